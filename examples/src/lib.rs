@@ -1,0 +1,1 @@
+//! Examples of the KFM operations toolkit; see the files beside this one.

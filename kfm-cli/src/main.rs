@@ -1,0 +1,2 @@
+//! kfm, the operator command.
+fn main() {}

@@ -1,0 +1,113 @@
+//! Time as a parameter: the one seam through which this workspace reads clocks and waits.
+//!
+//! Everything that needs to know the time, or to let some pass, takes a [`Clock`]. In production that is
+//! [`SystemClock`]; in tests and in the simulator it is a clock that moves when it is told to, so that a
+//! test of a five-minute cool-down takes microseconds and a simulation replays exactly from its seed.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+/// A future that ends when a [`Clock`] says that the time has passed.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tells the time and lets it pass.
+///
+/// # Laws
+/// - **Monotonic**: [`monotonic`](Clock::monotonic) never goes back, whatever happens to the wall clock.
+/// - **Not early**: a [`sleep`](Clock::sleep) of `d` does not end before `monotonic` has grown by `d`.
+///
+/// # Cancel safety
+/// Dropping a [`Sleep`] ends the wait and leaves nothing behind.
+pub trait Clock: Debug + Send + Sync {
+    /// Returns the time since an origin that is fixed for the life of this clock.
+    fn monotonic(&self) -> Duration;
+
+    /// Returns the civil time, which may jump; only for display and records, never for ordering (R20).
+    fn wall(&self) -> SystemTime;
+
+    /// Waits for `duration`.
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+const _OBJECT_SAFE: Option<&dyn Clock> = None;
+
+/// The machine's own clocks, with tokio's timer for waiting.
+#[cfg(feature = "tokio")]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+#[cfg(feature = "tokio")]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the real clocks")]
+impl Clock for SystemClock {
+    fn monotonic(&self) -> Duration {
+        static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        ORIGIN.get_or_init(std::time::Instant::now).elapsed()
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// A clock that stands still until [`advance`](ManualClock::advance) moves it; a sleep on it advances it.
+///
+/// Since sleeping moves the time at once, code under test runs through its waits without waiting.
+#[derive(Debug)]
+pub struct ManualClock {
+    state: std::sync::Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    elapsed: Duration,
+    wall: SystemTime,
+}
+
+impl ManualClock {
+    /// Makes a clock that shows `wall` as the civil time and zero as the monotonic one.
+    pub fn new(wall: SystemTime) -> Self {
+        Self { state: std::sync::Arc::new(Mutex::new(State { elapsed: Duration::ZERO, wall })) }
+    }
+
+    /// Moves both times forward.
+    pub fn advance(&self, by: Duration) {
+        advance(&self.state, by);
+    }
+
+    /// Sets the civil time, also backwards, as an operator or NTP does; the monotonic time is not touched.
+    pub fn set_wall(&self, wall: SystemTime) {
+        lock(&self.state).wall = wall;
+    }
+}
+
+impl Clock for ManualClock {
+    fn monotonic(&self) -> Duration {
+        lock(&self.state).elapsed
+    }
+
+    fn wall(&self) -> SystemTime {
+        lock(&self.state).wall
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let state = std::sync::Arc::clone(&self.state);
+        Box::pin(async move { advance(&state, duration) })
+    }
+}
+
+fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn advance(state: &Mutex<State>, by: Duration) {
+    let mut state = lock(state);
+    state.elapsed += by;
+    state.wall += by;
+}
