@@ -1,1 +1,17 @@
-//! kfm-lineage.
+//! The nouns of the toolkit, and what leads from one to the other.
+//!
+//! Ids, digests, cells and canonical JSON are defined here because every other crate speaks of them; the
+//! lineage graph and the integrity of catalogs stand on them. Nothing in this crate does I/O.
+
+pub mod canonical;
+pub mod cell;
+pub mod digest;
+pub mod id;
+
+pub use canonical::{CanonicalError, canonical_json};
+pub use cell::{CellId, Domain, Move, Value};
+pub use digest::{Digest, DigestError, DigestKind};
+pub use id::{
+    EntityId, HotfixId, IdError, Lsn, OperationId, OperationKind, PublishId, RollbackId, Slug, Timestamp,
+    Version,
+};

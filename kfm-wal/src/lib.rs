@@ -1,1 +1,5 @@
-//! kfm-wal.
+//! A write-ahead log that cannot lie.
+
+pub mod record;
+
+pub use record::Record;

@@ -1,0 +1,121 @@
+//! Cells: the smallest mutable references, and the moves that change them.
+//!
+//! A cell's value is absent or one digest. Four moves exist: add, replace, retire and restore; the inverse of
+//! each is the same move with its two values swapped.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::id::{EntityId, IdError, Version};
+
+/// A cell's value: absent, or the digest of what readers see.
+pub type Value = Option<Digest>;
+
+/// The kind of store that a cell lives in.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Domain {
+    /// A STAC catalog: the cell is a document at a path.
+    Stac,
+    /// A knowledge graph: the cell is a node's current version.
+    Graph,
+    /// A search engine: the cell is an alias, or a document.
+    Search,
+    /// A cache: the cell is a namespace's content.
+    Cache,
+}
+
+impl Domain {
+    /// All domains, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Stac, Self::Graph, Self::Search, Self::Cache];
+
+    /// Returns the word used in settings, records and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stac => "stac",
+            Self::Graph => "graph",
+            Self::Search => "search",
+            Self::Cache => "cache",
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Domain {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::ALL.into_iter().find(|domain| domain.as_str() == text).ok_or_else(|| IdError {
+            kind: "domain",
+            expected: "stac, graph, search or cache",
+            text: text.chars().take(200).collect(),
+        })
+    }
+}
+
+/// Names a cell: its domain, its store's name in the settings, and its key in that store.
+///
+/// The key of a document is its path in the catalog; of a node, the path of the document it shows; of an
+/// alias or a cache namespace, its name.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct CellId {
+    /// The kind of the store.
+    pub domain: Domain,
+    /// The store's name in the settings.
+    pub store: String,
+    /// The key in the store.
+    pub key: String,
+}
+
+impl CellId {
+    /// Names a cell.
+    pub fn new(domain: Domain, store: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { domain, store: store.into(), key: key.into() }
+    }
+}
+
+impl fmt::Display for CellId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}/{}", self.domain, self.store, self.key)
+    }
+}
+
+/// One change of one reference, as the log keeps it (R21).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Move {
+    /// The reference that moves.
+    #[serde(flatten)]
+    pub cell: CellId,
+    /// The collection it belongs to, or `-`.
+    pub unit: String,
+    /// The entity whose reference it is.
+    pub entity: EntityId,
+    /// The version readers saw before; none if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_version: Option<Version>,
+    /// The version readers see after; none if it is retired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_version: Option<Version>,
+    /// The digest of what readers saw before.
+    pub before: Value,
+    /// The digest of what readers see after.
+    pub after: Value,
+    /// The STAC id that the document carries after the move, if it carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stac_id: Option<String>,
+    /// The collection that the document names (an item) or is (a collection) after the move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
+}
