@@ -1,8 +1,39 @@
 //! Retry, backoff, circuit breaker and time-outs for flaky calls.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod backoff;
+pub mod classify;
 pub mod clock;
+mod course;
+pub mod deadline;
+pub mod event;
+pub mod failed;
+pub mod future;
+pub mod machine;
+pub mod operation;
+pub mod policy;
+pub mod retry;
+pub mod seed;
+pub mod shared;
+pub mod witness;
 
-pub use clock::{Clock, ManualClock};
+pub use backoff::{Backoff, Curve, Jitter};
+pub use classify::{BySelf, Classifier, Classify, ErrorClass, RetryAfter, Verdict};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
+pub use clock::{Clock, ManualClock};
+pub use deadline::Deadline;
+pub use event::{AttemptFailed, Event, Observer};
+pub use failed::{AttemptRecord, Failed, Reason, Report};
+pub use machine::{Failure, Machine, Step};
+pub use operation::{Attempt, Operation};
+pub use policy::{Beyond, ClassLimits, HintRule, Policy};
+pub use retry::Retry;
+pub use seed::Seed;
+pub use shared::Shared;
+pub use witness::{Idempotent, Key, Witness, idempotent};
+
+/// Nanoseconds in `duration`; what does not fit is for ever (584 years).
+pub(crate) fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

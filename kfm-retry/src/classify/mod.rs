@@ -1,0 +1,242 @@
+//! What a failure says about trying again.
+//!
+//! An error names its [`ErrorClass`]; the class says whether another attempt may help, and how many. What is
+//! not known to be retryable is not retried (R82).
+
+mod http_status;
+mod io;
+mod retry_after;
+
+pub use http_status::http_status;
+pub use retry_after::RetryAfter;
+
+/// What kind of failure an error is.
+///
+/// The list is R82 and R83 of the toolkit's requirements; the names are those of `error_class` in telemetry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum ErrorClass {
+    /// The connection failed: reset, broken pipe, refused, name not resolved.
+    Network,
+    /// No answer in time: HTTP 408, or the attempt's own time-out.
+    Timeout,
+    /// No answer in time from a STAC service.
+    StacTimeout,
+    /// The service asks for fewer calls: HTTP 429, `SlowDown`.
+    RateLimited,
+    /// The service is in trouble: HTTP 500 to 504.
+    Server,
+    /// Neo4j says `Neo.TransientError.*`.
+    Neo4jTransient,
+    /// Local input or output failed for now: interrupted, would block, out of descriptors.
+    Io,
+    /// This process refused the call itself: open breaker, full bulkhead, rate limit.
+    Overloaded,
+    /// The data does not have the form it should have.
+    Schema,
+    /// A FAIR+CARE rule forbids it.
+    Care,
+    /// A governance rule forbids it.
+    Governance,
+    /// The lineage does not match.
+    Lineage,
+    /// A digest does not match.
+    Checksum,
+    /// What it would change is immutable.
+    Immutable,
+    /// The licence forbids it.
+    Licence,
+    /// The caller may not: HTTP 401, 403.
+    Denied,
+    /// The service understood and said no: other HTTP 4xx, not found, conflict.
+    Rejected,
+    /// Nobody said what kind of failure it is.
+    Unknown,
+}
+
+impl ErrorClass {
+    /// All classes, in the order of their declaration.
+    pub const ALL: [Self; 18] = [
+        Self::Network,
+        Self::Timeout,
+        Self::StacTimeout,
+        Self::RateLimited,
+        Self::Server,
+        Self::Neo4jTransient,
+        Self::Io,
+        Self::Overloaded,
+        Self::Schema,
+        Self::Care,
+        Self::Governance,
+        Self::Lineage,
+        Self::Checksum,
+        Self::Immutable,
+        Self::Licence,
+        Self::Denied,
+        Self::Rejected,
+        Self::Unknown,
+    ];
+
+    /// Tells whether another attempt may help.
+    pub const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Network
+                | Self::Timeout
+                | Self::StacTimeout
+                | Self::RateLimited
+                | Self::Server
+                | Self::Neo4jTransient
+                | Self::Io
+                | Self::Overloaded
+        )
+    }
+
+    /// Tells whether a breaker counts it as a failure of the dependency.
+    ///
+    /// A service that answers 'no' is well; one whose failure nobody can name may not be. A call that this
+    /// process refused itself says nothing about the service.
+    pub const fn is_failure_of_dependency(self) -> bool {
+        (self.is_retryable() && !matches!(self, Self::Overloaded)) || matches!(self, Self::Unknown)
+    }
+
+    /// Returns the name in telemetry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Timeout => "timeout",
+            Self::StacTimeout => "stac_timeout",
+            Self::RateLimited => "rate_limited",
+            Self::Server => "server",
+            Self::Neo4jTransient => "neo4j_transient",
+            Self::Io => "io",
+            Self::Overloaded => "overloaded",
+            Self::Schema => "schema",
+            Self::Care => "care",
+            Self::Governance => "governance",
+            Self::Lineage => "lineage",
+            Self::Checksum => "checksum",
+            Self::Immutable => "immutable",
+            Self::Licence => "licence",
+            Self::Denied => "denied",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl std::fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What one error says about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// What kind of failure it is.
+    pub class: ErrorClass,
+    /// When the service asks to be called again.
+    pub retry_after: Option<RetryAfter>,
+    /// A policy further in has spent its attempts on it already: nobody further out tries again (R83).
+    pub spent: bool,
+}
+
+impl From<ErrorClass> for Verdict {
+    fn from(class: ErrorClass) -> Self {
+        Self { class, retry_after: None, spent: false }
+    }
+}
+
+impl Verdict {
+    /// Adds when the service asks to be called again.
+    #[must_use]
+    pub fn after(self, retry_after: Option<RetryAfter>) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// Tells whether another attempt may help.
+    pub const fn is_retryable(&self) -> bool {
+        self.class.is_retryable() && !self.spent
+    }
+}
+
+/// Says what a failure means for trying again.
+///
+/// # Laws
+/// - **Stable**: the same error has the same verdict, whenever it is asked.
+/// - **Unknown is not transient**: what the implementation does not recognise is [`ErrorClass::Unknown`].
+///
+/// # Implementing
+/// Only look at the error: neither log nor wait.
+///
+/// ```
+/// use kfm_retry::{Classify, ErrorClass, Verdict};
+///
+/// struct NeoError { code: String }
+///
+/// impl Classify for NeoError {
+///     fn classify(&self) -> Verdict {
+///         if self.code.starts_with("Neo.TransientError.") {
+///             ErrorClass::Neo4jTransient.into()
+///         } else {
+///             ErrorClass::Unknown.into()
+///         }
+///     }
+/// }
+/// # assert!(NeoError { code: "Neo.TransientError.General".into() }.classify().is_retryable());
+/// ```
+pub trait Classify {
+    /// Returns the verdict on this error.
+    fn classify(&self) -> Verdict;
+}
+
+impl<E: Classify + ?Sized> Classify for Box<E> {
+    fn classify(&self) -> Verdict {
+        (**self).classify()
+    }
+}
+
+impl<E: Classify + ?Sized> Classify for &E {
+    fn classify(&self) -> Verdict {
+        (**self).classify()
+    }
+}
+
+impl Classify for ErrorClass {
+    fn classify(&self) -> Verdict {
+        (*self).into()
+    }
+}
+
+/// Judges errors of type `E`, for a policy: by the error's own [`Classify`], or by a function.
+///
+/// Every `Fn(&E) -> Verdict` is one.
+pub trait Classifier<E> {
+    /// Returns the verdict on `error`.
+    fn verdict(&self, error: &E) -> Verdict;
+}
+
+/// Lets errors judge themselves, through [`Classify`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BySelf;
+
+impl<E: Classify> Classifier<E> for BySelf {
+    fn verdict(&self, error: &E) -> Verdict {
+        error.classify()
+    }
+}
+
+impl<E, F: Fn(&E) -> Verdict> Classifier<E> for F {
+    fn verdict(&self, error: &E) -> Verdict {
+        self(error)
+    }
+}

@@ -1,0 +1,71 @@
+//! What is told about retried calls: failed attempts and changes of state, and nothing else (R85).
+//!
+//! A healthy call tells nothing, so that it costs nothing. Events carry the class of an error and not its
+//! text, which may hold what a log must not; a call says explicitly when its text may be shown.
+
+use crate::classify::ErrorClass;
+use crate::failed::Reason;
+
+/// Something worth telling about a retried call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An attempt failed, or was refused before it began.
+    Attempt(AttemptFailed<'a>),
+    /// A call succeeded that had failed before.
+    Recovered {
+        /// The name of the call.
+        call: &'a str,
+        /// The number, from 0, of the attempt that succeeded.
+        retry_attempt: u8,
+    },
+}
+
+/// An attempt that failed, in the words of the toolkit's telemetry.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct AttemptFailed<'a> {
+    /// The name of the call.
+    pub call: &'a str,
+    /// The number of the attempt, from 0.
+    pub retry_attempt: u8,
+    /// The wait before the next attempt; 0 if there is none.
+    pub retry_delay_ms: u64,
+    /// Whether a breaker refused the attempt.
+    pub circuit_open: bool,
+    /// What kind of failure it was.
+    pub error_class: ErrorClass,
+    /// Whether that class may be tried again at all.
+    pub retryable: bool,
+    /// Why the call was given up; `None` if it is tried again.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "reason_name"))]
+    pub gave_up: Option<Reason>,
+    /// The error's text, if the call says that it may be shown.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub error_text: Option<&'a str>,
+}
+
+#[cfg(feature = "serde")]
+fn reason_name<S: serde::Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::Ok, S::Error> {
+    match reason {
+        Some(reason) => serializer.serialize_some(reason.as_str()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Is told what happens in retried calls.
+///
+/// # Implementing
+/// It is called in the middle of the call: do not block, and do not call back into the same breaker.
+pub trait Observer: Send + Sync {
+    /// Takes note of `event`.
+    fn observe(&self, event: &Event<'_>);
+}
+
+const _OBJECT_SAFE: Option<&dyn Observer> = None;
+
+impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
+    fn observe(&self, event: &Event<'_>) {
+        self(event);
+    }
+}

@@ -1,0 +1,75 @@
+//! What can be tried: a closure, a function or a method path that starts a new future each time.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::deadline::Deadline;
+
+/// One try of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// The number of the attempt, from 0.
+    pub number: u8,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+impl Attempt {
+    /// Returns the moment at which this attempt is cut off, for work that leaves the task.
+    ///
+    /// Ask for it first thing: it counts from now. What stays in the task need not ask, see
+    /// [`Deadline::inherited`].
+    pub fn deadline(&self, clock: &dyn Clock) -> Deadline {
+        Deadline::after(clock, self.limit)
+    }
+}
+
+/// Starts the attempts of a call.
+///
+/// Closures and functions of no argument, or of the [`Attempt`], that return a future of a `Result` are
+/// operations; `Args` tells the two apart and is always inferred.
+///
+/// # Implementing
+/// `start` must do nothing but make the future: it is called when the attempt begins, not before.
+pub trait Operation<Args> {
+    /// What a successful attempt returns.
+    type Output;
+    /// What a failed attempt returns.
+    type Error;
+    /// One attempt.
+    type Future: Future<Output = Result<Self::Output, Self::Error>>;
+
+    /// Starts an attempt.
+    fn start(&mut self, attempt: Attempt) -> Self::Future;
+}
+
+impl<F, Fut, T, E> Operation<()> for F
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Output = T;
+    type Error = E;
+    type Future = Fut;
+
+    #[inline]
+    fn start(&mut self, _attempt: Attempt) -> Fut {
+        self()
+    }
+}
+
+impl<F, Fut, T, E> Operation<(Attempt,)> for F
+where
+    F: FnMut(Attempt) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Output = T;
+    type Error = E;
+    type Future = Fut;
+
+    #[inline]
+    fn start(&mut self, attempt: Attempt) -> Fut {
+        self(attempt)
+    }
+}

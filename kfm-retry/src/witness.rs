@@ -1,0 +1,83 @@
+//! The witness without which nothing is retried: that doing it twice does no harm.
+
+use crate::seed::Seed;
+
+/// A promise that an operation may be done more than once.
+///
+/// There are two: [`idempotent`], the caller's word; and an outbox, which makes the effects of a repeated
+/// step count once (feature `stage`). The trait is sealed: a third kind would be a hole.
+pub trait Witness<'a>: sealed::Sealed {
+    /// Returns the key of the work item, from which the jitter is taken.
+    fn key(self) -> Key<'a>;
+}
+
+/// The caller's word that an operation may be done more than once; made by [`idempotent`].
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Idempotent<'a>(Key<'a>);
+
+/// Gives the word that an operation may be done more than once with the same effect as once.
+///
+/// The key names the work item, such as `dataset|version|source`; the same key waits the same delays again.
+/// Clients that call with the same key at the same moment should use a [`Seed`] that each has
+/// [mixed](Seed::mix) with a number of its own.
+pub fn idempotent<'a>(key: impl Into<Key<'a>>) -> Idempotent<'a> {
+    Idempotent(key.into())
+}
+
+/// The key of a work item: its bytes, or the seed that was made of them.
+///
+/// Bytes are only hashed if an attempt fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a>(Kind<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Kind<'a> {
+    Bytes(&'a [u8]),
+    Seed(Seed),
+}
+
+impl Key<'_> {
+    /// Returns the seed that belongs to the key.
+    pub fn seed(&self) -> Seed {
+        match self.0 {
+            Kind::Bytes(bytes) => Seed::of(bytes),
+            Kind::Seed(seed) => seed,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Key<'a> {
+    fn from(key: &'a str) -> Self {
+        Self(Kind::Bytes(key.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a String> for Key<'a> {
+    fn from(key: &'a String) -> Self {
+        Self(Kind::Bytes(key.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Key<'a> {
+    fn from(key: &'a [u8]) -> Self {
+        Self(Kind::Bytes(key))
+    }
+}
+
+impl From<Seed> for Key<'_> {
+    fn from(seed: Seed) -> Self {
+        Self(Kind::Seed(seed))
+    }
+}
+
+impl<'a> Witness<'a> for Idempotent<'a> {
+    fn key(self) -> Key<'a> {
+        self.0
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Idempotent<'_> {}
+}
