@@ -112,6 +112,9 @@ pub struct Move {
     pub before: Value,
     /// The digest of what readers see after.
     pub after: Value,
+    /// Whether the cell is a projection of documents, which has no owner of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
     /// The STAC id that the document carries after the move, if it carries one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stac_id: Option<String>,

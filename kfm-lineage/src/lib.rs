@@ -6,11 +6,13 @@
 pub mod canonical;
 pub mod cell;
 pub mod digest;
+pub mod document;
 pub mod id;
 
 pub use canonical::{CanonicalError, canonical_json};
 pub use cell::{CellId, Domain, Move, Value};
 pub use digest::{Digest, DigestError, DigestKind};
+pub use document::{DocumentFacts, DocumentKind, Field};
 pub use id::{
     EntityId, HotfixId, IdError, Lsn, OperationId, OperationKind, PublishId, RollbackId, Slug, Timestamp,
     Version,
