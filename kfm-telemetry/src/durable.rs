@@ -1,0 +1,106 @@
+//! Files that survive a crash: the folder's entry is made durable as well as the bytes.
+//!
+//! The only file of this crate that knows how the operating system does it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use kfm_lineage::Digest;
+
+/// Makes a folder and those above it, each durable before there is anything in it.
+///
+/// One level at a time, so that whoever finds a folder after a crash need only make sure of the last one.
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|part| !part.as_os_str().is_empty() && !part.exists()).collect();
+    for part in missing.into_iter().rev() {
+        match fs::create_dir(part) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => sync_folder_of(part)?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder's entry of `path` durable.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    sync_folder(folder)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Other systems do not open folders as files; their entries are durable when the file is.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Replaces a file by other bytes: readers see the old ones or the new ones, also after a crash.
+///
+/// The staging file begins with a dot and is named by its content, so that a crash leaves at most one, which
+/// the next attempt overwrites.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    if !folder.as_os_str().is_empty() {
+        create_folder(folder)?;
+    }
+    let staging = staging_of(path, bytes)?;
+    let written = write_whole(&staging, bytes).and_then(|()| fs::rename(&staging, path));
+    if let Err(error) = written {
+        // Best effort: the error to report is the first one, and the name is reused by the next attempt.
+        let _ = fs::remove_file(&staging);
+        return Err(error);
+    }
+    sync_folder_of(path)
+}
+
+/// Makes a file of exactly these bytes, durable.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn staging_of(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?
+        .to_string_lossy();
+    let digest = Digest::of_bytes(bytes).hex();
+    Ok(path.with_file_name(format!(".{name}.{}.tmp", &digest[..16])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_has_the_new_bytes_and_no_staging_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/view.json");
+        replace(&path, b"old").unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_stays_and_the_staging_file_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("view.json");
+        // A folder of that name with something in it cannot be renamed over.
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), b"kept").unwrap();
+        assert!(replace(&path, b"new").is_err());
+        assert_eq!(fs::read(path.join("inside")).unwrap(), b"kept");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
