@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::breaker::{Breaker, Change, Ticket};
 use crate::classify::{ErrorClass, Verdict};
 use crate::deadline::{Deadline, Scope};
 use crate::event::{AttemptFailed, Event};
@@ -13,7 +14,7 @@ use crate::failed::{Reason, Report};
 use crate::machine::{Failure, Machine, Step};
 use crate::nanos;
 use crate::operation::Attempt;
-use crate::retry::Retry;
+use crate::retry::{Counts, Retry};
 use crate::witness::Key;
 
 /// A moment that has not been read off the clock yet, or a limit that is not there.
@@ -25,32 +26,34 @@ pub(crate) struct Course<'a> {
     key: Key<'a>,
     /// The deadline that the caller gave, or one that was inherited.
     deadline: u64,
-    /// How long the call may take from its start, if it has not been read off the clock.
+    /// How long the call may take from its start, as long as that has not been read off the clock.
     limit: u64,
     /// How long the running attempt may take.
     attempt_limit: u64,
     /// When the running attempt is cut off; [`NEVER`] until a clock was read.
     attempt_ends: u64,
+    /// The breaker's leave for the call, or for the running attempt.
+    ticket: Ticket,
+    /// When the ticket was used first; [`NEVER`] until a clock was read.
+    ticket_used: u64,
     nested: bool,
     machine: Option<Box<Machine>>,
 }
 
 impl<'a> Course<'a> {
     #[inline]
-    pub(crate) fn new(key: Key<'a>) -> Self {
+    pub(crate) fn new(key: Key<'a>, deadline: Option<Deadline>) -> Self {
         Self {
             key,
-            deadline: NEVER,
+            deadline: deadline.map_or(NEVER, Deadline::nanos),
             limit: NEVER,
             attempt_limit: NEVER,
             attempt_ends: NEVER,
+            ticket: Ticket::NONE,
+            ticket_used: NEVER,
             nested: false,
             machine: None,
         }
-    }
-
-    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
-        self.deadline = self.deadline.min(deadline.nanos());
     }
 
     /// Begins the first attempt.
@@ -72,16 +75,44 @@ impl<'a> Course<'a> {
         if self.deadline != NEVER {
             self.begin_before_deadline(retry)?;
         }
+        if let Some(breaker) = &retry.breaker {
+            self.admit(retry, breaker)?;
+        }
         Ok(self.attempt())
     }
 
     #[cold]
     fn begin_before_deadline(&mut self, retry: &Retry<'_>) -> Result<(), Box<Report>> {
-        let now = self.read_clock(retry);
-        if now >= self.deadline {
+        if self.read_clock(retry) >= self.deadline {
             return Err(self.give_up(retry, Reason::DeadlinePassed, ErrorClass::Timeout, None));
         }
         Ok(())
+    }
+
+    /// Asks the breaker for leave, for the call or for an attempt.
+    #[inline]
+    fn admit(&mut self, retry: &Retry<'_>, breaker: &Breaker) -> Result<(), Box<Report>> {
+        match breaker.admit(|| retry.clock.monotonic()) {
+            Ok(ticket) => {
+                self.ticket = ticket;
+                if ticket.is_probe() || breaker.times_calls() {
+                    self.admitted_slowly(retry, breaker);
+                }
+                Ok(())
+            }
+            Err(refused) => {
+                let reason = Reason::CircuitOpen { retry_in: refused.retry_in };
+                Err(self.give_up(retry, reason, self.last_class().unwrap_or(ErrorClass::Overloaded), None))
+            }
+        }
+    }
+
+    #[cold]
+    fn admitted_slowly(&mut self, retry: &Retry<'_>, breaker: &Breaker) {
+        self.ticket_used = nanos(retry.clock.monotonic());
+        if self.ticket.is_probe() {
+            tell_change(retry, breaker, self.ticket.as_change());
+        }
     }
 
     /// The scope in which the running attempt is polled.
@@ -103,8 +134,18 @@ impl<'a> Course<'a> {
     /// Takes note that the running attempt succeeded.
     #[inline]
     pub(crate) fn succeeded(&mut self, retry: &Retry<'_>) {
+        if let Some(breaker) = &retry.breaker {
+            let ran = self.ticket_ran(retry, breaker);
+            if let Some(change) = breaker.succeeded(self.ticket, ran, || retry.clock.monotonic()) {
+                tell_change(retry, breaker, change);
+            }
+            self.ticket = Ticket::NONE;
+        }
+        if let Some(budget) = &retry.budget {
+            budget.deposit();
+        }
         if let Some(machine) = &self.machine {
-            recovered(retry, machine);
+            tell_recovered(retry, machine);
         }
     }
 
@@ -117,27 +158,44 @@ impl<'a> Course<'a> {
         text: Option<&str>,
     ) -> Result<Duration, Box<Report>> {
         let now = self.read_clock(retry);
+        if retry.counts == Counts::Attempts {
+            self.settle_ticket(retry, verdict.class);
+        }
+        let class = verdict.class;
         let failure = Failure {
-            class: verdict.class,
+            class,
             retry_after: verdict.retry_after.map(|hint| hint.from_now(retry.clock.wall())),
             spent: verdict.spent,
         };
-        if self.nested && verdict.is_retryable() {
-            return Err(self.give_up(retry, Reason::NestedInner, verdict.class, text));
-        }
         let remaining =
             (self.deadline != NEVER).then(|| Duration::from_nanos(self.deadline.saturating_sub(now)));
         let seed = self.key.seed();
         let machine = self.machine.get_or_insert_default();
         let number = machine.failures();
-        match machine.on_failure(&retry.policy, failure, remaining, seed) {
+        let mut step = machine.on_failure(&retry.policy, failure, remaining, seed);
+        if let Step::Wait(_) = step {
+            let veto = if self.nested {
+                Some(Reason::NestedInner)
+            } else {
+                self.broken(retry).or_else(|| {
+                    let refuses = retry.budget.as_ref().is_some_and(|budget| !budget.withdraw());
+                    refuses.then_some(Reason::BudgetEmpty)
+                })
+            };
+            if let Some(reason) = veto {
+                step = Step::GiveUp(reason);
+                self.machine.get_or_insert_default().take_back_wait();
+            }
+        }
+        match step {
             Step::Wait(delay) => {
-                tell(retry, number, delay, verdict.class, None, text);
+                tell(retry, number, delay, class, None, text);
                 Ok(delay)
             }
             Step::GiveUp(reason) => {
-                tell(retry, number, Duration::ZERO, verdict.class, Some(reason), text);
-                Err(self.report(reason, verdict.class))
+                tell(retry, number, Duration::ZERO, class, Some(reason), text);
+                self.settle_ticket(retry, class);
+                Err(self.report(reason, class))
             }
         }
     }
@@ -146,19 +204,94 @@ impl<'a> Course<'a> {
     #[cold]
     pub(crate) fn next(&mut self, retry: &Retry<'_>) -> Result<Attempt, Box<Report>> {
         let now = nanos(retry.clock.monotonic());
-        let last = self.machine.as_ref().and_then(|machine| machine.history().last());
-        let class = last.map_or(ErrorClass::Unknown, |record| record.class);
-        if now >= self.deadline {
-            return Err(self.give_up(retry, Reason::DeadlinePassed, class, None));
+        let class = self.last_class().unwrap_or(ErrorClass::Unknown);
+        let veto = if now >= self.deadline { Some(Reason::DeadlinePassed) } else { self.broken(retry) };
+        if let Some(reason) = veto {
+            self.give_back_retry(retry);
+            self.settle_ticket(retry, class);
+            return Err(self.give_up(retry, reason, class, None));
         }
         self.attempt_limit = nanos(retry.policy.attempt_timeout_of()).min(self.deadline - now);
         self.attempt_ends = now.saturating_add(self.attempt_limit);
+        if let (Counts::Attempts, Some(breaker)) = (retry.counts, &retry.breaker) {
+            self.admit(retry, breaker)?;
+            self.ticket_used = now;
+        }
         Ok(self.attempt())
     }
 
+    /// Takes note that the call is dropped; `waiting` if no attempt was running.
+    #[inline]
+    pub(crate) fn dropped(&mut self, retry: &Retry<'_>, waiting: bool) {
+        if waiting && self.machine.is_some() {
+            self.give_back_retry(retry);
+        }
+        if self.ticket != Ticket::NONE {
+            self.ticket_dropped(retry);
+        }
+    }
+
+    #[cold]
+    fn ticket_dropped(&mut self, retry: &Retry<'_>) {
+        let Some(breaker) = &retry.breaker else { return };
+        let now = nanos(retry.clock.monotonic());
+        let ran = Duration::from_nanos(now.saturating_sub(self.ticket_used));
+        if let Some(change) = breaker.cancelled(self.ticket, ran, || Duration::from_nanos(now)) {
+            tell_change(retry, breaker, change);
+        }
+        self.ticket = Ticket::NONE;
+    }
+
+    /// Why the breaker does not let this call go on: it was opened since by other calls.
+    fn broken(&self, retry: &Retry<'_>) -> Option<Reason> {
+        let breaker = retry.breaker.as_ref()?;
+        let goes_on = self.ticket == Ticket::NONE || breaker.allows(self.ticket);
+        (!goes_on).then_some(Reason::CircuitOpen { retry_in: None })
+    }
+
+    /// Hands the ticket back with what the failure says about the dependency.
+    fn settle_ticket(&mut self, retry: &Retry<'_>, class: ErrorClass) {
+        let (Some(breaker), true) = (&retry.breaker, self.ticket != Ticket::NONE) else { return };
+        let ran = self.ticket_ran(retry, breaker);
+        let now = || retry.clock.monotonic();
+        let change = if class.is_failure_of_dependency() {
+            breaker.failed(self.ticket, ran, now)
+        } else if class == ErrorClass::Overloaded {
+            breaker.cancelled(self.ticket, Duration::ZERO, now)
+        } else {
+            breaker.succeeded(self.ticket, ran, now)
+        };
+        if let Some(change) = change {
+            tell_change(retry, breaker, change);
+        }
+        self.ticket = Ticket::NONE;
+    }
+
+    #[inline]
+    fn ticket_ran(&self, retry: &Retry<'_>, breaker: &Breaker) -> Option<Duration> {
+        breaker
+            .times_calls()
+            .then(|| Duration::from_nanos(nanos(retry.clock.monotonic()).saturating_sub(self.ticket_used)))
+    }
+
+    fn give_back_retry(&self, retry: &Retry<'_>) {
+        if let Some(budget) = &retry.budget {
+            budget.give_back();
+        }
+    }
+
+    fn last_class(&self) -> Option<ErrorClass> {
+        Some(self.machine.as_ref()?.history().last()?.class)
+    }
+
+    #[inline]
     fn attempt(&self) -> Attempt {
-        let number = self.machine.as_ref().map_or(0, |machine| machine.failures());
-        Attempt { number, limit: Duration::from_nanos(self.attempt_limit) }
+        Attempt { number: self.failures(), limit: Duration::from_nanos(self.attempt_limit) }
+    }
+
+    #[inline]
+    fn failures(&self) -> u8 {
+        self.machine.as_ref().map_or(0, |machine| machine.failures())
     }
 
     /// Reads the clock; the first time, it turns the limits into moments.
@@ -168,6 +301,7 @@ impl<'a> Course<'a> {
             self.deadline = self.deadline.min(now.saturating_add(self.limit));
             self.attempt_limit = self.attempt_limit.min(self.deadline.saturating_sub(now));
             self.attempt_ends = now.saturating_add(self.attempt_limit);
+            self.ticket_used = self.ticket_used.min(now);
         }
         now
     }
@@ -180,8 +314,7 @@ impl<'a> Course<'a> {
         class: ErrorClass,
         text: Option<&str>,
     ) -> Box<Report> {
-        let number = self.machine.as_ref().map_or(0, |machine| machine.failures());
-        tell(retry, number, Duration::ZERO, class, Some(reason), text);
+        tell(retry, self.failures(), Duration::ZERO, class, Some(reason), text);
         self.report(reason, class)
     }
 
@@ -193,9 +326,16 @@ impl<'a> Course<'a> {
 }
 
 #[cold]
-fn recovered(retry: &Retry<'_>, machine: &Machine) {
+fn tell_recovered(retry: &Retry<'_>, machine: &Machine) {
     if let Some(observer) = &retry.observer {
         observer.observe(&Event::Recovered { call: retry.name, retry_attempt: machine.failures() });
+    }
+}
+
+#[cold]
+fn tell_change(retry: &Retry<'_>, breaker: &Breaker, change: Change) {
+    if let Some(observer) = &retry.observer {
+        observer.observe(&Event::Breaker { breaker: breaker.name(), change });
     }
 }
 

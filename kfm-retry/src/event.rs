@@ -3,6 +3,7 @@
 //! A healthy call tells nothing, so that it costs nothing. Events carry the class of an error and not its
 //! text, which may hold what a log must not; a call says explicitly when its text may be shown.
 
+use crate::breaker::Change;
 use crate::classify::ErrorClass;
 use crate::failed::Reason;
 
@@ -18,6 +19,13 @@ pub enum Event<'a> {
         call: &'a str,
         /// The number, from 0, of the attempt that succeeded.
         retry_attempt: u8,
+    },
+    /// A breaker changed its state.
+    Breaker {
+        /// The name of the breaker.
+        breaker: &'a str,
+        /// From what to what.
+        change: Change,
     },
 }
 

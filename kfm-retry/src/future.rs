@@ -1,24 +1,23 @@
 //! The async form: one future that runs attempts, cuts them off and waits in between.
 
 use std::borrow::Borrow;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use crate::call::Call;
 use crate::classify::Classifier;
 use crate::clock::Sleep;
 use crate::course::Course;
-use crate::deadline::Deadline;
 use crate::failed::{Failed, Report};
 use crate::operation::{Attempt, Operation};
 use crate::retry::Retry;
-use crate::witness::Key;
 
 pin_project! {
-    /// A call that is being tried; does nothing until it is polled.
+    /// A call that is being tried: what awaiting a [`Call`] makes of it.
     ///
     /// Timers are armed when an attempt is pending for the first time: a call that is ready at once reads no
     /// clock and allocates nothing.
@@ -26,6 +25,7 @@ pin_project! {
     pub struct Run<'a, F, Args, R, K>
     where
         F: Operation<Args>,
+        R: Borrow<Retry<'a>>,
     {
         operation: F,
         retry: R,
@@ -39,56 +39,42 @@ pin_project! {
         reveal: Option<fn(&F::Error) -> String>,
         args: PhantomData<fn(Args)>,
     }
+
+    impl<'a, F, Args, R, K> PinnedDrop for Run<'a, F, Args, R, K>
+    where
+        F: Operation<Args>,
+        R: Borrow<Retry<'a>>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let waiting = this.running.is_none();
+            this.course.dropped((*this.retry).borrow(), waiting);
+        }
+    }
 }
 
-impl<'a, F, Args, R, K> Run<'a, F, Args, R, K>
+impl<'a, F, Args, R, S, K> IntoFuture for Call<'a, F, Args, R, S, K>
 where
     F: Operation<Args>,
     R: Borrow<Retry<'a>>,
+    K: Classifier<F::Error>,
 {
+    type Output = Result<F::Output, Failed<F::Error>>;
+    type IntoFuture = Run<'a, F, Args, R, K>;
+
     #[inline]
-    pub(crate) fn new(retry: R, key: Key<'a>, operation: F, classifier: K) -> Self {
-        Self {
-            operation,
-            retry,
-            classifier,
-            course: Course::new(key),
-            begun: false,
-            timer: None,
-            running: None,
-            reveal: None,
-            args: PhantomData,
-        }
-    }
-
-    /// Is over by `deadline`, if that is earlier than the policy's total.
-    pub fn deadline(mut self, deadline: Deadline) -> Self {
-        self.course.set_deadline(deadline);
-        self
-    }
-
-    /// Judges errors with `classifier` instead of their own [`Classify`](crate::Classify).
-    pub fn classify<C: Classifier<F::Error>>(self, classifier: C) -> Run<'a, F, Args, R, C> {
+    fn into_future(self) -> Self::IntoFuture {
         Run {
             operation: self.operation,
             retry: self.retry,
-            classifier,
-            course: self.course,
-            begun: self.begun,
-            timer: self.timer,
-            running: self.running,
+            classifier: self.classifier,
+            course: Course::new(self.key, self.deadline),
+            begun: false,
+            timer: None,
+            running: None,
             reveal: self.reveal,
             args: PhantomData,
         }
-    }
-
-    /// Shows the text of errors in events, which otherwise carry their class only.
-    pub fn reveal_errors(mut self) -> Self
-    where
-        F::Error: std::fmt::Display,
-    {
-        self.reveal = Some(ToString::to_string);
-        self
     }
 }
 

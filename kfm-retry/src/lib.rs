@@ -2,6 +2,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backoff;
+pub mod breaker;
+pub mod budget;
+pub mod call;
 pub mod classify;
 pub mod clock;
 mod course;
@@ -18,6 +21,11 @@ pub mod shared;
 pub mod witness;
 
 pub use backoff::{Backoff, Curve, Jitter};
+pub use breaker::{Breaker, BreakerPolicy, Breakers};
+pub use budget::Budget;
+pub use call::Call;
+#[cfg(feature = "tokio")]
+pub use call::Combine;
 pub use classify::{BySelf, Classifier, Classify, ErrorClass, RetryAfter, Verdict};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
@@ -28,7 +36,7 @@ pub use failed::{AttemptRecord, Failed, Reason, Report};
 pub use machine::{Failure, Machine, Step};
 pub use operation::{Attempt, Operation};
 pub use policy::{Beyond, ClassLimits, HintRule, Policy};
-pub use retry::Retry;
+pub use retry::{Counts, Retry};
 pub use seed::Seed;
 pub use shared::Shared;
 pub use witness::{Idempotent, Key, Witness, idempotent};

@@ -94,6 +94,13 @@ impl Machine {
         &self.history
     }
 
+    /// Forgets the last wait, which somebody else has forbidden.
+    pub(crate) fn take_back_wait(&mut self) {
+        if let Some(last) = self.history.last_mut() {
+            self.waited -= std::mem::take(&mut last.delay);
+        }
+    }
+
     pub(crate) fn into_parts(self) -> (Vec<AttemptRecord>, Duration) {
         (self.history, self.waited)
     }

@@ -1,11 +1,10 @@
 //! A policy together with the components it works on: the reusable value behind every form of call.
 
-use std::borrow::Borrow;
-
-use crate::classify::BySelf;
+use crate::breaker::Breaker;
+use crate::budget::Budget;
+use crate::call::{Call, Retried};
 use crate::clock::Clock;
 use crate::event::Observer;
-use crate::future::Run;
 use crate::operation::Operation;
 use crate::policy::Policy;
 use crate::shared::Shared;
@@ -32,20 +31,59 @@ pub struct Retry<'a> {
     pub(crate) name: &'a str,
     pub(crate) clock: Shared<'a, dyn Clock + 'a>,
     pub(crate) observer: Option<Shared<'a, dyn Observer + 'a>>,
+    pub(crate) breaker: Option<Shared<'a, Breaker>>,
+    pub(crate) counts: Counts,
+    pub(crate) budget: Option<Shared<'a, Budget>>,
+}
+
+/// What a breaker counts: whole calls or single attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Counts {
+    /// A call with all its attempts is one success or one failure (R81): `breaker(retry(timeout(call)))`.
+    #[default]
+    Calls,
+    /// Every attempt is one: `retry(breaker(timeout(call)))`. Five failures of one call can open the breaker,
+    /// and end the call.
+    Attempts,
 }
 
 #[cfg(feature = "tokio")]
 impl Retry<'_> {
     /// Works by `policy` on the machine's clock.
     pub const fn new(policy: Policy) -> Self {
-        Self { policy, name: "", clock: Shared::Ref(&crate::clock::SystemClock), observer: None }
+        Self::assemble(policy, Shared::Ref(&crate::clock::SystemClock))
     }
 }
 
 impl<'a> Retry<'a> {
     /// Works by `policy` on `clock`.
     pub fn with_clock(policy: Policy, clock: impl Into<Shared<'a, dyn Clock + 'a>>) -> Self {
-        Self { policy, name: "", clock: clock.into(), observer: None }
+        Self::assemble(policy, clock.into())
+    }
+
+    const fn assemble(policy: Policy, clock: Shared<'a, dyn Clock + 'a>) -> Self {
+        Self { policy, name: "", clock, observer: None, breaker: None, counts: Counts::Calls, budget: None }
+    }
+
+    /// Lets `breaker` refuse calls while their dependency keeps failing; it counts whole calls (R81).
+    #[must_use]
+    pub fn circuit_breaker(mut self, breaker: impl Into<Shared<'a, Breaker>>) -> Self {
+        self.breaker = Some(breaker.into());
+        self
+    }
+
+    /// Sets what the breaker counts.
+    #[must_use]
+    pub const fn counts(mut self, counts: Counts) -> Self {
+        self.counts = counts;
+        self
+    }
+
+    /// Takes every retry out of `budget`.
+    #[must_use]
+    pub fn budget(mut self, budget: impl Into<Shared<'a, Budget>>) -> Self {
+        self.budget = Some(budget.into());
+        self
     }
 
     /// Names the calls in telemetry.
@@ -67,23 +105,23 @@ impl<'a> Retry<'a> {
         &self.policy
     }
 
-    /// Runs `operation` until it succeeds or is given up.
+    /// Runs `operation` until it succeeds or is given up, once the answer is awaited.
     ///
     /// # Errors
     /// [`Failed`](crate::Failed): the error of the last attempt as it was, and why nobody tries again.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the running attempt, and nothing more happens.
+    /// Dropping the future drops the running attempt, and nothing more happens. A breaker gets its trial call
+    /// back, or counts a failure if the call ran for long; a budget gets back the retry that was waited for.
     pub fn run<'s, F, Args>(
         &'s self,
         witness: impl Witness<'a>,
         operation: F,
-    ) -> Run<'a, F, Args, &'s Retry<'a>, BySelf>
+    ) -> Call<'a, F, Args, &'s Retry<'a>, Retried>
     where
         F: Operation<Args>,
-        &'s Retry<'a>: Borrow<Retry<'a>>,
     {
-        Run::new(self, witness.key(), operation, BySelf)
+        Call::new(self, witness.key(), operation)
     }
 }
 

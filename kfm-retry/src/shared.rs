@@ -38,6 +38,24 @@ impl<T: ?Sized> Deref for Shared<'_, T> {
     }
 }
 
+impl<'a, T> From<&'a T> for Shared<'a, T> {
+    fn from(component: &'a T) -> Self {
+        Self::Ref(component)
+    }
+}
+
+impl<T> From<Arc<T>> for Shared<'_, T> {
+    fn from(component: Arc<T>) -> Self {
+        Self::Arc(component)
+    }
+}
+
+impl<T> From<&Arc<T>> for Shared<'_, T> {
+    fn from(component: &Arc<T>) -> Self {
+        Self::Arc(Arc::clone(component))
+    }
+}
+
 impl<'a, C: Clock + 'a> From<&'a C> for Shared<'a, dyn Clock + 'a> {
     fn from(clock: &'a C) -> Self {
         Self::Ref(clock)

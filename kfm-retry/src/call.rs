@@ -1,0 +1,323 @@
+//! The combinators, written after a closure or a method path.
+//!
+//! They stand outside-in, as decorators stand above a function and layers in tower's `ServiceBuilder`: what
+//! is named first goes around all that follows. The place decides what `timeout` and `circuit_breaker` mean:
+//!
+//! | written | nests as | so that |
+//! |---|---|---|
+//! | `.circuit_breaker(&b).with_backoff(d).retry(5).timeout(t)` | breaker(retry(timeout(call))) | the breaker counts whole calls, each attempt has `t` |
+//! | `.with_backoff(d).retry(5).circuit_breaker(&b).timeout(t)` | retry(breaker(timeout(call))) | the breaker counts attempts |
+//! | `.timeout(t).with_backoff(d).retry(5)` | timeout(retry(call)) | the whole call has `t`, its waits included |
+//!
+//! A breaker always stands around the time-outs next to it, so that a call that hangs counts as failed.
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+
+#[cfg(feature = "tokio")]
+use std::{num::NonZeroU8, time::Duration};
+
+use crate::classify::{BySelf, Classifier};
+use crate::deadline::Deadline;
+use crate::operation::Operation;
+use crate::retry::Retry;
+#[cfg(not(feature = "tokio"))]
+use crate::witness::Key;
+#[cfg(feature = "tokio")]
+use crate::{
+    backoff::Backoff,
+    breaker::Breaker,
+    budget::Budget,
+    clock::Clock,
+    event::Observer,
+    policy::Policy,
+    retry::Counts,
+    shared::Shared,
+    witness::{Key, Witness},
+};
+
+/// A call and how it will be tried; nothing happens until it is awaited.
+///
+/// `State` is how far the sentence has come: [`Once`], [`Witnessed`], [`BackedOff`] or [`Retried`].
+#[must_use = "nothing happens until it is awaited"]
+pub struct Call<'a, F, Args, R, State, K = BySelf>
+where
+    F: Operation<Args>,
+{
+    pub(crate) operation: F,
+    pub(crate) retry: R,
+    pub(crate) classifier: K,
+    pub(crate) key: Key<'a>,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) reveal: Option<fn(&F::Error) -> String>,
+    state: PhantomData<fn(Args, State)>,
+}
+
+/// Tried once: nobody said that it may be tried again.
+#[derive(Debug)]
+pub enum Once {}
+/// May be tried again, once a backoff is there.
+#[derive(Debug)]
+pub enum Witnessed {}
+/// Has a backoff, and may be retried.
+#[derive(Debug)]
+pub enum BackedOff {}
+/// Will be retried; what follows applies to each attempt.
+#[derive(Debug)]
+pub enum Retried {}
+
+impl<'a, F, Args, R, State> Call<'a, F, Args, R, State>
+where
+    F: Operation<Args>,
+{
+    #[inline]
+    pub(crate) fn new(retry: R, key: Key<'a>, operation: F) -> Self {
+        Self { operation, retry, classifier: BySelf, key, deadline: None, reveal: None, state: PhantomData }
+    }
+}
+
+impl<'a, F, Args, R, State, K> Call<'a, F, Args, R, State, K>
+where
+    F: Operation<Args>,
+{
+    /// Is over by `deadline`, if that is earlier than what the policy says.
+    pub fn deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Judges errors with `classifier` instead of their own [`Classify`](crate::Classify).
+    pub fn classify<C: Classifier<F::Error>>(self, classifier: C) -> Call<'a, F, Args, R, State, C> {
+        Call {
+            operation: self.operation,
+            retry: self.retry,
+            classifier,
+            key: self.key,
+            deadline: self.deadline,
+            reveal: self.reveal,
+            state: PhantomData,
+        }
+    }
+
+    /// Shows the text of errors in events, which otherwise carry their class only.
+    pub fn reveal_errors(mut self) -> Self
+    where
+        F::Error: Display,
+    {
+        self.reveal = Some(ToString::to_string);
+        self
+    }
+}
+
+impl<'a, F, Args, R, State, K> Call<'a, F, Args, R, State, K>
+where
+    F: Operation<Args>,
+    R: std::borrow::Borrow<Retry<'a>>,
+    K: Classifier<F::Error>,
+{
+    /// Answers with what `otherwise` makes of the failure, once the call is given up.
+    ///
+    /// The failure has been told to the observer before: nothing is swallowed.
+    pub async fn fallback(self, otherwise: impl FnOnce(crate::Failed<F::Error>) -> F::Output) -> F::Output {
+        self.await.unwrap_or_else(otherwise)
+    }
+}
+
+/// Starts the sentence: gives closures, functions and method paths the combinators.
+///
+/// ```
+/// use kfm_retry::{Backoff, Breaker, BreakerPolicy, Combine};
+/// use std::time::Duration;
+///
+/// static STAC: Breaker = Breaker::new("stac", BreakerPolicy::kfm());
+///
+/// async fn fetch() -> Result<&'static str, std::io::Error> { Ok("LC08") }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let item = fetch
+///     .idempotent("landsat-c2l2-sr/LC08")
+///     .circuit_breaker(&STAC)
+///     .with_backoff(Backoff::exponential(Duration::from_millis(500)))
+///     .retry(5)
+///     .timeout(Duration::from_secs(10))
+///     .await?;
+/// # assert_eq!(item, "LC08");
+/// # Ok::<(), kfm_retry::Failed<std::io::Error>>(()) }).unwrap();
+/// ```
+///
+/// A call that nobody vouches for is not retried:
+///
+/// ```compile_fail,E0599
+/// # use kfm_retry::{Backoff, Combine};
+/// # use std::time::Duration;
+/// # async fn fetch() -> Result<(), std::io::Error> { Ok(()) }
+/// fetch.once().with_backoff(Backoff::exponential(Duration::from_millis(500))).retry(5);
+/// ```
+///
+/// ```compile_fail,E0599
+/// # use kfm_retry::{Backoff, Combine};
+/// # async fn fetch() -> Result<(), std::io::Error> { Ok(()) }
+/// fetch.retry(5);
+/// ```
+///
+/// Nor one without a backoff:
+///
+/// ```compile_fail,E0599
+/// # use kfm_retry::Combine;
+/// # async fn fetch() -> Result<(), std::io::Error> { Ok(()) }
+/// fetch.idempotent("key").retry(5);
+/// ```
+///
+/// Nor for ever; the number of attempts is a byte:
+///
+/// ```compile_fail,E0308
+/// # use kfm_retry::{Backoff, Combine};
+/// # use std::time::Duration;
+/// # async fn fetch() -> Result<(), std::io::Error> { Ok(()) }
+/// fetch.idempotent("key").with_backoff(Backoff::exponential(Duration::from_millis(500))).retry(usize::MAX);
+/// ```
+#[cfg(feature = "tokio")]
+pub trait Combine<Args>: Operation<Args> + Sized {
+    /// Vouches that the operation may be done more than once; `key` names the work item.
+    fn idempotent<'a>(self, key: impl Into<Key<'a>>) -> Call<'a, Self, Args, Retry<'a>, Witnessed> {
+        Call::new(Retry::new(ONCE), key.into(), self)
+    }
+
+    /// Takes the witness that the operation may be done more than once, such as an outbox's.
+    fn guarded_by<'a>(self, witness: impl Witness<'a>) -> Call<'a, Self, Args, Retry<'a>, Witnessed> {
+        Call::new(Retry::new(ONCE), witness.key(), self)
+    }
+
+    /// Does the operation once: for time-outs and breakers around what must not be repeated.
+    fn once<'a>(self) -> Call<'a, Self, Args, Retry<'a>, Once> {
+        Call::new(Retry::new(ONCE), Key::from(crate::seed::Seed::new(0)), self)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<F: Operation<Args>, Args> Combine<Args> for F {}
+
+/// One attempt, with the toolkit's time-out until another is given.
+#[cfg(feature = "tokio")]
+const ONCE: Policy = Policy { total_ms: None, ..Policy::kfm().attempts(1) };
+
+/// Where in the sentence a combinator stands.
+#[cfg(feature = "tokio")]
+pub trait Place: sealed::Sealed {
+    /// Whether `retry` has been said.
+    const INSIDE_RETRY: bool;
+}
+
+#[cfg(feature = "tokio")]
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Once {}
+    impl Sealed for super::Witnessed {}
+    impl Sealed for super::BackedOff {}
+    impl Sealed for super::Retried {}
+}
+
+#[cfg(feature = "tokio")]
+impl Place for Once {
+    const INSIDE_RETRY: bool = false;
+}
+#[cfg(feature = "tokio")]
+impl Place for Witnessed {
+    const INSIDE_RETRY: bool = false;
+}
+#[cfg(feature = "tokio")]
+impl Place for BackedOff {
+    const INSIDE_RETRY: bool = false;
+}
+#[cfg(feature = "tokio")]
+impl Place for Retried {
+    const INSIDE_RETRY: bool = true;
+}
+
+#[cfg(feature = "tokio")]
+impl<'a, F, Args, State, K> Call<'a, F, Args, Retry<'a>, State, K>
+where
+    F: Operation<Args>,
+    State: Place,
+{
+    /// Bounds what follows in time: the whole call before [`retry`](Call::retry), each attempt after it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        let policy = self.retry.policy;
+        self.retry.policy =
+            if State::INSIDE_RETRY { policy.attempt_timeout(timeout) } else { policy.total(timeout) };
+        self
+    }
+
+    /// Lets `breaker` refuse what follows: whole calls before [`retry`](Call::retry), attempts after it.
+    pub fn circuit_breaker(mut self, breaker: impl Into<Shared<'a, Breaker>>) -> Self {
+        let counts = if State::INSIDE_RETRY { Counts::Attempts } else { Counts::Calls };
+        self.retry = self.retry.circuit_breaker(breaker).counts(counts);
+        self
+    }
+
+    /// Takes every retry out of `budget`.
+    pub fn budget(mut self, budget: impl Into<Shared<'a, Budget>>) -> Self {
+        self.retry = self.retry.budget(budget);
+        self
+    }
+
+    /// Tells `observer` of failed attempts and changes of state.
+    pub fn observer(mut self, observer: impl Into<Shared<'a, dyn Observer + 'a>>) -> Self {
+        self.retry = self.retry.observer(observer);
+        self
+    }
+
+    /// Reads the time from `clock`, and waits on it, instead of the machine's.
+    pub fn clock(mut self, clock: impl Into<Shared<'a, dyn Clock + 'a>>) -> Self {
+        self.retry.clock = clock.into();
+        self
+    }
+
+    /// Names the call in telemetry.
+    pub fn named(mut self, name: &'a str) -> Self {
+        self.retry = self.retry.named(name);
+        self
+    }
+
+    fn into_state<Next>(self) -> Call<'a, F, Args, Retry<'a>, Next, K> {
+        Call {
+            operation: self.operation,
+            retry: self.retry,
+            classifier: self.classifier,
+            key: self.key,
+            deadline: self.deadline,
+            reveal: self.reveal,
+            state: PhantomData,
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<'a, F, Args, K> Call<'a, F, Args, Retry<'a>, Witnessed, K>
+where
+    F: Operation<Args>,
+{
+    /// Sets how long to wait between attempts.
+    pub fn with_backoff(mut self, backoff: Backoff) -> Call<'a, F, Args, Retry<'a>, BackedOff, K> {
+        self.retry.policy.backoff = backoff;
+        self.into_state()
+    }
+
+    /// Retries as a named policy says, which also replaces what `timeout` has set.
+    pub fn policy(mut self, policy: Policy) -> Call<'a, F, Args, Retry<'a>, Retried, K> {
+        self.retry.policy = policy;
+        self.into_state()
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<'a, F, Args, K> Call<'a, F, Args, Retry<'a>, BackedOff, K>
+where
+    F: Operation<Args>,
+{
+    /// Tries at most `attempts` times, the first included; 0 means 1.
+    pub fn retry(mut self, attempts: u8) -> Call<'a, F, Args, Retry<'a>, Retried, K> {
+        self.retry.policy.attempts = NonZeroU8::new(attempts).unwrap_or(NonZeroU8::MIN);
+        self.into_state()
+    }
+}
