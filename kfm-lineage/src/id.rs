@@ -116,7 +116,7 @@ text_id!(
 text_id!(
     /// Names a rollback or a revert: `rb_<UTC time>_<publish id>`.
     RollbackId, "rollback id", "rb_<UTC time>_<publish id>", |text| {
-        text.strip_prefix("rb_").and_then(strip_time).is_some_and(|rest| is_id_text(rest))
+        text.strip_prefix("rb_").and_then(strip_time).is_some_and(is_id_text)
     }
 );
 text_id!(

@@ -8,6 +8,7 @@ pub mod cell;
 pub mod digest;
 pub mod document;
 pub mod id;
+pub mod integrity;
 
 pub use canonical::{CanonicalError, canonical_json};
 pub use cell::{CellId, Domain, Move, Value};
@@ -17,3 +18,4 @@ pub use id::{
     EntityId, HotfixId, IdError, Lsn, OperationId, OperationKind, PublishId, RollbackId, Slug, Timestamp,
     Version,
 };
+pub use integrity::{Break, CatalogView, Census, IntegrityChange, LinkClass};

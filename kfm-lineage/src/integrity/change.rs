@@ -1,0 +1,92 @@
+//! What an operation does to breaks and orphans: introduced, returned, left.
+//!
+//! Which of them denies depends on the operation and is policy's business; which is which is a fact.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::census::{Break, Census};
+
+/// A broken link or an orphan, as a finding of an operation.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum IntegrityFinding {
+    /// LNK-1 to LNK-5.
+    BrokenLink(Break),
+    /// ORP-1.
+    Orphan {
+        /// The path of the document that no root reaches.
+        document: String,
+    },
+}
+
+impl IntegrityFinding {
+    /// Returns the path of the document that has the broken link or is the orphan.
+    pub fn document(&self) -> &str {
+        match self {
+            Self::BrokenLink(broken) => &broken.document,
+            Self::Orphan { document } => document,
+        }
+    }
+}
+
+/// What an operation does to a catalog's integrity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntegrityChange {
+    /// The catalog before the operation.
+    pub before: Census,
+    /// The catalog after it, as planned or as observed.
+    pub after: Census,
+    /// What was not there before, and does not only come back.
+    pub introduced: Vec<IntegrityFinding>,
+    /// What is not there now but was before the undone operation: the old state is like that.
+    pub returned: Vec<IntegrityFinding>,
+    /// What the undone operation made in a document that this one moves, and what still is there after.
+    pub left: Vec<IntegrityFinding>,
+}
+
+impl IntegrityChange {
+    /// Compares the states before and after a publish or a hotfix: what is new is introduced.
+    pub fn of_publish(before: Census, after: Census) -> Self {
+        let introduced = added(&before, &after).collect();
+        Self { before, after, introduced, returned: Vec::new(), left: Vec::new() }
+    }
+
+    /// Compares the states before and after a rollback, a revert or an abort.
+    ///
+    /// `undone_before` and `undone_after` are the states before and after the operation that is undone, when
+    /// it was made; `moved` are the paths of the documents that this operation moves. Linear in the size of
+    /// the censuses, whatever the size of the catalog.
+    pub fn of_rollback(
+        before: Census,
+        after: Census,
+        undone_before: &Census,
+        undone_after: &Census,
+        moved: &BTreeSet<String>,
+    ) -> Self {
+        let (returned, introduced) =
+            added(&before, &after).partition(|finding| is_in(finding, undone_before));
+        let left = added(undone_before, undone_after)
+            .filter(|finding| moved.contains(finding.document()))
+            .filter(|finding| is_in(finding, &before) && is_in(finding, &after))
+            .collect();
+        Self { before, after, introduced, returned, left }
+    }
+}
+
+/// Lists what the second census has and the first has not, broken links first, each in order.
+fn added<'a>(before: &'a Census, after: &'a Census) -> impl Iterator<Item = IntegrityFinding> + 'a {
+    let breaks = after.breaks.difference(&before.breaks).cloned().map(IntegrityFinding::BrokenLink);
+    let orphans = after.orphans.difference(&before.orphans).cloned();
+    breaks.chain(orphans.map(|document| IntegrityFinding::Orphan { document }))
+}
+
+fn is_in(finding: &IntegrityFinding, census: &Census) -> bool {
+    match finding {
+        IntegrityFinding::BrokenLink(broken) => census.breaks.contains(broken),
+        IntegrityFinding::Orphan { document } => census.orphans.contains(document),
+    }
+}
