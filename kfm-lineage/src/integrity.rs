@@ -8,6 +8,9 @@
 mod census;
 mod change;
 mod href;
+mod links;
+mod listing;
+mod reach;
 mod version_links;
 mod view;
 

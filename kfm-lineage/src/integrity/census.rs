@@ -4,14 +4,15 @@
 //! stac-spec (relations), its best practices (media types, versioning) and the version extension v1.2.0. Two
 //! passes over the links: where each leads, then whether what it says of its target is so.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::version_links;
-use super::view::{CatalogView, Lead};
-use crate::document::{DocumentFacts, DocumentKind, LinkFact};
+use super::links::{Links, Listed};
+use super::view::CatalogView;
+use super::{listing, reach, version_links};
+use crate::document::DocumentKind;
 
 /// Why a link counts as broken; it counts once, under the first class that applies.
 #[derive(
@@ -139,167 +140,24 @@ impl Census {
 impl CatalogView {
     /// Takes the census, in time linear in documents and links (but for the sorting of what it finds).
     pub fn census(&self) -> Census {
-        let documents: Vec<Listed<'_>> =
-            self.iter().map(|(path, facts)| Listed { path, facts: facts.as_ref() }).collect();
+        let documents: Vec<Listed<'_>> = self.iter().map(|(path, facts)| Listed { path, facts }).collect();
         let mut census = Census { documents: documents.len() as u64, ..Census::default() };
         census.count_documents(&documents);
-        let links = self.follow(&documents, &mut census);
-        let backs = BackLinks::of(&documents, &links);
-        census
-            .breaks
-            .extend(links.resolved.iter().filter_map(|link| listing_break(link, &documents, &backs)));
-        let listing_is_fine = |link: &&Resolved<'_>| listing_break(link, &documents, &backs).is_none();
-        let sound: Vec<&Resolved<'_>> = links.resolved.iter().filter(listing_is_fine).collect();
-        census.breaks.extend(version_links::breaks(&documents, &sound));
-        census.count_orphans(&documents, &links);
-        census
-    }
 
-    /// Follows every link: what leads nowhere is a break at once, what leads to a document is returned.
-    fn follow<'a>(&'a self, documents: &[Listed<'a>], census: &mut Census) -> Links<'a> {
-        let numbers: HashMap<&str, usize> =
-            documents.iter().enumerate().map(|(number, document)| (document.path, number)).collect();
-        let resolver = self.resolver();
-        let mut links = Links::default();
-        for (from, document) in documents.iter().enumerate() {
-            for link in &document.facts.links {
-                let (lead, missing) = resolver.lead_with_target(document.path, &link.href);
-                if link.rel == "self" {
-                    if !matches!(lead, Lead::External) && lead != Lead::Document(document.path) {
-                        census.wrong_self_links.insert(document.path.to_owned());
-                    }
-                    continue;
-                }
-                let broken = |class, target: &str| Break {
-                    class,
-                    document: document.path.to_owned(),
-                    rel: link.rel.clone(),
-                    target: target.to_owned(),
-                };
-                match lead {
-                    Lead::External | Lead::Asset => continue,
-                    Lead::Outside => {
-                        census.breaks.insert(broken(LinkClass::Unresolvable, &link.href));
-                    }
-                    Lead::Missing => {
-                        let target = missing.as_deref().unwrap_or(&link.href);
-                        census.breaks.insert(broken(LinkClass::Dangling, target));
-                        links.dangling.push((from, link));
-                    }
-                    Lead::Document(path) => links.resolved.push(Resolved { from, link, to: numbers[path] }),
-                }
-                census.links += 1;
+        let mut links = Links::follow(self, &documents);
+        census.links = links.count;
+        census.breaks = std::mem::take(&mut links.breaks);
+        census.wrong_self_links = std::mem::take(&mut links.wrong_self_links);
+        census.breaks.extend(listing::breaks(&documents, &links));
+        census.breaks.extend(version_links::breaks(&documents, &links));
+        for orphan in reach::orphans(&documents, &links) {
+            let path = documents[orphan.number].path;
+            census.orphans.insert(path.to_owned());
+            if !orphan.listed {
+                census.unlisted.insert(path.to_owned());
             }
         }
-        links
-    }
-}
-
-/// A document with its path.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Listed<'a> {
-    pub(super) path: &'a str,
-    pub(super) facts: &'a DocumentFacts,
-}
-
-/// A link between two documents of the view, by their numbers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Resolved<'a> {
-    pub(super) from: usize,
-    pub(super) link: &'a LinkFact,
-    pub(super) to: usize,
-}
-
-impl Resolved<'_> {
-    pub(super) fn broken(&self, class: LinkClass, documents: &[Listed<'_>]) -> Break {
-        Break {
-            class,
-            document: documents[self.from].path.to_owned(),
-            rel: self.link.rel.clone(),
-            target: documents[self.to].path.to_owned(),
-        }
-    }
-
-    /// Says whether the link makes its target reachable.
-    fn lists(&self) -> bool {
-        matches!(self.link.rel.as_str(), "item" | "child") && self.link.leads_to_json()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Links<'a> {
-    resolved: Vec<Resolved<'a>>,
-    dangling: Vec<(usize, &'a LinkFact)>,
-}
-
-/// What each document names as its parent and its collection.
-#[derive(Debug, Default)]
-struct BackLinks {
-    /// Documents whose `parent` link leads into the store.
-    with_parent: HashSet<usize>,
-    /// Documents whose `collection` link leads into the store.
-    with_collection: HashSet<usize>,
-    parents: HashSet<(usize, usize)>,
-    collections: HashSet<(usize, usize)>,
-    /// Documents that have a `collection` link, wherever it leads.
-    has_collection_link: HashSet<usize>,
-}
-
-impl BackLinks {
-    fn of(documents: &[Listed<'_>], links: &Links<'_>) -> Self {
-        let mut backs = Self::default();
-        for (number, document) in documents.iter().enumerate() {
-            if document.facts.links_of("collection").any(LinkFact::leads_to_json) {
-                backs.has_collection_link.insert(number);
-            }
-        }
-        let led = links.resolved.iter().map(|link| (link.from, link.link, Some(link.to)));
-        let lost = links.dangling.iter().map(|&(from, link)| (from, link, None));
-        for (from, link, to) in led.chain(lost).filter(|(_, link, _)| link.leads_to_json()) {
-            let (judged, named) = match link.rel.as_str() {
-                "parent" => (&mut backs.with_parent, &mut backs.parents),
-                "collection" => (&mut backs.with_collection, &mut backs.collections),
-                _ => continue,
-            };
-            judged.insert(from);
-            named.extend(to.map(|to| (from, to)));
-        }
-        backs
-    }
-
-    /// Says whether what is listed names its lister, as far as its back links can be judged.
-    ///
-    /// Only a collection is owed the `collection` link and field: a catalog may list items too.
-    fn agree(&self, link: &Resolved<'_>, documents: &[Listed<'_>]) -> bool {
-        let (lister, listed) = (link.from, link.to);
-        let parent_agrees = !self.with_parent.contains(&listed) || self.parents.contains(&(listed, lister));
-        let (lister_facts, listed_facts) = (documents[lister].facts, documents[listed].facts);
-        if lister_facts.kind != DocumentKind::Collection || listed_facts.kind != DocumentKind::Item {
-            return parent_agrees;
-        }
-        let link_agrees = self.has_collection_link.contains(&listed)
-            && (!self.with_collection.contains(&listed) || self.collections.contains(&(listed, lister)));
-        let field_agrees = listed_facts.collection.is_some() && listed_facts.collection == lister_facts.id;
-        parent_agrees && link_agrees && field_agrees
-    }
-}
-
-/// Judges a link that lists: first the target's kind (LNK-3), then its back links (LNK-4).
-fn listing_break(link: &Resolved<'_>, documents: &[Listed<'_>], backs: &BackLinks) -> Option<Break> {
-    if !link.lists() {
-        return None;
-    }
-    let fits = match documents[link.to].facts.kind {
-        DocumentKind::Item => link.link.rel == "item",
-        DocumentKind::Collection | DocumentKind::Catalog => link.link.rel == "child",
-        DocumentKind::Other | DocumentKind::NotJson => false,
-    };
-    if !fits {
-        Some(link.broken(LinkClass::KindMismatch, documents))
-    } else if !backs.agree(link, documents) {
-        Some(link.broken(LinkClass::BackLinkMismatch, documents))
-    } else {
-        None
+        census
     }
 }
 
@@ -316,37 +174,6 @@ impl Census {
         }
         carriers.retain(|_, paths| paths.len() > 1);
         self.duplicate_ids = carriers.into_iter().map(|(id, paths)| (id.to_owned(), paths)).collect();
-    }
-
-    fn count_orphans(&mut self, documents: &[Listed<'_>], links: &Links<'_>) {
-        let mut listed = vec![false; documents.len()];
-        let mut is_child = vec![false; documents.len()];
-        let mut lists: Vec<Vec<usize>> = vec![Vec::new(); documents.len()];
-        for link in links.resolved.iter().filter(|link| link.lists()) {
-            listed[link.to] = true;
-            is_child[link.to] |= link.link.rel == "child";
-            lists[link.from].push(link.to);
-        }
-        let is_root =
-            |number: &usize| documents[*number].facts.kind == DocumentKind::Catalog && !is_child[*number];
-        let mut to_visit: Vec<usize> = (0..documents.len()).filter(is_root).collect();
-        let mut reached = vec![false; documents.len()];
-        for &root in &to_visit {
-            reached[root] = true;
-        }
-        while let Some(number) = to_visit.pop() {
-            for &next in &lists[number] {
-                if !std::mem::replace(&mut reached[next], true) {
-                    to_visit.push(next);
-                }
-            }
-        }
-        for (number, document) in documents.iter().enumerate().filter(|(number, _)| !reached[*number]) {
-            self.orphans.insert(document.path.to_owned());
-            if !listed[number] {
-                self.unlisted.insert(document.path.to_owned());
-            }
-        }
     }
 }
 

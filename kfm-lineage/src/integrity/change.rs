@@ -90,3 +90,7 @@ fn is_in(finding: &IntegrityFinding, census: &Census) -> bool {
         IntegrityFinding::Orphan { document } => census.orphans.contains(document),
     }
 }
+
+#[cfg(test)]
+#[path = "change_tests.rs"]
+mod tests;

@@ -6,16 +6,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::census::{Break, LinkClass, Listed, Resolved};
+use super::census::{Break, LinkClass};
+use super::links::{Links, Listed, Resolved};
 
 const LATEST: &str = "latest-version";
 const PREDECESSOR: &str = "predecessor-version";
 const SUCCESSOR: &str = "successor-version";
 
-/// Judges the version links that lead to documents of the store and have no other fault.
-pub(super) fn breaks(documents: &[Listed<'_>], links: &[&Resolved<'_>]) -> Vec<Break> {
+/// Judges the version links that lead to documents of the store.
+pub(super) fn breaks(documents: &[Listed<'_>], links: &Links<'_>) -> Vec<Break> {
     let of = |rel: &'static str| {
-        links.iter().copied().filter(move |link| link.link.rel == rel && link.link.leads_to_json())
+        links.resolved.iter().filter(move |link| link.link.rel == rel && link.link.leads_to_json())
     };
     let predecessors: HashSet<(usize, usize)> = of(PREDECESSOR).map(|link| (link.from, link.to)).collect();
     let successors: HashSet<(usize, usize)> = of(SUCCESSOR).map(|link| (link.from, link.to)).collect();

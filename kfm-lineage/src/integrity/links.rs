@@ -1,0 +1,96 @@
+//! The first pass over a view's links: where each of them leads.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::census::{Break, LinkClass};
+use super::view::{CatalogView, Lead};
+use crate::document::{DocumentFacts, LinkFact};
+
+/// A document with its path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) path: &'a str,
+    pub(super) facts: &'a DocumentFacts,
+}
+
+/// A link between two documents of the view, by their numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resolved<'a> {
+    pub(super) from: usize,
+    pub(super) link: &'a LinkFact,
+    pub(super) to: usize,
+}
+
+impl Resolved<'_> {
+    /// Makes the break that this link is.
+    pub(super) fn broken(&self, class: LinkClass, documents: &[Listed<'_>]) -> Break {
+        Break {
+            class,
+            document: documents[self.from].path.to_owned(),
+            rel: self.link.rel.clone(),
+            target: documents[self.to].path.to_owned(),
+        }
+    }
+
+    /// Says whether the link makes its target reachable.
+    pub(super) fn lists(&self) -> bool {
+        matches!(self.link.rel.as_str(), "item" | "child") && self.link.leads_to_json()
+    }
+}
+
+/// The links of a view, by where they lead; those that lead elsewhere are not counted.
+#[derive(Debug, Default)]
+pub(super) struct Links<'a> {
+    /// Those that lead to documents.
+    pub(super) resolved: Vec<Resolved<'a>>,
+    /// Those that lead to places in the store where no document is, with the number of their own document.
+    pub(super) dangling: Vec<(usize, &'a LinkFact)>,
+    /// LNK-1 and LNK-2.
+    pub(super) breaks: BTreeSet<Break>,
+    /// The documents whose `self` leads to another place.
+    pub(super) wrong_self_links: BTreeSet<String>,
+    /// Links looked at.
+    pub(super) count: u64,
+}
+
+impl<'a> Links<'a> {
+    /// Follows every link of the view.
+    pub(super) fn follow(view: &'a CatalogView, documents: &[Listed<'a>]) -> Self {
+        let numbers: HashMap<&str, usize> =
+            documents.iter().enumerate().map(|(number, document)| (document.path, number)).collect();
+        let resolver = view.resolver();
+        let mut links = Self::default();
+        for (from, document) in documents.iter().enumerate() {
+            for link in &document.facts.links {
+                let (lead, missing) = resolver.lead_with_target(document.path, &link.href);
+                if link.rel == "self" {
+                    // An absolute one always leads to a document, if not to another that claims it too.
+                    if lead != Lead::Document(document.path) {
+                        links.wrong_self_links.insert(document.path.to_owned());
+                    }
+                    continue;
+                }
+                let broken = |class, target: &str| Break {
+                    class,
+                    document: document.path.to_owned(),
+                    rel: link.rel.clone(),
+                    target: target.to_owned(),
+                };
+                match lead {
+                    Lead::External | Lead::Asset => continue,
+                    Lead::Outside => {
+                        links.breaks.insert(broken(LinkClass::Unresolvable, &link.href));
+                    }
+                    Lead::Missing => {
+                        let target = missing.as_deref().unwrap_or(&link.href);
+                        links.breaks.insert(broken(LinkClass::Dangling, target));
+                        links.dangling.push((from, link));
+                    }
+                    Lead::Document(path) => links.resolved.push(Resolved { from, link, to: numbers[path] }),
+                }
+                links.count += 1;
+            }
+        }
+        links
+    }
+}
