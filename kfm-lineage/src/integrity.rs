@@ -16,4 +16,4 @@ mod view;
 
 pub use census::{Break, Census, CensusCounts, LinkClass};
 pub use change::{IntegrityChange, IntegrityFinding};
-pub use view::{CatalogView, Lead, Resolver};
+pub use view::{CatalogView, Lead};

@@ -218,6 +218,16 @@ fn a_document_overwritten_with_anothers_bytes_does_not_take_its_links_along() {
 }
 
 #[test]
+fn a_document_that_is_gone_or_replaced_claims_no_self() {
+    let url = "https://example.org/a";
+    let mut view = view(&[("a.json", document("Catalog", "a", &[link("self", url)]))]);
+    assert_eq!(view.lead("b.json", url), Lead::Document("a.json"));
+    view.insert("a.json", Arc::new(DocumentFacts::project(b"{}")));
+    assert_eq!(view.lead("b.json", url), Lead::External);
+    assert!(view.remove("a.json").is_some() && view.remove("a.json").is_none());
+}
+
+#[test]
 fn a_relative_self_that_leads_elsewhere_is_wrong_and_no_break() {
     let selves =
         [("./b.json", false), ("../c/b.json", false), ("a.json", true), ("../../b.json", true), ("b", true)];
@@ -233,7 +243,7 @@ fn names_with_odd_characters_are_led_to_as_written_and_as_escaped() {
     for href in ["x#1.json", "./x%231.json", "../c/x#1.json"] {
         let view = with("c/x#1.json", item("x", "c", &[link("related", href)]));
         assert!(breaks(&view).is_empty(), "{href}");
-        assert_eq!(view.resolver().lead("c/x#1.json", href), Lead::Document("c/x#1.json"), "{href}");
+        assert_eq!(view.lead("c/x#1.json", href), Lead::Document("c/x#1.json"), "{href}");
     }
 }
 

@@ -8,7 +8,10 @@ pub(super) enum Reference {
     /// It has a scheme or an authority: it leads somewhere by itself.
     Absolute,
     /// It climbs out of the store, where nothing can be looked up.
-    Outside,
+    Outside {
+        /// Whether it would be a document by its name.
+        is_document: bool,
+    },
     /// It leads to this path in the store.
     Path(String),
 }
@@ -39,7 +42,7 @@ pub(super) fn read_literally(document: &str, href: &str) -> Reference {
         match segment {
             "." | ".." => {
                 if segment == ".." && segments.pop().is_none() {
-                    return Reference::Outside;
+                    return Reference::Outside { is_document: is_document(href) };
                 }
                 if rest.peek().is_none() {
                     segments.push("");
@@ -116,9 +119,9 @@ mod tests {
 
     #[test]
     fn an_href_that_climbs_out_of_the_store_leads_outside() {
-        assert_eq!(read("stac/a.json", "../../catalog.json"), Reference::Outside);
-        assert_eq!(read("a.json", "../catalog.json"), Reference::Outside);
-        assert_eq!(read("a.json", "/../catalog.json"), Reference::Outside);
+        assert_eq!(read("stac/a.json", "../../catalog.json?x"), Reference::Outside { is_document: true });
+        assert_eq!(read("a.json", "/../catalog.json"), Reference::Outside { is_document: true });
+        assert_eq!(read("a.json", "../data/a.tif"), Reference::Outside { is_document: false });
     }
 
     #[test]

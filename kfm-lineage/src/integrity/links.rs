@@ -58,32 +58,30 @@ impl<'a> Links<'a> {
     pub(super) fn follow(view: &'a CatalogView, documents: &[Listed<'a>]) -> Self {
         let numbers: HashMap<&str, usize> =
             documents.iter().enumerate().map(|(number, document)| (document.path, number)).collect();
-        let resolver = view.resolver();
         let mut links = Self::default();
         for (from, document) in documents.iter().enumerate() {
             for link in &document.facts.links {
-                let (lead, missing) = resolver.lead_with_target(document.path, &link.href);
+                let lead = view.lead(document.path, &link.href);
                 if link.rel == "self" {
-                    // An absolute one always leads to a document, if not to another that claims it too.
+                    // An absolute one leads to a document: this one, or another that claims it with more right.
                     if lead != Lead::Document(document.path) {
                         links.wrong_self_links.insert(document.path.to_owned());
                     }
                     continue;
                 }
-                let broken = |class, target: &str| Break {
+                let broken = |class, target| Break {
                     class,
                     document: document.path.to_owned(),
                     rel: link.rel.clone(),
-                    target: target.to_owned(),
+                    target,
                 };
                 match lead {
                     Lead::External | Lead::Asset => continue,
                     Lead::Outside => {
-                        links.breaks.insert(broken(LinkClass::Unresolvable, &link.href));
+                        links.breaks.insert(broken(LinkClass::Unresolvable, link.href.clone()));
                     }
-                    Lead::Missing => {
-                        let target = missing.as_deref().unwrap_or(&link.href);
-                        links.breaks.insert(broken(LinkClass::Dangling, target));
+                    Lead::Missing(place) => {
+                        links.breaks.insert(broken(LinkClass::Dangling, place));
                         links.dangling.push((from, link));
                     }
                     Lead::Document(path) => links.resolved.push(Resolved { from, link, to: numbers[path] }),

@@ -1,10 +1,11 @@
 //! One epoch of a catalog: every document of a store, by its path.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::href::{self, Reference};
-use crate::document::DocumentFacts;
+use crate::document::{DocumentFacts, LinkFact};
 
 /// The documents of a store at one moment.
 ///
@@ -13,15 +14,34 @@ use crate::document::DocumentFacts;
 #[derive(Debug, Clone, Default)]
 pub struct CatalogView {
     documents: BTreeMap<String, Arc<DocumentFacts>>,
+    /// The documents that claim each absolute `self`, best claim first.
+    selves: BTreeMap<String, BTreeSet<Claim>>,
+}
+
+/// A document's claim on an absolute `self`.
+///
+/// The best is that of the path which has most segments in common with the URL's end, then the first path:
+/// a document overwritten with another's bytes does not take the other's links along.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Claim {
+    shared_tail: Reverse<usize>,
+    path: String,
+}
+
+impl Claim {
+    fn new(url: &str, path: &str) -> Self {
+        let shared = url.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a == b);
+        Self { shared_tail: Reverse(shared.count()), path: path.to_owned() }
+    }
 }
 
 /// Where a link of a document leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lead<'a> {
-    /// To a document of the store.
+    /// To the document of the store at this path.
     Document(&'a str),
-    /// To a place in the store where a document should be and is not.
-    Missing,
+    /// To this path in the store, where a document should be and is not.
+    Missing(String),
     /// Out of the store by climbing: a relative href without an absolute base.
     Outside,
     /// Elsewhere: the href has a scheme and is no document's `self`.
@@ -33,7 +53,11 @@ pub enum Lead<'a> {
 impl CatalogView {
     /// Makes a view of documents by path.
     pub fn new(documents: impl IntoIterator<Item = (String, Arc<DocumentFacts>)>) -> Self {
-        Self { documents: documents.into_iter().collect() }
+        let mut view = Self::default();
+        for (path, document) in documents {
+            view.insert(path, document);
+        }
+        view
     }
 
     /// Puts a document at a path and returns the one that was there.
@@ -42,12 +66,27 @@ impl CatalogView {
         path: impl Into<String>,
         document: Arc<DocumentFacts>,
     ) -> Option<Arc<DocumentFacts>> {
-        self.documents.insert(path.into(), document)
+        let path = path.into();
+        let replaced = self.remove(&path);
+        for link in absolute_selves(&document) {
+            self.selves.entry(link.href.clone()).or_default().insert(Claim::new(&link.href, &path));
+        }
+        self.documents.insert(path, document);
+        replaced
     }
 
     /// Takes the document at a path away and returns it.
     pub fn remove(&mut self, path: &str) -> Option<Arc<DocumentFacts>> {
-        self.documents.remove(path)
+        let document = self.documents.remove(path)?;
+        for link in absolute_selves(&document) {
+            if let Some(claims) = self.selves.get_mut(&link.href) {
+                claims.remove(&Claim::new(&link.href, path));
+                if claims.is_empty() {
+                    self.selves.remove(&link.href);
+                }
+            }
+        }
+        Some(document)
     }
 
     /// Returns the document at a path.
@@ -70,22 +109,31 @@ impl CatalogView {
         self.documents.is_empty()
     }
 
-    /// Indexes the view, for many questions about where links lead.
-    pub fn resolver(&self) -> Resolver<'_> {
-        let mut by_self: HashMap<&str, &str> = HashMap::new();
-        for (path, document) in self.iter() {
-            for link in document.links_of("self").filter(|link| href::is_absolute(&link.href)) {
-                by_self
-                    .entry(&link.href)
-                    .and_modify(|owner| {
-                        if shared_tail(&link.href, path) > shared_tail(&link.href, owner) {
-                            *owner = path;
-                        }
-                    })
-                    .or_insert(path);
-            }
+    /// Says where an href of the document at a path leads, whether or not that document is in the view.
+    ///
+    /// An href equal to the absolute `self` of a document leads to it; any other with a scheme leads
+    /// elsewhere; a relative one leads on from the document's path, not from its `self`.
+    pub fn lead(&self, document: &str, href: &str) -> Lead<'_> {
+        if let Some(claim) = self.selves.get(href).and_then(BTreeSet::first) {
+            return Lead::Document(&claim.path);
         }
-        Resolver { view: self, by_self }
+        // Real catalogs have documents named `a#1.json` and link to them just so.
+        if href.contains(['#', '?', '%'])
+            && let Reference::Path(path) = href::read_literally(document, href)
+            && let Some((path, _)) = self.documents.get_key_value(&path)
+        {
+            return Lead::Document(path);
+        }
+        match href::read(document, href) {
+            Reference::Absolute => Lead::External,
+            Reference::Outside { is_document: true } => Lead::Outside,
+            Reference::Outside { is_document: false } => Lead::Asset,
+            Reference::Path(path) => match self.documents.get_key_value(&path) {
+                Some((path, _)) => Lead::Document(path),
+                None if href::is_document(&path) => Lead::Missing(path),
+                None => Lead::Asset,
+            },
+        }
     }
 }
 
@@ -95,56 +143,6 @@ impl FromIterator<(String, Arc<DocumentFacts>)> for CatalogView {
     }
 }
 
-/// Says where links of a view's documents lead.
-///
-/// An absolute `self` that several documents claim belongs to the one whose path has most in common with its
-/// end, then to the first path: a document overwritten with another's bytes does not take its links along.
-#[derive(Debug)]
-pub struct Resolver<'a> {
-    view: &'a CatalogView,
-    by_self: HashMap<&'a str, &'a str>,
-}
-
-impl<'a> Resolver<'a> {
-    /// Says where an href of the document at a path leads.
-    pub fn lead(&self, document: &str, href: &str) -> Lead<'a> {
-        if let Some(path) = self.by_self.get(href) {
-            return Lead::Document(path);
-        }
-        self.lead_by_path(document, href).0
-    }
-
-    /// As [`Resolver::lead`], with the place that a missing document should have.
-    pub(super) fn lead_with_target(&self, document: &str, href: &str) -> (Lead<'a>, Option<String>) {
-        match self.by_self.get(href) {
-            Some(path) => (Lead::Document(path), None),
-            None => self.lead_by_path(document, href),
-        }
-    }
-
-    fn lead_by_path(&self, document: &str, href: &str) -> (Lead<'a>, Option<String>) {
-        if href.contains(['#', '?', '%'])
-            && let Reference::Path(path) = href::read_literally(document, href)
-            && let Some((path, _)) = self.view.documents.get_key_value(&path)
-        {
-            return (Lead::Document(path), None);
-        }
-        match href::read(document, href) {
-            Reference::Absolute => (Lead::External, None),
-            Reference::Outside => {
-                let path = href.split(['?', '#']).next().unwrap_or_default();
-                (if href::is_document(path) { Lead::Outside } else { Lead::Asset }, None)
-            }
-            Reference::Path(path) => match self.view.documents.get_key_value(&path) {
-                Some((path, _)) => (Lead::Document(path), None),
-                None if href::is_document(&path) => (Lead::Missing, Some(path)),
-                None => (Lead::Asset, None),
-            },
-        }
-    }
-}
-
-/// Counts the path segments, from the end, that a URL and a path have in common.
-fn shared_tail(url: &str, path: &str) -> usize {
-    url.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a == b).count()
+fn absolute_selves(document: &DocumentFacts) -> impl Iterator<Item = &LinkFact> {
+    document.links_of("self").filter(|link| href::is_absolute(&link.href))
 }
