@@ -1,0 +1,261 @@
+//! The folder behind [`LocalBlobs`](super::LocalBlobs): where keys lead, what is there, what a crash left.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, FileType, Metadata};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use kfm_lineage::{Digest, DigestKind, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::blob::{BlobError, key, platform};
+
+/// First and last part of the names of our temporary files; no key can be one, since it begins with a dot.
+pub(super) const TEMPORARY: (&str, &str) = (".kfm-", ".tmp");
+
+/// Bytes that are read at once for a digest.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A folder, with blocking calls.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    #[cfg(feature = "test-util")]
+    pub(super) faults: crate::blob::fault::Faults,
+}
+
+/// Folders that were seen to be folders during one call, and not links.
+pub(super) type Seen = BTreeSet<PathBuf>;
+
+impl Folder {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            #[cfg(feature = "test-util")]
+            faults: crate::blob::fault::Faults::default(),
+        }
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(super) fn with_faults(root: PathBuf, faults: crate::blob::fault::Faults) -> Self {
+        Self { root, faults }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn get(&self, key: &str) -> Result<Option<Bytes>, BlobError> {
+        self.present()?;
+        match self.locate(key, &mut Seen::new())? {
+            None => Ok(None),
+            Some((path, _)) => match fs::read(&path) {
+                Ok(bytes) => Ok(Some(bytes.into())),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(failed(key, error)),
+            },
+        }
+    }
+
+    pub(super) fn digests(&self, keys: &[String]) -> Result<Vec<Value>, BlobError> {
+        self.present()?;
+        let mut seen = Seen::new();
+        keys.iter().map(|key| self.digest(key, &mut seen)).collect()
+    }
+
+    /// Digests the file at a key without holding it in memory.
+    pub(super) fn digest(&self, key: &str, seen: &mut Seen) -> Result<Value, BlobError> {
+        match self.locate(key, seen)? {
+            None => Ok(None),
+            Some((path, _)) => match digest_of(&path) {
+                Ok(digest) => Ok(Some(digest)),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(failed(key, error)),
+            },
+        }
+    }
+
+    pub(super) fn list(&self, suffixes: &[String]) -> Result<Vec<String>, BlobError> {
+        self.present()?;
+        let wanted = |name: &[u8]| {
+            suffixes.is_empty() || suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
+        };
+        let mut keys = Vec::new();
+        self.walk(|path, kind| {
+            let selected = path.file_name().is_some_and(|name| wanted(name.as_encoded_bytes()));
+            if kind.is_symlink() {
+                // A link may stand for an asset, which is none of ours, but not hide keys.
+                let hides_keys = fs::metadata(path).is_ok_and(|target| target.is_dir());
+                return if selected || hides_keys { Err(link(path)) } else { Ok(()) };
+            }
+            if selected {
+                keys.push(self.key_of(path)?);
+            }
+            Ok(())
+        })?;
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    pub(super) fn sweep(&self) -> Result<(), BlobError> {
+        self.present()?;
+        let mut folders = BTreeSet::new();
+        self.walk_all(|path, kind| {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            let ours = name.starts_with(TEMPORARY.0.as_bytes()) && name.ends_with(TEMPORARY.1.as_bytes());
+            if !ours || !kind.is_file() {
+                return Ok(());
+            }
+            match fs::remove_file(path) {
+                Ok(()) => folders.extend(path.parent().map(Path::to_owned)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(&path.display().to_string(), error)),
+            }
+            Ok(())
+        })?;
+        for folder in folders {
+            platform::sync_folder(&folder).map_err(|error| unknown(&folder.display().to_string(), error))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to work where the folder itself is missing, which must not pass for an empty one.
+    pub(super) fn present(&self) -> Result<(), BlobError> {
+        match fs::metadata(&self.root) {
+            Ok(metadata) if metadata.is_dir() => Ok(()),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(failed(&self.root.display().to_string(), error))
+            }
+            _ => Err(BlobError::Missing { place: self.root.display().to_string() }),
+        }
+    }
+
+    /// Follows a key from folder to folder, over no link, to the file that lies there.
+    pub(super) fn locate(
+        &self,
+        key: &str,
+        seen: &mut Seen,
+    ) -> Result<Option<(PathBuf, Metadata)>, BlobError> {
+        key::check(key)?;
+        let mut path = self.root.clone();
+        let mut segments = key.split('/').peekable();
+        while let Some(segment) = segments.next() {
+            path.push(segment);
+            let is_last = segments.peek().is_none();
+            if !is_last && seen.contains(&path) {
+                continue;
+            }
+            let metadata = match fs::symlink_metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => break,
+                Err(error) => return Err(failed(key, error)),
+            };
+            if metadata.is_symlink() {
+                return Err(link(&path));
+            } else if !is_last && metadata.is_dir() {
+                seen.insert(path.clone());
+            } else if is_last && metadata.is_file() {
+                return Ok(Some((path, metadata)));
+            } else if is_last {
+                let error = io::Error::new(ErrorKind::InvalidInput, "not a regular file");
+                return Err(failed(key, error));
+            } else {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns where a key that was checked leads.
+    pub(super) fn path_of(&self, key: &str) -> PathBuf {
+        key.split('/').fold(self.root.clone(), |path, segment| path.join(segment))
+    }
+
+    fn key_of(&self, path: &Path) -> Result<String, BlobError> {
+        let below = path.strip_prefix(&self.root).unwrap_or(path);
+        let segments: Option<Vec<&str>> = below.iter().map(std::ffi::OsStr::to_str).collect();
+        let key = segments.map(|segments| segments.join("/")).ok_or_else(|| BlobError::InvalidKey {
+            key: below.to_string_lossy().into_owned(),
+            why: "it is not UTF-8",
+        })?;
+        key::check(&key)?;
+        Ok(key)
+    }
+
+    /// Visits all files and links whose path has no name that begins with a dot.
+    fn walk(&self, mut visit: impl FnMut(&Path, FileType) -> Result<(), BlobError>) -> Result<(), BlobError> {
+        self.walk_all(|path, kind| {
+            let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if hidden { Ok(()) } else { visit(path, kind) }
+        })
+    }
+
+    /// Visits all files and links outside folders whose name begins with a dot.
+    fn walk_all(
+        &self,
+        mut visit: impl FnMut(&Path, FileType) -> Result<(), BlobError>,
+    ) -> Result<(), BlobError> {
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            let failed = |error| failed(&folder.display().to_string(), error);
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                // Removed since its name was read.
+                Err(error) if error.kind() == ErrorKind::NotFound && folder != self.root => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed)?;
+                let kind = entry.file_type().map_err(failed)?;
+                if !kind.is_dir() {
+                    visit(&entry.path(), kind)?;
+                } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn digest_of(path: &Path) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(Digest::from_parts(DigestKind::Bytes, hash.finalize().into())),
+            Ok(bytes) => hash.update(&chunk[..bytes]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn link(path: &Path) -> BlobError {
+    BlobError::Link { path: path.display().to_string() }
+}
+
+/// Names what the caller does after a call that changed nothing.
+pub(super) fn failed(key: &str, error: io::Error) -> BlobError {
+    let (key, transient) = (key.to_owned(), is_transient(error.kind()));
+    let source = Box::new(error);
+    if transient { BlobError::Transient { key, source } } else { BlobError::Permanent { key, source } }
+}
+
+/// Names what the caller does after a call that may have changed something.
+pub(super) fn unknown(key: &str, error: io::Error) -> BlobError {
+    BlobError::Unknown { key: key.to_owned(), source: Box::new(error) }
+}
+
+fn is_transient(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Interrupted
+            | ErrorKind::WouldBlock
+            | ErrorKind::TimedOut
+            | ErrorKind::ResourceBusy
+            | ErrorKind::StaleNetworkFileHandle
+    )
+}

@@ -1,0 +1,285 @@
+//! Swapping files: stage beside the place, compare, rename, sync the folders.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use kfm_lineage::{Digest, Value};
+
+use super::folder::{Folder, Seen, TEMPORARY, failed, unknown};
+use crate::blob::{BlobError, BlobSwap, Precondition, key, platform};
+use crate::op::SwapOutcome;
+
+/// Files that are written before the first of them is synced; also bounds open files.
+const WINDOW_FILES: usize = 64;
+
+/// Threads that sync a window: a disk writes its journal once for all who wait.
+const SYNC_THREADS: usize = 8;
+
+/// Names that are tried for a temporary file; others' left-overs may have the first ones.
+const TEMPORARY_NAMES_TRIED_MAX: u32 = 1_000;
+
+/// Makes names of temporary files differ within this process.
+static TEMPORARY_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+impl Folder {
+    pub(super) fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError> {
+        self.present()?;
+        batch.iter().try_for_each(|swap| key::check(&swap.key))?;
+        let targets: Vec<Value> =
+            batch.iter().map(|swap| swap.to.as_ref().map(|bytes| Digest::of_bytes(bytes))).collect();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut folders = BTreeSet::new();
+        for run in runs_without_repetition(&batch) {
+            let (batch, targets) = (&batch[run.clone()], &targets[run]);
+            let staged = self.stage(batch, targets, &mut folders)?;
+            for ((swap, &to), staged) in batch.iter().zip(targets).zip(staged) {
+                outcomes.push(self.commit(swap, to, staged, &mut folders)?);
+            }
+        }
+        for folder in folders {
+            platform::sync_folder(&folder).map_err(|error| unknown(&folder.display().to_string(), error))?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes and syncs what is to be renamed, and judges what needs no write.
+    fn stage(
+        &self,
+        batch: &[BlobSwap],
+        targets: &[Value],
+        folders: &mut BTreeSet<PathBuf>,
+    ) -> Result<Vec<Staged>, BlobError> {
+        let mut seen = Seen::new();
+        let mut staged = Vec::with_capacity(batch.len());
+        let mut window = Vec::with_capacity(WINDOW_FILES);
+        for (swap, to) in batch.iter().zip(targets) {
+            let observed = self.digest(&swap.key, &mut seen)?;
+            staged.push(match (judge(observed, swap.precondition, *to), &swap.to) {
+                (Some(outcome), _) => Staged::Judged(outcome),
+                (None, None) => Staged::Retire,
+                (None, Some(bytes)) => {
+                    let (temporary, file) = self.write_beside(&swap.key, bytes, &mut seen, folders)?;
+                    window.push((swap.key.as_str(), file));
+                    Staged::Written(temporary)
+                }
+            });
+            if window.len() == WINDOW_FILES {
+                sync_all(&mut window)?;
+            }
+        }
+        sync_all(&mut window)?;
+        Ok(staged)
+    }
+
+    /// Makes one swap visible, if the precondition still holds.
+    fn commit(
+        &self,
+        swap: &BlobSwap,
+        to: Value,
+        staged: Staged,
+        folders: &mut BTreeSet<PathBuf>,
+    ) -> Result<SwapOutcome, BlobError> {
+        let path = self.path_of(&swap.key);
+        let outcome = match staged {
+            Staged::Judged(outcome) => outcome,
+            // Compared again, this time right before the act: others do not ask for our lock.
+            _ => match judge(self.digest(&swap.key, &mut Seen::new())?, swap.precondition, to) {
+                Some(outcome) => outcome,
+                None => {
+                    self.act(&swap.key, &path, staged)?;
+                    SwapOutcome::Applied
+                }
+            },
+        };
+        match outcome {
+            SwapOutcome::Applied => folders.extend(path.parent().map(Path::to_owned)),
+            // Another process may have been killed between its rename and its sync.
+            SwapOutcome::Already => self.settle(&swap.key, &path, to, folders)?,
+            SwapOutcome::Conflict { .. } => {}
+        }
+        Ok(outcome)
+    }
+
+    fn act(&self, key: &str, path: &Path, staged: Staged) -> Result<(), BlobError> {
+        match staged {
+            Staged::Written(temporary) => temporary.rename_to(key, path)?,
+            _ => match fs::remove_file(path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(key, error)),
+            },
+        }
+        #[cfg(feature = "test-util")]
+        self.faults.after_change(key)?;
+        Ok(())
+    }
+
+    /// Makes durable what already stands at a key.
+    fn settle(
+        &self,
+        key: &str,
+        path: &Path,
+        value: Value,
+        folders: &mut BTreeSet<PathBuf>,
+    ) -> Result<(), BlobError> {
+        if value.is_some() {
+            platform::sync_file(path).map_err(|error| failed(key, error))?;
+        }
+        let nearest = path.ancestors().skip(1).find(|folder| folder.is_dir());
+        folders.extend(nearest.map(Path::to_owned));
+        Ok(())
+    }
+
+    /// Writes bytes into a new temporary file in the folder that a key leads to, which is made if need be.
+    fn write_beside(
+        &self,
+        key: &str,
+        bytes: &Bytes,
+        seen: &mut Seen,
+        folders: &mut BTreeSet<PathBuf>,
+    ) -> Result<(Temporary, File), BlobError> {
+        let rights = self.locate(key, seen)?.map(|(_, metadata)| metadata.permissions());
+        let place = self.path_of(key);
+        let folder = place.parent().unwrap_or(self.root());
+        make_folder(folder, folders).map_err(|error| failed(key, error))?;
+        #[cfg_attr(not(feature = "test-util"), expect(unused_mut, reason = "only a fault changes it"))]
+        let (mut temporary, mut file) = create_temporary(folder).map_err(|error| failed(key, error))?;
+        #[cfg(feature = "test-util")]
+        if let Err(error) = self.faults.before_write(key, bytes, &mut file) {
+            // Half a file stays behind, as after a crash.
+            temporary.path.take_if(|_| matches!(error, BlobError::Permanent { .. }));
+            return Err(error);
+        }
+        let written = file.write_all(bytes).and_then(|()| keep_rights(&file, rights));
+        written.map_err(|error| failed(key, error))?;
+        Ok((temporary, file))
+    }
+}
+
+/// What staging found out about one swap.
+enum Staged {
+    /// Nothing is to be done.
+    Judged(SwapOutcome),
+    /// The file is to go.
+    Retire,
+    /// The file is to be replaced by this one.
+    Written(Temporary),
+}
+
+/// A temporary file; removed when dropped, unless it was renamed.
+struct Temporary {
+    path: Option<PathBuf>,
+}
+
+impl Temporary {
+    fn rename_to(mut self, key: &str, place: &Path) -> Result<(), BlobError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        match fs::rename(path, place) {
+            Ok(()) => {
+                self.path = None;
+                Ok(())
+            }
+            // Another process has swept it away as a left-over: nothing was changed, write it again.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(BlobError::Transient { key: key.to_owned(), source: Box::new(error) })
+            }
+            Err(error) => Err(failed(key, error)),
+        }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            // What cannot be removed now, the next sweep removes.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Says what becomes of a swap without a write; none: it is to be made.
+fn judge(observed: Value, precondition: Precondition, to: Value) -> Option<SwapOutcome> {
+    match precondition {
+        _ if observed == to => Some(SwapOutcome::Already),
+        Precondition::Is(from) if from != observed => Some(SwapOutcome::Conflict { observed }),
+        _ => None,
+    }
+}
+
+/// Cuts a batch where a key comes again: its second swap starts from what the first has left.
+fn runs_without_repetition(batch: &[BlobSwap]) -> Vec<std::ops::Range<usize>> {
+    let mut runs = Vec::new();
+    let mut keys = BTreeSet::new();
+    let mut start = 0;
+    for (i, swap) in batch.iter().enumerate() {
+        if !keys.insert(swap.key.as_str()) {
+            runs.push(start..i);
+            start = i;
+            keys = BTreeSet::from([swap.key.as_str()]);
+        }
+    }
+    runs.push(start..batch.len());
+    runs
+}
+
+/// Makes a folder and those above it; `folders` gets each that has a new name in it.
+fn make_folder(folder: &Path, folders: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().unwrap_or(folder);
+    make_folder(above, folders)?;
+    match fs::create_dir(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        Err(error) => return Err(error),
+    }
+    folders.insert(above.to_owned());
+    Ok(())
+}
+
+fn create_temporary(folder: &Path) -> std::io::Result<(Temporary, File)> {
+    let process = std::process::id();
+    let mut tried = 0;
+    loop {
+        let number = TEMPORARY_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("{}{process}-{number}{}", TEMPORARY.0, TEMPORARY.1));
+        tried += 1;
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((Temporary { path: Some(path) }, file)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && tried < TEMPORARY_NAMES_TRIED_MAX => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Gives a file the rights of the one that it replaces, so that whoever could read that one still can.
+fn keep_rights(file: &File, rights: Option<Permissions>) -> std::io::Result<()> {
+    rights.map_or(Ok(()), |rights| file.set_permissions(rights))
+}
+
+/// Syncs and closes the files of a window.
+fn sync_all(window: &mut Vec<(&str, File)>) -> Result<(), BlobError> {
+    let files = std::mem::take(window);
+    let share = files.len().div_ceil(SYNC_THREADS).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = files
+            .chunks(share)
+            .map(|files| {
+                scope.spawn(|| {
+                    files
+                        .iter()
+                        .try_for_each(|(key, file)| file.sync_all().map_err(|error| failed(key, error)))
+                })
+            })
+            .collect();
+        // Every thread is waited for, also after an error; the first error counts.
+        let answers: Vec<_> =
+            threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect();
+        answers.into_iter().collect()
+    })
+}

@@ -1,0 +1,177 @@
+//! [`BlobStore`]: bytes at keys, swapped whole and durably; what a catalog and the version store stand on.
+
+pub mod key;
+pub mod local;
+pub mod object;
+
+#[cfg(feature = "test-util")]
+pub mod fault;
+
+mod platform;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kfm_lineage::Value;
+
+pub use local::LocalBlobs;
+pub use object::ObjectBlobs;
+
+use crate::op::SwapOutcome;
+
+/// Keeps bytes at keys: a folder, or an object store.
+///
+/// # Laws
+/// - **Whole**: whoever reads a key, in this process or another, at any moment and after any crash, sees the
+///   bytes of one swap, never a part of them.
+/// - **Durable**: what an answer says, [`SwapOutcome::Already`] included, survives the loss of power.
+/// - **Compare-and-set**: a key whose value is not the precondition's is left alone.
+/// - **In order**: readers see the swaps of a batch in its order. After a loss of power only the order
+///   between batches is sure.
+/// - **Exact names**: a key means the same bytes of name in the store and in [`list`](BlobStore::list);
+///   nothing is escaped, folded or normalised.
+/// - **Reads write nothing**: `get`, `digests` and `list` change no byte and no time stamp.
+///
+/// # Cancel safety
+/// A dropped `swap` leaves each key as it was or as it should be, not known which; whoever asks the same
+/// handle afterwards is answered after the dropped swap has ended.
+///
+/// # Implementing
+/// Do not retry, do not log, do not cache. Check every key with [`key::check`].
+#[async_trait]
+pub trait BlobStore: Debug + Send + Sync {
+    /// Returns the bytes at a key, or none.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says.
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, BlobError>;
+
+    /// Returns the `sha256:` digests of the bytes at keys, in the order of `keys`; none where nothing is.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says.
+    async fn digests(&self, keys: &[String]) -> Result<Vec<Value>, BlobError>;
+
+    /// Lists the keys that end with one of `suffixes`, or all if there are none, in ascending order.
+    ///
+    /// Names that begin with a dot are left out, and so is all that lies below them.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says; [`BlobError::InvalidKey`] and [`BlobError::Link`] name what could not be a key
+    /// and would have been listed.
+    async fn list(&self, suffixes: &[&str]) -> Result<Vec<String>, BlobError>;
+
+    /// Swaps keys one by one, in order; one answer per swap.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says. An error says nothing of the other keys of the batch: observe them.
+    async fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError>;
+
+    /// Removes what crashed processes left unfinished; nothing that a reader sees.
+    ///
+    /// A swap that another process is making meanwhile may fail as [`BlobError::Transient`].
+    ///
+    /// # Errors
+    /// As [`BlobError`] says.
+    async fn sweep(&self) -> Result<(), BlobError>;
+}
+
+const _OBJECT_SAFE: Option<&dyn BlobStore> = None;
+
+/// One change of one key.
+#[derive(Debug, Clone)]
+pub struct BlobSwap {
+    /// The key.
+    pub key: String,
+    /// What must hold right before.
+    pub precondition: Precondition,
+    /// The bytes it is to have, or none.
+    pub to: Option<Bytes>,
+}
+
+/// What must hold right before a key is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// Anything may stand there: for keys that are named after their content.
+    Any,
+    /// This value, and no other, stands there.
+    Is(Value),
+}
+
+/// What callers want of a [`BlobStore`] beyond the contract.
+#[async_trait]
+pub trait BlobStoreExt: BlobStore {
+    /// Puts bytes at keys, whatever stood there; durable on return. What is there already is not rewritten.
+    ///
+    /// # Errors
+    /// As [`BlobStore::swap`].
+    async fn put(&self, items: Vec<(String, Bytes)>) -> Result<(), BlobError> {
+        let swap = |(key, bytes)| BlobSwap { key, precondition: Precondition::Any, to: Some(bytes) };
+        self.swap(items.into_iter().map(swap).collect()).await.map(drop)
+    }
+
+    /// Empties keys, whatever stood there; durable on return.
+    ///
+    /// # Errors
+    /// As [`BlobStore::swap`].
+    async fn delete(&self, keys: Vec<String>) -> Result<(), BlobError> {
+        let swap = |key| BlobSwap { key, precondition: Precondition::Any, to: None };
+        self.swap(keys.into_iter().map(swap).collect()).await.map(drop)
+    }
+}
+
+impl<S: BlobStore + ?Sized> BlobStoreExt for S {}
+
+/// Why a blob store did not do it; named by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlobError {
+    /// Trying again may help; the key was not changed.
+    #[error("blob store does not answer for the moment: key={key}")]
+    Transient {
+        /// The key it was about.
+        key: String,
+        /// What the store said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The key may or may not have been changed: observe before acting.
+    #[error("outcome of a change of a blob is not known: key={key}")]
+    Unknown {
+        /// The key it was about, or `-`.
+        key: String,
+        /// What the store said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Trying again does not help; the key was not changed.
+    #[error("blob store cannot do it: key={key}")]
+    Permanent {
+        /// The key it was about.
+        key: String,
+        /// What the store said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store's folder does not exist: check the settings, or restore it.
+    #[error("folder is missing: place={place}")]
+    Missing {
+        /// Where it should be.
+        place: String,
+    },
+    /// A symbolic link lies where a key leads: replace it by what it leads to, it is never followed.
+    #[error("symbolic link is not followed, replace it by the file: path={path}")]
+    Link {
+        /// The link.
+        path: String,
+    },
+    /// The key is none that a blob store can have: repair the caller, or rename the file.
+    #[error("key is not allowed, {why}: key={key}")]
+    InvalidKey {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}

@@ -1,0 +1,45 @@
+//! [`WriteContext`]: the proof that a write was planned, allowed and locked.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kfm_lineage::{Digest, OperationId};
+
+use crate::versions::{VersionError, VersionStore};
+
+/// What a store must be shown before it changes anything.
+///
+/// Only the executor makes one, and only while it holds the platform's lock and a permit of the policy; a
+/// dry-run cannot get one, so a dry-run that writes does not compile.
+#[derive(Debug)]
+pub struct WriteContext {
+    operation: OperationId,
+    versions: Arc<VersionStore>,
+}
+
+impl WriteContext {
+    /// Made by the executor, under the lock and with a permit in hand.
+    pub(crate) fn new(operation: OperationId, versions: Arc<VersionStore>) -> Self {
+        Self { operation, versions }
+    }
+
+    /// Makes a context for the conformance suite of an adapter; never in a product.
+    #[cfg(feature = "test-util")]
+    pub fn for_conformance(versions: Arc<VersionStore>) -> Self {
+        let operation = OperationId::parse("pub_2025_11_14T03_15_42Z_conformance").expect("a well-formed id");
+        Self::new(operation, versions)
+    }
+
+    /// Returns the operation that writes.
+    pub fn operation(&self) -> &OperationId {
+        &self.operation
+    }
+
+    /// Returns the content that a value names, checked against its digest.
+    ///
+    /// # Errors
+    /// [`VersionError`]: the content is missing or damaged; nothing may be written in its place.
+    pub async fn content(&self, digest: &Digest) -> Result<Bytes, VersionError> {
+        self.versions.get(digest).await
+    }
+}

@@ -1,0 +1,221 @@
+//! [`DomainOp`]: the narrow trait through which the engine moves the references of one store.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kfm_lineage::{Domain, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::context::WriteContext;
+
+/// Moves the references of one store: observes cells, reads what readers see, and swaps values.
+///
+/// The engine knows nothing of products: a catalog folder, a graph server and a search engine are each a
+/// `DomainOp`. It owns order, journal, retry and policy; an adapter owns its product's language.
+///
+/// # Laws
+/// - **Compare-and-set**: [`swap`](DomainOp::swap) changes a cell only if its value is `from`; else it leaves
+///   the cell as it is and says what it saw.
+/// - **Idempotent**: a swap to the value that the cell already has is [`SwapOutcome::Already`].
+/// - **Inverse**: a swap and the swap with `from` and `to` exchanged leave the store as it was to readers.
+/// - **Exact**: after a swap to a value, [`read`](DomainOp::read) gives the content that the engine stored
+///   under it, equal by the rules of the domain, and [`observe`](DomainOp::observe) gives the value.
+/// - **Whole**: no reader sees half a value at any moment, and a crash leaves each cell at `from` or `to`.
+/// - **Durable**: an outcome is answered after it is durable; where the product cannot promise that,
+///   [`Capabilities::durable_ack`] says so.
+/// - **Keeps**: nothing that a version names is deleted: a retired cell is absent, its content is not lost.
+/// - **Reads write nothing**: `keys`, `observe` and `read` change no byte and no time stamp of the store.
+///
+/// # Cancel safety
+/// A dropped `swap` leaves each cell of the batch at `from` or `to`, not known which: observe before acting.
+///
+/// # Implementing
+/// Do not retry and do not log: the engine does both. Do not cache what others can change. Map the product's
+/// errors to [`OpError`] in one function. Run `conformance` (feature `test-util`) against the real product.
+#[async_trait]
+pub trait DomainOp: Debug + Send + Sync {
+    /// Returns the store's name in the settings.
+    fn name(&self) -> &str;
+
+    /// Returns the kind of the store.
+    fn domain(&self) -> Domain;
+
+    /// Returns what the product can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Lists the keys of all cells that are not absent, in ascending order.
+    ///
+    /// # Errors
+    /// As [`OpError`] says.
+    async fn keys(&self) -> Result<Vec<String>, OpError>;
+
+    /// Returns the values of cells, in the order of `keys`; a cell that does not exist is absent.
+    ///
+    /// # Errors
+    /// [`OpError::InvalidKey`]: a key that this store cannot have; otherwise as [`OpError`] says.
+    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError>;
+
+    /// Returns what readers see at a cell: the bytes whose digest is its value, or none.
+    ///
+    /// # Errors
+    /// As [`observe`](DomainOp::observe).
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError>;
+
+    /// Swaps a batch of cells, each from one value to another, and says for each what happened.
+    ///
+    /// The content of a `to` value is read from [`WriteContext::content`]. Cells are swapped in the order of
+    /// the batch; one answer per swap, in that order.
+    ///
+    /// # Errors
+    /// An error says nothing of the cells: the engine observes them. As [`OpError`] says.
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError>;
+
+    /// Removes what a crashed process left unfinished and no reader sees, such as temporary files.
+    ///
+    /// # Errors
+    /// As [`OpError`] says.
+    async fn recover(&self, cx: &WriteContext) -> Result<(), OpError>;
+}
+
+const _OBJECT_SAFE: Option<&dyn DomainOp> = None;
+
+/// One change of one cell: compare with `from`, set to `to`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swap {
+    /// The cell's key in the store.
+    pub key: String,
+    /// The value it must have.
+    pub from: Value,
+    /// The value it is to have.
+    pub to: Value,
+}
+
+/// What became of one swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwapOutcome {
+    /// The cell went from `from` to `to`.
+    Applied,
+    /// The cell was at `to` before.
+    Already,
+    /// The cell has another value and was left alone.
+    Conflict {
+        /// What was seen.
+        observed: Value,
+    },
+}
+
+/// What a product can do, as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Capabilities {
+    /// The product's name and, where it tells, its version.
+    pub product: String,
+    /// The product's version, or the version of the embedded format.
+    pub version: String,
+    /// What a compare-and-set compares.
+    pub compare_and_set: CompareAndSet,
+    /// What shuts out a paused executor that wakes up late.
+    pub fence: Fence,
+    /// Cells that one swap changes all together or not at all; 1 means each by itself.
+    pub atomic_batch_max: u32,
+    /// Whether an outcome is durable when it is answered.
+    pub durable_ack: bool,
+    /// The store's place in the order for readers.
+    pub role: Role,
+}
+
+/// What a compare-and-set compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CompareAndSet {
+    /// The product's own generation of the reference.
+    Generation,
+    /// The value's digest, under the platform's lock.
+    Value,
+    /// Nothing: the engine's re-check is all there is.
+    None,
+}
+
+/// What shuts out a paused executor that wakes up late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fence {
+    /// A token that the store itself checks.
+    Token,
+    /// The platform's lock, which dies with its holder.
+    Lock,
+}
+
+/// A store's place in the order for readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Holds the documents that everything else is projected from.
+    Target,
+    /// Is projected from documents.
+    Derived,
+}
+
+/// Why a store did not answer; named by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpError {
+    /// Trying again may help; nothing was changed.
+    #[error("store does not answer for the moment: store={store}")]
+    Transient {
+        /// The store's name.
+        store: String,
+        /// What the product said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A change may or may not have been made: observe before acting.
+    #[error("outcome of a change is not known: store={store}")]
+    Unknown {
+        /// The store's name.
+        store: String,
+        /// What the product said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Trying again does not help; nothing was changed by the failing call after this point.
+    #[error("store cannot do it: store={store} key={key}")]
+    Permanent {
+        /// The store's name.
+        store: String,
+        /// The key it was about, or `-`.
+        key: String,
+        /// What the product said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store's place does not exist: check the settings, or restore it.
+    #[error("store is missing: store={store} place={place}")]
+    Missing {
+        /// The store's name.
+        store: String,
+        /// Where it should be.
+        place: String,
+    },
+    /// The key is none that this store can have: repair the caller.
+    #[error("key is not allowed, {why}: store={store} key={key}")]
+    InvalidKey {
+        /// The store's name.
+        store: String,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The content of a version is not in the version store: restore it from a backup.
+    #[error("content of a version is missing or damaged: store={store} digest={digest}")]
+    Content {
+        /// The store's name.
+        store: String,
+        /// The version's digest.
+        digest: kfm_lineage::Digest,
+        /// What the version store said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,120 @@
+//! [`DocumentPath`]: where a document lies in its catalog.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::blob::key;
+
+/// Ends of the names of documents; everything else in a catalog is an asset.
+pub const DOCUMENT_SUFFIXES: [&str; 2] = [".json", ".geojson"];
+
+/// The path of a document, relative to its catalog: `landsat/LC08/item.json`.
+///
+/// A value of this type leads nowhere but into the catalog, and can be written in every blob store: segments
+/// between slashes, none empty or beginning with a dot, at most 255 bytes each and 1,024 in all, no control
+/// character and no backslash, and one of [`DOCUMENT_SUFFIXES`] at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct DocumentPath(String);
+
+impl DocumentPath {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// [`DocumentPathError`]: the path is none, for the reason that the error names; rename the file, or
+    /// repair the caller.
+    pub fn parse(text: &str) -> Result<Self, DocumentPathError> {
+        let no_document = || {
+            let is_document = DOCUMENT_SUFFIXES.iter().any(|suffix| text.ends_with(suffix));
+            (!is_document).then_some("it does not end with .json or .geojson")
+        };
+        match key::fault_of(text).or_else(no_document) {
+            Some(why) => Err(DocumentPathError { why, path: key::shown(text) }),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+
+    /// Returns the path as text, its segments between slashes on every system.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is not the path of a document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the path of a document, {why}: path={path}")]
+pub struct DocumentPathError {
+    /// What is wrong with it.
+    pub why: &'static str,
+    /// The text that was refused.
+    pub path: String,
+}
+
+impl FromStr for DocumentPath {
+    type Err = DocumentPathError;
+
+    fn from_str(text: &str) -> Result<Self, DocumentPathError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for DocumentPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl AsRef<str> for DocumentPath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<DocumentPath> for String {
+    fn from(path: DocumentPath) -> Self {
+        path.0
+    }
+}
+
+impl<'de> Deserialize<'de> for DocumentPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_names_of_real_catalogs_are_paths() {
+        for text in ["hydrography_<year>.json", "x#1.json", "a b/ç.geojson", "C:/x.json", "a%2e.json"] {
+            assert_eq!(DocumentPath::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_leaves_the_catalog_or_is_no_document_is_refused_with_the_reason() {
+        for (text, why) in [
+            ("../x.json", "a segment begins with a dot"),
+            ("a/../x.json", "a segment begins with a dot"),
+            (".x.json", "a segment begins with a dot"),
+            ("/x.json", "it has an empty segment"),
+            ("a//x.json", "it has an empty segment"),
+            ("a\\x.json", "it has a backslash"),
+            ("a\0.json", "it has a control character"),
+            ("a.tif", "it does not end with .json or .geojson"),
+            ("a.json/", "it has an empty segment"),
+            ("", "it is empty"),
+        ] {
+            assert_eq!(DocumentPath::parse(text).unwrap_err().why, why, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_path_does_not_deserialise() {
+        assert!(serde_json::from_str::<DocumentPath>("\"../x.json\"").is_err());
+    }
+}
