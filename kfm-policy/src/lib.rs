@@ -1,1 +1,44 @@
-//! kfm-policy.
+#![doc = include_str!("../README.md")]
+
+pub mod approval;
+pub mod check;
+pub mod decision;
+pub mod error;
+pub mod facts;
+pub mod finding;
+pub mod label;
+pub mod licence;
+pub mod memory;
+pub mod permit;
+pub mod policy;
+pub mod principals;
+pub mod protection;
+pub mod ratchet;
+pub mod registry;
+pub mod risk;
+mod rules;
+pub mod snapshot;
+mod strict_toml;
+pub mod table;
+mod text;
+pub mod treatment;
+
+pub use approval::{Approval, ApprovalContext, ApprovalError, ApprovalsNeeded, RefusedApproval, Tally};
+pub use check::{Objection, PolicyCheck, Verdict};
+pub use decision::{Decision, IntegrityCounts, RuleCensus};
+pub use error::{PolicyError, PolicyFile};
+pub use facts::{JudgedKind, OperationFacts, StepFacts};
+pub use finding::{Finding, Severity};
+pub use label::{CareLabel, UnknownLabel};
+pub use licence::{AllowedLicences, LicenceClass};
+pub use memory::MemoryCheck;
+pub use permit::{Consent, Permit, PermitError, PermitRefused};
+pub use policy::Policy;
+pub use principals::{Principal, Principals, PrivateKey, PublicKey, Role};
+pub use protection::Protection;
+pub use ratchet::{RatchetMode, StepTreatment, measured, treat};
+pub use registry::{LabelRegistry, RegistryEntry, Subject};
+pub use risk::{RiskLevel, RiskReason};
+pub use rules::RuleMeta;
+pub use snapshot::PolicySnapshot;
+pub use treatment::Treatment;

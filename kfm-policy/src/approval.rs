@@ -1,0 +1,144 @@
+//! Approvals: signed consents to one plan (R64, R68).
+//!
+//! An approval is bound to the plan's digest, so a plan that changed has none; it names the role in which
+//! its principal signs, and the moment from which it counts no more.
+
+mod needed;
+mod tally;
+
+use kfm_lineage::canonical::canonical_of;
+use kfm_lineage::{Digest, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use needed::{ApprovalsNeeded, NEEDED_BY_TIER, Requirement};
+pub use tally::{ApprovalContext, RefusedApproval, Tally};
+
+use crate::principals::{Principal, Principals, PrivateKey, Role, from_hex, to_hex};
+
+/// A principal's signed consent to one plan.
+///
+/// The signature is Ed25519 over the canonical JSON (RFC 8785) of all other fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Approval {
+    /// The plan.
+    pub plan_id: Digest,
+    /// The principal who signs.
+    pub principal: String,
+    /// The role in which the principal signs.
+    pub role: String,
+    /// When it was signed.
+    pub signed_at: Timestamp,
+    /// When it ceases to count.
+    pub expires_at: Timestamp,
+    /// The signature, as 128 lower-case hex digits.
+    pub signature: String,
+}
+
+/// Why an approval does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApprovalError {
+    /// Nobody of that name may approve: add the principal, or sign as one who is there.
+    #[error("the principal is not known")]
+    UnknownPrincipal,
+    /// The signature is not this principal's over these fields: sign again.
+    #[error("the signature does not fit: it was altered, or made with another key")]
+    Altered,
+    /// It consents to another plan: approve this one.
+    #[error("it is for another plan")]
+    OtherPlan,
+    /// Its principal planned the operation: ask another.
+    #[error("whoever planned the operation may not approve it")]
+    ByRequester,
+    /// Its principal executes the operation: ask another, or let another execute.
+    #[error("whoever executes the operation may not approve it")]
+    ByExecutor,
+    /// Its principal does not hold the role, or no longer: sign in a role that is held.
+    #[error("the principal does not hold the role")]
+    RoleNotHeld,
+    /// The role approves nothing: sign as reviewer or council.
+    #[error("the role does not approve")]
+    RoleApprovesNothing,
+    /// It ceased to count: sign again.
+    #[error("it has expired")]
+    Expired,
+    /// Its principal is counted already: ask another.
+    #[error("the principal is counted already")]
+    Counted,
+}
+
+#[derive(Serialize)]
+struct Signed<'a> {
+    plan_id: &'a Digest,
+    principal: &'a str,
+    role: &'a str,
+    signed_at: &'a Timestamp,
+    expires_at: &'a Timestamp,
+}
+
+impl Approval {
+    /// Signs a plan as a principal in a role.
+    pub fn sign(
+        plan_id: Digest,
+        (principal, role): (&str, Role),
+        signed_at: Timestamp,
+        expires_at: Timestamp,
+        key: &PrivateKey,
+    ) -> Self {
+        let mut approval = Self {
+            plan_id,
+            principal: principal.to_owned(),
+            role: role.as_str().to_owned(),
+            signed_at,
+            expires_at,
+            signature: String::new(),
+        };
+        approval.signature = to_hex(&key.sign(&approval.signed_bytes()));
+        approval
+    }
+
+    /// Returns the bytes that are signed.
+    fn signed_bytes(&self) -> Vec<u8> {
+        let Self { plan_id, principal, role, signed_at, expires_at, signature: _ } = self;
+        canonical_of(&Signed { plan_id, principal, role, signed_at, expires_at })
+            .expect("digests, texts and times have a canonical form")
+    }
+
+    /// Says who approves what in which role, if the approval counts for the operation of `context`.
+    ///
+    /// # Errors
+    /// [`ApprovalError`]: it does not count, and why.
+    pub fn verify<'p>(
+        &self,
+        context: &ApprovalContext<'_>,
+        principals: &'p Principals,
+    ) -> Result<(&'p Principal, Role), ApprovalError> {
+        let principal = principals.get(&self.principal).ok_or(ApprovalError::UnknownPrincipal)?;
+        let signature = from_hex(&self.signature).ok_or(ApprovalError::Altered)?;
+        if !principal.public_key.verifies(&self.signed_bytes(), &signature) {
+            return Err(ApprovalError::Altered);
+        }
+        if self.plan_id != *context.plan_id {
+            return Err(ApprovalError::OtherPlan);
+        }
+        if self.principal.eq_ignore_ascii_case(context.requested_by) {
+            return Err(ApprovalError::ByRequester);
+        }
+        if self.principal.eq_ignore_ascii_case(context.executed_by) {
+            return Err(ApprovalError::ByExecutor);
+        }
+        let held = Role::parse(&self.role).filter(|role| principal.roles.contains(role));
+        let role = held.ok_or(ApprovalError::RoleNotHeld)?;
+        if !matches!(role, Role::Reviewer | Role::Council) {
+            return Err(ApprovalError::RoleApprovesNothing);
+        }
+        if context.now >= self.expires_at || self.expires_at <= self.signed_at {
+            return Err(ApprovalError::Expired);
+        }
+        Ok((principal, role))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Principals: who may approve, in which role, with which key (R68).
+
+mod key;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use key::{NotAPublicKey, PrivateKey, PublicKey};
+pub(crate) use key::{from_hex, to_hex};
+
+use crate::error::{PolicyError, PolicyFile};
+use crate::strict_toml::{self, Table, TableForm};
+
+/// In what capacity a principal acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Plans and executes; approves nothing.
+    Operator,
+    /// Approves as a reviewer.
+    Reviewer,
+    /// Sits on the FAIR+CARE council; counts as a reviewer too.
+    Council,
+    /// Speaks for a community about what is its own.
+    TribalAuthority,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 4] = [Self::Operator, Self::Reviewer, Self::Council, Self::TribalAuthority];
+
+    /// Returns the word used in files, records and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Reviewer => "reviewer",
+            Self::Council => "council",
+            Self::TribalAuthority => "tribal_authority",
+        }
+    }
+
+    /// Finds the role of a word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One principal: a `[[principal]]` of `policy/principals.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Principal {
+    /// The name under which it acts and signs; one name, one principal.
+    pub name: String,
+    /// The roles that it may act in.
+    pub roles: BTreeSet<Role>,
+    /// The key that its signatures are checked with.
+    pub public_key: PublicKey,
+}
+
+/// Everyone who may approve.
+#[derive(Debug, Clone, Default)]
+pub struct Principals {
+    by_name: BTreeMap<String, Principal>,
+}
+
+const PRINCIPAL: TableForm = TableForm { name: "principal", keys: &["name", "roles", "public_key"] };
+
+impl Principals {
+    /// Loads `policy/principals.toml`; of a file that does not exist (`None`) nobody comes, so nothing that
+    /// needs an approval can be executed.
+    ///
+    /// # Errors
+    /// [`PolicyError`]: repair the file; until then nothing is approved. Two principals with one name, or
+    /// one key, are refused, since two approvals by them would be one person's.
+    pub fn load(principals_toml: Option<&str>) -> Result<Self, PolicyError> {
+        let mut principals = Self::default();
+        let tables =
+            strict_toml::read(PolicyFile::Principals, principals_toml.unwrap_or_default(), &[PRINCIPAL])?;
+        for table in &tables {
+            principals.insert(principal(table)?, table.line)?;
+        }
+        Ok(principals)
+    }
+
+    /// Returns the file's text with a principal added at its end; what stands there stays as it is.
+    ///
+    /// # Errors
+    /// As [`Principals::load`]; [`PolicyError::Duplicate`] also where the principal is there already.
+    pub fn append(principals_toml: Option<&str>, principal: &Principal) -> Result<String, PolicyError> {
+        #[derive(Serialize)]
+        struct File<'a> {
+            principal: [&'a Principal; 1],
+        }
+        Self::load(principals_toml)?.insert(principal.clone(), 0)?;
+        let block = toml::to_string(&File { principal: [principal] })
+            .expect("a name, roles and a key can be written as TOML");
+        let text = principals_toml.unwrap_or_default();
+        let gap = if text.is_empty() || text.ends_with("\n\n") {
+            ""
+        } else if text.ends_with('\n') {
+            "\n"
+        } else {
+            "\n\n"
+        };
+        let whole = format!("{text}{gap}{block}");
+        // What was written must read back: a text that ends inside an open table of its own would not.
+        Self::load(Some(&whole))?;
+        Ok(whole)
+    }
+
+    fn insert(&mut self, principal: Principal, line: usize) -> Result<(), PolicyError> {
+        let duplicate = |what| PolicyError::Duplicate {
+            file: PolicyFile::Principals,
+            line,
+            what,
+            name: principal.name.clone(),
+        };
+        if self.by_name.keys().any(|name| name.eq_ignore_ascii_case(&principal.name)) {
+            return Err(duplicate("name"));
+        }
+        if self.iter().any(|other| other.public_key == principal.public_key) {
+            return Err(duplicate("key"));
+        }
+        self.by_name.insert(principal.name.clone(), principal);
+        Ok(())
+    }
+
+    /// Returns the principal of a name.
+    pub fn get(&self, name: &str) -> Option<&Principal> {
+        self.by_name.get(name)
+    }
+
+    /// Lists the principals by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Principal> {
+        self.by_name.values()
+    }
+
+    /// Counts those who hold a role.
+    pub fn holding(&self, role: Role) -> usize {
+        self.iter().filter(|principal| principal.roles.contains(&role)).count()
+    }
+}
+
+fn principal(table: &Table<'_>) -> Result<Principal, PolicyError> {
+    let name = table.required_text("name")?;
+    if name.trim() != name || name.chars().any(char::is_control) {
+        return Err(table.invalid("name", "a name without blanks around it"));
+    }
+    let words = || Role::ALL.map(Role::as_str).join(", ");
+    let role =
+        |text| Role::parse(text).ok_or_else(|| table.invalid("roles", format!("a list of {}", words())));
+    let key = table.required_text("public_key")?.parse();
+    Ok(Principal {
+        name: name.to_owned(),
+        roles: table.required_texts("roles")?.into_iter().map(role).collect::<Result<_, _>>()?,
+        public_key: key.map_err(|_| table.invalid("public_key", "an Ed25519 key of 64 hex digits"))?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Ed25519 keys, as the files have them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Serialize, Serializer};
+
+use crate::error::PolicyError;
+
+/// A principal's public key, written as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+/// Why a text is not a public key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an Ed25519 key of 64 hex digits")]
+pub struct NotAPublicKey;
+
+impl PublicKey {
+    /// Says whether a signature over `message` was made with the private key of this one.
+    ///
+    /// Strict in the sense of RFC 8032: signatures that more than one message or key would satisfy are no
+    /// signatures.
+    pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = NotAPublicKey;
+
+    fn from_str(text: &str) -> Result<Self, NotAPublicKey> {
+        let bytes: [u8; 32] = from_hex(text).ok_or(NotAPublicKey)?;
+        let key = VerifyingKey::from_bytes(&bytes).map_err(|_| NotAPublicKey)?;
+        // A weak key verifies signatures that nobody made.
+        if key.is_weak() { Err(NotAPublicKey) } else { Ok(Self(key)) }
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_hex(self.0.as_bytes()))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl schemars::JsonSchema for PublicKey {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PublicKey".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+    }
+}
+
+/// A principal's private key; wiped from memory when it is dropped.
+///
+/// Its file is text: lines that begin with `#` for people, and one line `kfm-ed25519-v1 <64 hex digits>`, the
+/// digits being the seed of RFC 8032. Whoever writes the file makes it readable for its owner only.
+#[derive(Clone)]
+pub struct PrivateKey(SigningKey);
+
+const FORM: &str = "kfm-ed25519-v1";
+
+impl PrivateKey {
+    /// Makes the key of a seed: 32 bytes from the system's source of randomness, which the caller reads.
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(&seed))
+    }
+
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// [`PolicyError::NotAKey`]: it is another file, or was changed; its text is in no message.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let (Some(line), None) = (lines.next(), lines.next()) else { return Err(PolicyError::NotAKey) };
+        let seed = line.strip_prefix(FORM).and_then(|hex| from_hex(hex.trim()));
+        seed.map(Self::from_seed).ok_or(PolicyError::NotAKey)
+    }
+
+    /// Writes the key file of a principal.
+    pub fn to_file(&self, name: &str) -> String {
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        format!(
+            "# Private key of {name}. Whoever has it approves in that name.\n{FORM} {}\n",
+            to_hex(self.0.as_bytes())
+        )
+    }
+
+    /// Returns the public key that belongs to it.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    /// Signs a message.
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey(of {})", self.public())
+    }
+}
+
+/// Writes bytes as lower-case hex digits.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    let digit = |nibble| char::from_digit(u32::from(nibble), 16).expect("four bits are a hex digit");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Reads exactly `N` bytes from lower-case hex digits.
+pub(crate) fn from_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    if hex.len() != 2 * N || hex.bytes().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,158 @@
+//! The protection in force for one entity: what the ratchet holds every step against (R61).
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use crate::label::{CareLabel, UnknownLabel};
+use crate::treatment::Treatment;
+
+/// The protection in force for one entity, as the registries and its documents' own labels have it now.
+///
+/// Part of a plan's basis: one that differs at execution makes the plan stale or denies it
+/// (`states.md` section 3, 'Protection rises').
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Protection {
+    /// The strictest label that applies, or why none is known.
+    #[serde(serialize_with = "label_word")]
+    #[schemars(with = "String")]
+    pub label: Result<CareLabel, UnknownLabel>,
+    /// What is asked of the content; at least quarantined while the label is unknown.
+    pub treatment: Treatment,
+    /// What the registries alone ask, whatever documents say: it stays when a document's own label goes.
+    pub floor: Treatment,
+    /// Whether a hold stands.
+    pub held: bool,
+    /// Whether it was withdrawn, or is on the suppression list (R62).
+    pub suppressed: bool,
+    /// Whether the registry calls it heritage (R65).
+    pub heritage: bool,
+    /// Who decided, sorted and each once.
+    pub authorities: Vec<String>,
+    /// The latest review day among the entries that state the label in force, if one states it.
+    pub review_by: Option<Date>,
+}
+
+fn label_word<S: Serializer>(
+    label: &Result<CareLabel, UnknownLabel>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(label.map_or("unknown", CareLabel::as_str))
+}
+
+impl Protection {
+    /// Returns the protection of something that nobody has said anything about: unknown, hence denied.
+    pub fn unlabelled() -> Self {
+        Self {
+            label: Err(UnknownLabel::Absent),
+            treatment: Treatment::Quarantined,
+            floor: Treatment::Public,
+            held: false,
+            suppressed: false,
+            heritage: false,
+            authorities: Vec::new(),
+            review_by: None,
+        }
+    }
+
+    /// Joins the protection of what this entity stands in or was made from: its collection, its sources.
+    ///
+    /// A parent can only raise. It gives no label to a child without one (R60: labels are explicit), and of a
+    /// parent without a label nothing is known to pass on; one whose label cannot be read makes the child's
+    /// unknown too. What a parent asks counts into the floor, since the parent keeps asking it.
+    #[must_use]
+    pub fn inherit<'a>(mut self, parents: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut authorities: BTreeSet<String> = self.authorities.drain(..).collect();
+        for parent in parents {
+            match (self.label, parent.label) {
+                (Ok(own), Ok(inherited)) if inherited > own => {
+                    self.label = Ok(inherited);
+                    self.review_by = parent.review_by;
+                }
+                (Ok(_), Err(unreadable @ (UnknownLabel::Malformed | UnknownLabel::Unrecognised))) => {
+                    self.label = Err(unreadable);
+                }
+                _ => {}
+            }
+            self.held |= parent.held;
+            self.suppressed |= parent.suppressed;
+            self.heritage |= parent.heritage;
+            authorities.extend(parent.authorities.iter().cloned());
+            let asked =
+                if parent.label == Err(UnknownLabel::Absent) { parent.floor } else { parent.treatment };
+            self.floor = self.floor.max(asked);
+            self.treatment = self.treatment.max(asked);
+        }
+        if self.label.is_err() {
+            self.treatment = self.treatment.max(Treatment::Quarantined);
+        }
+        self.authorities = authorities.into_iter().collect();
+        self
+    }
+
+    /// Says whether the entity was withdrawn: not shown, and never again.
+    pub fn is_withdrawn(&self) -> bool {
+        self.suppressed || self.treatment == Treatment::Withdrawn
+    }
+
+    /// Says whether the entity is known to be public and nothing more.
+    ///
+    /// Of anything else, texts that come from documents or people stay out of messages (R66).
+    pub fn is_plain(&self) -> bool {
+        self.label == Ok(CareLabel::Public) && self.treatment == Treatment::Public && !self.heritage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labelled(label: CareLabel) -> Protection {
+        let treatment = Treatment::least_for(label);
+        Protection { label: Ok(label), treatment, floor: treatment, ..Protection::unlabelled() }
+    }
+
+    #[test]
+    fn a_parent_raises_and_never_lowers() {
+        let (public, restricted) = (labelled(CareLabel::Public), labelled(CareLabel::Restricted));
+        let raised = public.clone().inherit([&restricted]);
+        assert_eq!((raised.label, raised.treatment), (Ok(CareLabel::Restricted), Treatment::H3R5));
+        assert_eq!(raised.floor, Treatment::H3R5);
+        assert_eq!(restricted.clone().inherit([&public]), restricted);
+    }
+
+    #[test]
+    fn a_parent_gives_no_label_to_a_child_without_one() {
+        let child = Protection::unlabelled().inherit([&labelled(CareLabel::Public)]);
+        assert_eq!(child.label, Err(UnknownLabel::Absent));
+        assert_eq!(child.treatment, Treatment::Quarantined);
+    }
+
+    #[test]
+    fn a_parent_without_a_label_asks_nothing_and_one_that_cannot_be_read_asks_everything() {
+        let public = labelled(CareLabel::Public);
+        assert_eq!(public.clone().inherit([&Protection::unlabelled()]), public);
+        let unreadable = Protection { label: Err(UnknownLabel::Malformed), ..Protection::unlabelled() };
+        let child = public.inherit([&unreadable]);
+        assert_eq!((child.label, child.treatment), (Err(UnknownLabel::Malformed), Treatment::Quarantined));
+    }
+
+    #[test]
+    fn what_is_made_from_a_withdrawn_source_is_withdrawn() {
+        let withdrawn = Protection {
+            suppressed: true,
+            treatment: Treatment::Withdrawn,
+            floor: Treatment::Withdrawn,
+            ..labelled(CareLabel::Public)
+        };
+        let child = labelled(CareLabel::Public).inherit([&withdrawn]);
+        assert!(child.suppressed && child.treatment == Treatment::Withdrawn);
+    }
+
+    #[test]
+    fn an_unknown_label_is_written_as_a_word() {
+        assert_eq!(serde_json::to_value(Protection::unlabelled()).unwrap()["label"], "unknown");
+    }
+}

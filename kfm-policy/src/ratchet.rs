@@ -1,0 +1,129 @@
+//! The ratchet: protection never rolls back (R61, `states.md` section 4).
+//!
+//! What a step makes visible is `content(old) joined with protection(now)`. Masked versions are not minted
+//! yet, so wherever the join differs from the old content the answer is 'denied' or 'absent', never 'almost'.
+
+use kfm_lineage::document::{DocumentFacts, DocumentKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::label::{CareLabel, UnknownLabel};
+use crate::protection::Protection;
+use crate::text;
+use crate::treatment::Treatment;
+
+/// When the ratchet is asked, which decides what becomes of content that protection outgrew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RatchetMode {
+    /// A plan is made: deny, so that a person decides.
+    Refuse,
+    /// A plan is made with `--on-unmaskable hide`: retire the entity.
+    Hide,
+    /// An operation is unfinished and goes on, or back: whatever may not be shown is absent, held or not,
+    /// since leaving it half done would show it.
+    Unfinished,
+}
+
+/// What the ratchet does with one cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "treatment", rename_all = "snake_case")]
+pub enum StepTreatment {
+    /// The step goes to the value that was planned for it.
+    Keep,
+    /// The cell goes to absent, or stays there.
+    Absent {
+        /// The rule that wants it so.
+        rule: String,
+        /// Why; names no content.
+        why: String,
+    },
+    /// The plan is denied; of an unfinished operation: it is held and nothing moves.
+    Denied {
+        /// The rule that denies.
+        rule: String,
+        /// Why; names no content.
+        why: String,
+    },
+}
+
+impl StepTreatment {
+    fn absent(rule: &str, why: impl Into<String>) -> Self {
+        Self::Absent { rule: rule.to_owned(), why: why.into() }
+    }
+
+    fn denied(rule: &str, why: impl Into<String>) -> Self {
+        Self::Denied { rule: rule.to_owned(), why: why.into() }
+    }
+}
+
+/// Measures the protection that content has by itself, whatever label it carries.
+///
+/// Without any coordinate, and without anything that reads like a pair of them in its texts, it is
+/// [`Treatment::NoGeometry`]; else public. A type that nobody knows may hold a place under any name, so it is
+/// public unless it is empty. Content on the H3 grid counts as public until masking can recognise its grid.
+pub fn measured(document: &DocumentFacts) -> Treatment {
+    let known = document.kind != DocumentKind::Other;
+    if known && !document.has_coordinates && !text::any_coordinates(document) {
+        Treatment::NoGeometry
+    } else {
+        Treatment::Public
+    }
+}
+
+/// Says what becomes of a step that would make `old` visible, or absent where there is none.
+///
+/// The rows of `states.md` section 4, with the order that they imply: a withdrawal hides even what nobody
+/// labelled; then the unknown is denied; then a hold; then the treatments are compared. Besides, a document
+/// that would take the label away which alone carries today's protection counts as lower: its own label goes
+/// where it goes.
+pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: RatchetMode) -> StepTreatment {
+    if protection.is_withdrawn() {
+        return match old {
+            Some(_) => StepTreatment::absent("CARE-A3-resurrect", "it was withdrawn"),
+            None => StepTreatment::Keep,
+        };
+    }
+    if let Err(unknown) = label_with(old, protection) {
+        return StepTreatment::denied("CARE-A1-access", unknown.to_string());
+    }
+    if protection.held || protection.treatment == Treatment::Quarantined {
+        return match mode {
+            RatchetMode::Unfinished => StepTreatment::absent("CARE-A2-hold", "it is under a hold"),
+            RatchetMode::Refuse | RatchetMode::Hide => {
+                StepTreatment::denied("CARE-A2-hold", "it is under a hold")
+            }
+        };
+    }
+    let Some(old) = old else { return StepTreatment::Keep };
+    let lowered = if measured(old) < protection.treatment {
+        (
+            "CARE-E1-geo",
+            format!("today's protection asks {} and the content is more precise", protection.treatment),
+        )
+    } else if left_by(old, protection) < protection.treatment {
+        ("CARE-A2-authority", format!("it would take away the label that asks {}", protection.treatment))
+    } else {
+        return StepTreatment::Keep;
+    };
+    match mode {
+        RatchetMode::Refuse => StepTreatment::denied(lowered.0, lowered.1),
+        RatchetMode::Hide | RatchetMode::Unfinished => StepTreatment::absent(lowered.0, lowered.1),
+    }
+}
+
+/// Returns the protection that would be in force once `document` stands: the registries' and its own label's.
+pub fn left_by(document: &DocumentFacts, protection: &Protection) -> Treatment {
+    let own = CareLabel::of_document(&document.care).ok().flatten();
+    protection.floor.max(own.map_or(Treatment::Public, Treatment::least_for))
+}
+
+/// Returns the label in force, unless it, or the document's own, is unknown.
+fn label_with(document: Option<&DocumentFacts>, protection: &Protection) -> Result<CareLabel, UnknownLabel> {
+    if let Some(document) = document {
+        CareLabel::of_document(&document.care)?;
+    }
+    protection.label
+}
+
+#[cfg(test)]
+mod tests;

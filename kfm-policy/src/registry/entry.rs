@@ -1,0 +1,245 @@
+//! The entries of the registries: the durable form, which the log keeps once they are in force.
+
+use jiff::civil::Date;
+use kfm_lineage::{Digest, DigestKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{PolicyError, PolicyFile};
+use crate::label::{CareLabel, VOCABULARY};
+use crate::strict_toml::{self, Table, TableForm};
+use crate::treatment::Treatment;
+
+/// One entry of a registry.
+///
+/// It is never taken back: the log keeps it, and the strictest of all that apply holds. Lowering is an
+/// operation of its own, `declassify`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RegistryEntry {
+    /// Says how entities may be shown.
+    Label(LabelEntry),
+    /// Stops every change of entities until it is lifted.
+    Hold(HoldEntry),
+    /// Withdraws entities or content for good (R62); it has no date, since it does not expire.
+    Suppression(SuppressionEntry),
+}
+
+/// Says how entities may be shown: one `[[label]]` of `policy/labels.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelEntry {
+    /// One entity: its id, or its path in the catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// A folder: everything below it; the empty text is everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
+    /// The label.
+    pub care: CareLabel,
+    /// Who decided.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+    /// The day by which it must be looked at again.
+    pub review_by: Date,
+    /// Whether it is heritage (R65).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub heritage: bool,
+    /// A stronger masking than the label needs by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masking: Option<Treatment>,
+}
+
+/// Stops every change of entities: one `[[hold]]` of `policy/labels.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldEntry {
+    /// One entity: its id, or its path in the catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// A folder: everything below it; the empty text is everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
+    /// Who placed it.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+    /// The day by which it must be looked at again; it does not end by itself.
+    pub review_by: Date,
+}
+
+/// Withdraws entities or content for good: one `[[suppression]]` of `policy/suppressions.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuppressionEntry {
+    /// One entity: its id, or its path in the catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// A folder: everything below it; the empty text is everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
+    /// Content, by the `sha256:` digest of its bytes: of a document, or of an asset that a document names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Who withdrew it, and alone can lift it.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+const LABEL: TableForm = TableForm {
+    name: "label",
+    keys: &["entity", "under", "care", "authority", "reason", "review_by", "heritage", "masking"],
+};
+const HOLD: TableForm =
+    TableForm { name: "hold", keys: &["entity", "under", "authority", "reason", "review_by"] };
+const SUPPRESSION: TableForm =
+    TableForm { name: "suppression", keys: &["entity", "under", "digest", "authority", "reason"] };
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach<'a> {
+    Entity(&'a str),
+    Under(&'a str),
+    Content(&'a Digest),
+}
+
+impl RegistryEntry {
+    /// Writes the entry as the block that a registry file has for it.
+    pub fn to_toml(&self) -> String {
+        #[derive(Serialize)]
+        struct File<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            label: Option<[&'a LabelEntry; 1]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            hold: Option<[&'a HoldEntry; 1]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            suppression: Option<[&'a SuppressionEntry; 1]>,
+        }
+        let mut file = File { label: None, hold: None, suppression: None };
+        match self {
+            Self::Label(entry) => file.label = Some([entry]),
+            Self::Hold(entry) => file.hold = Some([entry]),
+            Self::Suppression(entry) => file.suppression = Some([entry]),
+        }
+        toml::to_string(&file).expect("texts, dates, flags and words can be written as TOML")
+    }
+
+    /// Returns what the entry is about; an entry that was checked has exactly one answer.
+    pub(super) fn reach(&self) -> Result<Reach<'_>, ReachError> {
+        let (entity, under, digest) = match self {
+            Self::Label(entry) => (&entry.entity, &entry.under, None),
+            Self::Hold(entry) => (&entry.entity, &entry.under, None),
+            Self::Suppression(entry) => (&entry.entity, &entry.under, entry.digest.as_ref()),
+        };
+        let reach = match (entity, under, digest) {
+            (Some(entity), None, None) => Reach::Entity(entity),
+            (None, Some(under), None) => Reach::Under(under),
+            (None, None, Some(digest)) => Reach::Content(digest),
+            _ => return Err(ReachError::NotOne),
+        };
+        match reach {
+            Reach::Entity(entity) if entity.trim().is_empty() => Err(ReachError::NoEntity),
+            Reach::Under(under) if !is_folder(under) => Err(ReachError::NotAFolder),
+            Reach::Content(digest) if digest.kind() != DigestKind::Bytes => Err(ReachError::NotOfBytes),
+            reach => Ok(reach),
+        }
+    }
+}
+
+/// Why an entry is about nothing that could ever be found; an entry without effect is refused, not ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReachError {
+    #[error("exactly one of entity, under and (for a suppression) digest is needed")]
+    NotOne,
+    #[error("the entity is blank")]
+    NoEntity,
+    #[error("the folder is not a path in the catalog")]
+    NotAFolder,
+    #[error("the digest is not of bytes")]
+    NotOfBytes,
+}
+
+/// Says whether a text can be a folder of a catalog: relative, with forward slashes, without `.` and `..`.
+fn is_folder(under: &str) -> bool {
+    let folder = under.strip_suffix('/').unwrap_or(under);
+    under.is_empty() || folder.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains('\\'))
+}
+
+/// Reads `policy/labels.toml`.
+pub(super) fn read_labels(text: &str) -> Result<Vec<RegistryEntry>, PolicyError> {
+    strict_toml::read(PolicyFile::Labels, text, &[LABEL, HOLD])?
+        .iter()
+        .map(|table| if table.name == HOLD.name { hold(table) } else { label(table) })
+        .collect()
+}
+
+/// Reads `policy/suppressions.toml`.
+pub(super) fn read_suppressions(text: &str) -> Result<Vec<RegistryEntry>, PolicyError> {
+    strict_toml::read(PolicyFile::Suppressions, text, &[SUPPRESSION])?.iter().map(suppression).collect()
+}
+
+fn label(table: &Table<'_>) -> Result<RegistryEntry, PolicyError> {
+    let care = table.required_text("care")?;
+    let words = || VOCABULARY.map(|(word, _)| word).join(", ");
+    let masking = table.text("masking")?.map(|text| masking(text).ok_or(()));
+    let entry = LabelEntry {
+        entity: table.text("entity")?.map(str::to_owned),
+        under: table.prefix("under")?.map(str::to_owned),
+        care: CareLabel::parse(care).map_err(|_| table.invalid("care", format!("one of {}", words())))?,
+        authority: table.required_text("authority")?.to_owned(),
+        reason: table.required_text("reason")?.to_owned(),
+        review_by: table.required_date("review_by")?,
+        heritage: table.flag("heritage")?,
+        masking: masking.transpose().map_err(|()| table.invalid("masking", "h3_r7, h3_r5 or no_geometry"))?,
+    };
+    checked(table, RegistryEntry::Label(entry))
+}
+
+/// Reads a masking; a hold and a withdrawal are entries of their own and no masking.
+fn masking(text: &str) -> Option<Treatment> {
+    [Treatment::H3R7, Treatment::H3R5, Treatment::NoGeometry].into_iter().find(|t| t.as_str() == text)
+}
+
+fn hold(table: &Table<'_>) -> Result<RegistryEntry, PolicyError> {
+    let entry = HoldEntry {
+        entity: table.text("entity")?.map(str::to_owned),
+        under: table.prefix("under")?.map(str::to_owned),
+        authority: table.required_text("authority")?.to_owned(),
+        reason: table.required_text("reason")?.to_owned(),
+        review_by: table.required_date("review_by")?,
+    };
+    checked(table, RegistryEntry::Hold(entry))
+}
+
+fn suppression(table: &Table<'_>) -> Result<RegistryEntry, PolicyError> {
+    let digest = table.text("digest")?.map(str::parse).transpose();
+    let entry = SuppressionEntry {
+        entity: table.text("entity")?.map(str::to_owned),
+        under: table.prefix("under")?.map(str::to_owned),
+        digest: digest.map_err(|_| table.invalid("digest", "a digest such as sha256:<64 hex digits>"))?,
+        authority: table.required_text("authority")?.to_owned(),
+        reason: table.required_text("reason")?.to_owned(),
+    };
+    checked(table, RegistryEntry::Suppression(entry))
+}
+
+fn checked(table: &Table<'_>, entry: RegistryEntry) -> Result<RegistryEntry, PolicyError> {
+    match entry.reach() {
+        Ok(_) => Ok(entry),
+        Err(ReachError::NotOne) if table.name == SUPPRESSION.name => {
+            Err(table.not_one("`entity`, `under` and `digest`"))
+        }
+        Err(ReachError::NotOne) => Err(table.not_one("`entity` and `under`")),
+        Err(ReachError::NoEntity) => Err(table.invalid("entity", "an id or a path")),
+        Err(ReachError::NotAFolder) => {
+            Err(table.invalid("under", "a folder of the catalog, relative and without .."))
+        }
+        Err(ReachError::NotOfBytes) => Err(table.invalid("digest", "a sha256: digest of bytes")),
+    }
+}

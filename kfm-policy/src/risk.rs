@@ -1,0 +1,88 @@
+//! Risk levels: how far an operation reaches (R65).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::OperationFacts;
+use crate::label::CareLabel;
+
+/// How far an operation reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RiskLevel {
+    /// Small, public, whole.
+    Low,
+    /// Many cells, skipped ones, or findings about what becomes visible.
+    Moderate,
+    /// Forced, heritage, sensitive, or under a looser licence.
+    High,
+    /// Restricted heritage.
+    Critical,
+}
+
+impl RiskLevel {
+    /// All levels, the lowest first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Moderate, Self::High, Self::Critical];
+
+    /// Returns the word used in records and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Moderate => "moderate",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl std::fmt::Display for RiskLevel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Above this many cells the risk is at least moderate (R65).
+pub const LOW_RISK_CELLS_MAX: u64 = 1_000;
+
+/// What the rules saw that bears on the risk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Seen {
+    pub(crate) fair_findings: u64,
+    pub(crate) returned: u64,
+    pub(crate) loosened: u64,
+}
+
+/// Why an operation has the risk that it has; the highest level counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RiskReason {
+    /// The level that it calls for.
+    pub level: RiskLevel,
+    /// What calls for it.
+    pub why: String,
+}
+
+/// Lists what raises the risk of an operation, the highest first.
+pub(crate) fn reasons(facts: &OperationFacts<'_>, seen: &Seen) -> Vec<RiskReason> {
+    let protections = || facts.steps.iter().map(|step| &step.protection);
+    let restricted_heritage = protections().filter(|p| p.heritage && !below(p.label, CareLabel::Restricted));
+    let heritage = protections().filter(|p| p.heritage);
+    let sensitive = protections().filter(|p| !below(p.label, CareLabel::Sensitive));
+    let counted = [
+        (RiskLevel::Critical, restricted_heritage.count() as u64, "documents of restricted heritage"),
+        (RiskLevel::High, heritage.count() as u64, "documents of heritage"),
+        (RiskLevel::High, sensitive.count() as u64, "documents that are not public"),
+        (RiskLevel::High, u64::from(facts.forced), "partial publish or missing artefacts, forced"),
+        (RiskLevel::High, seen.loosened, "documents under a looser licence than now"),
+        (RiskLevel::Moderate, facts.cells_total.saturating_sub(LOW_RISK_CELLS_MAX), "cells above 1,000"),
+        (RiskLevel::Moderate, facts.skipped, "cells skipped"),
+        (RiskLevel::Moderate, seen.fair_findings, "FAIR findings"),
+        (RiskLevel::Moderate, seen.returned, "broken links or orphans that return"),
+    ];
+    let raising = counted.into_iter().filter(|(_, count, _)| *count > 0);
+    raising.map(|(level, count, what)| RiskReason { level, why: format!("{what}: {count}") }).collect()
+}
+
+/// Says whether a label is known and below another; an unknown one is below none.
+fn below(label: Result<CareLabel, crate::UnknownLabel>, other: CareLabel) -> bool {
+    label.is_ok_and(|label| label < other)
+}

@@ -1,0 +1,104 @@
+//! The built-in rules: a family a file.
+//!
+//! Ids, severities and bases are those of the rule catalogue (R66). A rule looks at facts and says what it
+//! saw; it does not decide what follows, the table of [`crate::table`] does.
+
+pub(crate) mod care;
+pub(crate) mod fair;
+pub(crate) mod governance;
+pub(crate) mod integrity;
+pub(crate) mod version;
+
+use serde::Serialize;
+
+use crate::facts::{OperationFacts, StepFacts};
+use crate::finding::Severity;
+use crate::licence::AllowedLicences;
+use crate::table::{Aspect, RuleClass};
+
+/// What a rule is, in the snapshot of the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RuleMeta {
+    /// The rule's id in the catalogue.
+    pub id: &'static str,
+    /// Its version; another version is another policy.
+    pub version: u32,
+    /// Its weight.
+    pub severity: Severity,
+    /// The rules that the table treats like it.
+    pub class: RuleClass,
+    /// The owner's code for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// What it rests on.
+    pub basis: &'static str,
+}
+
+/// One built-in rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) meta: RuleMeta,
+    pub(crate) look: fn(&View<'_>) -> Vec<Observation>,
+}
+
+/// What a rule may look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) facts: &'a OperationFacts<'a>,
+    pub(crate) licences: &'a AllowedLicences,
+}
+
+/// One thing that a rule saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Observation {
+    pub(crate) aspect: Aspect,
+    /// A code of its own, where the rule has several.
+    pub(crate) code: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) message: String,
+    pub(crate) remedy: String,
+}
+
+impl Observation {
+    pub(crate) fn new(
+        aspect: Aspect,
+        subject: &str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let subject = subject.to_owned();
+        Self { aspect, code: None, subject, message: message.into(), remedy: remedy.into() }
+    }
+
+    pub(crate) fn of_step(step: &StepFacts, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Aspect::Stands, &step.path, message, remedy)
+    }
+
+    pub(crate) fn with_code(self, code: &str) -> Self {
+        Self { code: Some(code.to_owned()), ..self }
+    }
+}
+
+/// The rules of the product, in the order of the catalogue.
+pub(crate) const ALL: [Rule; 20] = [
+    care::ACCESS,
+    care::ASSET,
+    care::AUTHORITY,
+    care::HOLD,
+    care::RESURRECT,
+    care::GEO,
+    care::TEXT,
+    care::REVIEW,
+    care::NOTICE,
+    care::LICENCE,
+    fair::ID,
+    fair::ASSET,
+    fair::PROTOCOL,
+    integrity::LINKS,
+    integrity::ORPHANS,
+    fair::LICENCE,
+    version::IMMUTABLE,
+    version::SCHEMA,
+    governance::REASON,
+    governance::TIER,
+];

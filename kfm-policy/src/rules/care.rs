@@ -1,0 +1,265 @@
+//! CARE: labels, authority, holds, withdrawals, places.
+//!
+//! A machine checks only that the decisions which communities recorded are obeyed; it decides none.
+
+use kfm_lineage::document::AssetFact;
+use kfm_lineage::{DocumentFacts, Field};
+
+use super::{Observation, Rule, RuleMeta, View};
+use crate::facts::{JudgedKind, StepFacts};
+use crate::finding::Severity;
+use crate::label::{CareLabel, UnknownLabel};
+use crate::licence::LicenceClass;
+use crate::ratchet::{StepTreatment, left_by, measured};
+use crate::table::{Aspect, RuleClass};
+use crate::text;
+use crate::treatment::Treatment;
+
+const fn rule(
+    id: &'static str,
+    severity: Severity,
+    code: Option<&'static str>,
+    basis: &'static str,
+    look: fn(&View<'_>) -> Vec<Observation>,
+) -> Rule {
+    Rule { meta: RuleMeta { id, version: 1, severity, class: RuleClass::Protection, code, basis }, look }
+}
+
+const LABEL_IT: &str = "add an entry to the label registry, with authority, reason and review_by";
+
+/// Runs a rule over every step that the ratchet did not deny already; those it did are reported by the rule
+/// that the ratchet names.
+fn each_step(view: &View<'_>, look: impl Fn(&StepFacts) -> Option<Observation>) -> Vec<Observation> {
+    let open = |step: &&StepFacts| !matches!(step.outcome, StepTreatment::Denied { .. });
+    view.facts.steps.iter().filter(open).filter_map(look).collect()
+}
+
+/// Lists the steps that the ratchet denied by one rule.
+fn denied_by(view: &View<'_>, rule: &str, remedy: &str) -> Vec<Observation> {
+    let denied = |step: &StepFacts| match &step.outcome {
+        StepTreatment::Denied { rule: by, why } if by == rule => {
+            Some(Observation::of_step(step, why.clone(), remedy))
+        }
+        _ => None,
+    };
+    view.facts.steps.iter().filter_map(denied).collect()
+}
+
+/// Says whether a step only hides what was withdrawn, which needs no label (`states.md` section 4).
+fn only_hides_the_withdrawn(step: &StepFacts) -> bool {
+    step.protection.is_withdrawn() && step.visible().is_none()
+}
+
+/// The label is known, and a hotfix states none that is looser.
+pub(crate) const ACCESS: Rule =
+    rule("CARE-A1-access", Severity::Critical, Some("C-F01"), "CARE A1, FsF-A1-01M, R60", |view| {
+        let mut seen = denied_by(view, "CARE-A1-access", LABEL_IT);
+        seen.extend(each_step(view, |step| {
+            if only_hides_the_withdrawn(step) {
+                return None;
+            }
+            let own = |document: Option<&DocumentFacts>| match document {
+                Some(document) => CareLabel::of_document(&document.care),
+                None => Ok(None),
+            };
+            let unknown = |unknown: UnknownLabel| {
+                let remedy = match unknown {
+                    UnknownLabel::Absent => LABEL_IT,
+                    UnknownLabel::Malformed | UnknownLabel::Unrecognised => {
+                        "repair the document's own label: public, sensitive or restricted"
+                    }
+                };
+                let observation = Observation::of_step(step, unknown.to_string(), remedy);
+                Some(Observation { aspect: Aspect::Unknown, ..observation })
+            };
+            let after = match (step.protection.label, own(step.visible())) {
+                (Err(reason), _) | (_, Err(reason)) => return unknown(reason),
+                (Ok(_), Ok(after)) => after,
+            };
+            let before = own(step.before.as_deref()).ok().flatten();
+            let looser = view.facts.kind == JudgedKind::Hotfix && step.visible().is_some() && after < before;
+            looser.then(|| {
+                let remedy = "a looser label is an operation of its own, declassify";
+                Observation::of_step(step, "its own label would be looser than now", remedy)
+            })
+        }));
+        seen
+    });
+
+/// Protection is lowered by nobody but its authority, and what is protected has one (R61, C-F02).
+pub(crate) const AUTHORITY: Rule =
+    rule("CARE-A2-authority", Severity::Critical, Some("C-F02"), "CARE A2, A3, R61", |view| {
+        let remedy = "keep the label in the registry, or let its authority lower it with declassify";
+        let mut seen = denied_by(view, "CARE-A2-authority", remedy);
+        seen.extend(each_step(view, |step| {
+            let document = step.visible()?;
+            let label = step.protection.label.ok()?;
+            if left_by(document, &step.protection) < step.protection.treatment {
+                let message = format!("it would take away the label that asks {}", step.protection.treatment);
+                return Some(Observation::of_step(step, message, remedy));
+            }
+            let unnamed = label > CareLabel::Public && step.protection.authorities.is_empty();
+            unnamed.then(|| {
+                let message = format!("it is {label} and nobody is named who decides about it");
+                Observation::of_step(step, message, "name its authority in the label registry")
+            })
+        }));
+        seen
+    });
+
+/// Nothing under a hold changes.
+pub(crate) const HOLD: Rule = rule("CARE-A2-hold", Severity::Critical, None, "CARE A, R61", |view| {
+    let remedy = "ask the authority that placed the hold, or leave the document out";
+    let mut seen = denied_by(view, "CARE-A2-hold", remedy);
+    seen.extend(each_step(view, |step| {
+        // Where the ratchet hides a held document, an unfinished operation ends; that only raises.
+        let moves = step.outcome == StepTreatment::Keep && !only_hides_the_withdrawn(step);
+        (step.protection.held && moves).then(|| Observation::of_step(step, "it is under a hold", remedy))
+    }));
+    seen
+});
+
+/// Nothing that was withdrawn comes back, by no operation (R62).
+pub(crate) const RESURRECT: Rule =
+    rule("CARE-A3-resurrect", Severity::Critical, Some("C-F05"), "CARE A3, GDPR 17, R62", |view| {
+        let remedy = "leave it out; only the authority that withdrew it lifts that";
+        let mut seen = denied_by(view, "CARE-A3-resurrect", remedy);
+        seen.extend(each_step(view, |step| {
+            (step.protection.is_withdrawn() && step.visible().is_some())
+                .then(|| Observation::of_step(step, "it was withdrawn and would be visible", remedy))
+        }));
+        seen
+    });
+
+/// Content is no more precise than its protection asks (C-F04); a label that promises more is found here.
+pub(crate) const GEO: Rule =
+    rule("CARE-E1-geo", Severity::Critical, Some("C-F04"), "CARE E1, GBIF categories 1 to 4", |view| {
+        let remedy = "publish a masked version, or plan with --on-unmaskable hide";
+        let mut seen = denied_by(view, "CARE-E1-geo", remedy);
+        seen.extend(each_step(view, |step| {
+            let document = step.visible()?;
+            step.protection.label.ok()?;
+            let asked = step.protection.treatment;
+            (measured(document) < asked && asked < Treatment::Quarantined).then(|| {
+                let message = format!("its protection asks {asked} and its content is more precise");
+                Observation::of_step(step, message, remedy)
+            })
+        }));
+        seen
+    });
+
+/// Texts give away no place that was masked.
+pub(crate) const TEXT: Rule = rule("CARE-E1-text", Severity::Block, None, "CARE E1, R61", |view| {
+    each_step(view, |step| {
+        let document = step.visible()?;
+        (step.protection.treatment > Treatment::Public && text::any_coordinates(document)).then(|| {
+            let message = "its id, title, description or hrefs read like coordinates";
+            Observation::of_step(step, message, "take them out of the texts")
+        })
+    })
+});
+
+/// What is sensitive has a reason and a day of review that has not passed (C-F03).
+pub(crate) const REVIEW: Rule =
+    rule("CARE-E1-review", Severity::Block, Some("C-F03"), "GBIF sensitive data, CARE E1", |view| {
+        let today = view.facts.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        each_step(view, |step| {
+            step.visible()?;
+            let label = step.protection.label.ok()?;
+            if label == CareLabel::Public {
+                return None;
+            }
+            let message = match step.protection.review_by {
+                None => format!("it is {label} and the registry states no reason and no day of review"),
+                Some(review_by) if review_by < today => {
+                    format!("it is {label} and was to be looked at again by {review_by}")
+                }
+                Some(_) => return None,
+            };
+            Some(Observation::of_step(step, message, LABEL_IT))
+        })
+    });
+
+/// Who decides about an entity is told when it is touched.
+pub(crate) const NOTICE: Rule = Rule {
+    meta: RuleMeta {
+        id: "CARE-R1-notice",
+        version: 1,
+        severity: Severity::Warn,
+        class: RuleClass::Notice,
+        code: None,
+        basis: "CARE R1",
+    },
+    look: |view| {
+        each_step(view, |step| {
+            let protection = &step.protection;
+            let protected =
+                protection.label.is_ok_and(|label| label > CareLabel::Public) || protection.heritage;
+            (protected && !protection.authorities.is_empty()).then(|| {
+                let remedy = format!("tell {}", protection.authorities.join(", "));
+                Observation::of_step(step, "its authority wants to know that it is touched", remedy)
+            })
+        })
+    },
+};
+
+/// A licence that becomes looser is seen; compared only where both versions state one.
+pub(crate) const LICENCE: Rule = Rule {
+    meta: RuleMeta {
+        id: "CARE-C-licence",
+        version: 1,
+        severity: Severity::Block,
+        class: RuleClass::Loosening,
+        code: None,
+        basis: "CARE C, RDA-R1.1",
+    },
+    look: |view| {
+        each_step(view, |step| {
+            let stated = |document: &DocumentFacts| match &document.licence {
+                Field::Present(licence) => Some(LicenceClass::of(licence)),
+                Field::Absent | Field::Malformed => None,
+            };
+            let (before, after) = (stated(step.before.as_deref()?)?, stated(step.visible()?)?);
+            (after < before).then(|| {
+                let message =
+                    format!("its licence would be looser than now: {} to {}", before.words(), after.words());
+                Observation::of_step(step, message, "make sure that the looser licence is the right one")
+            })
+        })
+    },
+};
+
+/// An asset that was guarded is not replaced by an open or a signed reference (R56).
+pub(crate) const ASSET: Rule =
+    rule("CARE-A1-asset", Severity::Critical, None, "R56, STAC authentication extension", |view| {
+        each_step(view, |step| {
+            let (before, after) = (step.before.as_deref()?, step.visible()?);
+            let opened = |old: &&AssetFact| {
+                let new = after.assets.iter().find(|new| new.key == old.key);
+                is_guarded(old) && new.is_some_and(|new| !is_guarded(new))
+            };
+            let count = before.assets.iter().filter(opened).count();
+            (count > 0).then(|| {
+                let message = format!("guarded assets would be referred to openly: {count}");
+                Observation::of_step(step, message, "keep the guarded reference")
+            })
+        })
+    });
+
+/// Says whether whoever follows an asset's reference is asked who they are.
+///
+/// Guarded are references with an authentication scheme, and those of schemes that browsers cannot follow; a
+/// signed URL carries its permission with it and is guarded by nothing.
+fn is_guarded(asset: &AssetFact) -> bool {
+    const SIGNATURES: [&str; 4] = ["x-amz-signature=", "x-goog-signature=", "sig=", "signature="];
+    let href = asset.href.to_ascii_lowercase();
+    let query = href.split_once('?').map_or("", |(_, query)| query);
+    if query.split('&').any(|pair| SIGNATURES.iter().any(|name| pair.starts_with(name))) {
+        return false;
+    }
+    let scheme = super::fair::scheme_of(&href);
+    !asset.auth_refs.is_empty() || scheme.is_some_and(|scheme| !matches!(scheme, "http" | "https"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! Reads TOML files that are lists of tables, and knows every key that may stand in them.
+//!
+//! A typed deserializer would do, but it does not say on which line an entry lacks a key, nor which known key
+//! a misspelt one was meant to be; and a registry in which `cares = "restricted"` is quietly nothing would
+//! fail open.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::{PolicyError, PolicyFile};
+
+/// The tables of one kind that a file may hold, as `[[name]]`.
+#[derive(Debug)]
+pub(crate) struct TableForm {
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [&'static str],
+}
+
+/// One `[[name]]` of a file.
+#[derive(Debug)]
+pub(crate) struct Table<'t> {
+    pub(crate) name: &'static str,
+    /// Line on which it begins, from 1.
+    pub(crate) line: usize,
+    file: PolicyFile,
+    text: &'t str,
+    values: BTreeMap<String, Spanned<DeValue<'t>>>,
+}
+
+/// Reads all tables of a file, in the order in which they stand there.
+pub(crate) fn read<'t>(
+    file: PolicyFile,
+    text: &'t str,
+    forms: &[TableForm],
+) -> Result<Vec<Table<'t>>, PolicyError> {
+    let root = DeTable::parse(text).map_err(|source| PolicyError::Syntax {
+        file,
+        line: line_at(text, source.span().map_or(0, |span| span.start)),
+        source: Box::new(source),
+    })?;
+    let mut tables = Vec::new();
+    for (key, value) in root.into_inner() {
+        let line = line_at(text, key.span().start);
+        let key = key.into_inner();
+        let Some(form) = forms.iter().find(|form| form.name == key) else {
+            let names: Vec<_> = forms.iter().map(|form| form.name).collect();
+            return Err(PolicyError::UnknownKey {
+                file,
+                line,
+                nearest: nearest(&key, &names),
+                key: key.into_owned(),
+            });
+        };
+        let not_a_list = || PolicyError::InvalidValue {
+            file,
+            line,
+            key: form.name.to_owned(),
+            expected: format!("a list of tables, written [[{}]]", form.name),
+        };
+        let DeValue::Array(items) = value.into_inner() else { return Err(not_a_list()) };
+        for item in items {
+            let start = item.span().start;
+            let DeValue::Table(fields) = item.into_inner() else { return Err(not_a_list()) };
+            tables.push((start, table(file, text, form, start, fields)?));
+        }
+    }
+    tables.sort_by_key(|(start, _)| *start);
+    Ok(tables.into_iter().map(|(_, table)| table).collect())
+}
+
+fn table<'t>(
+    file: PolicyFile,
+    text: &'t str,
+    form: &TableForm,
+    start: usize,
+    fields: DeTable<'t>,
+) -> Result<Table<'t>, PolicyError> {
+    let mut values = BTreeMap::new();
+    for (key, value) in fields {
+        if !form.keys.contains(&key.get_ref().as_ref()) {
+            return Err(PolicyError::UnknownKey {
+                file,
+                line: line_at(text, key.span().start),
+                nearest: nearest(key.get_ref(), form.keys),
+                key: key.into_inner().into_owned(),
+            });
+        }
+        values.insert(key.into_inner().into_owned(), value);
+    }
+    Ok(Table { name: form.name, line: line_at(text, start), file, text, values })
+}
+
+impl Table<'_> {
+    /// Returns a text, which must not be blank.
+    pub(crate) fn text(&self, key: &'static str) -> Result<Option<&str>, PolicyError> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(value) => match value.get_ref().as_str() {
+                Some(text) if !text.trim().is_empty() => Ok(Some(text)),
+                _ => Err(self.invalid(key, "a text that is not blank")),
+            },
+        }
+    }
+
+    /// Returns a text that must be there.
+    pub(crate) fn required_text(&self, key: &'static str) -> Result<&str, PolicyError> {
+        self.text(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// Returns a text that may be empty, for prefixes, where the empty one means everything.
+    pub(crate) fn prefix(&self, key: &'static str) -> Result<Option<&str>, PolicyError> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(value) => value.get_ref().as_str().map(Some).ok_or_else(|| self.invalid(key, "a text")),
+        }
+    }
+
+    /// Returns a truth value, false where it is not given.
+    pub(crate) fn flag(&self, key: &'static str) -> Result<bool, PolicyError> {
+        match self.values.get(key) {
+            None => Ok(false),
+            Some(value) => value.get_ref().as_bool().ok_or_else(|| self.invalid(key, "true or false")),
+        }
+    }
+
+    /// Returns a date that must be there, as TOML's own or as a text.
+    pub(crate) fn required_date(&self, key: &'static str) -> Result<Date, PolicyError> {
+        let value = self.values.get(key).ok_or_else(|| self.missing(key))?;
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Datetime(date) => date.to_string(),
+            _ => String::new(),
+        };
+        let is_date = text.len() == "2027-06-30".len();
+        let date = text.parse().ok().filter(|_| is_date);
+        date.ok_or_else(|| self.invalid(key, "a date such as 2027-06-30"))
+    }
+
+    /// Returns a list of texts that must be there and not be empty.
+    pub(crate) fn required_texts(&self, key: &'static str) -> Result<Vec<&str>, PolicyError> {
+        let value = self.values.get(key).ok_or_else(|| self.missing(key))?;
+        let texts: Option<Vec<&str>> = value
+            .get_ref()
+            .as_array()
+            .map(|items| items.iter().map(|item| item.get_ref().as_str()).collect())
+            .unwrap_or_default();
+        texts.filter(|texts| !texts.is_empty()).ok_or_else(|| self.invalid(key, "a list of texts"))
+    }
+
+    /// Makes the error for a key that the entry lacks.
+    pub(crate) fn missing(&self, key: &'static str) -> PolicyError {
+        PolicyError::MissingKey { file: self.file, line: self.line, key }
+    }
+
+    /// Makes the error for an entry that names none, or several, of the keys of which it must have one.
+    pub(crate) fn not_one(&self, keys: &'static str) -> PolicyError {
+        PolicyError::NotOneSubject { file: self.file, line: self.line, keys }
+    }
+
+    /// Makes the error for a key whose value is not what it must be.
+    pub(crate) fn invalid(&self, key: &'static str, expected: impl Into<String>) -> PolicyError {
+        let line = self.values.get(key).map_or(self.line, |value| line_at(self.text, value.span().start));
+        PolicyError::InvalidValue { file: self.file, line, key: key.to_owned(), expected: expected.into() }
+    }
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Returns the known word that takes the fewest edits to become `word`; the first of several.
+pub(crate) fn nearest(word: &str, known: &[&'static str]) -> &'static str {
+    let word = word.to_lowercase();
+    known.iter().copied().min_by_key(|candidate| edits(&word, candidate)).unwrap_or_default()
+}
+
+/// Levenshtein's distance: insertions, deletions and substitutions of one character.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORM: TableForm = TableForm { name: "label", keys: &["entity", "care", "review_by"] };
+
+    fn refused(text: &str) -> String {
+        read(PolicyFile::Labels, text, &[FORM]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn tables_come_in_the_order_of_the_file() {
+        let text = "[[label]]\ncare = 'b'\n\n[[label]]\ncare = 'a'\n";
+        let tables = read(PolicyFile::Labels, text, &[FORM]).unwrap();
+        let lines: Vec<_> = tables.iter().map(|table| (table.line, table.text("care").unwrap())).collect();
+        assert_eq!(lines, [(1, Some("b")), (4, Some("a"))]);
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_and_the_line() {
+        assert_eq!(
+            refused("[[label]]\nentity = 'x'\ncares = 'public'\n"),
+            "label registry has a key that is not known, the nearest one is `care`: line=3 key=cares"
+        );
+        assert_eq!(
+            refused("\n[[labels]]\n"),
+            "label registry has a key that is not known, the nearest one is `label`: line=2 key=labels"
+        );
+    }
+
+    #[test]
+    fn what_is_not_toml_names_the_line() {
+        assert_eq!(refused("[[label]]\ncare = \n"), "label registry is not TOML: line=2");
+    }
+
+    #[test]
+    fn a_key_given_twice_is_refused() {
+        assert_eq!(refused("[[label]]\ncare = 'a'\ncare = 'b'\n"), "label registry is not TOML: line=3");
+    }
+
+    #[test]
+    fn a_single_table_is_not_a_list() {
+        assert_eq!(
+            refused("[label]\ncare = 'public'\n"),
+            "label registry has a value that is not a list of tables, written [[label]]: line=1 key=label"
+        );
+    }
+
+    #[test]
+    fn dates_are_whole_days() {
+        let table = |text| read(PolicyFile::Labels, text, &[FORM]).unwrap().remove(0);
+        let day = jiff::civil::date(2027, 6, 30);
+        assert_eq!(table("[[label]]\nreview_by = '2027-06-30'").required_date("review_by").unwrap(), day);
+        assert_eq!(table("[[label]]\nreview_by = 2027-06-30").required_date("review_by").unwrap(), day);
+        for text in ["'2027-06-31'", "'2027-06-30T00:00:00Z'", "'soon'", "20270630", "2027-06-30T00:00:00Z"] {
+            let text = format!("[[label]]\nreview_by = {text}");
+            let error = read(PolicyFile::Labels, &text, &[FORM]).unwrap()[0].required_date("review_by");
+            assert_eq!(
+                error.unwrap_err().to_string(),
+                "label registry has a value that is not a date such as 2027-06-30: line=2 key=review_by"
+            );
+        }
+    }
+}
