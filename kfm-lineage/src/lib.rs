@@ -5,17 +5,24 @@
 
 pub mod canonical;
 pub mod cell;
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance;
 pub mod digest;
 pub mod document;
+pub mod graph;
 pub mod id;
 pub mod integrity;
+pub mod memory;
+mod sweep;
 
 pub use canonical::{CanonicalError, canonical_json};
 pub use cell::{CellId, Domain, Move, Value};
 pub use digest::{Digest, DigestError, DigestKind};
 pub use document::{DocumentFacts, DocumentKind, Field};
+pub use graph::{LineageError, LineageGraph, LineageGraphExt, Scope};
 pub use id::{
     EntityId, HotfixId, IdError, Lsn, OperationId, OperationKind, PublishId, RollbackId, Slug, Timestamp,
     Version,
 };
 pub use integrity::{Break, CatalogView, Census, IntegrityChange, LinkClass};
+pub use memory::MemoryLineage;

@@ -1,0 +1,212 @@
+//! Versions of entities: the nodes of the graph.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Value;
+use crate::digest::Digest;
+use crate::document::DocumentKind;
+use crate::id::{EntityId, OperationId};
+
+/// What an entity is: `SourceAsset -> StacItem -> DerivativeArtifact -> ReadModel` (R30).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum EntityKind {
+    /// A file that documents name: raw or processed data.
+    SourceAsset,
+    /// A STAC item, or a document of no known type.
+    StacItem,
+    /// A STAC collection or catalog.
+    StacCollection,
+    /// Something made from published documents.
+    Derivative(DerivativeKind),
+    /// A projection of documents that readers ask: a node, an alias, a cache namespace.
+    ReadModel,
+}
+
+impl From<DocumentKind> for EntityKind {
+    fn from(kind: DocumentKind) -> Self {
+        match kind {
+            DocumentKind::Item | DocumentKind::Other | DocumentKind::NotJson => Self::StacItem,
+            DocumentKind::Collection | DocumentKind::Catalog => Self::StacCollection,
+        }
+    }
+}
+
+/// The types of derivatives (R30).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DerivativeKind {
+    /// Map tiles.
+    Tiles,
+    /// A raster file.
+    Raster,
+    /// A vector file.
+    Vector,
+    /// A table.
+    Table,
+    /// A search or vector index.
+    Index,
+    /// A part of the knowledge graph.
+    #[serde(rename = "neo4j_subgraph")]
+    Neo4jSubgraph,
+    /// A cache's content.
+    Cache,
+}
+
+impl DerivativeKind {
+    /// All types, in the order in which they are shown.
+    pub const ALL: [Self; 7] =
+        [Self::Tiles, Self::Raster, Self::Vector, Self::Table, Self::Index, Self::Neo4jSubgraph, Self::Cache];
+
+    /// Returns the word used in records and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tiles => "tiles",
+            Self::Raster => "raster",
+            Self::Vector => "vector",
+            Self::Table => "table",
+            Self::Index => "index",
+            Self::Neo4jSubgraph => "neo4j_subgraph",
+            Self::Cache => "cache",
+        }
+    }
+}
+
+/// A text is no type of derivative.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error(
+    "not a type of derivative, expected tiles, raster, vector, table, index, neo4j_subgraph or cache: text={text}"
+)]
+pub struct UnknownDerivative {
+    /// The text that was refused.
+    pub text: String,
+}
+
+impl FromStr for DerivativeKind {
+    type Err = UnknownDerivative;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDerivative> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| UnknownDerivative { text: text.chars().take(200).collect() })
+    }
+}
+
+/// Names a version: an operation makes at most one of an entity.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct VersionRef {
+    /// The entity.
+    pub entity: EntityId,
+    /// The publish or hotfix that made the version.
+    pub operation: OperationId,
+}
+
+impl fmt::Display for VersionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.entity, self.operation)
+    }
+}
+
+/// What a version is, as far as it was recorded.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Its digest.
+    Digest(Digest),
+    /// The entity was retired: readers see nothing.
+    Retired,
+    /// Nobody recorded a digest, which is a finding.
+    Unrecorded,
+}
+
+impl From<Value> for Content {
+    /// Reads what a move left: a digest, or nothing.
+    fn from(value: Value) -> Self {
+        value.map_or(Self::Retired, Self::Digest)
+    }
+}
+
+/// Something that a version was made from.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct Source {
+    /// The entity.
+    pub entity: EntityId,
+    /// The operation whose version readers saw at that time, which the log knows; none where a pipeline
+    /// recorded the entity only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationId>,
+}
+
+/// A version to append, as the log tells it.
+///
+/// A hotfix names the version that it patched as a source, of the same entity: it depends on it. A publish
+/// that supersedes a version does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct EntityVersion {
+    /// The entity.
+    pub entity: EntityId,
+    /// What the entity is.
+    pub kind: EntityKind,
+    /// The publish or hotfix that made the version.
+    pub operation: OperationId,
+    /// What it is.
+    pub content: Content,
+    /// What readers saw before.
+    pub before: Value,
+    /// The operation whose version that was, by the log's owners; none for the first version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<OperationId>,
+    /// What it was made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+}
+
+/// A version, as lineage answers with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LineageVersion {
+    /// The entity.
+    pub entity: EntityId,
+    /// What the entity is.
+    pub kind: EntityKind,
+    /// The publish or hotfix that made the version.
+    pub operation: OperationId,
+    /// What it is.
+    pub content: Content,
+    /// The operation whose version it replaced; none for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<OperationId>,
+}
+
+impl LineageVersion {
+    /// Returns the version's name.
+    pub fn name(&self) -> VersionRef {
+        VersionRef { entity: self.entity.clone(), operation: self.operation.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_of_derivative_reads_back_and_others_are_refused() {
+        for kind in DerivativeKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        assert!("Tiles".parse::<DerivativeKind>().is_err());
+    }
+}
