@@ -34,7 +34,34 @@ pub trait Clock: Debug + Send + Sync {
 
 const _OBJECT_SAFE: Option<&dyn Clock> = None;
 
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        (**self).wall()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        (**self).sleep(duration)
+    }
+}
+
+/// Lets time pass by holding the thread, for code that is not async.
+///
+/// # Laws
+/// - **Not early**: a [`pause`](Pause::pause) of `d` does not end before the clock has grown by `d`.
+pub trait Pause: Clock {
+    /// Holds the thread for `duration`.
+    fn pause(&self, duration: Duration);
+}
+
+const _PAUSE_OBJECT_SAFE: Option<&dyn Pause> = None;
+
 /// The machine's own clocks, with tokio's timer for waiting.
+///
+/// It shows tokio's time, so that a test with `tokio::time::pause` stops this clock too.
 #[cfg(feature = "tokio")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -43,8 +70,14 @@ pub struct SystemClock;
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the real clocks")]
 impl Clock for SystemClock {
     fn monotonic(&self) -> Duration {
+        const HOUR: Duration = Duration::from_secs(3600);
         static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        ORIGIN.get_or_init(std::time::Instant::now).elapsed()
+        // An hour ago, since a paused runtime may have begun before the first call.
+        let origin = ORIGIN.get_or_init(|| {
+            let now = std::time::Instant::now();
+            now.checked_sub(HOUR).unwrap_or(now)
+        });
+        tokio::time::Instant::now().into_std().saturating_duration_since(*origin)
     }
 
     fn wall(&self) -> SystemTime {
@@ -53,6 +86,14 @@ impl Clock for SystemClock {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[allow(clippy::disallowed_methods, reason = "the one place that waits in earnest")]
+impl Pause for SystemClock {
+    fn pause(&self, duration: Duration) {
+        std::thread::sleep(duration);
     }
 }
 
@@ -99,6 +140,12 @@ impl Clock for ManualClock {
     fn sleep(&self, duration: Duration) -> Sleep {
         let state = std::sync::Arc::clone(&self.state);
         Box::pin(async move { advance(&state, duration) })
+    }
+}
+
+impl Pause for ManualClock {
+    fn pause(&self, duration: Duration) {
+        self.advance(duration);
     }
 }
 

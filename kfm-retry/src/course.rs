@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use crate::breaker::{Breaker, Change, Ticket};
 use crate::classify::{ErrorClass, Verdict};
-use crate::deadline::{Deadline, Scope};
+use crate::deadline::{Deadline, Limit, Scope};
 use crate::event::{AttemptFailed, Event};
 use crate::failed::{Reason, Report};
 use crate::machine::{Failure, Machine, Step};
 use crate::nanos;
 use crate::operation::Attempt;
+use crate::policy::Policy;
 use crate::retry::{Counts, Retry};
 use crate::witness::Key;
 
@@ -26,10 +27,6 @@ pub(crate) struct Course<'a> {
     key: Key<'a>,
     /// The deadline that the caller gave, or one that was inherited.
     deadline: u64,
-    /// How long the call may take from its start, as long as that has not been read off the clock.
-    limit: u64,
-    /// How long the running attempt may take.
-    attempt_limit: u64,
     /// When the running attempt is cut off; [`NEVER`] until a clock was read.
     attempt_ends: u64,
     /// The breaker's leave for the call, or for the running attempt.
@@ -46,8 +43,6 @@ impl<'a> Course<'a> {
         Self {
             key,
             deadline: deadline.map_or(NEVER, Deadline::nanos),
-            limit: NEVER,
-            attempt_limit: NEVER,
             attempt_ends: NEVER,
             ticket: Ticket::NONE,
             ticket_used: NEVER,
@@ -56,37 +51,46 @@ impl<'a> Course<'a> {
         }
     }
 
+    pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
+        self.deadline = self.deadline.min(deadline.nanos());
+    }
+
     /// Begins the first attempt.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&mut self, retry: &Retry<'_>) -> Result<Attempt, Box<Report>> {
-        self.limit = retry.policy.total_of().map_or(NEVER, nanos);
-        match Scope::current() {
-            Scope::Outside => {}
-            Scope::Starting { limit_ns } => {
-                self.nested = true;
-                self.limit = self.limit.min(limit_ns);
-            }
-            Scope::Started { ends_ns } => {
-                self.nested = true;
-                self.deadline = self.deadline.min(ends_ns);
-            }
-        }
-        self.attempt_limit = nanos(retry.policy.attempt_timeout_of()).min(self.limit);
-        if self.deadline != NEVER {
-            self.begin_before_deadline(retry)?;
-        }
+        let outer = Scope::current();
+        let limit_ns = if outer.is_outside() && self.deadline == NEVER {
+            u64::from(first_limit_ms(&retry.policy)) * 1_000_000
+        } else {
+            self.begin_within(retry, outer)?
+        };
         if let Some(breaker) = &retry.breaker {
             self.admit(retry, breaker)?;
         }
-        Ok(self.attempt())
+        Ok(Attempt { number: 0, limit_ns })
     }
 
+    /// Begins within an attempt of a call further out, or within a deadline; says how long there is.
     #[cold]
-    fn begin_before_deadline(&mut self, retry: &Retry<'_>) -> Result<(), Box<Report>> {
-        if self.read_clock(retry) >= self.deadline {
+    fn begin_within(&mut self, retry: &Retry<'_>, outer: Scope) -> Result<u64, Box<Report>> {
+        if let Some(ends_ns) = outer.ends_ns(&*retry.clock) {
+            self.nested = true;
+            self.deadline = self.deadline.min(ends_ns);
+        }
+        let now = self.read_clock(retry);
+        if now >= self.deadline {
             return Err(self.give_up(retry, Reason::DeadlinePassed, ErrorClass::Timeout, None));
         }
-        Ok(())
+        Ok(self.attempt_ends.saturating_sub(now))
+    }
+
+    /// The scope in which the running attempt is polled.
+    #[inline]
+    pub(crate) fn scope(&self, retry: &Retry<'_>) -> Scope {
+        Scope::of(match self.attempt_ends {
+            NEVER => Limit::Lasts { ms: first_limit_ms(&retry.policy) },
+            at_ns => Limit::Ends { at_ns },
+        })
     }
 
     /// Asks the breaker for leave, for the call or for an attempt.
@@ -115,16 +119,6 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// The scope in which the running attempt is polled.
-    #[inline]
-    pub(crate) fn scope(&self) -> Scope {
-        if self.attempt_ends == NEVER {
-            Scope::Starting { limit_ns: self.attempt_limit }
-        } else {
-            Scope::Started { ends_ns: self.attempt_ends }
-        }
-    }
-
     /// How long the running attempt still has; reads the clock for the first time if it has to.
     pub(crate) fn attempt_remaining(&mut self, retry: &Retry<'_>) -> Duration {
         let now = self.read_clock(retry);
@@ -132,12 +126,11 @@ impl<'a> Course<'a> {
     }
 
     /// Takes note that the running attempt succeeded.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn succeeded(&mut self, retry: &Retry<'_>) {
         if let Some(breaker) = &retry.breaker {
-            let ran = self.ticket_ran(retry, breaker);
-            if let Some(change) = breaker.succeeded(self.ticket, ran, || retry.clock.monotonic()) {
-                tell_change(retry, breaker, change);
+            if !breaker.stays_healthy(self.ticket) {
+                self.tell_breaker_of_success(retry, breaker);
             }
             self.ticket = Ticket::NONE;
         }
@@ -146,6 +139,14 @@ impl<'a> Course<'a> {
         }
         if let Some(machine) = &self.machine {
             tell_recovered(retry, machine);
+        }
+    }
+
+    #[cold]
+    fn tell_breaker_of_success(&self, retry: &Retry<'_>, breaker: &Breaker) {
+        let ran = self.ticket_ran(retry, breaker);
+        if let Some(change) = breaker.succeeded(self.ticket, ran, || retry.clock.monotonic()) {
+            tell_change(retry, breaker, change);
         }
     }
 
@@ -211,18 +212,25 @@ impl<'a> Course<'a> {
             self.settle_ticket(retry, class);
             return Err(self.give_up(retry, reason, class, None));
         }
-        self.attempt_limit = nanos(retry.policy.attempt_timeout_of()).min(self.deadline - now);
-        self.attempt_ends = now.saturating_add(self.attempt_limit);
+        let limit_ns = nanos(retry.policy.attempt_timeout_of()).min(self.deadline - now);
+        self.attempt_ends = now.saturating_add(limit_ns);
         if let (Counts::Attempts, Some(breaker)) = (retry.counts, &retry.breaker) {
             self.admit(retry, breaker)?;
             self.ticket_used = now;
         }
-        Ok(self.attempt())
+        Ok(Attempt { number: self.failures(), limit_ns })
     }
 
     /// Takes note that the call is dropped; `waiting` if no attempt was running.
     #[inline]
     pub(crate) fn dropped(&mut self, retry: &Retry<'_>, waiting: bool) {
+        if self.ticket != Ticket::NONE || self.machine.is_some() {
+            self.dropped_midway(retry, waiting);
+        }
+    }
+
+    #[cold]
+    fn dropped_midway(&mut self, retry: &Retry<'_>, waiting: bool) {
         if waiting && self.machine.is_some() {
             self.give_back_retry(retry);
         }
@@ -231,7 +239,6 @@ impl<'a> Course<'a> {
         }
     }
 
-    #[cold]
     fn ticket_dropped(&mut self, retry: &Retry<'_>) {
         let Some(breaker) = &retry.breaker else { return };
         let now = nanos(retry.clock.monotonic());
@@ -285,11 +292,6 @@ impl<'a> Course<'a> {
     }
 
     #[inline]
-    fn attempt(&self) -> Attempt {
-        Attempt { number: self.failures(), limit: Duration::from_nanos(self.attempt_limit) }
-    }
-
-    #[inline]
     fn failures(&self) -> u8 {
         self.machine.as_ref().map_or(0, |machine| machine.failures())
     }
@@ -298,9 +300,10 @@ impl<'a> Course<'a> {
     fn read_clock(&mut self, retry: &Retry<'_>) -> u64 {
         let now = nanos(retry.clock.monotonic());
         if self.attempt_ends == NEVER {
-            self.deadline = self.deadline.min(now.saturating_add(self.limit));
-            self.attempt_limit = self.attempt_limit.min(self.deadline.saturating_sub(now));
-            self.attempt_ends = now.saturating_add(self.attempt_limit);
+            let total = retry.policy.total_of().map_or(NEVER, nanos);
+            self.deadline = self.deadline.min(now.saturating_add(total));
+            let limit_ns = u64::from(first_limit_ms(&retry.policy)) * 1_000_000;
+            self.attempt_ends = now.saturating_add(limit_ns).min(self.deadline);
             self.ticket_used = self.ticket_used.min(now);
         }
         now
@@ -323,6 +326,12 @@ impl<'a> Course<'a> {
         let attempts = u8::try_from(history.len()).unwrap_or(u8::MAX);
         Box::new(Report { reason, class, attempts, waited, history })
     }
+}
+
+/// How long a first attempt may take that nothing else bounds.
+#[inline]
+fn first_limit_ms(policy: &Policy) -> u32 {
+    policy.attempt_timeout_ms.max(1).min(policy.total_ms.unwrap_or(u32::MAX))
 }
 
 #[cold]

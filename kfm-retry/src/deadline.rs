@@ -29,13 +29,7 @@ impl Deadline {
 
     /// Returns the deadline of the attempt that this code runs in, if it runs in one on the same clock.
     pub fn inherited(clock: &dyn Clock) -> Option<Self> {
-        match Scope::current() {
-            Scope::Outside
-            | Scope::Started { ends_ns: u64::MAX }
-            | Scope::Starting { limit_ns: u64::MAX } => None,
-            Scope::Started { ends_ns } => Some(Self(Duration::from_nanos(ends_ns))),
-            Scope::Starting { limit_ns } => Some(Self::after(clock, Duration::from_nanos(limit_ns))),
-        }
+        Scope::current().ends_ns(clock).map(|at_ns| Self(Duration::from_nanos(at_ns)))
     }
 
     /// Returns the time that is left; zero once it has passed.
@@ -48,29 +42,61 @@ impl Deadline {
     }
 }
 
-/// Which attempt the running code is part of.
+/// Which attempt the running code is part of: none, or one with a limit.
 ///
-/// An attempt that has not waited for anything yet has no end, only a limit: a healthy call that is ready at
+/// In one word, since every poll of every attempt swaps it: 0 is no attempt; the highest bit tells a length in
+/// milliseconds from a moment in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scope(u64);
+
+/// How long an attempt may take.
+///
+/// An attempt that has not waited for anything yet has a length and no end: a healthy call that is ready at
 /// once never reads a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Of none.
-    Outside,
-    /// Of one that began in this very poll and may take so long.
-    Starting { limit_ns: u64 },
-    /// Of one that ends at this moment.
-    Started { ends_ns: u64 },
+pub(crate) enum Limit {
+    /// So long, from this very poll on.
+    Lasts { ms: u32 },
+    /// Until this moment; 292 years are for ever.
+    Ends { at_ns: u64 },
 }
 
 thread_local! {
-    static CURRENT: Cell<Scope> = const { Cell::new(Scope::Outside) };
+    static CURRENT: Cell<Scope> = const { Cell::new(Scope::OUTSIDE) };
 }
 
 impl Scope {
+    const OUTSIDE: Self = Self(0);
+    const LASTS: u64 = 1 << 63;
+
+    /// An attempt with a limit.
+    #[inline]
+    pub(crate) fn of(limit: Limit) -> Self {
+        match limit {
+            Limit::Lasts { ms } => Self(u64::from(ms) | Self::LASTS),
+            Limit::Ends { at_ns } => Self(at_ns.clamp(1, Self::LASTS - 1)),
+        }
+    }
+
+    /// The moment at which the attempt ends, if it is one.
+    pub(crate) fn ends_ns(self, clock: &dyn Clock) -> Option<u64> {
+        match self.0 {
+            0 => None,
+            at_ns if at_ns & Self::LASTS == 0 => Some(at_ns),
+            ms => Some(nanos(clock.monotonic()).saturating_add((ms & !Self::LASTS) * 1_000_000)),
+        }
+    }
+
     /// Returns the scope of the running code.
     #[inline]
     pub(crate) fn current() -> Self {
         CURRENT.with(Cell::get)
+    }
+
+    /// Tells whether this is no attempt.
+    #[inline]
+    pub(crate) fn is_outside(self) -> bool {
+        self == Self::OUTSIDE
     }
 
     /// Makes this the scope of the running code until the answer is dropped, also by a panic.

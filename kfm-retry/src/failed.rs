@@ -97,6 +97,10 @@ impl Reason {
 }
 
 impl<E> Failed<E> {
+    pub(crate) fn without_error(report: Box<Report>) -> Self {
+        Self { error: None, report }
+    }
+
     /// Returns why nobody tries again.
     pub fn reason(&self) -> Reason {
         self.report.reason

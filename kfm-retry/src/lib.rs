@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backoff;
+pub mod blocking;
 pub mod breaker;
 pub mod budget;
 pub mod call;
@@ -18,6 +19,7 @@ pub mod policy;
 pub mod retry;
 pub mod seed;
 pub mod shared;
+pub mod tries;
 pub mod witness;
 
 pub use backoff::{Backoff, Curve, Jitter};
@@ -29,7 +31,7 @@ pub use call::Combine;
 pub use classify::{BySelf, Classifier, Classify, ErrorClass, RetryAfter, Verdict};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
-pub use clock::{Clock, ManualClock};
+pub use clock::{Clock, ManualClock, Pause};
 pub use deadline::Deadline;
 pub use event::{AttemptFailed, Event, Observer};
 pub use failed::{AttemptRecord, Failed, Reason, Report};
@@ -39,6 +41,7 @@ pub use policy::{Beyond, ClassLimits, HintRule, Policy};
 pub use retry::{Counts, Retry};
 pub use seed::Seed;
 pub use shared::Shared;
+pub use tries::{Fault, Tries};
 pub use witness::{Idempotent, Key, Witness, idempotent};
 
 /// Nanoseconds in `duration`; what does not fit is for ever (584 years).

@@ -11,17 +11,21 @@ use crate::deadline::Deadline;
 pub struct Attempt {
     /// The number of the attempt, from 0.
     pub number: u8,
-    /// How long it may take.
-    pub limit: Duration,
+    pub(crate) limit_ns: u64,
 }
 
 impl Attempt {
+    /// Returns how long it may take, from its start.
+    pub fn limit(&self) -> Duration {
+        Duration::from_nanos(self.limit_ns)
+    }
+
     /// Returns the moment at which this attempt is cut off, for work that leaves the task.
     ///
     /// Ask for it first thing: it counts from now. What stays in the task need not ask, see
     /// [`Deadline::inherited`].
     pub fn deadline(&self, clock: &dyn Clock) -> Deadline {
-        Deadline::after(clock, self.limit)
+        Deadline::after(clock, self.limit())
     }
 }
 

@@ -1,13 +1,17 @@
 //! A policy together with the components it works on: the reusable value behind every form of call.
 
+use crate::blocking::Blocking;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
 use crate::call::{Call, Retried};
-use crate::clock::Clock;
+use crate::classify::Classify;
+use crate::clock::{Clock, Pause};
 use crate::event::Observer;
-use crate::operation::Operation;
+use crate::failed::Failed;
+use crate::operation::{Attempt, Operation};
 use crate::policy::Policy;
 use crate::shared::Shared;
+use crate::tries::Tries;
 use crate::witness::Witness;
 
 /// A policy with its clock and observer; made once, used for many calls.
@@ -122,6 +126,41 @@ impl<'a> Retry<'a> {
         F: Operation<Args>,
     {
         Call::new(self, witness.key(), operation)
+    }
+}
+
+impl<'a> Retry<'a> {
+    /// The same for code that is not async: waits by holding the thread.
+    pub fn blocking<'s>(&'s self, pause: &'s dyn Pause) -> Blocking<'s, 'a> {
+        Blocking::new(self, pause)
+    }
+
+    /// Starts the loop form: the caller's own loop makes the attempts.
+    pub fn tries<'s>(&'s self, witness: impl Witness<'a>) -> Tries<'s, 'a> {
+        Tries::new(self, witness.key())
+    }
+
+    /// Runs `operation`, which borrows `context` anew for each attempt, until it succeeds or is given up.
+    ///
+    /// For `&mut` contexts, which a closure cannot lend to its future: `async |cursor, at| ..` gets it handed
+    /// over instead. Cancel safety and errors are those of [`run`](Self::run).
+    ///
+    /// # Errors
+    /// [`Failed`]: the error of the last attempt as it was, and why nobody tries again.
+    pub async fn run_with<S: ?Sized, T, E: Classify>(
+        &self,
+        witness: impl Witness<'a>,
+        context: &mut S,
+        mut operation: impl AsyncFnMut(&mut S, Attempt) -> Result<T, E>,
+    ) -> Result<T, Failed<E>> {
+        let mut tries = self.tries(witness);
+        loop {
+            let attempt = tries.begin()?;
+            match tries.attempt(operation(context, attempt)).await {
+                Ok(output) => return Ok(output),
+                Err(fault) => tries.wait(fault).await?,
+            }
+        }
     }
 }
 

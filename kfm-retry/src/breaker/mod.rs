@@ -117,8 +117,14 @@ impl Breaker {
     #[inline]
     pub fn admit(&self, now: impl FnOnce() -> Duration) -> Result<Ticket, Refused> {
         self.word
-            .admit(&self.policy.rules(), || ms(now()))
+            .admit(|| self.policy.rules(), || ms(now()))
             .map_err(|refused| Refused { retry_in: refused.retry_in_ms.map(Duration::from_millis) })
+    }
+
+    /// Tells whether a success with `ticket` would change nothing, because no failure is remembered.
+    #[inline]
+    pub(crate) fn stays_healthy(&self, ticket: Ticket) -> bool {
+        matches!(self.policy.opens, Opens::Consecutive { .. }) && self.word.is_healthy_for(ticket)
     }
 
     /// Records that the call with `ticket` succeeded, after `ran` if [`times_calls`](Self::times_calls).
@@ -130,7 +136,7 @@ impl Breaker {
         now: impl FnOnce() -> Duration,
     ) -> Option<Change> {
         if matches!(self.policy.opens, Opens::Consecutive { .. }) || ticket.is_probe() {
-            self.word.succeeded(&self.policy.rules(), ticket)
+            self.word.succeeded(|| self.policy.rules(), ticket)
         } else {
             self.ended_in_window(ticket, false, ran, now)
         }

@@ -139,12 +139,16 @@ impl Word {
 
     /// Lets a call through or refuses it; asks for the time only if the breaker is not closed.
     #[inline]
-    pub(crate) fn admit(&self, rules: &Rules, now_ms: impl FnOnce() -> u64) -> Result<Ticket, Refused> {
+    pub(crate) fn admit(
+        &self,
+        rules: impl FnOnce() -> Rules,
+        now_ms: impl FnOnce() -> u64,
+    ) -> Result<Ticket, Refused> {
         let word = self.0.load(Ordering::Acquire);
         if matches!(state_of(word), State::Closed) {
             Ok(Ticket(head_of(word)))
         } else {
-            self.probe(rules, now_ms())
+            self.probe(&rules(), now_ms())
         }
     }
 
@@ -171,18 +175,22 @@ impl Word {
         }
     }
 
+    /// Tells whether a success with `ticket` would change nothing: a closed history without a failure stays
+    /// what it is.
+    #[inline]
+    pub(crate) fn is_healthy_for(&self, ticket: Ticket) -> bool {
+        self.0.load(Ordering::Acquire) == ticket.0 && matches!(state_of(ticket.0), State::Closed)
+    }
+
     /// Records that the call with `ticket` succeeded.
     #[inline]
-    pub(crate) fn succeeded(&self, rules: &Rules, ticket: Ticket) -> Option<Change> {
-        let word = self.0.load(Ordering::Acquire);
-        if word == ticket.0 && !ticket.is_probe() {
-            return None;
-        }
-        self.succeeded_after_failures(rules, ticket, word)
+    pub(crate) fn succeeded(&self, rules: impl FnOnce() -> Rules, ticket: Ticket) -> Option<Change> {
+        if self.is_healthy_for(ticket) { None } else { self.succeeded_after_failures(&rules(), ticket) }
     }
 
     #[cold]
-    fn succeeded_after_failures(&self, rules: &Rules, ticket: Ticket, mut word: u64) -> Option<Change> {
+    fn succeeded_after_failures(&self, rules: &Rules, ticket: Ticket) -> Option<Change> {
+        let mut word = self.0.load(Ordering::Acquire);
         loop {
             if head_of(word) != ticket.0 {
                 return None;
