@@ -104,7 +104,15 @@ pub enum TelemetryError {
     Log {
         /// The log's error.
         #[source]
-        source: BoxError,
+        source: kfm_wal::WalError,
+    },
+    /// The rendered file is not a part of the chain: keep it, it is evidence; run `kfm ledger verify`. Permanent.
+    #[error("the rendered ledger differs from the chain and was left alone, {why}: path={}", path.display())]
+    ViewDiffers {
+        /// The file.
+        path: PathBuf,
+        /// Where and how it differs.
+        why: String,
     },
 }
 
@@ -118,7 +126,7 @@ impl Classify for TelemetryError {
             Self::InvalidLine { .. } | Self::ForeignTail { .. } | Self::NotAnEntry { .. } => {
                 ErrorClass::Schema
             }
-            Self::EntryConflict { .. } => ErrorClass::Immutable,
+            Self::EntryConflict { .. } | Self::ViewDiffers { .. } => ErrorClass::Immutable,
             Self::NotWritten { .. } | Self::NotRead { .. } | Self::Log { .. } => ErrorClass::Unknown,
         })
     }

@@ -1,18 +1,30 @@
-//! Operation records, alerts, objectives and the governance ledger.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod alert;
+#[cfg(feature = "test-util")]
+pub mod conformance;
 mod durable;
 pub mod error;
+#[cfg(feature = "test-util")]
+pub mod faulty;
+pub mod focus;
+pub mod ledger;
 mod line_file;
 pub mod memory;
 pub mod notify;
 pub mod record;
+pub mod schema;
 pub mod sink;
+pub mod slo;
+pub mod statement;
 pub mod text;
+pub mod validate;
 pub mod writer;
 
 pub use alert::{AlertEvent, AlertKind, AlertRecord, Alerts, Severity};
 pub use error::TelemetryError;
+pub use ledger::{Ledger, LedgerEntry};
 pub use memory::MemorySink;
 pub use notify::Notifier;
 pub use record::{EventId, OperationRecord, RecordDefect, RecordKind, Stage, Status};
