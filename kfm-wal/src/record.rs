@@ -310,6 +310,8 @@ pub struct OperationPayload {
     pub moves: SegmentRef,
     /// Cells of the target that are left alone: keys, one a line.
     pub skipped: SegmentRef,
+    /// The log's chain when the operation was opened.
+    pub hash_chain_before: Digest,
 }
 
 /// Who allowed an operation, under which rules.

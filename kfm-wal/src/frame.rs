@@ -1,0 +1,368 @@
+//! The durable form of a group commit: the frame, format v1.
+//!
+//! All numbers are little-endian; a frame's length is a multiple of 8.
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 4 | magic `KFW1` |
+//! | 4 | 1 | version of the frame, 1 |
+//! | 5 | 1 | kind |
+//! | 6 | 2 | flags |
+//! | 8 | 8 | first half of the log's id |
+//! | 16 | 8 | epoch |
+//! | 24 | 8 | position of the first record, or of the next one if the frame holds none |
+//! | 32 | 4 | number of records |
+//! | 36 | 4 | length of the body |
+//! | 40 | 8 | `durable_upto`: last position known to be durable when the frame was built |
+//! | 48 | 16 | nonce of the writer |
+//! | 64 | 32 | chain before this frame |
+//! | 96 | 4 | CRC32C of bytes 0 to 95 |
+//! | 100 | n | body, then zeros up to a multiple of 8 less 4 |
+//! | end − 8 | 4 | CRC32C of body and zeros, seeded with the header's |
+//! | end − 4 | 4 | length of the body again |
+//!
+//! The header's checksum covers the length, so that a flipped length is seen as such; the body's is seeded by
+//! it, so that a header cannot be paired with another body; the log's id keeps frames of a copied folder out;
+//! the repeated length lets a reader go backwards.
+//!
+//! A chained frame moves the chain: SHA-256 over `kfm-wal/1`, the 96 bytes of the header and the leaf of each
+//! record, a leaf being SHA-256 over a zero byte and the record (RFC 6962, 2.1). A chained frame without
+//! records has its body as its one leaf.
+
+use kfm_lineage::Lsn;
+use sha2::{Digest as _, Sha256};
+
+/// Bytes before the body.
+pub(crate) const HEADER_BYTES: usize = 100;
+/// Bytes of the header that its checksum and the chain cover.
+const COVERED_BYTES: usize = 96;
+/// Bytes after body and padding.
+const TRAILER_BYTES: usize = 8;
+/// The shortest frame: one without a body.
+pub(crate) const FRAME_BYTES_MIN: usize = frame_bytes(0);
+/// The longest body that is read; a longer one is damage.
+pub(crate) const BODY_BYTES_MAX: usize = 32 << 20;
+
+const MAGIC: [u8; 4] = *b"KFW1";
+const VERSION: u8 = 1;
+/// What the chain's hash begins with, so that it is never taken for another hash.
+const CHAIN_DOMAIN: &[u8] = b"kfm-wal/1";
+
+/// The frame can be passed over by a reader who does not know its kind.
+pub(crate) const SKIPPABLE: u16 = 1;
+/// The frame moves the chain.
+pub(crate) const CHAINED: u16 = 2;
+
+/// What a frame is for. 7 and 8 are kept free for snapshots and signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Opens a segment; the body says of which log and how long it is.
+    Segment,
+    /// Holds records.
+    Data,
+    /// Claims an epoch.
+    Fence,
+    /// Witnesses what is durable; the next frame takes its place.
+    Mark,
+    /// Ends a segment; the next segment exists.
+    Seal,
+    /// Claims an epoch, and says what an interrupted append left behind.
+    Repair,
+    /// Written by a newer version, which says that it may be passed over.
+    Other(u8),
+}
+
+impl Kind {
+    fn number(self) -> u8 {
+        match self {
+            Self::Segment => 1,
+            Self::Data => 2,
+            Self::Fence => 3,
+            Self::Mark => 4,
+            Self::Seal => 5,
+            Self::Repair => 6,
+            Self::Other(number) => number,
+        }
+    }
+
+    fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Segment,
+            2 => Self::Data,
+            3 => Self::Fence,
+            4 => Self::Mark,
+            5 => Self::Seal,
+            6 => Self::Repair,
+            other => Self::Other(other),
+        }
+    }
+
+    /// Returns the flags that frames of this kind are written with.
+    pub(crate) fn flags(self) -> u16 {
+        match self {
+            Self::Segment | Self::Seal | Self::Other(_) => 0,
+            Self::Data | Self::Fence => CHAINED,
+            Self::Mark => SKIPPABLE,
+            Self::Repair => CHAINED | SKIPPABLE,
+        }
+    }
+
+    /// Returns the word used in reports.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Segment => "segment",
+            Self::Data => "data",
+            Self::Fence => "fence",
+            Self::Mark => "mark",
+            Self::Seal => "seal",
+            Self::Repair => "repair",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
+/// What stands before a frame's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) flags: u16,
+    pub(crate) log: u64,
+    pub(crate) epoch: u64,
+    pub(crate) first: Lsn,
+    pub(crate) count: u32,
+    pub(crate) durable_upto: Lsn,
+    pub(crate) nonce: [u8; 16],
+    pub(crate) prev: [u8; 32],
+}
+
+/// A frame that fits its checksums.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) header: Header,
+    pub(crate) body: &'a [u8],
+    covered: &'a [u8],
+    /// Length of the whole frame.
+    pub(crate) bytes: usize,
+}
+
+/// Why there is no frame at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The place was never written.
+    Blank,
+    /// The header is whole and was written by a newer version.
+    Future,
+    /// The header is whole, and the body does not end within what was read.
+    Short {
+        /// How long the frame is.
+        frame_bytes: usize,
+    },
+    /// Bytes do not fit.
+    Broken,
+}
+
+/// Returns the length of a frame with a body of `body_bytes`.
+pub(crate) const fn frame_bytes(body_bytes: usize) -> usize {
+    (HEADER_BYTES + body_bytes + TRAILER_BYTES).next_multiple_of(8)
+}
+
+/// Returns the hash of a leaf (RFC 6962, 2.1).
+pub(crate) fn leaf_of(bytes: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update([0]).chain_update(bytes).finalize().into()
+}
+
+/// Returns the chain of a log before its first frame.
+pub(crate) fn chain_origin(log_id: &[u8; 16]) -> [u8; 32] {
+    Sha256::new().chain_update(CHAIN_DOMAIN).chain_update(log_id).finalize().into()
+}
+
+/// Returns the chain after a frame, given the covered bytes of its header and its leaves.
+fn chain_after(covered: &[u8], leaves: &[[u8; 32]]) -> [u8; 32] {
+    let mut hash = Sha256::new().chain_update(CHAIN_DOMAIN).chain_update(covered);
+    for leaf in leaves {
+        hash.update(leaf);
+    }
+    hash.finalize().into()
+}
+
+/// Builds a frame; `leaves` are those of the records in `body`, empty if the frame holds none.
+///
+/// Returns its bytes and the chain after it.
+pub(crate) fn encode(header: &Header, body: &[u8], leaves: &[[u8; 32]]) -> (Vec<u8>, [u8; 32]) {
+    debug_assert_eq!(header.count as usize, leaves.len(), "a leaf for each record");
+    let body_bytes = u32::try_from(body.len()).expect("a batch is far below 4 GiB");
+    let total = frame_bytes(body.len());
+    let mut out = Vec::with_capacity(total);
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&[VERSION, header.kind.number()]);
+    out.extend_from_slice(&header.flags.to_le_bytes());
+    out.extend_from_slice(&header.log.to_le_bytes());
+    out.extend_from_slice(&header.epoch.to_le_bytes());
+    out.extend_from_slice(&header.first.0.to_le_bytes());
+    out.extend_from_slice(&header.count.to_le_bytes());
+    out.extend_from_slice(&body_bytes.to_le_bytes());
+    out.extend_from_slice(&header.durable_upto.0.to_le_bytes());
+    out.extend_from_slice(&header.nonce);
+    out.extend_from_slice(&header.prev);
+    let header_crc = crc32c::crc32c(&out);
+    out.extend_from_slice(&header_crc.to_le_bytes());
+    out.extend_from_slice(body);
+    out.resize(total - TRAILER_BYTES, 0);
+    let body_crc = crc32c::crc32c_append(header_crc, &out[HEADER_BYTES..]);
+    out.extend_from_slice(&body_crc.to_le_bytes());
+    out.extend_from_slice(&body_bytes.to_le_bytes());
+
+    let chain = match (header.flags & CHAINED != 0, header.count) {
+        (false, _) => header.prev,
+        (true, 0) => chain_after(&out[..COVERED_BYTES], &[leaf_of(body)]),
+        (true, _) => chain_after(&out[..COVERED_BYTES], leaves),
+    };
+    (out, chain)
+}
+
+/// Reads the header at the start of `bytes`; the length of the body comes with it.
+pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, usize), Fault> {
+    let Some(header) = bytes.get(..HEADER_BYTES) else {
+        return Err(if bytes.iter().all(|byte| *byte == 0) { Fault::Blank } else { Fault::Broken });
+    };
+    if header.iter().all(|byte| *byte == 0) {
+        return Err(Fault::Blank);
+    }
+    if header[..4] != MAGIC || u32_at(header, 96) != crc32c::crc32c(&header[..COVERED_BYTES]) {
+        return Err(Fault::Broken);
+    }
+    let (kind, flags) = (Kind::from_number(header[5]), u16::from_le_bytes([header[6], header[7]]));
+    let known = match kind {
+        Kind::Other(_) => flags & SKIPPABLE != 0,
+        known => flags == known.flags(),
+    };
+    if header[4] != VERSION || !known {
+        return Err(Fault::Future);
+    }
+    let body_bytes = u32_at(header, 36) as usize;
+    if body_bytes > BODY_BYTES_MAX {
+        return Err(Fault::Broken);
+    }
+    let header = Header {
+        kind,
+        flags,
+        log: u64_at(header, 8),
+        epoch: u64_at(header, 16),
+        first: Lsn(u64_at(header, 24)),
+        count: u32_at(header, 32),
+        durable_upto: Lsn(u64_at(header, 40)),
+        nonce: header[48..64].try_into().expect("16 bytes"),
+        prev: header[64..96].try_into().expect("32 bytes"),
+    };
+    Ok((header, body_bytes))
+}
+
+/// Reads the frame at the start of `bytes`.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Frame<'_>, Fault> {
+    let (header, body_bytes) = decode_header(bytes)?;
+    let total = frame_bytes(body_bytes);
+    let frame = bytes.get(..total).ok_or(Fault::Short { frame_bytes: total })?;
+    let trailer = total - TRAILER_BYTES;
+    let body_crc = crc32c::crc32c_append(u32_at(frame, COVERED_BYTES), &frame[HEADER_BYTES..trailer]);
+    let padding = &frame[HEADER_BYTES + body_bytes..trailer];
+    let whole = u32_at(frame, trailer) == body_crc
+        && u32_at(frame, trailer + 4) as usize == body_bytes
+        && padding.iter().all(|byte| *byte == 0);
+    if !whole {
+        return Err(Fault::Broken);
+    }
+    let body = &frame[HEADER_BYTES..HEADER_BYTES + body_bytes];
+    Ok(Frame { header, body, covered: &frame[..COVERED_BYTES], bytes: total })
+}
+
+impl Frame<'_> {
+    /// Returns the chain after this frame, given the leaves of its records.
+    pub(crate) fn chain(&self, leaves: &[[u8; 32]]) -> [u8; 32] {
+        match (self.header.flags & CHAINED != 0, self.header.count) {
+            (false, _) => self.header.prev,
+            (true, 0) => chain_after(self.covered, &[leaf_of(self.body)]),
+            (true, _) => chain_after(self.covered, leaves),
+        }
+    }
+}
+
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
+}
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let header = Header {
+            kind: Kind::Data,
+            flags: Kind::Data.flags(),
+            log: 1,
+            epoch: 2,
+            first: Lsn(3),
+            count: 1,
+            durable_upto: Lsn(2),
+            nonce: [4; 16],
+            prev: [5; 32],
+        };
+        encode(&header, b"a body", &[leaf_of(b"a body")]).0
+    }
+
+    #[test]
+    fn a_frame_reads_back_and_is_aligned() {
+        let bytes = sample();
+        assert_eq!(bytes.len() % 8, 0);
+        let frame = decode(&bytes).unwrap();
+        assert_eq!((frame.body, frame.header.first, frame.bytes), (&b"a body"[..], Lsn(3), bytes.len()));
+    }
+
+    #[test]
+    fn the_bytes_of_format_v1_are_these() {
+        let digest = kfm_lineage::Digest::of_bytes(&sample());
+        assert_eq!(
+            digest.to_string(),
+            "sha256:4be9f5517b2537ee72a8b80a8d6ae31be5f5e3f793c7b646dc7f8a2207246328"
+        );
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_frame_is_seen() {
+        let bytes = sample();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&flipped).is_err(), "bit={bit}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_length_is_a_broken_header_not_a_long_frame() {
+        let mut bytes = sample();
+        bytes[38] ^= 1;
+        assert_eq!(decode(&bytes).unwrap_err(), Fault::Broken);
+    }
+
+    #[test]
+    fn a_header_does_not_take_the_body_of_another_frame() {
+        let (mut one, mut other) = (sample(), sample());
+        other[16] ^= 1; // another epoch, with the checksum that belongs to it
+        let crc = crc32c::crc32c(&other[..COVERED_BYTES]);
+        other[96..100].copy_from_slice(&crc.to_le_bytes());
+        one[..HEADER_BYTES].copy_from_slice(&other[..HEADER_BYTES]);
+        assert_eq!(decode(&one).unwrap_err(), Fault::Broken);
+    }
+
+    #[test]
+    fn a_frame_of_a_newer_version_is_told_from_damage() {
+        let mut bytes = sample();
+        bytes[4] = 2;
+        let crc = crc32c::crc32c(&bytes[..COVERED_BYTES]);
+        bytes[96..100].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(decode(&bytes).unwrap_err(), Fault::Future);
+    }
+}

@@ -1,0 +1,224 @@
+//! The few things that the local log needs of a file system, and the real one.
+//!
+//! The seam is here so that faults can be put below the log: a write that fails halfway, a sync that fails, a
+//! power cut after which any part of what was not synced is there or not.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// An existing file, for reading.
+    Read,
+    /// An existing file, for reading and writing.
+    Write,
+    /// An empty file, made or emptied, for reading and writing.
+    Create,
+}
+
+/// A file system, as far as the local log needs one.
+///
+/// # Laws
+/// - **Synced**: after [`DiskFile::sync`] and [`Disk::sync_dir`] of its folder, a file's bytes, length and name
+///   survive a power cut.
+/// - **Rename**: [`Disk::rename`] replaces the target as a whole.
+/// - **One lock**: while a [`DiskLock`] lives, nobody else gets one for the same path; it dies with its holder.
+pub trait Disk: Debug + Send + Sync {
+    /// Makes a folder and what is missing above it, each durable in the folder that holds it.
+    ///
+    /// # Errors
+    /// What the system says; nothing is promised then.
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Returns the names in a folder, in no order.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such folder; others as the system says.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `NotFound`: there is no such file; others as the system says.
+    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Renames a file, replacing what is there.
+    ///
+    /// # Errors
+    /// What the system says; the name is either the old or the new one.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    /// What the system says; what was done since the last sync may be lost.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Takes the lock of a path, making the file if need be; none if somebody has it.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
+}
+
+const _OBJECT_SAFE: Option<&dyn Disk> = None;
+
+/// An open file.
+pub trait DiskFile: Debug + Send {
+    /// Returns the file's length.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn bytes(&mut self) -> io::Result<u64>;
+
+    /// Reads at `offset` until `buffer` is full or the file ends, and returns how much was read.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// What the system says; any part may have been written.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes what was written durable, the length included.
+    ///
+    /// # Errors
+    /// What the system says; what was written is then lost or not, and a later sync does not tell.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A lock that is held until it is dropped or its process ends.
+pub trait DiskLock: Debug + Send {
+    /// Writes down who holds the lock, for others to read.
+    ///
+    /// # Errors
+    /// What the system says; the lock is held all the same.
+    fn note(&mut self, holder: &str) -> io::Result<()>;
+}
+
+/// The machine's file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let parent = match dir.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => return fs::create_dir(dir),
+        };
+        self.create_dir(parent)?;
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        self.sync_dir(parent)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            // A name that is not Unicode is none of ours.
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        match access {
+            Access::Read => options.read(true),
+            Access::Write => options.read(true).write(true),
+            Access::Create => options.read(true).write(true).create(true).truncate(true),
+        };
+        Ok(Box::new(RealFile(options.open(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    #[cfg(unix)]
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    /// Elsewhere a folder cannot be opened as a file, and its names are durable as the system sees fit.
+    #[cfg(not(unix))]
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(RealLock(file)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn bytes(&mut self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.seek(SeekFrom::Start(offset))?;
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.0.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.seek(SeekFrom::Start(offset))?;
+        self.0.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+#[derive(Debug)]
+struct RealLock(File);
+
+impl DiskLock for RealLock {
+    fn note(&mut self, holder: &str) -> io::Result<()> {
+        self.0.set_len(0)?;
+        self.0.seek(SeekFrom::Start(0))?;
+        self.0.write_all(holder.as_bytes())
+    }
+}

@@ -1,0 +1,315 @@
+//! Reading a folder, and the tail rule: what an interrupted append left, told from what was damaged later.
+//!
+//! A frame is written only after the one before it was synced; a mark, which is not synced, gives its place
+//! to the next frame. So at most one frame is unfinished, and it is the last: a bad place with any frame of
+//! this log behind it was durable once, and is damage. A bad place with nothing behind it is an append that
+//! never finished, except within one window, which nobody can see into: the very last frame, damaged after
+//! its append was acknowledged and before its mark reached the disk.
+
+use std::io;
+use std::path::Path;
+
+use kfm_lineage::Lsn;
+
+use super::disk::{Access, Disk};
+use super::segment::{self, FIRST_FRAME_BYTES};
+use super::view::View;
+use crate::error::WalError;
+use crate::frame::{self, Fault, Kind};
+use crate::store::{BadPlace, Damage, Depth};
+
+/// The file that names the log and its format; where it is, there are segments.
+pub(crate) const FORMAT: &str = "FORMAT";
+/// The folder of what was set aside.
+pub(crate) const QUARANTINE: &str = "quarantine";
+
+/// How often a reader looks again when a writer may have been at work under its eyes.
+const LOOKS_MAX: usize = 5;
+
+/// What a folder holds.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// What reads well, from the first frame; none if there is no log.
+    pub(crate) view: Option<View>,
+    pub(crate) ending: Ending,
+}
+
+/// How a log ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With a whole frame, in the last segment.
+    Clean,
+    /// With an append that never finished, in the last segment.
+    Torn(Torn),
+    /// With a segment that was made, while the one before it was not sealed yet.
+    Unsealed(Torn),
+    /// In damage.
+    Bad(BadPlace),
+}
+
+/// Bytes that belong to no frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Torn {
+    /// Where they begin.
+    pub(crate) offset: u64,
+    /// How many there are, up to the last that is not zero.
+    pub(crate) bytes: u64,
+}
+
+/// How the run of frames in a segment ends.
+enum RunEnd {
+    Sealed,
+    Blank,
+    Torn(Torn),
+}
+
+/// A place where no frame may be as it is.
+struct BadFrame {
+    offset: u64,
+    class: Damage,
+}
+
+/// Reads a folder that nobody else writes.
+pub(crate) fn load(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, WalError> {
+    let mut names = list(disk, dir)?;
+    let format = names.iter().any(|name| name == FORMAT);
+    names.retain(|name| segment::parse_name(name).is_some());
+    names.sort();
+    if names.is_empty() {
+        let ending = if format { missing(FORMAT, 0, Lsn(1)) } else { Ending::Clean };
+        return Ok(Loaded { view: None, ending });
+    }
+    let mut view = None;
+    let ending = load_segments(disk, dir, depth, &names, &mut view)?;
+    let ending = match (&ending, &view) {
+        (Ending::Bad(_), _) | (_, None) => ending,
+        (_, Some(view)) if format => check_format(disk, dir, view)?.unwrap_or(ending),
+        _ => ending,
+    };
+    Ok(Loaded { view, ending })
+}
+
+/// Reads a folder that may be written meanwhile: damage counts only if it is seen twice in the same place.
+pub(crate) fn load_beside_a_writer(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, WalError> {
+    let mut loaded = load(disk, dir, depth)?;
+    for _ in 1..LOOKS_MAX {
+        if !matches!(loaded.ending, Ending::Bad(_)) {
+            break;
+        }
+        let again = load(disk, dir, depth)?;
+        if again.ending == loaded.ending {
+            break;
+        }
+        loaded = again;
+    }
+    Ok(loaded)
+}
+
+fn load_segments(
+    disk: &dyn Disk,
+    dir: &Path,
+    depth: Depth,
+    names: &[String],
+    slot: &mut Option<View>,
+) -> Result<Ending, WalError> {
+    let mut unsealed: Option<(String, Lsn, Torn)> = None;
+    for (index, name) in names.iter().enumerate() {
+        let bytes = read(disk, &dir.join(name))?;
+        let bad = |offset: u64, lsn: Lsn, class| {
+            Ok(Ending::Bad(BadPlace { segment: name.clone(), offset, lsn, class }))
+        };
+        let next = slot.as_ref().map_or(Lsn(1), |view| view.position.next);
+        let frame = match frame::decode(&bytes) {
+            Ok(frame) => frame,
+            Err(Fault::Future) => return bad(0, next, Damage::FutureFormat),
+            Err(_) if (bytes.len() as u64) < FIRST_FRAME_BYTES => return bad(0, next, Damage::Truncated),
+            Err(_) => return bad(0, next, Damage::BitRot),
+        };
+        let Some(label) = segment::label(&frame) else { return bad(0, next, Damage::Malformed) };
+        let view = slot.get_or_insert_with(|| View::new(label.log_id));
+        if label.log_id != view.log_id {
+            return bad(0, next, Damage::ForeignLog);
+        }
+        if frame.header.first > next {
+            return bad(0, next, Damage::MissingSegment);
+        }
+        if segment::parse_name(name) != Some((frame.header.first, frame.header.epoch)) {
+            return bad(0, next, Damage::ChainBreak);
+        }
+        let mut position = view.position;
+        if let Err(class) = position.accept(&frame, depth) {
+            return bad(0, next, class);
+        }
+        view.position = position;
+        view.add_segment(name.clone(), label.capacity);
+        let frames_before = view.frames.len();
+        let end = run(&bytes, FIRST_FRAME_BYTES, view, depth);
+        let next = view.position.next;
+        if (bytes.len() as u64) < label.capacity {
+            return bad(bytes.len() as u64, next, Damage::Truncated);
+        }
+        let end = match end {
+            Ok(end) => end,
+            Err(BadFrame { offset, class }) => return bad(offset, next, class),
+        };
+        if let Some((segment, lsn, torn)) = &unsealed
+            && (view.frames.len() > frames_before || !matches!(end, RunEnd::Blank))
+        {
+            // The seal is synced before the first frame after it, so it was there once.
+            let (segment, class) = (segment.clone(), Damage::BitRot);
+            return Ok(Ending::Bad(BadPlace { segment, offset: torn.offset, lsn: *lsn, class }));
+        }
+        let filled = view.segments.last().map_or(0, |segment| segment.end);
+        let last = index + 1 == names.len();
+        let torn = match end {
+            RunEnd::Sealed if last => return Ok(missing(name, filled, next)),
+            RunEnd::Sealed => continue,
+            RunEnd::Blank if last => break,
+            RunEnd::Blank => Torn { offset: filled, bytes: 0 },
+            RunEnd::Torn(torn) if last => return Ok(Ending::Torn(torn)),
+            RunEnd::Torn(torn) => torn,
+        };
+        if index + 2 < names.len() {
+            return bad(torn.offset, next, Damage::BitRot);
+        }
+        unsealed = Some((name.clone(), next, torn));
+    }
+    Ok(unsealed.map_or(Ending::Clean, |(_, _, torn)| Ending::Unsealed(torn)))
+}
+
+/// Takes in the frames of the last segment of `view` from `from` on; `bytes` is the whole segment.
+fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd, BadFrame> {
+    let mut at = usize::try_from(from).expect("a segment fits in memory");
+    loop {
+        let offset = at as u64;
+        let rest = bytes.get(at..).unwrap_or_default();
+        let class = match frame::decode(rest) {
+            Ok(frame) => match view.accept(&frame, offset, depth) {
+                Ok(()) => {
+                    at += frame.bytes;
+                    if frame.header.kind == Kind::Seal {
+                        let clean = bytes[at..].iter().all(|byte| *byte == 0);
+                        return if clean {
+                            Ok(RunEnd::Sealed)
+                        } else {
+                            Err(BadFrame { offset: at as u64, class: Damage::BitRot })
+                        };
+                    }
+                    continue;
+                }
+                Err(class) => class,
+            },
+            Err(Fault::Future) => Damage::FutureFormat,
+            // A whole header whose frame does not fit: no append writes that.
+            Err(Fault::Short { .. }) => Damage::Malformed,
+            Err(Fault::Blank | Fault::Broken) => {
+                let Some(last) = rest.iter().rposition(|byte| *byte != 0) else { return Ok(RunEnd::Blank) };
+                if !frame_behind(rest, view.position.log) {
+                    return Ok(RunEnd::Torn(Torn { offset, bytes: last as u64 + 1 }));
+                }
+                Damage::BitRot
+            }
+        };
+        return Err(BadFrame { offset, class });
+    }
+}
+
+/// Says whether a frame of the log begins anywhere behind the bad place at the start of `rest`.
+fn frame_behind(rest: &[u8], log: u64) -> bool {
+    (8..rest.len()).step_by(8).any(|at| match frame::decode_header(&rest[at..]) {
+        Ok((header, _)) => header.log == log,
+        Err(Fault::Future) => true,
+        Err(_) => false,
+    })
+}
+
+/// Takes in what was appended since, as far as it can be told without reading everything again.
+///
+/// Returns false if it cannot be told: then the folder is to be read again.
+pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<bool, WalError> {
+    loop {
+        let Some(tail) = view.segments.last() else { return Ok(false) };
+        let path = dir.join(&tail.name);
+        if !tail.sealed {
+            let mut file = disk.open(&path, Access::Read).map_err(io_error("open", &path))?;
+            let mut start = [0; 2 * frame::FRAME_BYTES_MIN];
+            let read = file.read_at(tail.end, &mut start).map_err(io_error("read", &path))?;
+            if start[..read].iter().all(|byte| *byte == 0) {
+                return Ok(true);
+            }
+            let from = tail.end;
+            let bytes = self::read(disk, &path)?;
+            if !matches!(run(&bytes, from, view, Depth::Chain), Ok(RunEnd::Blank | RunEnd::Sealed)) {
+                return Ok(false);
+            }
+            if !view.segments.last().is_some_and(|tail| tail.sealed) {
+                return Ok(true);
+            }
+        }
+        let name = segment::name(view.position.next, view.position.epoch);
+        let Ok(bytes) = read(disk, &dir.join(&name)) else { return Ok(false) };
+        let Ok(frame) = frame::decode(&bytes) else { return Ok(false) };
+        let mut position = view.position;
+        match (segment::label(&frame), position.accept(&frame, Depth::Chain)) {
+            (Some(label), Ok(_)) if label.log_id == view.log_id => {
+                view.position = position;
+                view.add_segment(name, label.capacity);
+            }
+            _ => return Ok(false),
+        }
+    }
+}
+
+/// Counts what was set aside by repairs.
+pub(crate) fn quarantined(disk: &dyn Disk, dir: &Path) -> Result<u64, WalError> {
+    let names = list(disk, &dir.join(QUARANTINE))?;
+    Ok(names.iter().filter(|name| !name.ends_with(segment::UNFINISHED)).count() as u64)
+}
+
+/// Reads a file whole.
+pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, WalError> {
+    let mut file = disk.open(path, Access::Read).map_err(io_error("open", path))?;
+    let bytes = file.bytes().map_err(io_error("read", path))?;
+    let mut buffer = vec![0; usize::try_from(bytes).expect("a segment fits in memory")];
+    let read = file.read_at(0, &mut buffer).map_err(io_error("read", path))?;
+    buffer.truncate(read);
+    Ok(buffer)
+}
+
+/// Returns the names in a folder, none if it is missing.
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, WalError> {
+    match disk.list(dir) {
+        Ok(names) => Ok(names),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(io_error("list", dir)(error)),
+    }
+}
+
+/// Names what was tried on which path when the system refused.
+pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
+    let path = path.display().to_string();
+    move |error| WalError::Io { action, path, source: Box::new(error) }
+}
+
+/// Returns the text of the format file.
+pub(crate) fn format_text(log_id: &[u8; 16]) -> String {
+    format!("kfm-wal 1\nlog {:032x}\n", u128::from_be_bytes(*log_id))
+}
+
+fn check_format(disk: &dyn Disk, dir: &Path, view: &View) -> Result<Option<Ending>, WalError> {
+    let text = read(disk, &dir.join(FORMAT))?;
+    let bad = |class| Ending::Bad(BadPlace { segment: FORMAT.to_owned(), offset: 0, lsn: Lsn(1), class });
+    Ok(if text == format_text(&view.log_id).as_bytes() {
+        None
+    } else if !text.starts_with(b"kfm-wal ") {
+        Some(bad(Damage::BitRot))
+    } else if text.starts_with(b"kfm-wal 1\n") {
+        Some(bad(Damage::ForeignLog))
+    } else {
+        Some(bad(Damage::FutureFormat))
+    })
+}
+
+fn missing(segment: &str, offset: u64, lsn: Lsn) -> Ending {
+    Ending::Bad(BadPlace { segment: segment.to_owned(), offset, lsn, class: Damage::MissingSegment })
+}

@@ -1,0 +1,393 @@
+//! The local log: segment files in one folder, one writer, any number of readers.
+//!
+//! An append is one frame in a preallocated, zero-filled segment, written and synced before it is answered,
+//! on the thread of the caller, which it blocks for that long. A failed write or sync ends the handle's
+//! writing for ever; opening the log again finds out what reached the disk. Readers never write, not even a
+//! lock, and see only what is durable.
+//!
+//! ```text
+//! FORMAT                                            the log's id and format, for people
+//! LOCK                                              locked by the writer, who says who it is
+//! seg-<first position>-<epoch>.kfw                  frames, then zeros
+//! quarantine/seg-…-<offset>.bad                     what interrupted appends left
+//! ```
+
+mod committer;
+pub mod disk;
+mod load;
+mod open;
+mod segment;
+mod tail;
+mod view;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use kfm_lineage::Lsn;
+use kfm_retry::Clock;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::entropy::{Entropy, SystemEntropy};
+use crate::error::WalError;
+use crate::frame;
+use crate::raw::raw_records;
+use crate::store::{
+    Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
+    VerifyReport, WalStore, check_limits,
+};
+use committer::Committer;
+use disk::{Disk, RealDisk};
+use load::{Ending, Loaded};
+use view::{FrameAt, View};
+
+/// How long segments are made: the first `first_bytes`, each next one twice the last, up to `max_bytes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SegmentSizes {
+    /// Length of the first segment; small, so that making a log is instant. Default 256 KiB.
+    pub first_bytes: u64,
+    /// The longest segment, unless one batch needs more. Default 64 MiB.
+    pub max_bytes: u64,
+}
+
+impl Default for SegmentSizes {
+    fn default() -> Self {
+        Self { first_bytes: 256 << 10, max_bytes: 64 << 20 }
+    }
+}
+
+impl SegmentSizes {
+    /// Segments are counted in pages of the disk.
+    const PAGE_BYTES: u64 = 4096;
+
+    /// Returns the length of the segment after one of `last` bytes that has to hold a frame of `frame_bytes`.
+    fn next(&self, last: u64, frame_bytes: u64) -> u64 {
+        let grown = last.saturating_mul(2).clamp(self.first_bytes.min(self.max_bytes), self.max_bytes);
+        let needed = segment::FIRST_FRAME_BYTES + frame_bytes + segment::RESERVE_BYTES;
+        grown.max(needed).next_multiple_of(Self::PAGE_BYTES)
+    }
+}
+
+/// How a local log is opened for writing.
+#[derive(Debug, Clone)]
+pub struct LocalOptions {
+    sizes: SegmentSizes,
+    holder: String,
+    clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl LocalOptions {
+    /// Makes the default options; `clock` dates locks and repairs, records bring their own time.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            sizes: SegmentSizes::default(),
+            holder: format!("pid={}", std::process::id()),
+            clock,
+            disk: Arc::new(RealDisk),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
+    /// Sets how long segments are made.
+    #[must_use]
+    pub fn with_segment_sizes(mut self, sizes: SegmentSizes) -> Self {
+        self.sizes = sizes;
+        self
+    }
+
+    /// Sets what others are told about who holds the lock: host, process, command; one short line.
+    #[must_use]
+    pub fn with_holder(mut self, holder: impl Into<String>) -> Self {
+        self.holder = holder.into().chars().filter(|char| !char.is_control()).take(200).collect();
+        self
+    }
+
+    /// Sets the file system, for faults below the log.
+    #[must_use]
+    pub fn with_disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// Sets where the names of logs and writers come from.
+    #[must_use]
+    pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+}
+
+/// What opening a log found and did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct RecoveryReport {
+    /// Whether there was no log, and one was made.
+    pub created: bool,
+    /// Number of records.
+    pub records: u64,
+    /// Number of frames that hold records, epochs or repairs.
+    pub frames: u64,
+    /// Number of segments.
+    pub segments: u64,
+    /// Bytes in use in those segments.
+    pub bytes: u64,
+    /// Bytes of an append that never finished.
+    pub torn_bytes: u64,
+    /// Whether the log's end was repaired; a reader leaves that to the next writer.
+    pub repaired: bool,
+    /// The file, in the log's folder, that holds the torn bytes now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
+    /// The epoch that this writer claimed; for a reader, the last one.
+    pub epoch: u64,
+}
+
+/// A log in a folder of this machine.
+#[derive(Debug)]
+pub struct LocalLog {
+    dir: PathBuf,
+    disk: Arc<dyn Disk>,
+    view: Arc<Mutex<View>>,
+    role: Role,
+    report: RecoveryReport,
+}
+
+#[derive(Debug)]
+enum Role {
+    Writer(Committer),
+    /// A reader, and whether a log was there when it last looked.
+    Reader(Mutex<bool>),
+}
+
+impl LocalLog {
+    /// Opens a log for writing, makes it if there is none, and repairs what an interrupted append left.
+    ///
+    /// # Errors
+    /// - [`WalError::Locked`]: another writer has it; wait, or stop that one.
+    /// - [`WalError::Corrupt`]: nothing was changed; restore the log, or repair it by hand.
+    /// - [`WalError::Io`]: repair the disk and try again.
+    pub fn open(dir: impl AsRef<Path>, options: LocalOptions) -> Result<(Self, RecoveryReport), WalError> {
+        let dir = dir.as_ref().to_path_buf();
+        let disk = Arc::clone(&options.disk);
+        let (tail, view, report) = open::open(&dir, options)?;
+        let role = Role::Writer(Committer::new(tail));
+        Ok((Self { dir, disk, view, role, report: report.clone() }, report))
+    }
+
+    /// Opens a log for reading, beside a writer or without one; writes nothing. A missing folder is an empty
+    /// log.
+    ///
+    /// # Errors
+    /// - [`WalError::Corrupt`]: the log is damaged; [`verify`] says more.
+    /// - [`WalError::Io`]: try again.
+    pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self, WalError> {
+        Self::open_read_only_on(dir, Arc::new(RealDisk))
+    }
+
+    /// Opens a log for reading on a file system of one's own.
+    ///
+    /// # Errors
+    /// As [`LocalLog::open_read_only`].
+    pub fn open_read_only_on(dir: impl AsRef<Path>, disk: Arc<dyn Disk>) -> Result<Self, WalError> {
+        let dir = dir.as_ref().to_path_buf();
+        let loaded = load::load_beside_a_writer(disk.as_ref(), &dir, Depth::Chain)?;
+        let torn_bytes = match loaded.ending {
+            Ending::Bad(bad) => return Err(bad.into()),
+            Ending::Torn(torn) | Ending::Unsealed(torn) => torn.bytes,
+            Ending::Clean => 0,
+        };
+        let there = loaded.view.is_some();
+        let view = loaded.view.unwrap_or_else(|| View::new([0; 16]));
+        let head = if there { view.position.settled() } else { view.position.head() };
+        let report = RecoveryReport { torn_bytes, epoch: head.epoch, ..summary(&view) };
+        let role = Role::Reader(Mutex::new(there));
+        Ok(Self { dir, disk, view: Arc::new(Mutex::new(view)), role, report })
+    }
+
+    /// Returns what opening this log found and did.
+    pub fn report(&self) -> &RecoveryReport {
+        &self.report
+    }
+
+    /// Returns the folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Looks for what a writer appended since; a writer knows already.
+    fn refresh(&self) -> Result<(), WalError> {
+        let Role::Reader(there) = &self.role else { return Ok(()) };
+        let mut there = guard(there);
+        let mut view = guard(&self.view);
+        if *there && load::catch_up(self.disk.as_ref(), &self.dir, &mut view)? {
+            return Ok(());
+        }
+        let loaded = load::load_beside_a_writer(self.disk.as_ref(), &self.dir, Depth::Chain)?;
+        if let Ending::Bad(bad) = loaded.ending {
+            return Err(bad.into());
+        }
+        if let Some(new) = loaded.view {
+            *there = true;
+            *view = new;
+        }
+        Ok(())
+    }
+
+    /// Returns the end of what this handle may show: for a reader, what a later frame or mark witnesses.
+    fn shown(&self) -> Head {
+        let view = guard(&self.view);
+        match &self.role {
+            Role::Writer(_) => view.position.head(),
+            Role::Reader(_) => view.position.settled(),
+        }
+    }
+
+    fn committer(&self) -> Result<&Committer, WalError> {
+        match &self.role {
+            Role::Writer(committer) => Ok(committer),
+            Role::Reader(_) => Err(WalError::ReadOnly),
+        }
+    }
+}
+
+impl Drop for LocalLog {
+    fn drop(&mut self) {
+        if let Role::Writer(committer) = &self.role {
+            committer.with_tail(tail::Tail::close);
+        }
+    }
+}
+
+#[async_trait]
+impl WalStore for LocalLog {
+    async fn append(&self, records: &[NewRecord], expected: Option<Lsn>) -> Result<Appended, WalError> {
+        let committer = self.committer()?;
+        check_limits(records, &self.capabilities())?;
+        committer.append(&self.view, records, expected).await
+    }
+
+    async fn scan(&self, from: Lsn, limit: usize) -> Result<Vec<StoredRecord>, WalError> {
+        self.refresh()?;
+        let from = from.max(Lsn(1));
+        let last = self.shown().lsn;
+        let frames = guard(&self.view).frames_from(from, limit, last);
+        let mut records = read_frames(self.disk.as_ref(), &self.dir, &self.view, &frames, from, limit)?;
+        records.retain(|record| record.lsn <= last);
+        Ok(records)
+    }
+
+    async fn head(&self) -> Result<Head, WalError> {
+        self.refresh()?;
+        Ok(self.shown())
+    }
+
+    async fn fence(&self) -> Result<u64, WalError> {
+        let committer = self.committer()?;
+        committer.with_tail(|tail| open::claim(tail, &self.view))?;
+        Ok(guard(&self.view).position.epoch)
+    }
+
+    async fn verify(&self, depth: Depth) -> Result<VerifyReport, WalError> {
+        verify_on(self.disk.as_ref(), &self.dir, depth)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durable: true,
+            many_writers: false,
+            record_bytes_max: RECORD_BYTES_MAX as u64,
+            batch_bytes_max: BATCH_BYTES_MAX as u64,
+        }
+    }
+}
+
+/// Reads the log in a folder and says whether it is what was written; works on a log that does not open.
+///
+/// # Errors
+/// [`WalError::Io`]: the folder could not be read.
+pub fn verify(dir: impl AsRef<Path>, depth: Depth) -> Result<VerifyReport, WalError> {
+    verify_on(&RealDisk, dir.as_ref(), depth)
+}
+
+fn verify_on(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<VerifyReport, WalError> {
+    let Loaded { view, ending } = load::load_beside_a_writer(disk, dir, depth)?;
+    let view = view.unwrap_or_else(|| View::new([0; 16]));
+    let (torn_bytes, first_bad) = match ending {
+        Ending::Clean => (0, None),
+        Ending::Torn(torn) | Ending::Unsealed(torn) => (torn.bytes, None),
+        Ending::Bad(bad) => (0, Some(bad)),
+    };
+    let found = summary(&view);
+    Ok(VerifyReport {
+        ok: torn_bytes == 0 && first_bad.is_none(),
+        records: found.records,
+        segments: found.segments,
+        frames: found.frames,
+        bytes: found.bytes,
+        quarantined: load::quarantined(disk, dir)?,
+        torn_bytes,
+        head: view.position.head(),
+        first_bad,
+    })
+}
+
+fn summary(view: &View) -> RecoveryReport {
+    RecoveryReport {
+        records: view.position.last().0,
+        frames: view.frames.len() as u64,
+        segments: view.segments.len() as u64,
+        bytes: view.segments.iter().map(|segment| segment.end).sum(),
+        epoch: view.position.epoch,
+        ..RecoveryReport::default()
+    }
+}
+
+/// Reads the records of `frames` from `from` on, at most `limit`, each checked against its checksum again.
+fn read_frames(
+    disk: &dyn Disk,
+    dir: &Path,
+    view: &Mutex<View>,
+    frames: &[FrameAt],
+    from: Lsn,
+    limit: usize,
+) -> Result<Vec<StoredRecord>, WalError> {
+    let mut records = Vec::new();
+    let mut open: Option<(u32, String, Box<dyn disk::DiskFile>)> = None;
+    for place in frames {
+        if open.as_ref().is_none_or(|(segment, ..)| *segment != place.segment) {
+            let name = guard(view).segments[place.segment as usize].name.clone();
+            let path = dir.join(&name);
+            let file = disk.open(&path, disk::Access::Read).map_err(load::io_error("open", &path))?;
+            open = Some((place.segment, name, file));
+        }
+        let (_, name, file) = open.as_mut().expect("just opened");
+        let mut bytes = vec![0; place.bytes as usize];
+        file.read_at(place.offset, &mut bytes).map_err(load::io_error("read", &dir.join(&*name)))?;
+        let corrupt = |class| WalError::Corrupt {
+            segment: name.clone(),
+            offset: place.offset,
+            lsn: place.first,
+            class,
+        };
+        let frame = frame::decode(&bytes).map_err(|_| corrupt(Damage::BitRot))?;
+        if frame.header.first != place.first || frame.header.count != place.count {
+            return Err(corrupt(Damage::ChainBreak));
+        }
+        let found = raw_records(frame.body, place.count).ok_or_else(|| corrupt(Damage::Malformed))?;
+        for (n, record) in found.iter().enumerate() {
+            let lsn = Lsn(place.first.0 + n as u64);
+            if lsn >= from && records.len() < limit {
+                records.push(record.stored(lsn, frame.header.epoch));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// Locks, also after a panic elsewhere: what these locks guard is never left half done.
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,233 @@
+//! Opening a log for writing: lock, read, repair, and claim the next epoch.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use kfm_lineage::{Digest, Timestamp};
+
+use super::disk::{Access, Disk, DiskLock};
+use super::load::{self, Ending, FORMAT, Loaded, QUARANTINE, Torn, io_error};
+use super::segment::{self, Label, UNFINISHED, write_whole};
+use super::tail::{Batch, Failure, Tail};
+use super::view::{FrameAt, View};
+use super::{LocalOptions, RecoveryReport, guard, summary};
+use crate::error::WalError;
+use crate::frame::{self, Kind, frame_bytes};
+
+/// The file whose lock keeps other writers out.
+const LOCK: &str = "LOCK";
+
+/// Opens the log in `dir` for writing; nothing is changed if it is damaged.
+pub(crate) fn open(
+    dir: &Path,
+    options: LocalOptions,
+) -> Result<(Tail, Arc<Mutex<View>>, RecoveryReport), WalError> {
+    let disk = options.disk.as_ref();
+    disk.create_dir(dir).map_err(io_error("make", dir))?;
+    let now = Timestamp::try_from(options.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let lock = lock(disk, dir, &format!("{} since={now:.0}", options.holder))?;
+    for name in load::list(disk, dir)? {
+        if name.ends_with(UNFINISHED) {
+            let path = dir.join(&name);
+            disk.remove(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+
+    let nonce = options.entropy.bytes16();
+    let Loaded { view, ending } = load::load(disk, dir, crate::store::Depth::Chain)?;
+    let created = view.is_none();
+    let view = match (view, &ending) {
+        (_, Ending::Bad(bad)) => return Err(bad.clone().into()),
+        (Some(view), _) => view,
+        (None, _) => {
+            let mut view = View::new(options.entropy.bytes16());
+            let label = Label { log_id: view.log_id, capacity: options.sizes.next(0, 0) };
+            let name = segment::create(disk, dir, &view.position, label, nonce)
+                .map_err(|error| io_error("make a segment in", dir)(error.source))?;
+            view.add_segment(name, label.capacity);
+            view
+        }
+    };
+    let format = load::format_text(&view.log_id);
+    if !load::list(disk, dir)?.iter().any(|name| name == FORMAT) {
+        write_whole(disk, dir, FORMAT, |file| file.write_at(0, format.as_bytes()))
+            .map_err(|error| io_error("write the format of", dir)(error.source))?;
+    }
+
+    let path = dir.join(&view.segments.last().expect("a log has a segment").name);
+    let file = disk.open(&path, Access::Write).map_err(io_error("open", &path))?;
+    let mut tail = Tail {
+        disk: Arc::clone(&options.disk),
+        dir: dir.to_path_buf(),
+        sizes: options.sizes,
+        nonce,
+        file,
+        poisoned: false,
+        mark_unsynced: false,
+        _lock: lock,
+    };
+    let view = Arc::new(Mutex::new(view));
+    settle(&mut tail, &view)?;
+    let torn_bytes = match ending {
+        Ending::Torn(torn) | Ending::Unsealed(torn) => torn.bytes,
+        Ending::Clean | Ending::Bad(_) => 0,
+    };
+    let quarantined = match ending {
+        Ending::Torn(torn) => Some(repair_tail(&mut tail, &view, torn, now)?),
+        Ending::Unsealed(torn) => reseal(&mut tail, &view, torn, now)?,
+        Ending::Clean | Ending::Bad(_) => {
+            claim(&mut tail, &view)?;
+            None
+        }
+    };
+    let found = summary(&guard(&view));
+    let report = RecoveryReport { created, torn_bytes, repaired: torn_bytes > 0, quarantined, ..found };
+    Ok((tail, view, report))
+}
+
+fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Box<dyn DiskLock>, WalError> {
+    let path = dir.join(LOCK);
+    match disk.lock(&path).map_err(io_error("lock", &path))? {
+        Some(mut lock) => {
+            lock.note(holder).map_err(io_error("lock", &path))?;
+            Ok(lock)
+        }
+        None => {
+            let holder = load::read(disk, &path).unwrap_or_default();
+            Err(WalError::Locked { holder: String::from_utf8_lossy(&holder).into_owned() })
+        }
+    }
+}
+
+/// Makes what was read durable before anything is built on it.
+///
+/// After a process died, and after a failed sync even more so, the system shows bytes that never reached the
+/// disk and that it does not mean to write any more. Only the last frame can be such: it is written again.
+fn settle(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
+    let last = {
+        let view = guard(view);
+        view.frames.last().map(|place| (*place, view.segments[place.segment as usize].name.clone()))
+    };
+    if let Some((FrameAt { offset, bytes, .. }, name)) = last {
+        let path = tail.dir.join(name);
+        let rewritten = tail.disk.open(&path, Access::Write).and_then(|mut file| {
+            let mut frame = vec![0; bytes as usize];
+            file.read_at(offset, &mut frame)?;
+            file.write_at(offset, &frame)?;
+            file.sync()
+        });
+        rewritten.map_err(io_error("settle the end of", &path))?;
+    }
+    let dir = &tail.dir;
+    tail.disk.sync_dir(dir).map_err(io_error("sync", dir))
+}
+
+/// Claims the next epoch.
+pub(crate) fn claim(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
+    tail.write(view, Kind::Fence, &Batch::default()).map_err(|failure| refuse(tail, failure))
+}
+
+/// Sets torn bytes at the end of the last segment aside, and writes the repair over them.
+fn repair_tail(tail: &mut Tail, view: &Mutex<View>, torn: Torn, now: Timestamp) -> Result<String, WalError> {
+    let segment = guard(view).segments.last().expect("a log has a segment").clone();
+    let (name, account) = quarantine(tail, &segment.name, torn, now)?;
+    let batch = Batch { body: account, ..Batch::default() };
+    let bytes = frame_bytes(batch.body.len());
+    // The reserve is there for this; a second repair in it moves on to the next segment.
+    let seal_and_mark = 2 * frame::FRAME_BYTES_MIN as u64;
+    if segment.end + bytes as u64 + seal_and_mark <= segment.capacity {
+        let header = guard(view).position.header(Kind::Repair, 0, tail.nonce);
+        let (frame, chain) = frame::encode(&header, &batch.body, &[]);
+        let torn_end = torn.offset + torn.bytes;
+        let clear = torn_end.saturating_sub(segment.end + bytes as u64);
+        let put = tail.put(view, &header, &frame, clear);
+        put.map_err(|source| refuse(tail, Failure::Unknown(source)))?;
+        guard(view).position.advance(&header, chain, None);
+    } else {
+        clear(tail, &segment.name, torn)?;
+        tail.rotate(view, bytes as u64)?;
+        tail.write(view, Kind::Repair, &batch).map_err(|failure| refuse(tail, failure))?;
+    }
+    Ok(name)
+}
+
+/// Seals the segment before the last, as its writer was about to.
+fn reseal(
+    tail: &mut Tail,
+    view: &Mutex<View>,
+    torn: Torn,
+    now: Timestamp,
+) -> Result<Option<String>, WalError> {
+    let (index, segment, header) = {
+        let view = guard(view);
+        let index = view.segments.len() - 2;
+        (index, view.segments[index].clone(), view.position.header(Kind::Seal, 0, tail.nonce))
+    };
+    let aside = match torn.bytes {
+        0 => None,
+        _ => Some(quarantine(tail, &segment.name, torn, now)?),
+    };
+    clear(tail, &segment.name, torn)?;
+    let (seal, _) = frame::encode(&header, &[], &[]);
+    let path = tail.dir.join(&segment.name);
+    let sealed = tail.disk.open(&path, Access::Write).and_then(|mut file| {
+        file.write_at(segment.end, &seal)?;
+        file.sync()
+    });
+    sealed.map_err(io_error("seal", &path))?;
+    guard(view).segments[index].sealed = true;
+    let (name, kind, body) = match aside {
+        Some((name, account)) => (Some(name), Kind::Repair, account),
+        None => (None, Kind::Fence, Vec::new()),
+    };
+    let batch = Batch { body, ..Batch::default() };
+    tail.write(view, kind, &batch).map_err(|failure| refuse(tail, failure))?;
+    Ok(name)
+}
+
+/// Copies torn bytes to a file of their own; returns its name and the account of it for the log.
+fn quarantine(tail: &Tail, segment: &str, torn: Torn, now: Timestamp) -> Result<(String, Vec<u8>), WalError> {
+    let path = tail.dir.join(segment);
+    let bytes = load::read(tail.disk.as_ref(), &path)?;
+    let start = usize::try_from(torn.offset).expect("a segment fits in memory");
+    let length = usize::try_from(torn.bytes).expect("a segment fits in memory");
+    let bytes = &bytes[start..start + length];
+    let name = format!("{}-{:010}.bad", segment.trim_end_matches(".kfw"), torn.offset);
+    let dir = tail.dir.join(QUARANTINE);
+    tail.disk.create_dir(&dir).map_err(io_error("make", &dir))?;
+    write_whole(tail.disk.as_ref(), &dir, &name, |file| file.write_at(0, bytes))
+        .map_err(|error| io_error("set torn bytes aside in", &dir)(error.source))?;
+    let name = format!("{QUARANTINE}/{name}");
+    let account = serde_json::json!({
+        "at": now,
+        "bytes": torn.bytes,
+        "digest": Digest::of_bytes(bytes),
+        "offset": torn.offset,
+        "quarantined": name,
+        "segment": segment,
+    });
+    Ok((name, account.to_string().into_bytes()))
+}
+
+/// Makes torn bytes zero again, durably.
+fn clear(tail: &Tail, segment: &str, torn: Torn) -> Result<(), WalError> {
+    if torn.bytes == 0 {
+        return Ok(());
+    }
+    let path = tail.dir.join(segment);
+    let zeros = vec![0; usize::try_from(torn.bytes).expect("a segment fits in memory")];
+    let cleared = tail.disk.open(&path, Access::Write).and_then(|mut file| {
+        file.write_at(torn.offset, &zeros)?;
+        file.sync()
+    });
+    cleared.map_err(io_error("clear torn bytes in", &path))
+}
+
+fn refuse(tail: &Tail, failure: Failure) -> WalError {
+    match failure {
+        Failure::NotWritten(error) => error,
+        Failure::Unknown(source) => {
+            WalError::Io { action: "claim an epoch in", path: tail.dir.display().to_string(), source }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Segments: the files that hold a run of frames, made whole before they are needed.
+//!
+//! A segment is filled with zeros and synced under a temporary name, and renamed when it begins with a
+//! durable frame that says of which log it is and how long. So a segment that exists is never half made, one
+//! that is shorter than it says was cut, and an append never pays for growing a file. A segment is never used
+//! twice: old frames in a new segment could not be told from damage.
+
+use std::io;
+use std::path::Path;
+
+use kfm_lineage::Lsn;
+
+use super::disk::{Access, Disk};
+use crate::frame::{self, Frame, Kind, frame_bytes, u64_at};
+use crate::position::Position;
+
+/// What the name of a file ends with until it is whole.
+pub(crate) const UNFINISHED: &str = ".tmp";
+
+/// Room that no record takes, so that a segment can always be repaired and sealed.
+pub(crate) const RESERVE_BYTES: u64 = 2048;
+
+/// Length of the body of a segment's first frame: the log's id and the segment's length.
+const BODY_BYTES: usize = 24;
+
+/// Length of a segment's first frame.
+pub(crate) const FIRST_FRAME_BYTES: u64 = frame_bytes(BODY_BYTES) as u64;
+
+/// How many zeros are written at a time.
+const FILL_BYTES: usize = 1 << 20;
+
+/// What a segment's first frame says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) log_id: [u8; 16],
+    pub(crate) capacity: u64,
+}
+
+/// Returns the name of the segment that begins at `first` in `epoch`.
+pub(crate) fn name(first: Lsn, epoch: u64) -> String {
+    format!("seg-{:020}-{epoch:016x}.kfw", first.0)
+}
+
+/// Reads a segment's name; none if a file is no segment.
+pub(crate) fn parse_name(name: &str) -> Option<(Lsn, u64)> {
+    let (first, epoch) = name.strip_prefix("seg-")?.strip_suffix(".kfw")?.split_once('-')?;
+    let well_formed = first.len() == 20
+        && first.bytes().all(|byte| byte.is_ascii_digit())
+        && epoch.len() == 16
+        && epoch.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if !well_formed {
+        return None;
+    }
+    Some((Lsn(first.parse().ok()?), u64::from_str_radix(epoch, 16).ok()?))
+}
+
+/// Reads a segment's first frame; none if it is another kind of frame.
+pub(crate) fn label(frame: &Frame<'_>) -> Option<Label> {
+    if frame.header.kind != Kind::Segment || frame.body.len() != BODY_BYTES {
+        return None;
+    }
+    let log_id: [u8; 16] = frame.body[..16].try_into().expect("16 bytes");
+    Some(Label { log_id, capacity: u64_at(frame.body, 16) })
+}
+
+/// Makes the segment that begins at `position`, durable in file and folder, and returns its name.
+pub(crate) fn create(
+    disk: &dyn Disk,
+    dir: &Path,
+    position: &Position,
+    label: Label,
+    nonce: [u8; 16],
+) -> Result<String, WriteError> {
+    let mut body = label.log_id.to_vec();
+    body.extend_from_slice(&label.capacity.to_le_bytes());
+    let (first_frame, _) = frame::encode(&position.header(Kind::Segment, 0, nonce), &body, &[]);
+    let name = name(position.next, position.epoch);
+    write_whole(disk, dir, &name, |file| {
+        let zeros = vec![0; FILL_BYTES.min(usize::try_from(label.capacity).unwrap_or(FILL_BYTES))];
+        let mut offset = 0;
+        while offset < label.capacity {
+            let bytes = (label.capacity - offset).min(zeros.len() as u64);
+            file.write_at(offset, &zeros[..usize::try_from(bytes).expect("at most 1 MiB")])?;
+            offset += bytes;
+        }
+        file.write_at(0, &first_frame)
+    })?;
+    Ok(name)
+}
+
+/// Why a file was not written whole.
+#[derive(Debug)]
+pub(crate) struct WriteError {
+    /// Whether the file may have got its name, durably or not.
+    pub(crate) named: bool,
+    pub(crate) source: io::Error,
+}
+
+/// Writes a file under a temporary name, syncs it, renames it and syncs the folder.
+pub(crate) fn write_whole(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn super::disk::DiskFile) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    let unnamed = |source| WriteError { named: false, source };
+    let unfinished = dir.join(format!("{name}{UNFINISHED}"));
+    let mut file = disk.open(&unfinished, Access::Create).map_err(unnamed)?;
+    let written = write(file.as_mut()).and_then(|()| file.sync());
+    drop(file);
+    if let Err(error) = written {
+        // Only to give the space back; what stays is removed when the log is next opened for writing.
+        let _ = disk.remove(&unfinished);
+        return Err(unnamed(error));
+    }
+    let renamed = disk.rename(&unfinished, &dir.join(name)).and_then(|()| disk.sync_dir(dir));
+    renamed.map_err(|source| WriteError { named: true, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_as_positions_do_and_read_back() {
+        assert!(name(Lsn(9), 1) < name(Lsn(10), 1));
+        assert_eq!(parse_name(&name(Lsn(10), 255)), Some((Lsn(10), 255)));
+    }
+
+    #[test]
+    fn other_files_are_no_segments() {
+        let sign = name(Lsn(1), 1).replacen("seg-0", "seg-+", 1);
+        for text in ["LOCK", "FORMAT", "seg-1-1.kfw", &format!("{}.tmp", name(Lsn(1), 1)), &sign] {
+            assert_eq!(parse_name(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The end of a local log, where frames are written: one at a time, each synced before the next.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use kfm_lineage::{Lsn, Timestamp};
+
+use super::disk::{Access, Disk, DiskFile, DiskLock};
+use super::load::io_error;
+use super::segment::{self, Label, RESERVE_BYTES};
+use super::view::View;
+use super::{SegmentSizes, guard};
+use crate::error::{Source, WalError};
+use crate::frame::{self, Header, Kind, frame_bytes};
+
+/// Writes the end of a log.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) sizes: SegmentSizes,
+    pub(crate) nonce: [u8; 16],
+    pub(crate) file: Box<dyn DiskFile>,
+    /// Set by the first write or sync that fails, for ever: what reached the disk is not known any more, and
+    /// another sync of the same file would claim what is not so.
+    pub(crate) poisoned: bool,
+    /// Whether a mark was written that a power cut may take.
+    pub(crate) mark_unsynced: bool,
+    /// Keeps other writers out.
+    pub(crate) _lock: Box<dyn DiskLock>,
+}
+
+/// Records that are ready to be written as one frame.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) body: Vec<u8>,
+    pub(crate) leaves: Vec<[u8; 32]>,
+    pub(crate) ids: Vec<[u8; 16]>,
+    pub(crate) last_at: Option<Timestamp>,
+}
+
+/// Why a frame was not written.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nothing of it is in the log.
+    NotWritten(WalError),
+    /// It may be in the log.
+    Unknown(Source),
+}
+
+impl Tail {
+    /// Writes a frame and syncs it; then, and only then, `view` knows it.
+    pub(crate) fn write(&mut self, view: &Mutex<View>, kind: Kind, batch: &Batch) -> Result<(), Failure> {
+        if self.poisoned {
+            return Err(Failure::NotWritten(WalError::Poisoned));
+        }
+        let bytes = frame_bytes(batch.body.len()) as u64;
+        if !self.has_room(view, bytes) {
+            self.rotate(view, bytes).map_err(Failure::NotWritten)?;
+        }
+        let count = u32::try_from(batch.leaves.len()).expect("a batch is far below 4 GiB");
+        let header = guard(view).position.header(kind, count, self.nonce);
+        let (bytes, chain) = frame::encode(&header, &batch.body, &batch.leaves);
+        self.put(view, &header, &bytes, 0).map_err(Failure::Unknown)?;
+
+        let mut view = guard(view);
+        for (n, id) in batch.ids.iter().enumerate() {
+            view.ids.insert(*id, Lsn(header.first.0 + n as u64));
+        }
+        view.position.advance(&header, chain, batch.last_at);
+        Ok(())
+    }
+
+    /// Writes `bytes`, a frame, where the log ends, clears what lies `torn_bytes` behind it, and syncs.
+    pub(crate) fn put(
+        &mut self,
+        view: &Mutex<View>,
+        header: &Header,
+        bytes: &[u8],
+        clear_bytes: u64,
+    ) -> Result<(), Source> {
+        let offset = guard(view).segments.last().expect("a log has a segment").end;
+        let cleared;
+        let written = if clear_bytes == 0 {
+            bytes
+        } else {
+            let mut both = bytes.to_vec();
+            both.resize(bytes.len() + usize::try_from(clear_bytes).expect("a segment fits in memory"), 0);
+            cleared = both;
+            &cleared
+        };
+        let done = self.file.write_at(offset, written).and_then(|()| self.file.sync());
+        if let Err(error) = done {
+            self.poisoned = true;
+            return Err(Box::new(error));
+        }
+        self.mark_unsynced = false;
+        guard(view).place(header, offset, bytes.len());
+        Ok(())
+    }
+
+    /// Writes a mark that witnesses all that was acknowledged; the next frame takes its place.
+    ///
+    /// The mark is not synced: it costs an append nothing, and only the system's crash can take it.
+    pub(crate) fn mark(&mut self, view: &Mutex<View>) {
+        if self.poisoned {
+            return;
+        }
+        let (header, offset) = {
+            let view = guard(view);
+            let end = view.segments.last().expect("a log has a segment").end;
+            (view.position.header(Kind::Mark, 0, self.nonce), end)
+        };
+        let (bytes, _) = frame::encode(&header, &[], &[]);
+        // What was acknowledged before is durable whatever becomes of the mark.
+        self.poisoned = self.file.write_at(offset, &bytes).is_err();
+        self.mark_unsynced = !self.poisoned;
+    }
+
+    /// Makes the last mark durable, so that even the last record has a witness.
+    pub(crate) fn close(&mut self) {
+        if self.mark_unsynced && !self.poisoned {
+            self.mark_unsynced = false;
+            self.poisoned = self.file.sync().is_err();
+        }
+    }
+
+    /// Says whether a frame of `bytes` fits into the last segment.
+    pub(crate) fn has_room(&self, view: &Mutex<View>, bytes: u64) -> bool {
+        let view = guard(view);
+        let segment = view.segments.last().expect("a log has a segment");
+        segment.end + bytes + RESERVE_BYTES <= segment.capacity
+    }
+
+    /// Makes the next segment, then seals the last one: a sealed segment always has a successor.
+    pub(crate) fn rotate(&mut self, view: &Mutex<View>, bytes: u64) -> Result<(), WalError> {
+        let (position, log_id, capacity) = {
+            let view = guard(view);
+            (view.position, view.log_id, view.segments.last().map_or(0, |segment| segment.capacity))
+        };
+        let capacity = self.sizes.next(capacity, bytes);
+        let label = Label { log_id, capacity };
+        let name = segment::create(self.disk.as_ref(), &self.dir, &position, label, self.nonce)
+            .map_err(|error| self.refuse("make a segment in", error))?;
+        let path = self.dir.join(&name);
+        let file = self.disk.open(&path, Access::Write).map_err(io_error("open", &path))?;
+
+        let header = position.header(Kind::Seal, 0, self.nonce);
+        let (seal, _) = frame::encode(&header, &[], &[]);
+        let sealed = self.put(view, &header, &seal, 0);
+        sealed.map_err(|source| WalError::Io { action: "seal a segment in", path: self.path(), source })?;
+        guard(view).add_segment(name, capacity);
+        self.file = file;
+        Ok(())
+    }
+
+    fn refuse(&mut self, action: &'static str, error: segment::WriteError) -> WalError {
+        self.poisoned |= error.named;
+        WalError::Io { action, path: self.path(), source: Box::new(error.source) }
+    }
+
+    fn path(&self) -> String {
+        Path::display(&self.dir).to_string()
+    }
+}

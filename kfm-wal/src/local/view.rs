@@ -1,0 +1,108 @@
+//! What a process knows of a log: its segments, where each frame is, and which ids it holds.
+
+use std::collections::HashMap;
+
+use kfm_lineage::Lsn;
+
+use super::segment;
+use crate::frame::{Frame, Header, Kind};
+use crate::position::Position;
+use crate::store::{Damage, Depth};
+
+/// The known part of a log.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) log_id: [u8; 16],
+    pub(crate) position: Position,
+    pub(crate) segments: Vec<Segment>,
+    /// The chained frames, in order.
+    pub(crate) frames: Vec<FrameAt>,
+    /// Where the record of an id is.
+    pub(crate) ids: HashMap<[u8; 16], Lsn>,
+}
+
+/// A segment, and how far it is filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) name: String,
+    pub(crate) capacity: u64,
+    /// Where the next frame goes: after the last one that is not a mark.
+    pub(crate) end: u64,
+    pub(crate) sealed: bool,
+}
+
+/// Where a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameAt {
+    pub(crate) first: Lsn,
+    pub(crate) count: u32,
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u32,
+}
+
+impl View {
+    /// A log that has no frame yet.
+    pub(crate) fn new(log_id: [u8; 16]) -> Self {
+        Self {
+            log_id,
+            position: Position::origin(&log_id),
+            segments: Vec::new(),
+            frames: Vec::new(),
+            ids: HashMap::new(),
+        }
+    }
+
+    /// Adds a segment that begins where the log ends.
+    pub(crate) fn add_segment(&mut self, name: String, capacity: u64) {
+        self.segments.push(Segment { name, capacity, end: segment::FIRST_FRAME_BYTES, sealed: false });
+    }
+
+    /// Takes in a frame that was read in the last segment, or says what is wrong with it being there.
+    pub(crate) fn accept(&mut self, frame: &Frame<'_>, offset: u64, depth: Depth) -> Result<(), Damage> {
+        let mut position = self.position;
+        let records = position.accept(frame, depth)?;
+        for (n, record) in records.iter().enumerate() {
+            if self.ids.contains_key(&record.op_id) {
+                return Err(Damage::DuplicateOperation);
+            }
+            self.ids.insert(record.op_id, Lsn(frame.header.first.0 + n as u64));
+        }
+        self.position = position;
+        self.place(&frame.header, offset, frame.bytes);
+        Ok(())
+    }
+
+    /// Notes where a frame of the last segment is.
+    pub(crate) fn place(&mut self, header: &Header, offset: u64, bytes: usize) {
+        let index = self.segments.len() - 1;
+        let segment = &mut self.segments[index];
+        match header.kind {
+            Kind::Mark => return,
+            Kind::Seal => segment.sealed = true,
+            _ => {}
+        }
+        segment.end = offset + bytes as u64;
+        if header.flags & crate::frame::CHAINED != 0 {
+            self.frames.push(FrameAt {
+                first: header.first,
+                count: header.count,
+                segment: u32::try_from(index).expect("segments are counted in files"),
+                offset,
+                bytes: u32::try_from(bytes).expect("a frame is far below 4 GiB"),
+            });
+        }
+    }
+
+    /// Returns the frames that hold the records from `from` on, `limit` records of them, up to `last`.
+    pub(crate) fn frames_from(&self, from: Lsn, limit: usize, last: Lsn) -> Vec<FrameAt> {
+        let end = Lsn(from.0.saturating_add(limit as u64).min(last.0 + 1));
+        let start = self.frames.partition_point(|frame| frame.first.0 + u64::from(frame.count) <= from.0);
+        self.frames[start..]
+            .iter()
+            .take_while(|frame| frame.first < end)
+            .filter(|frame| frame.count > 0)
+            .copied()
+            .collect()
+    }
+}

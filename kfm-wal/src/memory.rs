@@ -1,0 +1,189 @@
+//! The log in memory: every law but durability, for tests and for what need not outlive its process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use kfm_lineage::Lsn;
+
+use crate::error::WalError;
+use crate::frame::{self, Kind, leaf_of};
+use crate::position::Position;
+use crate::raw::{self, RawRecord, raw_records};
+use crate::store::{
+    Appended, BATCH_BYTES_MAX, Capabilities, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
+    VerifyReport, WalStore, check_limits,
+};
+
+/// A log in memory; clones and [`MemoryLog::handle`]s share it.
+#[derive(Debug)]
+pub struct MemoryLog {
+    shared: Arc<Mutex<Shared>>,
+    /// The epoch of this handle; none until it fences or the first append.
+    epoch: Mutex<u64>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    position: Position,
+    records: Vec<StoredRecord>,
+    ids: HashMap<[u8; 16], Lsn>,
+    frames: u64,
+    bytes: u64,
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryLog {
+    /// Makes an empty log.
+    pub fn new() -> Self {
+        let shared = Shared {
+            position: Position::origin(&[0; 16]),
+            records: Vec::new(),
+            ids: HashMap::new(),
+            frames: 0,
+            bytes: 0,
+        };
+        Self { shared: Arc::new(Mutex::new(shared)), epoch: Mutex::new(0) }
+    }
+
+    /// Opens the same log again, as another process would.
+    #[must_use]
+    pub fn handle(&self) -> Self {
+        let epoch = guard(&self.shared).position.epoch;
+        Self { shared: Arc::clone(&self.shared), epoch: Mutex::new(epoch) }
+    }
+}
+
+impl Shared {
+    fn append(&mut self, records: &[NewRecord], expected: Option<Lsn>) -> Result<Appended, WalError> {
+        if let Some(already) = self.repeated(records)? {
+            return Ok(already);
+        }
+        let head = self.position.last();
+        if expected.is_some_and(|expected| expected != head) {
+            return Err(WalError::Moved { head });
+        }
+        let (mut body, mut last_at) = (Vec::new(), self.position.last_at);
+        for record in records {
+            let (at, skew_ms) = raw::clamp(record.at, last_at);
+            raw::write(&mut body, record, at, skew_ms);
+            last_at = Some(at);
+        }
+        self.take(Kind::Data, &body, records.len(), last_at);
+        Ok(Appended { first: head.next(), last: self.position.last(), already: false })
+    }
+
+    /// Takes a frame in, with the chain that a durable store would have.
+    fn take(&mut self, kind: Kind, body: &[u8], count: usize, last_at: Option<jiff::Timestamp>) {
+        let count = u32::try_from(count).expect("a batch is far below 4 GiB");
+        let header = self.position.header(kind, count, [0; 16]);
+        let raw = if count > 0 {
+            raw_records(body, count).expect("this process wrote the body")
+        } else {
+            Vec::new()
+        };
+        let leaves: Vec<[u8; 32]> = raw.iter().map(|record: &RawRecord<'_>| leaf_of(record.bytes)).collect();
+        let (bytes, chain) = frame::encode(&header, body, &leaves);
+        for (n, record) in raw.iter().enumerate() {
+            let lsn = Lsn(header.first.0 + n as u64);
+            self.ids.insert(record.op_id, lsn);
+            self.records.push(record.stored(lsn, header.epoch));
+        }
+        self.position.advance(&header, chain, last_at);
+        self.frames += 1;
+        self.bytes += bytes.len() as u64;
+    }
+
+    fn repeated(&self, records: &[NewRecord]) -> Result<Option<Appended>, WalError> {
+        let conflict = |record: &NewRecord, lsn| {
+            let id = format!("{:032x}", u128::from_be_bytes(record.op_id));
+            Err(WalError::Conflict { id, lsn })
+        };
+        for (n, record) in records.iter().enumerate() {
+            if records[..n].iter().any(|earlier| earlier.op_id == record.op_id) {
+                return conflict(record, Lsn::ZERO);
+            }
+        }
+        let first = records.first().and_then(|record| self.ids.get(&record.op_id).copied());
+        for (n, record) in records.iter().enumerate() {
+            let there = self.ids.get(&record.op_id).copied();
+            let wanted = first.map(|first| Lsn(first.0 + n as u64));
+            let stored = there.map(|lsn| &self.records[lsn.0 as usize - 1].record);
+            let same = stored.is_none_or(|stored| {
+                (stored.rtype, stored.schema, &stored.payload)
+                    == (record.rtype, record.schema, &record.payload)
+            });
+            if there != wanted || !same {
+                return conflict(record, there.or(first).unwrap_or(Lsn::ZERO));
+            }
+        }
+        Ok(first.map(|first| Appended {
+            first,
+            last: Lsn(first.0 + records.len() as u64 - 1),
+            already: true,
+        }))
+    }
+}
+
+#[async_trait]
+impl WalStore for MemoryLog {
+    async fn append(&self, records: &[NewRecord], expected: Option<Lsn>) -> Result<Appended, WalError> {
+        check_limits(records, &self.capabilities())?;
+        let mut shared = guard(&self.shared);
+        let epoch = shared.position.epoch;
+        if *guard(&self.epoch) < epoch {
+            return Err(WalError::Fenced { epoch });
+        }
+        shared.append(records, expected)
+    }
+
+    async fn scan(&self, from: Lsn, limit: usize) -> Result<Vec<StoredRecord>, WalError> {
+        let shared = guard(&self.shared);
+        let from = usize::try_from(from.0.saturating_sub(1)).unwrap_or(usize::MAX);
+        Ok(shared.records.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    async fn head(&self) -> Result<Head, WalError> {
+        Ok(guard(&self.shared).position.head())
+    }
+
+    async fn fence(&self) -> Result<u64, WalError> {
+        let mut shared = guard(&self.shared);
+        shared.take(Kind::Fence, &[], 0, None);
+        *guard(&self.epoch) = shared.position.epoch;
+        Ok(shared.position.epoch)
+    }
+
+    async fn verify(&self, _: Depth) -> Result<VerifyReport, WalError> {
+        let shared = guard(&self.shared);
+        Ok(VerifyReport {
+            ok: true,
+            records: shared.records.len() as u64,
+            segments: 1,
+            frames: shared.frames,
+            bytes: shared.bytes,
+            quarantined: 0,
+            torn_bytes: 0,
+            head: shared.position.head(),
+            first_bad: None,
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durable: false,
+            many_writers: true,
+            record_bytes_max: RECORD_BYTES_MAX as u64,
+            batch_bytes_max: BATCH_BYTES_MAX as u64,
+        }
+    }
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,308 @@
+//! The trait: a log of opaque records, and the laws that every store keeps.
+
+use std::fmt::{self, Debug};
+
+use async_trait::async_trait;
+use kfm_lineage::{Digest, Lsn, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::WalError;
+
+/// The most that one record's payload may hold; what grows goes into a segment of the version store (R21).
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// The most that the records of one batch may hold together.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// A log of opaque records: appended at the end, never changed, each at most once.
+///
+/// # Laws
+/// - **Durable**: once `append` has answered, the records are on the medium, whatever happens to the process.
+/// - **Gapless**: positions count from 1 without gaps, in the order of the appends.
+/// - **Faithful**: `scan` gives back what was appended, byte for byte.
+/// - **Atomic**: of a batch all records are in the log, next to each other, or none.
+/// - **At most once**: a batch whose ids and contents are in the log already, in this order and next to each
+///   other, is not appended again; the answer is its old positions and `already`. The time is no part of
+///   the content.
+/// - **No overwrite**: a batch of which an id is in the log under other content, or of which only a part is
+///   in the log, or in which an id stands twice, is a [`WalError::Conflict`], and nothing is appended.
+/// - **Expected position**: with `expected`, a new batch is appended only if the head is there, else
+///   [`WalError::Moved`]. A repeated batch is recognised before that.
+/// - **Time never goes back** (R20): a record's time is never before that of the record before it. A store
+///   takes the later of the two and notes the difference in `skew_ms`.
+/// - **Settled reads**: `scan` and `head` show only what is durable.
+/// - **Fenced**: after another handle's `fence`, an append is [`WalError::Fenced`].
+/// - **Chained**: `head().chain` depends on every record before it and on their order.
+/// - **Limits**: a payload above [`Capabilities::record_bytes_max`] is [`WalError::TooLarge`], and nothing is
+///   appended.
+///
+/// # Cancel safety
+/// A dropped `append` has appended the whole batch or nothing; repeating it under the same ids finds out
+/// which. The other methods leave nothing behind.
+///
+/// # Implementing
+/// Do not retry: what is unknown is answered as [`WalError::Unknown`], and the caller repeats. Do not
+/// interpret payloads. Run `wal_store_laws!` from `kfm_wal::conformance` (feature `test-util`).
+///
+/// # Example
+/// ```
+/// use kfm_wal::{WalStore, memory::MemoryLog, store::NewRecord};
+/// # async fn example() -> Result<(), kfm_wal::WalError> {
+/// let log = MemoryLog::new();
+/// let record = NewRecord { op_id: [7; 16], rtype: 1, schema: 1, at: "2025-11-14T03:15:42Z".parse().unwrap(),
+///     payload: b"hello".to_vec() };
+/// let first = log.append(std::slice::from_ref(&record), None).await?;
+/// let again = log.append(std::slice::from_ref(&record), None).await?;
+/// assert_eq!((first.first, again.first, again.already), (again.first, first.first, true));
+/// # Ok(())
+/// # }
+/// # std::pin::pin!(example()).as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+/// # use std::future::Future;
+/// ```
+#[async_trait]
+pub trait WalStore: Debug + Send + Sync {
+    /// Appends records as one atomic batch and answers once they are durable.
+    ///
+    /// `expected` is the position of the last record that the caller knows.
+    ///
+    /// # Errors
+    /// - [`WalError::Unknown`]: repeat the same batch, on a handle that was opened anew.
+    /// - [`WalError::Conflict`]: another record has the id; find out which is right.
+    /// - [`WalError::Moved`]: read on, decide again.
+    /// - [`WalError::Fenced`]: stop.
+    /// - [`WalError::TooLarge`], [`WalError::Empty`]: repair the call.
+    /// - [`WalError::Poisoned`], [`WalError::ReadOnly`]: open the log anew.
+    /// - [`WalError::Io`]: nothing was appended; repair the store and try again.
+    async fn append(&self, records: &[NewRecord], expected: Option<Lsn>) -> Result<Appended, WalError>;
+
+    /// Returns up to `limit` records from position `from` on, in order; none if the log ends before.
+    ///
+    /// # Errors
+    /// - [`WalError::Corrupt`]: the log is damaged there.
+    /// - [`WalError::Io`]: try again.
+    async fn scan(&self, from: Lsn, limit: usize) -> Result<Vec<StoredRecord>, WalError>;
+
+    /// Returns the position, chain and epoch of the end of the log.
+    ///
+    /// # Errors
+    /// As [`WalStore::scan`].
+    async fn head(&self) -> Result<Head, WalError>;
+
+    /// Takes the log over: claims the next epoch, durably, and shuts out every handle of an earlier one.
+    ///
+    /// # Errors
+    /// As [`WalStore::append`].
+    async fn fence(&self) -> Result<u64, WalError>;
+
+    /// Reads the whole log and says whether it is what was written; damage is an answer, not an error.
+    ///
+    /// # Errors
+    /// [`WalError::Io`]: the log could not be read; try again.
+    async fn verify(&self, depth: Depth) -> Result<VerifyReport, WalError>;
+
+    /// Returns what this store can do.
+    fn capabilities(&self) -> Capabilities;
+}
+
+const _OBJECT_SAFE: Option<&dyn WalStore> = None;
+
+/// A record that is to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Names the record: the same id is appended at most once.
+    pub op_id: [u8; 16],
+    /// What the payload is; belongs to whoever writes this log. See [`OPTIONAL`].
+    pub rtype: u16,
+    /// The version of the payload's form.
+    pub schema: u16,
+    /// When it happened; information, never order.
+    pub at: Timestamp,
+    /// The bytes.
+    pub payload: Vec<u8>,
+}
+
+/// The bit of a record type that lets a reader who does not know the type pass over it.
+///
+/// A reader who meets an unknown type without this bit must not append to the log.
+pub const OPTIONAL: u16 = 0x8000;
+
+/// A record that is in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Its position.
+    pub lsn: Lsn,
+    /// The epoch of the writer who appended it.
+    pub epoch: u64,
+    /// The hash of the record as a leaf of a Merkle tree (RFC 6962, 2.1), kind `sha256`.
+    pub leaf: Digest,
+    /// By how many milliseconds the writer's clock was behind the record before; rounded up, bounded.
+    pub skew_ms: u32,
+    /// What was appended, with its time as the log has it.
+    pub record: NewRecord,
+}
+
+/// The answer to an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Position of the first record of the batch.
+    pub first: Lsn,
+    /// Position of the last record of the batch.
+    pub last: Lsn,
+    /// Whether the batch was in the log before this call.
+    pub already: bool,
+}
+
+/// The end of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Head {
+    /// Position of the last record; zero if there is none.
+    pub lsn: Lsn,
+    /// The hash over everything before.
+    pub chain: Digest,
+    /// The highest epoch that was claimed.
+    pub epoch: u64,
+}
+
+/// What a store can do, as data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Capabilities {
+    /// Whether records outlive the process.
+    pub durable: bool,
+    /// Whether several handles may be open for writing, with a fence between them.
+    pub many_writers: bool,
+    /// The largest payload of a record.
+    pub record_bytes_max: u64,
+    /// The largest sum of the payloads of a batch.
+    pub batch_bytes_max: u64,
+}
+
+/// How closely [`WalStore::verify`] looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// Checksums, positions and epochs.
+    Crc,
+    /// Also every hash of the chain.
+    Chain,
+}
+
+/// What [`WalStore::verify`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VerifyReport {
+    /// Whether nothing is wrong: no damage, no torn tail.
+    pub ok: bool,
+    /// Number of records that read well, from the first.
+    pub records: u64,
+    /// Number of files or objects.
+    pub segments: u64,
+    /// Number of frames that read well, from the first.
+    pub frames: u64,
+    /// Bytes in those frames.
+    pub bytes: u64,
+    /// Number of torn tails that were set aside by earlier repairs.
+    pub quarantined: u64,
+    /// Bytes of an append that never finished; the next writer sets them aside.
+    pub torn_bytes: u64,
+    /// The end of what reads well.
+    pub head: Head,
+    /// The first place that is damaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_bad: Option<BadPlace>,
+}
+
+/// Where a log is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BadPlace {
+    /// The file or object.
+    pub segment: String,
+    /// Where in it the first bad frame begins, in bytes.
+    pub offset: u64,
+    /// The first record that cannot be read.
+    pub lsn: Lsn,
+    /// What kind of damage it is.
+    pub class: Damage,
+}
+
+impl From<BadPlace> for WalError {
+    fn from(bad: BadPlace) -> Self {
+        Self::Corrupt { segment: bad.segment, offset: bad.offset, lsn: bad.lsn, class: bad.class }
+    }
+}
+
+/// A kind of damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Damage {
+    /// Bytes do not fit their checksum.
+    BitRot,
+    /// A segment is shorter than it was made.
+    Truncated,
+    /// A segment that must exist does not.
+    MissingSegment,
+    /// A whole frame stands where another belongs.
+    ChainBreak,
+    /// A segment or frame of another log.
+    ForeignLog,
+    /// A writer that was shut out wrote on.
+    EpochRegress,
+    /// Two records have the same id.
+    DuplicateOperation,
+    /// A record's time is before that of the record before it.
+    TimeRegress,
+    /// The checksum fits, the content does not read.
+    Malformed,
+    /// Written by a newer version.
+    FutureFormat,
+}
+
+impl Damage {
+    /// Returns the word used in messages and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BitRot => "bit_rot",
+            Self::Truncated => "truncated",
+            Self::MissingSegment => "missing_segment",
+            Self::ChainBreak => "chain_break",
+            Self::ForeignLog => "foreign_log",
+            Self::EpochRegress => "epoch_regress",
+            Self::DuplicateOperation => "duplicate_operation",
+            Self::TimeRegress => "time_regress",
+            Self::Malformed => "malformed",
+            Self::FutureFormat => "future_format",
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Refuses what no store may take: nothing at all, or more than the limits.
+///
+/// # Errors
+/// - [`WalError::Empty`]: there is no record.
+/// - [`WalError::TooLarge`]: names the record, or the first one of the batch.
+pub fn check_limits(records: &[NewRecord], limits: &Capabilities) -> Result<(), WalError> {
+    let first = records.first().ok_or(WalError::Empty)?;
+    let too_large = |record: &NewRecord, bytes: u64, bytes_max: u64| WalError::TooLarge {
+        id: format!("{:032x}", u128::from_be_bytes(record.op_id)),
+        bytes,
+        bytes_max,
+    };
+    let mut batch_bytes = 0;
+    for record in records {
+        let bytes = record.payload.len() as u64;
+        if bytes > limits.record_bytes_max {
+            return Err(too_large(record, bytes, limits.record_bytes_max));
+        }
+        batch_bytes += bytes;
+    }
+    if batch_bytes > limits.batch_bytes_max {
+        return Err(too_large(first, batch_bytes, limits.batch_bytes_max));
+    }
+    Ok(())
+}
