@@ -7,7 +7,9 @@ use bytes::Bytes;
 use kfm_lineage::{Domain, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::blob::BlobError;
 use crate::context::WriteContext;
+use crate::versions::VersionError;
 
 /// Moves the references of one store: observes cells, reads what readers see, and swaps values.
 ///
@@ -218,4 +220,20 @@ pub enum OpError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl OpError {
+    /// Makes the error of a store that could not get the content of a version; for adapters.
+    ///
+    /// What may pass stays transient; everything else means that the content cannot be had, so that the cell
+    /// is left as it is.
+    pub fn of_content(store: &str, digest: &kfm_lineage::Digest, error: VersionError) -> Self {
+        let (store, digest) = (store.to_owned(), *digest);
+        match error {
+            VersionError::Store(BlobError::Transient { .. }) => {
+                Self::Transient { store, source: Box::new(error) }
+            }
+            _ => Self::Content { store, digest, source: Box::new(error) },
+        }
+    }
 }
