@@ -2,10 +2,14 @@
 
 pub mod approval;
 pub mod check;
+#[cfg(feature = "test-util")]
+pub mod conformance;
 pub mod decision;
 pub mod error;
 pub mod facts;
 pub mod finding;
+#[cfg(any(test, feature = "test-util"))]
+mod fixture;
 pub mod label;
 pub mod licence;
 pub mod memory;

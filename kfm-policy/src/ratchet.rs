@@ -15,9 +15,11 @@ use crate::treatment::Treatment;
 /// When the ratchet is asked, which decides what becomes of content that protection outgrew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RatchetMode {
-    /// A plan is made: deny, so that a person decides.
+    /// A publish or a hotfix is planned: deny, and deny what was withdrawn too, since nobody may publish it.
+    Forward,
+    /// A rollback or a revert is planned: deny, so that a person decides; what was withdrawn goes to absent.
     Refuse,
-    /// A plan is made with `--on-unmaskable hide`: retire the entity.
+    /// The same with `--on-unmaskable hide`: retire what may not be shown as it was.
     Hide,
     /// An operation is unfinished and goes on, or back: whatever may not be shown is absent, held or not,
     /// since leaving it half done would show it.
@@ -70,7 +72,7 @@ pub fn measured(document: &DocumentFacts) -> Treatment {
     }
 }
 
-/// Says what becomes of a step that would make `old` visible, or absent where there is none.
+/// Says what becomes of a step that would make `old` visible, or nothing where it goes to absent.
 ///
 /// The rows of `states.md` section 4, with the order that they imply: a withdrawal hides even what nobody
 /// labelled; then the unknown is denied; then a hold; then the treatments are compared. Besides, a document
@@ -78,9 +80,10 @@ pub fn measured(document: &DocumentFacts) -> Treatment {
 /// where it goes.
 pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: RatchetMode) -> StepTreatment {
     if protection.is_withdrawn() {
-        return match old {
-            Some(_) => StepTreatment::absent("CARE-A3-resurrect", "it was withdrawn"),
-            None => StepTreatment::Keep,
+        return match (old, mode) {
+            (None, _) => StepTreatment::Keep,
+            (Some(_), RatchetMode::Forward) => StepTreatment::denied("CARE-A3-resurrect", "it was withdrawn"),
+            (Some(_), _) => StepTreatment::absent("CARE-A3-resurrect", "it was withdrawn"),
         };
     }
     if let Err(unknown) = label_with(old, protection) {
@@ -89,7 +92,7 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
     if protection.held || protection.treatment == Treatment::Quarantined {
         return match mode {
             RatchetMode::Unfinished => StepTreatment::absent("CARE-A2-hold", "it is under a hold"),
-            RatchetMode::Refuse | RatchetMode::Hide => {
+            RatchetMode::Forward | RatchetMode::Refuse | RatchetMode::Hide => {
                 StepTreatment::denied("CARE-A2-hold", "it is under a hold")
             }
         };
@@ -106,7 +109,7 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
         return StepTreatment::Keep;
     };
     match mode {
-        RatchetMode::Refuse => StepTreatment::denied(lowered.0, lowered.1),
+        RatchetMode::Forward | RatchetMode::Refuse => StepTreatment::denied(lowered.0, lowered.1),
         RatchetMode::Hide | RatchetMode::Unfinished => StepTreatment::absent(lowered.0, lowered.1),
     }
 }

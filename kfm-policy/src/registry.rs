@@ -42,7 +42,8 @@ pub struct Subject<'a> {
     pub ids: &'a BTreeSet<String>,
     /// Every collection that it ever belonged to, or was.
     pub collections: &'a BTreeSet<String>,
-    /// The own labels of the entity's documents considered: what stands now, and what would stand.
+    /// The own labels of the entity's documents considered: what stands now, or stood last where nothing
+    /// stands, and what would stand. Without the last one, a retire would wash a label off.
     ///
     /// Labels of its collection's document go through [`Protection::inherit`].
     pub own: &'a [Field<String>],
