@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::breaker::{Breaker, Change, Ticket};
 use crate::classify::{ErrorClass, Verdict};
 use crate::deadline::{Deadline, Limit, Scope};
-use crate::event::{AttemptFailed, Event};
+use crate::event::{AttemptFailed, Event, emit};
 use crate::failed::{Reason, Report};
 use crate::machine::{Failure, Machine, Step};
 use crate::nanos;
@@ -33,8 +33,19 @@ pub(crate) struct Course<'a> {
     ticket: Ticket,
     /// When the ticket was used first; [`NEVER`] until a clock was read.
     ticket_used: u64,
-    nested: bool,
+    /// Why this call may not be tried again, whatever its policy says.
+    only_once: Option<OnlyOnce>,
     machine: Option<Box<Machine>>,
+}
+
+/// Why a call is made once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnlyOnce {
+    /// A policy further out retries it.
+    Nested,
+    /// Its request cannot be sent twice.
+    #[cfg(feature = "tower")]
+    NotReplayable,
 }
 
 impl<'a> Course<'a> {
@@ -46,13 +57,18 @@ impl<'a> Course<'a> {
             attempt_ends: NEVER,
             ticket: Ticket::NONE,
             ticket_used: NEVER,
-            nested: false,
+            only_once: None,
             machine: None,
         }
     }
 
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = self.deadline.min(deadline.nanos());
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn only_once(&mut self, because: OnlyOnce) {
+        self.only_once = Some(because);
     }
 
     /// Begins the first attempt.
@@ -74,7 +90,7 @@ impl<'a> Course<'a> {
     #[cold]
     fn begin_within(&mut self, retry: &Retry<'_>, outer: Scope) -> Result<u64, Box<Report>> {
         if let Some(ends_ns) = outer.ends_ns(&*retry.clock) {
-            self.nested = true;
+            self.only_once = Some(OnlyOnce::Nested);
             self.deadline = self.deadline.min(ends_ns);
         }
         let now = self.read_clock(retry);
@@ -175,13 +191,14 @@ impl<'a> Course<'a> {
         let number = machine.failures();
         let mut step = machine.on_failure(&retry.policy, failure, remaining, seed);
         if let Step::Wait(_) = step {
-            let veto = if self.nested {
-                Some(Reason::NestedInner)
-            } else {
-                self.broken(retry).or_else(|| {
+            let veto = match self.only_once {
+                Some(OnlyOnce::Nested) => Some(Reason::NestedInner),
+                #[cfg(feature = "tower")]
+                Some(OnlyOnce::NotReplayable) => Some(Reason::NotReplayable),
+                None => self.broken(retry).or_else(|| {
                     let refuses = retry.budget.as_ref().is_some_and(|budget| !budget.withdraw());
                     refuses.then_some(Reason::BudgetEmpty)
-                })
+                }),
             };
             if let Some(reason) = veto {
                 step = Step::GiveUp(reason);
@@ -336,16 +353,12 @@ fn first_limit_ms(policy: &Policy) -> u32 {
 
 #[cold]
 fn tell_recovered(retry: &Retry<'_>, machine: &Machine) {
-    if let Some(observer) = &retry.observer {
-        observer.observe(&Event::Recovered { call: retry.name, retry_attempt: machine.failures() });
-    }
+    emit(retry.observer.as_deref(), &Event::Recovered { call: retry.name, retry_attempt: machine.failures() });
 }
 
 #[cold]
 fn tell_change(retry: &Retry<'_>, breaker: &Breaker, change: Change) {
-    if let Some(observer) = &retry.observer {
-        observer.observe(&Event::Breaker { breaker: breaker.name(), change });
-    }
+    emit(retry.observer.as_deref(), &Event::Breaker { breaker: breaker.name(), change });
 }
 
 fn tell(
@@ -356,8 +369,7 @@ fn tell(
     gave_up: Option<Reason>,
     text: Option<&str>,
 ) {
-    let Some(observer) = &retry.observer else { return };
-    observer.observe(&Event::Attempt(AttemptFailed {
+    let failed = AttemptFailed {
         call: retry.name,
         retry_attempt: number,
         retry_delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
@@ -366,5 +378,6 @@ fn tell(
         retryable: class.is_retryable(),
         gave_up,
         error_text: text,
-    }));
+    };
+    emit(retry.observer.as_deref(), &Event::Attempt(failed));
 }

@@ -77,3 +77,43 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
         self(event);
     }
 }
+
+/// Tells the observer, and `tracing` if that feature is on.
+pub(crate) fn emit(observer: Option<&dyn Observer>, event: &Event<'_>) {
+    #[cfg(feature = "tracing")]
+    trace(event);
+    if let Some(observer) = observer {
+        observer.observe(event);
+    }
+}
+
+/// The fields of R85, under the names of the toolkit's telemetry.
+#[cfg(feature = "tracing")]
+fn trace(event: &Event<'_>) {
+    match event {
+        Event::Attempt(failed) => tracing::warn!(
+            target: "kfm_retry",
+            call = failed.call,
+            retry_attempt = failed.retry_attempt,
+            retry_delay_ms = failed.retry_delay_ms,
+            circuit_open = failed.circuit_open,
+            error_class = failed.error_class.as_str(),
+            retryable = failed.retryable,
+            gave_up = failed.gave_up.as_ref().map(Reason::as_str),
+            error_text = failed.error_text,
+            "attempt failed"
+        ),
+        Event::Recovered { call, retry_attempt } => {
+            tracing::info!(target: "kfm_retry", call, retry_attempt, "call recovered");
+        }
+        Event::Breaker { breaker, change } => tracing::warn!(
+            target: "kfm_retry",
+            breaker,
+            from = ?change.from,
+            to = ?change.to,
+            generation = change.generation,
+            circuit_open = change.to != crate::breaker::State::Closed,
+            "breaker changed"
+        ),
+    }
+}

@@ -13,6 +13,8 @@ use crate::call::Call;
 use crate::classify::Classifier;
 use crate::clock::Sleep;
 use crate::course::Course;
+#[cfg(feature = "tower")]
+use crate::course::OnlyOnce;
 use crate::failed::{Failed, Report};
 use crate::operation::Operation;
 use crate::retry::Retry;
@@ -79,6 +81,17 @@ where
             reveal: self.reveal,
             args: PhantomData,
         }
+    }
+}
+
+impl<'a, F, Args, R, K> Run<'a, F, Args, R, K>
+where
+    F: Operation<Args>,
+    R: Borrow<Retry<'a>>,
+{
+    #[cfg(feature = "tower")]
+    pub(crate) fn only_once(&mut self, because: OnlyOnce) {
+        self.course.only_once(because);
     }
 }
 

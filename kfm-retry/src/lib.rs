@@ -2,9 +2,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backoff;
+#[cfg(feature = "backoff")]
+pub mod backoff_interop;
 pub mod blocking;
 pub mod breaker;
 pub mod budget;
+pub mod bulkhead;
 pub mod call;
 pub mod classify;
 pub mod clock;
@@ -13,18 +16,31 @@ pub mod deadline;
 pub mod event;
 pub mod failed;
 pub mod future;
+pub mod hedge;
+#[cfg(feature = "tower")]
+pub mod layer;
 pub mod machine;
+pub mod metrics;
 pub mod operation;
+pub mod plan;
 pub mod policy;
+pub mod preset;
+#[cfg(feature = "governor")]
+pub mod rate_limit;
 pub mod retry;
 pub mod seed;
 pub mod shared;
+
+
+#[cfg(feature = "futures")]
+pub mod stream;
 pub mod tries;
 pub mod witness;
 
 pub use backoff::{Backoff, Curve, Jitter};
 pub use breaker::{Breaker, BreakerPolicy, Breakers};
 pub use budget::Budget;
+pub use bulkhead::{Bulkhead, Limited};
 pub use call::Call;
 #[cfg(feature = "tokio")]
 pub use call::Combine;
@@ -35,6 +51,7 @@ pub use clock::{Clock, ManualClock, Pause};
 pub use deadline::Deadline;
 pub use event::{AttemptFailed, Event, Observer};
 pub use failed::{AttemptRecord, Failed, Reason, Report};
+pub use metrics::Metrics;
 pub use machine::{Failure, Machine, Step};
 pub use operation::{Attempt, Operation};
 pub use policy::{Beyond, ClassLimits, HintRule, Policy};

@@ -3,10 +3,22 @@
 //! An error names its [`ErrorClass`]; the class says whether another attempt may help, and how many. What is
 //! not known to be retryable is not retried (R82).
 
+#[cfg(feature = "http")]
+mod http;
 mod http_status;
 mod io;
+#[cfg(feature = "neo4rs")]
+mod neo4rs;
+#[cfg(feature = "object_store")]
+mod object_store;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod retry_after;
 
+#[cfg(feature = "http")]
+pub use http::{HttpFailure, http_failure};
 pub use http_status::http_status;
 pub use retry_after::RetryAfter;
 
@@ -34,6 +46,8 @@ pub enum ErrorClass {
     Neo4jTransient,
     /// Local input or output failed for now: interrupted, would block, out of descriptors.
     Io,
+    /// Somebody who knows says that trying again may help, and no more.
+    Transient,
     /// This process refused the call itself: open breaker, full bulkhead, rate limit.
     Overloaded,
     /// The data does not have the form it should have.
@@ -60,7 +74,7 @@ pub enum ErrorClass {
 
 impl ErrorClass {
     /// All classes, in the order of their declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Network,
         Self::Timeout,
         Self::StacTimeout,
@@ -68,6 +82,7 @@ impl ErrorClass {
         Self::Server,
         Self::Neo4jTransient,
         Self::Io,
+        Self::Transient,
         Self::Overloaded,
         Self::Schema,
         Self::Care,
@@ -92,6 +107,7 @@ impl ErrorClass {
                 | Self::Server
                 | Self::Neo4jTransient
                 | Self::Io
+                | Self::Transient
                 | Self::Overloaded
         )
     }
@@ -114,6 +130,7 @@ impl ErrorClass {
             Self::Server => "server",
             Self::Neo4jTransient => "neo4j_transient",
             Self::Io => "io",
+            Self::Transient => "transient",
             Self::Overloaded => "overloaded",
             Self::Schema => "schema",
             Self::Care => "care",
@@ -215,6 +232,19 @@ impl Classify for ErrorClass {
     fn classify(&self) -> Verdict {
         (*self).into()
     }
+}
+
+/// The class of the first error of the standard library's input and output in the chain of `error`'s causes.
+#[cfg(any(feature = "object_store", feature = "reqwest"))]
+fn io_cause(error: &(dyn std::error::Error + 'static)) -> Option<ErrorClass> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.classify().class);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Judges errors of type `E`, for a policy: by the error's own [`Classify`], or by a function.

@@ -1,0 +1,27 @@
+//! The class of an error of the `object_store` crate.
+//!
+//! Its clients retry by themselves. Have one layer retry: give them `RetryConfig { max_retries: 0, .. }`
+//! under a policy of this crate, or no policy above theirs.
+
+use super::{Classify, ErrorClass, Verdict, io_cause};
+
+impl Classify for object_store::Error {
+    fn classify(&self) -> Verdict {
+        use object_store::Error;
+        let class = match self {
+            Error::NotFound { .. }
+            | Error::AlreadyExists { .. }
+            | Error::Precondition { .. }
+            | Error::NotModified { .. }
+            | Error::InvalidPath { .. }
+            | Error::NotSupported { .. }
+            | Error::NotImplemented { .. }
+            | Error::UnknownConfigurationKey { .. } => ErrorClass::Rejected,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => ErrorClass::Denied,
+            // The only variant for everything transient, and for much that is not: its causes decide.
+            Error::Generic { source, .. } => io_cause(&**source).unwrap_or(ErrorClass::Unknown),
+            _ => ErrorClass::Unknown,
+        };
+        class.into()
+    }
+}

@@ -1,0 +1,62 @@
+//! A limit on calls in time, by the `governor` crate (GCRA), on this crate's clock.
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::InMemoryState, state::NotKeyed};
+
+use crate::bulkhead::Limited;
+use crate::clock::Clock;
+
+/// Lets so many calls through a second.
+///
+/// It stands inside a retried operation, around each attempt: `|| limit.run(fetch())`. What it refuses is
+/// tried again after the backoff; [`until_free`](Self::until_free) waits instead.
+#[derive(Debug)]
+pub struct RateLimit {
+    limiter: RateLimiter<NotKeyed, InMemoryState, OnClock, NoOpMiddleware<Duration>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// This crate's clock as one of governor's.
+#[derive(Debug, Clone)]
+struct OnClock(Arc<dyn Clock>);
+
+impl governor::clock::Clock for OnClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
+impl RateLimit {
+    /// Lets `calls` through a second, and as many at once.
+    pub fn per_second(calls: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        let on_clock = OnClock(Arc::clone(&clock));
+        Self { limiter: RateLimiter::direct_with_clock(Quota::per_second(calls), on_clock), clock }
+    }
+
+    /// Runs `call` if the limit allows it now.
+    ///
+    /// # Errors
+    /// [`Limited::Refused`]: nothing was done, come back later. [`Limited::Error`]: the call's own.
+    pub async fn run<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, Limited<E>> {
+        self.limiter.check().map_err(|_not_until| Limited::Refused)?;
+        call.await.map_err(Limited::Error)
+    }
+
+    /// Waits until the limit allows a call, and takes its turn.
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes no turn.
+    pub async fn until_free(&self) {
+        while let Err(not_until) = self.limiter.check() {
+            let wait = not_until.wait_time_from(OnClock(Arc::clone(&self.clock)).now());
+            self.clock.sleep(wait).await;
+        }
+    }
+}
