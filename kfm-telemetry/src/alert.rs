@@ -99,6 +99,20 @@ pub enum AlertKind {
 }
 
 impl AlertKind {
+    /// Returns the word of the records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BrokenLinks => "broken_links",
+            Self::FailedAfterSwitch => "failed_after_switch",
+            Self::CompensationFailed => "compensation_failed",
+            Self::PolicyUnavailable => "policy_unavailable",
+            Self::Orphans => "orphans",
+            Self::RecoveryTooSlow => "recovery_too_slow",
+            Self::TelemetryMissing => "telemetry_missing",
+            Self::CouncilNotice => "council_notice",
+        }
+    }
+
     /// Returns how urgent it is.
     pub fn severity(self) -> Severity {
         match self {

@@ -1,4 +1,4 @@
-//! The laws of [`RecordSink`](crate::RecordSink) as tests, for whoever implements it.
+//! The laws of [`RecordSink`] as tests, for whoever implements it.
 //!
 //! [`record_sink_laws!`](crate::record_sink_laws) makes one test of each law that can be seen from outside.
 //! That a record survives a loss of power cannot; the suite opens the sink anew instead.

@@ -4,6 +4,7 @@
 pub mod alert;
 #[cfg(feature = "test-util")]
 pub mod conformance;
+pub mod due;
 mod durable;
 pub mod error;
 #[cfg(feature = "test-util")]

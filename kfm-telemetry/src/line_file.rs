@@ -52,8 +52,8 @@ pub(crate) fn append(path: &Path, line: &[u8]) -> Result<(), AppendFault> {
         path.parent().map_or(Ok(()), durable::sync_folder_of)?;
     }
     let end = match look_at_end(&mut file, bytes)? {
-        End::Line => bytes,
-        End::LineWithoutEnd => {
+        End::Whole => bytes,
+        End::Unended => {
             // The whole object is there: it lacks one byte, and gets it with the next line.
             let ended: Vec<u8> = [b"\n", line].concat();
             return write_at_end(&mut file, bytes, &ended).map_err(AppendFault::Io);
@@ -78,9 +78,9 @@ fn write_at_end(file: &mut File, end: u64, line: &[u8]) -> io::Result<()> {
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     /// A whole line, or nothing at all.
-    Line,
+    Whole,
     /// A whole JSON object whose end of line is missing.
-    LineWithoutEnd,
+    Unended,
     /// Bytes that a crash left of a line.
     Torn(Vec<u8>),
     /// Bytes that no writer of lines leaves behind.
@@ -93,7 +93,7 @@ fn look_at_end(file: &mut File, bytes: u64) -> io::Result<End> {
     file.seek(SeekFrom::Start(bytes - looked_at))?;
     file.take(looked_at).read_to_end(&mut tail)?;
     let (body, ended) = match tail.split_last() {
-        None => return Ok(End::Line),
+        None => return Ok(End::Whole),
         Some((b'\n', body)) => (body, true),
         Some(_) => (&tail[..], false),
     };
@@ -106,10 +106,8 @@ fn look_at_end(file: &mut File, bytes: u64) -> io::Result<End> {
     let zeroed = body[start..].contains(&0);
     Ok(match ended {
         true if zeroed => End::Torn(tail[start..].to_vec()),
-        true => End::Line,
-        false if serde_json::from_slice::<serde_json::Map<_, _>>(&body[start..]).is_ok() => {
-            End::LineWithoutEnd
-        }
+        true => End::Whole,
+        false if serde_json::from_slice::<serde_json::Map<_, _>>(&body[start..]).is_ok() => End::Unended,
         false => End::Torn(tail[start..].to_vec()),
     })
 }

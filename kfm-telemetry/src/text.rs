@@ -88,7 +88,10 @@ const CUT: char = '…';
 pub(crate) fn fitted(text: &str, bytes_max: usize) -> String {
     let mut fitted: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if fitted.len() > bytes_max {
-        fitted.truncate(fitted.floor_char_boundary(bytes_max - CUT.len_utf8()));
+        let room = bytes_max - CUT.len_utf8();
+        let end =
+            fitted.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room).last();
+        fitted.truncate(end.unwrap_or(0));
         fitted.push(CUT);
     }
     if fitted.trim().is_empty() { "-".to_owned() } else { fitted }

@@ -1,10 +1,12 @@
 //! Alerts are recorded first and told then; a program that fails is recorded and fails nothing.
 #![cfg(all(unix, feature = "test-util"))]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use kfm_retry::clock::Sleep;
 use kfm_retry::{Clock, ManualClock, SystemClock};
 use kfm_telemetry::conformance::alert;
 use kfm_telemetry::faulty::{Fault, FaultySink};
@@ -88,17 +90,45 @@ async fn a_relative_program_is_taken_from_the_folder() {
     assert!(stage.folder.path().join("got.json").exists());
 }
 
+/// A clock that stands still until a file is there, and is then an hour later.
+#[derive(Debug)]
+struct UntilThere {
+    file: PathBuf,
+    clock: Arc<ManualClock>,
+}
+
+impl Clock for UntilThere {
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.clock.wall()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let (file, clock) = (self.file.clone(), self.clock.clone());
+        Box::pin(async move {
+            SystemClock.sleep(duration).await;
+            if file.exists() {
+                clock.advance(Duration::from_secs(3600));
+            }
+        })
+    }
+}
+
 #[tokio::test]
 async fn a_program_that_hangs_is_killed() {
     let stage = Stage::new();
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
-    let hanging = Notifier::new(&shell("echo $$ > pid; exec sleep 600"), clock).unwrap();
-    let hanging = hanging.with_folder(stage.folder.path()).with_patience(Duration::from_secs(5));
-    assert_eq!(stage.raise_with(hanging).await, AlertEvent::NotifyFailed);
+    let file = stage.folder.path().join("pid");
+    let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+    let clock = Arc::new(UntilThere { file: file.clone(), clock });
+    let hanging = Notifier::new(&shell("echo $$ > new && mv new pid && exec sleep 600"), clock).unwrap();
+    let event = stage.raise_with(hanging.with_folder(stage.folder.path())).await;
+    assert_eq!(event, AlertEvent::NotifyFailed);
     assert_eq!(stage.class().as_deref(), Some("timeout"));
-    if let Ok(pid) = std::fs::read_to_string(stage.folder.path().join("pid")) {
-        assert!(!Path::new("/proc").join(pid.trim()).exists(), "the program is gone: pid={pid}");
-    }
+    let pid = std::fs::read_to_string(file).unwrap();
+    assert!(!Path::new("/proc").join(pid.trim()).exists(), "the program is gone: pid={pid}");
 }
 
 #[tokio::test]

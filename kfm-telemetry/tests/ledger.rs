@@ -1,4 +1,5 @@
 //! The ledger: at most once, in order, never rewritten; and every change of it is found.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::time::SystemTime;
 use kfm_lineage::{Digest, Lsn, Timestamp};
 use kfm_retry::ManualClock;
 use kfm_telemetry::ledger::{
-    EntryStatus, Ledger, LedgerEntry, LedgerReport, OperationType, RiskLevel, Verdict, ViewState,
+    Decision, EntryStatus, Ledger, LedgerEntry, LedgerReport, OperationType, RiskLevel, ViewState,
 };
 use kfm_telemetry::statement::Subject;
 use kfm_telemetry::{EventId, Label, Reason, TelemetryError};
@@ -137,7 +138,7 @@ async fn an_entry_that_contradicts_itself_or_is_too_large_is_refused() {
     assert!(refused(&|entry| entry.reason = None).await);
     assert!(refused(&|entry| entry.risk_level = None).await);
     assert!(refused(&|entry| entry.policy_snapshot_ref = None).await);
-    assert!(refused(&|entry| entry.decision = Verdict::Denied).await);
+    assert!(refused(&|entry| entry.decision = Decision::Denied).await);
     assert!(refused(&|entry| entry.status = EntryStatus::Denied).await);
     assert!(refused(&|entry| entry.reviewers = vec![Label::lossy(&"x".repeat(512)); 64]).await);
     assert_eq!(ledger.entries().await.unwrap(), []);
@@ -205,7 +206,8 @@ async fn rendering_again_changes_nothing() {
 
 #[tokio::test]
 async fn every_edit_of_the_view_is_found_and_the_view_is_kept_as_evidence() {
-    let edits: [(&str, fn(&mut Value)); 9] = [
+    type Edit = (&'static str, fn(&mut Value));
+    let edits: [Edit; 9] = [
         ("changed", |view| view["entries"][1]["reason"] = json!("another reason")),
         ("added to", |view| view["entries"][1]["extra"] = json!(1)),
         ("taken from", |view| drop(view["entries"][1].as_object_mut().unwrap().remove("tier"))),

@@ -1,5 +1,6 @@
 //! Validating telemetry, and aggregating it.
 #![cfg(feature = "test-util")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! What a record and an alert may say, and how they are read.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 use kfm_telemetry::record::RecordDefect;
 use kfm_telemetry::{

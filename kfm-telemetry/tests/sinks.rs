@@ -1,5 +1,6 @@
 //! The laws of `RecordSink`, on every sink of this crate and on the wrapper.
 #![cfg(feature = "test-util")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 use std::fs::File;
 use std::sync::Arc;

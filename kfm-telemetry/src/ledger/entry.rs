@@ -49,7 +49,7 @@ pub struct LedgerEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// Whether it was allowed.
-    pub decision: Verdict,
+    pub decision: Decision,
     /// Where it ended.
     pub status: EntryStatus,
     /// How far it reached.
@@ -117,7 +117,7 @@ pub enum OperationType {
 /// Whether an operation was allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Decision {
     /// Policy allowed it.
     Allowed,
     /// Policy denied it.
@@ -170,9 +170,11 @@ impl LedgerEntry {
     /// Makes the entry of something that was not allowed and says nothing else; the caller sets the rest.
     pub fn new(entry_id: EventId, operation_type: OperationType, actor: Label, status: EntryStatus) -> Self {
         let decision = match status {
-            EntryStatus::Denied => Verdict::Denied,
-            EntryStatus::Refused | EntryStatus::AwaitingApproval | EntryStatus::Cancelled => Verdict::Refused,
-            _ => Verdict::Allowed,
+            EntryStatus::Denied => Decision::Denied,
+            EntryStatus::Refused | EntryStatus::AwaitingApproval | EntryStatus::Cancelled => {
+                Decision::Refused
+            }
+            _ => Decision::Allowed,
         };
         Self {
             schema: EntrySchema::V1,
@@ -203,12 +205,12 @@ impl LedgerEntry {
     /// # Errors
     /// What is wrong, in words; correct the caller.
     pub fn check(&self) -> Result<(), &'static str> {
-        let allowed = self.decision == Verdict::Allowed;
+        let allowed = self.decision == Decision::Allowed;
         match self.status {
             EntryStatus::Completed | EntryStatus::Aborted if !allowed => {
                 return Err("what took place was allowed");
             }
-            EntryStatus::Denied if self.decision != Verdict::Denied => {
+            EntryStatus::Denied if self.decision != Decision::Denied => {
                 return Err("what is denied was denied by a decision");
             }
             _ => {}

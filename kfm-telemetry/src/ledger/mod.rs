@@ -21,7 +21,7 @@ use kfm_wal::store::{NewRecord, OPTIONAL, StoredRecord};
 use kfm_wal::{WalError, WalStore};
 
 pub use entry::{
-    EntrySchema, EntryStatus, LedgerEntry, OperationType, PREDICATE_TYPE, RiskLevel, StoredEntry, Verdict,
+    Decision, EntrySchema, EntryStatus, LedgerEntry, OperationType, PREDICATE_TYPE, RiskLevel, StoredEntry,
 };
 pub use verify::{BadEntry, LedgerReport, ViewReport, ViewState};
 pub use view::{LedgerView, ViewSchema};
