@@ -353,7 +353,10 @@ fn first_limit_ms(policy: &Policy) -> u32 {
 
 #[cold]
 fn tell_recovered(retry: &Retry<'_>, machine: &Machine) {
-    emit(retry.observer.as_deref(), &Event::Recovered { call: retry.name, retry_attempt: machine.failures() });
+    emit(
+        retry.observer.as_deref(),
+        &Event::Recovered { call: retry.name, retry_attempt: machine.failures() },
+    );
 }
 
 #[cold]

@@ -62,17 +62,13 @@ where
     let mut second = pin!(operation(1));
     let (mut first_ended, mut second_ended) = (false, false);
     poll_fn(|cx| {
-        if !first_ended
-            && let Poll::Ready(result) = first.as_mut().poll(cx)
-        {
+        if !first_ended && let Poll::Ready(result) = first.as_mut().poll(cx) {
             first_ended = true;
             if result.is_ok() || second_ended {
                 return Poll::Ready(result);
             }
         }
-        if !second_ended
-            && let Poll::Ready(result) = second.as_mut().poll(cx)
-        {
+        if !second_ended && let Poll::Ready(result) = second.as_mut().poll(cx) {
             second_ended = true;
             if result.is_ok() || first_ended {
                 return Poll::Ready(result);

@@ -168,7 +168,8 @@ where
                 return running.poll(cx);
             }
             ready!(this.service.poll_ready(cx))?;
-            let request = this.request.take().expect("an attempt begins only while there is a request for it");
+            let request =
+                this.request.take().expect("an attempt begins only while there is a request for it");
             this.running.set(Some(this.service.call(request)));
         }
     }

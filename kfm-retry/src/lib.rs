@@ -30,8 +30,8 @@ pub mod rate_limit;
 pub mod retry;
 pub mod seed;
 pub mod shared;
-
-
+#[cfg(feature = "stage")]
+pub mod stage;
 #[cfg(feature = "futures")]
 pub mod stream;
 pub mod tries;
@@ -51,8 +51,8 @@ pub use clock::{Clock, ManualClock, Pause};
 pub use deadline::Deadline;
 pub use event::{AttemptFailed, Event, Observer};
 pub use failed::{AttemptRecord, Failed, Reason, Report};
-pub use metrics::Metrics;
 pub use machine::{Failure, Machine, Step};
+pub use metrics::Metrics;
 pub use operation::{Attempt, Operation};
 pub use policy::{Beyond, ClassLimits, HintRule, Policy};
 pub use retry::{Counts, Retry};

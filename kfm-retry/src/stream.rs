@@ -37,7 +37,16 @@ impl<'a> Retry<'a> {
         F: FnMut(C, Attempt) -> S,
     {
         let key = witness.key();
-        Resumed { retry: self, key, course: Course::new(key, None), stage: Stage::New, cursor, open, timer: None, running: None }
+        Resumed {
+            retry: self,
+            key,
+            course: Course::new(key, None),
+            stage: Stage::New,
+            cursor,
+            open,
+            timer: None,
+            running: None,
+        }
     }
 }
 
@@ -97,7 +106,10 @@ where
                 Stage::Reading => {
                     let polled = {
                         let _scope = this.course.scope(this.retry).enter();
-                        this.running.as_mut().as_pin_mut().map_or(Poll::Ready(None), |running| running.poll_next(cx))
+                        this.running
+                            .as_mut()
+                            .as_pin_mut()
+                            .map_or(Poll::Ready(None), |running| running.poll_next(cx))
                     };
                     let error = match polled {
                         Poll::Ready(Some(Ok((cursor, item)))) => {

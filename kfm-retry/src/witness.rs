@@ -77,7 +77,29 @@ impl<'a> Witness<'a> for Idempotent<'a> {
     }
 }
 
+/// The word of an outbox that the effects of a repeated step count once; made by a stage.
+#[cfg(feature = "stage")]
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Guarded(Seed);
+
+#[cfg(feature = "stage")]
+impl Guarded {
+    pub(crate) fn new(seed: Seed) -> Self {
+        Self(seed)
+    }
+}
+
+#[cfg(feature = "stage")]
+impl<'a> Witness<'a> for Guarded {
+    fn key(self) -> Key<'a> {
+        self.0.into()
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
+    #[cfg(feature = "stage")]
+    impl Sealed for super::Guarded {}
     impl Sealed for super::Idempotent<'_> {}
 }

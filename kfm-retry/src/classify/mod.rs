@@ -235,7 +235,7 @@ impl Classify for ErrorClass {
 }
 
 /// The class of the first error of the standard library's input and output in the chain of `error`'s causes.
-#[cfg(any(feature = "object_store", feature = "reqwest"))]
+#[cfg(any(feature = "object_store", feature = "redis", feature = "reqwest"))]
 fn io_cause(error: &(dyn std::error::Error + 'static)) -> Option<ErrorClass> {
     let mut cause = Some(error);
     while let Some(error) = cause {

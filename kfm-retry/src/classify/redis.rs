@@ -1,14 +1,16 @@
 //! The class of an error of the `redis` client.
 
-use super::{Classify, ErrorClass, Verdict};
+use super::{Classify, ErrorClass, Verdict, io_cause};
 
 impl Classify for redis::RedisError {
     fn classify(&self) -> Verdict {
         use redis::{ErrorKind, ServerErrorKind};
         let class = match self.kind() {
             ErrorKind::Io if self.is_timeout() => ErrorClass::Timeout,
-            ErrorKind::Io if self.is_connection_dropped() || self.is_connection_refusal() => ErrorClass::Network,
-            ErrorKind::Io => self.as_io_error().map_or(ErrorClass::Unknown, |io| io.classify().class),
+            ErrorKind::Io if self.is_connection_dropped() || self.is_connection_refusal() => {
+                ErrorClass::Network
+            }
+            ErrorKind::Io => io_cause(self).unwrap_or(ErrorClass::Unknown),
             ErrorKind::AuthenticationFailed => ErrorClass::Denied,
             ErrorKind::ClusterConnectionNotFound
             | ErrorKind::MasterNameNotFoundBySentinel

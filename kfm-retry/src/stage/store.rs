@@ -1,0 +1,67 @@
+//! Where the state of stages is kept: the trait, and a store in memory.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
+
+use super::StageError;
+use super::digest::IdempotencyKey;
+use super::state::StageState;
+
+/// Keeps the states of stages.
+///
+/// # Laws
+/// - **Compare and set**: a state is saved only over the one before it: revision `n + 1` over `n`, and 1 over
+///   nothing; of two callers that save the same revision, one is refused.
+/// - **Durable**: what was saved is loaded, also after the process died right after.
+/// - **Whole**: a state is loaded as it was saved, or not at all; never a part of it.
+///
+/// # Cancel safety
+/// A save that is dropped has happened or has not; load to find out.
+///
+/// # Implementing
+/// Neither retry nor log. `kfm-rollback` has the implementation on the log; here are memory and files.
+#[async_trait::async_trait]
+pub trait StageStore: Debug + Send + Sync {
+    /// Returns the state that was saved last, if there is one.
+    ///
+    /// # Errors
+    /// [`StageError::Unavailable`]: try again later. [`StageError::Corrupt`]: have it looked at.
+    async fn load(&self, key: &IdempotencyKey) -> Result<Option<StageState>, StageError>;
+
+    /// Saves `state`, whose revision is one more than what is there.
+    ///
+    /// # Errors
+    /// [`StageError::Conflict`]: another process works on the item; leave it to that. Else as for `load`.
+    async fn save(&self, key: &IdempotencyKey, state: &StageState) -> Result<(), StageError>;
+}
+
+const _OBJECT_SAFE: Option<&dyn StageStore> = None;
+
+/// Keeps states in memory, for tests and for work that nobody resumes.
+#[derive(Debug, Default)]
+pub struct MemoryStageStore(Mutex<BTreeMap<IdempotencyKey, StageState>>);
+
+impl MemoryStageStore {
+    /// Makes an empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait::async_trait]
+impl StageStore for MemoryStageStore {
+    async fn load(&self, key: &IdempotencyKey) -> Result<Option<StageState>, StageError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+    }
+
+    async fn save(&self, key: &IdempotencyKey, state: &StageState) -> Result<(), StageError> {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = states.get(key).map_or(0, |state| state.revision);
+        if there.checked_add(1) != Some(state.revision) {
+            return Err(StageError::Conflict { key: *key, revision: state.revision });
+        }
+        states.insert(*key, state.clone());
+        Ok(())
+    }
+}
