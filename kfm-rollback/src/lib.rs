@@ -1,10 +1,41 @@
-//! kfm-rollback.
+//! Plan, rehearse, execute and undo publishes across stores: exactly, or provably not at all.
 
 pub mod blob;
 #[cfg(feature = "test-util")]
 pub mod conformance;
 pub mod context;
+pub mod embedded;
+pub mod entity;
+pub mod error;
+pub mod history;
+pub mod manifest;
 pub mod memory;
 pub mod op;
+pub mod order;
+pub mod plan;
+pub mod planted;
+pub mod platform;
+pub mod projector;
+pub mod publish;
+pub mod report;
+pub mod scope;
 pub mod stac;
 pub mod versions;
+
+mod approvals;
+mod assess;
+mod derive;
+mod execute;
+mod facts;
+mod refusal;
+mod resolve;
+mod session;
+mod status;
+
+pub use error::{Error, Result};
+pub use op::DomainOp;
+pub use platform::{
+    Cascade, ExecuteRequest, Interrupt, LabelAssign, NoProgress, OpenOptions, PlanRequest, PlanTarget, Platform,
+    Progress, Settings,
+};
+pub use publish::{Publish, PublishFolder};

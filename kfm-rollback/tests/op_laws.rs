@@ -4,10 +4,13 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use kfm_lineage::Domain;
+use kfm_retry::{Clock, ManualClock};
 use kfm_rollback::blob::ObjectBlobs;
 use kfm_rollback::conformance::Fixture;
+use kfm_rollback::embedded::{Cache, Embedded, Graph, Search, Semantics};
 use kfm_rollback::memory::MemoryOp;
 use kfm_rollback::op_conformance;
 use kfm_rollback::stac::StaticCatalog;
@@ -49,6 +52,38 @@ async fn a_memory_graph() -> Fixture {
     Fixture::new(move || Arc::new(op.clone()))
 }
 
+/// A store in a folder that is not there yet.
+fn embedded<D: Semantics>() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("deep/store");
+    let litter = root.join("contents/jcs-sha256/00");
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+    Fixture::new(move || Arc::new(Embedded::<D>::new("store", &root, Arc::clone(&clock))))
+        .in_folder(folder.path())
+        .leaving_unfinished(move || {
+            // The folder is made once; recovery leaves folders.
+            if litter.is_dir() {
+                fs::write(litter.join(".kfm-4711-0.tmp"), "{").unwrap();
+            }
+        })
+        .keeping(folder)
+}
+
+async fn an_embedded_graph() -> Fixture {
+    embedded::<Graph>()
+}
+
+async fn an_embedded_search_engine() -> Fixture {
+    embedded::<Search>()
+}
+
+async fn an_embedded_cache() -> Fixture {
+    embedded::<Cache>()
+}
+
+op_conformance!(embedded_graph, an_embedded_graph);
+op_conformance!(embedded_search, an_embedded_search_engine);
+op_conformance!(embedded_cache, an_embedded_cache);
 op_conformance!(local_catalog, a_local_catalog);
 op_conformance!(catalog_of_objects, a_catalog_of_objects);
 op_conformance!(catalog_in_memory, a_catalog_in_memory);

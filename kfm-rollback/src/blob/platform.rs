@@ -16,17 +16,17 @@ pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder that only its owner can enter.
+/// Makes a folder that only its owner can enter; those above it must be there.
 #[cfg(unix)]
 pub(super) fn create_private_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    fs::DirBuilder::new().mode(0o700).create(folder)
 }
 
 /// Makes a folder with the rights that its parent hands down.
 #[cfg(not(unix))]
 pub(super) fn create_private_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
+    fs::create_dir(folder)
 }
 
 /// Makes the bytes of a file durable that somebody else wrote.

@@ -6,6 +6,7 @@
 mod folder;
 mod swap;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,13 +44,17 @@ impl LocalBlobs {
         Self { folder: Arc::new(Folder::with_faults(root.into(), faults)), turn: Arc::default() }
     }
 
-    /// Makes a folder that only its owner can enter (mode 0700), for what must not be served (R15).
+    /// Makes a folder, durably, that only its owner can enter (mode 0700), for what must not be served (R15).
+    /// One that is there is taken as it is.
     ///
     /// # Errors
     /// [`BlobError::Permanent`]: the folder cannot be made; the source says why.
     pub fn create_private(root: impl Into<PathBuf>) -> Result<Self, BlobError> {
         let root = root.into();
-        platform::create_private_folder(&root).map_err(|error| BlobError::Permanent {
+        let mut changed = BTreeSet::new();
+        let made = swap::make_folder(&root, platform::create_private_folder, &mut changed)
+            .and_then(|()| changed.iter().try_for_each(|folder| platform::sync_folder(folder)));
+        made.map_err(|error| BlobError::Permanent {
             key: root.display().to_string(),
             source: Box::new(error),
         })?;

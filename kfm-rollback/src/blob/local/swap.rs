@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -145,7 +145,7 @@ impl Folder {
         let rights = self.locate(key, seen)?.map(|(_, metadata)| metadata.permissions());
         let place = self.path_of(key);
         let folder = place.parent().unwrap_or(self.root());
-        make_folder(folder, folders).map_err(|error| failed(key, error))?;
+        make_folder(folder, |folder| fs::create_dir(folder), folders).map_err(|error| failed(key, error))?;
         #[cfg_attr(not(feature = "test-util"), expect(unused_mut, reason = "only a fault changes it"))]
         let (mut temporary, mut file) = create_temporary(folder).map_err(|error| failed(key, error))?;
         #[cfg(feature = "test-util")]
@@ -226,14 +226,19 @@ fn runs_without_repetition(batch: &[BlobSwap]) -> Vec<std::ops::Range<usize>> {
     runs
 }
 
-/// Makes a folder and those above it; `folders` gets each that has a new name in it.
-fn make_folder(folder: &Path, folders: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
+/// Makes a folder and those above it; `folders` gets each that has a new name in it, and is to be synced.
+pub(super) fn make_folder(
+    folder: &Path,
+    make: fn(&Path) -> io::Result<()>,
+    folders: &mut BTreeSet<PathBuf>,
+) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let above = folder.parent().unwrap_or(folder);
-    make_folder(above, folders)?;
-    match fs::create_dir(folder) {
+    // A relative path of one name lies in the current folder.
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(above, make, folders)?;
+    match make(folder) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
         Err(error) => return Err(error),
@@ -242,7 +247,7 @@ fn make_folder(folder: &Path, folders: &mut BTreeSet<PathBuf>) -> std::io::Resul
     Ok(())
 }
 
-fn create_temporary(folder: &Path) -> std::io::Result<(Temporary, File)> {
+fn create_temporary(folder: &Path) -> io::Result<(Temporary, File)> {
     let process = std::process::id();
     let mut tried = 0;
     loop {
@@ -258,7 +263,7 @@ fn create_temporary(folder: &Path) -> std::io::Result<(Temporary, File)> {
 }
 
 /// Gives a file the rights of the one that it replaces, so that whoever could read that one still can.
-fn keep_rights(file: &File, rights: Option<Permissions>) -> std::io::Result<()> {
+fn keep_rights(file: &File, rights: Option<Permissions>) -> io::Result<()> {
     rights.map_or(Ok(()), |rights| file.set_permissions(rights))
 }
 

@@ -1,0 +1,147 @@
+//! Derived cells: nodes, aliases and namespaces, projected from the documents that a change leaves
+//! (`states.md` section 1).
+//!
+//! Their names follow from the documents that move, and are part of a plan. Their values are found under the
+//! lock, right before the first intent: from what is there, to the projection of the planned documents. So a
+//! publish of another document of the same collection makes no plan stale, and no cell of theirs is ever
+//! fought over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::{CellId, Digest, Domain, Move, Value};
+
+use crate::assess::collection_of;
+use crate::entity::cell_entity;
+use crate::error::{Error, Result};
+use crate::projector;
+use crate::session::Session;
+
+/// A derived cell, and what it is projected from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DerivedCell {
+    pub cell: CellId,
+    /// The collection, or `-`.
+    pub unit: String,
+    source: Source,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    /// The document at this path.
+    Document(String),
+    /// The documents of this collection.
+    Collection(String),
+}
+
+/// Names the derived cells that document moves feed, in order.
+pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<BTreeSet<DerivedCell>> {
+    let mut cells = BTreeSet::new();
+    let stores = session.platform.derived_stores();
+    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+        let mut collections = BTreeSet::new();
+        for value in [step.before, step.after] {
+            if let Some(facts) = session.facts.of_value(value).await? {
+                collections.extend(collection_of(&facts).map(str::to_owned));
+            }
+        }
+        for store in &stores {
+            let (domain, name) = (store.domain(), store.name());
+            match domain {
+                Domain::Graph => {
+                    let path = step.cell.key.clone();
+                    let cell = CellId::new(domain, name, path.clone());
+                    cells.insert(DerivedCell { cell, unit: step.unit.clone(), source: Source::Document(path) });
+                }
+                Domain::Search | Domain::Cache => {
+                    for collection in &collections {
+                        let cell = CellId::new(domain, name, projector::alias_name(collection));
+                        let source = Source::Collection(collection.clone());
+                        cells.insert(DerivedCell { cell, unit: collection.clone(), source });
+                    }
+                }
+                Domain::Stac => {}
+            }
+        }
+    }
+    Ok(cells)
+}
+
+/// The values of derived cells, projected from the documents that a change leaves, with their contents.
+pub(crate) struct Projected {
+    /// The value of each cell, in order.
+    pub values: Vec<(DerivedCell, Value)>,
+    /// The content of each value.
+    pub contents: Vec<(Digest, Bytes)>,
+}
+
+/// Projects derived cells; `label` gives the label in force at a path, which a node shows.
+pub(crate) fn project(
+    cells: &BTreeSet<DerivedCell>,
+    after: &CatalogView,
+    label: impl Fn(&str) -> Option<&'static str>,
+) -> Result<Projected> {
+    let members = members(after);
+    let mut values = Vec::with_capacity(cells.len());
+    let mut contents = BTreeMap::new();
+    for derived in cells {
+        let content = match &derived.source {
+            Source::Document(path) => {
+                after.get(path).and_then(|document| projector::node(path, document, label(path)))
+            }
+            Source::Collection(id) => members.get(id.as_str()).and_then(projector::collection_listing),
+        };
+        let value = content.map(|content| canonical(&derived.cell, &content)).transpose()?;
+        values.push((derived.clone(), value.as_ref().map(|(digest, _)| *digest)));
+        contents.extend(value);
+    }
+    Ok(Projected { values, contents: contents.into_iter().collect() })
+}
+
+fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Bytes)> {
+    let bytes = kfm_lineage::canonical_json(content).map_err(|error| Error::Invalid {
+        message: format!("a derived value has no canonical form: cell={cell}"),
+        hint: "repair the document that it is projected from".into(),
+        source: Some(Box::new(error)),
+    })?;
+    Ok((Digest::of_canonical_bytes(&bytes), Bytes::from(bytes)))
+}
+
+/// Says which derived cells move, from what is there to what is projected.
+pub(crate) async fn derived_moves(session: &Session, projected: &Projected) -> Result<Vec<Move>> {
+    let mut moves = Vec::new();
+    for store in session.platform.derived_stores() {
+        let cells: Vec<_> = projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
+        let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
+        let observed = store.observe(&keys).await?;
+        for ((derived, after), before) in cells.into_iter().zip(observed) {
+            if before != *after {
+                moves.push(Move {
+                    cell: derived.cell.clone(),
+                    unit: derived.unit.clone(),
+                    entity: cell_entity(&derived.cell),
+                    from_version: None,
+                    to_version: None,
+                    before,
+                    after: *after,
+                    derived: true,
+                    stac_id: None,
+                    collection: None,
+                });
+            }
+        }
+    }
+    Ok(moves)
+}
+
+/// The documents of each collection: its items, and the collections that carry its id.
+pub(crate) fn members(view: &CatalogView) -> BTreeMap<&str, BTreeMap<&str, Digest>> {
+    let mut members: BTreeMap<&str, BTreeMap<&str, Digest>> = BTreeMap::new();
+    for (path, document) in view.iter() {
+        if let Some(collection) = collection_of(document) {
+            members.entry(collection).or_default().insert(path, document.digest);
+        }
+    }
+    members
+}

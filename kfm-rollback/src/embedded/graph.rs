@@ -1,0 +1,98 @@
+//! The graph: nodes are versioned and marked, never removed (R51).
+
+use std::collections::BTreeSet;
+
+use kfm_lineage::{Digest, Domain, OperationId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::cells::Cell;
+use super::{Embedded, Semantics};
+use crate::op::{DomainOp, OpError};
+
+/// Semantics of a graph: a node without a value is kept, marked as deleted, and out of every current view.
+#[derive(Debug)]
+pub enum Graph {}
+
+impl Semantics for Graph {
+    const DOMAIN: Domain = Domain::Graph;
+    const PRODUCT: &'static str = "embedded graph";
+}
+
+/// A node as the graph keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// The key of the node.
+    pub kfm_id: String,
+    /// Its versions in the order in which they were first current; none is ever removed.
+    pub versions: Vec<NodeVersion>,
+    /// The current version; none if the node is marked as deleted.
+    pub current: Option<Digest>,
+    /// The mark, if the node is deleted.
+    #[serde(flatten)]
+    pub deleted: Option<Deleted>,
+}
+
+/// A version of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeVersion {
+    /// Digest of labels, properties and relationships.
+    pub v: Digest,
+    /// When it became current for the first time.
+    pub v_from: Timestamp,
+    /// The operation that brought it.
+    pub v_tag: OperationId,
+}
+
+/// The mark of a node that is no longer there for readers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// When it was retired.
+    pub deleted_at: Timestamp,
+    /// The operation that retired it.
+    pub deleted_by: OperationId,
+}
+
+impl Embedded<Graph> {
+    /// Returns a node, deleted or not; none if there never was one.
+    ///
+    /// # Errors
+    /// As [`DomainOp::observe`].
+    pub async fn node(&self, key: &str) -> Result<Option<Node>, OpError> {
+        let key = key.to_owned();
+        self.look(move |cells| cells.get(&key).map(|cell| node(&key, cell))).await
+    }
+
+    /// Returns the bare nodes that current nodes lead to: those without a document, named `label id`.
+    ///
+    /// # Errors
+    /// As [`DomainOp::read`].
+    pub async fn bare_nodes(&self) -> Result<BTreeSet<String>, OpError> {
+        let mut bare = BTreeSet::new();
+        for key in self.keys().await? {
+            let Some(content) = self.read(&key).await? else { continue };
+            let content: serde_json::Value = serde_json::from_slice(&content).unwrap_or_default();
+            for relationship in content["relationships"].as_array().into_iter().flatten() {
+                let to = &relationship["to"];
+                if let (Some(label), Some(id)) = (to["label"].as_str(), to["id"].as_str()) {
+                    bare.insert(format!("{label} {id}"));
+                }
+            }
+        }
+        Ok(bare)
+    }
+}
+
+fn node(key: &str, cell: &Cell) -> Node {
+    let mut versions: Vec<NodeVersion> = Vec::new();
+    for change in &cell.changes {
+        if let Some(v) = change.value
+            && versions.iter().all(|version| version.v != v)
+        {
+            versions.push(NodeVersion { v, v_from: change.at, v_tag: (*change.by).clone() });
+        }
+    }
+    let retired = cell.changes.last().filter(|change| change.value.is_none());
+    let deleted =
+        retired.map(|change| Deleted { deleted_at: change.at, deleted_by: (*change.by).clone() });
+    Node { kfm_id: key.to_owned(), versions, current: cell.value(), deleted }
+}

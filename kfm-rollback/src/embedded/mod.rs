@@ -1,0 +1,149 @@
+//! The embedded graph, search engine and cache: all of the platform in one folder, without a server (R54).
+//!
+//! One small persistent [cell store](store) keeps them all; each has its domain's semantics on top: a graph
+//! forgets no node, a search engine builds an index beside and switches the alias, a cache opens a generation.
+
+mod cache;
+mod cells;
+mod graph;
+pub mod record;
+mod search;
+mod store;
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kfm_lineage::{Domain, Value};
+use kfm_retry::Clock;
+use kfm_wal::local::disk::Disk;
+
+pub use cache::Cache;
+pub use graph::{Deleted, Graph, Node, NodeVersion};
+pub use search::{Index, Search};
+
+use self::cells::Cells;
+use self::store::{ATOMIC_CELLS, CellStore};
+use crate::context::WriteContext;
+use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
+
+/// The embedded graph.
+pub type EmbeddedGraph = Embedded<Graph>;
+/// The embedded search engine, in alias mode.
+pub type EmbeddedSearch = Embedded<Search>;
+/// The embedded cache.
+pub type EmbeddedCache = Embedded<Cache>;
+
+/// A persistent store of one domain in a folder, for one writer at a time and any number of readers.
+///
+/// A value is the digest of a content's canonical JSON; the store keeps its own copy of the content. A folder
+/// that does not exist is an empty store, and the first swap, or [`create`](Self::create), makes it. All of
+/// it is held in memory except contents above 64 KiB, and read anew by each process: it is for platforms that
+/// fit one machine.
+#[derive(Debug)]
+pub struct Embedded<D> {
+    store: CellStore,
+    domain: PhantomData<fn() -> D>,
+}
+
+/// What tells one embedded store from the other.
+pub trait Semantics: sealed::Sealed + Debug + 'static {
+    /// The kind of the store.
+    const DOMAIN: Domain;
+    /// Its name among the products.
+    const PRODUCT: &'static str;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Graph {}
+    impl Sealed for super::Search {}
+    impl Sealed for super::Cache {}
+}
+
+impl<D: Semantics> Embedded<D> {
+    /// Takes a folder as a store named `name`; `clock` dates changes.
+    pub fn new(name: &str, folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        Self { store: CellStore::new(name, folder.into(), clock), domain: PhantomData }
+    }
+
+    /// Sets the file system that the log is on, for faults below the store.
+    #[must_use]
+    pub fn with_disk(self, disk: Arc<dyn Disk>) -> Self {
+        Self { store: self.store.with_disk(disk), domain: PhantomData }
+    }
+
+    /// Makes the store, empty, if it is not there.
+    ///
+    /// # Errors
+    /// As [`OpError`] says.
+    pub async fn create(&self) -> Result<(), OpError> {
+        self.store.create().await
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce(&Cells) -> T + Send + 'static,
+    ) -> Result<T, OpError> {
+        self.store.look(answer).await
+    }
+}
+
+impl<D> Clone for Embedded<D> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), domain: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<D: Semantics> DomainOp for Embedded<D> {
+    fn name(&self) -> &str {
+        self.store.name()
+    }
+
+    fn domain(&self) -> Domain {
+        D::DOMAIN
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            product: D::PRODUCT.to_owned(),
+            version: record::CELL_BATCH_SCHEMA.to_string(),
+            compare_and_set: CompareAndSet::Value,
+            fence: Fence::Lock,
+            atomic_batch_max: ATOMIC_CELLS as u32,
+            durable_ack: true,
+            role: Role::Derived,
+        }
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, OpError> {
+        self.look(Cells::keys).await
+    }
+
+    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
+        keys.iter().try_for_each(|key| self.store.check_key(key))?;
+        let keys = keys.to_vec();
+        self.look(move |cells| keys.iter().map(|key| cells.value(key)).collect()).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
+        self.store.check_key(key)?;
+        let key = key.to_owned();
+        match self.look(move |cells| cells.get(&key).and_then(|cell| cell.content.clone())).await? {
+            Some(content) => self.store.bytes(content).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+        self.store.swap(cx, batch).await
+    }
+
+    async fn recover(&self, _: &WriteContext) -> Result<(), OpError> {
+        self.store.recover().await
+    }
+}

@@ -1,0 +1,378 @@
+//! The cell store below graph, search and cache: a log of changes, and its fold in memory.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kfm_lineage::{Digest, DigestKind, Lsn, OperationId, Timestamp, Value};
+use kfm_retry::Clock;
+use kfm_wal::local::disk::{Disk, RealDisk};
+use kfm_wal::local::{LocalLog, LocalOptions};
+use kfm_wal::store::{BATCH_BYTES_MAX, NewRecord, WalStore};
+use kfm_wal::{Outlook, WalError};
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use super::cells::{Cells, FoldError};
+use super::record::{CELL_BATCH, CELL_BATCH_SCHEMA, CellBatch, Content, INLINE_BYTES_MAX, Put};
+use crate::blob::{LocalBlobs, key};
+use crate::context::WriteContext;
+use crate::op::{OpError, Swap, SwapOutcome};
+use crate::versions::{VersionError, VersionStore};
+
+/// Cells that one append is sure to hold, so that a swap of so many is atomic: each takes at most twice
+/// [`INLINE_BYTES_MAX`] with its escapes, and its key.
+pub(super) const ATOMIC_CELLS: usize = 100;
+
+/// Bytes of puts after which a record is full; a put more stays below the log's limit for records.
+const RECORD_BYTES: usize = 512 << 10;
+
+/// Bytes of records after which an append is full; a put more stays below the log's limit for batches.
+const APPEND_BYTES: usize = BATCH_BYTES_MAX - (1 << 20);
+
+/// Records that are read from the log at once.
+const SCAN_RECORDS: usize = 16;
+
+/// Cells in a folder: `log/` holds their changes, `contents/` the contents that are too large for it.
+///
+/// The log is opened for writing only while it is written; otherwise it is read beside whoever writes, from
+/// where it was left, so that reading writes nothing and sees what others have written. A folder that does
+/// not exist is an empty store.
+#[derive(Debug, Clone)]
+pub(super) struct CellStore {
+    name: Arc<str>,
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
+    contents: VersionStore,
+    /// Held by each call until its work on the disk has ended, also if the caller no longer waits for it.
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    reader: Option<LocalLog>,
+    pub(super) cells: Cells,
+}
+
+/// A content that a swap brings, and where it will lie.
+struct Brought {
+    swap: Swap,
+    content: Option<Content>,
+}
+
+impl CellStore {
+    pub(super) fn new(name: &str, folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        let contents = VersionStore::new(Arc::new(LocalBlobs::new(folder.join("contents"))));
+        Self { name: name.into(), folder, clock, disk: Arc::new(RealDisk), contents, state: Arc::default() }
+    }
+
+    pub(super) fn with_disk(self, disk: Arc<dyn Disk>) -> Self {
+        Self { disk, state: Arc::default(), ..self }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes the store, if it is not there.
+    pub(super) async fn create(&self) -> Result<(), OpError> {
+        let this = self.clone();
+        self.on_disk(move |_| this.open_for_writing().map(drop)).await
+    }
+
+    /// Answers from the cells as they are now.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        answer: impl FnOnce(&Cells) -> T + Send + 'static,
+    ) -> Result<T, OpError> {
+        let this = self.clone();
+        self.on_disk(move |state| {
+            this.catch_up(state)?;
+            Ok(answer(&state.cells))
+        })
+        .await
+    }
+
+    /// Returns the bytes of a content.
+    pub(super) async fn bytes(&self, content: Content) -> Result<Bytes, OpError> {
+        match content {
+            Content::Inline(text) => Ok(text.into()),
+            Content::File(digest) => {
+                let bytes = self.contents.get(&digest).await;
+                bytes.map_err(|error| OpError::of_content(&self.name, &digest, error))
+            }
+        }
+    }
+
+    pub(super) fn check_key(&self, key: &str) -> Result<(), OpError> {
+        let refused =
+            |why| Err(OpError::InvalidKey { store: self.name.to_string(), key: key::shown(key), why });
+        key::fault_of(key).map_or(Ok(()), refused)
+    }
+
+    pub(super) async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+        let brought = self.bring(cx, batch).await?;
+        let (this, operation) = (self.clone(), cx.operation().clone());
+        self.on_disk(move |state| this.change(state, &operation, brought)).await
+    }
+
+    /// Repairs what a crash left in the log, and removes temporary files.
+    pub(super) async fn recover(&self) -> Result<(), OpError> {
+        let this = self.clone();
+        let is_there = self
+            .on_disk(move |_| match this.log_folder().is_dir() {
+                true => this.open_for_writing().map(|_| true),
+                false => Ok(false),
+            })
+            .await?;
+        if is_there && self.folder.join("contents").is_dir() {
+            self.contents.sweep().await.map_err(|error| self.contents_failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// Gets the contents that a batch brings, and puts the large ones into their files.
+    async fn bring(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<Brought>, OpError> {
+        let mut brought = Vec::with_capacity(batch.len());
+        for swap in batch {
+            self.check_key(&swap.key)?;
+            let content = match swap.to {
+                None => None,
+                Some(digest) => Some(self.content(cx, &swap.key, digest).await?),
+            };
+            brought.push(Brought { swap: swap.clone(), content });
+        }
+        Ok(brought)
+    }
+
+    async fn content(&self, cx: &WriteContext, key: &str, digest: Digest) -> Result<Content, OpError> {
+        let not_canonical = || self.permanent(key, NotCanonical { digest });
+        if digest.kind() != DigestKind::Canonical {
+            return Err(not_canonical());
+        }
+        let content = cx.content(&digest).await;
+        let content = content.map_err(|error| OpError::of_content(&self.name, &digest, error))?;
+        if content.len() <= INLINE_BYTES_MAX {
+            return String::from_utf8(content.into()).map(Content::Inline).map_err(|_| not_canonical());
+        }
+        LocalBlobs::create_private(self.folder.join("contents"))
+            .map_err(|error| self.permanent("-", error))?;
+        self.contents.put(vec![(digest, content)]).await.map_err(|error| self.contents_failed(error))?;
+        Ok(Content::File(digest))
+    }
+
+    /// Compares and sets a batch under the log's lock.
+    fn change(
+        &self,
+        state: &mut State,
+        operation: &OperationId,
+        batch: Vec<Brought>,
+    ) -> Result<Vec<SwapOutcome>, OpError> {
+        let mut log = self.open_for_writing()?;
+        self.fold(&mut state.cells, &log)?;
+        let (outcomes, puts) = judge(&state.cells, batch);
+        for payloads in self.appends(operation, puts)? {
+            log = self.append(state, log, payloads)?;
+        }
+        Ok(outcomes)
+    }
+
+    fn append(
+        &self,
+        state: &mut State,
+        log: LocalLog,
+        payloads: Vec<Vec<u8>>,
+    ) -> Result<LocalLog, OpError> {
+        let before = state.cells.folded;
+        let at = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let record = |(n, payload): (u64, Vec<u8>)| NewRecord {
+            op_id: record_id(before, n, &payload),
+            rtype: CELL_BATCH,
+            schema: CELL_BATCH_SCHEMA,
+            at,
+            payload,
+        };
+        let records: Vec<_> = (0..).zip(payloads).map(record).collect();
+        let log = match run(log.append(&records, Some(before))) {
+            Ok(_) => log,
+            Err(error) if error.outlook() == Outlook::Unknown => {
+                return self.find_out(state, log, before, error);
+            }
+            Err(error) => return Err(self.log_failed(error)),
+        };
+        self.fold(&mut state.cells, &log)?;
+        Ok(log)
+    }
+
+    /// Finds out whether an append without an answer was made: a log that is opened anew repairs its end.
+    fn find_out(
+        &self,
+        state: &mut State,
+        log: LocalLog,
+        before: Lsn,
+        error: WalError,
+    ) -> Result<LocalLog, OpError> {
+        drop(log);
+        let Ok(log) = self.open_for_writing() else { return Err(self.log_failed(error)) };
+        self.fold(&mut state.cells, &log)?;
+        if state.cells.folded > before {
+            return Ok(log);
+        }
+        Err(OpError::Transient { store: self.name.to_string(), source: Box::new(error) })
+    }
+
+    /// Writes puts as the payloads of records, those of one append together.
+    fn appends(&self, operation: &OperationId, puts: Vec<Put>) -> Result<Vec<Vec<Vec<u8>>>, OpError> {
+        let mut appends = Vec::new();
+        let mut append = Vec::new();
+        let mut batch = CellBatch { operation: operation.clone(), puts: Vec::new() };
+        let (mut record_bytes, mut append_bytes) = (0, 0);
+        for put in puts {
+            let bytes = serde_json::to_vec(&put).map_err(|error| self.permanent(&put.key, error))?.len();
+            if append_bytes + bytes > APPEND_BYTES {
+                append.push(self.payload(&mut batch)?);
+                appends.push(std::mem::take(&mut append));
+                (record_bytes, append_bytes) = (0, 0);
+            } else if record_bytes + bytes > RECORD_BYTES && record_bytes > 0 {
+                append.push(self.payload(&mut batch)?);
+                record_bytes = 0;
+            }
+            batch.puts.push(put);
+            record_bytes += bytes;
+            append_bytes += bytes;
+        }
+        if !batch.puts.is_empty() {
+            append.push(self.payload(&mut batch)?);
+            appends.push(append);
+        }
+        Ok(appends)
+    }
+
+    /// Writes a record and empties it for the next.
+    fn payload(&self, batch: &mut CellBatch) -> Result<Vec<u8>, OpError> {
+        let payload = serde_json::to_vec(batch).map_err(|error| self.permanent("-", error));
+        batch.puts.clear();
+        payload
+    }
+
+    fn log_folder(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    fn open_for_writing(&self) -> Result<LocalLog, OpError> {
+        let options = LocalOptions::new(Arc::clone(&self.clock)).with_disk(Arc::clone(&self.disk));
+        let opened = LocalLog::open(self.log_folder(), options);
+        opened.map(|(log, _)| log).map_err(|error| self.log_failed(error))
+    }
+
+    /// Folds in what was written since, by whomever.
+    fn catch_up(&self, state: &mut State) -> Result<(), OpError> {
+        let reader = match state.reader.take() {
+            Some(reader) => reader,
+            None => LocalLog::open_read_only_on(self.log_folder(), Arc::clone(&self.disk))
+                .map_err(|error| self.log_failed(error))?,
+        };
+        let folded = self.fold(&mut state.cells, &reader);
+        state.reader = Some(reader);
+        folded
+    }
+
+    fn fold(&self, cells: &mut Cells, log: &LocalLog) -> Result<(), OpError> {
+        loop {
+            let records = run(log.scan(cells.folded.next(), SCAN_RECORDS));
+            let records = records.map_err(|error| self.log_failed(error))?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            for record in records {
+                cells.fold(&record).map_err(|error: FoldError| self.permanent("-", error))?;
+            }
+        }
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> Result<T, OpError> + Send + 'static,
+    ) -> Result<T, OpError> {
+        let mut state = Arc::clone(&self.state).lock_owned().await;
+        let done = tokio::task::spawn_blocking(move || work(&mut state)).await;
+        // A task that panicked or was never run, because the runtime shuts down, may have done anything.
+        done.unwrap_or_else(|error| {
+            Err(OpError::Unknown { store: self.name.to_string(), source: Box::new(error) })
+        })
+    }
+
+    fn permanent(&self, key: &str, source: impl std::error::Error + Send + Sync + 'static) -> OpError {
+        OpError::Permanent { store: self.name.to_string(), key: key.to_owned(), source: Box::new(source) }
+    }
+
+    fn contents_failed(&self, error: VersionError) -> OpError {
+        use crate::blob::BlobError;
+        match error {
+            VersionError::Store(BlobError::Transient { .. } | BlobError::Unknown { .. }) => {
+                OpError::Transient { store: self.name.to_string(), source: Box::new(error) }
+            }
+            _ => self.permanent("-", error),
+        }
+    }
+
+    fn log_failed(&self, error: WalError) -> OpError {
+        let store = self.name.to_string();
+        match error.outlook() {
+            Outlook::Transient => OpError::Transient { store, source: Box::new(error) },
+            Outlook::Unknown => OpError::Unknown { store, source: Box::new(error) },
+            Outlook::Permanent => self.permanent("-", error),
+        }
+    }
+}
+
+/// Decides each swap by what the swaps before it leave, and says what is to be put.
+fn judge(cells: &Cells, batch: Vec<Brought>) -> (Vec<SwapOutcome>, Vec<Put>) {
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut puts = Vec::new();
+    let mut changed: BTreeMap<String, (Value, u64)> = BTreeMap::new();
+    for Brought { swap, content } in batch {
+        let cell = cells.get(&swap.key);
+        let (observed, generation) = changed.get(&swap.key).copied().unwrap_or_else(|| {
+            cell.map_or((None, 0), |cell| (cell.value(), cell.generation()))
+        });
+        outcomes.push(if observed == swap.to {
+            SwapOutcome::Already
+        } else if observed != swap.from {
+            SwapOutcome::Conflict { observed }
+        } else {
+            let generation = generation + 1;
+            changed.insert(swap.key.clone(), (swap.to, generation));
+            puts.push(Put { key: swap.key, generation, value: swap.to, content });
+            SwapOutcome::Applied
+        });
+    }
+    (outcomes, puts)
+}
+
+/// Names a record after its place and its content: the same change at another time is another record.
+fn record_id(before: Lsn, n: u64, payload: &[u8]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(before.0.to_be_bytes());
+    hash.update(n.to_be_bytes());
+    hash.update(payload);
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.finalize()[..16]);
+    id
+}
+
+/// Waits for the log, on a thread that may block.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    Handle::current().block_on(future)
+}
+
+/// Values of these stores are digests of canonical JSON; this is something else.
+#[derive(Debug, thiserror::Error)]
+#[error("value is not a digest of canonical JSON: digest={digest}")]
+struct NotCanonical {
+    digest: Digest,
+}
+

@@ -1,0 +1,198 @@
+//! Why an operation did not do what it was asked to, sorted by what the caller does next.
+
+use kfm_lineage::{Digest, OperationId};
+
+use crate::op::OpError;
+use crate::report::{ConflictLine, FindingLine, Status};
+use crate::versions::VersionError;
+
+/// The result of the engine's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation did not do what it was asked to.
+///
+/// Each variant is one class of the command's exit codes; [`Error::kind`] gives its name. After every variant
+/// but [`Unfinished`](Error::Unfinished) nothing is half done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The request itself is wrong: repair it.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong, naming file, line or entity.
+        message: String,
+        /// What to do.
+        hint: String,
+        /// What lies beneath, if anything.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// Nothing has that id: look at the list.
+    #[error("nothing has this id: {kind}={text}")]
+    NotFound {
+        /// What was looked for: publish, rollback, plan, …
+        kind: &'static str,
+        /// The text that was given.
+        text: String,
+    },
+    /// More than one thing begins like that: give more of the id.
+    #[error("more than one {kind} begins like this: text={text} candidates={}", candidates.join(", "))]
+    Ambiguous {
+        /// What was looked for.
+        kind: &'static str,
+        /// The text that was given.
+        text: String,
+        /// What it could mean.
+        candidates: Vec<String>,
+    },
+    /// Policy said no: mend what the findings name, and plan again.
+    #[error("denied by policy: {} of {} findings deny", findings.iter().filter(|f| f.denies).count(), findings.len())]
+    Denied {
+        /// What was asked for.
+        operation: String,
+        /// The findings, those that deny first.
+        findings: Vec<FindingLine>,
+    },
+    /// Approvals are missing: get them, then execute the plan by its id.
+    #[error("approvals are missing: plan_id={plan_id}")]
+    ApprovalRequired {
+        /// The plan that waits.
+        plan_id: Digest,
+        /// What is missing, in words.
+        needed: Vec<String>,
+        /// Approvals that are there and do not count, and why.
+        refused: Vec<String>,
+    },
+    /// The world is not as it must be: read what differs, then plan again, wait, or reconcile.
+    #[error("{message}")]
+    Conflict {
+        /// What stands against it.
+        message: String,
+        /// The cells or operations it is about.
+        conflicts: Vec<ConflictLine>,
+        /// What to do.
+        hint: String,
+        /// Commands that can be run as they stand.
+        next: Vec<String>,
+    },
+    /// Another process works in this platform: wait for it.
+    #[error("another operation is running: {holder}")]
+    Locked {
+        /// Who holds the lock.
+        holder: String,
+    },
+    /// The log cannot carry this operation: a person has to look.
+    #[error("{message}")]
+    Incomplete {
+        /// What is missing.
+        message: String,
+        /// What to do.
+        hint: String,
+        /// Commands that can be run as they stand.
+        next: Vec<String>,
+    },
+    /// The operation failed and readers see the prior state.
+    #[error("{message}")]
+    Failed {
+        /// What failed.
+        message: String,
+        /// The operation, where it was opened.
+        operation: Option<OperationId>,
+        /// aborted, or failed if nothing had moved.
+        status: Status,
+        /// What lies beneath.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The operation is open and waits to be resumed or aborted.
+    #[error("{message}")]
+    Unfinished {
+        /// What it waits for.
+        message: String,
+        /// The operation.
+        operation: OperationId,
+        /// interrupted or held.
+        status: Status,
+        /// The reason's name, where it is held.
+        held_reason: Option<String>,
+        /// Commands that can be run as they stand.
+        next: Vec<String>,
+    },
+    /// A store cannot be read; nothing was changed.
+    #[error("store cannot be used")]
+    Store(#[source] OpError),
+    /// The version store cannot be used; nothing was changed.
+    #[error("version store cannot be used")]
+    Versions(#[source] VersionError),
+    /// The log cannot be used; nothing was changed.
+    #[error("log cannot be used")]
+    Log(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A file of the platform cannot be used.
+    #[error("file cannot be used: path={path}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Makes an [`Error::Invalid`] that nothing lies beneath.
+    pub fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Invalid { message: message.into(), hint: hint.into(), source: None }
+    }
+
+    /// Returns the name of the error's class, as programs see it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid",
+            Self::NotFound { .. } => "not_found",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::Denied { .. } => "denied",
+            Self::ApprovalRequired { .. } => "approval_required",
+            Self::Conflict { .. } => "conflict",
+            Self::Locked { .. } => "locked",
+            Self::Incomplete { .. } => "incomplete",
+            Self::Failed { .. } => "failed",
+            Self::Unfinished { .. } => "unfinished",
+            Self::Store(_) => "store",
+            Self::Versions(_) => "versions",
+            Self::Log(_) => "log",
+            Self::File { .. } => "file",
+        }
+    }
+
+    /// Returns the exit code of the error's class (R101).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed { .. } => 1,
+            Self::Invalid { .. } | Self::NotFound { .. } | Self::Ambiguous { .. } => 2,
+            Self::Store(_) | Self::Versions(_) | Self::File { .. } => 2,
+            Self::Denied { .. } => 3,
+            Self::Incomplete { .. } | Self::Log(_) => 4,
+            Self::ApprovalRequired { .. } => 5,
+            Self::Conflict { .. } | Self::Locked { .. } => 6,
+            Self::Unfinished { .. } => 7,
+        }
+    }
+}
+
+impl From<OpError> for Error {
+    fn from(error: OpError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<VersionError> for Error {
+    fn from(error: VersionError) -> Self {
+        Self::Versions(error)
+    }
+}
+
+impl From<kfm_wal::WalError> for Error {
+    fn from(error: kfm_wal::WalError) -> Self {
+        Self::Log(Box::new(error))
+    }
+}

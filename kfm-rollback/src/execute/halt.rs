@@ -1,0 +1,71 @@
+//! Why a run of steps stopped before its end.
+
+use kfm_lineage::{CellId, Value};
+
+use crate::error::Error;
+use crate::op::OpError;
+
+/// Why a run of steps stopped before its end; decides what the engine does next.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// Somebody asked to stop at the next safe point.
+    Interrupted,
+    /// A cell holds a value that neither this operation nor the log knows.
+    Foreign {
+        /// The cell.
+        cell: CellId,
+        /// What it holds.
+        observed: Value,
+    },
+    /// A store failed for good.
+    Store(OpError),
+    /// A store hangs: what it does may still happen, so nothing else is done.
+    TimedOut {
+        /// The store's name.
+        store: String,
+    },
+    /// The scope is not what it must be, though no step failed.
+    Verification(String),
+    /// The log failed: nothing more can be noted, so nothing more is done.
+    Log(Error),
+}
+
+impl Halt {
+    /// Returns the reason's name for a held operation.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Interrupted => "interrupted",
+            Self::Foreign { .. } => "foreign_value",
+            Self::Store(_) => "store",
+            Self::TimedOut { .. } => "store_hangs",
+            Self::Verification(_) => "verification",
+            Self::Log(_) => "log",
+        }
+    }
+}
+
+impl std::fmt::Display for Halt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Interrupted => f.write_str("stopped on request"),
+            Self::Foreign { cell, observed } => {
+                let observed = observed.map_or_else(|| "absent".to_owned(), |digest| digest.to_string());
+                write!(f, "a value that the log does not know: cell={cell} observed={observed}")
+            }
+            Self::Store(error) => chain(f, error),
+            Self::TimedOut { store } => write!(f, "a store does not answer: store={store}"),
+            Self::Verification(what) => f.write_str(what),
+            Self::Log(error) => chain(f, error),
+        }
+    }
+}
+
+fn chain(f: &mut std::fmt::Formatter<'_>, error: &dyn std::error::Error) -> std::fmt::Result {
+    write!(f, "{error}")?;
+    let mut source = error.source();
+    while let Some(error) = source {
+        write!(f, ": {error}")?;
+        source = error.source();
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Executes an operation: open, make the steps, verify, record, close.
+//!
+//! One machine for publish, rollback, revert and hotfix, in both directions, and one path for starting and
+//! resuming: starting is resuming with an empty journal. The end is what the scope's digest says it is.
+
+mod halt;
+mod open;
+mod outcome;
+mod records;
+mod resume;
+mod steps;
+mod verify;
+
+use kfm_lineage::OperationId;
+use kfm_wal::record::{Close, Direction, EndState, JournalEntry};
+
+pub(crate) use halt::Halt;
+pub(crate) use open::{Opening, Prepared, enforce_labels, foreign_values, open, preflight, prepare, status_of};
+pub(crate) use outcome::{Outcome, change as integrity_change};
+pub(crate) use resume::{Resume, resume};
+pub(crate) use steps::Steps;
+
+use crate::context::WriteContext;
+use crate::error::{Error, Result};
+use crate::planted::{Bug, planted};
+use crate::report::Status;
+use crate::session::Session;
+
+/// Runs an open operation to its end, in the direction that its journal says.
+///
+/// # Cancel safety
+/// A dropped future leaves an interrupted operation, which can be resumed or aborted.
+///
+/// # Errors
+/// [`Error::Failed`]: it was aborted, readers see the prior state. [`Error::Unfinished`]: it is open and
+/// waits, as the error says.
+pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: &Steps) -> Result<Outcome> {
+    let cx = WriteContext::new(id.clone(), session.versions());
+    loop {
+        let operation = session.history.operation(id).cloned().ok_or_else(|| Error::NotFound {
+            kind: "operation",
+            text: id.to_string(),
+        })?;
+        let direction = operation.journal.direction();
+        if !operation.moves_references() {
+            let scope_digest = crate::scope::scope_digest(steps.moves.iter().map(|step| (&step.cell, step.after)));
+            return finish(session, id, steps, direction, scope_digest).await;
+        }
+        let halt = match steps::make_steps(session, &cx, steps, direction).await {
+            Ok(()) => match verify::verify_scope(session, steps, direction).await {
+                Ok(scope_digest) => return finish(session, id, steps, direction, scope_digest).await,
+                Err(halt) => halt,
+            },
+            Err(halt) => halt,
+        };
+        match (halt, direction) {
+            (halt @ (Halt::Interrupted | Halt::Log(_)), _) => return Err(unfinished(id, Status::Interrupted, &halt)),
+            (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
+                tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
+                let reason = format!("{}: {halt}", halt.reason());
+                let abort = JournalEntry::AbortRequested { by: "engine".into(), reason };
+                if let Err(error) = session.journal(id, abort).await {
+                    return Err(unfinished(id, Status::Interrupted, &Halt::Log(error)));
+                }
+            }
+            (halt, direction) => return Err(hold(session, id, &halt, direction).await),
+        }
+    }
+}
+
+/// Writes manifest, telemetry and ledger, and only then ends the operation in the log.
+async fn finish(
+    session: &mut Session,
+    id: &OperationId,
+    steps: &Steps,
+
+    direction: Direction,
+    scope_digest: kfm_lineage::Digest,
+) -> Result<Outcome> {
+    session.begin_phase("record", 0);
+    let outcome = Outcome::of(session, id, steps, direction, scope_digest).await?;
+    let written = records::write(session, id, &outcome).await;
+    let manifest = match written {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            let held = JournalEntry::Held { reason: "record_pending".into(), detail: error.to_string() };
+            // Readers see the end state already; whatever becomes of this line, the operation is open.
+            let _ = session.journal(id, held).await;
+            return Err(Error::Unfinished {
+                message: format!("done, but it could not be recorded, {error}: operation={id}"),
+                operation: id.clone(),
+                status: Status::Held,
+                held_reason: Some("record_pending".into()),
+                next: crate::status::resume_commands(id),
+            });
+        }
+    };
+    let close = Close {
+        end: outcome.end,
+        applied: outcome.applied.total,
+        already: outcome.already,
+        scope_digest,
+        treated: outcome.treated.clone(),
+        error: outcome.error.clone(),
+        manifest: manifest.as_ref().map(|(_, digest)| *digest),
+    };
+    if let Err(error) = session.log(crate::execute::open::closing(session, id, close)).await {
+        return Err(unfinished(id, Status::Interrupted, &Halt::Log(error)));
+    }
+    session.end_phase();
+    let outcome = Outcome { manifest: manifest.map(|(path, _)| path), ..outcome };
+    match (outcome.end, &outcome.error) {
+        (EndState::Completed, _) | (_, None) => Ok(outcome),
+        (_, Some(error)) => Err(Error::Failed {
+            message: format!("it failed and went back to the prior state, {error}: operation={id}"),
+            operation: Some(id.clone()),
+            status: Status::Aborted,
+            source: None,
+        }),
+    }
+}
+
+/// Notes that a person is needed, raises the alert, and says what to do.
+async fn hold(session: &mut Session, id: &OperationId, halt: &Halt, direction: Direction) -> Error {
+    let held = JournalEntry::Held { reason: halt.reason().into(), detail: halt.to_string() };
+    let noted = session.journal(id, held).await;
+    records::alert_held(session, id, halt, direction).await;
+    match noted {
+        Ok(()) => unfinished(id, Status::Held, halt),
+        Err(error) => unfinished(id, Status::Interrupted, &Halt::Log(error)),
+    }
+}
+
+fn unfinished(id: &OperationId, status: Status, halt: &Halt) -> Error {
+    Error::Unfinished {
+        message: format!("{halt}: operation={id}"),
+        operation: id.clone(),
+        status,
+        held_reason: (status == Status::Held).then(|| halt.reason().to_owned()),
+        next: crate::status::resume_commands(id),
+    }
+}
+
+/// Says whether the end is judged by the scope's digest, as it must be.
+fn judges_by_digest() -> bool {
+    !planted(Bug::EndWithoutDigest)
+}

@@ -1,0 +1,188 @@
+//! Opens an operation: everything that must be durable before the first reference moves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::{Digest, Lsn, Move, OperationId};
+use kfm_policy::Permit;
+use kfm_wal::record::{
+    Close, EndState, LabelsRecord, OperationClosed, PublishCompletion, PublishStatus, Record, SegmentRef,
+};
+
+use crate::assess::listings;
+use crate::derive::{derived_cells, derived_moves, project};
+use crate::error::{Error, Result};
+use crate::order::order_steps;
+use crate::planted::{Bug, planted};
+use crate::report::{ConflictLine, Status};
+use crate::scope::scope_digest;
+use crate::session::Session;
+
+/// What is to be opened: document moves, and the catalog that they lead from and to.
+pub(crate) struct Opening<'a> {
+    /// Document moves and a pipeline's own, in any order.
+    pub moves: Vec<Move>,
+    /// The catalog before.
+    pub now: &'a CatalogView,
+    /// The catalog after.
+    pub after: &'a CatalogView,
+    /// The label in force at each path that has one.
+    pub labels: BTreeMap<String, &'static str>,
+    /// Bytes of versions that are new, by digest.
+    pub contents: Vec<(Digest, Bytes)>,
+}
+
+/// An operation that is ready to be opened: its steps in order, and every byte of them durable.
+pub(crate) struct Prepared {
+    /// All steps, in order.
+    pub moves: Vec<Move>,
+    /// The same, in the version store.
+    pub segment: SegmentRef,
+    /// Digest of the scope now.
+    pub pre_state: Digest,
+    /// Digest of the scope as planned.
+    pub post_state: Digest,
+}
+
+/// Finds the derived cells' values, orders the steps, and makes all bytes durable.
+pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Result<Prepared> {
+    session.begin_phase("prepare", opening.moves.len() as u64);
+    let Opening { mut moves, now, after, labels, mut contents } = opening;
+    let cells = derived_cells(session, &moves).await?;
+    let projected = project(&cells, after, |path| labels.get(path).copied())?;
+    moves.extend(derived_moves(session, &projected).await?);
+    let (before_listings, after_listings) = (listings(now, &moves), listings(after, &moves));
+    let moves = order_steps(moves, &before_listings, &after_listings);
+    contents.extend(projected.contents);
+    let versions = session.versions();
+    if !planted(Bug::BytesAfterSwitch) {
+        versions.put(contents).await?;
+    }
+    keep_before_images(session, &moves).await?;
+    let segment = versions.put_segment(&moves).await?;
+    Ok(Prepared {
+        segment,
+        pre_state: scope_digest(moves.iter().map(|step| (&step.cell, step.before))),
+        post_state: scope_digest(moves.iter().map(|step| (&step.cell, step.after))),
+        moves,
+    })
+}
+
+/// Makes sure that what the steps replace can be put back: derived values that another hand wrote are read
+/// from their store and kept.
+async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
+    let versions = session.versions();
+    let named: BTreeSet<Digest> = moves.iter().flat_map(|step| [step.before, step.after]).flatten().collect();
+    let named: Vec<Digest> = named.into_iter().collect();
+    let lacking: BTreeSet<Digest> = versions.lacking(&named).await?.into_iter().collect();
+    for step in moves {
+        let Some(before) = step.before.filter(|digest| lacking.contains(digest)) else { continue };
+        let store = session.store(&step.cell)?;
+        match store.read(&step.cell.key).await? {
+            Some(bytes) if before.matches(&bytes) => versions.put(vec![(before, bytes)]).await?,
+            _ => {
+                return Err(Error::Incomplete {
+                    message: format!("the version that a step replaces is not kept anywhere: cell={}", step.cell),
+                    hint: "restore the version store from a backup".into(),
+                    next: vec!["kfm doctor --digests".into()],
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses if a document does not hold what the log says it holds, before anything moves.
+///
+/// # Errors
+/// [`Error::Conflict`]: lists the foreign values; reconcile them, or go on without them by `--skip`.
+pub(crate) async fn preflight(session: &Session, moves: &[Move]) -> Result<()> {
+    let conflicts = foreign_values(session, moves).await?;
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        message: format!("values that the log does not know stand in the way: cells={}", conflicts.len()),
+        conflicts,
+        hint: "look at them, then record them by 'kfm reconcile --adopt', or leave them alone by '--skip KEY'".into(),
+        next: vec!["kfm reconcile".into()],
+    })
+}
+
+/// Lists the document cells whose value in the store is not the one that a step starts from.
+pub(crate) async fn foreign_values(session: &Session, moves: &[Move]) -> Result<Vec<ConflictLine>> {
+    let mut conflicts = Vec::new();
+    let owned: Vec<&Move> = moves.iter().filter(|step| !step.derived).collect();
+    for step_batch in owned.chunks(crate::order::BATCH_STEPS_MAX) {
+        let keys: Vec<String> = step_batch.iter().map(|step| step.cell.key.clone()).collect();
+        let Some(first) = step_batch.first() else { break };
+        let store = session.store(&first.cell)?;
+        for (step, observed) in step_batch.iter().zip(store.observe(&keys).await?) {
+            if observed != step.before {
+                let word = |value: kfm_lineage::Value| value.map_or_else(|| "absent".into(), |digest| digest.to_string());
+                conflicts.push(ConflictLine {
+                    kind: "foreign".into(),
+                    subject: step.cell.to_string(),
+                    expected: Some(word(step.before)),
+                    observed: Some(word(observed)),
+                    message: format!("{} was changed by another hand", step.cell.key),
+                });
+            }
+        }
+    }
+    Ok(conflicts)
+}
+
+/// Opens an operation: the labels that it was judged by come into force, then its record is appended.
+///
+/// From here on the operation keeps its cells until it is closed. The permit is spent.
+///
+/// # Errors
+/// [`Error::Log`]: nothing moved; whether it is open, the log tells when it is opened again.
+pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, record: Record) -> Result<Lsn> {
+    permit.opens(&plan, session.now()).map_err(|error| Error::Conflict {
+        message: format!("the permit does not fit, {error}"),
+        conflicts: Vec::new(),
+        hint: "plan again".into(),
+        next: Vec::new(),
+    })?;
+    enforce_labels(session).await?;
+    session.log(record).await
+}
+
+/// Brings the registry's new entries into force: from now on the log has them.
+pub(crate) async fn enforce_labels(session: &mut Session) -> Result<()> {
+    let entries = session.registry.new_entries();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    session.log(Record::Labels(LabelsRecord { entries })).await?;
+    session.registry = session.platform.registry(session.history.labels())?;
+    Ok(())
+}
+
+/// Makes the record that ends an operation.
+pub(crate) fn closing(session: &Session, id: &OperationId, close: Close) -> Record {
+    match kfm_lineage::PublishId::parse(id.as_str()) {
+        Ok(publish_id) => Record::PublishCompletion(PublishCompletion {
+            publish_id,
+            completed_at: session.now(),
+            status: match close.end {
+                EndState::Completed => PublishStatus::Success,
+                EndState::Aborted | EndState::Failed => PublishStatus::Failed,
+            },
+            close,
+        }),
+        Err(_) => Record::OperationClosed(OperationClosed { wal_id: id.clone(), closed_at: session.now(), close }),
+    }
+}
+
+/// Turns the end of an operation into its status word.
+pub(crate) fn status_of(end: EndState) -> Status {
+    match end {
+        EndState::Completed => Status::Completed,
+        EndState::Aborted => Status::Aborted,
+        EndState::Failed => Status::Failed,
+    }
+}

@@ -1,0 +1,114 @@
+//! What an operation came to.
+
+use std::collections::BTreeSet;
+
+use kfm_lineage::integrity::IntegrityChange;
+use kfm_lineage::{Digest, Domain, Lsn, OperationId};
+use kfm_wal::record::{Direction, EndState, TreatedCell};
+
+use super::Steps;
+use crate::assess::{catalog_at, with_moves};
+use crate::error::Result;
+use crate::history::{Kind, Operation};
+use crate::report::CellCount;
+use crate::session::Session;
+
+/// What an operation came to, before and as it is recorded.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub end: EndState,
+    /// Cells that readers see changed by it.
+    pub applied: CellCount,
+    /// Cells that had their value when a step came to them.
+    pub already: u64,
+    pub scope_digest: Digest,
+    pub treated: Vec<TreatedCell>,
+    /// What it did to the catalog's links and orphans.
+    pub integrity: IntegrityChange,
+    /// Why it went back, where nobody asked for it.
+    pub error: Option<String>,
+    /// Where its manifest lies.
+    pub manifest: Option<String>,
+}
+
+impl Outcome {
+    /// Judges what a run in `direction` came to.
+    pub(super) async fn of(
+        session: &Session,
+        id: &OperationId,
+        steps: &Steps,
+        direction: Direction,
+        scope_digest: Digest,
+    ) -> Result<Self> {
+        let operation = session.history.operation(id).cloned().expect("the operation that is run");
+        let (end, error) = match (direction, &operation.journal.abort) {
+            (Direction::Forward, _) => (EndState::Completed, None),
+            (Direction::Backward, Some((by, reason))) if by == "engine" => (EndState::Aborted, Some(reason.clone())),
+            (Direction::Backward, _) => (EndState::Aborted, None),
+        };
+        let treated: Vec<TreatedCell> = steps
+            .treated
+            .iter()
+            .map(|(cell, (value, why))| TreatedCell { cell: cell.clone(), value: *value, why: why.clone() })
+            .collect();
+        let moved = steps.moves.iter().filter(|step| {
+            direction == Direction::Forward && !steps.skip.contains(&step.cell.key)
+        });
+        let applied = CellCount::of(moved.map(|step| step.cell.domain));
+        let integrity = integrity_of(session, &operation, steps, direction).await?;
+        Ok(Self {
+            end,
+            applied,
+            already: operation.journal.already,
+            scope_digest,
+            treated,
+            integrity,
+            error,
+            manifest: None,
+        })
+    }
+}
+
+/// Counts links and orphans before and after an operation, on the documents that the log knows.
+async fn integrity_of(
+    session: &Session,
+    operation: &Operation,
+    steps: &Steps,
+    direction: Direction,
+) -> Result<IntegrityChange> {
+    let before = catalog_at(session, Lsn(operation.opened.0 - 1)).await?;
+    let mut made = steps.moves.clone();
+    for step in &mut made {
+        step.after = steps.target(step, direction);
+    }
+    let after = with_moves(session, &before, &made).await?;
+    change(session, operation.kind, &operation.target, &before, &after, &made).await
+}
+
+/// Compares two catalogs as the kind of operation asks: against what was before it, or also against what was
+/// before the operation that it undoes.
+pub(crate) async fn change(
+    session: &Session,
+    kind: Kind,
+    target: &OperationId,
+    before: &kfm_lineage::integrity::CatalogView,
+    after: &kfm_lineage::integrity::CatalogView,
+    moves: &[kfm_lineage::Move],
+) -> Result<IntegrityChange> {
+    let undone = match kind {
+        Kind::Rollback => session.history.operation(target),
+        Kind::Revert => session.history.last_turn(target),
+        _ => None,
+    };
+    let Some(undone) = undone else {
+        return Ok(IntegrityChange::of_publish(before.census(), after.census()));
+    };
+    let undone_before = catalog_at(session, Lsn(undone.opened.0 - 1)).await?.census();
+    let undone_after = catalog_at(session, undone.opened).await?.census();
+    let moved: BTreeSet<String> = moves
+        .iter()
+        .filter(|step| step.cell.domain == Domain::Stac)
+        .map(|step| step.cell.key.clone())
+        .collect();
+    Ok(IntegrityChange::of_rollback(before.census(), after.census(), &undone_before, &undone_after, &moved))
+}

@@ -1,0 +1,329 @@
+//! Writes what an operation leaves behind: manifest, telemetry and ledger, durable before it ends in the log.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use kfm_lineage::integrity::IntegrityFinding;
+use kfm_lineage::{Digest, HotfixId, Move, OperationId, PublishId, RollbackId, Timestamp};
+use kfm_telemetry::ledger::OperationType;
+use kfm_telemetry::statement::{Statement, Subject};
+use kfm_telemetry::{
+    AlertKind, AlertRecord, Alerts, EventId, Label, LedgerEntry, OperationRecord, Reason, RecordKind, Stage,
+};
+use kfm_wal::record::{Direction, EndState};
+
+use super::open::status_of;
+use super::{Halt, Outcome};
+use crate::error::{Error, Result};
+use crate::history::{Kind, Operation, read_moves};
+use crate::manifest::{DIFFS_MAX, Diff, HotfixManifest, IntegrityCounts, ManifestScope, RollbackManifest};
+use crate::report::CellCount;
+use crate::session::Session;
+
+/// Writes manifest, telemetry and ledger entry of an operation that has come to its end.
+///
+/// Each is at most once under the operation's name, so that a resumed operation comes to the same records.
+/// Returns the manifest's file and digest, where the kind of operation has one.
+///
+/// # Errors
+/// [`Error`]: something could not be written; the operation is held and writes all of it when it is resumed.
+pub(super) async fn write(
+    session: &mut Session,
+    id: &OperationId,
+    outcome: &Outcome,
+) -> Result<Option<(String, Digest)>> {
+    let operation = session.history.operation(id).cloned().expect("the operation that is run");
+    let moves = read_moves(&session.versions(), &operation.moves).await?;
+    let at = session.now();
+    let manifest = match operation.kind {
+        Kind::Rollback | Kind::Revert => Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?)),
+        Kind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at))),
+        Kind::Publish | Kind::Adopt | Kind::Reconcile => None,
+    };
+    let written = match manifest {
+        Some(manifest) => Some(write_manifest(session, id, &manifest).await?),
+        None => None,
+    };
+    telemetry(session, &operation, outcome, at).await?;
+    ledger(session, &operation, outcome, at).await?;
+    Ok(written)
+}
+
+fn to_value<T: serde::Serialize>(manifest: &T) -> serde_json::Value {
+    serde_json::to_value(manifest).expect("a manifest is plain data")
+}
+
+async fn write_manifest(session: &Session, id: &OperationId, manifest: &serde_json::Value) -> Result<(String, Digest)> {
+    let bytes = kfm_lineage::canonical_json(manifest).map_err(|error| Error::Invalid {
+        message: format!("the manifest has no canonical form: operation={id}"),
+        hint: "report this as a defect".into(),
+        source: Some(Box::new(error)),
+    })?;
+    let digest = Digest::of_bytes(&bytes);
+    session.versions().put(vec![(digest, Bytes::from(bytes.clone()))]).await?;
+    let path = session.platform.manifest_path(id);
+    crate::platform::files::write_durably(&path, &bytes)?;
+    Ok((session.platform.shown(&path), digest))
+}
+
+fn rollback_manifest(
+    session: &Session,
+    operation: &Operation,
+    moves: &[Move],
+    outcome: &Outcome,
+    at: Timestamp,
+) -> Result<RollbackManifest> {
+    let frame = operation.frame.as_ref().expect("a rollback is opened by a frame");
+    let release = session.platform.release_refs();
+    let plan = session.history.plan(&frame.payload.plan_id);
+    let subjects = [
+        Subject { name: Label::lossy("plan"), digest: frame.payload.plan_id },
+        Subject { name: Label::lossy("scope/before"), digest: frame.pre_state_hash },
+        Subject { name: Label::lossy("scope/after"), digest: outcome.scope_digest },
+    ];
+    let predicate = serde_json::json!({
+        "operation": operation.id.as_str(),
+        "target": operation.target.as_str(),
+        "content_id": frame.payload.content_id,
+        "reason": frame.reason,
+        "risk_level": frame.governance.risk_level,
+        "policy_snapshot_ref": frame.governance.policy_snapshot_ref,
+        "reviewers": frame.governance.reviewers,
+        "status": status_of(outcome.end),
+    });
+    let predicate_type = "https://kansas-frontier-matrix.org/rollback/v1";
+    let statement = Statement::new(&subjects, predicate_type, predicate).expect("it has subjects");
+    Ok(RollbackManifest {
+        schema: "kfm.rollback.manifest/v1".into(),
+        rollback_id: RollbackId::parse(operation.id.as_str()).expect("a rollback has a rollback id"),
+        target_publish_id: operation.target.clone(),
+        reverts: operation.reverts.clone(),
+        requested_by: operation.requested_by.clone(),
+        requested_at: plan.map_or(operation.opened_at, |plan| plan.created_at),
+        started_at: operation.opened_at,
+        completed_at: at,
+        reason: frame.reason.clone(),
+        risk_level: frame.governance.risk_level.clone(),
+        tier: frame.tier,
+        reviewers: frame.governance.reviewers.clone(),
+        status: status_of(outcome.end),
+        scope: scope(operation, moves, outcome),
+        diffs: diffs(moves, outcome),
+        diffs_segment: operation.moves,
+        plan_digest: frame.payload.plan_id,
+        content_id: frame.payload.content_id,
+        hash_chain_before: frame.payload.hash_chain_before,
+        hash_chain_after: session.wal.head().chain,
+        integrity: counts(outcome),
+        attestations: vec![to_value(&statement)],
+        policy_snapshot_ref: frame.governance.policy_snapshot_ref,
+        telemetry_ref: session.platform.telemetry_ref("rollback"),
+        sbom_ref: release.sbom,
+        manifest_ref: release.manifest,
+        reversal_instructions: frame.reversal.clone(),
+        error: outcome.error.clone(),
+    })
+}
+
+fn hotfix_manifest(operation: &Operation, moves: &[Move], outcome: &Outcome, at: Timestamp) -> HotfixManifest {
+    let frame = operation.frame.as_ref().expect("a hotfix is opened by a frame");
+    let documents = || moves.iter().filter(|step| !step.derived).take(DIFFS_MAX);
+    HotfixManifest {
+        schema: "kfm.hotfix.manifest/v1".into(),
+        id: operation.id.clone(),
+        timestamp: at,
+        tier: frame.tier,
+        author: operation.requested_by.clone(),
+        reason: frame.reason.clone(),
+        reviewers: frame.governance.reviewers.clone(),
+        status: status_of(outcome.end),
+        targets: documents().map(|step| step.cell.key.clone()).collect(),
+        actions: diffs(moves, outcome),
+        actions_segment: operation.moves,
+        reversal: frame.reversal.clone(),
+        checksums_before: documents().map(|step| (step.cell.key.clone(), step.before)).collect(),
+        checksums_after: documents().map(|step| (step.cell.key.clone(), step.after)).collect(),
+        governance: to_value(&frame.governance),
+        telemetry_id: event_name(operation, outcome),
+    }
+}
+
+fn scope(operation: &Operation, moves: &[Move], outcome: &Outcome) -> ManifestScope {
+    let units: BTreeSet<&str> = moves.iter().map(|step| step.unit.as_str()).collect();
+    ManifestScope {
+        cells: CellCount::of(moves.iter().map(|step| step.cell.domain)),
+        units: units.into_iter().map(str::to_owned).collect(),
+        before: operation.pre_state_hash,
+        planned: operation.post_state_expected,
+        after: outcome.scope_digest,
+    }
+}
+
+fn diffs(moves: &[Move], outcome: &Outcome) -> Vec<Diff> {
+    let end = |step: &Move| match outcome.treated.iter().find(|treated| treated.cell == step.cell) {
+        Some(treated) => treated.value,
+        None if outcome.end == EndState::Completed => step.after,
+        None => step.before,
+    };
+    let changed = moves.iter().map(|step| (step, end(step))).filter(|(step, end)| step.before != *end);
+    changed
+        .take(DIFFS_MAX)
+        .map(|(step, after)| Diff {
+            entity: step.entity.to_string(),
+            kind: step.cell.domain.to_string(),
+            key: step.cell.key.clone(),
+            from_version: step.from_version.clone(),
+            to_version: step.to_version.clone(),
+            before: step.before,
+            after,
+        })
+        .collect()
+}
+
+fn counts(outcome: &Outcome) -> IntegrityCounts {
+    let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
+    IntegrityCounts {
+        broken_links_before: before.broken_links,
+        broken_links_after: after.broken_links,
+        orphan_count_before: before.orphan_count,
+        orphan_count_after: after.orphan_count,
+        introduced: outcome.integrity.introduced.len() as u64,
+        returned: outcome.integrity.returned.len() as u64,
+        left: outcome.integrity.left.len() as u64,
+    }
+}
+
+/// The name under which an operation's telemetry and ledger entry are kept: its id and its end.
+fn event_name(operation: &Operation, outcome: &Outcome) -> String {
+    format!("{}/{}", operation.id, status_of(outcome.end))
+}
+
+async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
+    let stage = match operation.kind {
+        Kind::Publish => Stage::Publish,
+        Kind::Adopt => Stage::Adopt,
+        Kind::Reconcile => Stage::Reconcile,
+        Kind::Rollback => Stage::RollbackExecute,
+        Kind::Revert => Stage::RollbackRevert,
+        Kind::Hotfix => Stage::HotfixApply,
+    };
+    let name = event_name(operation, outcome);
+    let record = |kind, name: &str| {
+        let mut record = OperationRecord::new(EventId::lossy(name), at, kind, stage, Label::lossy(&operation.requested_by));
+        record.publish_id = PublishId::parse(operation.target.as_str()).ok();
+        record.hotfix_id = HotfixId::parse(operation.target.as_str()).ok();
+        record.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
+        record.plan_id = operation.plan_id;
+        record.resumed = operation.journal.resumed;
+        record
+    };
+    let sink = session.platform.records();
+    for (phase, duration_ms) in &session.phases_ms {
+        let mut line = record(RecordKind::Phase, &format!("{name}/{phase}"));
+        line.phase = kfm_lineage::Slug::parse(phase).ok();
+        line.duration_ms = *duration_ms;
+        sink.append(&line).await.map_err(unwritten)?;
+    }
+    let mut line = record(RecordKind::Operation, &name);
+    let counts = counts(outcome);
+    line.status = match outcome.end {
+        EndState::Completed => kfm_telemetry::Status::Ok,
+        EndState::Aborted => kfm_telemetry::Status::Aborted,
+        EndState::Failed => kfm_telemetry::Status::Failed,
+    };
+    if outcome.error.is_some() {
+        line.error_class = kfm_lineage::Slug::parse("store").ok();
+    }
+    line.duration_ms = elapsed_ms(operation.opened_at, at);
+    line.requested_at =
+        Some(operation.plan_id.and_then(|plan| session.history.plan(&plan)).map_or(operation.opened_at, |p| p.created_at));
+    line.entities_touched = outcome.applied.total;
+    line.broken_links_before = Some(counts.broken_links_before);
+    line.broken_links_after = Some(counts.broken_links_after);
+    let caused = outcome.integrity.introduced.iter().chain(&outcome.integrity.left);
+    let (orphans, broken): (Vec<_>, Vec<_>) =
+        caused.partition(|finding| matches!(finding, IntegrityFinding::Orphan { .. }));
+    line.broken_links_caused = Some(broken.len() as u64);
+    line.orphans_caused = Some(orphans.len() as u64);
+    line.orphan_count_before = Some(counts.orphan_count_before);
+    line.orphan_count_after = Some(counts.orphan_count_after);
+    sink.append(&line).await.map_err(unwritten)
+}
+
+fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.as_millisecond().saturating_sub(from.as_millisecond())).unwrap_or(0)
+}
+
+async fn ledger(
+    session: &Session,
+    operation: &Operation,
+    outcome: &Outcome,
+    at: Timestamp,
+) -> Result<()> {
+    // The manifest is not among the subjects: it names its time, and a resumed operation must come to the
+    // same entry. The log's closing record has its digest.
+    let kind = match operation.kind {
+        Kind::Publish => OperationType::Publish,
+        Kind::Adopt => OperationType::Adopt,
+        Kind::Reconcile => OperationType::Reconcile,
+        Kind::Rollback => OperationType::Rollback,
+        Kind::Revert => OperationType::Revert,
+        Kind::Hotfix => OperationType::Hotfix,
+    };
+    let status = crate::refusal::entry_status(status_of(outcome.end));
+    let name = EventId::lossy(&event_name(operation, outcome));
+    let mut entry = LedgerEntry::new(name, kind, Label::lossy(&operation.requested_by), status);
+    let release = session.platform.release_refs();
+    entry.wal_id = Some(Label::lossy(operation.id.as_str()));
+    entry.lineage_ref = Some(Label::lossy(&format!("publish:{}+", operation.target)));
+    entry.publish_id = PublishId::parse(operation.target.as_str()).ok();
+    entry.hotfix_id = HotfixId::parse(operation.target.as_str()).ok();
+    entry.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
+    entry.plan_id = operation.plan_id;
+    entry.reason = operation.reason.as_deref().map(Reason::lossy);
+    entry.policy_snapshot_ref = Some(session.policy.snapshot_ref());
+    if let Some(frame) = &operation.frame {
+        entry.risk_level = crate::refusal::risk_level(&frame.governance.risk_level);
+        entry.tier = Some(frame.tier);
+        entry.reviewers = frame.governance.reviewers.iter().map(|name| Label::lossy(name)).collect();
+        entry.policy_snapshot_ref = Some(frame.governance.policy_snapshot_ref);
+    }
+    entry.sbom_ref = release.sbom;
+    entry.manifest_ref = release.manifest;
+    let subject = |name: &str, digest| Subject { name: Label::lossy(name), digest };
+    entry.subjects = vec![
+        subject("scope/before", operation.pre_state_hash),
+        subject("scope/planned", operation.post_state_expected),
+        subject("scope/after", outcome.scope_digest),
+    ];
+    entry.subjects.extend(operation.plan_id.map(|digest| subject("plan", digest)));
+    session.platform.ledger()?.append(&entry, at).await.map_err(unwritten)?;
+    Ok(())
+}
+
+fn unwritten(source: kfm_telemetry::TelemetryError) -> Error {
+    Error::Invalid {
+        message: "telemetry or ledger cannot be written".into(),
+        hint: "make room, or mend the folder that the cause names".into(),
+        source: Some(Box::new(source)),
+    }
+}
+
+/// Raises the alert of an operation that needs a person; that it could not be raised changes nothing.
+pub(super) async fn alert_held(session: &Session, id: &OperationId, halt: &Halt, direction: Direction) {
+    let kind = match (halt, direction) {
+        (_, Direction::Backward) => AlertKind::CompensationFailed,
+        _ => AlertKind::FailedAfterSwitch,
+    };
+    let name = EventId::lossy(&format!("{id}/held/{}", halt.reason()));
+    let mut alert = AlertRecord::new(name, session.now(), kind);
+    alert.publish_id = PublishId::parse(id.as_str()).ok();
+    alert.rollback_id = RollbackId::parse(id.as_str()).ok();
+    alert.hotfix_id = HotfixId::parse(id.as_str()).ok();
+    alert.error_class = kfm_lineage::Slug::parse(halt.reason()).ok();
+    alert.next = crate::status::resume_commands(id).first().map(|command| Label::lossy(command));
+    let alerts: Alerts = session.platform.alerts();
+    if let Err(error) = alerts.raise(&alert).await {
+        tracing::warn!(operation = %id, %error, "an alert could not be raised");
+    }
+}

@@ -1,0 +1,207 @@
+//! Makes steps, batch by batch: intent, swap, outcome.
+//!
+//! One function serves both directions. A step is compare-and-set between its two values; going back is the
+//! same steps in reverse order with the values swapped, and resuming is the same run with the batches that
+//! the journal knows left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kfm_lineage::{CellId, Move, Value};
+use kfm_retry::{Classify, ErrorClass, Policy, Retry, Verdict, idempotent};
+use kfm_wal::record::{Batch, Direction, JournalEntry};
+
+use super::Halt;
+use crate::context::WriteContext;
+use crate::op::{DomainOp, OpError, Swap, SwapOutcome};
+use crate::order::{Phase, batches};
+use crate::planted::{Bug, planted};
+use crate::session::Session;
+
+/// The steps of one operation, with the values that today's protection wants instead, and cells left alone.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    /// In the order in which they are made.
+    pub moves: Vec<Move>,
+    /// Cells that end at another value than the direction's own, and the rule that wants it.
+    pub treated: BTreeMap<CellId, (Value, String)>,
+    /// Cells that somebody asked to leave alone though they hold a foreign value.
+    pub skip: Vec<String>,
+}
+
+impl Steps {
+    /// Returns the value that a step has at the end of a run in `direction`.
+    pub(crate) fn target(&self, step: &Move, direction: Direction) -> Value {
+        match self.treated.get(&step.cell) {
+            Some((value, _)) => *value,
+            None => match direction {
+                Direction::Forward => step.after,
+                Direction::Backward => step.before,
+            },
+        }
+    }
+}
+
+/// Makes all steps of an operation that are not made yet, in one direction.
+pub(crate) async fn make_steps(
+    session: &mut Session,
+    cx: &WriteContext,
+    steps: &Steps,
+    direction: Direction,
+) -> Result<(), Halt> {
+    let mut pending = pending_batches(session, cx, steps, direction);
+    if direction == Direction::Backward && !planted(Bug::AbortInForwardOrder) {
+        pending.reverse();
+    }
+    let total = pending.iter().map(|batch| batch.count).sum();
+    let mut done = 0;
+    let mut last_phase = None;
+    for batch in pending {
+        if session.interrupted() {
+            return Err(Halt::Interrupted);
+        }
+        let range = batch.first as usize..(batch.first + batch.count) as usize;
+        let phase = Phase::of(&steps.moves[range.start]);
+        if last_phase != Some(phase) {
+            session.begin_phase(phase.as_str(), total);
+            if phase == Phase::Contract && direction == Direction::Forward {
+                session.grace().await;
+            }
+            last_phase = Some(phase);
+        }
+        if planted(Bug::OutcomeBeforeEffect) {
+            let early = JournalEntry::Outcome { direction, batch, applied: batch.count, already: 0 };
+            session.journal(cx.operation(), early).await.map_err(Halt::Log)?;
+        }
+        if !planted(Bug::NoIntent) {
+            session.journal(cx.operation(), JournalEntry::Intent { direction, batch }).await.map_err(Halt::Log)?;
+        }
+        let made = make_batch(session, cx, steps, &steps.moves[range], direction).await?;
+        let noted = if planted(Bug::OutcomeWithoutDirection) { Direction::Forward } else { direction };
+        let outcome =
+            JournalEntry::Outcome { direction: noted, batch, applied: made.applied, already: made.already };
+        session.journal(cx.operation(), outcome).await.map_err(Halt::Log)?;
+        done += batch.count;
+        session.progress(done);
+    }
+    Ok(())
+}
+
+/// The batches that a run in `direction` still has to make, in the order of the steps.
+///
+/// Forward: all but those with an outcome. Backward: those that were ever announced, less those undone; a
+/// batch that was never announced has changed nothing. They are cut anew around what is done, so that an
+/// engine that batches otherwise can resume what an older one began.
+fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, direction: Direction) -> Vec<Batch> {
+    let journal = session.history.operation(cx.operation()).map(|operation| operation.journal.clone());
+    let journal = journal.unwrap_or_default();
+    let mut pending = vec![direction == Direction::Forward; steps.moves.len()];
+    let mut mark = |batches: &BTreeSet<Batch>, value: bool| {
+        for batch in batches {
+            let end = (batch.first + batch.count).min(pending.len() as u64) as usize;
+            pending[batch.first.min(end as u64) as usize..end].fill(value);
+        }
+    };
+    match direction {
+        Direction::Forward => mark(&journal.made, false),
+        Direction::Backward => {
+            mark(&journal.intended, true);
+            mark(&journal.unmade, false);
+        }
+    }
+    let mut cut = Vec::new();
+    for batch in batches(&steps.moves) {
+        let mut first = None;
+        for index in batch.first..=batch.first + batch.count {
+            let wanted = index < batch.first + batch.count && pending[index as usize];
+            match (wanted, first) {
+                (true, None) => first = Some(index),
+                (false, Some(start)) => {
+                    cut.push(Batch { first: start, count: index - start });
+                    first = None;
+                }
+                _ => {}
+            }
+        }
+    }
+    cut
+}
+
+/// What a batch changed.
+#[derive(Debug, Default, Clone, Copy)]
+struct Made {
+    applied: u64,
+    already: u64,
+}
+
+async fn make_batch(
+    session: &Session,
+    cx: &WriteContext,
+    steps: &Steps,
+    moves: &[Move],
+    direction: Direction,
+) -> Result<Made, Halt> {
+    let store = session.store(&moves[0].cell).map_err(Halt::Store)?;
+    let mut moves: Vec<&Move> = moves.iter().filter(|step| !steps.skip.contains(&step.cell.key)).collect();
+    if direction == Direction::Backward {
+        moves.reverse();
+    }
+    let key = format!("{}/{}", cx.operation(), moves.first().map_or("-", |step| step.cell.key.as_str()));
+    // A swap whose outcome is not known is looked at, not repeated blindly: each attempt observes first.
+    let retry = Retry::with_clock(BATCH_POLICY, session.clock());
+    let made = retry.run(idempotent(&key), || try_batch(&store, cx, steps, &moves, direction)).await;
+    made.map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
+}
+
+/// How a batch is tried again: the preset of R80, with a time-out that only a hanging store reaches.
+const BATCH_POLICY: Policy = Policy::kfm()
+    .attempt_timeout(Duration::from_secs(600))
+    .total(Duration::from_secs(3_600))
+    .timeouts_are(ErrorClass::Unknown);
+
+impl Classify for Halt {
+    fn classify(&self) -> Verdict {
+        match self {
+            Self::Store(OpError::Transient { .. } | OpError::Unknown { .. }) => ErrorClass::Io.into(),
+            _ => ErrorClass::Unknown.into(),
+        }
+    }
+}
+
+async fn try_batch(
+    store: &Arc<dyn DomainOp>,
+    cx: &WriteContext,
+    steps: &Steps,
+    moves: &[&Move],
+    direction: Direction,
+) -> Result<Made, Halt> {
+    let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
+    let observed = store.observe(&keys).await.map_err(Halt::Store)?;
+    let mut made = Made::default();
+    let mut swaps = Vec::with_capacity(moves.len());
+    let mut swapped = Vec::with_capacity(moves.len());
+    for (step, observed) in moves.iter().zip(observed) {
+        let target = steps.target(step, direction);
+        if observed == target {
+            made.already += 1;
+        } else if observed == step.before || observed == step.after || planted(Bug::OverwriteForeign) {
+            swaps.push(Swap { key: step.cell.key.clone(), from: observed, to: target });
+            swapped.push(*step);
+        } else {
+            return Err(Halt::Foreign { cell: step.cell.clone(), observed });
+        }
+    }
+    if swaps.is_empty() {
+        return Ok(made);
+    }
+    let outcomes = store.swap(cx, &swaps).await.map_err(Halt::Store)?;
+    for (step, outcome) in swapped.into_iter().zip(outcomes) {
+        match outcome {
+            SwapOutcome::Applied => made.applied += 1,
+            SwapOutcome::Already => made.already += 1,
+            SwapOutcome::Conflict { observed } => return Err(Halt::Foreign { cell: step.cell.clone(), observed }),
+        }
+    }
+    Ok(made)
+}

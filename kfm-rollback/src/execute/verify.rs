@@ -1,0 +1,43 @@
+//! Judges the end of an operation by the digest of its scope.
+
+use kfm_lineage::{CellId, Digest, Value};
+use kfm_wal::record::Direction;
+
+use super::{Halt, Steps};
+use crate::scope::scope_digest;
+use crate::session::Session;
+
+/// Observes every cell of the scope and compares it with what it must be.
+///
+/// Returns the digest of the scope as observed.
+pub(super) async fn verify_scope(
+    session: &mut Session,
+    steps: &Steps,
+    direction: Direction,
+) -> Result<Digest, Halt> {
+    session.begin_phase("verify", steps.moves.len() as u64);
+    let mut seen: Vec<(&CellId, Value)> = Vec::with_capacity(steps.moves.len());
+    for batch in crate::order::batches(&steps.moves) {
+        let moves = &steps.moves[batch.first as usize..(batch.first + batch.count) as usize];
+        let moves: Vec<_> = moves.iter().filter(|step| !steps.skip.contains(&step.cell.key)).collect();
+        let Some(first) = moves.first() else { continue };
+        let store = session.store(&first.cell).map_err(Halt::Store)?;
+        let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
+        let observed = store.observe(&keys).await.map_err(Halt::Store)?;
+        seen.extend(moves.iter().map(|step| &step.cell).zip(observed));
+        session.progress(batch.first + batch.count);
+    }
+    let digest = scope_digest(seen.iter().copied());
+    let moved = steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key));
+    let expected = scope_digest(moved.map(|step| (&step.cell, steps.target(step, direction))));
+    if digest == expected || !super::judges_by_digest() {
+        return Ok(digest);
+    }
+    let wrong = seen.iter().zip(steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key)));
+    let wrong: Vec<String> = wrong
+        .filter(|((_, observed), step)| *observed != steps.target(step, direction))
+        .map(|((cell, _), _)| cell.to_string())
+        .take(5)
+        .collect();
+    Err(Halt::Verification(format!("the scope is not as it must be: cells={}", wrong.join(", "))))
+}

@@ -1,0 +1,56 @@
+//! Facts of document versions, each projected once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kfm_lineage::Digest;
+use kfm_lineage::document::DocumentFacts;
+
+use crate::error::Result;
+use crate::versions::VersionStore;
+
+/// Facts of document versions by digest.
+///
+/// A version never changes, so neither do its facts. Versions that are about to be published are put here
+/// before their bytes are in the version store, so that a rehearsal writes nothing.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    versions: Arc<VersionStore>,
+    known: Mutex<HashMap<Digest, Arc<DocumentFacts>>>,
+}
+
+impl Facts {
+    pub(crate) fn new(versions: Arc<VersionStore>) -> Self {
+        Self { versions, known: Mutex::default() }
+    }
+
+    /// Projects bytes, and returns their digest and facts.
+    pub(crate) fn project(&self, bytes: &[u8]) -> Arc<DocumentFacts> {
+        let facts = Arc::new(DocumentFacts::project(bytes));
+        self.lock().entry(facts.digest).or_insert(facts).clone()
+    }
+
+    /// Returns the facts of a version, from the version store if need be.
+    ///
+    /// # Errors
+    /// [`Error::Versions`](crate::Error::Versions): the version is missing or damaged.
+    pub(crate) async fn of(&self, digest: &Digest) -> Result<Arc<DocumentFacts>> {
+        if let Some(facts) = self.lock().get(digest) {
+            return Ok(Arc::clone(facts));
+        }
+        let bytes = self.versions.get(digest).await?;
+        Ok(self.project(&bytes))
+    }
+
+    /// Returns the facts of a value; none if it is absent.
+    pub(crate) async fn of_value(&self, value: kfm_lineage::Value) -> Result<Option<Arc<DocumentFacts>>> {
+        match value {
+            Some(digest) => self.of(&digest).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<DocumentFacts>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

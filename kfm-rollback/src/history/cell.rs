@@ -1,0 +1,66 @@
+//! The history of one cell.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kfm_lineage::{Lsn, Move, OperationId, Value};
+
+/// What a content operation wrote to a cell.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// Where the operation was opened.
+    pub lsn: Lsn,
+    /// The operation.
+    pub operation: OperationId,
+    /// The move it made.
+    pub step: Arc<Move>,
+}
+
+impl Write {
+    /// Notes a write.
+    pub fn new(lsn: Lsn, operation: OperationId, step: Arc<Move>) -> Self {
+        Self { lsn, operation, step }
+    }
+}
+
+/// The history of one cell: who wrote it, and what readers saw when.
+#[derive(Debug, Clone, Default)]
+pub struct CellHistory {
+    /// What content operations wrote, oldest first.
+    pub writes: Vec<Write>,
+    /// What readers saw from each position on, oldest first.
+    seen: Vec<(Lsn, Value)>,
+    /// Every STAC id that the document carried.
+    pub ids: BTreeSet<String>,
+    /// Every collection that the document belonged to or was.
+    pub collections: BTreeSet<String>,
+}
+
+impl CellHistory {
+    /// Notes what readers see from the operation opened at `lsn` on.
+    pub(super) fn observe(&mut self, lsn: Lsn, value: Value) {
+        self.seen.push((lsn, value));
+    }
+
+    /// Notes the names that the document carries.
+    pub(super) fn note_names(&mut self, step: &Move) {
+        self.ids.extend(step.stac_id.iter().cloned());
+        self.collections.extend(step.collection.iter().cloned());
+    }
+
+    /// Returns what readers see now.
+    pub fn value(&self) -> Value {
+        self.seen.last().and_then(|(_, value)| *value)
+    }
+
+    /// Returns where the value last changed; the cell's generation in a store that has none.
+    pub fn generation(&self) -> Lsn {
+        self.seen.last().map_or(Lsn::ZERO, |(lsn, _)| *lsn)
+    }
+
+    /// Returns what readers saw after the record at `lsn`.
+    pub fn value_at(&self, lsn: Lsn) -> Value {
+        let after = self.seen.partition_point(|(at, _)| *at <= lsn);
+        self.seen[..after].last().and_then(|(_, value)| *value)
+    }
+}

@@ -1,0 +1,290 @@
+//! What the log says: operations, cells, owners and predecessors (`states.md` section 2).
+//!
+//! The whole of it is a fold over the log's records. A *content operation* (publish, genesis, reconcile,
+//! hotfix) writes values to cells; a rollback or a revert writes none of its own: it only says whether a
+//! content operation stands. A cell's value by the log is the one that its newest standing operation wrote,
+//! so the result of several rollbacks does not depend on their order, and a revert is the identity.
+
+mod cell;
+mod operation;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kfm_lineage::{CellId, Digest, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
+use kfm_wal::record::{ApprovalRecord, EndState, OperationName, PlanRecord, PublishKind, Record, SegmentRef};
+
+pub use cell::{CellHistory, Write};
+pub use operation::{Closed, JournalState, Kind, Operation};
+
+use crate::error::{Error, Result};
+use crate::versions::VersionStore;
+
+/// What the log says, folded.
+#[derive(Debug, Default, Clone)]
+pub struct History {
+    operations: BTreeMap<OperationId, Operation>,
+    order: Vec<OperationId>,
+    cells: BTreeMap<CellId, CellHistory>,
+    /// Content operations that do not stand, and the rollback that undid each.
+    undone: BTreeMap<OperationId, RollbackId>,
+    plans: BTreeMap<Digest, (Lsn, PlanRecord)>,
+    approvals: Vec<ApprovalRecord>,
+    labels: Vec<serde_json::Value>,
+    folded: Lsn,
+}
+
+impl History {
+    /// Folds all records of a log; move lists are read from the version store.
+    ///
+    /// # Errors
+    /// [`Error::Versions`]: a move list is missing or damaged; restore the version store.
+    pub async fn fold(wal: &kfm_wal::Wal, versions: &VersionStore) -> Result<Self> {
+        let mut history = Self::default();
+        history.catch_up(wal, versions).await?;
+        Ok(history)
+    }
+
+    /// Folds the records that came since the last time.
+    ///
+    /// # Errors
+    /// As [`fold`](Self::fold).
+    pub async fn catch_up(&mut self, wal: &kfm_wal::Wal, versions: &VersionStore) -> Result<()> {
+        for entry in wal.entries_from(self.folded.next()) {
+            self.take(entry.lsn, &entry.record, versions).await?;
+            self.folded = entry.lsn;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, lsn: Lsn, record: &Record, versions: &VersionStore) -> Result<()> {
+        match record {
+            Record::PublishIntent(intent) => {
+                let operation = Operation::of_publish(lsn, intent);
+                if intent.kind == PublishKind::Publish {
+                    self.note_names(&operation, versions).await?;
+                }
+                self.open(operation);
+            }
+            Record::Operation(frame) => {
+                let operation = Operation::of_frame(lsn, frame);
+                self.note_names(&operation, versions).await?;
+                self.open(operation);
+            }
+            Record::PublishCompletion(completion) => {
+                let closed = Closed { lsn, at: completion.completed_at, close: completion.close.clone() };
+                self.close(&completion.publish_id.clone().into(), closed, versions).await?;
+            }
+            Record::OperationClosed(frame) => {
+                let closed = Closed { lsn, at: frame.closed_at, close: frame.close.clone() };
+                self.close(&frame.wal_id, closed, versions).await?;
+            }
+            Record::Journal(journal) => {
+                if let Some(operation) = self.operations.get_mut(&journal.operation) {
+                    operation.journal.take(journal.n, &journal.entry);
+                }
+            }
+            Record::Plan(plan) => {
+                self.plans.insert(plan.plan_id, (lsn, plan.clone()));
+            }
+            Record::Approval(approval) => self.approvals.push(approval.clone()),
+            Record::Labels(labels) => self.labels.extend(labels.entries.iter().cloned()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, operation: Operation) {
+        self.order.push(operation.id.clone());
+        self.operations.insert(operation.id.clone(), operation);
+    }
+
+    /// Notes the ids and collections that documents carry, also of an operation that has not ended: what
+    /// readers may have seen is what a label must cover.
+    async fn note_names(&mut self, operation: &Operation, versions: &VersionStore) -> Result<()> {
+        for step in read_moves(versions, &operation.moves).await? {
+            if !step.derived {
+                self.cells.entry(step.cell.clone()).or_default().note_names(&step);
+            }
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self, id: &OperationId, closed: Closed, versions: &VersionStore) -> Result<()> {
+        let Some(operation) = self.operations.get_mut(id) else {
+            return Err(Error::Incomplete {
+                message: format!("the log ends an operation that it does not begin: operation={id} lsn={}", closed.lsn),
+                hint: "verify the log; restore it from a backup if it is damaged".into(),
+                next: vec!["kfm wal verify".into()],
+            });
+        };
+        let operation = { operation.closed = Some(closed.clone()); operation.clone() };
+        let treated: BTreeMap<&CellId, Value> =
+            closed.close.treated.iter().map(|cell| (&cell.cell, cell.value)).collect();
+        match closed.close.end {
+            EndState::Completed => {
+                let moves = read_moves(versions, &operation.moves).await?;
+                let moved = !moves.is_empty();
+                for mut step in moves.into_iter().filter(|step| !step.derived) {
+                    if let Some(value) = treated.get(&step.cell) {
+                        step.after = *value;
+                    }
+                    let history = self.cells.entry(step.cell.clone()).or_default();
+                    history.note_names(&step);
+                    history.observe(operation.opened, step.after);
+                    if operation.is_content() {
+                        history.writes.push(Write::new(operation.opened, id.clone(), Arc::new(step)));
+                    }
+                }
+                match operation.kind {
+                    Kind::Rollback if moved => {
+                        let by = RollbackId::parse(id.as_str()).expect("a rollback has a rollback id");
+                        self.undone.insert(operation.target.clone(), by);
+                    }
+                    Kind::Revert => {
+                        self.undone.remove(&operation.target);
+                    }
+                    _ => {}
+                }
+            }
+            EndState::Aborted => {
+                for (cell, value) in treated {
+                    self.cells.entry(cell.clone()).or_default().observe(operation.opened, value);
+                }
+            }
+            EndState::Failed => {}
+        }
+        Ok(())
+    }
+
+    /// Returns an operation.
+    pub fn operation(&self, id: &OperationId) -> Option<&Operation> {
+        self.operations.get(id)
+    }
+
+    /// Returns all operations in the log's order.
+    pub fn operations(&self) -> impl DoubleEndedIterator<Item = &Operation> {
+        self.order.iter().map(|id| &self.operations[id])
+    }
+
+    /// Returns the operations that have begun and not ended.
+    pub fn open_operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations().filter(|operation| operation.closed.is_none())
+    }
+
+    /// Returns the publishes, in the log's order.
+    pub fn publishes(&self) -> impl DoubleEndedIterator<Item = &Operation> {
+        self.operations().filter(|operation| PublishId::parse(operation.id.as_str()).is_ok())
+    }
+
+    /// Returns a cell's history; none if the log does not know the cell.
+    pub fn cell(&self, cell: &CellId) -> Option<&CellHistory> {
+        self.cells.get(cell)
+    }
+
+    /// Returns the cells that the log knows, in order.
+    pub fn cells(&self) -> impl Iterator<Item = (&CellId, &CellHistory)> {
+        self.cells.iter()
+    }
+
+    /// Returns what the log says a store's cell holds now.
+    pub fn value(&self, cell: &CellId) -> Value {
+        self.cells.get(cell).and_then(CellHistory::value)
+    }
+
+    /// Returns the standing rollback that undid a content operation.
+    pub fn undone_by(&self, id: &OperationId) -> Option<&RollbackId> {
+        self.undone.get(id)
+    }
+
+    /// Says whether a content operation has completed and not been undone.
+    pub fn stands(&self, id: &OperationId) -> bool {
+        self.operations.get(id).is_some_and(Operation::is_completed) && !self.undone.contains_key(id)
+    }
+
+    /// Returns the write that gives a cell its value, if `assumed` did or did not stand.
+    ///
+    /// With `assumed` as `None` it is the owner today.
+    pub fn owner(&self, cell: &CellId, assumed: Option<(&OperationId, bool)>) -> Option<&Write> {
+        let stands = |id: &OperationId| match assumed {
+            Some((other, stands)) if other == id => stands,
+            _ => self.stands(id),
+        };
+        self.cells.get(cell)?.writes.iter().rev().find(|write| stands(&write.operation))
+    }
+
+    /// Returns the newest rollback (or revert) that changed whether an operation stands.
+    pub fn last_turn(&self, target: &OperationId) -> Option<&Operation> {
+        self.operations().rev().find(|operation| {
+            matches!(operation.kind, Kind::Rollback | Kind::Revert)
+                && operation.target == *target
+                && operation.is_completed()
+        })
+    }
+
+    /// Returns the documents of a store as they stood after the record at `lsn`, absent ones left out.
+    pub fn documents_at<'a>(&'a self, store: &'a str, lsn: Lsn) -> impl Iterator<Item = (&'a str, Digest)> {
+        self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store)).filter_map(move |(cell, history)| {
+            history.value_at(lsn).map(|digest| (cell.key.as_str(), digest))
+        })
+    }
+
+    /// Returns a stored plan.
+    pub fn plan(&self, plan_id: &Digest) -> Option<&PlanRecord> {
+        self.plans.get(plan_id).map(|(_, plan)| plan)
+    }
+
+    /// Returns the stored plans in the log's order.
+    pub fn plans(&self) -> Vec<&PlanRecord> {
+        let mut plans: Vec<_> = self.plans.values().collect();
+        plans.sort_by_key(|(lsn, _)| *lsn);
+        plans.into_iter().map(|(_, plan)| plan).collect()
+    }
+
+    /// Returns the approvals of a plan, in the log's order.
+    pub fn approvals<'a>(&'a self, plan_id: &'a Digest) -> impl Iterator<Item = &'a ApprovalRecord> {
+        self.approvals.iter().filter(move |approval| approval.plan_id == *plan_id)
+    }
+
+    /// Returns the label entries that are in force.
+    pub fn labels(&self) -> &[serde_json::Value] {
+        &self.labels
+    }
+
+    /// Returns every operation id that is taken, by an operation or by a plan.
+    pub fn taken_ids(&self) -> BTreeSet<&str> {
+        let planned = self.plans.values().map(|(_, plan)| plan.operation.as_str());
+        self.operations.keys().map(OperationId::as_str).chain(planned).collect()
+    }
+
+    /// Returns the time of the newest operation, for display.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.operations().next_back().map(|operation| operation.opened_at)
+    }
+}
+
+/// Says whether a cell is a document of a store.
+fn is_document_of(cell: &CellId, store: &str) -> bool {
+    cell.domain == kfm_lineage::Domain::Stac && cell.store == store
+}
+
+/// Reads the moves of an operation from the version store.
+///
+/// # Errors
+/// [`Error::Versions`]: the list is missing or damaged.
+pub async fn read_moves(versions: &VersionStore, moves: &SegmentRef) -> Result<Vec<Move>> {
+    if moves.count == 0 {
+        return Ok(Vec::new());
+    }
+    Ok(versions.read_segment(moves).await?)
+}
+
+impl From<OperationName> for Kind {
+    fn from(name: OperationName) -> Self {
+        match name {
+            OperationName::Rollback => Self::Rollback,
+            OperationName::Revert => Self::Revert,
+            OperationName::Hotfix => Self::Hotfix,
+        }
+    }
+}

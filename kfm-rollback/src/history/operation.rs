@@ -1,0 +1,244 @@
+//! One operation as the log has it.
+
+use std::collections::BTreeSet;
+
+use kfm_lineage::{Digest, Lsn, OperationId, RollbackId, Timestamp};
+use kfm_wal::record::{
+    Batch, Close, Direction, EndState, JournalEntry, OperationFrame, PublishIntent, PublishKind, SegmentRef,
+};
+
+use crate::report::Status;
+
+/// What an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A publish that moves references.
+    Publish,
+    /// A genesis: what stood before the log.
+    Adopt,
+    /// What was changed behind the log's back.
+    Reconcile,
+    /// A correction of one field.
+    Hotfix,
+    /// Undoes a content operation.
+    Rollback,
+    /// Makes an undone content operation again.
+    Revert,
+}
+
+impl Kind {
+    /// Returns the word used in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Adopt => "adopt",
+            Self::Reconcile => "reconcile",
+            Self::Hotfix => "hotfix",
+            Self::Rollback => "rollback",
+            Self::Revert => "revert",
+        }
+    }
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone)]
+pub struct Closed {
+    /// Where the log says so.
+    pub lsn: Lsn,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub close: Close,
+}
+
+/// One operation as the log has it.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Its id.
+    pub id: OperationId,
+    /// What it is.
+    pub kind: Kind,
+    /// Where the log opens it.
+    pub opened: Lsn,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Who asked.
+    pub requested_by: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The pipeline of a publish; the operation's name for the rest.
+    pub pipeline: String,
+    /// Its steps, in order.
+    pub moves: SegmentRef,
+    /// Cells of the target that it leaves alone.
+    pub skipped: Option<SegmentRef>,
+    /// The content operation it is about; a content operation names itself.
+    pub target: OperationId,
+    /// The rollback that a revert takes back.
+    pub reverts: Option<RollbackId>,
+    /// Digest of the scope before.
+    pub pre_state_hash: Digest,
+    /// Digest of the scope as planned.
+    pub post_state_expected: Digest,
+    /// The plan that is executed.
+    pub plan_id: Option<Digest>,
+    /// The plan's content.
+    pub content_id: Option<Digest>,
+    /// The record that opened a rollback, revert or hotfix.
+    pub frame: Option<Box<OperationFrame>>,
+    /// Its journal.
+    pub journal: JournalState,
+    /// Its end.
+    pub closed: Option<Closed>,
+}
+
+impl Operation {
+    pub(super) fn of_publish(lsn: Lsn, intent: &PublishIntent) -> Self {
+        let id = OperationId::from(intent.publish_id.clone());
+        Self {
+            kind: match intent.kind {
+                PublishKind::Publish => Kind::Publish,
+                PublishKind::Adopt => Kind::Adopt,
+                PublishKind::Reconcile => Kind::Reconcile,
+            },
+            opened: lsn,
+            opened_at: intent.started_at,
+            requested_by: intent.requested_by.clone(),
+            reason: intent.reason.clone(),
+            pipeline: intent.code_ref.pipeline_name.clone(),
+            moves: intent.moves,
+            skipped: None,
+            target: id.clone(),
+            reverts: None,
+            pre_state_hash: intent.pre_state_hash,
+            post_state_expected: intent.post_state_expected,
+            plan_id: None,
+            content_id: None,
+            frame: None,
+            journal: JournalState::default(),
+            closed: None,
+            id,
+        }
+    }
+
+    pub(super) fn of_frame(lsn: Lsn, frame: &OperationFrame) -> Self {
+        let kind = Kind::from(frame.operation);
+        Self {
+            id: frame.wal_id.clone(),
+            kind,
+            opened: lsn,
+            opened_at: frame.timestamp,
+            requested_by: frame.actor.clone(),
+            reason: Some(frame.reason.clone()),
+            pipeline: kind.as_str().to_owned(),
+            moves: frame.payload.moves,
+            skipped: Some(frame.payload.skipped),
+            target: frame.payload.target.clone(),
+            reverts: frame.payload.reverts.clone(),
+            pre_state_hash: frame.pre_state_hash,
+            post_state_expected: frame.post_state_expected,
+            plan_id: Some(frame.payload.plan_id),
+            content_id: Some(frame.payload.content_id),
+            frame: Some(Box::new(frame.clone())),
+            journal: JournalState::default(),
+            closed: None,
+        }
+    }
+
+    /// Says whether it writes values of its own.
+    pub fn is_content(&self) -> bool {
+        !matches!(self.kind, Kind::Rollback | Kind::Revert)
+    }
+
+    /// Says whether it moves references; a genesis and a reconcile record what stands.
+    pub fn moves_references(&self) -> bool {
+        !matches!(self.kind, Kind::Adopt | Kind::Reconcile)
+    }
+
+    /// Says whether readers see what it planned.
+    pub fn is_completed(&self) -> bool {
+        self.closed.as_ref().is_some_and(|closed| closed.close.end == EndState::Completed)
+    }
+
+    /// Returns its status; `running` and `interrupted` are told apart by whether the lock is held.
+    pub fn status(&self, at_work: bool) -> Status {
+        match &self.closed {
+            Some(closed) => match closed.close.end {
+                EndState::Completed => Status::Completed,
+                EndState::Aborted => Status::Aborted,
+                EndState::Failed => Status::Failed,
+            },
+            None if at_work => Status::Running,
+            None if self.journal.held.is_some() => Status::Held,
+            None => Status::Interrupted,
+        }
+    }
+}
+
+/// What the journal of an operation says so far.
+#[derive(Debug, Clone, Default)]
+pub struct JournalState {
+    /// Number of its lines.
+    pub lines: u64,
+    /// Batches that were about to be made forward.
+    pub intended: BTreeSet<Batch>,
+    /// Batches that are durable at their planned value.
+    pub made: BTreeSet<Batch>,
+    /// Batches that are durable at their prior value, since the abort began.
+    pub unmade: BTreeSet<Batch>,
+    /// Who wanted the abort and why, once it has begun.
+    pub abort: Option<(String, String)>,
+    /// What it waits for: reason and detail; none once it is taken up again.
+    pub held: Option<(String, String)>,
+    /// Whether another process took it up again.
+    pub resumed: bool,
+    /// Cells changed so far, forward.
+    pub applied: u64,
+    /// Cells that were there already, forward.
+    pub already: u64,
+}
+
+impl JournalState {
+    pub(crate) fn take(&mut self, n: u64, entry: &JournalEntry) {
+        self.lines = self.lines.max(n);
+        match entry {
+            JournalEntry::Intent { direction: Direction::Forward, batch } => {
+                self.intended.insert(*batch);
+            }
+            JournalEntry::Outcome { direction: Direction::Forward, batch, applied, already } => {
+                if self.made.insert(*batch) {
+                    self.applied += applied;
+                    self.already += already;
+                }
+            }
+            JournalEntry::Outcome { direction: Direction::Backward, batch, .. } => {
+                self.unmade.insert(*batch);
+            }
+            JournalEntry::AbortRequested { by, reason } => {
+                if self.abort.is_none() {
+                    self.abort = Some((by.clone(), reason.clone()));
+                }
+            }
+            JournalEntry::Held { reason, detail } => self.held = Some((reason.clone(), detail.clone())),
+            JournalEntry::Resumed { .. } => {
+                self.held = None;
+                self.resumed = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the direction in which the operation goes on.
+    pub fn direction(&self) -> Direction {
+        if self.abort.is_some() { Direction::Backward } else { Direction::Forward }
+    }
+
+    /// Returns how many steps are made, counted in the direction in which it goes.
+    pub fn done(&self) -> u64 {
+        let made = |batches: &BTreeSet<Batch>| batches.iter().map(|batch| batch.count).sum::<u64>();
+        match self.direction() {
+            Direction::Forward => made(&self.made),
+            Direction::Backward => made(&self.intended).saturating_sub(made(&self.unmade)),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The order of steps: readers who start at a root and follow links never meet a broken one on the way.
+//!
+//! A document appears before what lists it and disappears after it; graph, search and cache switch in
+//! between (`states.md` section 3). Going back is the same sequence from its end to its beginning.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::{Domain, Move};
+use kfm_wal::record::Batch;
+
+/// Steps that one intent announces at most.
+pub const BATCH_STEPS_MAX: usize = 1_000;
+
+/// Where a step stands in the order for readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Documents appear or change.
+    Expand,
+    /// Graph, search and cache switch.
+    Derive,
+    /// Documents disappear.
+    Contract,
+}
+
+impl Phase {
+    /// Returns the phase of a step.
+    pub fn of(step: &Move) -> Self {
+        match (step.cell.domain, step.after) {
+            (Domain::Stac, Some(_)) => Self::Expand,
+            (Domain::Stac, None) => Self::Contract,
+            _ => Self::Derive,
+        }
+    }
+
+    /// Returns the word used in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Derive => "derive",
+            Self::Contract => "contract",
+        }
+    }
+}
+
+/// What a document lists, by path, before and after: its `child` and `item` targets in the store.
+pub type Listings = BTreeMap<String, Vec<String>>;
+
+/// Puts steps in order: adds (listed before lister), changes, derived cells, retires (lister before listed).
+///
+/// `after` holds what documents list once the steps are made, `before` what they list now; documents that do
+/// not move need not be in them. Reference cycles, which real catalogs have, are cut at the smallest path.
+pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) -> Vec<Move> {
+    steps.sort_by(|a, b| a.cell.cmp(&b.cell));
+    let rank_after = ranks(&steps, after);
+    let rank_before = ranks(&steps, before);
+    steps.sort_by_key(|step| {
+        let phase = Phase::of(step);
+        let rank = match phase {
+            Phase::Expand => rank_after.get(&step.cell.key).copied().unwrap_or(0),
+            Phase::Derive => 0,
+            Phase::Contract => usize::MAX - rank_before.get(&step.cell.key).copied().unwrap_or(0),
+        };
+        (phase, step.before.is_some() && phase == Phase::Expand, rank)
+    });
+    steps
+}
+
+/// Numbers documents so that what is listed comes before what lists it.
+fn ranks(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
+    let moved: BTreeSet<&str> =
+        steps.iter().filter(|step| step.cell.domain == Domain::Stac).map(|step| step.cell.key.as_str()).collect();
+    let none = Vec::new();
+    let mut ranks = BTreeMap::new();
+    let mut entered = BTreeSet::new();
+    for &root in &moved {
+        // Depth first without recursion: a chain of catalogs may be as long as the catalog.
+        let mut stack = vec![(root, 0)];
+        if !entered.insert(root) {
+            continue;
+        }
+        while let Some((path, next)) = stack.pop() {
+            let listed = listings.get(path).unwrap_or(&none);
+            match listed.get(next) {
+                Some(target) => {
+                    stack.push((path, next + 1));
+                    if let Some(&target) = moved.get(target.as_str())
+                        && entered.insert(target)
+                    {
+                        stack.push((target, 0));
+                    }
+                }
+                None => {
+                    ranks.insert(path.to_owned(), ranks.len());
+                }
+            }
+        }
+    }
+    ranks
+}
+
+/// Cuts ordered steps into batches: runs of one store and phase, of at most [`BATCH_STEPS_MAX`] steps.
+pub fn batches(steps: &[Move]) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    let mut last: Option<(&str, Phase)> = None;
+    for (index, step) in steps.iter().enumerate() {
+        let run = (step.cell.store.as_str(), Phase::of(step));
+        match batches.last_mut() {
+            Some(batch) if last == Some(run) && (batch.count as usize) < BATCH_STEPS_MAX => batch.count += 1,
+            _ => batches.push(Batch { first: index as u64, count: 1 }),
+        }
+        last = Some(run);
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use kfm_lineage::{CellId, Digest, EntityId, Value};
+
+    use super::*;
+
+    fn step(domain: Domain, key: &str, before: bool, after: bool) -> Move {
+        let value = |is: bool, text: &str| -> Value { is.then(|| Digest::of_bytes(text.as_bytes())) };
+        Move {
+            cell: CellId::new(domain, domain.as_str(), key),
+            unit: "-".into(),
+            entity: EntityId::parse(key).unwrap(),
+            from_version: None,
+            to_version: None,
+            before: value(before, "before"),
+            after: value(after, "after"),
+            derived: domain != Domain::Stac,
+            stac_id: None,
+            collection: None,
+        }
+    }
+
+    fn listings(pairs: &[(&str, &[&str])]) -> Listings {
+        pairs.iter().map(|(path, listed)| ((*path).into(), listed.iter().map(|t| (*t).into()).collect())).collect()
+    }
+
+    fn keys(steps: &[Move]) -> Vec<&str> {
+        steps.iter().map(|step| step.cell.key.as_str()).collect()
+    }
+
+    #[test]
+    fn a_document_appears_before_what_lists_it_and_disappears_after_it() {
+        let tree = listings(&[("catalog.json", &["c.json"]), ("c.json", &["i1.json", "i2.json"])]);
+        let paths = ["catalog.json", "c.json", "i1.json", "i2.json"];
+        let added = paths.map(|path| step(Domain::Stac, path, false, true)).to_vec();
+        assert_eq!(keys(&order_steps(added, &Listings::new(), &tree)), ["i1.json", "i2.json", "c.json", "catalog.json"]);
+        let retired = paths.map(|path| step(Domain::Stac, path, true, false)).to_vec();
+        assert_eq!(keys(&order_steps(retired, &tree, &Listings::new())), ["catalog.json", "c.json", "i2.json", "i1.json"]);
+    }
+
+    #[test]
+    fn derived_cells_switch_between_appearing_and_disappearing() {
+        let steps = vec![
+            step(Domain::Stac, "old.json", true, false),
+            step(Domain::Cache, "kfm-c", true, true),
+            step(Domain::Stac, "new.json", false, true),
+            step(Domain::Stac, "c.json", true, true),
+            step(Domain::Graph, "new.json", false, true),
+        ];
+        let ordered = order_steps(steps, &Listings::new(), &listings(&[("c.json", &["new.json"])]));
+        assert_eq!(keys(&ordered), ["new.json", "c.json", "new.json", "kfm-c", "old.json"]);
+    }
+
+    #[test]
+    fn a_cycle_of_listings_ends_and_loses_no_step() {
+        let cycle = listings(&[("a.json", &["b.json"]), ("b.json", &["a.json"])]);
+        let steps = ["a.json", "b.json"].map(|path| step(Domain::Stac, path, false, true)).to_vec();
+        assert_eq!(keys(&order_steps(steps, &Listings::new(), &cycle)), ["b.json", "a.json"]);
+    }
+
+    #[test]
+    fn batches_cover_every_step_once_and_never_span_stores() {
+        let mut steps: Vec<Move> =
+            (0..2_500).map(|n| step(Domain::Stac, &format!("{n:05}.json"), false, true)).collect();
+        steps.push(step(Domain::Graph, "n", false, true));
+        let batches = batches(&steps);
+        let sizes: Vec<u64> = batches.iter().map(|batch| batch.count).collect();
+        assert_eq!(sizes, [1_000, 1_000, 500, 1]);
+        assert!(batches.windows(2).all(|pair| pair[0].first + pair[0].count == pair[1].first));
+    }
+}

@@ -1,0 +1,216 @@
+//! Executes a plan exactly, or not at all.
+
+use std::collections::BTreeMap;
+
+use kfm_policy::{Approval, Consent};
+use kfm_wal::record::{Governance, OperationFrame, OperationName, OperationPayload, Record};
+
+use super::draft::{Draft, Drafted, Wanted, draft};
+use super::{Plan, PlanKind, PlanStep};
+use crate::assess::{DOCUMENT_TIER, denied};
+use crate::error::{Error, Result};
+use crate::execute::{Opening, Outcome, Resume, Steps, open, preflight, prepare, resume, run};
+use crate::planted::{Bug, planted};
+use crate::report::{ConflictLine, SkippedLine};
+use crate::session::Session;
+
+/// What executing a plan came to.
+#[derive(Debug)]
+pub(crate) enum Executed {
+    /// It was executed now.
+    Done { outcome: Box<Outcome>, skipped: Vec<SkippedLine> },
+    /// It was executed before and nothing changed since.
+    Before,
+}
+
+/// Executes a plan: judged and drafted again, bound to its content, approved, opened, run.
+///
+/// # Errors
+/// As [`Error`] says; [`Error::Conflict`]: the plan is stale, with what changed.
+pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &str) -> Result<Executed> {
+    if let Some(operation) = session.history.operation(&plan.operation).cloned() {
+        return executed_before(session, plan, &operation).await;
+    }
+    let drafted = draft_again(session, plan, reason).await?;
+    let draft = match drafted {
+        Drafted::Change(draft) => draft,
+        Drafted::Nothing { note, .. } => return Err(stale(plan, note, Vec::new())),
+    };
+    if !draft.decision.allowed && !planted(Bug::PolicyOnlyAtPlan) {
+        return Err(denied(draft.case.kind.as_str(), &draft.decision));
+    }
+    if draft.content_id != plan.content_id && !planted(Bug::StalePlanExecuted) {
+        let changes = differences(session, plan, &draft).await?;
+        return Err(stale(plan, "what it was planned on has changed".into(), changes));
+    }
+    preflight(session, &draft.moves()).await?;
+    open_and_run(session, plan, *draft, reason).await
+}
+
+/// Drafts a plan again, from what the log and the stores say now.
+pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str) -> Result<Drafted> {
+    let moves = match plan.content.kind {
+        PlanKind::Hotfix => {
+            let steps: Vec<PlanStep> = session.versions().read_segment(&plan.content.steps).await?;
+            steps.into_iter().map(|step| step.step).collect()
+        }
+        PlanKind::Rollback | PlanKind::Revert => Vec::new(),
+    };
+    let wanted = Wanted {
+        kind: plan.content.kind,
+        target: plan.content.target.clone(),
+        reverts: plan.content.reverts.clone(),
+        skip: plan.content.skip.clone(),
+        hide_unmaskable: plan.content.hide_unmaskable,
+        forced: plan.content.forced.clone(),
+        reason: Some(reason.to_owned()),
+        moves,
+    };
+    draft(session, wanted).await
+}
+
+/// One id, one use (`states.md` section 3).
+async fn executed_before(
+    session: &mut Session,
+    plan: &Plan,
+    operation: &crate::history::Operation,
+) -> Result<Executed> {
+    if operation.content_id != Some(plan.content_id) {
+        return Err(Error::Conflict {
+            message: format!("another plan was executed under this id: operation={}", operation.id),
+            conflicts: Vec::new(),
+            hint: "plan again".into(),
+            next: Vec::new(),
+        });
+    }
+    if operation.closed.is_none() {
+        let outcome = Box::new(resume(session, &operation.id, Resume::default()).await?);
+        return Ok(Executed::Done { outcome, skipped: Vec::new() });
+    }
+    if !operation.is_completed() {
+        return Err(Error::Conflict {
+            message: format!("it was executed and went back: operation={}", operation.id),
+            conflicts: Vec::new(),
+            hint: "plan again, under a new id".into(),
+            next: Vec::new(),
+        });
+    }
+    let turned_since = session.history.last_turn(&plan.content.target).is_some_and(|last| last.opened > operation.opened);
+    if turned_since {
+        return Err(stale(plan, "it was executed, and reverted since".into(), Vec::new()));
+    }
+    Ok(Executed::Before)
+}
+
+fn stale(plan: &Plan, why: String, changes: Vec<ConflictLine>) -> Error {
+    let again = match plan.content.kind {
+        PlanKind::Rollback => format!("kfm rollback plan --publish-id {}", plan.content.target),
+        _ => "kfm status".into(),
+    };
+    Error::Conflict {
+        message: format!("the plan is stale, {why}: plan_id={}", plan.plan_id),
+        conflicts: changes,
+        hint: "plan again; what was approved was the old plan".into(),
+        next: vec![again],
+    }
+}
+
+/// Says what differs between the steps of a plan and those that would be planned now.
+async fn differences(session: &Session, plan: &Plan, draft: &Draft) -> Result<Vec<ConflictLine>> {
+    let planned: Vec<PlanStep> = session.versions().read_segment(&plan.content.steps).await?;
+    let by_cell = |steps: &[PlanStep]| -> BTreeMap<String, PlanStep> {
+        steps.iter().map(|step| (step.step.cell.to_string(), step.clone())).collect()
+    };
+    let (planned, fresh) = (by_cell(&planned), by_cell(&draft.steps));
+    let word = |step: Option<&PlanStep>| {
+        step.map(|step| {
+            let value = |value: kfm_lineage::Value| value.map_or("absent".to_owned(), |digest| digest.to_string());
+            format!("{} -> {} on lsn {}", value(step.step.before), value(step.step.after), step.basis)
+        })
+    };
+    let mut lines = Vec::new();
+    for key in planned.keys().chain(fresh.keys().filter(|key| !planned.contains_key(*key))) {
+        let (was, is) = (planned.get(key), fresh.get(key));
+        if was != is {
+            lines.push(ConflictLine {
+                kind: "stale".into(),
+                subject: key.clone(),
+                expected: word(was),
+                observed: word(is),
+                message: format!("{key} moved since it was planned"),
+            });
+        }
+    }
+    if plan.content.protection != draft.content.protection {
+        lines.push(ConflictLine {
+            kind: "stale".into(),
+            subject: "protection".into(),
+            expected: None,
+            observed: None,
+            message: "the protection in force in the scope has changed".into(),
+        });
+    }
+    Ok(lines)
+}
+
+async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: &str) -> Result<Executed> {
+    let approvals: Vec<Approval> = session.history.approvals(&plan.plan_id).map(crate::approvals::approval_of).collect();
+    let consent =
+        Consent::Asked { requested_by: &plan.requested_by, approvals: &approvals, principals: &session.principals };
+    let permit = draft.case.permit(session, &plan.plan_id, consent)?;
+    let skipped = draft.skipped.clone();
+    let entities: Vec<_> = draft.steps.iter().map(|step| step.step.entity.clone()).collect();
+    let opening = Opening {
+        moves: draft.moves(),
+        now: &draft.now,
+        after: &draft.after,
+        labels: draft.labels,
+        contents: Vec::new(),
+    };
+    let prepared = prepare(session, opening).await?;
+    let versions = session.versions();
+    let frame = OperationFrame {
+        wal_id: plan.operation.clone(),
+        timestamp: session.now(),
+        operation: match plan.content.kind {
+            PlanKind::Rollback => OperationName::Rollback,
+            PlanKind::Revert => OperationName::Revert,
+            PlanKind::Hotfix => OperationName::Hotfix,
+        },
+        actor: session.actor().to_owned(),
+        reason: reason.to_owned(),
+        pre_state_hash: prepared.pre_state,
+        post_state_expected: prepared.post_state,
+        payload: OperationPayload {
+            target: plan.content.target.clone(),
+            reverts: plan.content.reverts.clone(),
+            plan_id: plan.plan_id,
+            content_id: plan.content_id,
+            moves: prepared.segment,
+            skipped: versions.put_segment(&draft.skipped).await?,
+            hash_chain_before: session.wal.head().chain,
+        },
+        reversal: reversal(plan),
+        tier: DOCUMENT_TIER,
+        governance: Governance {
+            policy_snapshot_ref: *permit.policy_snapshot_ref(),
+            risk_level: permit.risk_level().to_string(),
+            reviewers: permit.reviewers().to_vec(),
+            justification: plan.content.forced.clone(),
+        },
+        lineage_links: versions.put_segment(&entities).await?,
+        telemetry: Some(session.platform.telemetry_ref("rollback")),
+    };
+    open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
+    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let outcome = Box::new(run(session, &plan.operation, &steps).await?);
+    Ok(Executed::Done { outcome, skipped })
+}
+
+/// The command that takes an executed plan back.
+fn reversal(plan: &Plan) -> String {
+    match plan.content.kind {
+        PlanKind::Hotfix => format!("kfm hotfix revert --hotfix-id {} --reason '…'", plan.operation),
+        _ => format!("kfm rollback revert --rollback-id {} --reason '…'", plan.operation),
+    }
+}

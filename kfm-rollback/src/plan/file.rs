@@ -1,0 +1,128 @@
+//! Where plans lie, and whether they are what they say.
+
+use std::path::Path;
+
+use kfm_lineage::{Digest, OperationId};
+use kfm_wal::record::{PlanRecord, Record};
+
+use super::draft::Draft;
+use super::{PLAN_SCHEMA, Plan, PlanSummary};
+use crate::error::{Error, Result};
+use crate::platform::files::write_durably;
+use crate::report::Status;
+use crate::session::Session;
+
+/// Makes the plan of a draft; nothing is stored.
+pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) -> Plan {
+    let (before, after) = (draft.case.integrity.before.counts(), draft.case.integrity.after.counts());
+    let needed = &draft.decision.approvals_needed;
+    let mut plan = Plan {
+        schema: PLAN_SCHEMA.into(),
+        plan_id: draft.content_id,
+        content_id: draft.content_id,
+        content: draft.content.clone(),
+        operation,
+        requested_by: session.actor().to_owned(),
+        created_at: session.now(),
+        reason: draft.case.reason.clone(),
+        summary: PlanSummary {
+            steps: draft.steps.len() as u64,
+            derived: draft.derived.len() as u64,
+            skipped: draft.skipped.len() as u64,
+            risk_level: draft.decision.risk_level.to_string(),
+            tier: draft.decision.tier,
+            approvals_needed: if needed.principals == 0 && !needed.quorum { Vec::new() } else { vec![needed.text.clone()] },
+            findings: draft.decision.findings.len() as u64,
+            broken_links_before: before.broken_links,
+            broken_links_planned: after.broken_links,
+            orphan_count_before: before.orphan_count,
+            orphan_count_planned: after.orphan_count,
+            returned: draft.case.integrity.returned.len() as u64,
+        },
+    };
+    plan.plan_id = plan.digest();
+    plan
+}
+
+/// Stores a plan and notes it in the log; its bytes are durable before the log names it.
+pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: OperationId) -> Result<Plan> {
+    let plan = plan_of(session, draft, operation);
+    let versions = session.versions();
+    versions.put_segment(&draft.steps).await?;
+    let derived: Vec<_> = draft.derived.iter().map(|derived| derived.cell.clone()).collect();
+    versions.put_segment(&derived).await?;
+    versions.put_segment(&draft.skipped).await?;
+    write_durably(&session.platform.plan_path(&plan.plan_id), &bytes_of(&plan))?;
+    let status = if plan.summary.approvals_needed.is_empty() { Status::Planned } else { Status::AwaitingApproval };
+    let record = PlanRecord {
+        plan_id: plan.plan_id,
+        content_id: plan.content_id,
+        operation: plan.operation.clone(),
+        target: plan.content.target.clone(),
+        requested_by: plan.requested_by.clone(),
+        created_at: plan.created_at,
+        status: status.to_string(),
+    };
+    session.log(Record::Plan(record)).await?;
+    Ok(plan)
+}
+
+/// Returns the bytes of a plan's file: canonical JSON, so that any flipped bit shows.
+pub(crate) fn bytes_of(plan: &Plan) -> Vec<u8> {
+    kfm_lineage::canonical::canonical_of(plan).expect("a plan has a canonical form")
+}
+
+/// Loads a plan by its id, by a prefix of it, or from a file, and checks that it is what it says.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Ambiguous`]; [`Error::Invalid`]: the file is no plan, or was changed.
+pub(crate) fn load_plan(session: &Session, text: &str) -> Result<Plan> {
+    if let Ok(plan_id) = text.parse::<Digest>() {
+        return match session.history.plan(&plan_id) {
+            Some(_) => read(&session.platform.plan_path(&plan_id), Some(&plan_id)),
+            None => Err(Error::NotFound { kind: "plan", text: text.to_owned() }),
+        };
+    }
+    let path = Path::new(text);
+    if path.is_file() {
+        return read(path, None);
+    }
+    let bare = text.strip_prefix("jcs-sha256:").unwrap_or(text);
+    let candidates: Vec<Digest> = session
+        .history
+        .plans()
+        .into_iter()
+        .filter(|plan| plan.plan_id.hex().starts_with(bare) || plan.operation.as_str() == text)
+        .map(|plan| plan.plan_id)
+        .collect();
+    match candidates.as_slice() {
+        [plan_id] if !bare.is_empty() => read(&session.platform.plan_path(plan_id), Some(plan_id)),
+        [] | [_] => Err(Error::NotFound { kind: "plan", text: text.to_owned() }),
+        _ => Err(Error::Ambiguous {
+            kind: "plan",
+            text: text.to_owned(),
+            candidates: candidates.iter().map(Digest::to_string).collect(),
+        }),
+    }
+}
+
+fn read(path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
+    let bytes = std::fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
+    let changed = |what: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>| Error::Invalid {
+        message: format!("{what}: path={}", path.display()),
+        hint: "plan again; a plan is executed exactly as it was made".into(),
+        source,
+    };
+    let plan: Plan = serde_json::from_slice(&bytes).map_err(|error| changed("this is no plan", Some(Box::new(error))))?;
+    let intact = plan.schema == PLAN_SCHEMA
+        && plan.plan_id == plan.digest()
+        && plan.content_id == plan.content.digest()
+        && bytes_of(&plan) == bytes;
+    if !intact {
+        return Err(changed("the plan was changed after it was made", None));
+    }
+    if wanted.is_some_and(|wanted| *wanted != plan.plan_id) {
+        return Err(changed("another plan lies under this name", None));
+    }
+    Ok(plan)
+}

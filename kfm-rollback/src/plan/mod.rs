@@ -1,0 +1,176 @@
+//! Plans: ordered changes with their preconditions, as data (R41).
+//!
+//! A plan is a header in canonical JSON, and segments of steps in the version store that it names by digest.
+//! `content_id` names the change: what moves, from and to what, on which basis, under which rules; planning
+//! twice gives the same one. `plan_id` names the whole header, with who asked and when; it is what is
+//! approved and executed. A plan is stale when planning again gives another content.
+
+mod dependents;
+mod draft;
+mod execute;
+mod file;
+mod report;
+
+use kfm_lineage::{Digest, HotfixId, Lsn, Move, OperationId, RollbackId, Timestamp};
+use kfm_wal::record::SegmentRef;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use draft::{Draft, Drafted, Wanted, draft};
+pub(crate) use execute::{Executed, draft_again, execute_plan};
+pub(crate) use file::{bytes_of, load_plan, plan_of, store_plan};
+pub(crate) use report::{plan_report, step_line};
+
+use crate::report::SkippedLine;
+
+/// The form of a plan's header.
+pub const PLAN_SCHEMA: &str = "kfm.plan/v1";
+
+/// A plan, without its steps, which are in the version store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The form of this header.
+    pub schema: String,
+    /// Names the plan: the digest of this header without this field.
+    pub plan_id: Digest,
+    /// Names the change.
+    pub content_id: Digest,
+    /// The change.
+    pub content: PlanContent,
+    /// The operation that executing it opens.
+    pub operation: OperationId,
+    /// Who asked.
+    pub requested_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Why, where that was said when it was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How much it is, so that it can be read at once.
+    pub summary: PlanSummary,
+}
+
+/// The change that a plan stands for; its digest is `content_id`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanContent {
+    /// What is done.
+    pub kind: PlanKind,
+    /// The publish or hotfix that is undone, made again or made.
+    pub target: OperationId,
+    /// The rollback that is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<RollbackId>,
+    /// The steps on cells that have owners, with their basis: one [`PlanStep`] a line.
+    pub steps: SegmentRef,
+    /// The derived cells that they feed, whose values are found at execution: cell ids, one a line.
+    pub derived: SegmentRef,
+    /// The cells that are left alone, with their owners: one a line.
+    pub skipped: SegmentRef,
+    /// The rules that judged.
+    pub policy_snapshot_ref: Digest,
+    /// The protection in force in the scope.
+    pub protection: Digest,
+    /// Cells that were to be left alone on request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
+    /// Whether what protection outgrew and nothing can mask is hidden.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hide_unmaskable: bool,
+    /// The justification with which missing artefacts are gone over (R46).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<String>,
+}
+
+/// What a plan does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanKind {
+    /// Undoes a publish or a hotfix.
+    Rollback,
+    /// Takes a rollback back.
+    Revert,
+    /// Corrects a field.
+    Hotfix,
+}
+
+/// How much a plan is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanSummary {
+    /// Steps on documents and pipelines' own cells.
+    pub steps: u64,
+    /// Derived cells that they feed.
+    pub derived: u64,
+    /// Cells left alone.
+    pub skipped: u64,
+    /// low, moderate, high or critical.
+    pub risk_level: String,
+    /// 0 to 4.
+    pub tier: u8,
+    /// The approvals that it needs, in words; empty if none.
+    pub approvals_needed: Vec<String>,
+    /// Findings of policy.
+    pub findings: u64,
+    /// Broken links now.
+    pub broken_links_before: u64,
+    /// Broken links once executed.
+    pub broken_links_planned: u64,
+    /// Orphans now.
+    pub orphan_count_before: u64,
+    /// Orphans once executed.
+    pub orphan_count_planned: u64,
+    /// Breaks and orphans that come back.
+    pub returned: u64,
+}
+
+/// A step of a plan: a move, and the basis on which it was planned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanStep {
+    /// The move.
+    #[serde(flatten)]
+    pub step: Move,
+    /// Where the log last moved the cell; another value at execution makes the plan stale.
+    pub basis: Lsn,
+}
+
+impl Plan {
+    /// Returns the digest of this header without its own name.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut value = serde_json::to_value(self).expect("a plan is plain data");
+        if let Some(header) = value.as_object_mut() {
+            header.remove("plan_id");
+        }
+        Digest::of_json(&value).expect("a plan has a canonical form")
+    }
+
+    /// Returns the rollback that executing it opens; none if it is a hotfix.
+    pub fn rollback_id(&self) -> Option<RollbackId> {
+        RollbackId::parse(self.operation.as_str()).ok()
+    }
+
+    /// Returns the hotfix that executing it opens; none if it is a rollback.
+    pub fn hotfix_id(&self) -> Option<HotfixId> {
+        HotfixId::parse(self.operation.as_str()).ok()
+    }
+}
+
+impl PlanContent {
+    /// Returns the digest that names the change.
+    pub(crate) fn digest(&self) -> Digest {
+        let canonical = kfm_lineage::canonical::canonical_of(self).expect("a plan has a canonical form");
+        Digest::of_canonical_bytes(&canonical)
+    }
+}
+
+/// Names a skipped cell for the segment of a plan.
+pub(crate) fn skipped_line(step: &Move, why: &str, by: Option<OperationId>) -> SkippedLine {
+    SkippedLine {
+        domain: step.cell.domain.to_string(),
+        store: step.cell.store.clone(),
+        key: step.cell.key.clone(),
+        why: why.into(),
+        by,
+    }
+}

@@ -1,0 +1,165 @@
+//! Principals and approvals, as methods of a platform (R64, R68).
+
+use std::time::Duration;
+
+use kfm_lineage::Timestamp;
+use kfm_policy::{Approval, ApprovalContext, Principal, Principals, PrivateKey, PublicKey, Role, Tally};
+use kfm_telemetry::ledger::{EntryStatus, OperationType};
+use kfm_telemetry::{EventId, Label, LedgerEntry};
+use kfm_wal::record::Record;
+
+use super::Platform;
+use super::files::{read_optional, write_durably};
+use crate::approvals::{approval_of, record_of};
+use crate::error::{Error, Result};
+use crate::plan::{Plan, load_plan};
+use crate::report::{ApprovalLine, ApprovalsReport, PrincipalLine};
+use crate::session::Session;
+
+/// How long an approval counts, where nobody says so.
+const VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Platform {
+    /// Lists who is who.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the file is not right.
+    pub async fn principals(&self) -> Result<Vec<PrincipalLine>> {
+        Ok(self.principals_file()?.iter().map(PrincipalLine::from).collect())
+    }
+
+    /// Adds a principal; makes a key pair unless a public key is given, and returns the text of the private
+    /// key's file, which is written nowhere.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the name, a role or the key is not right.
+    pub async fn principal_add(
+        &self,
+        name: &str,
+        roles: &[String],
+        public_key: Option<&str>,
+    ) -> Result<(PrincipalLine, Option<String>)> {
+        let _session = Session::write(self, "principals add").await?;
+        let parsed: Option<Vec<Role>> = roles.iter().map(|role| Role::parse(role)).collect();
+        let Some(roles) = parsed.filter(|roles| !roles.is_empty()) else {
+            let known = Role::ALL.map(Role::as_str).join(", ");
+            return Err(Error::invalid(format!("a role is not known: roles={}", roles.join(",")), format!("give one or more of {known}")));
+        };
+        let (public_key, private) = match public_key {
+            Some(text) => {
+                let key: PublicKey = text.parse().map_err(|_| {
+                    Error::invalid("this is no Ed25519 public key of 64 hex digits", "give the key that 'principals add' printed")
+                })?;
+                (key, None)
+            }
+            None => {
+                let mut seed = [0; 32];
+                getrandom::fill(&mut seed).map_err(|error| Error::Invalid {
+                    message: "the system gives no randomness for a key".into(),
+                    hint: "try again, or bring a key by --public-key".into(),
+                    source: Some(Box::new(error)),
+                })?;
+                let key = PrivateKey::from_seed(seed);
+                (key.public(), Some(key.to_file(name)))
+            }
+        };
+        let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };
+        let path = self.root().join(&self.settings().policy.principals);
+        let text = Principals::append(read_optional(&path)?.as_deref(), &principal).map_err(super::policy_file)?;
+        write_durably(&path, text.as_bytes())?;
+        Ok((PrincipalLine::from(&principal), private))
+    }
+
+    /// Signs an approval of a plan, and puts it into the log.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]: the approval would not count, as the error says; nothing is recorded.
+    /// [`Error::Invalid`]: the key, the role or the plan is not right.
+    pub async fn approve(
+        &self,
+        plan: &str,
+        principal: &str,
+        role: &str,
+        private_key: &str,
+        validity: Option<Duration>,
+    ) -> Result<ApprovalsReport> {
+        let mut session = Session::write(self, "approve").await?;
+        let plan = load_plan(&session, plan)?;
+        let key = PrivateKey::parse(private_key).map_err(super::policy_file)?;
+        let Some(role) = Role::parse(role) else {
+            let known = Role::ALL.map(Role::as_str).join(", ");
+            return Err(Error::invalid(format!("the role is not known: role={role}"), format!("give one of {known}")));
+        };
+        let signed_at = session.now();
+        let validity = jiff::SignedDuration::try_from(validity.unwrap_or(VALIDITY)).unwrap_or(jiff::SignedDuration::from_hours(24));
+        let expires_at = signed_at.checked_add(validity).unwrap_or(Timestamp::MAX);
+        let approval = Approval::sign(plan.plan_id, (principal, role), signed_at, expires_at, &key);
+        let context = context(&plan, "", signed_at);
+        if let Err(why) = approval.verify(&context, &session.principals) {
+            return Err(Error::invalid(
+                format!("this approval would not count, {why}: principal={principal} plan_id={}", plan.plan_id),
+                "approvals are given by others than who planned it, in a role they hold, with their own key",
+            ));
+        }
+        let record = record_of(&approval);
+        let name = EventId::lossy(&format!("approval/{}", record.digest()));
+        session.log(Record::Approval(record)).await?;
+        let mut entry =
+            LedgerEntry::new(name, OperationType::Approval, Label::lossy(principal), EntryStatus::Completed);
+        entry.plan_id = Some(plan.plan_id);
+        self.ledger()?.append(&entry, signed_at).await.map_err(|error| Error::Log(Box::new(error)))?;
+        self.approvals_report(&session, &plan)
+    }
+
+    /// Lists the approvals of a plan, and what is still missing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`], [`Error::Invalid`]: the plan is none.
+    pub async fn approvals(&self, plan: &str) -> Result<ApprovalsReport> {
+        let session = Session::read(self).await?;
+        let plan = load_plan(&session, plan)?;
+        self.approvals_report(&session, &plan)
+    }
+
+    pub(crate) fn approvals_report(&self, session: &Session, plan: &Plan) -> Result<ApprovalsReport> {
+        let now = session.now();
+        let records: Vec<_> = session.history.approvals(&plan.plan_id).collect();
+        let approvals: Vec<Approval> = records.iter().map(|record| approval_of(record)).collect();
+        // Whoever asks may still be the one who executes, so it is counted as if it were.
+        let context = context(plan, session.actor(), now);
+        let tally = Tally::of(&approvals, &context, &session.principals);
+        let risk = kfm_policy::RiskLevel::ALL.into_iter().find(|risk| risk.as_str() == plan.summary.risk_level);
+        let risk = risk.unwrap_or(kfm_policy::RiskLevel::Critical);
+        let needed = kfm_policy::ApprovalsNeeded::for_operation(plan.summary.tier, risk);
+        let lines = approvals.iter().map(|approval| {
+            let verdict = approval.verify(&context, &session.principals);
+            ApprovalLine {
+                principal: approval.principal.clone(),
+                role: approval.role.clone(),
+                signed_at: approval.signed_at,
+                expires_at: approval.expires_at,
+                valid: verdict.is_ok(),
+                why: verdict.err().map(|why| why.to_string()),
+            }
+        });
+        Ok(ApprovalsReport {
+            plan_id: plan.plan_id,
+            approvals: lines.collect(),
+            needed: needed.missing(&tally, &session.principals).into_iter().collect(),
+        })
+    }
+}
+
+fn context<'a>(plan: &'a Plan, executed_by: &'a str, now: Timestamp) -> ApprovalContext<'a> {
+    ApprovalContext { plan_id: &plan.plan_id, requested_by: &plan.requested_by, executed_by, now }
+}
+
+impl From<&Principal> for PrincipalLine {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            name: principal.name.clone(),
+            roles: principal.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+            public_key: principal.public_key.to_string(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `catalog check`: links, orphans and the rest, counted on what the stores hold now (R48).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kfm_lineage::document::DocumentFacts;
+use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::{Domain, Move};
+
+use super::Platform;
+use crate::assess::{Protections, describe_move};
+use crate::derive::{derived_cells, project};
+use crate::error::Result;
+use crate::report::{CatalogReport, FindingLine, Listing};
+use crate::session::Session;
+
+impl Platform {
+    /// Counts what is broken in the catalog as it stands, foreign values included.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store): the catalog cannot be read.
+    pub async fn catalog_check(&self) -> Result<CatalogReport> {
+        let session = Session::read(self).await?;
+        let catalog = self.catalog();
+        let mut view = CatalogView::default();
+        for path in catalog.keys().await? {
+            if let Some(bytes) = catalog.read(&path).await? {
+                view.insert(path, Arc::new(DocumentFacts::project(&bytes)));
+            }
+        }
+        let census = view.census();
+        let skew = store_skew(&session, &view).await?;
+        let counts = census.counts();
+        let mut findings: Vec<FindingLine> = Vec::new();
+        for broken in &census.breaks {
+            let message = format!("{} leads to {}", broken.rel, broken.target);
+            findings.push(finding(broken.class.as_str(), &broken.document, &message, "mend the link, or publish its target"));
+        }
+        for path in &census.orphans {
+            let (rule, message) = match census.unlisted.contains(path) {
+                true => ("ORP-2", "nothing lists it"),
+                false => ("ORP-1", "no root reaches it"),
+            };
+            findings.push(finding(rule, path, message, "list it in a collection or catalog, or retire it"));
+        }
+        for (id, paths) in &census.duplicate_ids {
+            let message = format!("more than one document carries this id: {}", paths.join(", "));
+            findings.push(finding("duplicate_id", id, &message, "give each document an id of its own"));
+        }
+        for path in &census.wrong_self_links {
+            findings.push(finding("wrong_self_link", path, "its self link leads elsewhere", "mend the link"));
+        }
+        for path in &census.not_json {
+            findings.push(finding("not_json", path, "it is not a JSON object", "replace it, or retire it"));
+        }
+        findings.extend(skew.iter().map(|cell| {
+            finding("ORP-3", cell, "it does not show what the catalog holds", "publish the document again, or look with 'kfm doctor --digests'")
+        }));
+        Ok(CatalogReport {
+            documents: counts.documents,
+            links: counts.links,
+            broken_links: counts.broken_links,
+            orphan_count: counts.orphan_count,
+            unlisted: counts.unlisted,
+            store_skew: skew.len() as u64,
+            duplicate_ids: counts.duplicate_ids,
+            wrong_self_links: counts.wrong_self_links,
+            not_json: counts.not_json,
+            findings: Listing::of(findings),
+        })
+    }
+}
+
+/// Lists the derived cells that do not show what the catalog holds (ORP-3).
+///
+/// Only of documents that an operation moved: what was adopted was never projected.
+async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<String>> {
+    let mut moves: Vec<Move> = Vec::new();
+    for (cell, history) in session.history.cells().filter(|(cell, _)| cell.domain == Domain::Stac) {
+        let moved = history.writes.iter().any(|write| {
+            session.history.operation(&write.operation).is_some_and(|operation| operation.moves_references())
+        });
+        if moved {
+            let before = session.facts.of_value(history.value()).await?;
+            moves.push(describe_move(session, &cell.key, history.value(), before.as_ref(), view.get(&cell.key)));
+        }
+    }
+    let cells = derived_cells_of_view(session, &moves, view).await?;
+    let protections = Protections::new(session, view, view);
+    let projected = project(&cells, view, |path| protections.of(path).label.ok().map(|label| label.as_str()))?;
+    let mut skew = BTreeSet::new();
+    for store in session.platform.derived_stores() {
+        let cells: Vec<_> = projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
+        let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
+        for ((cell, expected), observed) in cells.iter().zip(store.observe(&keys).await?) {
+            if observed != *expected {
+                skew.insert(cell.cell.to_string());
+            }
+        }
+    }
+    Ok(skew)
+}
+
+async fn derived_cells_of_view(
+    session: &Session,
+    moves: &[Move],
+    view: &CatalogView,
+) -> Result<BTreeSet<crate::derive::DerivedCell>> {
+    // A foreign document's facts are not in the version store: its cells follow from what the log knows.
+    let known: Vec<Move> = moves
+        .iter()
+        .map(|step| Move { after: step.before, ..step.clone() })
+        .filter(|step| step.before.is_some() || view.get(&step.cell.key).is_none())
+        .collect();
+    derived_cells(session, &known).await
+}
+
+fn finding(rule: &str, subject: &str, message: &str, remedy: &str) -> FindingLine {
+    FindingLine {
+        rule: rule.into(),
+        code: None,
+        severity: "warn".into(),
+        subject: subject.into(),
+        message: message.into(),
+        remedy: remedy.into(),
+        denies: false,
+    }
+}

@@ -1,0 +1,35 @@
+//! Small files of the platform's own, written whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Writes a file as a whole and durably: beside it, flushed, renamed into place, the folder flushed.
+///
+/// # Errors
+/// [`Error::File`]: names the file; nothing stands half written in its place.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |source| Error::File { path: path.display().to_string(), source };
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = folder.join(format!(".{name}.tmp"));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&beside, path).map_err(failed)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Reads a text file that need not exist.
+///
+/// # Errors
+/// [`Error::File`]: it exists and cannot be read.
+pub(crate) fn read_optional(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File { path: path.display().to_string(), source }),
+    }
+}

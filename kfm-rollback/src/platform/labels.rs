@@ -1,0 +1,120 @@
+//! The label registry, as methods of a platform.
+
+use kfm_policy::{CareLabel, LabelRegistry, RegistryEntry};
+use kfm_telemetry::ledger::{EntryStatus, OperationType};
+use kfm_telemetry::{EventId, Label, LedgerEntry};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Platform;
+use super::files::{read_optional, write_durably};
+use crate::error::{Error, Result};
+use crate::execute::enforce_labels;
+use crate::session::Session;
+
+/// A label that is to be assigned.
+#[derive(Debug, Clone)]
+pub struct LabelAssign {
+    /// One entity: its id, or its path in the catalog.
+    pub entity: Option<String>,
+    /// Everything below a folder; the empty text is everything.
+    pub under: Option<String>,
+    /// public, sensitive or restricted.
+    pub care: String,
+    /// Who decided.
+    pub authority: String,
+    /// Why.
+    pub reason: String,
+    /// When it must be looked at again: `2027-06-30`.
+    pub review_by: String,
+    /// Whether it is heritage.
+    pub heritage: bool,
+}
+
+/// Answer of `labels list` and `labels assign`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LabelsReport {
+    /// Every entry: those in force by the log first, then those that only the files have.
+    pub labels: Vec<LabelLine>,
+}
+
+/// An entry of the registries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LabelLine {
+    /// Whether the log has it: then it stays in force whatever the files say.
+    pub in_force: bool,
+    /// The entry.
+    pub entry: serde_json::Value,
+}
+
+impl Platform {
+    /// Lists the label registry.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: a file is not right.
+    pub async fn labels(&self) -> Result<LabelsReport> {
+        let session = Session::read(self).await?;
+        Ok(report(&session.registry))
+    }
+
+    /// Writes an entry into the label file, and brings it into force.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the entry is not right; the file is as it was.
+    pub async fn label_assign(&self, assign: LabelAssign) -> Result<LabelsReport> {
+        let mut session = Session::write(self, "labels assign").await?;
+        let entry = entry_of(&assign)?;
+        let path = self.root().join(&self.settings().policy.labels);
+        let mut text = read_optional(&path)?.unwrap_or_default();
+        if !text.is_empty() && !text.ends_with("\n\n") {
+            text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
+        }
+        text.push_str(&entry.to_toml());
+        LabelRegistry::load(Some(&text), None, &[]).map_err(super::policy_file)?;
+        write_durably(&path, text.as_bytes())?;
+        session.registry = self.registry(session.history.labels())?;
+        enforce_labels(&mut session).await?;
+        let value = serde_json::to_value(&entry).expect("an entry is plain data");
+        let digest = kfm_lineage::Digest::of_json(&value).expect("an entry has a canonical form");
+        let name = EventId::lossy(&format!("label/{digest}"));
+        let mut line = LedgerEntry::new(name, OperationType::Label, Label::lossy(session.actor()), EntryStatus::Completed);
+        line.reason = Some(kfm_telemetry::Reason::lossy(&assign.reason));
+        self.ledger()?.append(&line, session.now()).await.map_err(|error| Error::Log(Box::new(error)))?;
+        Ok(report(&session.registry))
+    }
+}
+
+fn report(registry: &LabelRegistry) -> LabelsReport {
+    let new = registry.new_entries().len();
+    let in_force = registry.entries().len() - new;
+    let lines = registry.entries().iter().enumerate().map(|(position, entry)| LabelLine {
+        in_force: position < in_force,
+        entry: serde_json::to_value(entry).expect("an entry is plain data"),
+    });
+    LabelsReport { labels: lines.collect() }
+}
+
+/// Makes the entry; that it is about exactly one thing, and whole, the registry's own reader checks.
+fn entry_of(assign: &LabelAssign) -> Result<RegistryEntry> {
+    let invalid = |what: &str, hint: &str| Error::invalid(what.to_owned(), hint.to_owned());
+    if assign.entity.is_some() == assign.under.is_some() {
+        return Err(invalid("a label is about one entity or about everything under a folder", "give --entity or --under"));
+    }
+    if assign.under.as_deref().is_some_and(|under| under.split('/').any(|segment| segment == "..")) {
+        return Err(invalid("a folder of the catalog has no '..'", "give --under relative to the catalog"));
+    }
+    let care = CareLabel::parse(&assign.care)
+        .map_err(|_| invalid("the label is not known", "give public, sensitive or restricted"))?;
+    let review_by =
+        assign.review_by.parse().map_err(|_| invalid("review-by is no date", "give it as 2027-06-30"))?;
+    Ok(RegistryEntry::Label(kfm_policy::registry::LabelEntry {
+        entity: assign.entity.clone(),
+        under: assign.under.clone(),
+        care,
+        authority: assign.authority.clone(),
+        reason: assign.reason.clone(),
+        review_by,
+        heritage: assign.heritage,
+        masking: None,
+    }))
+}

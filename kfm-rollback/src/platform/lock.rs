@@ -1,0 +1,109 @@
+//! The platform's lock: one operation that changes something at a time.
+//!
+//! It is a lock of the operating system on an open file, so it dies with its holder, however that dies. What
+//! the file says of the holder is for people; whether somebody holds it, only the system says.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kfm_retry::Clock;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Between two tries of a lock that is waited for.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Tries that a lock gets even when it is not waited for: a reader that asks whether somebody is at work
+/// holds it for an instant.
+const TRIES_MIN: u32 = 4;
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    /// Who asked.
+    pub(crate) actor: String,
+    /// The host.
+    pub(crate) host: String,
+    /// The process.
+    pub(crate) pid: u32,
+    /// What it does.
+    pub(crate) doing: String,
+    /// Since when.
+    pub(crate) since: String,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} by {} since {} (host={} pid={})", self.doing, self.actor, self.since, self.host, self.pid)
+    }
+}
+
+/// The lock, held until it is dropped or its process ends.
+#[derive(Debug)]
+pub(crate) struct PlatformLock {
+    _file: File,
+}
+
+impl PlatformLock {
+    /// Takes the lock, waiting for at most `wait`.
+    ///
+    /// # Cancel safety
+    /// A dropped future holds nothing.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: another process holds it; wait for it. [`Error::File`]: the file cannot be used.
+    pub(crate) async fn acquire(path: &Path, holder: &Holder, wait: Duration, clock: &Arc<dyn Clock>) -> Result<Self> {
+        let failed = |source| Error::File { path: path.display().to_string(), source };
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let begun = clock.monotonic();
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::WouldBlock) => {
+                    tries += 1;
+                    if tries >= TRIES_MIN && clock.monotonic().saturating_sub(begun) >= wait {
+                        return Err(Error::Locked { holder: describe(&mut file) });
+                    }
+                    clock.sleep(POLL).await;
+                }
+            }
+        }
+        let text = serde_json::to_vec(holder).expect("a holder is plain data");
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text)).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+
+    /// Says who works in the platform now; none if nobody does. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::File`]: the file is there and cannot be read.
+    pub(crate) fn holder(path: &Path) -> Result<Option<String>> {
+        let failed = |source| Error::File { path: path.display().to_string(), source };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(describe(&mut file))),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+fn describe(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
+        Some(holder) => holder.to_string(),
+        None => "an operation that has not said what it is yet".into(),
+    }
+}

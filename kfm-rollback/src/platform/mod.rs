@@ -1,0 +1,302 @@
+//! A platform: the folder that holds `kfm.toml`, with its stores, its log and its records.
+
+pub(crate) mod files;
+pub(crate) mod lock;
+
+mod approve;
+mod check;
+mod doctor;
+mod init;
+mod labels;
+mod options;
+mod publishes;
+mod rollbacks;
+mod settings;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kfm_lineage::{Digest, Domain, OperationId};
+use kfm_policy::{LabelRegistry, Policy, PolicyCheck, Principals};
+use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
+use kfm_wal::record::ReleaseRef;
+
+pub use labels::{LabelAssign, LabelLine, LabelsReport};
+pub use options::{Interrupt, NoProgress, OpenOptions, Progress};
+pub use publishes::Cascade;
+pub use rollbacks::{ExecuteRequest, PlanRequest, PlanTarget};
+pub use settings::{
+    FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, PolicySettings, ReleaseSettings, Settings,
+    StoreSettings, Strictness, TelemetrySettings, VersionSettings, WalSettings, local_path,
+};
+
+use crate::blob::LocalBlobs;
+use crate::embedded::{EmbeddedCache, EmbeddedGraph, EmbeddedSearch};
+use crate::error::{Error, Result};
+use crate::op::DomainOp;
+use crate::stac::StaticCatalog;
+use crate::versions::VersionStore;
+
+/// A platform that was opened: settings, stores and components. Cheap to clone.
+///
+/// It holds nothing open: each of its methods looks at the platform as it stands, and those that change
+/// something hold its lock while they work.
+#[derive(Debug, Clone)]
+pub struct Platform(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    settings: Settings,
+    options: OpenOptions,
+    versions: Arc<VersionStore>,
+    stores: Vec<Arc<dyn DomainOp>>,
+    policy: Policy,
+    records: Arc<dyn RecordSink>,
+}
+
+/// The release's files, with the digest of what they lead to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReleaseRefs {
+    pub sbom: Option<ReleaseRef>,
+    pub manifest: Option<ReleaseRef>,
+}
+
+impl Platform {
+    /// Finds the platform that a folder lies in: the nearest folder upwards that holds `kfm.toml`.
+    pub fn find_root(start: &Path) -> Option<PathBuf> {
+        start.ancestors().find(|folder| folder.join(FILE_NAME).is_file()).map(Path::to_path_buf)
+    }
+
+    /// Opens the platform in a folder.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: there is no `kfm.toml`, or it is not right. [`Error::File`]: it cannot be read.
+    pub async fn open(root: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
+        let root = root.as_ref();
+        let file = root.join(FILE_NAME);
+        let Some(text) = files::read_optional(&file)? else {
+            return Err(Error::invalid(
+                format!("this folder is no platform, it has no kfm.toml: path={}", root.display()),
+                "make one by 'kfm init', or name another by --root",
+            ));
+        };
+        let settings = Settings::parse(&text, &file)?;
+        let root = std::path::absolute(root).map_err(|source| Error::File { path: root.display().to_string(), source })?;
+        let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(place(&root, &settings.versions.url, "versions")?))));
+        let mut stores: Vec<Arc<dyn DomainOp>> = Vec::with_capacity(settings.stores.len());
+        for (name, store) in &settings.stores {
+            let folder = place(&root, &store.url, name)?;
+            let clock = Arc::clone(&options.clock);
+            stores.push(match store.domain {
+                Domain::Stac => Arc::new(StaticCatalog::local(name, folder)),
+                Domain::Graph => Arc::new(EmbeddedGraph::new(name, folder, clock)),
+                Domain::Search => Arc::new(EmbeddedSearch::new(name, folder, clock)),
+                Domain::Cache => Arc::new(EmbeddedCache::new(name, folder, clock)),
+            });
+        }
+        let records: Arc<dyn RecordSink> =
+            Arc::new(TelemetryWriter::new(root.join(&settings.telemetry.dir), Arc::clone(&options.clock)));
+        let policy = Policy::default();
+        Ok(Self(Arc::new(Inner { root, settings, options, versions, stores, policy, records })))
+    }
+
+    /// Puts another store in the place of the one that the settings name, or adds one.
+    ///
+    /// For stores that have no settings of their own: an integrator's adapter, a fake in a test.
+    #[must_use]
+    pub fn with_store(self, store: Arc<dyn DomainOp>) -> Self {
+        self.changed(|inner| {
+            inner.stores.retain(|other| other.name() != store.name());
+            inner.stores.push(store);
+            inner.stores.sort_by(|a, b| a.name().cmp(b.name()));
+        })
+    }
+
+    /// Adds a check of somebody else's to the policy; it can only add denials.
+    #[must_use]
+    pub fn with_check(self, check: Arc<dyn PolicyCheck>) -> Self {
+        self.changed(|inner| inner.policy = inner.policy.clone().with_check(check))
+    }
+
+    /// Puts operation records elsewhere.
+    #[must_use]
+    pub fn with_records(self, records: Arc<dyn RecordSink>) -> Self {
+        self.changed(|inner| inner.records = records)
+    }
+
+    fn changed(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Inner {
+            root: self.0.root.clone(),
+            settings: self.0.settings.clone(),
+            options: self.0.options.clone(),
+            versions: Arc::clone(&self.0.versions),
+            stores: self.0.stores.clone(),
+            policy: self.0.policy.clone(),
+            records: Arc::clone(&self.0.records),
+        };
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+
+    /// Returns the folder that holds `kfm.toml`.
+    pub fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    /// Returns the settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Returns who opened it, and with what.
+    pub fn options(&self) -> &OpenOptions {
+        &self.0.options
+    }
+
+    /// Returns the version store.
+    pub fn versions(&self) -> Arc<VersionStore> {
+        Arc::clone(&self.0.versions)
+    }
+
+    /// Returns the stores, by name.
+    pub fn stores(&self) -> Vec<Arc<dyn DomainOp>> {
+        self.0.stores.clone()
+    }
+
+    /// Returns a store by its name.
+    pub fn store(&self, name: &str) -> Option<Arc<dyn DomainOp>> {
+        self.0.stores.iter().find(|store| store.name() == name).cloned()
+    }
+
+    /// Returns the catalog.
+    pub fn catalog(&self) -> Arc<dyn DomainOp> {
+        let catalog = self.0.stores.iter().find(|store| store.domain() == Domain::Stac);
+        Arc::clone(catalog.expect("the settings have exactly one store of domain stac"))
+    }
+
+    /// Returns the stores that are projected from documents, by name.
+    pub(crate) fn derived_stores(&self) -> Vec<Arc<dyn DomainOp>> {
+        self.0.stores.iter().filter(|store| store.domain() != Domain::Stac).cloned().collect()
+    }
+
+    /// Returns the folder of the log.
+    pub fn wal_dir(&self) -> PathBuf {
+        local_path(&self.0.settings.wal.url).map_or_else(|| self.own("wal"), |path| self.0.root.join(path))
+    }
+
+    /// How the log is opened for writing.
+    pub(crate) fn wal_options(&self) -> kfm_wal::LocalOptions {
+        let options = &self.0.options;
+        let holder = format!("{} host={} pid={}", options.actor, options.host, options.pid);
+        kfm_wal::LocalOptions::new(Arc::clone(&options.clock)).with_holder(holder)
+    }
+
+    /// Returns the folder of the ledger's chain.
+    pub fn ledger_dir(&self) -> PathBuf {
+        self.own("ledger")
+    }
+
+    /// Returns the JSON file that is rendered from the ledger.
+    pub fn ledger_view(&self) -> PathBuf {
+        self.0.root.join(&self.0.settings.ledger.path)
+    }
+
+    /// Returns the folder of the telemetry.
+    pub fn telemetry_dir(&self) -> PathBuf {
+        self.0.root.join(&self.0.settings.telemetry.dir)
+    }
+
+    fn own(&self, name: &str) -> PathBuf {
+        self.0.root.join(settings::OWN_FOLDER).join(name)
+    }
+
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.own("lock")
+    }
+
+    pub(crate) fn plan_path(&self, plan_id: &Digest) -> PathBuf {
+        self.own("plans").join(format!("{}.json", plan_id.hex()))
+    }
+
+    pub(crate) fn manifest_path(&self, operation: &OperationId) -> PathBuf {
+        self.own("manifests").join(format!("{operation}.json"))
+    }
+
+    /// Shows a path of the platform as people name it: relative to its root.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.0.root).unwrap_or(path).display().to_string()
+    }
+
+    pub(crate) fn telemetry_ref(&self, tool: &str) -> String {
+        format!("{}/ops_{tool}.ndjson", self.0.settings.telemetry.dir)
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.0.policy.clone()
+    }
+
+    pub(crate) fn records(&self) -> Arc<dyn RecordSink> {
+        Arc::clone(&self.0.records)
+    }
+
+    pub(crate) fn alerts(&self) -> Alerts {
+        let alerts = Alerts::new(self.records());
+        let command = self.0.settings.notify.as_ref().map(|notify| notify.command.as_slice()).unwrap_or_default();
+        match Notifier::new(command, Arc::clone(&self.0.options.clock)) {
+            Some(notifier) => alerts.with_notifier(notifier.with_folder(self.0.root.clone())),
+            None => alerts,
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Result<Ledger> {
+        Ledger::open(self.ledger_dir(), self.wal_options()).map_err(|error| Error::Log(Box::new(error)))
+    }
+
+    /// Reads the label registry and the suppression list, with what the log says is in force.
+    pub(crate) fn registry(&self, in_force: &[serde_json::Value]) -> Result<LabelRegistry> {
+        let policy = &self.0.settings.policy;
+        let labels = files::read_optional(&self.0.root.join(&policy.labels))?;
+        let suppressions = files::read_optional(&self.0.root.join(&policy.suppressions))?;
+        LabelRegistry::load(labels.as_deref(), suppressions.as_deref(), in_force).map_err(policy_file)
+    }
+
+    /// Reads who is who.
+    pub(crate) fn principals_file(&self) -> Result<Principals> {
+        let text = files::read_optional(&self.0.root.join(&self.0.settings.policy.principals))?;
+        Principals::load(text.as_deref()).map_err(policy_file)
+    }
+
+    /// Returns the release's files, digested where they resolve (R92).
+    pub(crate) fn release_refs(&self) -> ReleaseRefs {
+        let Some(release) = &self.0.settings.release else { return ReleaseRefs::default() };
+        let digested = |path: &String| ReleaseRef {
+            path: path.clone(),
+            digest: std::fs::read(self.0.root.join(path)).ok().map(|bytes| Digest::of_bytes(&bytes)),
+        };
+        ReleaseRefs {
+            sbom: release.sbom_ref.as_ref().map(digested),
+            manifest: release.manifest_ref.as_ref().map(digested),
+        }
+    }
+}
+
+/// Turns an error in one of policy's files into one that says what to do.
+fn policy_file(error: kfm_policy::PolicyError) -> Error {
+    Error::Invalid {
+        message: "policy's files cannot be read, so nothing may be judged".into(),
+        hint: "repair the file that the cause names, under [policy] of kfm.toml".into(),
+        source: Some(Box::new(error)),
+    }
+}
+
+/// Resolves the place of a store.
+fn place(root: &Path, url: &str, name: &str) -> Result<PathBuf> {
+    local_path(url).map(|path| root.join(path)).ok_or_else(|| {
+        Error::invalid(
+            format!("this kfm keeps stores in folders, use a file: URL: store={name} url={url}"),
+            "repair kfm.toml",
+        )
+    })
+}

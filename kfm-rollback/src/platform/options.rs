@@ -1,0 +1,83 @@
+//! Who opens a platform, and with what: components, apart from the settings, which are data.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use kfm_retry::Clock;
+
+/// Who acts, from where, and with which components.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Who asks; becomes `requested_by`.
+    pub actor: String,
+    /// The host, for whoever meets the lock.
+    pub host: String,
+    /// The process, likewise.
+    pub pid: u32,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told how far long work is.
+    pub progress: Arc<dyn Progress>,
+    /// Asks to stop at the next safe point.
+    pub interrupt: Interrupt,
+    /// How long the lock is waited for; zero refuses at once.
+    pub wait: Duration,
+}
+
+impl OpenOptions {
+    /// Options for `actor` on the machine's clock, silent, not waiting for the lock.
+    pub fn new(actor: impl Into<String>) -> Self {
+        Self {
+            actor: actor.into(),
+            host: "localhost".into(),
+            pid: std::process::id(),
+            clock: Arc::new(kfm_retry::SystemClock),
+            progress: Arc::new(NoProgress),
+            interrupt: Interrupt::default(),
+            wait: Duration::ZERO,
+        }
+    }
+
+    /// Takes time from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+/// Is told how far long work is. It must return at once.
+pub trait Progress: Debug + Send + Sync {
+    /// A phase of `total` steps begins; 0 if the number is not known.
+    fn phase(&self, phase: &str, total: u64);
+
+    /// `done` steps of the run are made.
+    fn advance(&self, done: u64);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn phase(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64) {}
+}
+
+/// Asks an operation to stop at the next safe point; it can then be resumed.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Says whether somebody asked to stop.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}

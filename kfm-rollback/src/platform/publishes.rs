@@ -1,0 +1,151 @@
+//! Publishing, adopting and reconciling, as methods of a platform.
+
+use kfm_lineage::{OperationId, PublishId, Slug};
+
+use super::Platform;
+use crate::error::Result;
+use crate::execute::{Resume, resume};
+use crate::history::{Operation, read_moves};
+use crate::platform::lock::PlatformLock;
+use crate::plan::step_line;
+use crate::publish::{self, Publish, PublishFolder, Unit, finished, publish_report};
+use crate::refusal::recorded;
+use crate::report::{
+    AdoptReport, CellCount, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport, Status,
+};
+use crate::session::Session;
+
+/// What happens to later work that was derived from what is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cascade {
+    /// It is undone too.
+    Include,
+    /// It is hidden.
+    Quarantine,
+}
+
+impl Platform {
+    /// Begins a publish that a pipeline puts together (R49); it holds the platform's lock.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: another operation works here.
+    pub async fn begin_publish(&self, pipeline: Slug) -> Result<Publish> {
+        let session = Session::write(self, &format!("publish {pipeline}")).await?;
+        let unit = Unit::new(&session, &pipeline, None, None);
+        Ok(Publish::new(session, unit))
+    }
+
+    /// Publishes what differs in a folder of documents.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves nothing, or an interrupted publish that can be resumed or aborted.
+    ///
+    /// # Errors
+    /// As [`Publish::complete`]; [`Error::Invalid`]: something in the folder cannot be published.
+    pub async fn publish_folder(&self, request: PublishFolder) -> Result<PublishReport> {
+        if request.dry_run {
+            let mut session = Session::read(self).await?;
+            return publish::publish_folder(&mut session, &request).await;
+        }
+        let mut session = Session::write(self, &format!("publish {}", request.pipeline)).await?;
+        let result = publish::publish_folder(&mut session, &request).await;
+        let subject = request.publish_id.map(OperationId::from);
+        recorded(&mut session, "publish", subject, None, result).await
+    }
+
+    /// Records what already stands in the stores as a genesis publish; moves nothing (R14).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: there is no such store. [`Error::Locked`]: another operation works here.
+    pub async fn adopt(&self, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
+        let mut session = Session::write(self, "adopt").await?;
+        publish::adopt(&mut session, store, reason).await
+    }
+
+    /// Lists what changed behind the log's back; records it if `adopt`.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: another operation works here.
+    pub async fn reconcile(&self, adopt: bool) -> Result<ReconcileReport> {
+        let mut session = match adopt {
+            true => Session::write(self, "reconcile").await?,
+            false => Session::read(self).await?,
+        };
+        publish::reconcile(&mut session, adopt).await
+    }
+
+    /// Lists the publishes, in the log's order.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the log cannot be read.
+    pub async fn publishes(&self) -> Result<PublishList> {
+        let session = Session::read(self).await?;
+        let at_work = PlatformLock::holder(&self.lock_path())?.is_some();
+        let publishes = session.history.publishes().map(|publish| line(&session, publish, at_work)).collect();
+        Ok(PublishList { publishes })
+    }
+
+    /// Shows a publish.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names none, or more than one.
+    pub async fn publish_show(&self, id: &str) -> Result<PublishShow> {
+        let session = Session::read(self).await?;
+        let publish = crate::resolve::publish(&session, id)?;
+        let at_work = PlatformLock::holder(&self.lock_path())?.is_some();
+        let moves = read_moves(&session.versions(), &publish.moves).await?;
+        let mut cells = Listing::of(moves.iter().map(|step| step_line(step, false)));
+        cells.by_domain = CellCount::of(moves.iter().map(|step| step.cell.domain)).by_domain;
+        let next = match publish.status(at_work) {
+            Status::Interrupted | Status::Held => crate::status::resume_commands(&publish.id),
+            Status::Completed if session.history.stands(&publish.id) => {
+                vec![format!("kfm rollback plan --publish-id {}", publish.id)]
+            }
+            _ => Vec::new(),
+        };
+        Ok(PublishShow {
+            line: line(&session, &publish, at_work),
+            cells,
+            intent_lsn: publish.opened.0,
+            completion_lsn: publish.closed.as_ref().map(|closed| closed.lsn.0),
+            reason: publish.reason.clone(),
+            next,
+        })
+    }
+
+    /// Takes an unfinished publish up again, or takes it back.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`]: it has ended. [`Error::Unfinished`]: it waits still.
+    pub async fn publish_resume(&self, id: &str, abort: bool) -> Result<PublishReport> {
+        let mut session = Session::write(self, "publish resume").await?;
+        let publish = crate::resolve::publish(&session, id)?;
+        let outcome = resume(&mut session, &publish.id, Resume { abort, skip: Vec::new() }).await?;
+        let publish_id = PublishId::parse(publish.id.as_str()).ok();
+        let mut report = publish_report(publish_id, Status::Running);
+        for step in read_moves(&session.versions(), &publish.moves).await? {
+            match (step.cell.domain, step.before, step.after) {
+                (kfm_lineage::Domain::Stac, None, _) => report.added += 1,
+                (kfm_lineage::Domain::Stac, _, None) => report.retired += 1,
+                (kfm_lineage::Domain::Stac, ..) => report.changed += 1,
+                _ => {}
+            }
+        }
+        Ok(finished(&session, report, &outcome, publish.opened_at))
+    }
+}
+
+fn line(session: &Session, publish: &Operation, at_work: bool) -> PublishLine {
+    PublishLine {
+        publish_id: PublishId::parse(publish.id.as_str()).expect("publishes have publish ids"),
+        kind: publish.kind.as_str().into(),
+        status: publish.status(at_work),
+        started_at: publish.opened_at,
+        completed_at: publish.closed.as_ref().map(|closed| closed.at),
+        pipeline: publish.pipeline.clone(),
+        requested_by: publish.requested_by.clone(),
+        moves: if publish.moves_references() { publish.moves.count } else { 0 },
+        rolled_back_by: session.history.undone_by(&publish.id).cloned(),
+    }
+}
+

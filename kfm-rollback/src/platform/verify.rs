@@ -1,0 +1,130 @@
+//! Checks the records against each other and against the stores, offline.
+
+use kfm_telemetry::Ledger;
+use kfm_telemetry::ledger::{LedgerReport, StoredEntry};
+use kfm_wal::local::LocalLog;
+use kfm_wal::{Depth, VerifyReport as WalReport, WalStore};
+
+use super::Platform;
+use crate::error::{Error, Result};
+use crate::history::read_moves;
+use crate::manifest::RollbackManifest;
+use crate::report::{CheckLine, VerifyReport};
+use crate::resolve;
+use crate::scope::scope_digest;
+use crate::session::Session;
+
+impl Platform {
+    /// Verifies the operations log: every frame, every record, the chain.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the log cannot be read at all; damage is an answer.
+    pub async fn wal_verify(&self) -> Result<WalReport> {
+        let log = LocalLog::open_read_only(self.wal_dir())?;
+        Ok(log.verify(Depth::Chain).await?)
+    }
+
+    /// Verifies the governance ledger, and that the JSON file rendered from it agrees with it.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the ledger cannot be read at all; damage is an answer.
+    pub async fn ledger_verify(&self) -> Result<LedgerReport> {
+        let view = self.ledger_view();
+        let view = view.is_file().then_some(view);
+        let report = Ledger::verify_folder(&self.ledger_dir(), view.as_deref()).await;
+        report.map_err(|error| Error::Log(Box::new(error)))
+    }
+
+    /// Lists the entries of the governance ledger.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the ledger cannot be read.
+    pub async fn ledger_entries(&self) -> Result<Vec<StoredEntry>> {
+        let ledger = Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
+        ledger.entries().await.map_err(|error| Error::Log(Box::new(error)))
+    }
+
+    /// Renders the ledger into its JSON file; answers where it lies.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the ledger cannot be read, or the file not be written.
+    pub async fn ledger_render(&self) -> Result<String> {
+        let ledger = Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
+        let view = self.ledger_view();
+        ledger.render(&view).await.map_err(|error| Error::Log(Box::new(error)))?;
+        Ok(self.shown(&view))
+    }
+
+    /// Checks that manifest, log, ledger and stores agree about a rollback.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names none, or more than one. [`Error::Log`]: the log
+    /// cannot be read. What does not agree is in the report.
+    pub async fn verify(&self, id: &str) -> Result<VerifyReport> {
+        let session = Session::read(self).await?;
+        let rollback = resolve::rollback(&session, id)?;
+        let mut checks = Vec::new();
+        let mut check = |name: &str, ok: bool, detail: String| {
+            checks.push(CheckLine { name: name.into(), ok, detail });
+        };
+        let wal = self.wal_verify().await?;
+        check("log", wal.ok, format!("records={} segments={}", wal.records, wal.segments));
+        let ledger = self.ledger_verify().await?;
+        check("ledger", ledger.ok, format!("entries={}", ledger.entries));
+        let status = rollback.status(false);
+        check("ended", rollback.is_completed(), format!("status={status}"));
+        let moves = read_moves(&session.versions(), &rollback.moves).await?;
+        let planned = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
+        check("plan", planned == rollback.post_state_expected, format!("steps={} digest={planned}", moves.len()));
+        let Some(closed) = rollback.closed.clone() else {
+            return Ok(VerifyReport { ok: false, checks });
+        };
+        let reached = !closed.close.treated.is_empty() || closed.close.scope_digest == rollback.post_state_expected;
+        check("end", reached, format!("digest={}", closed.close.scope_digest));
+        let path = self.manifest_path(&rollback.id);
+        let file = std::fs::read(&path).unwrap_or_default();
+        let digest = kfm_lineage::Digest::of_bytes(&file);
+        check("manifest", closed.close.manifest == Some(digest), format!("file={}", self.shown(&path)));
+        let manifest: Option<RollbackManifest> = serde_json::from_slice(&file).ok();
+        let agrees = manifest.as_ref().is_some_and(|manifest| {
+            Some(manifest.plan_digest) == rollback.plan_id
+                && manifest.rollback_id.as_str() == rollback.id.as_str()
+                && manifest.target_publish_id == rollback.target
+                && manifest.scope.after == closed.close.scope_digest
+                && manifest.diffs_segment == rollback.moves
+        });
+        check("manifest and log", agrees, format!("plan_id={}", rollback.plan_id.map_or_else(String::new, |id| id.to_string())));
+        let entries = self.ledger_entries().await?;
+        let entered = entries.iter().any(|stored| {
+            stored.entry.rollback_id.as_ref().map(kfm_lineage::RollbackId::as_str) == Some(rollback.id.as_str())
+                && stored.entry.status == kfm_telemetry::ledger::EntryStatus::Completed
+                && stored.entry.plan_id == rollback.plan_id
+        });
+        check("ledger and log", entered, format!("entries={}", entries.len()));
+        check_stores(&session, &moves, &mut check).await?;
+        let ok = checks.iter().all(|line| line.ok);
+        Ok(VerifyReport { ok, checks })
+    }
+}
+
+/// Compares what the stores hold with what the log says, at the cells of the rollback that no later operation
+/// moved.
+async fn check_stores(
+    session: &Session,
+    moves: &[kfm_lineage::Move],
+    check: &mut impl FnMut(&str, bool, String),
+) -> Result<()> {
+    let (mut wrong, mut looked_at) = (Vec::new(), 0_u64);
+    for step in moves.iter().filter(|step| !step.derived) {
+        let store = session.store(&step.cell)?;
+        let observed = store.observe(std::slice::from_ref(&step.cell.key)).await?;
+        looked_at += 1;
+        if observed.first().copied().flatten() != session.history.value(&step.cell) {
+            wrong.push(step.cell.to_string());
+        }
+    }
+    wrong.truncate(5);
+    let detail = if wrong.is_empty() { format!("cells={looked_at}") } else { format!("foreign={}", wrong.join(", ")) };
+    check("stores", wrong.is_empty(), detail);
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! Records what stands in the stores without moving it: adoption (R14) and reconciliation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::integrity::{CatalogView, IntegrityChange};
+use kfm_lineage::{CellId, Domain, Move, OperationId, Slug, Value, Version};
+use kfm_policy::{Consent, JudgedKind, RatchetMode};
+use kfm_wal::record::{PublishKind, Record};
+
+use super::changes::Changes;
+use super::unit::{Unit, intent};
+use crate::assess::{Case, describe_move, treat_moves, with_moves};
+use crate::derive::derived_cells;
+use crate::entity::cell_entity;
+use crate::error::{Error, Result};
+use crate::execute::{Prepared, Steps, open, run};
+use crate::order::BATCH_STEPS_MAX;
+use crate::report::{AdoptReport, CellCount, FindingLine, ForeignCell, Listing, ReconcileReport};
+use crate::scope::scope_digest;
+use crate::session::Session;
+
+/// A value in a store that the log does not know.
+#[derive(Debug, Clone)]
+pub(crate) struct Foreign {
+    pub cell: CellId,
+    pub known: Value,
+    pub observed: Value,
+}
+
+/// Lists the values that the log does not know, in the order of their cells.
+///
+/// A cell of an operation that has not ended may hold either of its values.
+pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
+    let mut open: BTreeMap<CellId, [Value; 2]> = BTreeMap::new();
+    for operation in session.history.open_operations() {
+        for step in crate::history::read_moves(&session.versions(), &operation.moves).await? {
+            open.insert(step.cell, [step.before, step.after]);
+        }
+    }
+    let projected = projected_keys(session).await?;
+    let mut foreign = Vec::new();
+    for store in session.platform.stores() {
+        let known = session.history.cells().map(|(cell, _)| cell).filter(|cell| cell.store == store.name());
+        let mut keys: BTreeSet<String> = known.map(|cell| cell.key.clone()).collect();
+        keys.extend(store.keys().await?);
+        let keys: Vec<String> = keys.into_iter().collect();
+        for keys in keys.chunks(BATCH_STEPS_MAX) {
+            for (key, observed) in keys.iter().zip(store.observe(keys).await?) {
+                let cell = CellId::new(store.domain(), store.name(), key.clone());
+                let known = session.history.value(&cell);
+                let derived = session.history.cell(&cell).is_none() && projected.contains(&cell);
+                let in_flight = open.get(&cell).is_some_and(|values| values.contains(&observed));
+                if observed != known && !derived && !in_flight {
+                    foreign.push(Foreign { cell, known, observed });
+                }
+            }
+        }
+    }
+    Ok(foreign)
+}
+
+/// Names the derived cells of every document that the log ever knew.
+async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
+    let catalog = session.catalog();
+    let mut steps = Vec::new();
+    for (cell, history) in session.history.cells() {
+        if cell.domain == Domain::Stac && cell.store == catalog.name() {
+            for write in &history.writes {
+                steps.push((*write.step).clone());
+            }
+        }
+    }
+    for operation in session.history.open_operations() {
+        steps.extend(crate::history::read_moves(&session.versions(), &operation.moves).await?);
+    }
+    Ok(derived_cells(session, &steps).await?.into_iter().map(|derived| derived.cell).collect())
+}
+
+/// Records the documents and cells that the log does not know as a genesis publish.
+pub(crate) async fn adopt(session: &mut Session, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
+    if let Some(name) = store
+        && session.platform.store(name).is_none()
+    {
+        return Err(Error::NotFound { kind: "store", text: name.to_owned() });
+    }
+    let unknown: Vec<Foreign> = foreign_cells(session)
+        .await?
+        .into_iter()
+        .filter(|foreign| session.history.cell(&foreign.cell).is_none())
+        .filter(|foreign| store.is_none_or(|name| foreign.cell.store == name))
+        .collect();
+    let documents = unknown.iter().filter(|foreign| foreign.cell.domain == Domain::Stac).count() as u64;
+    let cells = CellCount::of(unknown.iter().map(|foreign| foreign.cell.domain));
+    let recorded = record_standing(session, unknown, PublishKind::Adopt, "adopt", reason).await?;
+    let (publish_id, findings) = recorded.map_or((None, Listing::default()), |(unit, findings)| (Some(unit.id), findings));
+    Ok(AdoptReport { publish_id, cells, documents, findings })
+}
+
+/// Lists what changed behind the log's back, and records it if asked to.
+pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<ReconcileReport> {
+    let foreign = foreign_cells(session).await?;
+    let lines = foreign.iter().map(|foreign| ForeignCell {
+        domain: foreign.cell.domain.to_string(),
+        store: foreign.cell.store.clone(),
+        key: foreign.cell.key.clone(),
+        known: foreign.known,
+        observed: foreign.observed,
+    });
+    let listing = Listing::of(lines);
+    let recorded = match adopt {
+        true => record_standing(session, foreign, PublishKind::Reconcile, "reconcile", None).await?,
+        false => None,
+    };
+    Ok(ReconcileReport { foreign: listing, publish_id: recorded.map(|(unit, _)| unit.id) })
+}
+
+/// Records values as they stand: their bytes are kept, a publish says so, nothing moves.
+async fn record_standing(
+    session: &mut Session,
+    foreign: Vec<Foreign>,
+    kind: PublishKind,
+    pipeline: &str,
+    reason: Option<&str>,
+) -> Result<Option<(Unit, Listing<FindingLine>)>> {
+    if foreign.is_empty() {
+        return Ok(None);
+    }
+    if let Some(operation) = session.history.open_operations().next() {
+        return Err(crate::status::kept_by(&operation.id, &foreign[0].cell));
+    }
+    session.begin_phase("record", foreign.len() as u64);
+    let pipeline = Slug::parse(pipeline).expect("a literal slug");
+    let unit = Unit::new(session, &pipeline, None, reason.map(str::to_owned));
+    let mut moves = Vec::with_capacity(foreign.len());
+    for foreign in foreign {
+        moves.push(keep(session, &unit, foreign).await?);
+    }
+    let case = case_of_standing(session, &unit, &moves).await?;
+    let findings = Listing::of(case.judge(session).findings.iter().map(FindingLine::from));
+    let segment = session.versions().put_segment(&moves).await?;
+    let standing = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
+    let prepared = Prepared { moves, segment, pre_state: standing, post_state: standing };
+    let intent = intent(session, &unit, kind, &prepared, &Changes::default()).await?;
+    let permit = case.permit(session, &segment.digest, Consent::Given)?;
+    let id = OperationId::from(unit.id.clone());
+    open(session, permit, segment.digest, Record::PublishIntent(Box::new(intent))).await?;
+    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    run(session, &id, &steps).await?;
+    Ok(Some((unit, findings)))
+}
+
+/// Keeps the bytes of a standing value, and describes it as a move that was made by other hands.
+async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> {
+    let store = session.store(&foreign.cell)?;
+    if let Some(digest) = foreign.observed {
+        let bytes = store.read(&foreign.cell.key).await?.filter(|bytes| digest.matches(bytes));
+        let Some(bytes) = bytes else {
+            return Err(Error::Conflict {
+                message: format!("a value changed while it was being recorded: cell={}", foreign.cell),
+                conflicts: Vec::new(),
+                hint: "try again when nobody writes to the store".into(),
+                next: Vec::new(),
+            });
+        };
+        if foreign.cell.domain == Domain::Stac {
+            session.facts.project(&bytes);
+        }
+        session.versions().put(vec![(digest, bytes)]).await?;
+    }
+    let version = foreign.observed.map(|_| Version::from_time(unit.started_at));
+    if foreign.cell.domain == Domain::Stac {
+        let before = session.facts.of_value(foreign.known).await?;
+        let after = session.facts.of_value(foreign.observed).await?;
+        let mut step = describe_move(session, &foreign.cell.key, foreign.known, before.as_ref(), after.as_ref());
+        step.to_version = step.to_version.or(version);
+        return Ok(step);
+    }
+    Ok(Move {
+        entity: cell_entity(&foreign.cell),
+        cell: foreign.cell,
+        unit: "-".into(),
+        from_version: None,
+        to_version: version,
+        before: foreign.known,
+        after: foreign.observed,
+        derived: false,
+        stac_id: None,
+        collection: None,
+    })
+}
+
+/// Puts what stands before policy: everything is a finding, nothing denies (`states.md` section 2).
+async fn case_of_standing(session: &Session, unit: &Unit, moves: &[Move]) -> Result<Case> {
+    let now = crate::assess::catalog_now(session).await?;
+    let after = with_moves(session, &now, moves).await?;
+    Ok(Case {
+        kind: JudgedKind::Adopt,
+        reason: unit.reason.clone(),
+        strict: false,
+        steps: treat_moves(session, &now, moves, RatchetMode::Refuse).await?,
+        cells_total: moves.len() as u64,
+        skipped: 0,
+        integrity: IntegrityChange::of_publish(CatalogView::default().census(), after.census()),
+        forced: false,
+    })
+}

@@ -1,0 +1,130 @@
+//! `kfm publish`: the ready-made pipeline for STAC documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use kfm_lineage::{PublishId, Slug};
+
+use super::changes::Changes;
+use super::folder::{self, FolderDocument};
+use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
+use crate::error::Result;
+use crate::order::BATCH_STEPS_MAX;
+use crate::planted::{Bug, planted};
+use crate::report::{PublishReport, Status};
+use crate::session::Session;
+
+/// Documents whose bytes are held in memory at once, on their way to the version store.
+const CARRIED_MAX: usize = 256;
+
+/// What `kfm publish` is asked to do.
+#[derive(Debug, Clone)]
+pub struct PublishFolder {
+    /// The folder that holds the documents.
+    pub from: PathBuf,
+    /// The pipeline that made them.
+    pub pipeline: Slug,
+    /// Also retire what the folder no longer has.
+    pub mirror: bool,
+    /// Write nothing.
+    pub dry_run: bool,
+    /// Deny what makes the catalog worse; none leaves it to the settings.
+    pub strict: Option<bool>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The id, for a pipeline that has its own; none makes one.
+    pub publish_id: Option<PublishId>,
+}
+
+impl PublishFolder {
+    /// Publishes what differs in a folder, as the settings say.
+    pub fn new(from: impl Into<PathBuf>, pipeline: Slug) -> Self {
+        Self {
+            from: from.into(),
+            pipeline,
+            mirror: false,
+            dry_run: false,
+            strict: None,
+            reason: None,
+            publish_id: None,
+        }
+    }
+}
+
+/// How the documents of a folder compare with the catalog.
+#[derive(Debug, Default)]
+struct Comparison {
+    changes: Changes,
+    files: BTreeMap<String, FolderDocument>,
+    unchanged: u64,
+    assets: u64,
+}
+
+/// Publishes what differs in a folder.
+pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolder) -> Result<PublishReport> {
+    let compared = compare(session, request).await?;
+    let mut unit = Unit::new(session, &request.pipeline, request.publish_id.clone(), request.reason.clone());
+    unit.strict = request.strict;
+    let mut report = if compared.changes.documents.is_empty() {
+        publish_report(None, Status::Completed)
+    } else if request.dry_run {
+        rehearse_unit(session, &unit, &compared.changes).await?
+    } else {
+        let bytes_max = session.platform.settings().limits.document_bytes_max;
+        let planted = planted(Bug::BytesAfterSwitch);
+        let files: Vec<FolderDocument> =
+            if planted { Vec::new() } else { compared.files.values().cloned().collect() };
+        let changes = compared.changes;
+        let digests: BTreeMap<String, _> = changes
+            .documents
+            .iter()
+            .filter_map(|(path, facts)| facts.as_ref().map(|facts| (path.clone(), facts.digest)))
+            .collect();
+        publish_unit(session, &unit, changes, async |versions| {
+            for carried in files.chunks(CARRIED_MAX) {
+                let mut items = Vec::with_capacity(carried.len());
+                for document in carried {
+                    let digest = digests[document.path.as_str()];
+                    items.push((digest, folder::read_again(document, &digest, bytes_max)?));
+                }
+                versions.put(items).await?;
+            }
+            Ok(())
+        })
+        .await?
+    };
+    report.unchanged = compared.unchanged;
+    report.assets = compared.assets;
+    Ok(report)
+}
+
+async fn compare(session: &mut Session, request: &PublishFolder) -> Result<Comparison> {
+    session.begin_phase("compare", 0);
+    let bytes_max = session.platform.settings().limits.document_bytes_max;
+    let listed = folder::list(&request.from)?;
+    let mut compared = Comparison { assets: listed.assets, ..Comparison::default() };
+    let catalog = session.catalog();
+    for documents in listed.documents.chunks(BATCH_STEPS_MAX) {
+        let keys: Vec<String> = documents.iter().map(|document| document.path.to_string()).collect();
+        let observed = catalog.observe(&keys).await?;
+        for (document, observed) in documents.iter().zip(observed) {
+            let facts = session.facts.project(&folder::read(document, bytes_max)?);
+            let path = document.path.to_string();
+            if observed == Some(facts.digest) {
+                compared.unchanged += 1;
+            } else {
+                compared.changes.documents.insert(path.clone(), Some(facts));
+                compared.files.insert(path, document.clone());
+            }
+        }
+    }
+    if request.mirror {
+        let kept: BTreeSet<String> = listed.documents.iter().map(|document| document.path.to_string()).collect();
+        for path in catalog.keys().await? {
+            if !kept.contains(&path) {
+                compared.changes.documents.insert(path, None);
+            }
+        }
+    }
+    Ok(compared)
+}

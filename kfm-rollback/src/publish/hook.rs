@@ -1,0 +1,185 @@
+//! The ingest hook (R49): a pipeline begins a publish, records what it moves, and completes or drops it.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use kfm_lineage::{CellId, Digest, Domain, PublishId};
+use kfm_wal::record::{CodeRef, Derivative};
+
+use super::changes::Changes;
+use super::folder::check_size;
+use super::unit::{Unit, publish_unit, rehearse_unit};
+use crate::error::{Error, Result};
+use crate::report::PublishReport;
+use crate::session::Session;
+use crate::stac::DocumentPath;
+
+/// A publish that a pipeline puts together.
+///
+/// It holds the platform's lock from [`Platform::begin_publish`](crate::Platform::begin_publish) on, so that
+/// what the pipeline looked at is what it changes. Nothing moves before [`complete`](Publish::complete), which
+/// records the intent, moves the references and, if anything fails, rolls itself back. Dropping it before
+/// leaves everything as it was.
+///
+/// ```no_run
+/// # async fn ingest() -> kfm_rollback::Result<()> {
+/// use kfm_rollback::{OpenOptions, Platform};
+///
+/// let platform = Platform::open("platform", OpenOptions::new("daily-ingest")).await?;
+/// let mut publish = platform.begin_publish("kfm_daily_stac".parse().expect("a slug")).await?;
+/// publish.put("stac/items/a.json", &b"{\"type\": \"Feature\", \"id\": \"a\"}"[..])?;
+/// publish.retire("stac/items/old.json")?;
+/// let report = publish.complete().await?;
+/// println!("{:?} moved {} references", report.publish_id, report.moves.total);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Publish {
+    session: Session,
+    unit: Unit,
+    changes: Changes,
+    contents: Vec<(Digest, Bytes)>,
+}
+
+impl Publish {
+    pub(crate) fn new(session: Session, unit: Unit) -> Self {
+        Self { session, unit, changes: Changes::default(), contents: Vec::new() }
+    }
+
+    /// Returns the id under which it is recorded.
+    pub fn publish_id(&self) -> &PublishId {
+        &self.unit.id
+    }
+
+    /// Says which code makes this publish.
+    pub fn set_code(&mut self, code: CodeRef) {
+        self.unit.code = code;
+    }
+
+    /// Says why.
+    pub fn set_reason(&mut self, reason: impl Into<String>) {
+        self.unit.reason = Some(reason.into());
+    }
+
+    /// Denies what makes the catalog worse, or not, whatever the settings say.
+    pub fn set_strict(&mut self, strict: bool) {
+        self.unit.strict = Some(strict);
+    }
+
+    /// Puts a document at a path of the catalog; what stands there is replaced when the publish completes.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the path is none that a document can have, or the document is empty or too large.
+    pub fn put(&mut self, path: &str, document: impl Into<Bytes>) -> Result<()> {
+        let path = document_path(path)?;
+        let bytes = document.into();
+        let limit = self.session.platform.settings().limits.document_bytes_max;
+        check_size(path.as_str(), bytes.len() as u64, limit)?;
+        let facts = self.session.facts.project(&bytes);
+        self.contents.push((facts.digest, bytes));
+        let unchanged = self.session.history.value(&self.session.document(path.as_str())) == Some(facts.digest);
+        if unchanged {
+            self.changes.documents.remove(path.as_str());
+        } else {
+            self.changes.documents.insert(path.to_string(), Some(facts));
+        }
+        Ok(())
+    }
+
+    /// Puts the file `from` at a path of the catalog.
+    ///
+    /// # Errors
+    /// [`Error::File`]: it cannot be read; otherwise as [`put`](Self::put).
+    pub fn put_file(&mut self, path: &str, from: &Path) -> Result<()> {
+        let bytes = std::fs::read(from).map_err(|source| Error::File { path: from.display().to_string(), source })?;
+        self.put(path, bytes)
+    }
+
+    /// Retires the document at a path: readers no longer see it, its versions are kept.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the path is none that a document can have.
+    pub fn retire(&mut self, path: &str) -> Result<()> {
+        let path = document_path(path)?;
+        if self.session.history.value(&self.session.document(path.as_str())).is_some() {
+            self.changes.documents.insert(path.to_string(), None);
+        } else {
+            self.changes.documents.remove(path.as_str());
+        }
+        Ok(())
+    }
+
+    /// Sets a cell of a graph, search or cache store that the pipeline keeps itself; none retires it.
+    ///
+    /// Such a cell has an owner like a document, and rolls back like one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: there is no such store. [`Error::Invalid`]: the store holds documents, or the
+    /// content has no canonical form.
+    pub fn set_cell(&mut self, store: &str, key: &str, content: Option<&serde_json::Value>) -> Result<()> {
+        let op = self
+            .session
+            .platform
+            .store(store)
+            .ok_or_else(|| Error::NotFound { kind: "store", text: store.to_owned() })?;
+        if op.domain() == Domain::Stac {
+            return Err(Error::invalid(format!("documents are put by their path: store={store}"), "use put or retire"));
+        }
+        let value = match content {
+            Some(content) => {
+                let bytes = kfm_lineage::canonical_json(content).map_err(|error| Error::Invalid {
+                    message: format!("the content has no canonical form: store={store} key={key}"),
+                    hint: "write large integers as strings".into(),
+                    source: Some(Box::new(error)),
+                })?;
+                let digest = Digest::of_canonical_bytes(&bytes);
+                self.contents.push((digest, Bytes::from(bytes)));
+                Some(digest)
+            }
+            None => None,
+        };
+        self.changes.cells.insert(CellId::new(op.domain(), store, key), value);
+        Ok(())
+    }
+
+    /// Records something that the run made besides (R30).
+    pub fn add_derivative(&mut self, derivative: Derivative) {
+        self.changes.derivatives.push(derivative);
+    }
+
+    /// Says what completing would do, and writes nothing.
+    ///
+    /// # Errors
+    /// As [`complete`](Self::complete), without those of execution.
+    pub async fn rehearse(&mut self) -> Result<PublishReport> {
+        rehearse_unit(&mut self.session, &self.unit, &self.changes).await
+    }
+
+    /// Records the intent, moves the references, verifies and records the end.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves an interrupted publish, which can be resumed or aborted.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], [`Error::Conflict`]: nothing moved. [`Error::Failed`]: it rolled itself back.
+    /// [`Error::Unfinished`]: it is open and waits, as the error says.
+    pub async fn complete(mut self) -> Result<PublishReport> {
+        let contents = std::mem::take(&mut self.contents);
+        let result = publish_unit(&mut self.session, &self.unit, self.changes, async |versions| {
+            versions.put(contents).await?;
+            Ok(())
+        })
+        .await;
+        let subject = Some(self.unit.id.clone().into());
+        crate::refusal::recorded(&mut self.session, "publish", subject, None, result).await
+    }
+}
+
+fn document_path(path: &str) -> Result<DocumentPath> {
+    DocumentPath::parse(path).map_err(|error| Error::Invalid {
+        message: format!("not a path that a document can have: path={path}"),
+        hint: "give a path relative to the catalog, that ends in .json or .geojson".into(),
+        source: Some(Box::new(error)),
+    })
+}

@@ -1,0 +1,15 @@
+//! Publishes: a unit of reference moves, recorded before it is done (R10, R49).
+
+mod adopt;
+mod changes;
+mod folder;
+mod from_folder;
+mod hook;
+mod unit;
+
+pub use from_folder::PublishFolder;
+pub use hook::Publish;
+
+pub(crate) use adopt::{adopt, reconcile};
+pub(crate) use from_folder::publish_folder;
+pub(crate) use unit::{Unit, finished, publish_report};

@@ -1,0 +1,315 @@
+//! One publish unit, from what it changes to its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kfm_lineage::document::DocumentKind;
+use kfm_lineage::{Domain, Move, OperationId, PublishId, Slug, Timestamp, Version};
+use kfm_policy::{Consent, JudgedKind, RatchetMode};
+use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
+use serde::Serialize;
+
+use super::changes::Changes;
+use crate::assess::{
+    Case, apply_treatments, catalog_now, denied, describe_move, labels_of, treat_moves, with_moves,
+};
+use crate::entity::cell_entity;
+use crate::error::{Error, Result};
+use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run, status_of};
+use crate::platform::Strictness;
+use crate::projector::PROJECTOR;
+use crate::report::{CellCount, FindingLine, Listing, PublishReport, Status};
+use crate::session::Session;
+use crate::versions::VersionStore;
+
+/// Who publishes, under which name, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    pub id: PublishId,
+    pub started_at: Timestamp,
+    pub code: CodeRef,
+    pub reason: Option<String>,
+    pub strict: Option<bool>,
+}
+
+impl Unit {
+    /// Names a publish that begins now; the second of a second gets a suffix (R11).
+    pub(crate) fn new(session: &Session, pipeline: &Slug, id: Option<PublishId>, reason: Option<String>) -> Self {
+        let started_at = session.now();
+        let taken = session.history.taken_ids();
+        let fresh = || {
+            let mut candidates = (1..).map(|nth| PublishId::new(started_at, pipeline, nth));
+            candidates.find(|id| !taken.contains(id.as_str())).expect("a log does not have every number")
+        };
+        let code = CodeRef { pipeline_name: pipeline.to_string(), ..CodeRef::default() };
+        Self { id: id.unwrap_or_else(fresh), started_at, code, reason, strict: None }
+    }
+}
+
+/// A report of nothing yet.
+pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> PublishReport {
+    PublishReport {
+        publish_id,
+        status,
+        moves: CellCount::default(),
+        added: 0,
+        changed: 0,
+        retired: 0,
+        unchanged: 0,
+        assets: 0,
+        findings: Listing::default(),
+        broken_links_before: 0,
+        broken_links_after: 0,
+        orphan_count_before: 0,
+        orphan_count_after: 0,
+        duration_ms: 0,
+        phases_ms: BTreeMap::new(),
+    }
+}
+
+/// What a publish would do, judged.
+struct Judged {
+    moves: Vec<Move>,
+    now: kfm_lineage::integrity::CatalogView,
+    after: kfm_lineage::integrity::CatalogView,
+    labels: BTreeMap<String, &'static str>,
+    case: Case,
+    report: PublishReport,
+}
+
+async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<Judged> {
+    session.begin_phase("judge", 0);
+    let moves = moves_of(session, unit, changes).await?;
+    session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
+    refuse_unknown(session, &moves).await?;
+    let now = catalog_now(session).await?;
+    let assessed = treat_moves(session, &now, &moves, RatchetMode::Refuse).await?;
+    let (moves, _withdrawn) = apply_treatments(moves, &assessed);
+    let after = with_moves(session, &now, &moves).await?;
+    let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
+    let settings = session.platform.settings().policy.publish == Strictness::Strict;
+    let labels = labels_of(&assessed);
+    let case = Case {
+        kind: JudgedKind::Publish,
+        reason: unit.reason.clone(),
+        strict: unit.strict.unwrap_or(settings),
+        steps: assessed,
+        cells_total: moves.len() as u64,
+        skipped: 0,
+        integrity,
+        forced: false,
+    };
+    let decision = case.judge(session);
+    let mut report = publish_report(Some(unit.id.clone()), Status::DryRun);
+    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+        match (step.before, step.after) {
+            (None, _) => report.added += 1,
+            (_, None) => report.retired += 1,
+            _ => report.changed += 1,
+        }
+    }
+    report.moves = CellCount::of(moves.iter().map(|step| step.cell.domain));
+    report.findings = Listing::of(decision.findings.iter().map(FindingLine::from));
+    let (before, planned) = (case.integrity.before.counts(), case.integrity.after.counts());
+    report.broken_links_before = before.broken_links;
+    report.broken_links_after = planned.broken_links;
+    report.orphan_count_before = before.orphan_count;
+    report.orphan_count_after = planned.orphan_count;
+    if !decision.allowed {
+        return Err(denied("publish", &decision));
+    }
+    Ok(Judged { moves, now, after, labels, case, report })
+}
+
+/// Says what a publish would do, and writes nothing.
+pub(crate) async fn rehearse_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<PublishReport> {
+    let mut report = judge_unit(session, unit, changes).await?.report;
+    report.publish_id = None;
+    Ok(report)
+}
+
+/// Publishes a unit: judged, recorded, executed; if it fails, it rolls itself back.
+///
+/// `store` puts the bytes of the new documents into the version store.
+pub(crate) async fn publish_unit(
+    session: &mut Session,
+    unit: &Unit,
+    changes: Changes,
+    store: impl AsyncFnOnce(&VersionStore) -> Result<()>,
+) -> Result<PublishReport> {
+    let id = OperationId::from(unit.id.clone());
+    refuse_used(session, &id)?;
+    let judged = judge_unit(session, unit, &changes).await?;
+    if judged.moves.is_empty() {
+        return Ok(publish_report(None, Status::Completed));
+    }
+    session.begin_phase("store", 0);
+    store(&session.versions()).await?;
+    let opening = Opening {
+        moves: judged.moves,
+        now: &judged.now,
+        after: &judged.after,
+        labels: judged.labels,
+        contents: Vec::new(),
+    };
+    let prepared = prepare(session, opening).await?;
+    let intent = intent(session, unit, PublishKind::Publish, &prepared, &changes).await?;
+    let content = prepared.segment.digest;
+    let permit = judged.case.permit(session, &content, Consent::Given)?;
+    open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
+    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let outcome = run(session, &id, &steps).await?;
+    Ok(finished(session, judged.report, &outcome, unit.started_at))
+}
+
+/// Fills in what a publish came to.
+pub(crate) fn finished(session: &Session, mut report: PublishReport, outcome: &Outcome, begun: Timestamp) -> PublishReport {
+    report.status = status_of(outcome.end);
+    report.moves = outcome.applied.clone();
+    let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
+    report.broken_links_before = before.broken_links;
+    report.broken_links_after = after.broken_links;
+    report.orphan_count_before = before.orphan_count;
+    report.orphan_count_after = after.orphan_count;
+    let elapsed = session.now().as_millisecond().saturating_sub(begun.as_millisecond());
+    report.duration_ms = u64::try_from(elapsed).unwrap_or(0);
+    report.phases_ms = session.phases_ms.clone();
+    report
+}
+
+/// One id, one use (`states.md` section 3).
+fn refuse_used(session: &Session, id: &OperationId) -> Result<()> {
+    let Some(operation) = session.history.operation(id) else { return Ok(()) };
+    let status = operation.status(false);
+    let (hint, next) = if status.is_open() {
+        ("resume or abort it", crate::status::resume_commands(id))
+    } else {
+        ("take a new id", Vec::new())
+    };
+    Err(Error::Conflict {
+        message: format!("a publish has this id already: publish_id={id} status={status}"),
+        conflicts: Vec::new(),
+        hint: hint.into(),
+        next,
+    })
+}
+
+/// Refuses documents that the log does not know, or that another hand changed.
+async fn refuse_unknown(session: &Session, moves: &[Move]) -> Result<()> {
+    let conflicts = foreign_values(session, moves).await?;
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    let unknown = moves.iter().find(|step| {
+        let line = step.cell.to_string();
+        conflicts.iter().any(|conflict| conflict.subject == line) && session.history.cell(&step.cell).is_none()
+    });
+    let (message, hint, command) = match unknown {
+        Some(step) => (
+            format!("a document stands there that the log does not know: path={}", step.cell.key),
+            "adopt what stands in the catalog first",
+            "kfm adopt",
+        ),
+        None => (
+            format!("documents were changed by another hand: documents={} first={}", conflicts.len(), conflicts[0].subject),
+            "look at them, and record them by 'kfm reconcile --adopt'",
+            "kfm reconcile",
+        ),
+    };
+    Err(Error::Conflict { message, conflicts, hint: hint.into(), next: vec![command.into()] })
+}
+
+async fn moves_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<Vec<Move>> {
+    let version = Version::from_time(unit.started_at);
+    let mut moves = Vec::new();
+    for (path, after) in &changes.documents {
+        let before = session.history.value(&session.document(path));
+        if before == after.as_ref().map(|facts| facts.digest) && before.is_none() {
+            continue;
+        }
+        let before_facts = session.facts.of_value(before).await?;
+        let mut step = describe_move(session, path, before, before_facts.as_ref(), after.as_ref());
+        if after.is_some() && step.to_version.is_none() {
+            step.to_version = Some(version.clone());
+        }
+        if step.from_version.is_none() {
+            let owner = session.history.owner(&step.cell, None);
+            step.from_version = owner.and_then(|write| write.step.to_version.clone());
+        }
+        moves.push(step);
+    }
+    for (cell, after) in &changes.cells {
+        let before = session.history.value(cell);
+        if before != *after {
+            moves.push(Move {
+                cell: cell.clone(),
+                unit: "-".into(),
+                entity: cell_entity(cell),
+                from_version: None,
+                to_version: after.map(|_| version.clone()),
+                before,
+                after: *after,
+                derived: false,
+                stac_id: None,
+                collection: None,
+            });
+        }
+    }
+    Ok(moves)
+}
+
+#[derive(Serialize)]
+struct AssetLine {
+    logical_id: String,
+    href: String,
+    digest: Option<String>,
+}
+
+/// Makes the record of a publish: what it touches goes to segments, the record stays small.
+pub(crate) async fn intent(
+    session: &Session,
+    unit: &Unit,
+    kind: PublishKind,
+    prepared: &Prepared,
+    changes: &Changes,
+) -> Result<PublishIntent> {
+    let versions: Arc<VersionStore> = session.versions();
+    let (mut items, mut collections, mut assets) = (Vec::new(), Vec::new(), Vec::new());
+    for step in prepared.moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+        let facts = session.facts.of_value(step.after.or(step.before)).await?;
+        let is_group = facts.as_ref().is_some_and(|facts| {
+            matches!(facts.kind, DocumentKind::Collection | DocumentKind::Catalog)
+        });
+        if is_group { &mut collections } else { &mut items }.push(step.entity.clone());
+        for asset in facts.iter().flat_map(|facts| &facts.assets) {
+            assets.push(AssetLine {
+                logical_id: format!("{}#{}", step.entity, asset.key),
+                href: asset.href.clone(),
+                digest: asset.checksum.clone(),
+            });
+        }
+    }
+    let release = session.platform.release_refs();
+    Ok(PublishIntent {
+        publish_id: unit.id.clone(),
+        kind,
+        started_at: unit.started_at,
+        requested_by: session.actor().to_owned(),
+        reason: unit.reason.clone(),
+        code_ref: unit.code.clone(),
+        moves: prepared.segment,
+        stac_scope: StacScope {
+            items: versions.put_segment(&items).await?,
+            collections: versions.put_segment(&collections).await?,
+        },
+        assets: versions.put_segment(&assets).await?,
+        derivatives: versions.put_segment(&changes.derivatives).await?,
+        projector: PROJECTOR.into(),
+        pre_state_hash: prepared.pre_state,
+        post_state_expected: prepared.post_state,
+        policy_snapshot_ref: session.policy.snapshot_ref(),
+        sbom_ref: release.sbom,
+        manifest_ref: release.manifest,
+        telemetry_ref: Some(session.platform.telemetry_ref("publish")),
+    })
+}

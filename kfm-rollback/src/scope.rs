@@ -1,0 +1,37 @@
+//! The digest of a scope: what readers see at a set of cells, as one value.
+//!
+//! The end of an operation is judged by it, never by the absence of errors. It is SHA-256 over one line a
+//! cell, `domain TAB store TAB key TAB value LF` in the order of cell ids, where control characters of a key
+//! are escaped as in JSON and an absent value is `-`.
+
+use kfm_lineage::{CellId, Digest, Value};
+
+/// Digests the values of cells; their order does not matter, a cell given twice counts twice.
+pub fn scope_digest<'a>(cells: impl IntoIterator<Item = (&'a CellId, Value)>) -> Digest {
+    let mut cells: Vec<(&CellId, Value)> = cells.into_iter().collect();
+    cells.sort();
+    let mut text = Vec::with_capacity(cells.len() * 128);
+    for (cell, value) in cells {
+        let key = serde_json::to_string(&cell.key).expect("a text is JSON");
+        let value = value.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
+        text.extend_from_slice(format!("{}\t{}\t{key}\t{value}\n", cell.domain, cell.store).as_bytes());
+    }
+    Digest::of_bytes(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use kfm_lineage::Domain;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_tells_values_cells_and_absence_apart_but_not_order() {
+        let a = CellId::new(Domain::Stac, "catalog", "a.json");
+        let b = CellId::new(Domain::Stac, "catalog", "b.json");
+        let v = Some(Digest::of_bytes(b"v"));
+        assert_eq!(scope_digest([(&a, v), (&b, None)]), scope_digest([(&b, None), (&a, v)]));
+        assert_ne!(scope_digest([(&a, v), (&b, None)]), scope_digest([(&a, None), (&b, v)]));
+        assert_ne!(scope_digest([(&a, v)]), scope_digest([(&a, v), (&b, None)]));
+    }
+}

@@ -1,0 +1,200 @@
+//! A session: the platform as it stands, for the length of one command.
+//!
+//! A reading session opens the log read-only and changes nothing; a writing one holds the platform's lock
+//! from before it looks until after it has ended, so that what it decided on is what it acts on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kfm_lineage::{CellId, Domain, Lsn, OperationId, Timestamp};
+use kfm_policy::{LabelRegistry, Policy, Principals};
+use kfm_retry::Clock;
+use kfm_wal::Wal;
+use kfm_wal::local::LocalLog;
+use kfm_wal::record::{JournalEntry, JournalRecord, Record};
+
+use crate::error::Result;
+use crate::facts::Facts;
+use crate::history::History;
+use crate::op::{DomainOp, OpError};
+use crate::platform::lock::{Holder, PlatformLock};
+use crate::platform::Platform;
+use crate::versions::VersionStore;
+
+/// The platform as it stands, for the length of one command.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub platform: Platform,
+    pub wal: Wal,
+    pub history: History,
+    pub facts: Facts,
+    pub registry: LabelRegistry,
+    pub principals: Principals,
+    pub policy: Policy,
+    /// Wall time of each phase in milliseconds.
+    pub phases_ms: BTreeMap<String, u64>,
+    phase: Option<(String, Duration)>,
+    /// Held to the end of the session; none in a session that only reads.
+    _lock: Option<PlatformLock>,
+}
+
+impl Session {
+    /// Opens a session that changes nothing.
+    pub(crate) async fn read(platform: &Platform) -> Result<Self> {
+        let log = LocalLog::open_read_only(platform.wal_dir())?;
+        Self::begin(platform, log, None).await
+    }
+
+    /// Opens a session that may change things: takes the lock, repairs a torn tail of the log.
+    pub(crate) async fn write(platform: &Platform, doing: &str) -> Result<Self> {
+        let options = platform.options();
+        let holder = Holder {
+            actor: options.actor.clone(),
+            host: options.host.clone(),
+            pid: options.pid,
+            doing: doing.to_owned(),
+            since: now(&options.clock).to_string(),
+        };
+        let lock = PlatformLock::acquire(&platform.lock_path(), &holder, options.wait, &options.clock).await?;
+        let (log, _report) = LocalLog::open(platform.wal_dir(), platform.wal_options())?;
+        Self::begin(platform, log, Some(lock)).await
+    }
+
+    async fn begin(platform: &Platform, log: LocalLog, lock: Option<PlatformLock>) -> Result<Self> {
+        let wal = Wal::open(Arc::new(log), Arc::clone(&platform.options().clock)).await?;
+        let versions = platform.versions();
+        let history = History::fold(&wal, &versions).await?;
+        let registry = platform.registry(history.labels())?;
+        let principals = platform.principals_file()?;
+        Ok(Self {
+            platform: platform.clone(),
+            wal,
+            history,
+            facts: Facts::new(versions),
+            registry,
+            principals,
+            policy: platform.policy(),
+            phases_ms: BTreeMap::new(),
+            phase: None,
+            _lock: lock,
+        })
+    }
+
+    /// Returns the clock.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.platform.options().clock)
+    }
+
+    /// Returns the time.
+    pub(crate) fn now(&self) -> Timestamp {
+        now(&self.platform.options().clock)
+    }
+
+    /// Returns who acts.
+    pub(crate) fn actor(&self) -> &str {
+        &self.platform.options().actor
+    }
+
+    /// Returns the version store.
+    pub(crate) fn versions(&self) -> Arc<VersionStore> {
+        self.platform.versions()
+    }
+
+    /// Returns the catalog.
+    pub(crate) fn catalog(&self) -> Arc<dyn DomainOp> {
+        self.platform.catalog()
+    }
+
+    /// Names a document's cell.
+    pub(crate) fn document(&self, path: &str) -> CellId {
+        CellId::new(Domain::Stac, self.catalog().name(), path)
+    }
+
+    /// Returns the store of a cell.
+    pub(crate) fn store(&self, cell: &CellId) -> Result<Arc<dyn DomainOp>, OpError> {
+        self.platform.store(&cell.store).filter(|store| store.domain() == cell.domain).ok_or_else(|| OpError::Missing {
+            store: cell.store.clone(),
+            place: "the settings".into(),
+        })
+    }
+
+    /// Appends a record to the log and takes note of it.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log): the log failed; whether the record is in it, opening it again tells.
+    pub(crate) async fn log(&mut self, record: Record) -> Result<Lsn> {
+        let lsn = self.wal.append(record).await?;
+        let versions = self.platform.versions();
+        self.history.catch_up(&self.wal, &versions).await?;
+        Ok(lsn)
+    }
+
+    /// Appends a line to the journal of an open operation.
+    ///
+    /// # Errors
+    /// As [`log`](Self::log).
+    pub(crate) async fn journal(&mut self, operation: &OperationId, entry: JournalEntry) -> Result<()> {
+        let lines = self.history.operation(operation).map_or(0, |operation| operation.journal.lines);
+        let record = JournalRecord { operation: operation.clone(), n: lines + 1, entry };
+        self.log(Record::Journal(record)).await.map(drop)
+    }
+
+    /// Refuses if an operation that has not ended keeps one of these cells.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`](crate::Error::Conflict): names the operation and the command that ends it.
+    pub(crate) async fn refuse_kept_cells<'a>(&self, cells: impl IntoIterator<Item = &'a CellId>) -> Result<()> {
+        let mut kept: BTreeMap<CellId, OperationId> = BTreeMap::new();
+        for operation in self.history.open_operations() {
+            for step in crate::history::read_moves(&self.versions(), &operation.moves).await? {
+                kept.insert(step.cell, operation.id.clone());
+            }
+        }
+        for cell in cells {
+            if let Some(operation) = kept.get(cell) {
+                return Err(crate::status::kept_by(operation, cell));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether somebody asked to stop.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.platform.options().interrupt.is_requested()
+    }
+
+    /// Waits for the time that readers get between the switch and the first disappearance.
+    pub(crate) async fn grace(&self) {
+        let grace = Duration::from_millis(self.platform.settings().limits.grace_ms);
+        if !grace.is_zero() {
+            self.clock().sleep(grace).await;
+        }
+    }
+
+    /// Begins a phase; the time of the one before is noted.
+    pub(crate) fn begin_phase(&mut self, phase: &str, total: u64) {
+        self.end_phase();
+        self.phase = Some((phase.to_owned(), self.clock().monotonic()));
+        self.platform.options().progress.phase(phase, total);
+    }
+
+    /// Ends the phase that is under way.
+    pub(crate) fn end_phase(&mut self) {
+        if let Some((phase, begun)) = self.phase.take() {
+            let spent = self.clock().monotonic().saturating_sub(begun);
+            *self.phases_ms.entry(phase).or_default() += u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// Tells how many steps are made.
+    pub(crate) fn progress(&self, done: u64) {
+        self.platform.options().progress.advance(done);
+    }
+}
+
+/// Returns the civil time of a clock, to the microsecond, which is what records keep.
+pub(crate) fn now(clock: &Arc<dyn Clock>) -> Timestamp {
+    let at = Timestamp::try_from(clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.round(jiff::Unit::Microsecond).unwrap_or(at)
+}

@@ -1,0 +1,113 @@
+//! Where operations stand, and what to do about them.
+
+use kfm_lineage::{CellId, OperationId, OperationKind, RollbackId};
+
+use crate::error::{Error, Result};
+use crate::history::{Kind, Operation, read_moves};
+use crate::order::Phase;
+use crate::platform::lock::PlatformLock;
+use crate::report::{OperationLine, Status, StatusReport};
+use crate::session::Session;
+
+/// The commands that end an open operation.
+pub(crate) fn resume_commands(id: &OperationId) -> Vec<String> {
+    let command = match id.kind() {
+        OperationKind::Publish => format!("kfm publish resume --publish-id {id}"),
+        OperationKind::Rollback => format!("kfm rollback resume --rollback-id {id}"),
+        OperationKind::Hotfix => format!("kfm hotfix resume --hotfix-id {id}"),
+    };
+    vec![command.clone(), format!("{command} --abort")]
+}
+
+/// The refusal of an operation that touches a cell which an open one keeps.
+pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
+    Error::Conflict {
+        message: format!("an operation that has not ended keeps this cell: operation={operation} cell={cell}"),
+        conflicts: Vec::new(),
+        hint: "resume or abort it first".into(),
+        next: resume_commands(operation),
+    }
+}
+
+/// Says where an operation stands.
+pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> Result<OperationLine> {
+    let at_work = operation.closed.is_none() && PlatformLock::holder(&session.platform.lock_path())?.is_some();
+    let status = operation.status(at_work);
+    let done = match status {
+        Status::Completed => operation.moves.count,
+        Status::Aborted | Status::Failed => 0,
+        _ => operation.journal.done(),
+    };
+    let phase = if operation.closed.is_some() {
+        "-".to_owned()
+    } else {
+        let moves = read_moves(&session.versions(), &operation.moves).await?;
+        moves.get(done as usize).map_or("verify", |step| Phase::of(step).as_str()).to_owned()
+    };
+    let next = match (status, operation.kind) {
+        (Status::Interrupted | Status::Held, _) => resume_commands(&operation.id),
+        (Status::Completed, Kind::Rollback) if session.history.undone_by(&operation.target).map(RollbackId::as_str) == Some(operation.id.as_str()) => {
+            vec![format!("kfm rollback revert --rollback-id {} --reason '…'", operation.id)]
+        }
+        _ => Vec::new(),
+    };
+    let held = operation.journal.held.as_ref().filter(|_| status == Status::Held);
+    Ok(OperationLine {
+        id: operation.id.clone(),
+        rollback_id: RollbackId::parse(operation.id.as_str()).ok(),
+        kind: operation.kind.as_str().into(),
+        target: operation.target.clone(),
+        status,
+        phase,
+        done,
+        total: operation.moves.count,
+        held_reason: held.map(|(reason, detail)| format!("{reason}: {detail}")),
+        requested_by: operation.requested_by.clone(),
+        at: operation.opened_at,
+        plan_id: operation.plan_id,
+        next,
+    })
+}
+
+/// Says where a plan that was not executed stands; none if it was, or is superseded.
+pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -> Option<OperationLine> {
+    if session.history.operation(&plan.operation).is_some() {
+        return None;
+    }
+    let status = if plan.status == Status::AwaitingApproval.as_str() { Status::AwaitingApproval } else { Status::Planned };
+    Some(OperationLine {
+        id: plan.operation.clone(),
+        rollback_id: RollbackId::parse(plan.operation.as_str()).ok(),
+        kind: plan.operation.kind().to_string(),
+        target: plan.target.clone(),
+        status,
+        phase: "-".into(),
+        done: 0,
+        total: 0,
+        held_reason: None,
+        requested_by: plan.requested_by.clone(),
+        at: plan.created_at,
+        plan_id: Some(plan.plan_id),
+        next: match status {
+            Status::AwaitingApproval => vec![format!("kfm approvals {}", plan.plan_id)],
+            _ => vec![format!("kfm rollback execute --plan {} --reason '…'", plan.plan_id)],
+        },
+    })
+}
+
+/// Lists what is open and what is owed.
+pub(crate) async fn status(session: &Session) -> Result<StatusReport> {
+    let mut open = Vec::new();
+    for operation in session.history.open_operations() {
+        open.push(operation_line(session, operation).await?);
+    }
+    let owed = session
+        .history
+        .plans()
+        .into_iter()
+        .filter_map(|plan| plan_line(session, plan))
+        .filter(|line| line.status == Status::AwaitingApproval)
+        .map(|line| format!("{} waits for approvals of plan {}", line.id, line.plan_id.map_or_else(String::new, |id| id.to_string())))
+        .collect();
+    Ok(StatusReport { open, owed })
+}

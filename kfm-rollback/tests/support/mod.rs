@@ -1,0 +1,154 @@
+//! A platform in a temporary folder, and the catalog's real history.
+#![allow(dead_code, missing_docs, reason = "each test file uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use kfm_retry::{Clock, ManualClock};
+use kfm_rollback::{LabelAssign, OpenOptions, Platform, PublishFolder};
+use serde::Deserialize;
+
+/// A platform in a temporary folder, on a clock that a test moves.
+pub struct World {
+    pub folder: tempfile::TempDir,
+    pub clock: Arc<ManualClock>,
+}
+
+impl World {
+    /// Makes a platform in which everything is labelled public.
+    pub async fn new() -> Self {
+        let world = Self::unlabelled().await;
+        world.label("", "public").await;
+        world
+    }
+
+    /// Makes a platform without labels.
+    pub async fn unlabelled() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_089_200);
+        let clock = Arc::new(ManualClock::new(start));
+        Platform::init(folder.path()).await.unwrap();
+        Self { folder, clock }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn catalog(&self) -> PathBuf {
+        self.root().join("catalog")
+    }
+
+    /// Opens the platform as `actor`, as another process would.
+    pub async fn open_as(&self, actor: &str) -> Platform {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        self.clock.advance(Duration::from_secs(1));
+        Platform::open(self.root(), OpenOptions::new(actor).with_clock(clock)).await.unwrap()
+    }
+
+    pub async fn open(&self) -> Platform {
+        self.open_as("operator").await
+    }
+
+    pub async fn label(&self, under: &str, care: &str) {
+        let assign = LabelAssign {
+            entity: None,
+            under: Some(under.into()),
+            care: care.into(),
+            authority: "FAIR+CARE Council".into(),
+            reason: "federal open data".into(),
+            review_by: "2030-06-30".into(),
+            heritage: false,
+        };
+        self.open().await.label_assign(assign).await.unwrap();
+    }
+
+    /// Publishes a folder's documents; what the folder lacks is retired.
+    pub async fn publish(&self, from: &Path) -> kfm_rollback::report::PublishReport {
+        let request = PublishFolder { mirror: true, ..PublishFolder::new(from, "ingest".parse().unwrap()) };
+        self.open().await.publish_folder(request).await.unwrap()
+    }
+
+    /// The catalog's documents, by path.
+    pub fn documents(&self) -> std::collections::BTreeMap<String, Vec<u8>> {
+        documents_below(&self.catalog())
+    }
+}
+
+/// Every file below a folder, by path.
+pub fn documents_below(root: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    fn walk(root: &Path, at: &Path, found: &mut std::collections::BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else {
+                let relative = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.insert(relative, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = Default::default();
+    walk(root, root, &mut found);
+    found
+}
+
+/// One publish of the real history.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Step {
+    pub seq: usize,
+    pub changes: Vec<Change>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Change {
+    pub path: String,
+    pub op: String,
+    pub sha256: Option<String>,
+}
+
+/// The catalog's real history, and a folder into which it is laid step by step.
+pub struct History {
+    pub steps: Vec<Step>,
+    pub folder: tempfile::TempDir,
+    blobs: PathBuf,
+}
+
+impl History {
+    /// Reads the 58 publishes.
+    pub fn publishes() -> Self {
+        Self::read("publishes.ndjson")
+    }
+
+    /// Reads the same history with one publish a day.
+    pub fn days() -> Self {
+        Self::read("publishes-by-day.ndjson")
+    }
+
+    fn read(file: &str) -> Self {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testing/data/kfm-stac-history");
+        let text = std::fs::read_to_string(data.join(file)).unwrap();
+        let steps = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Self { steps, folder: tempfile::tempdir().unwrap(), blobs: data.join("blobs") }
+    }
+
+    /// Lays a step's documents into the folder, or into another.
+    pub fn lay(&self, seq: usize, into: &Path) {
+        for change in &self.steps[seq - 1].changes {
+            let path = into.join(&change.path);
+            match &change.sha256 {
+                Some(digest) if change.op != "delete" => {
+                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    std::fs::copy(self.blobs.join(digest), path).unwrap();
+                }
+                _ => std::fs::remove_file(path).unwrap(),
+            }
+        }
+    }
+
+    /// The bytes of a version.
+    pub fn blob(&self, digest: &str) -> Vec<u8> {
+        std::fs::read(self.blobs.join(digest)).unwrap()
+    }
+}
