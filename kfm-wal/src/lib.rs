@@ -19,6 +19,7 @@ pub mod store;
 
 pub use error::{Outlook, WalError};
 pub use fold::PublishRecord;
+pub use kfm_lineage::Lsn;
 pub use local::{LocalLog, LocalOptions, RecoveryReport};
 pub use log::{Entry, Wal};
 pub use memory::MemoryLog;

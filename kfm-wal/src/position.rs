@@ -52,6 +52,20 @@ impl Position {
         self.settled
     }
 
+    /// Notes that all before is durable.
+    pub(crate) fn witness(&mut self) {
+        self.settled = self.head();
+    }
+
+    /// Says whether a mark says that all before is durable.
+    pub(crate) fn is_witnessed_by(&self, mark: &Frame<'_>) -> bool {
+        let header = &mark.header;
+        header.kind == Kind::Mark
+            && header.log == self.log
+            && header.durable_upto == self.last()
+            && header.prev == self.chain
+    }
+
     /// Returns the header of a frame that comes next, holding `count` records.
     ///
     /// All that came before is durable, since a frame is written only after the one before was synced.

@@ -1,10 +1,11 @@
 //! Reading a folder, and the tail rule: what an interrupted append left, told from what was damaged later.
 //!
-//! A frame is written only after the one before it was synced; a mark, which is not synced, gives its place
-//! to the next frame. So at most one frame is unfinished, and it is the last: a bad place with any frame of
-//! this log behind it was durable once, and is damage. A bad place with nothing behind it is an append that
-//! never finished, except within one window, which nobody can see into: the very last frame, damaged after
-//! its append was acknowledged and before its mark reached the disk.
+//! A frame is written only after the one before it was synced, so at most one frame is unfinished, and it is
+//! the last. A bad place with any frame of this log behind it was durable once, and is damage; so is one of
+//! which a mark behind it says that it was durable. The mark lies in the next page of the disk, so that one
+//! bad sector does not take a frame and its witness. A bad place with no witness is an append that never
+//! finished, but for one window that nobody can see into: the very last frame, damaged after its append was
+//! acknowledged, and its mark lost with the power.
 
 use std::io;
 use std::path::Path;
@@ -16,6 +17,7 @@ use super::segment::{self, FIRST_FRAME_BYTES};
 use super::view::View;
 use crate::error::WalError;
 use crate::frame::{self, Fault, Kind};
+use crate::position::Position;
 use crate::store::{BadPlace, Damage, Depth};
 
 /// The file that names the log and its format; where it is, there are segments.
@@ -24,7 +26,7 @@ pub(crate) const FORMAT: &str = "FORMAT";
 pub(crate) const QUARANTINE: &str = "quarantine";
 
 /// How often a reader looks again when a writer may have been at work under its eyes.
-const LOOKS_MAX: usize = 5;
+const LOOKS_MAX: usize = 64;
 
 /// What a folder holds.
 #[derive(Debug)]
@@ -89,20 +91,24 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, 
     Ok(Loaded { view, ending })
 }
 
-/// Reads a folder that may be written meanwhile: damage counts only if it is seen twice in the same place.
+/// Reads a folder that may be written meanwhile.
+///
+/// What a reader takes for damage may be a frame that was written after it looked there and before it looked
+/// behind. Looking again decides: a frame that has a witness is whole by then.
 pub(crate) fn load_beside_a_writer(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, WalError> {
     let mut loaded = load(disk, dir, depth)?;
     for _ in 1..LOOKS_MAX {
-        if !matches!(loaded.ending, Ending::Bad(_)) {
-            break;
+        if loaded.ending == Ending::Clean {
+            return Ok(loaded);
         }
         let again = load(disk, dir, depth)?;
         if again.ending == loaded.ending {
-            break;
+            return Ok(again);
         }
         loaded = again;
     }
-    Ok(loaded)
+    let source = "the log grows faster than it can be read".into();
+    Err(WalError::Io { action: "read", path: dir.display().to_string(), source })
 }
 
 fn load_segments(
@@ -180,47 +186,87 @@ fn load_segments(
 /// Takes in the frames of the last segment of `view` from `from` on; `bytes` is the whole segment.
 fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd, BadFrame> {
     let mut at = usize::try_from(from).expect("a segment fits in memory");
-    loop {
-        let offset = at as u64;
-        let rest = bytes.get(at..).unwrap_or_default();
-        let class = match frame::decode(rest) {
-            Ok(frame) => match view.accept(&frame, offset, depth) {
+    let mut sealed = false;
+    while !sealed {
+        let bad = |class| Err(BadFrame { offset: at as u64, class });
+        match frame::decode(bytes.get(at..).unwrap_or_default()) {
+            Ok(frame) if frame.header.kind == Kind::Mark => break,
+            Ok(frame) => match view.accept(&frame, at as u64, depth) {
                 Ok(()) => {
+                    sealed = frame.header.kind == Kind::Seal;
                     at += frame.bytes;
-                    if frame.header.kind == Kind::Seal {
-                        let clean = bytes[at..].iter().all(|byte| *byte == 0);
-                        return if clean {
-                            Ok(RunEnd::Sealed)
-                        } else {
-                            Err(BadFrame { offset: at as u64, class: Damage::BitRot })
-                        };
-                    }
-                    continue;
                 }
-                Err(class) => class,
+                Err(class) => return bad(class),
             },
-            Err(Fault::Future) => Damage::FutureFormat,
+            Err(Fault::Future) => return bad(Damage::FutureFormat),
             // A whole header whose frame does not fit: no append writes that.
-            Err(Fault::Short { .. }) => Damage::Malformed,
-            Err(Fault::Blank | Fault::Broken) => {
-                let Some(last) = rest.iter().rposition(|byte| *byte != 0) else { return Ok(RunEnd::Blank) };
-                if !frame_behind(rest, view.position.log) {
-                    return Ok(RunEnd::Torn(Torn { offset, bytes: last as u64 + 1 }));
-                }
-                Damage::BitRot
-            }
-        };
-        return Err(BadFrame { offset, class });
+            Err(Fault::Short { .. }) => return bad(Damage::Malformed),
+            Err(Fault::Blank | Fault::Broken) => break,
+        }
+    }
+    let offset = at as u64;
+    let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position);
+    let behind = behind.map_err(|class| BadFrame { offset, class })?;
+    if behind.witnessed {
+        view.position.witness();
+    }
+    if let Some(segment) = view.segments.last_mut() {
+        segment.touched = offset + behind.touched_bytes;
+    }
+    match (sealed, behind.debris_bytes) {
+        (true, 0) => Ok(RunEnd::Sealed),
+        (true, _) => Err(BadFrame { offset, class: Damage::BitRot }),
+        (false, 0) => Ok(RunEnd::Blank),
+        (false, bytes) => Ok(RunEnd::Torn(Torn { offset, bytes })),
     }
 }
 
-/// Says whether a frame of the log begins anywhere behind the bad place at the start of `rest`.
-fn frame_behind(rest: &[u8], log: u64) -> bool {
-    (8..rest.len()).step_by(8).any(|at| match frame::decode_header(&rest[at..]) {
-        Ok((header, _)) => header.log == log,
-        Err(Fault::Future) => true,
-        Err(_) => false,
-    })
+/// What lies behind the last frame that reads.
+struct Behind {
+    /// Whether a mark says that all frames that read are durable.
+    witnessed: bool,
+    /// Bytes up to the last that is neither zero nor a mark's.
+    debris_bytes: u64,
+    /// Bytes up to the last that is not zero.
+    touched_bytes: u64,
+}
+
+/// Looks for witnesses behind the last frame that reads, at the start of `rest`; one that says that there was
+/// more makes this place damage.
+fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
+    let mut behind = Behind { witnessed: false, debris_bytes: 0, touched_bytes: 0 };
+    let mut at = 0;
+    while at < rest.len() {
+        let word = &rest[at..rest.len().min(at + 8)];
+        if word.iter().all(|byte| *byte == 0) {
+            at += 8;
+            continue;
+        }
+        match frame::decode_header(&rest[at..]) {
+            Ok((header, _)) if header.log == position.log => {
+                let stale = header.kind == Kind::Mark && header.durable_upto <= position.last();
+                // The bad place itself may begin with a whole header: its append stopped in the body.
+                if !stale && at > 0 || header.kind == Kind::Mark && !stale {
+                    return Err(Damage::BitRot);
+                }
+                if let Ok(frame) = frame::decode(&rest[at..])
+                    && stale
+                {
+                    behind.witnessed |= position.is_witnessed_by(&frame);
+                    at += frame.bytes;
+                    behind.touched_bytes = at as u64;
+                    continue;
+                }
+            }
+            Err(Fault::Future) => return Err(Damage::FutureFormat),
+            _ => {}
+        }
+        let last = word.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        behind.debris_bytes = (at + last) as u64;
+        behind.touched_bytes = behind.debris_bytes;
+        at += 8;
+    }
+    Ok(behind)
 }
 
 /// Takes in what was appended since, as far as it can be told without reading everything again.
@@ -231,15 +277,27 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
         let Some(tail) = view.segments.last() else { return Ok(false) };
         let path = dir.join(&tail.name);
         if !tail.sealed {
+            let (end, mark_at) = (tail.end, tail.mark_offset());
             let mut file = disk.open(&path, Access::Read).map_err(io_error("open", &path))?;
-            let mut start = [0; 2 * frame::FRAME_BYTES_MIN];
-            let read = file.read_at(tail.end, &mut start).map_err(io_error("read", &path))?;
-            if start[..read].iter().all(|byte| *byte == 0) {
-                return Ok(true);
+            let mut place = |offset: u64| {
+                let mut bytes = [0; frame::FRAME_BYTES_MIN];
+                let read = file.read_at(offset, &mut bytes).map_err(io_error("read", &path))?;
+                Ok::<_, WalError>((bytes, read))
+            };
+            // The mark first: what it says to be durable is then where a frame is looked for.
+            let (mark, _) = place(mark_at)?;
+            let (next, _) = place(end)?;
+            let quiet = matches!(frame::decode_header(&next), Err(Fault::Blank)) || end == mark_at;
+            match frame::decode(&mark) {
+                Ok(mark) if quiet && view.position.is_witnessed_by(&mark) => {
+                    view.position.witness();
+                    return Ok(true);
+                }
+                Err(Fault::Blank) if quiet => return Ok(true),
+                _ => {}
             }
-            let from = tail.end;
             let bytes = self::read(disk, &path)?;
-            if !matches!(run(&bytes, from, view, Depth::Chain), Ok(RunEnd::Blank | RunEnd::Sealed)) {
+            if !matches!(run(&bytes, end, view, Depth::Chain), Ok(RunEnd::Blank | RunEnd::Sealed)) {
                 return Ok(false);
             }
             if !view.segments.last().is_some_and(|tail| tail.sealed) {

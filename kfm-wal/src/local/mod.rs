@@ -14,9 +14,13 @@
 
 mod committer;
 pub mod disk;
+#[cfg(feature = "test-util")]
+pub mod faulty;
 mod load;
 mod open;
 mod segment;
+#[cfg(feature = "test-util")]
+pub mod simulated;
 mod tail;
 mod view;
 
@@ -24,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use kfm_lineage::Lsn;
+use kfm_lineage::{Digest, DigestKind, Lsn};
 use kfm_retry::Clock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,14 +63,11 @@ impl Default for SegmentSizes {
 }
 
 impl SegmentSizes {
-    /// Segments are counted in pages of the disk.
-    const PAGE_BYTES: u64 = 4096;
-
     /// Returns the length of the segment after one of `last` bytes that has to hold a frame of `frame_bytes`.
     fn next(&self, last: u64, frame_bytes: u64) -> u64 {
         let grown = last.saturating_mul(2).clamp(self.first_bytes.min(self.max_bytes), self.max_bytes);
         let needed = segment::FIRST_FRAME_BYTES + frame_bytes + segment::RESERVE_BYTES;
-        grown.max(needed).next_multiple_of(Self::PAGE_BYTES)
+        grown.max(needed).next_multiple_of(segment::PAGE_BYTES)
     }
 }
 
@@ -312,7 +313,11 @@ pub fn verify(dir: impl AsRef<Path>, depth: Depth) -> Result<VerifyReport, WalEr
     verify_on(&RealDisk, dir.as_ref(), depth)
 }
 
-fn verify_on(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<VerifyReport, WalError> {
+/// Verifies a log on a file system of one's own.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_on(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<VerifyReport, WalError> {
     let Loaded { view, ending } = load::load_beside_a_writer(disk, dir, depth)?;
     let view = view.unwrap_or_else(|| View::new([0; 16]));
     let (torn_bytes, first_bad) = match ending {
@@ -320,6 +325,11 @@ fn verify_on(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<VerifyReport, 
         Ending::Torn(torn) | Ending::Unsealed(torn) => (torn.bytes, None),
         Ending::Bad(bad) => (0, Some(bad)),
     };
+    let mut head = view.position.head();
+    if let (Depth::Crc, Some(last)) = (depth, view.frames.last()) {
+        // Only the last frame has no other behind it that says what the chain is there.
+        head.chain = Digest::from_parts(DigestKind::Bytes, chain_after(disk, dir, &view, last)?);
+    }
     let found = summary(&view);
     Ok(VerifyReport {
         ok: torn_bytes == 0 && first_bad.is_none(),
@@ -329,9 +339,21 @@ fn verify_on(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<VerifyReport, 
         bytes: found.bytes,
         quarantined: load::quarantined(disk, dir)?,
         torn_bytes,
-        head: view.position.head(),
+        head,
         first_bad,
     })
+}
+
+/// Returns the chain after a frame.
+fn chain_after(disk: &dyn Disk, dir: &Path, view: &View, at: &FrameAt) -> Result<[u8; 32], WalError> {
+    let path = dir.join(&view.segments[at.segment as usize].name);
+    let mut bytes = vec![0; at.bytes as usize];
+    let read = disk.open(&path, disk::Access::Read).and_then(|mut file| file.read_at(at.offset, &mut bytes));
+    read.map_err(load::io_error("read", &path))?;
+    let frame = frame::decode(&bytes).ok();
+    let records = frame.and_then(|frame| raw_records(frame.body, at.count));
+    let leaves: Vec<_> = records.into_iter().flatten().map(|record| record.leaf()).collect();
+    Ok(frame.map_or(view.position.chain, |frame| frame.chain(&leaves)))
 }
 
 fn summary(view: &View) -> RecoveryReport {

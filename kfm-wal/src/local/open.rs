@@ -9,7 +9,7 @@ use super::disk::{Access, Disk, DiskLock};
 use super::load::{self, Ending, FORMAT, Loaded, QUARANTINE, Torn, io_error};
 use super::segment::{self, Label, UNFINISHED, write_whole};
 use super::tail::{Batch, Failure, Tail};
-use super::view::{FrameAt, View};
+use super::view::View;
 use super::{LocalOptions, RecoveryReport, guard, summary};
 use crate::error::WalError;
 use crate::frame::{self, Kind, frame_bytes};
@@ -63,6 +63,7 @@ pub(crate) fn open(
         nonce,
         file,
         poisoned: false,
+        mark: None,
         mark_unsynced: false,
         _lock: lock,
     };
@@ -102,16 +103,27 @@ fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Box<dyn DiskLock>, 
 /// Makes what was read durable before anything is built on it.
 ///
 /// After a process died, and after a failed sync even more so, the system shows bytes that never reached the
-/// disk and that it does not mean to write any more. Only the last frame can be such: it is written again.
+/// disk and that it does not mean to write any more. Only the last frame can be such, and the seal behind it
+/// if the next segment is empty: they are written again.
 fn settle(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
-    let last = {
+    let unsure = {
         let view = guard(view);
-        view.frames.last().map(|place| (*place, view.segments[place.segment as usize].name.clone()))
+        let last = view.segments.len() - 1;
+        let frame = view.frames.last();
+        let empty = frame.is_none_or(|frame| (frame.segment as usize) < last);
+        let seal = view.segments[..last].last().filter(|segment| empty && segment.sealed);
+        let seal = seal.map(|segment| {
+            let bytes = frame::FRAME_BYTES_MIN as u64;
+            (segment.name.clone(), segment.end - bytes, bytes)
+        });
+        let frame =
+            frame.map(|at| (view.segments[at.segment as usize].name.clone(), at.offset, u64::from(at.bytes)));
+        [frame, seal]
     };
-    if let Some((FrameAt { offset, bytes, .. }, name)) = last {
+    for (name, offset, bytes) in unsure.into_iter().flatten() {
         let path = tail.dir.join(name);
         let rewritten = tail.disk.open(&path, Access::Write).and_then(|mut file| {
-            let mut frame = vec![0; bytes as usize];
+            let mut frame = vec![0; usize::try_from(bytes).expect("a segment fits in memory")];
             file.read_at(offset, &mut frame)?;
             file.write_at(offset, &frame)?;
             file.sync()
@@ -134,17 +146,13 @@ fn repair_tail(tail: &mut Tail, view: &Mutex<View>, torn: Torn, now: Timestamp) 
     let batch = Batch { body: account, ..Batch::default() };
     let bytes = frame_bytes(batch.body.len());
     // The reserve is there for this; a second repair in it moves on to the next segment.
-    let seal_and_mark = 2 * frame::FRAME_BYTES_MIN as u64;
-    if segment.end + bytes as u64 + seal_and_mark <= segment.capacity {
+    if segment.end + (bytes + frame::FRAME_BYTES_MIN) as u64 <= segment.capacity {
         let header = guard(view).position.header(Kind::Repair, 0, tail.nonce);
         let (frame, chain) = frame::encode(&header, &batch.body, &[]);
-        let torn_end = torn.offset + torn.bytes;
-        let clear = torn_end.saturating_sub(segment.end + bytes as u64);
-        let put = tail.put(view, &header, &frame, clear);
+        let put = tail.put(view, &header, &frame);
         put.map_err(|source| refuse(tail, Failure::Unknown(source)))?;
         guard(view).position.advance(&header, chain, None);
     } else {
-        clear(tail, &segment.name, torn)?;
         tail.rotate(view, bytes as u64)?;
         tail.write(view, Kind::Repair, &batch).map_err(|failure| refuse(tail, failure))?;
     }
@@ -167,8 +175,9 @@ fn reseal(
         0 => None,
         _ => Some(quarantine(tail, &segment.name, torn, now)?),
     };
-    clear(tail, &segment.name, torn)?;
-    let (seal, _) = frame::encode(&header, &[], &[]);
+    let (mut seal, _) = frame::encode(&header, &[], &[]);
+    let clear = segment.touched.saturating_sub(segment.end + seal.len() as u64);
+    seal.resize(seal.len() + usize::try_from(clear).expect("a segment fits in memory"), 0);
     let path = tail.dir.join(&segment.name);
     let sealed = tail.disk.open(&path, Access::Write).and_then(|mut file| {
         file.write_at(segment.end, &seal)?;
@@ -207,20 +216,6 @@ fn quarantine(tail: &Tail, segment: &str, torn: Torn, now: Timestamp) -> Result<
         "segment": segment,
     });
     Ok((name, account.to_string().into_bytes()))
-}
-
-/// Makes torn bytes zero again, durably.
-fn clear(tail: &Tail, segment: &str, torn: Torn) -> Result<(), WalError> {
-    if torn.bytes == 0 {
-        return Ok(());
-    }
-    let path = tail.dir.join(segment);
-    let zeros = vec![0; usize::try_from(torn.bytes).expect("a segment fits in memory")];
-    let cleared = tail.disk.open(&path, Access::Write).and_then(|mut file| {
-        file.write_at(torn.offset, &zeros)?;
-        file.sync()
-    });
-    cleared.map_err(io_error("clear torn bytes in", &path))
 }
 
 fn refuse(tail: &Tail, failure: Failure) -> WalError {

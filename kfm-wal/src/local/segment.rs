@@ -17,8 +17,11 @@ use crate::position::Position;
 /// What the name of a file ends with until it is whole.
 pub(crate) const UNFINISHED: &str = ".tmp";
 
-/// Room that no record takes, so that a segment can always be repaired and sealed.
-pub(crate) const RESERVE_BYTES: u64 = 2048;
+/// What a disk writes at a time, and loses at a time; segments and the places of marks are multiples of it.
+pub(crate) const PAGE_BYTES: u64 = 4096;
+
+/// Room that no record takes, so that a segment can always be marked, repaired and sealed.
+pub(crate) const RESERVE_BYTES: u64 = PAGE_BYTES;
 
 /// Length of the body of a segment's first frame: the log's id and the segment's length.
 const BODY_BYTES: usize = 24;

@@ -11,7 +11,7 @@ use super::segment::{self, Label, RESERVE_BYTES};
 use super::view::View;
 use super::{SegmentSizes, guard};
 use crate::error::{Source, WalError};
-use crate::frame::{self, Header, Kind, frame_bytes};
+use crate::frame::{self, FRAME_BYTES_MIN, Header, Kind, frame_bytes};
 
 /// Writes the end of a log.
 #[derive(Debug)]
@@ -24,7 +24,9 @@ pub(crate) struct Tail {
     /// Set by the first write or sync that fails, for ever: what reached the disk is not known any more, and
     /// another sync of the same file would claim what is not so.
     pub(crate) poisoned: bool,
-    /// Whether a mark was written that a power cut may take.
+    /// Where the last mark is, if no frame took its place.
+    pub(crate) mark: Option<u64>,
+    /// Whether that mark can be taken by a power cut.
     pub(crate) mark_unsynced: bool,
     /// Keeps other writers out.
     pub(crate) _lock: Box<dyn DiskLock>,
@@ -61,7 +63,7 @@ impl Tail {
         let count = u32::try_from(batch.leaves.len()).expect("a batch is far below 4 GiB");
         let header = guard(view).position.header(kind, count, self.nonce);
         let (bytes, chain) = frame::encode(&header, &batch.body, &batch.leaves);
-        self.put(view, &header, &bytes, 0).map_err(Failure::Unknown)?;
+        self.put(view, &header, &bytes).map_err(Failure::Unknown)?;
 
         let mut view = guard(view);
         for (n, id) in batch.ids.iter().enumerate() {
@@ -71,22 +73,22 @@ impl Tail {
         Ok(())
     }
 
-    /// Writes `bytes`, a frame, where the log ends, clears what lies `torn_bytes` behind it, and syncs.
-    pub(crate) fn put(
-        &mut self,
-        view: &Mutex<View>,
-        header: &Header,
-        bytes: &[u8],
-        clear_bytes: u64,
-    ) -> Result<(), Source> {
-        let offset = guard(view).segments.last().expect("a log has a segment").end;
+    /// Writes `bytes`, a frame, where the log ends, clears what it leaves of older bytes, and syncs.
+    pub(crate) fn put(&mut self, view: &Mutex<View>, header: &Header, bytes: &[u8]) -> Result<(), Source> {
+        let (offset, touched) = {
+            let view = guard(view);
+            let segment = view.segments.last().expect("a log has a segment");
+            (segment.end, segment.touched)
+        };
+        let end = offset + bytes.len() as u64;
+        let mark_end = self.mark.filter(|mark| *mark < end).map(|mark| mark + FRAME_BYTES_MIN as u64);
+        let clear = touched.max(mark_end.unwrap_or(0)).saturating_sub(end);
         let cleared;
-        let written = if clear_bytes == 0 {
+        let written = if clear == 0 {
             bytes
         } else {
-            let mut both = bytes.to_vec();
-            both.resize(bytes.len() + usize::try_from(clear_bytes).expect("a segment fits in memory"), 0);
-            cleared = both;
+            let zeros = usize::try_from(clear).expect("a segment fits in memory");
+            cleared = [bytes, &vec![0; zeros]].concat();
             &cleared
         };
         let done = self.file.write_at(offset, written).and_then(|()| self.file.sync());
@@ -94,26 +96,31 @@ impl Tail {
             self.poisoned = true;
             return Err(Box::new(error));
         }
+        self.mark = self.mark.filter(|mark| *mark >= end);
         self.mark_unsynced = false;
-        guard(view).place(header, offset, bytes.len());
+        let mut view = guard(view);
+        view.segments.last_mut().expect("a log has a segment").touched = 0;
+        view.place(header, offset, bytes.len());
         Ok(())
     }
 
-    /// Writes a mark that witnesses all that was acknowledged; the next frame takes its place.
+    /// Writes a mark that witnesses all that was acknowledged, into the next page.
     ///
     /// The mark is not synced: it costs an append nothing, and only the system's crash can take it.
     pub(crate) fn mark(&mut self, view: &Mutex<View>) {
-        if self.poisoned {
+        let (header, offset, capacity) = {
+            let view = guard(view);
+            let segment = view.segments.last().expect("a log has a segment");
+            let header = view.position.header(Kind::Mark, 0, self.nonce);
+            (header, segment.mark_offset(), segment.capacity)
+        };
+        if self.poisoned || offset + FRAME_BYTES_MIN as u64 > capacity {
             return;
         }
-        let (header, offset) = {
-            let view = guard(view);
-            let end = view.segments.last().expect("a log has a segment").end;
-            (view.position.header(Kind::Mark, 0, self.nonce), end)
-        };
         let (bytes, _) = frame::encode(&header, &[], &[]);
         // What was acknowledged before is durable whatever becomes of the mark.
         self.poisoned = self.file.write_at(offset, &bytes).is_err();
+        self.mark = Some(offset);
         self.mark_unsynced = !self.poisoned;
     }
 
@@ -147,10 +154,11 @@ impl Tail {
 
         let header = position.header(Kind::Seal, 0, self.nonce);
         let (seal, _) = frame::encode(&header, &[], &[]);
-        let sealed = self.put(view, &header, &seal, 0);
+        let sealed = self.put(view, &header, &seal);
         sealed.map_err(|source| WalError::Io { action: "seal a segment in", path: self.path(), source })?;
         guard(view).add_segment(name, capacity);
         self.file = file;
+        self.mark = None;
         Ok(())
     }
 

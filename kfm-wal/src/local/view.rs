@@ -26,8 +26,10 @@ pub(crate) struct View {
 pub(crate) struct Segment {
     pub(crate) name: String,
     pub(crate) capacity: u64,
-    /// Where the next frame goes: after the last one that is not a mark.
+    /// Where the next frame goes.
     pub(crate) end: u64,
+    /// Where the last byte that is not zero was when the segment was read.
+    pub(crate) touched: u64,
     pub(crate) sealed: bool,
 }
 
@@ -39,6 +41,13 @@ pub(crate) struct FrameAt {
     pub(crate) segment: u32,
     pub(crate) offset: u64,
     pub(crate) bytes: u32,
+}
+
+impl Segment {
+    /// Returns where the mark goes: to the next page, out of reach of what befalls the last frame's.
+    pub(crate) fn mark_offset(&self) -> u64 {
+        self.end.next_multiple_of(segment::PAGE_BYTES)
+    }
 }
 
 impl View {
@@ -55,7 +64,13 @@ impl View {
 
     /// Adds a segment that begins where the log ends.
     pub(crate) fn add_segment(&mut self, name: String, capacity: u64) {
-        self.segments.push(Segment { name, capacity, end: segment::FIRST_FRAME_BYTES, sealed: false });
+        self.segments.push(Segment {
+            name,
+            capacity,
+            end: segment::FIRST_FRAME_BYTES,
+            touched: 0,
+            sealed: false,
+        });
     }
 
     /// Takes in a frame that was read in the last segment, or says what is wrong with it being there.
@@ -77,11 +92,7 @@ impl View {
     pub(crate) fn place(&mut self, header: &Header, offset: u64, bytes: usize) {
         let index = self.segments.len() - 1;
         let segment = &mut self.segments[index];
-        match header.kind {
-            Kind::Mark => return,
-            Kind::Seal => segment.sealed = true,
-            _ => {}
-        }
+        segment.sealed |= header.kind == Kind::Seal;
         segment.end = offset + bytes as u64;
         if header.flags & crate::frame::CHAINED != 0 {
             self.frames.push(FrameAt {
