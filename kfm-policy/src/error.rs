@@ -78,7 +78,7 @@ pub enum PolicyError {
         keys: &'static str,
     },
     /// A key has a value that it cannot have: change it to what is expected.
-    #[error("{file} has a value that is not {expected}: line={line} key={key}")]
+    #[error("{file} expects {expected}: line={line} key={key}")]
     InvalidValue {
         /// Which file.
         file: PolicyFile,

@@ -37,10 +37,10 @@ pub(crate) fn item(changes: Value) -> Arc<DocumentFacts> {
 
 /// The same without any coordinate.
 #[cfg(test)]
-pub(crate) fn placeless(changes: Value) -> Arc<DocumentFacts> {
-    let mut all = json!({"geometry": null, "bbox": null});
-    merge(&mut all, changes);
-    item(all)
+pub(crate) fn placeless(mut changes: Value) -> Arc<DocumentFacts> {
+    changes["geometry"] = Value::Null;
+    changes["bbox"] = Value::Null;
+    item(changes)
 }
 
 /// A document that is not JSON.

@@ -17,7 +17,7 @@ pub const PERMIT_VALIDITY_MINUTES: i64 = 15;
 /// copied, stored or sent, and opens the one plan that it names, under the one policy that it names, for
 /// [`PERMIT_VALIDITY_MINUTES`]. So 'forgot to ask policy' does not compile:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// # fn forge(plan_id: kfm_lineage::Digest, at: kfm_lineage::Timestamp) -> kfm_policy::Permit {
 /// kfm_policy::Permit {
 ///     plan_id,
@@ -30,13 +30,13 @@ pub const PERMIT_VALIDITY_MINUTES: i64 = 15;
 /// # }
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn twice(permit: kfm_policy::Permit) -> [kfm_policy::Permit; 2] {
 ///     [permit.clone(), permit]
 /// }
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn stored(permit: &kfm_policy::Permit) -> String {
 ///     serde_json::to_string(permit).unwrap()
 /// }
@@ -178,3 +178,6 @@ impl PermitRefused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

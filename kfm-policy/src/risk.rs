@@ -70,7 +70,7 @@ pub(crate) fn reasons(facts: &OperationFacts<'_>, seen: &Seen) -> Vec<RiskReason
     let counted = [
         (RiskLevel::Critical, restricted_heritage.count() as u64, "documents of restricted heritage"),
         (RiskLevel::High, heritage.count() as u64, "documents of heritage"),
-        (RiskLevel::High, sensitive.count() as u64, "documents that are not public"),
+        (RiskLevel::High, sensitive.count() as u64, "documents that are not known to be public"),
         (RiskLevel::High, u64::from(facts.forced), "partial publish or missing artefacts, forced"),
         (RiskLevel::High, seen.loosened, "documents under a looser licence than now"),
         (RiskLevel::Moderate, facts.cells_total.saturating_sub(LOW_RISK_CELLS_MAX), "cells above 1,000"),
@@ -86,3 +86,6 @@ pub(crate) fn reasons(facts: &OperationFacts<'_>, seen: &Seen) -> Vec<RiskReason
 fn below(label: Result<CareLabel, crate::UnknownLabel>, other: CareLabel) -> bool {
     label.is_ok_and(|label| label < other)
 }
+
+#[cfg(test)]
+mod tests;

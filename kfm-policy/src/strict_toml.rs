@@ -237,7 +237,7 @@ mod tests {
     fn a_single_table_is_not_a_list() {
         assert_eq!(
             refused("[label]\ncare = 'public'\n"),
-            "label registry has a value that is not a list of tables, written [[label]]: line=1 key=label"
+            "label registry expects a list of tables, written [[label]]: line=1 key=label"
         );
     }
 
@@ -252,7 +252,7 @@ mod tests {
             let error = read(PolicyFile::Labels, &text, &[FORM]).unwrap()[0].required_date("review_by");
             assert_eq!(
                 error.unwrap_err().to_string(),
-                "label registry has a value that is not a date such as 2027-06-30: line=2 key=review_by"
+                "label registry expects a date such as 2027-06-30: line=2 key=review_by"
             );
         }
     }

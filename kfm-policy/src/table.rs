@@ -103,3 +103,6 @@ pub(crate) fn effect(class: RuleClass, aspect: Aspect, kind: JudgedKind, strict:
         JudgedKind::Rollback | JudgedKind::Revert | JudgedKind::Abort => row.back,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,8 +51,12 @@ fn only_hides_the_withdrawn(step: &StepFacts) -> bool {
 }
 
 /// The label is known, and a hotfix states none that is looser.
-pub(crate) const ACCESS: Rule =
-    rule("CARE-A1-access", Severity::Critical, Some("C-F01"), "CARE A1, FsF-A1-01M, R60", |view| {
+pub(crate) const ACCESS: Rule = rule(
+    "CARE-A1-access",
+    Severity::Critical,
+    Some("C-F01"),
+    "CARE A1, FsF-A1-01M, R60",
+    |view| {
         let mut seen = denied_by(view, "CARE-A1-access", LABEL_IT);
         seen.extend(each_step(view, |step| {
             if only_hides_the_withdrawn(step) {
@@ -66,7 +70,8 @@ pub(crate) const ACCESS: Rule =
                 let remedy = match unknown {
                     UnknownLabel::Absent => LABEL_IT,
                     UnknownLabel::Malformed | UnknownLabel::Unrecognised => {
-                        "repair the document's own label: public, sensitive or restricted"
+                        "repair the document's own label (public, sensitive or restricted); one that stands already is \
+                         corrected in the store and adopted with reconcile"
                     }
                 };
                 let observation = Observation::of_step(step, unknown.to_string(), remedy);
@@ -84,7 +89,8 @@ pub(crate) const ACCESS: Rule =
             })
         }));
         seen
-    });
+    },
+);
 
 /// Protection is lowered by nobody but its authority, and what is protected has one (R61, C-F02).
 pub(crate) const AUTHORITY: Rule =
