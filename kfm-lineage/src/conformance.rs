@@ -75,6 +75,8 @@ pub async fn a_version_is_never_overwritten(graph: &dyn LineageGraph) {
         assert_eq!(graph.append(&[item("b", 1).build(), other]).await, refused);
         assert_eq!(names(graph.made_by(&operation(1)).await), ["a@1"], "nothing of the call is kept");
     }
+    let twice = [item("b", 1).build(), item("b", 1).from("a", None).build()];
+    assert_eq!(graph.append(&twice).await, Err(LineageError::Conflict { version: named("b", 1) }));
 }
 
 /// **Known or refused**.
@@ -220,14 +222,14 @@ pub async fn a_source_without_an_operation_is_the_newest_older_one(graph: &dyn L
 /// **Never fewer**.
 pub async fn a_doubtful_source_never_makes_a_dependant_disappear(graph: &dyn LineageGraph) {
     append(graph, &[item("a", 1).build()]).await;
-    append(graph, &[item("b", 2).from("a", Some(9)).from("x", None).build()]).await;
+    append(graph, &[item("b", 2).from("a", Some(9)), item("c", 2).from("x", None)].map(Draft::build)).await;
     append(graph, &[item("x", 3).build()]).await;
     assert_eq!(names(graph.dependants(&[named("a", 1)]).await), ["a@1", "b@2"]);
     assert_eq!(names(graph.dependants(&[named("x", 3)]).await), ["x@3"], "sources are not resolved anew");
     let present = BTreeSet::new();
     let findings = graph.check(&present).await.expect("nothing can fail");
     let found: Vec<_> = findings.into_iter().map(|finding| (finding.class, finding.entity)).collect();
-    assert_eq!(found, [(LineageClass::UnknownSource, entity("b"))]);
+    assert_eq!(found, ["b", "c"].map(|name| (LineageClass::UnknownSource, entity(name))));
 }
 
 /// **Findings**.
@@ -250,6 +252,7 @@ pub async fn each_class_of_finding_is_found_where_it_is(graph: &dyn LineageGraph
         item("scene", 1).from("used", Some(1)).build(),
         tiles("tiles", 1).from("scene", Some(1)).build(),
         tiles("from-nothing", 1).build(),
+        tiles("from-itself", 1).from("from-itself", Some(1)).build(),
         tiles("retired", 1).from("scene", Some(1)).build(),
         retired,
         no_digest,
@@ -257,6 +260,8 @@ pub async fn each_class_of_finding_is_found_where_it_is(graph: &dyn LineageGraph
         other_before,
         no_predecessor,
         item("lost-predecessor", 2).after(7).build(),
+        item("later-predecessor", 1).after(2).build(),
+        item("later-predecessor", 2).build(),
         adopted,
         item("unknown-source", 2).from("x", Some(1)).build(),
     ];
@@ -277,10 +282,12 @@ pub async fn each_class_of_finding_is_found_where_it_is(graph: &dyn LineageGraph
         [
             "orphan unused",
             "missing_digest no-digest@1",
+            "broken_chain later-predecessor@1",
             "broken_chain lost-predecessor@2",
             "broken_chain no-predecessor@2",
             "broken_chain other-before@2",
             "item_without_lineage stranger",
+            "output_without_origin from-itself@1",
             "output_without_origin from-nothing@1",
             "unknown_source unknown-source@2",
         ]

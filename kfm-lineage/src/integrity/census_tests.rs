@@ -159,6 +159,22 @@ fn lnk_4_wants_the_collection_link_and_the_collection_field_of_an_item() {
 }
 
 #[test]
+fn lnk_4_wants_the_parent_of_an_item_to_be_its_lister_though_its_collection_agrees() {
+    let elsewhere =
+        item("a", "c", &[link("parent", "../catalog.json"), link("collection", "collection.json")]);
+    assert_eq!(breaks(&with("c/a.json", elsewhere)), ["LNK-4 c/collection.json --item--> c/a.json"]);
+}
+
+#[test]
+fn an_item_without_a_collection_does_not_name_a_collection_without_an_id() {
+    let view = view(&[
+        ("c.json", json!({ "type": "Collection", "links": [link("item", "a.json")] })),
+        ("a.json", document("Feature", "a", &[link("collection", "c.json")])),
+    ]);
+    assert_eq!(breaks(&view), ["LNK-4 c.json --item--> a.json"]);
+}
+
+#[test]
 fn a_catalog_that_lists_an_item_is_owed_no_collection_link() {
     let view = view(&[
         ("catalog.json", document("Catalog", "root", &[link("item", "a.json")])),
@@ -264,6 +280,14 @@ fn without_a_root_every_document_is_an_orphan() {
     ]);
     let census = view.census();
     assert_eq!((census.orphans.len(), census.unlisted.len()), (2, 0));
+}
+
+#[test]
+fn a_catalog_stays_a_root_whatever_leads_to_it_but_a_child_link() {
+    let census =
+        with("c/b.json", item("b", "c", &[link("item", "../catalog.json"), link("root", "../catalog.json")]))
+            .census();
+    assert_eq!(census.orphans.into_iter().collect::<Vec<_>>(), ["c/b.json"]);
 }
 
 #[test]

@@ -63,3 +63,12 @@ fn old_breaks_elsewhere_are_neither_introduced_nor_returned_nor_left() {
     let change = IntegrityChange::of_rollback(old.clone(), old.clone(), &old, &old, &moved(&["old", "lone"]));
     assert!(change.introduced.is_empty() && change.returned.is_empty() && change.left.is_empty());
 }
+
+#[test]
+fn a_break_that_was_mended_and_comes_back_is_introduced_and_not_left() {
+    let (sound, broken) = (census(&[], &[]), census(&["here"], &["here"]));
+    let change =
+        IntegrityChange::of_rollback(sound.clone(), broken.clone(), &sound, &broken, &moved(&["here"]));
+    assert_eq!(documents(&change.introduced), ["here", "here"]);
+    assert!(change.returned.is_empty() && change.left.is_empty());
+}
