@@ -1,7 +1,4 @@
-//! The nouns of the toolkit, and what leads from one to the other.
-//!
-//! Ids, digests, cells and canonical JSON are defined here because every other crate speaks of them; the
-//! lineage graph and the integrity of catalogs stand on them. Nothing in this crate does I/O.
+#![doc = include_str!("../README.md")]
 
 pub mod canonical;
 pub mod cell;

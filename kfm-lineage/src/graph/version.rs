@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell::Value;
+use crate::cell::{Move, Value};
 use crate::digest::Digest;
 use crate::document::DocumentKind;
 use crate::id::{EntityId, OperationId};
@@ -172,6 +172,21 @@ pub struct EntityVersion {
     /// What it was made from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
+}
+
+impl EntityVersion {
+    /// Makes the version that a move made; who made the one before, and of what it was made, is yet to say.
+    pub fn of_move(step: &Move, kind: EntityKind, operation: OperationId) -> Self {
+        Self {
+            entity: step.entity.clone(),
+            kind: if step.derived { EntityKind::ReadModel } else { kind },
+            operation,
+            content: step.after.into(),
+            before: step.before,
+            predecessor: None,
+            sources: Vec::new(),
+        }
+    }
 }
 
 /// A version, as lineage answers with it.

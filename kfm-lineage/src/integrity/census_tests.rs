@@ -234,6 +234,27 @@ fn a_document_overwritten_with_anothers_bytes_does_not_take_its_links_along() {
 }
 
 #[test]
+fn the_sources_of_a_document_are_where_derived_from_leads_in_the_store() {
+    let derived = item(
+        "b",
+        "c",
+        &[
+            link("derived_from", "a.json"),
+            link("derived_from", "./a.json"),
+            link("derived_from", "b.json"),
+            link("derived_from", "lost.json"),
+            link("derived_from", "a.tif"),
+            link("derived_from", "https://example.org/a.json"),
+            link("collection", "collection.json"),
+            link("predecessor-version", "collection.json"),
+        ],
+    );
+    let view = with("c/b.json", derived);
+    assert_eq!(view.sources("c/b.json").into_iter().collect::<Vec<_>>(), ["c/a.json"]);
+    assert!(view.sources("c/a.json").is_empty() && view.sources("lost.json").is_empty());
+}
+
+#[test]
 fn a_document_that_is_gone_or_replaced_claims_no_self() {
     let url = "https://example.org/a";
     let mut view = view(&[("a.json", document("Catalog", "a", &[link("self", url)]))]);

@@ -135,6 +135,18 @@ impl CatalogView {
             },
         }
     }
+
+    /// Returns the documents of the store that the document at a path says it was derived from.
+    ///
+    /// These are its dependences (`derived_from`); membership in a collection and version links are none.
+    pub fn sources(&self, document: &str) -> BTreeSet<&str> {
+        let links = self.get(document).into_iter().flat_map(|facts| facts.links_of("derived_from"));
+        let leads = links.filter_map(|link| match self.lead(document, &link.href) {
+            Lead::Document(source) => Some(source),
+            Lead::Missing(_) | Lead::Outside | Lead::External | Lead::Asset => None,
+        });
+        leads.filter(|source| *source != document).collect()
+    }
 }
 
 impl FromIterator<(String, Arc<DocumentFacts>)> for CatalogView {
