@@ -34,7 +34,7 @@ impl Policy {
     /// let plan = Policy::kfm().plan("ks-naip-2023|7|38099", ErrorClass::Server);
     /// assert_eq!(
     ///     plan.to_string(),
-    ///     "1: at once\n2: +452 ms\n3: +250 ms\n4: +1305 ms\n5: +3276 ms\ngive up: attempts_exhausted\n"
+    ///     "1: at once\n2: +268 ms\n3: +343 ms\n4: +1781 ms\n5: +966 ms\ngive up: attempts_exhausted\n"
     /// );
     /// ```
     pub fn plan<'a>(&self, key: impl Into<Key<'a>>, class: ErrorClass) -> Plan {

@@ -26,16 +26,106 @@ pub const CACHE: Policy = with_timeout_s(3);
 pub const POLICY: Policy = with_timeout_s(5);
 
 /// Polling a STAC service: 10 s an attempt, and 3 attempts that end in a time-out.
+///
+/// A job that is not ready is an error of a class that may be tried again, not a loop around the call.
+///
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// use kfm_retry::{ErrorClass, Retry, idempotent, preset};
+///
+/// static STAC: Retry<'static> = Retry::new(preset::STAC).named("stac");
+///
+/// #[derive(Debug, Clone, PartialEq)]
+/// enum Job { Running, Ready(&'static str) }
+///
+/// async fn poll_job() -> Result<Job, ErrorClass> { Ok(Job::Ready("LC08_L2SP_028034")) }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let item = STAC
+///     .run(idempotent("job/17"), || async {
+///         match poll_job().await? {
+///             Job::Running => Err(ErrorClass::Transient),
+///             Job::Ready(item) => Ok(item),
+///         }
+///     })
+///     .await
+///     .unwrap();
+/// assert_eq!(item, "LC08_L2SP_028034");
+/// # }); }
+/// ```
 pub const STAC: Policy = with_timeout_s(10).timeouts_are(ErrorClass::StacTimeout);
 
 /// A search service: 10 s an attempt.
 pub const SEARCH: Policy = with_timeout_s(10);
 
 /// Maintenance of the graph: 15 s an attempt, and 5 attempts that end in a transient error of Neo4j.
+///
+/// A statement that merges is idempotent; one that creates is not, and does not belong under a policy.
+///
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// use kfm_retry::{Breaker, BreakerPolicy, ErrorClass, Retry, Verdict, idempotent, preset};
+///
+/// static NEO4J: Breaker = Breaker::new("neo4j", BreakerPolicy::kfm());
+///
+/// async fn merge_links() -> Result<u32, String> { Ok(37) }
+///
+/// // With feature `neo4rs` the driver's errors judge themselves.
+/// fn by_code(error: &String) -> Verdict {
+///     let is_transient = error.starts_with("Neo.TransientError.");
+///     if is_transient { ErrorClass::Neo4jTransient.into() } else { ErrorClass::Unknown.into() }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let graph = Retry::new(preset::GRAPH).circuit_breaker(&NEO4J);
+/// let merged = graph.run(idempotent("relink/2026-11"), merge_links).classify(by_code).await.unwrap();
+/// assert_eq!(merged, 37);
+/// # }); }
+/// ```
 pub const GRAPH: Policy = with_timeout_s(15);
 
 /// Rebuilding an index: 60 s an attempt.
+///
+/// The rebuild goes into a new index and ends in a switch of the alias, so that half of one does no harm.
+///
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// use kfm_retry::{Combine, preset};
+///
+/// async fn rebuild_into_new_index() -> Result<u64, std::io::Error> { Ok(10_000) }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let documents =
+///     rebuild_into_new_index.idempotent("items/generation-8").policy(preset::INDEX_REBUILD).await.unwrap();
+/// assert_eq!(documents, 10_000);
+/// # }); }
+/// ```
 pub const INDEX_REBUILD: Policy = with_timeout_s(60);
 
 /// A migration, and other bulk work: 60 s an attempt, and 3 attempts: what fails in bulk is looked at.
+///
+/// The loop form keeps the cursor between attempts: each batch is a call of its own.
+///
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// use kfm_retry::{Failed, Retry, Seed, idempotent, preset};
+///
+/// async fn migrate_batch(from: u32) -> Result<Option<u32>, std::io::Error> {
+///     Ok((from < 3).then_some(from + 1))
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let retry = Retry::new(preset::MIGRATION);
+/// let mut next = Some(0);
+/// while let Some(batch) = next {
+///     let mut tries = retry.tries(idempotent(Seed::of("migration-12").mix(u64::from(batch))));
+///     next = loop {
+///         match tries.attempt(migrate_batch(batch)).await {
+///             Ok(next) => break next,
+///             Err(fault) => tries.wait(fault).await?,
+///         }
+///     };
+/// }
+/// # Ok::<(), Failed<std::io::Error>>(()) }).unwrap(); }
+/// ```
 pub const MIGRATION: Policy = with_timeout_s(60).attempts(3);

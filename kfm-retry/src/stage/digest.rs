@@ -92,7 +92,7 @@ pub struct WorkItem<'a> {
 /// let item = WorkItem { dataset_id: "ks-naip-2023", version: "7", source_uri: "s3://naip/38099.tif" };
 /// assert_eq!(
 ///     IdempotencyKey::of(item).unwrap().to_string(),
-///     "1a8c3efc82d2c2a9c25a8a1ab4bdba8a5c24d0bb7a40e7c86dd1a8ed38dcd1b7"
+///     "5039dd61b2746542fc8692049e90bb993d3c0065967c2a2e16a0185bd472e94f"
 /// );
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

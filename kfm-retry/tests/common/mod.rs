@@ -1,0 +1,139 @@
+//! Scripted peers, and a way to run futures that wait for nothing but a manual clock.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use kfm_retry::{Classify, ErrorClass, Event, ManualClock, Observer, Reason, RetryAfter, Verdict};
+
+/// An error that says its class, and what it was.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) class: ErrorClass,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) text: &'static str,
+}
+
+impl Fault {
+    pub(crate) fn new(class: ErrorClass, text: &'static str) -> Self {
+        Self { class, retry_after: None, text }
+    }
+}
+
+impl Classify for Fault {
+    fn classify(&self) -> Verdict {
+        Verdict::from(self.class).after(self.retry_after.map(RetryAfter::Delay))
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// How a peer answers one call.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Ok(u32),
+    Err(Fault),
+    Hang,
+}
+
+pub(crate) fn fails(class: ErrorClass) -> Answer {
+    Answer::Err(Fault::new(class, "scripted"))
+}
+
+pub(crate) fn asks_to_wait(delay: Duration) -> Answer {
+    Answer::Err(Fault { retry_after: Some(delay), ..Fault::new(ErrorClass::RateLimited, "429") })
+}
+
+/// Answers each call with the next line of its script, and panics if it is called once too often.
+pub(crate) struct Peer(RefCell<VecDeque<Answer>>);
+
+impl Peer {
+    pub(crate) fn new(script: impl IntoIterator<Item = Answer>) -> Self {
+        Self(RefCell::new(script.into_iter().collect()))
+    }
+
+    pub async fn call(&self) -> Result<u32, Fault> {
+        let answer = self.0.borrow_mut().pop_front().expect("the script says how often the peer is called");
+        match answer {
+            Answer::Ok(value) => Ok(value),
+            Answer::Err(fault) => Err(fault),
+            Answer::Hang => std::future::pending().await,
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+}
+
+pub(crate) fn clock() -> ManualClock {
+    ManualClock::new(SystemTime::UNIX_EPOCH)
+}
+
+/// Runs a future that never waits for anything but a [`ManualClock`], whose sleeps end at once.
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    match poll_once(&mut pin!(future)) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the future waits for something"),
+    }
+}
+
+pub(crate) fn poll_once<F: Future + ?Sized>(future: &mut std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A clock whose sleeps never end by themselves: time moves only when the test moves it.
+#[derive(Debug)]
+pub(crate) struct StoppedClock(pub(crate) ManualClock);
+
+impl kfm_retry::Clock for StoppedClock {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.0.wall()
+    }
+
+    fn sleep(&self, _duration: Duration) -> kfm_retry::clock::Sleep {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Writes events down, in words.
+#[derive(Default)]
+pub(crate) struct Log(Mutex<Vec<String>>);
+
+impl Log {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Log {
+    fn observe(&self, event: &Event<'_>) {
+        let line = match event {
+            Event::Attempt(failed) => format!(
+                "attempt {} {} {}",
+                failed.retry_attempt,
+                failed.error_class,
+                failed.gave_up.as_ref().map_or("retried", Reason::as_str)
+            ),
+            Event::Recovered { retry_attempt, .. } => format!("recovered {retry_attempt}"),
+            Event::Breaker { change, .. } => format!("{:?} -> {:?}", change.from, change.to),
+            other => format!("{other:?}"),
+        };
+        self.0.lock().unwrap().push(line);
+    }
+}

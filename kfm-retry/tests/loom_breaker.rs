@@ -1,0 +1,149 @@
+//! All interleavings of up to three threads on the breaker's word.
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test -p kfm-retry --no-default-features --release \
+//!     --target-dir target/loom --test loom_breaker
+//! ```
+#![cfg(loom)]
+
+use loom::sync::Arc;
+use loom::thread;
+
+mod atomic {
+    pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
+}
+
+#[path = "../src/breaker/word.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod word;
+
+use word::{Rules, State, Word};
+
+const RULES: Rules =
+    Rules { history: 2, failures: 2, cooldown_ms: 100, cooldown_max_ms: 100, growth: 1, lease_ms: 50 };
+
+fn rules() -> Rules {
+    RULES
+}
+
+fn open_breaker() -> Arc<Word> {
+    let word = Word::over(atomic::AtomicU64::new(0));
+    for _ in 0..2 {
+        let ticket = word.admit(rules, || 0).expect("closed");
+        word.failed(&RULES, ticket, 0);
+    }
+    assert_eq!(word.state(), State::Open);
+    Arc::new(word)
+}
+
+#[test]
+fn one_of_three_callers_is_the_probe() {
+    loom::model(|| {
+        let word = open_breaker();
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let word = Arc::clone(&word);
+                thread::spawn(move || usize::from(word.admit(rules, || 100).is_ok()))
+            })
+            .collect();
+        let mut admitted = usize::from(word.admit(rules, || 100).is_ok());
+        admitted += others.into_iter().map(|other| other.join().expect("no panic")).sum::<usize>();
+        assert_eq!(admitted, 1);
+    });
+}
+
+#[test]
+fn one_of_three_failures_opens_and_hears_of_it() {
+    loom::model(|| {
+        let word = Arc::new(Word::over(atomic::AtomicU64::new(0)));
+        let tickets: Vec<_> = (0..3).map(|_| word.admit(rules, || 0).expect("closed")).collect();
+        let threads: Vec<_> = tickets
+            .into_iter()
+            .map(|ticket| {
+                let word = Arc::clone(&word);
+                move || usize::from(word.failed(&RULES, ticket, 0).is_some())
+            })
+            .collect();
+        let mut threads = threads.into_iter();
+        let here = threads.next().expect("three");
+        let there: Vec<_> = threads.map(thread::spawn).collect();
+        let mut events = here();
+        events += there.into_iter().map(|other| other.join().expect("no panic")).sum::<usize>();
+        assert_eq!(events, 1);
+        assert_eq!(word.state(), State::Open);
+    });
+}
+
+#[test]
+fn a_stale_success_never_decides_over_a_failing_probe() {
+    loom::model(|| {
+        let word = Arc::new(Word::over(atomic::AtomicU64::new(0)));
+        let stale = word.admit(rules, || 0).expect("closed");
+        for _ in 0..2 {
+            let ticket = word.admit(rules, || 0).expect("closed");
+            word.failed(&RULES, ticket, 0);
+        }
+        let other = {
+            let word = Arc::clone(&word);
+            thread::spawn(move || word.succeeded(rules, stale))
+        };
+        let probe = word.admit(rules, || 100).expect("the cool-down is over");
+        let change = word.failed(&RULES, probe, 100);
+        assert_eq!(other.join().expect("no panic"), None);
+        assert!(change.is_some_and(|change| change.to == State::Open));
+        assert_eq!(word.state(), State::Open);
+    });
+}
+
+#[test]
+fn a_cancelled_probe_and_its_successor_do_not_both_run_in_one_generation() {
+    loom::model(|| {
+        let word = open_breaker();
+        let probe = word.admit(rules, || 100).expect("the cool-down is over");
+        let canceller = {
+            let word = Arc::clone(&word);
+            thread::spawn(move || word.give_back(probe).is_some())
+        };
+        let second = word.admit(rules, || 100).ok();
+        let given_back = canceller.join().expect("no panic");
+        assert!(given_back);
+        if let Some(second) = second {
+            assert_ne!(second, probe);
+            assert!(word.succeeded(rules, probe).is_none(), "the cancelled probe has no say");
+            assert!(word.succeeded(rules, second).is_some());
+        }
+    });
+}
+
+#[test]
+fn the_lease_of_a_hung_probe_goes_to_one() {
+    loom::model(|| {
+        let word = open_breaker();
+        let hung = word.admit(rules, || 100).expect("the cool-down is over");
+        let other = {
+            let word = Arc::clone(&word);
+            thread::spawn(move || word.admit(rules, || 150).is_ok())
+        };
+        let here = word.admit(rules, || 150).is_ok();
+        let there = other.join().expect("no panic");
+        assert!(here ^ there);
+        assert!(word.failed(&RULES, hung, 150).is_none());
+        assert_eq!(word.state(), State::HalfOpen);
+    });
+}
+
+#[test]
+fn isolating_wins_over_every_result() {
+    loom::model(|| {
+        let word = open_breaker();
+        let probe = word.admit(rules, || 100).expect("the cool-down is over");
+        let other = {
+            let word = Arc::clone(&word);
+            thread::spawn(move || word.succeeded(rules, probe))
+        };
+        assert!(word.isolate().is_some());
+        other.join().expect("no panic");
+        assert_eq!(word.state(), State::Isolated);
+        assert!(word.admit(rules, || u64::MAX).is_err());
+    });
+}
