@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 /// A future that ends when a [`Clock`] says that the time has passed.
@@ -30,6 +31,14 @@ pub trait Clock: Debug + Send + Sync {
 
     /// Waits for `duration`.
     fn sleep(&self, duration: Duration) -> Sleep;
+
+    /// Ends after `duration`, as the time-out of something else that is running.
+    ///
+    /// To a real clock that is a sleep. A clock whose sleeps move the time must not move it here: work that
+    /// waits for a disk or a thread in a test would be cut off at once.
+    fn alarm(&self, duration: Duration) -> Sleep {
+        self.sleep(duration)
+    }
 }
 
 const _OBJECT_SAFE: Option<&dyn Clock> = None;
@@ -45,6 +54,10 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         (**self).sleep(duration)
+    }
+
+    fn alarm(&self, duration: Duration) -> Sleep {
+        (**self).alarm(duration)
     }
 }
 
@@ -99,7 +112,8 @@ impl Pause for SystemClock {
 
 /// A clock that stands still until [`advance`](ManualClock::advance) moves it; a sleep on it advances it.
 ///
-/// Since sleeping moves the time at once, code under test runs through its waits without waiting.
+/// Since sleeping moves the time at once, code under test runs through its waits without waiting. An alarm
+/// does not move it: what runs under a time-out is cut off only when somebody else moves the time.
 #[derive(Debug)]
 pub struct ManualClock {
     state: std::sync::Arc<Mutex<State>>,
@@ -109,12 +123,20 @@ pub struct ManualClock {
 struct State {
     elapsed: Duration,
     wall: SystemTime,
+    /// The tasks whose alarms have not ended yet.
+    alarmed: Vec<Waker>,
 }
 
 impl ManualClock {
     /// Makes a clock that shows `wall` as the civil time and zero as the monotonic one.
     pub fn new(wall: SystemTime) -> Self {
-        Self { state: std::sync::Arc::new(Mutex::new(State { elapsed: Duration::ZERO, wall })) }
+        Self {
+            state: std::sync::Arc::new(Mutex::new(State {
+                elapsed: Duration::ZERO,
+                wall,
+                alarmed: Vec::new(),
+            })),
+        }
     }
 
     /// Moves both times forward.
@@ -141,6 +163,20 @@ impl Clock for ManualClock {
         let state = std::sync::Arc::clone(&self.state);
         Box::pin(async move { advance(&state, duration) })
     }
+
+    fn alarm(&self, duration: Duration) -> Sleep {
+        let state = std::sync::Arc::clone(&self.state);
+        let ends = self.monotonic().saturating_add(duration);
+        Box::pin(std::future::poll_fn(move |cx| {
+            let mut state = lock(&state);
+            if state.elapsed >= ends {
+                return Poll::Ready(());
+            }
+            state.alarmed.retain(|waker| !waker.will_wake(cx.waker()));
+            state.alarmed.push(cx.waker().clone());
+            Poll::Pending
+        }))
+    }
 }
 
 impl Pause for ManualClock {
@@ -154,7 +190,11 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
 }
 
 fn advance(state: &Mutex<State>, by: Duration) {
-    let mut state = lock(state);
-    state.elapsed += by;
-    state.wall += by;
+    let alarmed = {
+        let mut state = lock(state);
+        state.elapsed += by;
+        state.wall += by;
+        std::mem::take(&mut state.alarmed)
+    };
+    alarmed.into_iter().for_each(Waker::wake);
 }

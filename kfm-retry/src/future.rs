@@ -198,7 +198,7 @@ fn poll_time_out(
     timer: &mut Option<Sleep>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    timer.get_or_insert_with(|| retry.clock.sleep(course.attempt_remaining(retry))).as_mut().poll(cx)
+    timer.get_or_insert_with(|| retry.clock.alarm(course.attempt_remaining(retry))).as_mut().poll(cx)
 }
 
 /// Settles a failed attempt; says how long to wait, or that it was the last.

@@ -23,21 +23,21 @@ use crate::witness::Witness;
 /// Dropping the future drops both attempts.
 ///
 /// ```
-/// use kfm_retry::{ManualClock, hedge::hedge, idempotent};
+/// use kfm_retry::{hedge::hedge, idempotent};
+/// use std::time::Duration;
 ///
-/// # fn block_on<F: std::future::Future>(f: F) -> F::Output {
-/// #     let mut f = std::pin::pin!(f);
-/// #     loop {
-/// #         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-/// #         if let std::task::Poll::Ready(output) = f.as_mut().poll(&mut cx) { return output; }
-/// #     }
-/// # }
-/// let clock = ManualClock::new(std::time::SystemTime::UNIX_EPOCH);
-/// let read = hedge(idempotent("tile"), &clock, std::time::Duration::from_millis(80), |n| async move {
-///     if n == 0 { std::future::pending::<()>().await }
+/// # #[cfg(feature = "tokio")] {
+/// use kfm_retry::SystemClock;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let tile = hedge(idempotent("tile"), &SystemClock, Duration::from_millis(1), |n| async move {
+///     if n == 0 {
+///         std::future::pending::<()>().await;
+///     }
 ///     Ok::<_, std::io::Error>(n)
 /// });
-/// assert_eq!(block_on(read).unwrap(), 1);
+/// assert_eq!(tile.await.unwrap(), 1);
+/// # }); }
 /// ```
 pub async fn hedge<'a, T, E, Fut>(
     witness: impl Witness<'a>,
@@ -51,7 +51,7 @@ where
     // Only that there is one matters: nothing is drawn at random here.
     let _vouched = witness.key();
     let mut first = pin!(operation(0));
-    let mut wait = clock.sleep(delay);
+    let mut wait = clock.alarm(delay);
     let early = poll_fn(|cx| match first.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
         Poll::Pending => wait.as_mut().poll(cx).map(|()| None),

@@ -135,7 +135,7 @@ where
                             let (course, retry) = (&mut *this.course, *this.retry);
                             let timer = this
                                 .timer
-                                .get_or_insert_with(|| retry.clock.sleep(course.attempt_remaining(retry)));
+                                .get_or_insert_with(|| retry.clock.alarm(course.attempt_remaining(retry)));
                             ready!(timer.as_mut().poll(cx));
                             None
                         }

@@ -116,7 +116,7 @@ impl<'s, 'a> Tries<'s, 'a> {
             match polled {
                 Poll::Ready(result) => Poll::Ready(result.map_err(Fault::Error)),
                 Poll::Pending => timer
-                    .get_or_insert_with(|| retry.clock.sleep(course.attempt_remaining(retry)))
+                    .get_or_insert_with(|| retry.clock.alarm(course.attempt_remaining(retry)))
                     .as_mut()
                     .poll(cx)
                     .map(|()| Err(Fault::TimedOut)),

@@ -87,7 +87,7 @@ fn all_forms_make_the_same_decisions() {
         script.push(fails(ErrorClass::Io));
         Peer::new(script)
     };
-    let outcome = |failed: Failed<Fault>, clock: &ManualClock, log: &Log| {
+    let outcome = |failed: Failed<Fault>, clock: &dyn Clock, log: &Log| {
         (failed.error, failed.report, clock.monotonic(), log.lines())
     };
 
@@ -118,6 +118,31 @@ fn all_forms_make_the_same_decisions() {
     assert_eq!(by_future.1.reason, Reason::ClassLimit);
     assert_eq!(by_future, by_thread);
     assert_eq!(by_future, by_loop);
+}
+
+#[test]
+fn work_that_waits_for_a_thread_is_not_cut_off_by_a_manual_clock() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (clock, retry) = {
+        let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+        (Arc::clone(&clock), Retry::with_clock(Policy::kfm(), clock))
+    };
+    let read = || async { Ok::<_, Fault>(tokio::task::spawn_blocking(|| 7).await.unwrap()) };
+    assert_eq!(runtime.block_on(retry.run(idempotent("x"), read).into_future()).unwrap(), 7);
+    assert_eq!(clock.monotonic(), Duration::ZERO);
+}
+
+#[test]
+fn a_manual_clock_that_is_moved_ends_alarms() {
+    let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+    let retry = Retry::with_clock(Policy::once(Duration::from_secs(2)), Arc::clone(&clock));
+    let mut call =
+        std::pin::pin!(retry.run(idempotent("x"), std::future::pending::<Result<(), Fault>>).into_future());
+    assert!(common::poll_once(&mut call).is_pending());
+    clock.advance(Duration::from_secs(1));
+    assert!(common::poll_once(&mut call).is_pending());
+    clock.advance(Duration::from_secs(1));
+    assert!(common::poll_once(&mut call).is_ready());
 }
 
 #[tokio::test(start_paused = true)]

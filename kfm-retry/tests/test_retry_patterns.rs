@@ -7,8 +7,7 @@ use std::time::{Duration, SystemTime};
 use common::{Answer, Fault, Log, Peer, asks_to_wait, clock, fails, run};
 use kfm_retry::{
     Backoff, Beyond, Breaker, BreakerPolicy, Budget, Clock, Combine, Counts, Deadline, ErrorClass, Failed,
-    HintRule, Jitter, ManualClock, Metrics, Policy, Reason, Retry, RetryAfter, Verdict, breaker::State,
-    idempotent,
+    HintRule, Jitter, Metrics, Policy, Reason, Retry, RetryAfter, Verdict, breaker::State, idempotent,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -195,7 +194,7 @@ fn a_longer_hint_than_allowed_gives_up_or_is_clamped_as_the_policy_says() {
 #[test]
 fn a_retry_after_date_is_read_on_the_civil_clock() {
     let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-    let clock = ManualClock::new(noon - 7 * SECOND);
+    let clock = common::clock_at(noon - 7 * SECOND);
     let mut dates = [RetryAfter::parse("Sun, 06 Nov 1994 08:49:37 GMT")].into_iter();
     let retry = Retry::with_clock(Policy::kfm(), &clock);
 

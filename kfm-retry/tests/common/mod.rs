@@ -77,8 +77,44 @@ impl Peer {
     }
 }
 
-pub(crate) fn clock() -> ManualClock {
-    ManualClock::new(SystemTime::UNIX_EPOCH)
+/// A manual clock whose alarms move it too: what hangs is cut off at once.
+#[derive(Debug)]
+pub(crate) struct HurriedClock(ManualClock);
+
+impl std::ops::Deref for HurriedClock {
+    type Target = ManualClock;
+
+    fn deref(&self) -> &ManualClock {
+        &self.0
+    }
+}
+
+impl kfm_retry::Clock for HurriedClock {
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.0.wall()
+    }
+
+    fn sleep(&self, duration: Duration) -> kfm_retry::clock::Sleep {
+        self.0.sleep(duration)
+    }
+}
+
+impl kfm_retry::Pause for HurriedClock {
+    fn pause(&self, duration: Duration) {
+        self.0.advance(duration);
+    }
+}
+
+pub(crate) fn clock() -> HurriedClock {
+    clock_at(SystemTime::UNIX_EPOCH)
+}
+
+pub(crate) fn clock_at(wall: SystemTime) -> HurriedClock {
+    HurriedClock(ManualClock::new(wall))
 }
 
 /// Runs a future that never waits for anything but a [`ManualClock`], whose sleeps end at once.
@@ -95,7 +131,7 @@ pub(crate) fn poll_once<F: Future + ?Sized>(future: &mut std::pin::Pin<&mut F>) 
 
 /// A clock whose sleeps never end by themselves: time moves only when the test moves it.
 #[derive(Debug)]
-pub(crate) struct StoppedClock(pub(crate) ManualClock);
+pub(crate) struct StoppedClock(pub(crate) HurriedClock);
 
 impl kfm_retry::Clock for StoppedClock {
     fn monotonic(&self) -> Duration {
