@@ -78,8 +78,10 @@ impl Cells {
                     .map_err(|source| FoldError::Unreadable { lsn, source })?;
                 let by = Arc::new(batch.operation);
                 for put in batch.puts {
-                    self.put(put, &by, record.at).map_err(|put| {
-                        FoldError::Misplaced { lsn, key: put.key, generation: put.generation }
+                    self.put(put, &by, record.at).map_err(|put| FoldError::Misplaced {
+                        lsn,
+                        key: put.key,
+                        generation: put.generation,
                     })?;
                 }
             }

@@ -92,7 +92,6 @@ fn node(key: &str, cell: &Cell) -> Node {
         }
     }
     let retired = cell.changes.last().filter(|change| change.value.is_none());
-    let deleted =
-        retired.map(|change| Deleted { deleted_at: change.at, deleted_by: (*change.by).clone() });
+    let deleted = retired.map(|change| Deleted { deleted_at: change.at, deleted_by: (*change.by).clone() });
     Node { kfm_id: key.to_owned(), versions, current: cell.value(), deleted }
 }

@@ -180,12 +180,7 @@ impl CellStore {
         Ok(outcomes)
     }
 
-    fn append(
-        &self,
-        state: &mut State,
-        log: LocalLog,
-        payloads: Vec<Vec<u8>>,
-    ) -> Result<LocalLog, OpError> {
+    fn append(&self, state: &mut State, log: LocalLog, payloads: Vec<Vec<u8>>) -> Result<LocalLog, OpError> {
         let before = state.cells.folded;
         let at = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
         let record = |(n, payload): (u64, Vec<u8>)| NewRecord {
@@ -336,9 +331,10 @@ fn judge(cells: &Cells, batch: Vec<Brought>) -> (Vec<SwapOutcome>, Vec<Put>) {
     let mut changed: BTreeMap<String, (Value, u64)> = BTreeMap::new();
     for Brought { swap, content } in batch {
         let cell = cells.get(&swap.key);
-        let (observed, generation) = changed.get(&swap.key).copied().unwrap_or_else(|| {
-            cell.map_or((None, 0), |cell| (cell.value(), cell.generation()))
-        });
+        let (observed, generation) = changed
+            .get(&swap.key)
+            .copied()
+            .unwrap_or_else(|| cell.map_or((None, 0), |cell| (cell.value(), cell.generation())));
         outcomes.push(if observed == swap.to {
             SwapOutcome::Already
         } else if observed != swap.from {
@@ -376,3 +372,37 @@ struct NotCanonical {
     digest: Digest,
 }
 
+#[cfg(test)]
+mod tests {
+    use kfm_retry::ManualClock;
+    use kfm_wal::store::RECORD_BYTES_MAX;
+
+    use super::*;
+
+    /// The sizes of the payloads of each append for so many cells, each as large as a cell can be.
+    fn appends_for(cells: usize) -> Vec<Vec<usize>> {
+        let clock = Arc::new(ManualClock::new(std::time::SystemTime::UNIX_EPOCH));
+        let store = CellStore::new("graph", PathBuf::new(), clock);
+        // Canonical JSON of quotes is escapes, each of which the record escapes again.
+        let content = Some(Content::Inline("\\\"".repeat(INLINE_BYTES_MAX / 2)));
+        let value = Some(Digest::of_canonical_bytes(b""));
+        let put = Put { key: "\"".repeat(key::KEY_BYTES_MAX), generation: u64::MAX, value, content };
+        let operation = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
+        let appends = store.appends(&operation, vec![put; cells]).unwrap();
+        appends.into_iter().map(|append| append.iter().map(Vec::len).collect()).collect()
+    }
+
+    #[test]
+    fn as_many_cells_as_are_declared_atomic_are_one_append() {
+        assert_eq!(appends_for(ATOMIC_CELLS).len(), 1);
+        assert!(appends_for(0).is_empty());
+    }
+
+    #[test]
+    fn records_and_appends_stay_below_the_limits_of_the_log() {
+        let appends = appends_for(ATOMIC_CELLS + 30);
+        assert!(appends.len() > 1);
+        assert!(appends.iter().flatten().all(|&bytes| bytes <= RECORD_BYTES_MAX));
+        assert!(appends.iter().all(|append| append.iter().sum::<usize>() <= BATCH_BYTES_MAX));
+    }
+}
