@@ -1,0 +1,30 @@
+//! Measures the toolkit's libraries beside their peers. One file a question, under the library's folder.
+//!
+//! ```sh
+//! cargo run --release -- retry          # a table
+//! cargo run --release -- retry --json   # an object a line
+//! cargo test                            # the peers' defects, each reproduced and shown to be absent here
+//! ```
+
+mod alloc;
+mod measure;
+mod report;
+mod retry;
+
+#[global_allocator]
+static COUNTING: alloc::Counting = alloc::Counting;
+
+fn main() -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let subjects: Vec<&str> =
+        arguments.iter().map(String::as_str).filter(|argument| *argument != "--json").collect();
+    match *subjects.as_slice() {
+        ["retry"] => report::print(&retry::answers(), json),
+        _ => {
+            eprintln!("usage: kfm-bench retry [--json]");
+            return std::process::ExitCode::from(2);
+        }
+    }
+    std::process::ExitCode::SUCCESS
+}

@@ -1,0 +1,61 @@
+//! The answer to one question: ours, the peer's, the limit that was set, and the ratios.
+
+/// One line of the answer; what is smaller is better.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// What was measured, and of which peer.
+    pub name: String,
+    /// What this toolkit took.
+    pub ours: f64,
+    /// What the peer took, if there is one.
+    pub peer: Option<f64>,
+    /// What this toolkit may take, if a number was set.
+    pub limit: Option<f64>,
+    /// Of what.
+    pub unit: &'static str,
+    /// How many passes or rounds the number stands on.
+    pub runs: usize,
+}
+
+impl Row {
+    fn ratio_to_peer(&self) -> Option<f64> {
+        self.peer.filter(|peer| *peer > 0.0).map(|peer| self.ours / peer)
+    }
+
+    fn ratio_to_limit(&self) -> Option<f64> {
+        self.limit.filter(|limit| *limit > 0.0).map(|limit| self.ours / limit)
+    }
+}
+
+/// Prints a table, or an object a line.
+pub fn print(rows: &[Row], json: bool) {
+    if !json {
+        println!(
+            "{:58} {:>9} {:>9} {:>7} {:18} {:>8} {:>9} {:>5}",
+            "name", "ours", "peer", "limit", "unit", "to peer", "to limit", "runs"
+        );
+    }
+    for row in rows {
+        if json {
+            let object = serde_json::json!({
+                "name": row.name, "ours": row.ours, "peer": row.peer, "limit": row.limit, "unit": row.unit,
+                "ratio_to_peer": row.ratio_to_peer(), "ratio_to_limit": row.ratio_to_limit(), "runs": row.runs,
+            });
+            println!("{object}");
+        } else {
+            let cell =
+                |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+            println!(
+                "{:58} {:>9.2} {:>9} {:>7} {:18} {:>8} {:>9} {:>5}",
+                row.name,
+                row.ours,
+                cell(row.peer),
+                cell(row.limit),
+                row.unit,
+                cell(row.ratio_to_peer()),
+                cell(row.ratio_to_limit()),
+                row.runs
+            );
+        }
+    }
+}
