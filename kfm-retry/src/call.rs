@@ -15,7 +15,7 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 
 #[cfg(feature = "tokio")]
-use std::{num::NonZeroU8, time::Duration};
+use std::time::Duration;
 
 use crate::classify::{BySelf, Classifier};
 use crate::deadline::Deadline;
@@ -241,14 +241,16 @@ where
     State: Place,
 {
     /// Bounds what follows in time: the whole call before [`retry`](Call::retry), each attempt after it.
+    #[inline]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         let policy = self.retry.policy;
-        self.retry.policy =
-            if State::INSIDE_RETRY { policy.attempt_timeout(timeout) } else { policy.total(timeout) };
+        let inside = State::INSIDE_RETRY;
+        self.retry.set_policy(if inside { policy.attempt_timeout(timeout) } else { policy.total(timeout) });
         self
     }
 
     /// Lets `breaker` refuse what follows: whole calls before [`retry`](Call::retry), attempts after it.
+    #[inline]
     pub fn circuit_breaker(mut self, breaker: impl Into<Shared<'a, Breaker>>) -> Self {
         let counts = if State::INSIDE_RETRY { Counts::Attempts } else { Counts::Calls };
         self.retry = self.retry.circuit_breaker(breaker).counts(counts);
@@ -279,6 +281,7 @@ where
         self
     }
 
+    #[inline]
     fn into_state<Next>(self) -> Call<'a, F, Args, Retry<'a>, Next, K> {
         Call {
             operation: self.operation,
@@ -298,14 +301,15 @@ where
     F: Operation<Args>,
 {
     /// Sets how long to wait between attempts.
+    #[inline]
     pub fn with_backoff(mut self, backoff: Backoff) -> Call<'a, F, Args, Retry<'a>, BackedOff, K> {
-        self.retry.policy.backoff = backoff;
+        self.retry.set_policy(self.retry.policy.backoff(backoff));
         self.into_state()
     }
 
     /// Retries as a named policy says, which also replaces what `timeout` has set.
     pub fn policy(mut self, policy: Policy) -> Call<'a, F, Args, Retry<'a>, Retried, K> {
-        self.retry.policy = policy;
+        self.retry.set_policy(policy);
         self.into_state()
     }
 }
@@ -316,8 +320,9 @@ where
     F: Operation<Args>,
 {
     /// Tries at most `attempts` times, the first included; 0 means 1.
+    #[inline]
     pub fn retry(mut self, attempts: u8) -> Call<'a, F, Args, Retry<'a>, Retried, K> {
-        self.retry.policy.attempts = NonZeroU8::new(attempts).unwrap_or(NonZeroU8::MIN);
+        self.retry.set_policy(self.retry.policy.attempts(attempts));
         self.into_state()
     }
 }

@@ -14,7 +14,6 @@ use crate::failed::{Reason, Report};
 use crate::machine::{Failure, Machine, Step};
 use crate::nanos;
 use crate::operation::Attempt;
-use crate::policy::Policy;
 use crate::retry::{Counts, Retry};
 use crate::witness::Key;
 
@@ -76,7 +75,7 @@ impl<'a> Course<'a> {
     pub(crate) fn begin(&mut self, retry: &Retry<'_>) -> Result<Attempt, Box<Report>> {
         let outer = Scope::current();
         let limit_ns = if outer.is_outside() && self.deadline == NEVER {
-            u64::from(first_limit_ms(&retry.policy)) * 1_000_000
+            u64::from(retry.first_limit_ms) * 1_000_000
         } else {
             self.begin_within(retry, outer)?
         };
@@ -104,7 +103,7 @@ impl<'a> Course<'a> {
     #[inline]
     pub(crate) fn scope(&self, retry: &Retry<'_>) -> Scope {
         Scope::of(match self.attempt_ends {
-            NEVER => Limit::Lasts { ms: first_limit_ms(&retry.policy) },
+            NEVER => Limit::Lasts { ms: retry.first_limit_ms },
             at_ns => Limit::Ends { at_ns },
         })
     }
@@ -319,7 +318,7 @@ impl<'a> Course<'a> {
         if self.attempt_ends == NEVER {
             let total = retry.policy.total_of().map_or(NEVER, nanos);
             self.deadline = self.deadline.min(now.saturating_add(total));
-            let limit_ns = u64::from(first_limit_ms(&retry.policy)) * 1_000_000;
+            let limit_ns = u64::from(retry.first_limit_ms) * 1_000_000;
             self.attempt_ends = now.saturating_add(limit_ns).min(self.deadline);
             self.ticket_used = self.ticket_used.min(now);
         }
@@ -343,12 +342,6 @@ impl<'a> Course<'a> {
         let attempts = u8::try_from(history.len()).unwrap_or(u8::MAX);
         Box::new(Report { reason, class, attempts, waited, history })
     }
-}
-
-/// How long a first attempt may take that nothing else bounds.
-#[inline]
-fn first_limit_ms(policy: &Policy) -> u32 {
-    policy.attempt_timeout_ms.max(1).min(policy.total_ms.unwrap_or(u32::MAX))
 }
 
 #[cold]

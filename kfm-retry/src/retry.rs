@@ -32,6 +32,8 @@ use crate::witness::Witness;
 /// ```
 pub struct Retry<'a> {
     pub(crate) policy: Policy,
+    /// How long a first attempt may take that nothing else bounds: of the policy, worked out beforehand.
+    pub(crate) first_limit_ms: u32,
     pub(crate) name: &'a str,
     pub(crate) clock: Shared<'a, dyn Clock + 'a>,
     pub(crate) observer: Option<Shared<'a, dyn Observer + 'a>>,
@@ -66,7 +68,22 @@ impl<'a> Retry<'a> {
     }
 
     const fn assemble(policy: Policy, clock: Shared<'a, dyn Clock + 'a>) -> Self {
-        Self { policy, name: "", clock, observer: None, breaker: None, counts: Counts::Calls, budget: None }
+        Self {
+            policy,
+            first_limit_ms: first_limit_ms(&policy),
+            name: "",
+            clock,
+            observer: None,
+            breaker: None,
+            counts: Counts::Calls,
+            budget: None,
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.first_limit_ms = first_limit_ms(&policy);
     }
 
     /// Lets `breaker` refuse calls while their dependency keeps failing; it counts whole calls (R81).
@@ -170,5 +187,13 @@ impl std::fmt::Debug for Retry<'_> {
             .field("name", &self.name)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+const fn first_limit_ms(policy: &Policy) -> u32 {
+    let attempt_ms = if policy.attempt_timeout_ms == 0 { 1 } else { policy.attempt_timeout_ms };
+    match policy.total_ms {
+        Some(total_ms) if total_ms < attempt_ms => total_ms,
+        _ => attempt_ms,
     }
 }

@@ -1,4 +1,5 @@
 //! The breaker's windows, generations, probe and hand switches, without any clock.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 use std::time::Duration;
 

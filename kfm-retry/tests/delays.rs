@@ -1,4 +1,5 @@
 //! The delays of every policy: bounds, caps, and the statistics of full jitter (R80).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 use std::time::Duration;
 

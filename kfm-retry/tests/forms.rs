@@ -1,6 +1,7 @@
 //! The forms of a call: owned closures, borrowed contexts and loops in spawned tasks, threads, services,
 //! streams, hedges, limits. All of them make the same decisions.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! A real server on 127.0.0.1 that answers 429 with `Retry-After`, 503, resets, hangs and half answers: the
 //! calls that arrive, and when, are what the policy said. The one test file that waits in earnest.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -5,6 +5,7 @@
 //!     --target-dir target/loom --test loom_breaker
 //! ```
 #![cfg(loom)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 use loom::sync::Arc;
 use loom::thread;

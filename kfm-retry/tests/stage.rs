@@ -1,5 +1,6 @@
 //! Stages: resumed after crashes, refused past a rollback, told once (R84). The same laws for every store.
 #![cfg(all(feature = "stage", feature = "tokio"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 mod common;
 

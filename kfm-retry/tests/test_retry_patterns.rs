@@ -1,4 +1,5 @@
 //! The behaviour of retried calls, against scripted peers and a clock that does not wait (R80 to R83, R110).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 mod common;
 

@@ -35,14 +35,26 @@ pub(super) fn answer() -> Vec<Row> {
         recloser.call(|| Err::<(), ()>(())).ok();
     }
     let mut contenders = [
-        Contender::new("ours", |count| (0..count).for_each(|_| { black_box(ours.admit(now).is_err(); }))),
+        Contender::new("ours", |count| {
+            for _ in 0..count {
+                black_box(ours.admit(now).is_err());
+            }
+        }),
         Contender::new("failsafe", |count| {
-            (0..count).for_each(|_| { black_box(failsafe.call(|| Ok::<(), ()>(())).is_err(); }));
+            for _ in 0..count {
+                black_box(failsafe.call(|| Ok::<(), ()>(())).is_err());
+            }
         }),
         Contender::new("recloser", |count| {
-            (0..count).for_each(|_| { black_box(recloser.call(|| Ok::<(), ()>(())).is_err(); }));
+            for _ in 0..count {
+                black_box(recloser.call(|| Ok::<(), ()>(())).is_err());
+            }
         }),
-        Contender::new("clock", |count| (0..count).for_each(|_| { black_box(std::time::Instant::now(); }))),
+        Contender::new("clock", |count| {
+            for _ in 0..count {
+                black_box(std::time::Instant::now());
+            }
+        }),
     ];
     let costs = interleaved(&mut contenders, PASSES, CALLS);
     let peers = contenders.iter().zip(&costs).skip(1);
