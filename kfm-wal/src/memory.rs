@@ -12,7 +12,7 @@ use crate::position::Position;
 use crate::raw::{self, RawRecord, raw_records};
 use crate::store::{
     Appended, BATCH_BYTES_MAX, Capabilities, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
-    VerifyReport, WalStore, check_limits,
+    VerifyReport, WalStore, check_limits, clamp_time, find_repeat,
 };
 
 /// A log in memory; clones and [`MemoryLog::handle`]s share it.
@@ -61,7 +61,8 @@ impl MemoryLog {
 
 impl Shared {
     fn append(&mut self, records: &[NewRecord], expected: Option<Lsn>) -> Result<Appended, WalError> {
-        if let Some(already) = self.repeated(records)? {
+        let stored = |id: &[u8; 16]| self.ids.get(id).map(|lsn| &self.records[lsn.0 as usize - 1]);
+        if let Some(already) = find_repeat(records, stored)? {
             return Ok(already);
         }
         let head = self.position.last();
@@ -70,7 +71,7 @@ impl Shared {
         }
         let (mut body, mut last_at) = (Vec::new(), self.position.last_at);
         for record in records {
-            let (at, skew_ms) = raw::clamp(record.at, last_at);
+            let (at, skew_ms) = clamp_time(record.at, last_at);
             raw::write(&mut body, record, at, skew_ms);
             last_at = Some(at);
         }
@@ -97,36 +98,6 @@ impl Shared {
         self.position.advance(&header, chain, last_at);
         self.frames += 1;
         self.bytes += bytes.len() as u64;
-    }
-
-    fn repeated(&self, records: &[NewRecord]) -> Result<Option<Appended>, WalError> {
-        let conflict = |record: &NewRecord, lsn| {
-            let id = format!("{:032x}", u128::from_be_bytes(record.op_id));
-            Err(WalError::Conflict { id, lsn })
-        };
-        for (n, record) in records.iter().enumerate() {
-            if records[..n].iter().any(|earlier| earlier.op_id == record.op_id) {
-                return conflict(record, Lsn::ZERO);
-            }
-        }
-        let first = records.first().and_then(|record| self.ids.get(&record.op_id).copied());
-        for (n, record) in records.iter().enumerate() {
-            let there = self.ids.get(&record.op_id).copied();
-            let wanted = first.map(|first| Lsn(first.0 + n as u64));
-            let stored = there.map(|lsn| &self.records[lsn.0 as usize - 1].record);
-            let same = stored.is_none_or(|stored| {
-                (stored.rtype, stored.schema, &stored.payload)
-                    == (record.rtype, record.schema, &record.payload)
-            });
-            if there != wanted || !same {
-                return conflict(record, there.or(first).unwrap_or(Lsn::ZERO));
-            }
-        }
-        Ok(first.map(|first| Appended {
-            first,
-            last: Lsn(first.0 + records.len() as u64 - 1),
-            already: true,
-        }))
     }
 }
 
@@ -161,17 +132,7 @@ impl WalStore for MemoryLog {
 
     async fn verify(&self, _: Depth) -> Result<VerifyReport, WalError> {
         let shared = guard(&self.shared);
-        Ok(VerifyReport {
-            ok: true,
-            records: shared.records.len() as u64,
-            segments: 1,
-            frames: shared.frames,
-            bytes: shared.bytes,
-            quarantined: 0,
-            torn_bytes: 0,
-            head: shared.position.head(),
-            first_bad: None,
-        })
+        Ok(VerifyReport::sound(shared.position.head(), shared.frames, shared.bytes))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -96,17 +96,6 @@ pub(crate) fn set_time(record: &mut [u8], at: Timestamp, skew_ms: u32) {
     record[36..40].copy_from_slice(&skew_ms.to_le_bytes());
 }
 
-/// Returns the time that the log takes for a record, and by how much that is later than the writer's (R20).
-pub(crate) fn clamp(at: Timestamp, last: Option<Timestamp>) -> (Timestamp, u32) {
-    match last {
-        Some(last) if at < last => {
-            let behind_ns = last.as_nanosecond().abs_diff(at.as_nanosecond());
-            (last, u32::try_from(behind_ns.div_ceil(1_000_000)).unwrap_or(u32::MAX))
-        }
-        _ => (at, 0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,13 +123,5 @@ mod tests {
         assert!(raw_records(&body, 2).is_none());
         body.push(0);
         assert!(raw_records(&body, 1).is_none());
-    }
-
-    #[test]
-    fn a_clock_that_went_back_is_clamped_and_the_skew_rounded_up() {
-        let (late, early) = (Timestamp::new(10, 0).unwrap(), Timestamp::new(8, 999_999_999).unwrap());
-        assert_eq!(clamp(early, Some(late)), (late, 1001));
-        assert_eq!(clamp(late, Some(early)), (late, 0));
-        assert_eq!(clamp(Timestamp::MIN, Some(Timestamp::MAX)).1, u32::MAX);
     }
 }

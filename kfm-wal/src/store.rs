@@ -1,5 +1,6 @@
 //! The trait: a log of opaque records, and the laws that every store keeps.
 
+use std::collections::HashSet;
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
@@ -70,7 +71,7 @@ pub trait WalStore: Debug + Send + Sync {
     /// - [`WalError::Unknown`]: repeat the same batch, on a handle that was opened anew.
     /// - [`WalError::Conflict`]: another record has the id; find out which is right.
     /// - [`WalError::Moved`]: read on, decide again.
-    /// - [`WalError::Fenced`]: stop.
+    /// - [`WalError::Fenced`]: end; the other writer acts now.
     /// - [`WalError::TooLarge`], [`WalError::Empty`]: repair the call.
     /// - [`WalError::Poisoned`], [`WalError::ReadOnly`]: open the log anew.
     /// - [`WalError::Io`]: nothing was appended; repair the store and try again.
@@ -211,6 +212,23 @@ pub struct VerifyReport {
     pub first_bad: Option<BadPlace>,
 }
 
+impl VerifyReport {
+    /// Makes the report of a log with nothing wrong, in one piece of `bytes`.
+    pub fn sound(head: Head, frames: u64, bytes: u64) -> Self {
+        Self {
+            ok: true,
+            records: head.lsn.0,
+            segments: 1,
+            frames,
+            bytes,
+            quarantined: 0,
+            torn_bytes: 0,
+            head,
+            first_bad: None,
+        }
+    }
+}
+
 /// Where a log is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BadPlace {
@@ -305,4 +323,58 @@ pub fn check_limits(records: &[NewRecord], limits: &Capabilities) -> Result<(), 
         return Err(too_large(first, batch_bytes, limits.batch_bytes_max));
     }
     Ok(())
+}
+
+/// Says whether a batch repeats what is in the log: its old positions, none if all of it is new.
+///
+/// `find` returns the record in the log that has an id. For stores that have no faster way.
+///
+/// # Errors
+/// [`WalError::Conflict`]: an id has other content, stands twice, or only a part of the batch is there.
+pub fn find_repeat<'a>(
+    records: &[NewRecord],
+    find: impl Fn(&[u8; 16]) -> Option<&'a StoredRecord>,
+) -> Result<Option<Appended>, WalError> {
+    let mut seen = HashSet::new();
+    let first = records.first().and_then(|record| find(&record.op_id)).map(|stored| stored.lsn);
+    for (n, record) in records.iter().enumerate() {
+        let stored = find(&record.op_id);
+        let place = stored.map(|stored| stored.lsn);
+        let same = stored.is_none_or(|stored| {
+            let (there, new) = (&stored.record, record);
+            (there.rtype, there.schema, &there.payload) == (new.rtype, new.schema, &new.payload)
+        });
+        let expected = first.map(|first| Lsn(first.0 + n as u64));
+        if !seen.insert(record.op_id) || place != expected || !same {
+            let id = format!("{:032x}", u128::from_be_bytes(record.op_id));
+            return Err(WalError::Conflict { id, lsn: place.or(first).unwrap_or(Lsn::ZERO) });
+        }
+    }
+    let last = |first: Lsn| Lsn(first.0 + records.len() as u64 - 1);
+    Ok(first.map(|first| Appended { first, last: last(first), already: true }))
+}
+
+/// Returns the time that the log takes for a record, and by how many milliseconds, rounded up and bounded,
+/// that is later than the writer's (R20).
+pub fn clamp_time(at: Timestamp, last: Option<Timestamp>) -> (Timestamp, u32) {
+    match last {
+        Some(last) if at < last => {
+            let behind_ns = last.as_nanosecond().abs_diff(at.as_nanosecond());
+            (last, u32::try_from(behind_ns.div_ceil(1_000_000)).unwrap_or(u32::MAX))
+        }
+        _ => (at, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_went_back_is_clamped_and_the_skew_rounded_up() {
+        let (late, early) = (Timestamp::new(10, 0).unwrap(), Timestamp::new(8, 999_999_999).unwrap());
+        assert_eq!(clamp_time(early, Some(late)), (late, 1001));
+        assert_eq!(clamp_time(late, Some(early)), (late, 0));
+        assert_eq!(clamp_time(Timestamp::MIN, Some(Timestamp::MAX)).1, u32::MAX);
+    }
 }

@@ -1,5 +1,6 @@
 //! Power cuts, kills and failing disks: nothing acknowledged is lost, nothing unfinished is half there, and no
 //! log refuses to open because of them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Damage to a closed log: every flipped byte, every cut, every lost file, every moved frame.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The laws of `WalStore`, on every store of this crate.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -18,7 +18,7 @@ use super::{guard, read_frames};
 use crate::error::WalError;
 use crate::frame::{Kind, leaf_of};
 use crate::raw::{self, RawRecord, raw_records};
-use crate::store::{Appended, NewRecord};
+use crate::store::{Appended, NewRecord, clamp_time};
 
 /// How many bytes of several appends go into one frame; a single larger one goes alone.
 const GROUP_BYTES_MAX: usize = 4 << 20;
@@ -293,8 +293,8 @@ fn judge(
         (known, frames)
     };
     let conflict = |n: usize, lsn| Err(WalError::Conflict { id: hex(&ids[n]), lsn });
-    let repeated = ids.iter().enumerate().find(|(n, id)| ids[..*n].contains(id));
-    if let Some((n, _)) = repeated {
+    let mut seen = HashSet::new();
+    if let Some(n) = ids.iter().position(|id| !seen.insert(id)) {
         return conflict(n, Lsn::ZERO);
     }
     let (Some(first), Some(frames)) = (known[0], frames) else {
@@ -323,7 +323,7 @@ fn clamp(request: &mut Request, last_at: &mut Option<jiff::Timestamp>) {
     let times: Vec<_> = request.records().iter().map(|record| (record.bytes.len(), record.at)).collect();
     let mut start = 0;
     for (n, (bytes, at)) in times.into_iter().enumerate() {
-        let (taken, skew_ms) = raw::clamp(at, *last_at);
+        let (taken, skew_ms) = clamp_time(at, *last_at);
         let record = &mut request.body[start..start + bytes];
         if skew_ms > 0 {
             raw::set_time(record, taken, skew_ms);

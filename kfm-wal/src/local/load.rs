@@ -246,7 +246,7 @@ fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
             Ok((header, _)) if header.log == position.log => {
                 let stale = header.kind == Kind::Mark && header.durable_upto <= position.last();
                 // The bad place itself may begin with a whole header: its append stopped in the body.
-                if !stale && at > 0 || header.kind == Kind::Mark && !stale {
+                if !stale && (at > 0 || header.kind == Kind::Mark) {
                     return Err(Damage::BitRot);
                 }
                 if let Ok(frame) = frame::decode(&rest[at..])

@@ -1,0 +1,282 @@
+//! Who may open a log, and what those see who only read.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::time::SystemTime;
+
+use common::{all, append, options, records};
+use kfm_wal::conformance::{join_all, record, run};
+use kfm_wal::local::SegmentSizes;
+use kfm_wal::local::disk::{Access, Disk, DiskFile, DiskLock, RealDisk};
+use kfm_wal::local::faulty::FaultyDisk;
+use kfm_wal::{Depth, LocalLog, Lsn, WalError, WalStore};
+
+fn open(dir: &Path) -> Result<LocalLog, WalError> {
+    Ok(LocalLog::open(dir, options(Arc::new(RealDisk), 1))?.0)
+}
+
+/// Every file below a folder with its bytes and times.
+fn state(dir: &Path) -> BTreeMap<std::path::PathBuf, (Vec<u8>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let modified = path.metadata().unwrap().modified().unwrap();
+        if path.is_dir() {
+            found.extend(state(&path));
+            found.insert(path, (Vec::new(), modified));
+        } else {
+            found.insert(path.clone(), (std::fs::read(&path).unwrap(), modified));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_second_writer_is_refused_and_told_who_holds_the_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path()).unwrap();
+    match open(dir.path()) {
+        Err(WalError::Locked { holder }) => assert!(holder.starts_with("the test since="), "{holder}"),
+        other => panic!("{other:?}"),
+    }
+    append(&first, 1).unwrap();
+    drop(first);
+    assert_eq!(all(&open(dir.path()).unwrap()), records(1));
+}
+
+#[test]
+fn a_reader_writes_nothing_whatever_it_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    append(&log, 1).unwrap();
+    drop(log);
+    for path in [dir.path().to_path_buf(), dir.path().join("missing")] {
+        let before = state(dir.path());
+        let reader = LocalLog::open_read_only(&path).unwrap();
+        all(&reader);
+        run(reader.head()).unwrap();
+        run(reader.verify(Depth::Chain)).unwrap();
+        assert!(matches!(append(&reader, 2), Err(WalError::ReadOnly)));
+        assert!(matches!(run(reader.fence()), Err(WalError::ReadOnly)));
+        drop(reader);
+        assert!(state(dir.path()) == before);
+    }
+}
+
+#[test]
+fn a_reader_of_a_missing_folder_has_an_empty_log_and_sees_it_begin() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wal");
+    let reader = LocalLog::open_read_only(&path).unwrap();
+    assert_eq!(run(reader.head()).unwrap().lsn, Lsn::ZERO);
+    let log = open(&path).unwrap();
+    append(&log, 1).unwrap();
+    assert_eq!(all(&reader), records(1));
+}
+
+#[test]
+fn a_reader_follows_a_writer_over_segments_and_reopenings() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path()).unwrap();
+    let reader = LocalLog::open_read_only(dir.path()).unwrap();
+    for n in 1..=100 {
+        append(&log, n).unwrap();
+        assert_eq!(run(reader.scan(Lsn(n), 9)).unwrap()[0].record, record(n));
+        let (seen, head) = (run(reader.head()).unwrap(), run(log.head()).unwrap());
+        assert_eq!(seen, head);
+        if n % 33 == 0 {
+            drop(log);
+            log = open(dir.path()).unwrap();
+        }
+    }
+    assert!(run(reader.verify(Depth::Chain)).unwrap().segments > 2);
+    assert_eq!(all(&reader), records(100));
+}
+
+#[test]
+fn a_reader_beside_a_busy_writer_never_sees_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path()).unwrap();
+    let path = dir.path().to_path_buf();
+    let (stop, stopped) = mpsc::channel::<()>();
+    let reading = std::thread::spawn(move || {
+        let mut looks = 0;
+        let follower = LocalLog::open_read_only(&path).unwrap();
+        while stopped.try_recv().is_err() {
+            let reader = LocalLog::open_read_only(&path).unwrap();
+            let shown = all(&reader).len() as u64;
+            assert_eq!(all(&reader)[..shown as usize], records(shown));
+            let followed = all(&follower).len() as u64;
+            assert!(followed >= shown, "{followed} {shown}");
+            looks += 1;
+        }
+        looks
+    });
+    for n in 1..=2000 {
+        append(&log, n).unwrap();
+    }
+    stop.send(()).unwrap();
+    assert!(reading.join().unwrap() > 5);
+}
+
+#[test]
+fn segment_sizes_given_when_a_log_is_reopened_take_effect() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let sizes = SegmentSizes { first_bytes: 8192, max_bytes: 1 << 20 };
+    let larger = options(Arc::new(RealDisk), 2).with_segment_sizes(sizes);
+    let (log, _) = LocalLog::open(dir.path(), larger).unwrap();
+    for n in 1..=100 {
+        append(&log, n).unwrap();
+    }
+    let mut lengths: Vec<u64> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".kfw"))
+        .map(|entry| entry.metadata().unwrap().len())
+        .collect();
+    lengths.sort();
+    assert_eq!(lengths, [8192, 16384, 32768], "preallocated, growing");
+}
+
+#[test]
+fn a_first_log_is_small_and_made_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(kfm_retry::ManualClock::new(SystemTime::UNIX_EPOCH));
+    let path = dir.path().join("a").join("b");
+    let (_, report) = LocalLog::open(&path, kfm_wal::LocalOptions::new(clock)).unwrap();
+    assert!(report.created && report.epoch == 1 && report.records == 0);
+    let bytes: u64 = state(&path).values().map(|(bytes, _)| bytes.len() as u64).sum();
+    assert!(bytes < 300 << 10, "bytes={bytes}");
+}
+
+/// A real disk whose syncs wait while the gate is closed.
+#[derive(Debug, Clone, Default)]
+struct GatedDisk(Arc<Gate>);
+
+#[derive(Debug, Default)]
+struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct GateState {
+    closed: bool,
+    waiting: usize,
+}
+
+impl GatedDisk {
+    fn close(&self) {
+        self.0.state.lock().unwrap().closed = true;
+    }
+
+    fn open(&self) {
+        self.0.state.lock().unwrap().closed = false;
+        self.0.changed.notify_all();
+    }
+
+    fn wait_for_a_sync(&self) {
+        let state = self.0.state.lock().unwrap();
+        drop(self.0.changed.wait_while(state, |state| state.waiting == 0).unwrap());
+    }
+}
+
+impl Disk for GatedDisk {
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        RealDisk.create_dir(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        RealDisk.list(dir)
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(GatedFile(RealDisk.open(path, access)?, Arc::clone(&self.0))))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(dir)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        RealDisk.lock(path)
+    }
+}
+
+#[derive(Debug)]
+struct GatedFile(Box<dyn DiskFile>, Arc<Gate>);
+
+impl DiskFile for GatedFile {
+    fn bytes(&mut self) -> io::Result<u64> {
+        self.0.bytes()
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.1.state.lock().unwrap();
+        state.waiting += 1;
+        self.1.changed.notify_all();
+        let mut state = self.1.changed.wait_while(state, |state| state.closed).unwrap();
+        state.waiting -= 1;
+        drop(state);
+        self.0.sync()
+    }
+}
+
+#[test]
+fn while_the_disk_syncs_others_read_and_queue_up_and_see_nothing_unsettled() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = GatedDisk::default();
+    let (log, _) = LocalLog::open(dir.path(), options(Arc::new(disk.clone()), 1)).unwrap();
+    let log = &log;
+    append(log, 1).unwrap();
+    disk.close();
+    std::thread::scope(|scope| {
+        scope.spawn(|| append(log, 2).unwrap());
+        disk.wait_for_a_sync();
+        let others: Vec<_> = (3..=9).map(|n| scope.spawn(move || append(log, n).unwrap())).collect();
+        assert_eq!(all(log), records(1), "what is not durable is not shown, and nobody waits to read");
+        let beside = LocalLog::open_read_only(dir.path()).unwrap();
+        assert_eq!(all(&beside), records(1));
+        disk.open();
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+    assert_eq!(all(log).len(), 9);
+}
+
+#[test]
+fn appends_that_come_together_are_one_frame_and_one_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::new(Arc::new(RealDisk));
+    let sizes = SegmentSizes { first_bytes: 1 << 20, max_bytes: 1 << 20 };
+    let options = options(Arc::new(disk.clone()), 1).with_segment_sizes(sizes);
+    let (log, _) = LocalLog::open(dir.path(), options).unwrap();
+    let before = disk.syncs();
+    let batches: Vec<_> = (1..=64).map(|n| [record(n)]).collect();
+    run(join_all(batches.iter().map(|batch| log.append(batch, None)).collect()));
+    assert_eq!(disk.syncs() - before, 1);
+    assert_eq!(all(&log), records(64));
+}
