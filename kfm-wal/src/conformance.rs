@@ -710,7 +710,8 @@ laws! {
     /// Law *Faithful*, over several segments or objects.
     fn many_records_of_many_sizes_come_back(fixture) {
         let log = fixture.open().await;
-        let new = |n: u64| NewRecord { payload: vec![n as u8; (n as usize * 37) % 5000], ..record(n) };
+        let bytes_max = usize::try_from(log.capabilities().record_bytes_max).unwrap().min(5000);
+        let new = |n: u64| NewRecord { payload: vec![n as u8; (n as usize * 37) % bytes_max], ..record(n) };
         for n in (1..=120).step_by(3) {
             log.append(&[new(n), new(n + 1), new(n + 2)], None).await.unwrap();
         }

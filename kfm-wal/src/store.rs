@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
-use kfm_lineage::{Digest, Lsn, Timestamp};
+use kfm_lineage::{Digest, DigestKind, Lsn, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::WalError;
+use crate::frame::leaf_of;
+use crate::raw;
 
 /// The most that one record's payload may hold; what grows goes into a segment of the version store (R21).
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -109,7 +111,7 @@ pub trait WalStore: Debug + Send + Sync {
 const _OBJECT_SAFE: Option<&dyn WalStore> = None;
 
 /// A record that is to be appended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewRecord {
     /// Names the record: the same id is appended at most once.
     pub op_id: [u8; 16],
@@ -129,7 +131,7 @@ pub struct NewRecord {
 pub const OPTIONAL: u16 = 0x8000;
 
 /// A record that is in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRecord {
     /// Its position.
     pub lsn: Lsn,
@@ -141,6 +143,20 @@ pub struct StoredRecord {
     pub skew_ms: u32,
     /// What was appended, with its time as the log has it.
     pub record: NewRecord,
+}
+
+impl StoredRecord {
+    /// Gives a record its place after one of the time `last`: its time clamped, its leaf computed.
+    ///
+    /// For stores with a form of their own; the leaf is that of the local log's form of a record.
+    pub fn place(lsn: Lsn, epoch: u64, last: Option<Timestamp>, mut record: NewRecord) -> Self {
+        let (at, skew_ms) = clamp_time(record.at, last);
+        record.at = at;
+        let mut bytes = Vec::new();
+        raw::write(&mut bytes, &record, at, skew_ms);
+        let leaf = Digest::from_parts(DigestKind::Bytes, leaf_of(&bytes));
+        Self { lsn, epoch, leaf, skew_ms, record }
+    }
 }
 
 /// The answer to an append.
@@ -356,7 +372,7 @@ pub fn find_repeat<'a>(
 
 /// Returns the time that the log takes for a record, and by how many milliseconds, rounded up and bounded,
 /// that is later than the writer's (R20).
-pub fn clamp_time(at: Timestamp, last: Option<Timestamp>) -> (Timestamp, u32) {
+pub(crate) fn clamp_time(at: Timestamp, last: Option<Timestamp>) -> (Timestamp, u32) {
     match last {
         Some(last) if at < last => {
             let behind_ns = last.as_nanosecond().abs_diff(at.as_nanosecond());
