@@ -73,9 +73,11 @@ pub struct Backoff {
     pub jitter: Jitter,
     /// The first planned delay, in milliseconds.
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "positive"))]
     pub base_ms: u32,
     /// No delay is longer, jitter included, in milliseconds.
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "positive"))]
     pub cap_ms: u32,
 }
 
@@ -182,4 +184,10 @@ fn fibonacci(n: u32) -> u64 {
         (now, next) = (next, now.saturating_add(next));
     }
     now
+}
+
+/// Reads a number of milliseconds that is not 0: a file that says 0 has a mistake, not a wish.
+#[cfg(feature = "serde")]
+pub(crate) fn positive<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    <std::num::NonZeroU32 as serde::Deserialize>::deserialize(deserializer).map(std::num::NonZeroU32::get)
 }

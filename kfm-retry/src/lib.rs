@@ -1,4 +1,5 @@
-//! Retry, backoff, circuit breaker and time-outs for flaky calls.
+#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "tokio"), doc = "Retry, backoff, circuit breaker and time-outs for flaky calls.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backoff;
@@ -28,6 +29,8 @@ pub mod preset;
 #[cfg(feature = "governor")]
 pub mod rate_limit;
 pub mod retry;
+#[cfg(feature = "schemars")]
+pub mod schema;
 pub mod seed;
 pub mod shared;
 #[cfg(feature = "stage")]

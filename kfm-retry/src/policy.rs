@@ -48,6 +48,7 @@ pub struct Policy {
     pub backoff: Backoff,
     /// How long one attempt may take, in milliseconds: every retried call has a hard time-out (R83).
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "crate::backoff::positive"))]
     pub attempt_timeout_ms: u32,
     /// How long the whole call may take, running attempt and waits included, in milliseconds.
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]

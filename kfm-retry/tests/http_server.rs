@@ -54,7 +54,9 @@ impl Server {
 
 async fn answer(mut stream: TcpStream, answer: Answer) {
     let mut request = [0; 1024];
-    stream.read(&mut request).await.ok();
+    if stream.read(&mut request).await.is_err() {
+        return;
+    }
     match answer {
         Answer::Status(status, retry_after) => {
             let hint = retry_after.map(|value| format!("Retry-After: {value}\r\n")).unwrap_or_default();

@@ -184,3 +184,13 @@ fn the_first_format_is_read_for_ever() {
     let state: StageState = serde_json::from_str(old).unwrap();
     assert_eq!((state.revision, state.checkpoints.len(), state.outbox.len()), (3, 2, 1));
 }
+
+#[cfg(feature = "test-util")]
+#[tokio::test]
+async fn every_store_keeps_the_laws() {
+    use kfm_retry::stage::conformance;
+    let memory = std::sync::Arc::new(MemoryStageStore::new());
+    conformance::all(async || std::sync::Arc::clone(&memory)).await;
+    let folder = tempfile::tempdir().unwrap();
+    conformance::all(async || FileStageStore::open(folder.path()).unwrap()).await;
+}

@@ -31,6 +31,8 @@
 //! # Ok::<(), kfm_retry::stage::StageError>(()) }).unwrap();
 //! ```
 
+#[cfg(feature = "test-util")]
+pub mod conformance;
 mod digest;
 mod file;
 mod run;

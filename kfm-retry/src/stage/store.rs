@@ -38,6 +38,17 @@ pub trait StageStore: Debug + Send + Sync {
 
 const _OBJECT_SAFE: Option<&dyn StageStore> = None;
 
+#[async_trait::async_trait]
+impl<S: StageStore + ?Sized> StageStore for std::sync::Arc<S> {
+    async fn load(&self, key: &IdempotencyKey) -> Result<Option<StageState>, StageError> {
+        (**self).load(key).await
+    }
+
+    async fn save(&self, key: &IdempotencyKey, state: &StageState) -> Result<(), StageError> {
+        (**self).save(key, state).await
+    }
+}
+
 /// Keeps states in memory, for tests and for work that nobody resumes.
 #[derive(Debug, Default)]
 pub struct MemoryStageStore(Mutex<BTreeMap<IdempotencyKey, StageState>>);

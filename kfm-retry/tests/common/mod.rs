@@ -63,7 +63,7 @@ impl Peer {
         Self(RefCell::new(script.into_iter().collect()))
     }
 
-    pub async fn call(&self) -> Result<u32, Fault> {
+    pub(crate) async fn call(&self) -> Result<u32, Fault> {
         let answer = self.0.borrow_mut().pop_front().expect("the script says how often the peer is called");
         match answer {
             Answer::Ok(value) => Ok(value),

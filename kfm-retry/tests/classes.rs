@@ -1,0 +1,89 @@
+//! The classes of statuses, of the standard library's errors, and of the products' own (R82).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
+
+use std::io::{Error, ErrorKind};
+
+use kfm_retry::classify::http_status;
+use kfm_retry::{Classify, ErrorClass};
+
+#[test]
+fn the_statuses_of_r82_may_be_tried_again_and_no_other() {
+    let retryable: Vec<u16> = (100..600).filter(|status| http_status(*status).is_retryable()).collect();
+    assert_eq!(retryable, [408, 429, 500, 501, 502, 503, 504]);
+    assert_eq!((http_status(401), http_status(403)), (ErrorClass::Denied, ErrorClass::Denied));
+}
+
+#[test]
+fn resets_broken_pipes_and_time_outs_may_be_tried_again() {
+    for (kind, class) in [
+        (ErrorKind::ConnectionReset, ErrorClass::Network),
+        (ErrorKind::BrokenPipe, ErrorClass::Network),
+        (ErrorKind::TimedOut, ErrorClass::Timeout),
+        (ErrorKind::Interrupted, ErrorClass::Io),
+        (ErrorKind::NotFound, ErrorClass::Rejected),
+        (ErrorKind::PermissionDenied, ErrorClass::Denied),
+        (ErrorKind::InvalidData, ErrorClass::Schema),
+        (ErrorKind::Other, ErrorClass::Unknown),
+    ] {
+        assert_eq!(Error::from(kind).classify().class, class, "{kind:?}");
+    }
+}
+
+#[cfg(feature = "object_store")]
+#[test]
+fn a_generic_error_of_object_store_is_what_its_cause_is() {
+    use object_store::Error as StoreError;
+    let generic = |source: Error| StoreError::Generic { store: "s3", source: Box::new(source) };
+    let reset = generic(Error::other(Error::from(ErrorKind::ConnectionReset)));
+    assert_eq!(reset.classify().class, ErrorClass::Unknown, "an error that wraps without a cause is unknown");
+    assert_eq!(generic(ErrorKind::ConnectionReset.into()).classify().class, ErrorClass::Network);
+    let missing = StoreError::NotFound { path: "x".into(), source: "404".into() };
+    assert_eq!(missing.classify().class, ErrorClass::Rejected);
+}
+
+#[cfg(feature = "neo4rs")]
+#[test]
+fn the_drivers_connection_may_be_tried_again_and_its_users_mistakes_not() {
+    assert_eq!(neo4rs::Error::ConnectionError.classify().class, ErrorClass::Network);
+    assert_eq!(neo4rs::Error::InvalidConfig.classify().class, ErrorClass::Rejected);
+    assert_eq!(neo4rs::Error::AuthenticationError("no".into()).classify().class, ErrorClass::Denied);
+    assert_eq!(neo4rs::Error::UnexpectedMessage("?".into()).classify().class, ErrorClass::Unknown);
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_redis_that_loads_its_dump_may_be_tried_again_and_a_wrong_type_not() {
+    use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
+    let error = |kind: Kind| RedisError::from((kind, "text")).classify().class;
+    assert_eq!(error(Kind::Server(ServerErrorKind::BusyLoading)), ErrorClass::Server);
+    assert_eq!(error(Kind::Server(ServerErrorKind::ResponseError)), ErrorClass::Unknown);
+    assert_eq!(error(Kind::UnexpectedReturnType), ErrorClass::Schema);
+    assert_eq!(RedisError::from(Error::from(ErrorKind::BrokenPipe)).classify().class, ErrorClass::Network);
+}
+
+#[cfg(all(feature = "reqwest", feature = "tokio"))]
+#[tokio::test]
+async fn a_refused_connection_of_reqwest_is_the_networks_failure() {
+    let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = reqwest::get(format!("http://{address}/")).await.unwrap_err();
+    assert_eq!(error.classify().class, ErrorClass::Network);
+    let error = reqwest::get("no address").await.unwrap_err();
+    assert_eq!(error.classify().class, ErrorClass::Rejected);
+}
+
+#[cfg(feature = "backoff")]
+#[test]
+fn errors_go_to_backoff_and_come_back() {
+    use kfm_retry::backoff_interop::{policy_from_backoff, to_backoff_error};
+    let transient = to_backoff_error(Error::from(ErrorKind::ConnectionReset));
+    assert!(matches!(transient, backoff::Error::Transient { .. }));
+    assert_eq!(transient.classify().class, ErrorClass::Transient);
+    let permanent = to_backoff_error(Error::from(ErrorKind::NotFound));
+    assert!(matches!(permanent, backoff::Error::Permanent(_)));
+    assert!(!permanent.classify().is_retryable());
+
+    let settings = backoff::ExponentialBackoff::default();
+    let policy = policy_from_backoff(&settings, std::num::NonZeroU8::new(7).unwrap());
+    assert_eq!((policy.attempts.get(), policy.backoff.base_ms), (7, 500));
+    assert_eq!(policy.total_ms, Some(15 * 60 * 1_000));
+}
