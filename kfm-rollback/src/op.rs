@@ -24,7 +24,8 @@ use crate::versions::VersionError;
 /// - **Exact**: after a swap to a value, [`read`](DomainOp::read) gives the content that the engine stored
 ///   under it, equal by the rules of the domain, and [`observe`](DomainOp::observe) gives the value.
 /// - **Whole**: no reader sees half a value at any moment, and a crash leaves each cell at `from` or `to`.
-/// - **Durable**: an outcome is answered after it is durable; where the product cannot promise that,
+/// - **Durable**: an outcome is answered after it is durable, [`SwapOutcome::Already`] too, since whoever made
+///   the swap may have been killed before it was; where the product cannot promise that,
 ///   [`Capabilities::durable_ack`] says so.
 /// - **Keeps**: nothing that a version names is deleted: a retired cell is absent, its content is not lost.
 /// - **Reads write nothing**: `keys`, `observe` and `read` change no byte and no time stamp of the store.

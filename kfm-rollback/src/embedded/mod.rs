@@ -1,8 +1,9 @@
 //! The embedded graph, search engine and cache: all of the platform in one folder, without a server (R54).
 //!
-//! One small persistent [cell store](store) keeps them all; each has its domain's semantics on top: a graph
+//! One small persistent cell store keeps them all; each has its domain's semantics on top: a graph
 //! forgets no node, a search engine builds an index beside and switches the alias, a cache opens a generation.
 
+mod append;
 mod cache;
 mod cells;
 mod graph;
@@ -25,8 +26,9 @@ pub use cache::Cache;
 pub use graph::{Deleted, Graph, Node, NodeVersion};
 pub use search::{Index, Search};
 
+use self::append::ATOMIC_CELLS;
 use self::cells::Cells;
-use self::store::{ATOMIC_CELLS, CellStore};
+use self::store::CellStore;
 use crate::context::WriteContext;
 use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
 
@@ -114,7 +116,7 @@ impl<D: Semantics> DomainOp for Embedded<D> {
             version: record::CELL_BATCH_SCHEMA.to_string(),
             compare_and_set: CompareAndSet::Value,
             fence: Fence::Lock,
-            atomic_batch_max: ATOMIC_CELLS as u32,
+            atomic_batch_max: ATOMIC_CELLS,
             durable_ack: true,
             role: Role::Derived,
         }

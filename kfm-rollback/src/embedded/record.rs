@@ -45,3 +45,37 @@ pub enum Content {
     /// In the file of this digest, beside the log.
     File(Digest),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as version 1 writes it; logs hold such records for ever.
+    const FORM_1: &str = concat!(
+        r#"{"operation":"pub_2025_11_14T03_15_42Z_daily","puts":["#,
+        r#"{"key":"a.json","generation":1,"value":"#,
+        r#""jcs-sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","#,
+        r#""content":{"inline":"{}"}},"#,
+        r#"{"key":"b.json","generation":3,"value":"#,
+        r#""jcs-sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","#,
+        r#""content":{"file":"jcs-sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}},"#,
+        r#"{"key":"c.json","generation":2,"value":null}]}"#
+    );
+
+    #[test]
+    fn a_record_of_form_1_is_read_and_written_as_ever() {
+        let digest = Digest::of_canonical_bytes(b"{}");
+        let put =
+            |key: &str, generation, value, content| Put { key: key.to_owned(), generation, value, content };
+        let batch = CellBatch {
+            operation: OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap(),
+            puts: vec![
+                put("a.json", 1, Some(digest), Some(Content::Inline("{}".to_owned()))),
+                put("b.json", 3, Some(digest), Some(Content::File(digest))),
+                put("c.json", 2, None, None),
+            ],
+        };
+        assert_eq!(serde_json::from_str::<CellBatch>(FORM_1).unwrap(), batch);
+        assert_eq!(serde_json::to_string(&batch).unwrap(), FORM_1);
+    }
+}

@@ -9,28 +9,18 @@ use kfm_lineage::{Digest, DigestKind, Lsn, OperationId, Timestamp, Value};
 use kfm_retry::Clock;
 use kfm_wal::local::disk::{Disk, RealDisk};
 use kfm_wal::local::{LocalLog, LocalOptions};
-use kfm_wal::store::{BATCH_BYTES_MAX, NewRecord, WalStore};
+use kfm_wal::store::WalStore;
 use kfm_wal::{Outlook, WalError};
-use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
+use super::append::{self, Payloads};
 use super::cells::{Cells, FoldError};
-use super::record::{CELL_BATCH, CELL_BATCH_SCHEMA, CellBatch, Content, INLINE_BYTES_MAX, Put};
+use super::record::{Content, INLINE_BYTES_MAX, Put};
 use crate::blob::{LocalBlobs, key};
 use crate::context::WriteContext;
 use crate::op::{OpError, Swap, SwapOutcome};
 use crate::versions::{VersionError, VersionStore};
-
-/// Cells that one append is sure to hold, so that a swap of so many is atomic: each takes at most twice
-/// [`INLINE_BYTES_MAX`] with its escapes, and its key.
-pub(super) const ATOMIC_CELLS: usize = 100;
-
-/// Bytes of puts after which a record is full; a put more stays below the log's limit for records.
-const RECORD_BYTES: usize = 512 << 10;
-
-/// Bytes of records after which an append is full; a put more stays below the log's limit for batches.
-const APPEND_BYTES: usize = BATCH_BYTES_MAX - (1 << 20);
 
 /// Records that are read from the log at once.
 const SCAN_RECORDS: usize = 16;
@@ -174,23 +164,17 @@ impl CellStore {
         let mut log = self.open_for_writing()?;
         self.fold(&mut state.cells, &log)?;
         let (outcomes, puts) = judge(&state.cells, batch);
-        for payloads in self.appends(operation, puts)? {
+        let appends = append::appends(operation, puts).map_err(|error| self.permanent("-", error))?;
+        for payloads in appends {
             log = self.append(state, log, payloads)?;
         }
         Ok(outcomes)
     }
 
-    fn append(&self, state: &mut State, log: LocalLog, payloads: Vec<Vec<u8>>) -> Result<LocalLog, OpError> {
+    fn append(&self, state: &mut State, log: LocalLog, payloads: Payloads) -> Result<LocalLog, OpError> {
         let before = state.cells.folded;
         let at = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let record = |(n, payload): (u64, Vec<u8>)| NewRecord {
-            op_id: record_id(before, n, &payload),
-            rtype: CELL_BATCH,
-            schema: CELL_BATCH_SCHEMA,
-            at,
-            payload,
-        };
-        let records: Vec<_> = (0..).zip(payloads).map(record).collect();
+        let records = append::records(payloads, before, at);
         let log = match run(log.append(&records, Some(before))) {
             Ok(_) => log,
             Err(error) if error.outlook() == Outlook::Unknown => {
@@ -217,40 +201,6 @@ impl CellStore {
             return Ok(log);
         }
         Err(OpError::Transient { store: self.name.to_string(), source: Box::new(error) })
-    }
-
-    /// Writes puts as the payloads of records, those of one append together.
-    fn appends(&self, operation: &OperationId, puts: Vec<Put>) -> Result<Vec<Vec<Vec<u8>>>, OpError> {
-        let mut appends = Vec::new();
-        let mut append = Vec::new();
-        let mut batch = CellBatch { operation: operation.clone(), puts: Vec::new() };
-        let (mut record_bytes, mut append_bytes) = (0, 0);
-        for put in puts {
-            let bytes = serde_json::to_vec(&put).map_err(|error| self.permanent(&put.key, error))?.len();
-            if append_bytes + bytes > APPEND_BYTES {
-                append.push(self.payload(&mut batch)?);
-                appends.push(std::mem::take(&mut append));
-                (record_bytes, append_bytes) = (0, 0);
-            } else if record_bytes + bytes > RECORD_BYTES && record_bytes > 0 {
-                append.push(self.payload(&mut batch)?);
-                record_bytes = 0;
-            }
-            batch.puts.push(put);
-            record_bytes += bytes;
-            append_bytes += bytes;
-        }
-        if !batch.puts.is_empty() {
-            append.push(self.payload(&mut batch)?);
-            appends.push(append);
-        }
-        Ok(appends)
-    }
-
-    /// Writes a record and empties it for the next.
-    fn payload(&self, batch: &mut CellBatch) -> Result<Vec<u8>, OpError> {
-        let payload = serde_json::to_vec(batch).map_err(|error| self.permanent("-", error));
-        batch.puts.clear();
-        payload
     }
 
     fn log_folder(&self) -> PathBuf {
@@ -349,17 +299,6 @@ fn judge(cells: &Cells, batch: Vec<Brought>) -> (Vec<SwapOutcome>, Vec<Put>) {
     (outcomes, puts)
 }
 
-/// Names a record after its place and its content: the same change at another time is another record.
-fn record_id(before: Lsn, n: u64, payload: &[u8]) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    hash.update(before.0.to_be_bytes());
-    hash.update(n.to_be_bytes());
-    hash.update(payload);
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash.finalize()[..16]);
-    id
-}
-
 /// Waits for the log, on a thread that may block.
 fn run<T>(future: impl Future<Output = T>) -> T {
     Handle::current().block_on(future)
@@ -370,39 +309,4 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 #[error("value is not a digest of canonical JSON: digest={digest}")]
 struct NotCanonical {
     digest: Digest,
-}
-
-#[cfg(test)]
-mod tests {
-    use kfm_retry::ManualClock;
-    use kfm_wal::store::RECORD_BYTES_MAX;
-
-    use super::*;
-
-    /// The sizes of the payloads of each append for so many cells, each as large as a cell can be.
-    fn appends_for(cells: usize) -> Vec<Vec<usize>> {
-        let clock = Arc::new(ManualClock::new(std::time::SystemTime::UNIX_EPOCH));
-        let store = CellStore::new("graph", PathBuf::new(), clock);
-        // Canonical JSON of quotes is escapes, each of which the record escapes again.
-        let content = Some(Content::Inline("\\\"".repeat(INLINE_BYTES_MAX / 2)));
-        let value = Some(Digest::of_canonical_bytes(b""));
-        let put = Put { key: "\"".repeat(key::KEY_BYTES_MAX), generation: u64::MAX, value, content };
-        let operation = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
-        let appends = store.appends(&operation, vec![put; cells]).unwrap();
-        appends.into_iter().map(|append| append.iter().map(Vec::len).collect()).collect()
-    }
-
-    #[test]
-    fn as_many_cells_as_are_declared_atomic_are_one_append() {
-        assert_eq!(appends_for(ATOMIC_CELLS).len(), 1);
-        assert!(appends_for(0).is_empty());
-    }
-
-    #[test]
-    fn records_and_appends_stay_below_the_limits_of_the_log() {
-        let appends = appends_for(ATOMIC_CELLS + 30);
-        assert!(appends.len() > 1);
-        assert!(appends.iter().flatten().all(|&bytes| bytes <= RECORD_BYTES_MAX));
-        assert!(appends.iter().all(|append| append.iter().sum::<usize>() <= BATCH_BYTES_MAX));
-    }
 }
