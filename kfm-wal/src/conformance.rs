@@ -2,9 +2,27 @@
 //!
 //! A store takes part with a [`Fixture`] and one line:
 //!
-//! ```ignore
-//! kfm_wal::wal_store_laws!(MyFixture::new());
-//! kfm_wal::wal_store_laws!(MyFixture::new(), |law| my_runtime().block_on(law)); // a runtime of one's own
+//! ```
+//! # use std::sync::Arc;
+//! # use kfm_wal::{MemoryLog, WalStore, conformance};
+//! struct Mine(MemoryLog);
+//!
+//! #[async_trait::async_trait]
+//! impl conformance::Fixture for Mine {
+//!     async fn open(&self) -> Arc<dyn WalStore> {
+//!         Arc::new(self.0.handle())
+//!     }
+//! }
+//!
+//! mod laws {
+//! #   use super::*;
+//!     kfm_wal::wal_store_laws!(Mine(MemoryLog::new()));
+//! }
+//! mod laws_on_a_runtime_of_ones_own {
+//! #   use super::*;
+//!     kfm_wal::wal_store_laws!(Mine(MemoryLog::new()), |law| conformance::run(law));
+//! }
+//! # fn main() {}
 //! ```
 
 use std::future::Future;

@@ -108,6 +108,21 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Returns the word used in reports.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Segment => "segment",
+            Self::Data => "data",
+            Self::Fence => "fence",
+            Self::Mark => "mark",
+            Self::Seal => "seal",
+            Self::Repair => "repair",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
 /// What stands before a frame's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {

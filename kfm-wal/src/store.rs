@@ -289,6 +289,10 @@ pub enum Damage {
     Malformed,
     /// Written by a newer version.
     FutureFormat,
+    /// The log is sound and ends before a point that a witness has seen.
+    LostTail,
+    /// The log is sound and is not the one that a witness has seen.
+    Rewritten,
 }
 
 impl Damage {
@@ -305,6 +309,8 @@ impl Damage {
             Self::TimeRegress => "time_regress",
             Self::Malformed => "malformed",
             Self::FutureFormat => "future_format",
+            Self::LostTail => "lost_tail",
+            Self::Rewritten => "rewritten",
         }
     }
 }

@@ -266,3 +266,51 @@ fn damage_that_comes_while_a_log_is_open_is_seen_when_it_is_read() {
     let new: NewRecord = record(1);
     assert!(run(log.append(&[new], None)).is_err(), "a repeat is compared with what is there");
 }
+
+#[test]
+fn only_a_witness_sees_a_log_that_was_cut_at_a_frame_or_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = |seed| common::options(Arc::new(kfm_wal::local::disk::RealDisk), seed);
+    let write = |name: &str, seed, n| {
+        let (log, _) = LocalLog::open(dir.path().join(name), options(seed)).unwrap();
+        let mut heads = vec![run(log.head()).unwrap()];
+        for n in 1..=n {
+            append(&log, n).unwrap();
+            heads.push(run(log.head()).unwrap());
+        }
+        heads
+    };
+    let heads = write("log", 1, 30);
+    let against = |name: &str, head| kfm_wal::local::verify_against(dir.path().join(name), head).unwrap();
+    for head in &heads {
+        assert!(against("log", head).ok, "{head:?}");
+    }
+    let class = |report: kfm_wal::VerifyReport| report.first_bad.map(|bad| (bad.class, bad.lsn));
+    // The same log, as it was twenty records earlier.
+    write("shorter", 1, 10);
+    assert!(against("shorter", &heads[10]).ok);
+    assert_eq!(class(against("shorter", &heads[11])), Some((Damage::LostTail, Lsn(11))));
+    // Another log with the same records.
+    write("other", 2, 30);
+    assert_eq!(class(against("other", &heads[20])), Some((Damage::Rewritten, Lsn(20))));
+    assert_eq!(class(against("missing", &heads[1])), Some((Damage::LostTail, Lsn(1))));
+}
+
+#[test]
+fn inspection_lists_every_frame_also_behind_damage() {
+    let disk = closed_log(40);
+    let inspect = |disk: &dyn Disk| kfm_wal::local::inspect::inspect_on(disk, Path::new(DIR)).unwrap();
+    let whole = inspect(&disk);
+    let count = |kind: &str, of: &kfm_wal::local::inspect::Inspection| {
+        of.segments.iter().flat_map(|segment| &segment.frames).filter(|frame| frame.kind == kind).count()
+    };
+    assert_eq!((count("data", &whole), count("fence", &whole)), (40, 3));
+    assert_eq!((count("segment", &whole), count("seal", &whole)), (2, 1));
+    assert!(whole.segments.iter().all(|segment| segment.stray_bytes == 0));
+    let path = segments(&disk).remove(0);
+    let frame = whole.segments[0].frames[2].clone();
+    let broken = damaged(&disk, &path, |bytes| bytes[frame.offset as usize + 101] ^= 1);
+    let broken = inspect(broken.as_ref());
+    assert_eq!(count("data", &broken), 39);
+    assert!(broken.segments[0].stray_bytes > 0);
+}

@@ -16,19 +16,21 @@ mod committer;
 pub mod disk;
 #[cfg(feature = "test-util")]
 pub mod faulty;
+pub mod inspect;
 mod load;
 mod open;
 mod segment;
 #[cfg(feature = "test-util")]
 pub mod simulated;
 mod tail;
+mod verify;
 mod view;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use kfm_lineage::{Digest, DigestKind, Lsn};
+use kfm_lineage::Lsn;
 use kfm_retry::Clock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,9 +43,12 @@ use crate::store::{
     Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
     VerifyReport, WalStore, check_limits,
 };
+pub use verify::{verify, verify_against, verify_on};
+
 use committer::Committer;
 use disk::{Disk, RealDisk};
-use load::{Ending, Loaded};
+use load::Ending;
+use verify::summary;
 use view::{FrameAt, View};
 
 /// How long segments are made: the first `first_bytes`, each next one twice the last, up to `max_bytes`.
@@ -302,68 +307,6 @@ impl WalStore for LocalLog {
             record_bytes_max: RECORD_BYTES_MAX as u64,
             batch_bytes_max: BATCH_BYTES_MAX as u64,
         }
-    }
-}
-
-/// Reads the log in a folder and says whether it is what was written; works on a log that does not open.
-///
-/// # Errors
-/// [`WalError::Io`]: the folder could not be read.
-pub fn verify(dir: impl AsRef<Path>, depth: Depth) -> Result<VerifyReport, WalError> {
-    verify_on(&RealDisk, dir.as_ref(), depth)
-}
-
-/// Verifies a log on a file system of one's own.
-///
-/// # Errors
-/// As [`verify`].
-pub fn verify_on(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<VerifyReport, WalError> {
-    let Loaded { view, ending } = load::load_beside_a_writer(disk, dir, depth)?;
-    let view = view.unwrap_or_else(|| View::new([0; 16]));
-    let (torn_bytes, first_bad) = match ending {
-        Ending::Clean => (0, None),
-        Ending::Torn(torn) | Ending::Unsealed(torn) => (torn.bytes, None),
-        Ending::Bad(bad) => (0, Some(bad)),
-    };
-    let mut head = view.position.head();
-    if let (Depth::Crc, Some(last)) = (depth, view.frames.last()) {
-        // Only the last frame has no other behind it that says what the chain is there.
-        head.chain = Digest::from_parts(DigestKind::Bytes, chain_after(disk, dir, &view, last)?);
-    }
-    let found = summary(&view);
-    Ok(VerifyReport {
-        ok: torn_bytes == 0 && first_bad.is_none(),
-        records: found.records,
-        segments: found.segments,
-        frames: found.frames,
-        bytes: found.bytes,
-        quarantined: load::quarantined(disk, dir)?,
-        torn_bytes,
-        head,
-        first_bad,
-    })
-}
-
-/// Returns the chain after a frame.
-fn chain_after(disk: &dyn Disk, dir: &Path, view: &View, at: &FrameAt) -> Result<[u8; 32], WalError> {
-    let path = dir.join(&view.segments[at.segment as usize].name);
-    let mut bytes = vec![0; at.bytes as usize];
-    let read = disk.open(&path, disk::Access::Read).and_then(|mut file| file.read_at(at.offset, &mut bytes));
-    read.map_err(load::io_error("read", &path))?;
-    let frame = frame::decode(&bytes).ok();
-    let records = frame.and_then(|frame| raw_records(frame.body, at.count));
-    let leaves: Vec<_> = records.into_iter().flatten().map(|record| record.leaf()).collect();
-    Ok(frame.map_or(view.position.chain, |frame| frame.chain(&leaves)))
-}
-
-fn summary(view: &View) -> RecoveryReport {
-    RecoveryReport {
-        records: view.position.last().0,
-        frames: view.frames.len() as u64,
-        segments: view.segments.len() as u64,
-        bytes: view.segments.iter().map(|segment| segment.end).sum(),
-        epoch: view.position.epoch,
-        ..RecoveryReport::default()
     }
 }
 

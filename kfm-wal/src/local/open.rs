@@ -94,8 +94,10 @@ fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Box<dyn DiskLock>, 
             Ok(lock)
         }
         None => {
+            // The holder may not have written it down yet.
             let holder = load::read(disk, &path).unwrap_or_default();
-            Err(WalError::Locked { holder: String::from_utf8_lossy(&holder).into_owned() })
+            let holder = String::from_utf8_lossy(&holder).into_owned();
+            Err(WalError::Locked { holder: if holder.is_empty() { "unknown".to_owned() } else { holder } })
         }
     }
 }

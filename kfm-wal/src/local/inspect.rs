@@ -1,0 +1,106 @@
+//! Looking into a log frame by frame, for people who have to find out what happened to it.
+
+use std::path::Path;
+
+use kfm_lineage::{Digest, DigestKind, Lsn};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::disk::{Disk, RealDisk};
+use super::{load, segment};
+use crate::error::WalError;
+use crate::frame;
+
+/// A log as it lies in its folder, judged by nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Inspection {
+    /// The segments, by their names.
+    pub segments: Vec<SegmentInspection>,
+    /// What earlier repairs set aside: names of files in the folder `quarantine`.
+    pub quarantined: Vec<String>,
+}
+
+/// A segment as it lies in its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SegmentInspection {
+    /// The file's name.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Every whole frame at any place where one may begin, also behind damage.
+    pub frames: Vec<FrameInspection>,
+    /// Bytes that are neither zero nor part of a whole frame.
+    pub stray_bytes: u64,
+}
+
+/// A frame that fits its checksums.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FrameInspection {
+    /// Where it begins.
+    pub offset: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// segment, data, fence, mark, seal, repair or other.
+    pub kind: String,
+    /// The epoch of its writer.
+    pub epoch: u64,
+    /// Position of its first record, or of the next one if it holds none.
+    pub first: Lsn,
+    /// Number of records.
+    pub count: u32,
+    /// The last position that was durable when it was written.
+    pub durable_upto: Lsn,
+    /// The chain before it.
+    pub prev: Digest,
+}
+
+/// Lists every whole frame in a folder, whether the log opens or not.
+///
+/// # Errors
+/// [`WalError::Io`]: the folder could not be read.
+pub fn inspect(dir: impl AsRef<Path>) -> Result<Inspection, WalError> {
+    inspect_on(&RealDisk, dir.as_ref())
+}
+
+/// Inspects a log on a file system of one's own.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_on(disk: &dyn Disk, dir: &Path) -> Result<Inspection, WalError> {
+    let mut names = load::list(disk, dir)?;
+    names.retain(|name| segment::parse_name(name).is_some());
+    names.sort();
+    let mut segments = Vec::new();
+    for name in names {
+        let bytes = load::read(disk, &dir.join(&name))?;
+        segments.push(inspect_segment(name, &bytes));
+    }
+    let mut quarantined = load::list(disk, &dir.join(load::QUARANTINE))?;
+    quarantined.sort();
+    Ok(Inspection { segments, quarantined })
+}
+
+fn inspect_segment(name: String, bytes: &[u8]) -> SegmentInspection {
+    let (mut frames, mut stray_bytes, mut at) = (Vec::new(), 0, 0);
+    while at < bytes.len() {
+        if let Ok(frame) = frame::decode(&bytes[at..]) {
+            let header = &frame.header;
+            frames.push(FrameInspection {
+                offset: at as u64,
+                bytes: frame.bytes as u64,
+                kind: header.kind.as_str().to_owned(),
+                epoch: header.epoch,
+                first: header.first,
+                count: header.count,
+                durable_upto: header.durable_upto,
+                prev: Digest::from_parts(DigestKind::Bytes, header.prev),
+            });
+            at += frame.bytes;
+        } else {
+            let word = &bytes[at..bytes.len().min(at + 8)];
+            stray_bytes += word.iter().filter(|byte| **byte != 0).count() as u64;
+            at += 8;
+        }
+    }
+    SegmentInspection { name, bytes: bytes.len() as u64, frames, stray_bytes }
+}
