@@ -1,2 +1,35 @@
-//! kfm, the operator command.
-fn main() {}
+//! `kfm`: publish, roll back and repair what a governed geospatial platform serves.
+//!
+//! A thin layer: everything it does is reachable from the libraries. What stands here is what a library must
+//! not do: read the environment ([`config`]), ask ([`prompt`]), listen to Ctrl-C ([`interrupt`]), print
+//! ([`output`]) and turn errors into exit codes ([`error`]). One file of [`command`] is one subcommand.
+
+mod cli;
+mod command;
+mod config;
+mod context;
+mod error;
+mod interrupt;
+mod key_file;
+mod output;
+mod progress;
+mod prompt;
+mod shell;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let environment = config::Environment::read();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match cli::parse(&arguments) {
+        Ok((cli, name)) => {
+            let out = output::Output::new(cli.global.json, &name, &environment);
+            let run = async { command::run(cli, environment, &out).await };
+            match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+                Ok(runtime) => out.finish(runtime.block_on(run)),
+                Err(error) => out.finish(Err(error::Failure::internal("cannot start", &error).into())),
+            }
+        }
+        Err(usage) => output::Output::new(usage.json, &usage.name, &environment).finish_usage(&usage),
+    }
+}

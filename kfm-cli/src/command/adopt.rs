@@ -1,0 +1,48 @@
+//! `kfm adopt`: what already stands in the stores becomes known to the log.
+
+use clap::Args;
+
+use crate::cli::not_empty;
+use crate::context::Context;
+use crate::error::{Result, show_finding};
+use crate::output::{Answer, Screen, Tone, words};
+
+/// Arguments of `kfm adopt`.
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// Only this store
+    #[arg(long, value_name = "NAME")]
+    store: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    reason: Option<String>,
+}
+
+impl Adopt {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        if cx.is_rehearsal() {
+            return super::reconcile::list(cx, &cx.platform().await?).await;
+        }
+        let platform = cx.platform_to_change().await?;
+        let report = platform.adopt(self.store.as_deref(), self.reason.as_deref()).await?;
+        let mut screen = match &report.publish_id {
+            Some(id) => {
+                let mut screen =
+                    Screen::new(Tone::Good, "Adopted what stood in the stores; nothing was moved");
+                screen.fact("publish", id);
+                screen
+            }
+            None => Screen::new(Tone::Good, "Nothing to adopt: the log knows every value"),
+        };
+        screen.fact("documents", report.documents).fact("cells", words::cells(&report.cells));
+        if report.findings.total > 0 {
+            screen.heading(format!(
+                "{}: none stops the adoption",
+                words::count(report.findings.total, "finding")
+            ));
+            screen.list(&report.findings, show_finding);
+            screen.next(&cx.runnable(&["kfm labels list".to_owned(), "kfm catalog check".to_owned()]));
+        }
+        Answer::new(&report, screen)
+    }
+}

@@ -1,0 +1,74 @@
+//! `kfm doctor`: what is reachable, what each store can do, what is misconfigured.
+
+use clap::Args;
+use kfm_rollback::op::{Capabilities, CompareAndSet, Fence};
+use kfm_rollback::report::StoreHealth;
+
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::output::{Answer, Screen, Tone, words};
+
+/// Arguments of `kfm doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Also read everything each store holds, and digest it
+    #[arg(long)]
+    digests: bool,
+}
+
+impl Doctor {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let report = cx.platform().await?.doctor(self.digests).await?;
+        let sick = report.stores.iter().filter(|store| !store.ok).count() as u64;
+        let mut screen = match sick {
+            0 => Screen::new(
+                Tone::Good,
+                format!("{} answer", words::count(report.stores.len() as u64, "store")),
+            ),
+            sick => Screen::new(Tone::Bad, format!("{} cannot be used", words::count(sick, "store"))),
+        };
+        for store in &report.stores {
+            show_store(&mut screen, store);
+        }
+        if !report.findings.is_empty() {
+            screen.heading("misconfigured");
+        }
+        for finding in &report.findings {
+            screen.item(Tone::Warn, finding);
+        }
+        let complaint = (sick > 0).then(|| Failure::findings(format!("stores cannot be used: count={sick}")));
+        Ok(Answer::new(&report, screen)?.complain(complaint))
+    }
+}
+
+fn show_store(screen: &mut Screen, store: &StoreHealth) {
+    let (tone, word) = if store.ok { (Tone::Good, "ok") } else { (Tone::Bad, "FAILED") };
+    let product = format!("{} {}", store.product, store.version);
+    screen.heading(format!("{} ({})", store.name, store.domain));
+    screen.item(tone, format!("{word}  {}, {}", store.kind, product.trim()));
+    if let Some(error) = &store.error {
+        screen.detail(error);
+    }
+    if let Some(capabilities) = &store.capabilities {
+        screen.detail(said(capabilities));
+    }
+    if let (Some(cells), Some(digest)) = (store.cells, store.digest) {
+        screen.detail(format!("{}, {digest}", words::count(cells, "cell")));
+    }
+}
+
+/// Says what a product can do in one line.
+fn said(capabilities: &Capabilities) -> String {
+    let compare = match capabilities.compare_and_set {
+        CompareAndSet::Generation => "compare-and-set by generation",
+        CompareAndSet::Value => "compare-and-set by value",
+        CompareAndSet::None => "no compare-and-set",
+    };
+    let fence = match capabilities.fence {
+        Fence::Token => "fenced by token",
+        Fence::Lock => "fenced by the platform's lock",
+    };
+    let durable =
+        if capabilities.durable_ack { "durable when answered" } else { "not durable when answered" };
+    format!("{compare}, {fence}, {durable}")
+}

@@ -1,0 +1,103 @@
+//! `kfm ledger`: the governance ledger, verified, listed and rendered.
+
+use std::path::Path;
+
+use clap::Subcommand;
+use kfm_telemetry::ledger::{Ledger as Chain, LedgerReport, StoredEntry, ViewState};
+
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
+
+/// Commands of `kfm ledger`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// Check the chain and compare the JSON file with it; exits 1 if anything is wrong
+    Verify,
+    /// List the newest entries
+    List,
+    /// Write the JSON file from the chain
+    Render,
+}
+
+impl Ledger {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let platform = cx.platform().await?;
+        let (dir, view) = (platform.ledger_dir(), platform.ledger_view());
+        match self {
+            Self::Render if !cx.is_rehearsal() => {
+                Chain::open_read_only(&dir)?.render(&view).await?;
+                verify(cx, &dir, &view).await
+            }
+            Self::Verify | Self::Render => verify(cx, &dir, &view).await,
+            Self::List => list(&Chain::open_read_only(&dir)?.entries().await?),
+        }
+    }
+}
+
+async fn verify(cx: &Context<'_>, dir: &Path, view: &Path) -> Result<Answer> {
+    let report = Chain::verify_folder(dir, Some(view)).await?;
+    let mut screen = match report.ok {
+        true => {
+            Screen::new(Tone::Good, format!("The ledger is whole: {}", words::count(report.entries, "entry")))
+        }
+        false => Screen::new(Tone::Bad, "The ledger is not what was written"),
+    };
+    screen.fact("chain", report.chain.head.chain).fact("place", dir.display());
+    if let Some(bad) = &report.first_bad {
+        screen.fact("first bad entry", format!("{}: {}", bad.lsn, bad.why));
+    }
+    show_view(&mut screen, &report);
+    let behind =
+        report.view.as_ref().is_some_and(|view| matches!(view.state, ViewState::Missing | ViewState::Behind));
+    if behind && report.ok {
+        screen.next(&cx.runnable(&["kfm ledger render".to_owned()]));
+    }
+    let complaint = (!report.ok).then(|| Failure::findings("ledger is not what was written"));
+    Ok(Answer::new(&report, screen)?.complain(complaint))
+}
+
+fn show_view(screen: &mut Screen, report: &LedgerReport) {
+    let Some(view) = &report.view else { return };
+    screen.fact(
+        "JSON file",
+        match view.state {
+            ViewState::Missing => "not rendered yet".to_owned(),
+            ViewState::Behind => format!("{}, {} rendered so far", view.path.display(), view.entries),
+            ViewState::Current => format!("{}, as the chain", view.path.display()),
+            ViewState::Differs => format!("{} DIFFERS from the chain", view.path.display()),
+        },
+    );
+    screen.fact_if("difference", view.why.as_ref());
+}
+
+fn list(entries: &[StoredEntry]) -> Result<Answer> {
+    let mut screen = Screen::new(Tone::Plain, words::count(entries.len() as u64, "entry"));
+    let older = entries.len().saturating_sub(LIST_LINES_MAX);
+    screen.table(entries[older..].iter().map(row), ["lsn", "at", "what", "status", "by", "about"]);
+    screen.more(older as u64, None);
+    Answer::new(&serde_json::json!({ "entries": entries }), screen)
+}
+
+fn row(stored: &StoredEntry) -> Vec<String> {
+    let entry = &stored.entry;
+    let about = [
+        entry.rollback_id.as_ref().map(ToString::to_string),
+        entry.hotfix_id.as_ref().map(ToString::to_string),
+        entry.publish_id.as_ref().map(ToString::to_string),
+    ];
+    vec![
+        stored.lsn.to_string(),
+        words::time(stored.time),
+        word(&entry.operation_type),
+        word(&entry.status),
+        entry.actor.to_string(),
+        about.into_iter().flatten().next().unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+/// Returns the word under which a value is recorded.
+fn word(value: &impl serde::Serialize) -> String {
+    let word = serde_json::to_value(value).ok();
+    word.as_ref().and_then(|word| word.as_str()).unwrap_or("-").to_owned()
+}

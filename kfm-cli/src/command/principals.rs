@@ -1,0 +1,103 @@
+//! `kfm principals`: who can approve (R68).
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use kfm_rollback::report::PrincipalLine;
+use serde::Serialize;
+
+use crate::cli::not_empty;
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::key_file::KeyFile;
+use crate::output::{Answer, Screen, Tone, words};
+
+/// Commands of `kfm principals`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Principals {
+    /// Add a principal; makes an Ed25519 key pair unless a public key is given
+    Add(Add),
+    /// List the principals, their roles and public keys
+    List,
+}
+
+/// Arguments of `kfm principals add`.
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// The principal's name
+    #[arg(value_parser = not_empty)]
+    name: String,
+    /// A role; may be repeated
+    #[arg(long = "role", value_name = "ROLE", required = true, value_parser = not_empty)]
+    roles: Vec<String>,
+    /// Write the private key to this new file [default: NAME.key]
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    key_out: Option<PathBuf>,
+    /// The public key of a pair that the principal has already, as hex
+    #[arg(long, value_name = "HEX")]
+    public_key: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Added {
+    #[serde(flatten)]
+    principal: PrincipalLine,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_file: Option<PathBuf>,
+}
+
+impl Principals {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        match self {
+            Self::Add(add) if cx.is_rehearsal() => add.rehearse(cx).await,
+            Self::Add(add) => add.run(cx).await,
+            Self::List => list(cx).await,
+        }
+    }
+}
+
+async fn list(cx: &Context<'_>) -> Result<Answer> {
+    let principals = cx.platform().await?.principals().await?;
+    let mut screen = Screen::new(Tone::Plain, words::count(principals.len() as u64, "principal"));
+    let rows =
+        principals.iter().map(|line| vec![line.name.clone(), line.roles.join(", "), line.public_key.clone()]);
+    screen.table(rows, ["name", "roles", "public key"]);
+    Answer::new(&serde_json::json!({ "principals": principals }), screen)
+}
+
+impl Add {
+    async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let platform = cx.platform_to_change().await?;
+        let path = match self.public_key {
+            Some(_) => None,
+            None => Some(self.key_out.clone().unwrap_or_else(|| format!("{}.key", self.name).into())),
+        };
+        let key_file = match &path {
+            Some(path) => Some(KeyFile::create(path).map_err(|error| Failure::file(path, &error))?),
+            None => None,
+        };
+        let (principal, private_key) =
+            platform.principal_add(&self.name, &self.roles, self.public_key.as_deref()).await?;
+        if let (Some(path), Some(key_file), Some(private_key)) = (&path, key_file, &private_key) {
+            key_file.write(private_key).map_err(|error| Failure::file(path, &error))?;
+        }
+        let mut screen = Screen::new(Tone::Good, format!("{} can approve now", principal.name));
+        screen.fact("roles", principal.roles.join(", ")).fact("public key", &principal.public_key);
+        if let Some(path) = &path {
+            screen.fact("private key", format!("{} (for {} alone)", path.display(), principal.name));
+        }
+        Answer::new(&Added { principal, key_file: path }, screen)
+    }
+
+    /// Says whether the principal could be added, without adding anybody.
+    async fn rehearse(self, cx: &Context<'_>) -> Result<Answer> {
+        let known = cx.platform().await?.principals().await?;
+        if known.iter().any(|principal| principal.name == self.name) {
+            return Err(Failure::usage(format!("principal exists already: name={}", self.name)).into());
+        }
+        let screen = Screen::new(Tone::Plain, format!("Would add {}", self.name));
+        let keys =
+            serde_json::json!({ "name": self.name, "roles": self.roles, "public_key": self.public_key });
+        Answer::new(&keys, screen)
+    }
+}

@@ -1,0 +1,186 @@
+//! `kfm publish`: documents of a folder into the catalog, and what follows from them; `list`, `show`, `resume`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use kfm_lineage::{PublishId, Slug};
+use kfm_rollback::PublishFolder;
+use kfm_rollback::report::{PublishLine, PublishReport, Status};
+
+use crate::cli::not_empty;
+use crate::context::Context;
+use crate::error::{Failure, Result, show_finding};
+use crate::output::{Answer, Screen, Tone, words};
+
+use super::rollback::show_steps;
+
+/// Arguments of `kfm publish`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Publish {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    folder: Option<Folder>,
+}
+
+/// What to publish.
+#[derive(Debug, Args)]
+struct Folder {
+    /// The folder whose documents (*.json, *.geojson) are compared with the catalog
+    #[arg(long, value_name = "DIR", required = true)]
+    from: PathBuf,
+    /// The pipeline's name, part of the publish's id: a-z, 0-9 and _
+    #[arg(long, value_name = "NAME", required = true)]
+    pipeline: Slug,
+    /// Also retire the documents of the catalog that the folder does not have
+    #[arg(long)]
+    mirror: bool,
+    /// Say what would be published, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Deny what policy only finds by default
+    #[arg(long)]
+    strict: bool,
+    /// Why
+    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    reason: Option<String>,
+    /// The publish's id, for a pipeline that repeats itself safely [default: made from the time]
+    #[arg(long, value_name = "ID")]
+    publish_id: Option<PublishId>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List every publish, in the log's order
+    List,
+    /// Show one publish and what it moved
+    Show {
+        /// Its id, a unique prefix of it, or latest
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Go on with an unfinished publish, or back to what was before
+    Resume {
+        /// Its id, or a unique prefix of it
+        #[arg(long, value_name = "ID")]
+        publish_id: String,
+        /// Back to what readers saw before
+        #[arg(long)]
+        abort: bool,
+    },
+}
+
+impl Publish {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        match (self.action, self.folder) {
+            (Some(Action::List), _) => list(cx).await,
+            (Some(Action::Show { id }), _) => show(cx, &id).await,
+            (Some(Action::Resume { publish_id, .. }), _) if cx.is_rehearsal() => show(cx, &publish_id).await,
+            (Some(Action::Resume { publish_id, abort }), _) => {
+                let platform = cx.platform_to_change().await?;
+                answer(cx, &platform.publish_resume(&publish_id, abort).await?, false)
+            }
+            (None, Some(folder)) => publish(cx, folder).await,
+            (None, None) => Err(Failure::usage("say what to publish, with --from and --pipeline").into()),
+        }
+    }
+}
+
+async fn publish(cx: &Context<'_>, folder: Folder) -> Result<Answer> {
+    let dry_run = folder.dry_run || cx.is_rehearsal();
+    let platform = if dry_run { cx.platform().await? } else { cx.platform_to_change().await? };
+    let request = PublishFolder {
+        from: folder.from,
+        pipeline: folder.pipeline,
+        mirror: folder.mirror,
+        dry_run,
+        strict: folder.strict.then_some(true),
+        reason: folder.reason,
+        publish_id: folder.publish_id,
+    };
+    answer(cx, &platform.publish_folder(request).await?, dry_run)
+}
+
+fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Answer> {
+    let cells = words::cells(&report.moves);
+    let nothing = report.moves.total == 0;
+    let mut screen = match report.status {
+        _ if nothing && report.publish_id.is_none() => {
+            Screen::new(Tone::Good, "Nothing differs: nothing was published")
+        }
+        _ if dry_run => Screen::new(Tone::Plain, format!("Would publish {cells}; nothing was written")),
+        Status::Completed => Screen::new(Tone::Good, format!("Published {cells}")),
+        Status::Aborted => Screen::new(Tone::Good, "Aborted: readers see what they saw before"),
+        status => Screen::new(Tone::Warn, format!("The publish is {status}")),
+    };
+    screen.fact_if("publish", report.publish_id.as_ref());
+    screen.fact(
+        "documents",
+        format!(
+            "{} added, {} changed, {} retired, {} unchanged",
+            report.added, report.changed, report.retired, report.unchanged
+        ),
+    );
+    if report.assets > 0 {
+        screen.fact("left alone", words::count(report.assets, "other file"));
+    }
+    if !nothing {
+        screen.fact("broken links", words::change(report.broken_links_before, report.broken_links_after));
+        screen.fact("orphans", words::change(report.orphan_count_before, report.orphan_count_after));
+    }
+    screen.fact("took", words::duration(report.duration_ms));
+    if report.findings.total > 0 {
+        let strict = "none stops the publish (--strict would)";
+        screen.heading(format!("{}: {strict}", words::count(report.findings.total, "finding")));
+        screen.list(&report.findings, show_finding);
+    }
+    if let (Some(id), Status::Completed, false) = (&report.publish_id, report.status, dry_run) {
+        let undo = format!("kfm rollback plan --publish-id {id}");
+        screen.heading("to undo it");
+        screen.command(cx.runnable(&[undo]).remove(0));
+    }
+    Answer::new(report, screen)
+}
+
+async fn list(cx: &Context<'_>) -> Result<Answer> {
+    let report = cx.platform().await?.publishes().await?;
+    let mut screen = Screen::new(Tone::Plain, words::count(report.publishes.len() as u64, "publish"));
+    screen.table(report.publishes.iter().map(row), ["publish", "status", "moves", "at", "rolled back by"]);
+    Answer::new(&report, screen)
+}
+
+fn row(line: &PublishLine) -> Vec<String> {
+    vec![
+        line.publish_id.to_string(),
+        line.status.to_string(),
+        line.moves.to_string(),
+        words::time(line.started_at),
+        line.rolled_back_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+    ]
+}
+
+async fn show(cx: &Context<'_>, id: &str) -> Result<Answer> {
+    let mut report = cx.platform().await?.publish_show(id).await?;
+    report.next = cx.runnable(&report.next);
+    let line = &report.line;
+    let mut screen = Screen::new(tone(line.status), format!("{}: {}", line.publish_id, line.status));
+    screen.fact("kind", &line.kind).fact("pipeline", &line.pipeline).fact("by", &line.requested_by);
+    screen.fact("started", words::time(line.started_at));
+    screen.fact_if("completed", line.completed_at.map(words::time));
+    screen.fact_if("reason", report.reason.as_ref());
+    screen.fact_if("undone by", line.rolled_back_by.as_ref());
+    let completion = report.completion_lsn.map_or_else(|| "none".to_owned(), |lsn| lsn.to_string());
+    screen.fact("in the log", format!("intent {}, completion {completion}", report.intent_lsn));
+    show_steps(&mut screen, &report.cells);
+    screen.next(&report.next);
+    Answer::new(&report, screen)
+}
+
+fn tone(status: Status) -> Tone {
+    match status {
+        Status::Completed => Tone::Good,
+        status if status.is_open() => Tone::Warn,
+        _ => Tone::Plain,
+    }
+}

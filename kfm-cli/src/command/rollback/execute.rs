@@ -1,0 +1,134 @@
+//! `kfm rollback execute`: plan if need be, ask, execute, verify.
+
+use clap::Args;
+use kfm_rollback::report::{ExecuteReport, PlanReport, Status};
+use kfm_rollback::{ExecuteRequest, PlanRequest, PlanTarget, Platform};
+
+use crate::cli::not_empty;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{Answer, Screen, Tone, words};
+use crate::prompt::{Question, confirm, needs_yes};
+use crate::shell;
+
+use super::plan::show_skipped;
+use super::{Force, Skip, Target, dry_run, plan_screen};
+
+/// Arguments of `kfm rollback execute`.
+#[derive(Debug, Args)]
+pub(crate) struct Execute {
+    #[command(flatten)]
+    target: Target,
+    /// Why; it is recorded in log, manifest and ledger
+    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    reason: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    skip: Skip,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl Execute {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let target = self.target.clone().into_plan_target();
+        if cx.is_rehearsal() {
+            return dry_run::answer(cx, cx.platform().await?.dry_run(target, self.skip.skip).await?);
+        }
+        needs_yes(cx, self.yes)?;
+        let platform = cx.platform_to_change().await?;
+        if !self.yes
+            && let Some(shown) = self.show_and_ask(cx, &platform, &target).await?
+        {
+            return executed(cx, platform.execute(ExecuteRequest::new(shown, self.reason)).await?);
+        }
+        let (skip, force) = (self.skip.skip, self.force.justification);
+        executed(cx, platform.execute(ExecuteRequest { target, reason: self.reason, skip, force }).await?)
+    }
+
+    /// Shows the plan and asks. After a yes it is the plan that was shown that is executed, by its id; none
+    /// if there was nothing to ask.
+    async fn show_and_ask(
+        &self,
+        cx: &Context<'_>,
+        platform: &Platform,
+        target: &PlanTarget,
+    ) -> Result<Option<PlanTarget>> {
+        let plan = match target {
+            PlanTarget::Publish(publish) => {
+                let request = PlanRequest {
+                    skip: self.skip.skip.clone(),
+                    force: self.force.justification.clone(),
+                    reason: Some(self.reason.clone()),
+                    ..PlanRequest::new(publish)
+                };
+                platform.plan(request).await?
+            }
+            _ => platform.dry_run(target.clone(), self.skip.skip.clone()).await?.plan,
+        };
+        ask(cx, &plan, &self.reason)?;
+        let id = plan.plan_id.to_string();
+        Ok((plan.steps.total > 0).then_some(PlanTarget::Plan(id)))
+    }
+}
+
+/// Shows a plan and asks whether to execute it; asks nothing where execution would do nothing or refuse.
+pub(crate) fn ask(cx: &Context<'_>, plan: &PlanReport, reason: &str) -> Result<()> {
+    if plan.steps.total == 0 || plan.status == Status::AwaitingApproval {
+        return Ok(());
+    }
+    let id = plan.plan_id.to_string();
+    let later = shell::line(["kfm", "rollback", "execute", "--plan", &id, "--reason", reason]);
+    let text = format!("Move {} now?", words::count(plan.steps.total, "cell"));
+    confirm(cx, &Question { screen: &plan_screen(plan), text: &text, later })
+}
+
+/// Makes the answer of what executed a plan: execute, resume, revert.
+pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<Answer> {
+    report.next = cx.runnable(&report.next);
+    let mut screen = Screen::new(tone(&report), headline(&report));
+    screen.fact_if("rollback", report.rollback_id.as_ref());
+    screen.fact("moved", words::cells(&report.applied));
+    if report.already > 0 {
+        screen.fact("there already", words::count(report.already, "cell"));
+    }
+    screen.fact("broken links", words::change(report.broken_links_before, report.broken_links_after));
+    screen.fact("orphans", words::change(report.orphan_count_before, report.orphan_count_after));
+    screen.fact_if("manifest", report.manifest.as_ref());
+    screen.fact("took", took(&report));
+    show_skipped(&mut screen, &report.skipped);
+    screen.next(&report.next);
+    Answer::new(&report, screen)
+}
+
+fn headline(report: &ExecuteReport) -> String {
+    match (&report.note, report.status) {
+        (Some(note), _) => capitalised(note),
+        (None, Status::Completed) => {
+            format!("Done and verified: {} as planned", words::count(report.applied.total, "cell"))
+        }
+        (None, Status::Aborted) => "Aborted: readers see what they saw before".to_owned(),
+        (None, status) => format!("The rollback is {status}"),
+    }
+}
+
+fn tone(report: &ExecuteReport) -> Tone {
+    match report.status {
+        Status::Completed | Status::Aborted if report.skipped.total == 0 => Tone::Good,
+        _ => Tone::Warn,
+    }
+}
+
+fn took(report: &ExecuteReport) -> String {
+    let total = words::duration(report.duration_ms);
+    let phases: Vec<_> =
+        report.phases_ms.iter().map(|(phase, ms)| format!("{phase} {}", words::duration(*ms))).collect();
+    if phases.is_empty() { total } else { format!("{total} ({})", phases.join(", ")) }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

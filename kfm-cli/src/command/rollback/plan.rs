@@ -1,0 +1,189 @@
+//! `kfm rollback plan`, and the screen of a plan.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use kfm_rollback::report::{Listing, PlanReport, SkippedLine, StepLine};
+use kfm_rollback::{Cascade, PlanRequest, PlanTarget};
+
+use crate::cli::not_empty;
+use crate::context::Context;
+use crate::error::{Result, show_finding};
+use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
+
+use super::{Force, Skip};
+
+/// Steps of one group that a screen shows as samples.
+const SAMPLES_MAX: usize = 3;
+
+/// Arguments of `kfm rollback plan`.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The publish to undo: its id, a unique prefix of it, or latest
+    #[arg(long, value_name = "ID")]
+    publish_id: String,
+    /// Also write the plan to this file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// hide a document that would have to be masked and cannot be, instead of denying the plan
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
+    on_unmaskable: Option<OnUnmaskable>,
+    /// include or quarantine later publishes that were derived from this one, instead of refusing
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
+    cascade: Option<CascadeKind>,
+    #[command(flatten)]
+    skip: Skip,
+    #[command(flatten)]
+    force: Force,
+    /// Why, for the plan's record
+    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnUnmaskable {
+    Hide,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CascadeKind {
+    Include,
+    Quarantine,
+}
+
+impl Plan {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let platform = cx.platform().await?;
+        if cx.is_rehearsal() {
+            let target = PlanTarget::Publish(self.publish_id);
+            let report = platform.dry_run(target, self.skip.skip).await?;
+            return super::dry_run::answer(cx, report);
+        }
+        let request = PlanRequest {
+            publish: self.publish_id,
+            out: self.out,
+            hide_unmaskable: matches!(self.on_unmaskable, Some(OnUnmaskable::Hide)),
+            cascade: self.cascade.map(|kind| match kind {
+                CascadeKind::Include => Cascade::Include,
+                CascadeKind::Quarantine => Cascade::Quarantine,
+            }),
+            skip: self.skip.skip,
+            force: self.force.justification,
+            reason: self.reason,
+        };
+        let mut report = platform.plan(request).await?;
+        report.next = cx.runnable(&report.next);
+        let mut screen = plan_screen(&report);
+        screen.next(&report.next);
+        Answer::new(&report, screen)
+    }
+}
+
+/// Shows a plan: what would move, what it would leave, what policy says; without what to do next.
+pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
+    let mut screen = Screen::new(headline_tone(plan), headline(plan));
+    screen.fact("plan", plan.plan_id).fact_if("rollback", plan.rollback_id.as_ref());
+    screen.fact_if("reverts", plan.reverts.as_ref()).fact_if("stored at", plan.path.as_ref());
+    let scope = &plan.scope;
+    screen.fact(
+        "scope",
+        [
+            words::count(scope.items, "item"),
+            words::count(scope.collections, "collection"),
+            words::count(scope.derivatives, "derivative"),
+            words::count(scope.read_models, "read model"),
+        ]
+        .join(", "),
+    );
+    let why = plan.risk_reasons.join("; ");
+    let why = if why.is_empty() { why } else { format!(": {why}") };
+    screen.fact("risk", format!("{}, tier {}{why}", plan.risk_level, plan.tier));
+    let approvals = plan.approvals_needed.join("; ");
+    screen.fact("approvals", if approvals.is_empty() { "none needed" } else { &approvals });
+    screen.fact("broken links", words::change(plan.broken_links_before, plan.broken_links_planned));
+    screen.fact("orphans", words::change(plan.orphan_count_before, plan.orphan_count_planned));
+    if plan.returned > 0 {
+        screen
+            .fact("coming back", format!("{}, from before", words::count(plan.returned, "break or orphan")));
+    }
+    show_steps(&mut screen, &plan.steps);
+    show_skipped(&mut screen, &plan.skipped);
+    if !plan.dependents.is_empty() {
+        screen.heading("later operations derived from it");
+    }
+    for dependent in plan.dependents.iter().take(LIST_LINES_MAX) {
+        screen.item(Tone::Warn, dependent.as_str());
+    }
+    screen.more(plan.dependents.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+    if plan.findings.total > 0 {
+        let denying = plan.findings.first.iter().filter(|finding| finding.denies).count();
+        screen.heading(match denying {
+            0 => format!("{}, none denies", words::count(plan.findings.total, "finding")),
+            denying => format!("{}, {denying} deny", words::count(plan.findings.total, "finding")),
+        });
+        screen.list(&plan.findings, show_finding);
+    }
+    screen
+}
+
+fn headline(plan: &PlanReport) -> String {
+    let what = match &plan.reverts {
+        Some(rollback) => format!("Revert of {rollback}"),
+        None => format!("Rollback of {}", plan.publish_id),
+    };
+    match plan.steps.total {
+        0 => format!("{what}: nothing to do"),
+        total => format!(
+            "{what}: {} to move, {}",
+            words::count(total, "cell"),
+            plan.status.as_str().replace('_', " ")
+        ),
+    }
+}
+
+fn headline_tone(plan: &PlanReport) -> Tone {
+    use kfm_rollback::report::Status;
+    match plan.status {
+        Status::Denied => Tone::Bad,
+        Status::AwaitingApproval => Tone::Warn,
+        _ if plan.findings.total > 0 || plan.skipped.total > 0 => Tone::Warn,
+        _ => Tone::Good,
+    }
+}
+
+/// Shows steps grouped by store and action, with samples of each group.
+pub(crate) fn show_steps(screen: &mut Screen, steps: &Listing<StepLine>) {
+    let mut groups: BTreeMap<(&str, &str, &str), Vec<&StepLine>> = BTreeMap::new();
+    for step in &steps.first {
+        groups.entry((&step.domain, &step.store, &step.action)).or_default().push(step);
+    }
+    for ((domain, store, action), group) in groups.iter().take(LIST_LINES_MAX) {
+        let number = words::count(group.len() as u64, "cell");
+        screen.heading(format!("{action} {number} in {store} ({domain})"));
+        for step in group.iter().take(SAMPLES_MAX) {
+            let values = match *action {
+                "project" => "projected from the documents when it is executed".to_owned(),
+                _ => format!("{} -> {}", words::short_value(&step.from), words::short_value(&step.to)),
+            };
+            screen.row([step.key.as_str(), &values]);
+        }
+        if group.len() > SAMPLES_MAX {
+            screen.item(Tone::Dim, format!("and {} more like these", group.len() - SAMPLES_MAX));
+        }
+    }
+    let listed = steps.first.len() as u64;
+    screen.more(steps.total.saturating_sub(listed), steps.file.as_deref());
+}
+
+/// Shows the cells that are left alone, and whose they are.
+pub(crate) fn show_skipped(screen: &mut Screen, skipped: &Listing<SkippedLine>) {
+    if skipped.total == 0 {
+        return;
+    }
+    screen.heading(format!("left alone: {}", words::count(skipped.total, "cell")));
+    screen.list(skipped, |screen, cell| {
+        let owner = cell.by.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default();
+        screen.item(Tone::Warn, format!("{}  {}{owner}", cell.key, cell.why));
+    });
+}

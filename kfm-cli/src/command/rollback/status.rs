@@ -1,0 +1,50 @@
+//! `kfm rollback status`: where a rollback stands, what it waits for, what to do.
+
+use clap::Args;
+use kfm_rollback::report::OperationLine;
+
+use crate::command::status::{show_operation, unfinished};
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{Answer, Screen, Tone};
+
+/// Arguments of `kfm rollback status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The rollback: its id, a unique prefix of it, or latest [default: the open one, else the latest]
+    #[arg(long, value_name = "ID")]
+    rollback_id: Option<String>,
+}
+
+impl Status {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let platform = cx.platform().await?;
+        if let Some(id) = &self.rollback_id {
+            return answer(cx, platform.rollback_status(id).await?);
+        }
+        let lines = platform.rollbacks().await?.rollbacks;
+        let open = lines.iter().rposition(|line| line.status.is_open());
+        match open.or(lines.len().checked_sub(1)).and_then(|at| lines.into_iter().nth(at)) {
+            Some(line) => answer(cx, line),
+            None => Answer::new(
+                &serde_json::json!({ "rollbacks": [] }),
+                Screen::new(Tone::Good, "There is no rollback in this platform"),
+            ),
+        }
+    }
+}
+
+/// Makes the answer for one rollback; an open one exits 7.
+fn answer(cx: &Context<'_>, line: OperationLine) -> Result<Answer> {
+    let complaint = unfinished(std::slice::from_ref(&line));
+    Ok(rehearsed(cx, line)?.complain(complaint))
+}
+
+/// Makes the answer for one rollback, open or not, as a rehearsal of its resume.
+pub(crate) fn rehearsed(cx: &Context<'_>, mut line: OperationLine) -> Result<Answer> {
+    line.next = cx.runnable(&line.next);
+    let mut screen = Screen::default();
+    show_operation(&mut screen, &line);
+    screen.next(&line.next);
+    Answer::new(&line, screen)
+}

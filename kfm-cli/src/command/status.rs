@@ -1,0 +1,72 @@
+//! `kfm status`: what is open, what it waits for, what to do, what is owed.
+
+use clap::Args;
+use kfm_rollback::report::{self, OperationLine};
+
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
+
+/// Arguments of `kfm status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {}
+
+impl Status {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let mut report = cx.platform().await?.status().await?;
+        for line in &mut report.open {
+            line.next = cx.runnable(&line.next);
+        }
+        let mut screen = match report.open.len() as u64 {
+            0 => Screen::new(Tone::Good, "Nothing is open"),
+            open => Screen::new(Tone::Warn, format!("{} open", words::count(open, "operation"))),
+        };
+        for line in report.open.iter().take(LIST_LINES_MAX) {
+            show_operation(&mut screen, line);
+            screen.next(&line.next);
+        }
+        screen.more(report.open.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+        if !report.owed.is_empty() {
+            screen.heading("owed");
+        }
+        for owed in report.owed.iter().take(LIST_LINES_MAX) {
+            screen.item(Tone::Warn, owed);
+        }
+        screen.more(report.owed.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+        let complaint = unfinished(&report.open);
+        Ok(Answer::new(&report, screen)?.complain(complaint))
+    }
+}
+
+/// Shows one operation: where it stands, and what it waits for.
+pub(crate) fn show_operation(screen: &mut Screen, line: &OperationLine) {
+    screen.headline(tone(line.status), format!("{}: {}", line.id, line.status.as_str().replace('_', " ")));
+    screen.fact("undoes or makes", &line.target);
+    if line.phase != "-" {
+        screen.fact("phase", &line.phase);
+    }
+    screen.fact("steps", format!("{} of {}", line.done, line.total));
+    screen.fact_if("held because", line.held_reason.as_ref());
+    screen.fact("by", &line.requested_by).fact("at", words::time(line.at));
+    screen.fact_if("plan", line.plan_id.as_ref());
+}
+
+/// Returns why the exit code is 7, if any of these operations keeps its cells.
+pub(crate) fn unfinished(lines: &[OperationLine]) -> Option<Failure> {
+    let open: Vec<_> = lines.iter().filter(|line| line.status.is_open()).collect();
+    let first = open.first()?;
+    let message = match open.len() {
+        1 => format!("operation is {}: id={}", first.status, first.id),
+        open => format!("operations are open: count={open}"),
+    };
+    let next = open.iter().flat_map(|line| line.next.iter().cloned());
+    Some(Failure::unfinished(message).with_hint("resume it, or abort it").with_next(next))
+}
+
+fn tone(status: report::Status) -> Tone {
+    match status {
+        report::Status::Completed | report::Status::Aborted => Tone::Good,
+        report::Status::Held | report::Status::Failed => Tone::Bad,
+        _ => Tone::Warn,
+    }
+}

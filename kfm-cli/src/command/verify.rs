@@ -1,0 +1,46 @@
+//! `kfm verify`: manifest, log, ledger and stores agree about a rollback; offline.
+
+use clap::Args;
+use kfm_rollback::report::CheckLine;
+
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::output::{Answer, Screen, Tone, words};
+
+/// Arguments of `kfm verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The rollback: its id, a unique prefix of it, or latest
+    #[arg(long, value_name = "ID")]
+    rollback_id: String,
+}
+
+impl Verify {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let report = cx.platform().await?.verify(&self.rollback_id).await?;
+        let failed = report.checks.iter().filter(|check| !check.ok).count() as u64;
+        let mut screen = match failed {
+            0 => Screen::new(
+                Tone::Good,
+                format!("Verified: {} passed", words::count(report.checks.len() as u64, "check")),
+            ),
+            failed => {
+                Screen::new(Tone::Bad, format!("Not verified: {} failed", words::count(failed, "check")))
+            }
+        };
+        show_checks(&mut screen, &report.checks);
+        let complaint = (!report.ok).then(|| Failure::findings(format!("checks failed: count={failed}")));
+        Ok(Answer::new(&report, screen)?.complain(complaint))
+    }
+}
+
+/// Shows checks, each with what was seen.
+pub(crate) fn show_checks(screen: &mut Screen, checks: &[CheckLine]) {
+    if !checks.is_empty() {
+        screen.heading("checks");
+    }
+    for check in checks {
+        let (tone, word) = if check.ok { (Tone::Good, "ok") } else { (Tone::Bad, "FAILED") };
+        screen.item(tone, format!("{word:6}  {}", check.name)).detail(&check.detail);
+    }
+}

@@ -1,0 +1,111 @@
+//! [`Context`]: what every subcommand has at hand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kfm_retry::SystemClock;
+use kfm_rollback::{Interrupt, NoProgress, OpenOptions, Platform, Progress};
+
+use crate::cli::{Global, ProgressKind};
+use crate::config::{Environment, host_name};
+use crate::error::{Failure, Result};
+use crate::output::Output;
+use crate::{interrupt, progress, shell};
+
+/// What every subcommand has at hand: the surroundings, the global options, the output.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// The options of every command.
+    pub(crate) global: Global,
+    /// Where to write.
+    pub(crate) out: &'a Output,
+    environment: Environment,
+}
+
+impl<'a> Context<'a> {
+    /// Makes the context of one command.
+    pub(crate) fn new(global: Global, environment: Environment, out: &'a Output) -> Self {
+        Self { global, out, environment }
+    }
+
+    /// Makes the same context with other global options, for a command that works in a platform of its own.
+    pub(crate) fn with_global(&self, global: Global) -> Self {
+        Self { global, out: self.out, environment: self.environment.clone() }
+    }
+
+    /// Says whether a question can be asked: on a terminal, where the answer is not for a program.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.environment.can_ask() && !self.out.is_json()
+    }
+
+    /// Says whether nothing may be changed.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.global.ci
+    }
+
+    /// Opens the platform for a command that only reads.
+    pub(crate) async fn platform(&self) -> Result<Platform> {
+        let actor = self.actor().unwrap_or_else(|| "unknown".to_owned());
+        self.open(actor, Interrupt::default()).await
+    }
+
+    /// Opens the platform for a command that changes something: somebody must be named, and Ctrl-C stops it
+    /// at the next safe point.
+    pub(crate) async fn platform_to_change(&self) -> Result<Platform> {
+        let actor = self.actor().ok_or_else(|| {
+            Failure::usage("nobody is named who acts").with_hint("name yourself with --actor or KFM_ACTOR")
+        })?;
+        let interrupt = Interrupt::default();
+        interrupt::listen(&interrupt, self.out);
+        self.open(actor, interrupt).await
+    }
+
+    async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
+        let options = OpenOptions {
+            actor,
+            host: host_name(),
+            pid: std::process::id(),
+            clock: Arc::new(SystemClock),
+            progress: self.progress(),
+            interrupt,
+            wait: Duration::from_secs(self.global.wait),
+        };
+        Ok(Platform::open(&self.root()?, options).await?)
+    }
+
+    /// Returns the platform's folder: `--root`, else `KFM_ROOT`, else the nearest parent that is one.
+    fn root(&self) -> Result<PathBuf> {
+        if let Some(root) = self.global.root.as_ref().or(self.environment.root.as_ref()) {
+            return Ok(root.clone());
+        }
+        let here = std::env::current_dir().map_err(|error| Failure::file(Path::new("."), &error))?;
+        Platform::find_root(&here).ok_or_else(|| {
+            Failure::usage(format!("no platform here or above: dir={}", here.display()))
+                .with_hint("a platform is the folder that holds kfm.toml: name it with --root, or make one")
+                .with_next(["kfm init".to_owned()])
+                .into()
+        })
+    }
+
+    fn actor(&self) -> Option<String> {
+        let named = self.global.actor.clone().or_else(|| self.environment.actor.clone());
+        named.or_else(|| self.environment.user_name())
+    }
+
+    fn progress(&self) -> Arc<dyn Progress> {
+        match self.global.progress {
+            ProgressKind::Auto if self.environment.stderr_is_terminal => {
+                Arc::new(progress::Moving::new(self.out.clone()))
+            }
+            ProgressKind::Plain => Arc::new(progress::Plain::new(self.out.clone())),
+            ProgressKind::Auto | ProgressKind::None => Arc::new(NoProgress),
+        }
+    }
+
+    /// Makes commands run as they stand: where `--root` was given, it belongs into each.
+    pub(crate) fn runnable(&self, commands: &[String]) -> Vec<String> {
+        let root = self.global.root.as_ref().map(|root| root.display().to_string());
+        shell::with_root(commands, root.as_deref())
+    }
+}

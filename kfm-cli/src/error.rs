@@ -1,0 +1,323 @@
+//! What went wrong, as the command says it: kind, message, causes, hint, what to run next, exit code.
+//!
+//! The one place where the libraries' errors become [`Failure`]s, and so the one that knows exit codes (R101).
+
+use std::error::Error as StdError;
+
+use kfm_rollback::Error;
+use kfm_rollback::report::{ConflictLine, FindingLine, Listing, Status};
+use kfm_telemetry::TelemetryError;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::output::{LIST_LINES_MAX, Screen, Tone};
+
+/// The result of a command; boxed, since failures are rare and carry a screen.
+pub(crate) type Result<T> = std::result::Result<T, Box<Failure>>;
+
+/// Why a command did not do what it was asked to, or why its exit code is not 0.
+#[derive(Debug, Default)]
+pub(crate) struct Failure {
+    /// The class, for programs.
+    pub(crate) kind: String,
+    /// What is wrong, in one sentence.
+    pub(crate) message: String,
+    /// What lies beneath, outermost first.
+    pub(crate) causes: Vec<String>,
+    /// What a person can do.
+    pub(crate) hint: String,
+    /// Commands that can be run as they stand.
+    pub(crate) next: Vec<String>,
+    /// The exit code (R101).
+    pub(crate) exit_code: u8,
+    /// More keys of the JSON object: ids, findings, conflicts.
+    pub(crate) keys: Map<String, Value>,
+    /// What a person reads between message and hint.
+    pub(crate) details: Screen,
+}
+
+impl Failure {
+    /// Makes a failure of the request itself (exit 2).
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { kind: "usage".to_owned(), message: message.into(), exit_code: 2, ..Self::default() }
+    }
+
+    /// Makes a failure that should not happen (exit 2).
+    pub(crate) fn internal(message: &str, source: &(dyn StdError + 'static)) -> Self {
+        Self { causes: chain(Some(source)), ..Self::internal_text(message) }
+    }
+
+    /// Makes a failure that should not happen and has no cause beneath (exit 2).
+    pub(crate) fn internal_text(message: &str) -> Self {
+        Self { kind: "internal".to_owned(), message: message.to_owned(), exit_code: 2, ..Self::default() }
+    }
+
+    /// Makes a failure of a file that was named on the command line (exit 2).
+    pub(crate) fn file(path: &std::path::Path, source: &std::io::Error) -> Self {
+        Self {
+            kind: "file".to_owned(),
+            message: format!("file cannot be used: path={}", path.display()),
+            causes: chain(Some(source)),
+            exit_code: 2,
+            ..Self::default()
+        }
+    }
+
+    /// Makes a failure from what the parser of the command line says (exit 2).
+    pub(crate) fn command_line(text: &str, name: &str) -> Self {
+        let text = text.trim();
+        let (message, hint) = text.split_once("\n\n").unwrap_or((text, ""));
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let help = match name {
+            "usage" => "kfm --help".to_owned(),
+            name => format!("kfm {} --help", name.replace('.', " ")),
+        };
+        Self::usage(message).with_hint(hint.trim()).with_next([help])
+    }
+
+    /// Makes the complaint of a check that did its work and found something (exit 1).
+    pub(crate) fn findings(message: impl Into<String>) -> Self {
+        Self { kind: "findings".to_owned(), message: message.into(), exit_code: 1, ..Self::default() }
+    }
+
+    /// Makes the complaint of a rehearsal that could not go ahead (exit 6).
+    pub(crate) fn not_ready(message: impl Into<String>) -> Self {
+        Self { kind: "conflict".to_owned(), message: message.into(), exit_code: 6, ..Self::default() }
+    }
+
+    /// Makes the complaint of something that is open (exit 7).
+    pub(crate) fn unfinished(message: impl Into<String>) -> Self {
+        Self { kind: "unfinished".to_owned(), message: message.into(), exit_code: 7, ..Self::default() }
+    }
+
+    /// Makes the failure of a command that was stopped by a second Ctrl-C (exit 7).
+    pub(crate) fn interrupted() -> Self {
+        Self { kind: "interrupted".to_owned(), ..Self::unfinished("stopped at once") }
+            .with_hint("nothing is half visible for ever: what was under way can be resumed or aborted")
+            .with_next(["kfm status".to_owned()])
+    }
+
+    /// Says what a person can do.
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Names the commands that can be run next.
+    #[must_use]
+    pub(crate) fn with_next(mut self, next: impl IntoIterator<Item = String>) -> Self {
+        self.next = next.into_iter().collect();
+        self
+    }
+
+    /// Adds a key to the JSON object.
+    #[must_use]
+    pub(crate) fn with_key(mut self, key: &str, value: impl Serialize) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.keys.insert(key.to_owned(), value);
+        }
+        self
+    }
+
+    /// Returns what a person reads.
+    pub(crate) fn screen(&self) -> Screen {
+        let mut screen = Screen::new(Tone::Bad, format!("error: {}", self.message));
+        for cause in &self.causes {
+            screen.item(Tone::Plain, format!("because: {cause}"));
+        }
+        screen.append(self.details.clone());
+        if !self.hint.is_empty() {
+            screen.heading("hint").item(Tone::Plain, &self.hint);
+        }
+        screen.next(&self.next);
+        screen
+    }
+}
+
+impl From<Error> for Box<Failure> {
+    fn from(error: Error) -> Self {
+        let mut failure = Failure {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+            causes: chain(error.source()),
+            exit_code: error.exit_code(),
+            ..Failure::default()
+        };
+        match error {
+            Error::Invalid { hint, .. } => failure.hint = hint,
+            Error::NotFound { kind, .. } => {
+                failure.next = list_command(kind).map(str::to_owned).into_iter().collect();
+            }
+            Error::Ambiguous { candidates, .. } => {
+                failure.hint = "give more of the id".to_owned();
+                failure = failure.with_key("candidates", candidates);
+            }
+            Error::Denied { operation, findings } => {
+                failure.hint = "mend what the findings name, then try again".to_owned();
+                failure.details = denial(&findings);
+                failure = failure
+                    .with_key("status", Status::Denied)
+                    .with_key("operation", operation)
+                    .with_key("findings", Listing::of(findings));
+            }
+            Error::ApprovalRequired { plan_id, needed, refused } => {
+                failure.next = vec![
+                    format!("kfm approve {plan_id} --as NAME --role ROLE --key FILE"),
+                    format!("kfm rollback execute --plan {plan_id} --reason 'why' --yes"),
+                ];
+                failure.details.heading("missing");
+                items(&mut failure.details, &needed);
+                if !refused.is_empty() {
+                    failure.details.heading("given, but do not count");
+                    items(&mut failure.details, &refused);
+                }
+                failure = failure
+                    .with_key("status", Status::AwaitingApproval)
+                    .with_key("plan_id", plan_id)
+                    .with_key("needed", needed)
+                    .with_key("refused", refused);
+            }
+            Error::Conflict { conflicts, hint, next, .. } => {
+                (failure.hint, failure.next) = (hint, next);
+                failure.details = conflict_list(&conflicts);
+                failure =
+                    failure.with_key("status", Status::Refused).with_key("conflicts", Listing::of(conflicts));
+            }
+            Error::Locked { holder } => {
+                failure.hint =
+                    "wait for it with --wait SECONDS; the lock is free as soon as its holder ends".to_owned();
+                failure.next = vec!["kfm status".to_owned()];
+                failure = failure.with_key("status", Status::Refused).with_key("holder", holder);
+            }
+            Error::Incomplete { hint, next, .. } => (failure.hint, failure.next) = (hint, next),
+            Error::Failed { operation, status, .. } => {
+                failure.hint = "readers see what they saw before".to_owned();
+                failure = failure.with_key("status", status).with_operation(operation.as_ref());
+            }
+            Error::Unfinished { operation, status, held_reason, next, .. } => {
+                failure.next = next;
+                failure = failure
+                    .with_key("status", status)
+                    .with_key("held_reason", held_reason)
+                    .with_operation(Some(&operation));
+            }
+            Error::Store(_) | Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
+            Error::Log(_) => failure.next = vec!["kfm wal verify".to_owned()],
+            _ => {}
+        }
+        Self::new(failure)
+    }
+}
+
+impl From<TelemetryError> for Box<Failure> {
+    fn from(error: TelemetryError) -> Self {
+        let (kind, exit_code) = match &error {
+            TelemetryError::Busy { .. } => ("locked", 6),
+            TelemetryError::InvalidLine { .. } | TelemetryError::NotAnEntry { .. } => ("findings", 1),
+            TelemetryError::ViewDiffers { .. } => ("findings", 1),
+            TelemetryError::Log { .. } => ("log", 4),
+            _ => ("telemetry", 2),
+        };
+        let next = match &error {
+            TelemetryError::NotAnEntry { .. }
+            | TelemetryError::ViewDiffers { .. }
+            | TelemetryError::Log { .. } => {
+                vec!["kfm ledger verify".to_owned()]
+            }
+            _ => Vec::new(),
+        };
+        Self::new(Failure {
+            kind: kind.to_owned(),
+            message: error.to_string(),
+            causes: chain(error.source()),
+            next,
+            exit_code,
+            ..Failure::default()
+        })
+    }
+}
+
+impl Failure {
+    /// Names the operation under the key of its kind.
+    fn with_operation(self, operation: Option<&kfm_lineage::OperationId>) -> Self {
+        let Some(operation) = operation else { return self };
+        let key = match operation.kind() {
+            kfm_lineage::OperationKind::Publish => "publish_id",
+            kfm_lineage::OperationKind::Rollback => "rollback_id",
+            kfm_lineage::OperationKind::Hotfix => "hotfix_id",
+        };
+        self.with_key(key, operation)
+    }
+}
+
+/// Returns the messages of an error and of all that lie beneath it.
+fn chain(error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut at = error;
+    while let Some(error) = at {
+        texts.push(error.to_string());
+        at = error.source();
+    }
+    texts
+}
+
+/// Returns the command that lists what an id can name.
+fn list_command(kind: &str) -> Option<&'static str> {
+    match kind {
+        "publish" => Some("kfm publish list"),
+        "rollback" => Some("kfm rollback list"),
+        "plan" | "hotfix" => Some("kfm status"),
+        "principal" => Some("kfm principals list"),
+        _ => None,
+    }
+}
+
+fn items(screen: &mut Screen, texts: &[String]) {
+    for text in texts {
+        screen.item(Tone::Plain, text);
+    }
+}
+
+/// Shows why policy said no: the findings that deny, and how many others there are.
+pub(crate) fn denial(findings: &[FindingLine]) -> Screen {
+    let mut screen = Screen::default();
+    let denying: Vec<_> = findings.iter().filter(|finding| finding.denies).collect();
+    screen.heading("denied because");
+    for finding in denying.iter().take(LIST_LINES_MAX) {
+        show_finding(&mut screen, finding);
+    }
+    screen.more(denying.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+    let others = findings.len() - denying.len();
+    if others > 0 {
+        screen.item(Tone::Dim, format!("and {others} findings that do not deny; --json lists them"));
+    }
+    screen
+}
+
+/// Adds one finding: rule, subject, what was seen, what to do.
+pub(crate) fn show_finding(screen: &mut Screen, finding: &FindingLine) {
+    let tone = if finding.denies { Tone::Bad } else { Tone::Warn };
+    let code = finding.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    screen.item(tone, format!("{}{code}  {}", finding.rule, finding.subject));
+    screen.detail(&finding.message);
+    if !finding.remedy.is_empty() {
+        screen.detail(format!("do: {}", finding.remedy));
+    }
+}
+
+/// Shows what stands against an operation.
+pub(crate) fn conflict_list(conflicts: &[ConflictLine]) -> Screen {
+    let mut screen = Screen::default();
+    if !conflicts.is_empty() {
+        screen.heading("what stands against it");
+    }
+    for conflict in conflicts.iter().take(LIST_LINES_MAX) {
+        screen.item(Tone::Warn, format!("{}  {}", conflict.kind, conflict.subject)).detail(&conflict.message);
+        if let (Some(expected), Some(observed)) = (&conflict.expected, &conflict.observed) {
+            screen.detail(format!("expected {expected}, seen {observed}"));
+        }
+    }
+    screen.more(conflicts.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+    screen
+}

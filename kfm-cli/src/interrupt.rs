@@ -1,0 +1,25 @@
+//! Ctrl-C: once to stop at the next safe point, twice to stop at once; both are safe.
+
+use kfm_rollback::Interrupt;
+
+use crate::error::Failure;
+use crate::output::Output;
+
+/// Listens to Ctrl-C for a command that changes something.
+///
+/// The engine looks at `interrupt` between batches and leaves a run that can be resumed. A second Ctrl-C ends
+/// the process where it stands: a kill at any instruction leaves a run that can be resumed too (R5).
+pub(crate) fn listen(interrupt: &Interrupt, out: &Output) {
+    let (interrupt, out) = (interrupt.clone(), out.clone());
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return;
+        }
+        interrupt.request();
+        out.note("stopping at the next safe point; Ctrl-C again stops at once, which is safe too");
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let code = out.failed_code(Failure::interrupted());
+            std::process::exit(i32::from(code));
+        }
+    });
+}

@@ -1,0 +1,192 @@
+//! The one place that prints: the result on standard output, everything else on standard error.
+
+mod envelope;
+mod paint;
+mod screen;
+pub(crate) mod words;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::cli::Usage;
+use crate::config::Environment;
+use crate::error::{Failure, Result};
+use envelope::Envelope;
+use paint::Paint;
+
+pub(crate) use paint::Tone;
+pub(crate) use screen::{LIST_LINES_MAX, Screen};
+
+/// What a command answers: the same facts for programs and for people.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The keys of the JSON object.
+    pub(crate) keys: Map<String, Value>,
+    /// What a person reads.
+    pub(crate) screen: Screen,
+    /// Why the exit code is not 0 although the command did its work: findings, an open operation.
+    pub(crate) complaint: Option<Failure>,
+}
+
+impl Answer {
+    /// Makes an answer from a report of the engine and its screen.
+    pub(crate) fn new(report: &impl Serialize, screen: Screen) -> Result<Self> {
+        match serde_json::to_value(report) {
+            Ok(Value::Object(keys)) => Ok(Self { keys, screen, complaint: None }),
+            Ok(_) => Err(Failure::internal_text("a report is not an object").into()),
+            Err(error) => Err(Failure::internal("a report cannot be written as JSON", &error).into()),
+        }
+    }
+
+    /// Says why the exit code is not 0.
+    #[must_use]
+    pub(crate) fn complain(mut self, complaint: Option<Failure>) -> Self {
+        self.complaint = complaint;
+        self
+    }
+}
+
+/// Writes answers, failures, notes and progress.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    json: bool,
+    command: String,
+    stdout: Paint,
+    stderr: Paint,
+    /// A moving line stands on the terminal and must be wiped before anything else is written.
+    moving: Arc<AtomicBool>,
+}
+
+impl Output {
+    /// Makes the output of one command, named by its words.
+    pub(crate) fn new(json: bool, command: &str, environment: &Environment) -> Self {
+        let colour = |terminal: bool| Paint::new(terminal && !environment.no_color);
+        Self {
+            json,
+            command: command.to_owned(),
+            stdout: colour(environment.stdout_is_terminal),
+            stderr: colour(environment.stderr_is_terminal),
+            moving: Arc::default(),
+        }
+    }
+
+    /// Says whether the answer is one JSON object.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Writes the answer or the failure, and returns the process's exit code.
+    pub(crate) fn finish(&self, result: Result<Answer>) -> ExitCode {
+        let code = match result {
+            Ok(answer) => self.answered_code(answer),
+            Err(failure) => self.failed_code(*failure),
+        };
+        ExitCode::from(code)
+    }
+
+    /// Writes what there is to say about a command line that does not parse, or asks for help.
+    pub(crate) fn finish_usage(&self, usage: &Usage) -> ExitCode {
+        let error = &usage.error;
+        if self.json {
+            let text = error.render().to_string();
+            if error.use_stderr() {
+                return self.finish(Err(Failure::command_line(&text, &usage.name).into()));
+            }
+            let keys = Map::from_iter([("text".to_owned(), Value::String(text))]);
+            return self.finish(Ok(Answer { keys, ..Answer::default() }));
+        }
+        match error.print() {
+            Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+            Err(_) => ExitCode::from(2),
+        }
+    }
+
+    fn answered_code(&self, answer: Answer) -> u8 {
+        self.wipe();
+        let text = if self.json {
+            Envelope::new(&self.command, answer.keys, answer.complaint.as_ref()).to_text()
+        } else {
+            answer.screen.render(self.stdout)
+        };
+        let code = answer.complaint.map_or(0, |complaint| complaint.exit_code);
+        write_result(&text, code)
+    }
+
+    /// Writes a failure, and returns its exit code.
+    pub(crate) fn failed_code(&self, mut failure: Failure) -> u8 {
+        self.wipe();
+        if self.json {
+            let keys = std::mem::take(&mut failure.keys);
+            let text = Envelope::new(&self.command, keys, Some(&failure)).to_text();
+            return write_result(&text, failure.exit_code);
+        }
+        write_aside(&failure.screen().render(self.stderr));
+        failure.exit_code
+    }
+
+    /// Writes a line of progress or advice to standard error.
+    pub(crate) fn note(&self, text: &str) {
+        self.wipe();
+        write_aside(&format!("{text}\n"));
+    }
+
+    /// Writes a screen to standard error, as the context of a question.
+    pub(crate) fn aside(&self, screen: &Screen) {
+        self.wipe();
+        write_aside(&screen.render(self.stderr));
+    }
+
+    /// Writes a question to standard error and leaves the cursor behind it.
+    pub(crate) fn ask(&self, question: &str) {
+        self.wipe();
+        write_aside(&format!("\n{question}"));
+    }
+
+    /// Replaces the moving line on the terminal.
+    pub(crate) fn moving(&self, text: &str) {
+        self.moving.store(true, Ordering::Relaxed);
+        write_aside(&format!("\r\u{1b}[2K{text}"));
+    }
+
+    /// Writes a screen of a command that answers in parts; the last part is its answer.
+    ///
+    /// With `--json` standard output belongs to the one object, so the parts go to standard error.
+    pub(crate) fn part(&self, text: &str) {
+        self.wipe();
+        if self.json {
+            write_aside(text);
+        } else {
+            write_result(text, 0);
+        }
+    }
+
+    fn wipe(&self) {
+        if self.moving.swap(false, Ordering::Relaxed) {
+            write_aside("\r\u{1b}[2K");
+        }
+    }
+}
+
+/// Writes the result; a reader that went away (`| head`) is no failure, a full disk is one.
+fn write_result(text: &str, code: u8) -> u8 {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => code,
+        Err(error) => {
+            write_aside(&format!("error: the result cannot be written: {error}\n"));
+            code.max(2)
+        }
+    }
+}
+
+/// Writes to standard error; there is nobody to tell if that fails.
+fn write_aside(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}

@@ -1,0 +1,81 @@
+//! How counts, digests, times and durations are said on every screen.
+
+use kfm_lineage::{Timestamp, Value};
+use kfm_rollback::report::CellCount;
+
+/// Says a number with its noun: `1 document`, `40 documents`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) if !noun.ends_with("ay") => format!("{number} {stem}ies"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// Says a count of cells with its parts: `85 cells (43 graph, 40 stac, 2 search)`.
+pub(crate) fn cells(cells: &CellCount) -> String {
+    let parts: Vec<_> = cells.by_domain.iter().map(|(domain, number)| format!("{number} {domain}")).collect();
+    match parts.as_slice() {
+        [] => count(cells.total, "cell"),
+        _ => format!("{} ({})", count(cells.total, "cell"), parts.join(", ")),
+    }
+}
+
+/// Says what a number was and is: `45, as before` or `45, was 44`.
+pub(crate) fn change(before: u64, after: u64) -> String {
+    if before == after { format!("{after}, as before") } else { format!("{after}, was {before}") }
+}
+
+/// Says a value so short that two still differ to the eye: `absent`, or 12 digits of the digest.
+pub(crate) fn short_value(value: &Value) -> String {
+    value.map_or_else(|| "absent".to_owned(), |digest| short(&digest.to_string()))
+}
+
+/// Shortens a digest to its kind and 12 digits, as git does; other texts stay whole.
+pub(crate) fn short(text: &str) -> String {
+    match text.split_once(':') {
+        Some((kind, hex)) if hex.len() == 64 => format!("{kind}:{}", &hex[..12]),
+        _ => text.to_owned(),
+    }
+}
+
+/// Says a time to the second, in UTC.
+pub(crate) fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Says a duration: `840 ms`, `12.3 s`, `7 min 5 s`.
+pub(crate) fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_said_with_their_nouns() {
+        assert_eq!(count(1, "document"), "1 document");
+        assert_eq!(count(0, "document"), "0 documents");
+        assert_eq!(count(3, "entry"), "3 entries");
+        assert_eq!(count(3, "day"), "3 days");
+    }
+
+    #[test]
+    fn digests_are_shortened_and_other_texts_are_not() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        assert_eq!(short(&digest), "sha256:abababababab");
+        assert_eq!(short("absent"), "absent");
+    }
+
+    #[test]
+    fn durations_are_said_in_the_unit_that_fits() {
+        assert_eq!(duration(999), "999 ms");
+        assert_eq!(duration(12_345), "12.3 s");
+        assert_eq!(duration(425_000), "7 min 5 s");
+    }
+}

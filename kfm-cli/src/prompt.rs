@@ -1,0 +1,42 @@
+//! Questions: asked only where a person can answer.
+
+use std::io::BufRead;
+
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::output::Screen;
+
+/// What the person is asked, and what they can say instead.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    /// Shown before the question.
+    pub(crate) screen: &'a Screen,
+    /// The question itself, without a question mark's options.
+    pub(crate) text: &'a str,
+    /// The command to run later, after a no.
+    pub(crate) later: String,
+}
+
+/// Asks, and fails unless the answer is yes.
+pub(crate) fn confirm(cx: &Context<'_>, question: &Question<'_>) -> Result<()> {
+    cx.out.aside(question.screen);
+    cx.out.ask(&format!("{} [y/N] ", question.text));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" if read.is_ok() => Ok(()),
+        _ => Err(Failure::usage("not confirmed: nothing was changed")
+            .with_next([question.later.clone()])
+            .into()),
+    }
+}
+
+/// Fails where a command needs a yes, has none, and nobody can be asked (exit 2).
+pub(crate) fn needs_yes(cx: &Context<'_>, yes: bool) -> Result<()> {
+    if yes || cx.can_ask() {
+        return Ok(());
+    }
+    Err(Failure::usage("this changes what readers see, and nobody can be asked here")
+        .with_hint("add --yes to go ahead, or --ci to rehearse it without changing anything")
+        .into())
+}

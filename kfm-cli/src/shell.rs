@@ -1,0 +1,47 @@
+//! Commands as a person can paste them.
+
+/// Quotes a word for a POSIX shell, where it needs it.
+pub(crate) fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=+,@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Joins words to a line that a POSIX shell splits into the same words.
+pub(crate) fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// Makes commands that name no platform name this one, so that they run as they stand.
+pub(crate) fn with_root(commands: &[String], root: Option<&str>) -> Vec<String> {
+    let Some(root) = root else { return commands.to_vec() };
+    let named = format!("kfm --root {} ", quote(root));
+    let name = |command: &String| match command.strip_prefix("kfm ") {
+        Some(rest) if !rest.starts_with("--root") => format!("{named}{rest}"),
+        _ => command.clone(),
+    };
+    commands.iter().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_with_odd_characters_are_quoted_for_the_shell() {
+        assert_eq!(
+            line(["kfm", "--reason", "it's bad", "", "sha256:ab"]),
+            r"kfm --reason 'it'\''s bad' '' sha256:ab"
+        );
+    }
+
+    #[test]
+    fn a_command_for_another_folder_names_the_platform() {
+        let next = ["kfm status".to_owned(), "mount /data".to_owned()];
+        assert_eq!(with_root(&next, Some("my demo")), ["kfm --root 'my demo' status", "mount /data"]);
+        assert_eq!(with_root(&next, None), next);
+    }
+}
