@@ -54,6 +54,8 @@ impl PlanRequest {
 pub enum PlanTarget {
     /// The rollback of this publish, planned anew if need be.
     Publish(String),
+    /// The revert of this rollback: an id, a unique prefix, or `latest`.
+    Revert(String),
     /// This plan: its id, a unique prefix, the id of its operation, or its file.
     Plan(String),
 }
@@ -172,9 +174,14 @@ impl Platform {
         let mut session = Session::read(self).await?;
         let mut conflicts = Vec::new();
         let (plan, draft) = match &target {
-            PlanTarget::Publish(text) => {
-                let publish = resolve::publish(&session, text)?;
-                let wanted = Wanted { skip, ..Wanted::rollback(publish.id) };
+            PlanTarget::Publish(_) | PlanTarget::Revert(_) => {
+                let wanted = match &target {
+                    PlanTarget::Revert(text) => revert_of(&session, text, None)?,
+                    PlanTarget::Publish(text) | PlanTarget::Plan(text) => {
+                        Wanted::rollback(resolve::publish(&session, text)?.id)
+                    }
+                };
+                let wanted = Wanted { skip, ..wanted };
                 match draft(&mut session, wanted.clone()).await? {
                     Drafted::Change(draft) => (None, draft),
                     Drafted::Nothing { note, skipped } => {
@@ -247,6 +254,13 @@ impl Platform {
                     forced: request.force,
                     reason: Some(request.reason.clone()),
                     ..Wanted::rollback(publish.id)
+                };
+                self.execute_wanted(&mut session, wanted, &request.reason).await
+            }
+            PlanTarget::Revert(text) => {
+                let wanted = Wanted {
+                    skip: request.skip,
+                    ..revert_of(&session, text, Some(request.reason.clone()))?
                 };
                 self.execute_wanted(&mut session, wanted, &request.reason).await
             }
