@@ -5,14 +5,39 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use kfm_retry::{Clock, ManualClock};
+use kfm_retry::clock::Sleep;
+use kfm_retry::{Clock, ManualClock, SystemClock};
 use kfm_rollback::{LabelAssign, OpenOptions, Platform, PublishFolder};
 use serde::Deserialize;
+
+/// Real waiting, and a civil time that a test moves: stores really take their time.
+#[derive(Debug)]
+pub struct TestClock(ManualClock);
+
+impl TestClock {
+    pub fn advance(&self, by: Duration) {
+        self.0.advance(by);
+    }
+}
+
+impl Clock for TestClock {
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.0.wall()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        SystemClock.sleep(duration)
+    }
+}
 
 /// A platform in a temporary folder, on a clock that a test moves.
 pub struct World {
     pub folder: tempfile::TempDir,
-    pub clock: Arc<ManualClock>,
+    pub clock: Arc<TestClock>,
 }
 
 impl World {
@@ -27,7 +52,7 @@ impl World {
     pub async fn unlabelled() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_089_200);
-        let clock = Arc::new(ManualClock::new(start));
+        let clock = Arc::new(TestClock(ManualClock::new(start)));
         Platform::init(folder.path()).await.unwrap();
         Self { folder, clock }
     }
