@@ -37,6 +37,44 @@ pub(crate) struct Course<'a> {
     machine: Option<Box<Machine>>,
 }
 
+/// Leave for a first attempt that nothing but its policy bounds, and whose breaker is well; `None` if the call
+/// has to begin by [`Course::begin`].
+#[inline(always)]
+pub(crate) fn quick_leave(retry: &Retry<'_>, deadline: Option<Deadline>) -> Option<Ticket> {
+    if deadline.is_some() || !Scope::current().is_outside() {
+        return None;
+    }
+    retry.breaker.as_ref().map_or(Some(Ticket::NONE), |breaker| breaker.quick_leave())
+}
+
+/// The attempt that begins by [`quick_leave`], and its scope.
+#[inline(always)]
+pub(crate) fn quick_attempt(retry: &Retry<'_>) -> (Attempt, Scope) {
+    let ms = retry.first_limit_ms;
+    (Attempt { number: 0, limit_ns: u64::from(ms) * 1_000_000 }, Scope::of(Limit::Lasts { ms }))
+}
+
+/// Takes note that an attempt that began by [`quick_leave`] succeeded at once.
+#[inline(always)]
+pub(crate) fn quick_success(retry: &Retry<'_>, ticket: Ticket) {
+    if let Some(breaker) = &retry.breaker
+        && !breaker.stays_healthy(ticket)
+    {
+        tell_breaker_of_success(retry, breaker, ticket, None);
+    }
+    if let Some(budget) = &retry.budget {
+        budget.deposit();
+    }
+}
+
+/// Takes back what [`quick_leave`] gave to an attempt that panicked.
+#[cold]
+pub(crate) fn quick_drop(retry: &Retry<'_>, ticket: Ticket) {
+    if let Some(breaker) = &retry.breaker {
+        breaker.cancelled(ticket, Duration::ZERO, || retry.clock.monotonic());
+    }
+}
+
 /// Why a call is made once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnlyOnce {
@@ -61,11 +99,15 @@ impl<'a> Course<'a> {
         }
     }
 
+    /// Goes on with a call that began by [`quick_leave`].
+    pub(crate) fn taken_up(key: Key<'a>, deadline: Option<Deadline>, ticket: Ticket) -> Self {
+        Self { ticket, ..Self::new(key, deadline) }
+    }
+
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {
         self.deadline = self.deadline.min(deadline.nanos());
     }
 
-    #[cfg(feature = "tower")]
     pub(crate) fn only_once(&mut self, because: OnlyOnce) {
         self.only_once = Some(because);
     }
@@ -145,7 +187,7 @@ impl<'a> Course<'a> {
     pub(crate) fn succeeded(&mut self, retry: &Retry<'_>) {
         if let Some(breaker) = &retry.breaker {
             if !breaker.stays_healthy(self.ticket) {
-                self.tell_breaker_of_success(retry, breaker);
+                tell_breaker_of_success(retry, breaker, self.ticket, self.ticket_ran(retry, breaker));
             }
             self.ticket = Ticket::NONE;
         }
@@ -154,14 +196,6 @@ impl<'a> Course<'a> {
         }
         if let Some(machine) = &self.machine {
             tell_recovered(retry, machine);
-        }
-    }
-
-    #[cold]
-    fn tell_breaker_of_success(&self, retry: &Retry<'_>, breaker: &Breaker) {
-        let ran = self.ticket_ran(retry, breaker);
-        if let Some(change) = breaker.succeeded(self.ticket, ran, || retry.clock.monotonic()) {
-            tell_change(retry, breaker, change);
         }
     }
 
@@ -231,7 +265,10 @@ impl<'a> Course<'a> {
         let limit_ns = nanos(retry.policy.attempt_timeout_of()).min(self.deadline - now);
         self.attempt_ends = now.saturating_add(limit_ns);
         if let (Counts::Attempts, Some(breaker)) = (retry.counts, &retry.breaker) {
-            self.admit(retry, breaker)?;
+            if let Err(report) = self.admit(retry, breaker) {
+                self.give_back_retry(retry);
+                return Err(report);
+            }
             self.ticket_used = now;
         }
         Ok(Attempt { number: self.failures(), limit_ns })
@@ -341,6 +378,13 @@ impl<'a> Course<'a> {
         let (history, waited) = self.machine.take().map(|machine| machine.into_parts()).unwrap_or_default();
         let attempts = u8::try_from(history.len()).unwrap_or(u8::MAX);
         Box::new(Report { reason, class, attempts, waited, history })
+    }
+}
+
+#[cold]
+fn tell_breaker_of_success(retry: &Retry<'_>, breaker: &Breaker, ticket: Ticket, ran: Option<Duration>) {
+    if let Some(change) = breaker.succeeded(ticket, ran, || retry.clock.monotonic()) {
+        tell_change(retry, breaker, change);
     }
 }
 

@@ -9,21 +9,22 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use crate::breaker::Ticket;
 use crate::call::Call;
 use crate::classify::Classifier;
 use crate::clock::Sleep;
-use crate::course::Course;
-#[cfg(feature = "tower")]
-use crate::course::OnlyOnce;
+use crate::course::{Course, OnlyOnce, quick_attempt, quick_drop, quick_leave, quick_success};
+use crate::deadline::{Deadline, Scope};
 use crate::failed::{Failed, Report};
 use crate::operation::Operation;
 use crate::retry::Retry;
+use crate::witness::Key;
 
 pin_project! {
     /// A call that is being tried: what awaiting a [`Call`] makes of it.
     ///
-    /// Timers are armed when an attempt is pending for the first time: a call that is ready at once reads no
-    /// clock and allocates nothing.
+    /// A first attempt that is ready at once reads no clock and allocates nothing, unless it has a deadline of
+    /// its own or runs inside another attempt. Everything else is made when it is needed.
     #[must_use = "futures do nothing unless awaited"]
     pub struct Run<'a, F, Args, R, K>
     where
@@ -33,15 +34,16 @@ pin_project! {
         operation: F,
         retry: R,
         classifier: K,
-        course: Course<'a>,
+        key: Key<'a>,
+        deadline: Option<Deadline>,
+        reveal: Option<fn(&F::Error) -> String>,
+        only_once: Option<OnlyOnce>,
         begun: bool,
-        // Of the running attempt; or, while none runs, of the wait.
-        timer: Option<Sleep>,
+        // Of a first attempt, until it ends or is pending.
+        ticket: Ticket,
         #[pin]
         running: Option<F::Future>,
-        // Of the last attempt, while the next is waited for.
-        error: Option<F::Error>,
-        reveal: Option<fn(&F::Error) -> String>,
+        slow: Option<Box<Slow<'a, F::Error>>>,
         args: PhantomData<fn(Args)>,
     }
 
@@ -52,10 +54,22 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            let waiting = this.running.is_none();
-            this.course.dropped((*this.retry).borrow(), waiting);
+            if *this.ticket != Ticket::NONE {
+                quick_drop((*this.retry).borrow(), *this.ticket);
+            } else if let Some(slow) = this.slow {
+                slow.course.dropped((*this.retry).borrow(), this.running.is_none());
+            }
         }
     }
+}
+
+/// What a call needs that is not over at once.
+struct Slow<'a, E> {
+    course: Course<'a>,
+    // Of the running attempt; or, while none runs, of the wait.
+    timer: Option<Sleep>,
+    // Of the last attempt, while the next is waited for.
+    error: Option<E>,
 }
 
 impl<'a, F, Args, R, S, K> IntoFuture for Call<'a, F, Args, R, S, K>
@@ -73,12 +87,14 @@ where
             operation: self.operation,
             retry: self.retry,
             classifier: self.classifier,
-            course: Course::new(self.key, self.deadline),
-            begun: false,
-            timer: None,
-            running: None,
-            error: None,
+            key: self.key,
+            deadline: self.deadline,
             reveal: self.reveal,
+            only_once: None,
+            begun: false,
+            ticket: Ticket::NONE,
+            running: None,
+            slow: None,
             args: PhantomData,
         }
     }
@@ -91,7 +107,7 @@ where
 {
     #[cfg(feature = "tower")]
     pub(crate) fn only_once(&mut self, because: OnlyOnce) {
-        self.course.only_once(because);
+        self.only_once = Some(because);
     }
 }
 
@@ -111,14 +127,14 @@ where
         }
         *this.begun = true;
         let retry: &Retry<'a> = (*this.retry).borrow();
-        let attempt = match this.course.begin(retry) {
-            Ok(attempt) => attempt,
-            Err(report) => return Poll::Ready(Err(Failed::without_error(report))),
-        };
+        let Some(ticket) = quick_leave(retry, *this.deadline) else { return self.go_on(cx, None) };
+        *this.ticket = ticket;
+        let (attempt, scope) = quick_attempt(retry);
         this.running.set(Some(this.operation.start(attempt)));
-        match poll_attempt(this.course, retry, this.running, cx) {
+        match poll_attempt(scope, this.running, cx) {
             Poll::Ready(Ok(output)) => {
-                this.course.succeeded(retry);
+                *this.ticket = Ticket::NONE;
+                quick_success(retry, ticket);
                 Poll::Ready(Ok(output))
             }
             polled => self.go_on(cx, Some(polled)),
@@ -142,38 +158,57 @@ where
     ) -> Poll<Result<F::Output, Failed<F::Error>>> {
         let mut this = self.project();
         let retry: &Retry<'a> = (*this.retry).borrow();
+        let is_new = this.slow.is_none();
+        let slow = this.slow.get_or_insert_with(|| {
+            let ticket = std::mem::replace(this.ticket, Ticket::NONE);
+            let mut course = Course::taken_up(*this.key, *this.deadline, ticket);
+            if let Some(because) = *this.only_once {
+                course.only_once(because);
+            }
+            Box::new(Slow { course, timer: None, error: None })
+        });
+        if is_new && this.running.is_none() {
+            let attempt = slow.course.begin(retry).map_err(Failed::without_error)?;
+            this.running.set(Some(this.operation.start(attempt)));
+        }
         loop {
             if this.running.is_none() {
-                if let Some(wait) = this.timer {
+                if let Some(wait) = &mut slow.timer {
                     ready!(wait.as_mut().poll(cx));
-                    *this.timer = None;
+                    slow.timer = None;
                 }
-                let error = this.error.take();
-                let attempt = this.course.next(retry).map_err(|report| Failed { error, report })?;
+                let error = slow.error.take();
+                let attempt = slow.course.next(retry).map_err(|report| Failed { error, report })?;
                 this.running.set(Some(this.operation.start(attempt)));
             }
             let answer = match polled.take() {
                 Some(polled) => polled,
-                None => poll_attempt(this.course, retry, this.running.as_mut(), cx),
+                None => poll_attempt(slow.course.scope(retry), this.running.as_mut(), cx),
             };
             let error = match answer {
                 Poll::Ready(Ok(output)) => {
-                    this.course.succeeded(retry);
+                    slow.course.succeeded(retry);
                     return Poll::Ready(Ok(output));
                 }
                 Poll::Ready(Err(error)) => Some(error),
                 Poll::Pending => {
-                    ready!(poll_time_out(this.course, retry, this.timer, cx));
+                    let (course, timer) = (&mut slow.course, &mut slow.timer);
+                    ready!(
+                        timer
+                            .get_or_insert_with(|| retry.clock.alarm(course.attempt_remaining(retry)))
+                            .as_mut()
+                            .poll(cx)
+                    );
                     None
                 }
             };
-            *this.timer = None;
+            slow.timer = None;
             this.running.set(None);
-            match settle(this.course, retry, this.classifier, error.as_ref(), *this.reveal) {
-                Ok(delay) => *this.timer = Some(retry.clock.sleep(delay)),
+            match settle(&mut slow.course, retry, this.classifier, error.as_ref(), *this.reveal) {
+                Ok(delay) => slow.timer = Some(retry.clock.sleep(delay)),
                 Err(report) => return Poll::Ready(Err(Failed { error, report })),
             }
-            *this.error = error;
+            slow.error = error;
         }
     }
 }
@@ -181,24 +216,12 @@ where
 /// Polls the running attempt, in its scope.
 #[inline]
 fn poll_attempt<Fut: Future>(
-    course: &Course<'_>,
-    retry: &Retry<'_>,
+    scope: Scope,
     running: Pin<&mut Option<Fut>>,
     cx: &mut Context<'_>,
 ) -> Poll<Fut::Output> {
-    let _scope = course.scope(retry).enter();
+    let _scope = scope.enter();
     running.as_pin_mut().expect("an attempt is running").poll(cx)
-}
-
-/// Waits for the end of the running attempt's time; arms the timer the first time.
-#[cold]
-fn poll_time_out(
-    course: &mut Course<'_>,
-    retry: &Retry<'_>,
-    timer: &mut Option<Sleep>,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    timer.get_or_insert_with(|| retry.clock.alarm(course.attempt_remaining(retry))).as_mut().poll(cx)
 }
 
 /// Settles a failed attempt; says how long to wait, or that it was the last.

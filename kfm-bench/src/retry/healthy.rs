@@ -9,8 +9,8 @@ use tower::{Service, ServiceExt};
 use crate::measure::{Contender, interleaved};
 use crate::report::Row;
 
-const PASSES: usize = 15;
-const CALLS: u64 = 400_000;
+const PASSES: usize = 101;
+const CALLS: u64 = 100_000;
 /// Nanoseconds that retry, breaker and time-out together may add.
 const ADDED_LIMIT_NS: f64 = 6.0;
 

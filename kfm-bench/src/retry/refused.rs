@@ -8,8 +8,8 @@ use kfm_retry::{Breaker, BreakerPolicy, Clock, SystemClock};
 use crate::measure::{Contender, interleaved};
 use crate::report::Row;
 
-const PASSES: usize = 15;
-const CALLS: u64 = 200_000;
+const PASSES: usize = 51;
+const CALLS: u64 = 100_000;
 
 pub(super) fn answer() -> Vec<Row> {
     use failsafe::CircuitBreaker as _;

@@ -137,6 +137,13 @@ impl Word {
         head_of(self.0.load(Ordering::Acquire)) == ticket.0
     }
 
+    /// Leave for a call while it is closed.
+    #[inline]
+    pub(crate) fn closed_ticket(&self) -> Option<Ticket> {
+        let word = self.0.load(Ordering::Acquire);
+        matches!(state_of(word), State::Closed).then_some(Ticket(head_of(word)))
+    }
+
     /// Lets a call through or refuses it; asks for the time only if the breaker is not closed.
     #[inline]
     pub(crate) fn admit(
@@ -144,11 +151,9 @@ impl Word {
         rules: impl FnOnce() -> Rules,
         now_ms: impl FnOnce() -> u64,
     ) -> Result<Ticket, Refused> {
-        let word = self.0.load(Ordering::Acquire);
-        if matches!(state_of(word), State::Closed) {
-            Ok(Ticket(head_of(word)))
-        } else {
-            self.probe(&rules(), now_ms())
+        match self.closed_ticket() {
+            Some(ticket) => Ok(ticket),
+            None => self.probe(&rules(), now_ms()),
         }
     }
 
