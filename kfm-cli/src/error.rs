@@ -10,7 +10,10 @@ use kfm_telemetry::TelemetryError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::output::{LIST_LINES_MAX, Screen, Tone};
+use crate::output::{LIST_LINES_MAX, Screen, Tone, words};
+
+/// Entities of one group of findings that a screen names.
+const SUBJECTS_MAX: usize = 3;
 
 /// The result of a command; boxed, since failures are rare and carry a screen.
 pub(crate) type Result<T> = std::result::Result<T, Box<Failure>>;
@@ -280,30 +283,74 @@ fn items(screen: &mut Screen, texts: &[String]) {
 }
 
 /// Shows why policy said no: the findings that deny, and how many others there are.
-pub(crate) fn denial(findings: &[FindingLine]) -> Screen {
+fn denial(findings: &[FindingLine]) -> Screen {
     let mut screen = Screen::default();
-    let denying: Vec<_> = findings.iter().filter(|finding| finding.denies).collect();
+    let (denying, others): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.denies);
     screen.heading("denied because");
-    for finding in denying.iter().take(LIST_LINES_MAX) {
-        show_finding(&mut screen, finding);
-    }
-    screen.more(denying.len().saturating_sub(LIST_LINES_MAX) as u64, None);
-    let others = findings.len() - denying.len();
-    if others > 0 {
-        screen.item(Tone::Dim, format!("and {others} findings that do not deny; --json lists them"));
+    show_findings(&mut screen, denying);
+    if !others.is_empty() {
+        screen.item(
+            Tone::Dim,
+            format!("and {} that do not deny", words::count(others.len() as u64, "finding")),
+        );
     }
     screen
 }
 
-/// Adds one finding: rule, subject, what was seen, what to do.
-pub(crate) fn show_finding(screen: &mut Screen, finding: &FindingLine) {
+/// Shows findings, a group for each rule: how many, on what, what was seen, what to do.
+///
+/// A rule that fails on eighty documents is one thing to think about, not eighty.
+pub(crate) fn show_findings<'a>(screen: &mut Screen, findings: impl IntoIterator<Item = &'a FindingLine>) {
+    let mut groups: Vec<Vec<&FindingLine>> = Vec::new();
+    for finding in findings {
+        let same = |group: &&mut Vec<&FindingLine>| {
+            group[0].rule == finding.rule
+                && group[0].denies == finding.denies
+                && group[0].code == finding.code
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups.sort_by_key(|group| !group[0].denies);
+    for group in groups.iter().take(LIST_LINES_MAX) {
+        show_group(screen, group);
+    }
+    screen.more(groups.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+}
+
+fn show_group(screen: &mut Screen, group: &[&FindingLine]) {
+    let finding = group[0];
     let tone = if finding.denies { Tone::Bad } else { Tone::Warn };
     let code = finding.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-    screen.item(tone, format!("{}{code}  {}", finding.rule, finding.subject));
-    screen.detail(&finding.message);
+    let severity = &finding.severity;
+    match group.len() {
+        1 => screen.item(tone, format!("{}{code} {severity}  {}", finding.rule, finding.subject)),
+        many => screen.item(tone, format!("{}{code} {severity}  {many} times", finding.rule)),
+    };
+    if group.len() > 1 {
+        for sample in group.iter().take(SUBJECTS_MAX) {
+            screen.detail(&sample.subject);
+        }
+        if group.len() > SUBJECTS_MAX {
+            screen.detail(format!("and {} more", group.len() - SUBJECTS_MAX));
+        }
+    }
+    screen.detail(format!("seen: {}", finding.message));
     if !finding.remedy.is_empty() {
         screen.detail(format!("do: {}", finding.remedy));
     }
+}
+
+/// Adds findings under a heading of their own; nothing if there are none.
+pub(crate) fn finding_list(screen: &mut Screen, heading: &str, findings: &Listing<FindingLine>) {
+    if findings.total == 0 {
+        return;
+    }
+    screen.heading(format!("{}{heading}", words::count(findings.total, "finding")));
+    show_findings(screen, &findings.first);
+    screen.more(findings.total.saturating_sub(findings.first.len() as u64), findings.file.as_deref());
 }
 
 /// Shows what stands against an operation.

@@ -26,6 +26,14 @@ pub(crate) fn with_root(commands: &[String], root: Option<&str>) -> Vec<String> 
     commands.iter().map(name).collect()
 }
 
+/// Says where a file is, as a person standing in the working directory names it.
+pub(crate) fn place(path: impl AsRef<std::path::Path>) -> String {
+    let path = path.as_ref();
+    let here = std::env::current_dir().ok();
+    let below = here.as_ref().and_then(|here| path.strip_prefix(here).ok());
+    below.unwrap_or(path).display().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

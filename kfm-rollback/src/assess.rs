@@ -7,8 +7,8 @@ use kfm_lineage::document::{DocumentFacts, DocumentKind, Field};
 use kfm_lineage::integrity::{CatalogView, IntegrityChange, Lead};
 use kfm_lineage::{Digest, Domain, Lsn, Move, Value};
 use kfm_policy::{
-    Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, Protection, RatchetMode, Severity,
-    StepFacts, StepTreatment, Subject,
+    Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, Protection, RatchetMode,
+    Severity, StepFacts, StepTreatment, Subject,
 };
 
 use crate::error::{Error, Result};
@@ -27,8 +27,11 @@ pub(crate) async fn catalog_now(session: &Session) -> Result<CatalogView> {
 /// The catalog as it stood after the record at `lsn`.
 pub(crate) async fn catalog_at(session: &Session, lsn: Lsn) -> Result<CatalogView> {
     let catalog = session.catalog();
-    let documents: Vec<_> =
-        session.history.documents_at(catalog.name(), lsn).map(|(path, digest)| (path.to_owned(), digest)).collect();
+    let documents: Vec<_> = session
+        .history
+        .documents_at(catalog.name(), lsn)
+        .map(|(path, digest)| (path.to_owned(), digest))
+        .collect();
     let mut view = CatalogView::default();
     for (path, digest) in documents {
         view.insert(path, session.facts.of(&digest).await?);
@@ -96,7 +99,9 @@ impl<'a> Protections<'a> {
         let (own, collections) = self.own(path);
         let mut parents: BTreeSet<String> = BTreeSet::new();
         for collection in &collections {
-            parents.extend(self.collections.get(collection.as_str()).into_iter().flatten().map(|p| (*p).to_owned()));
+            parents.extend(
+                self.collections.get(collection.as_str()).into_iter().flatten().map(|p| (*p).to_owned()),
+            );
         }
         for view in [self.now, self.after] {
             let Some(document) = view.get(path) else { continue };
@@ -134,7 +139,8 @@ impl<'a> Protections<'a> {
             content: self.after.get(path).map(AsRef::as_ref),
         };
         let protection = self.session.registry.protection(&subject);
-        let is_collection = documents.into_iter().flatten().any(|document| document.kind == DocumentKind::Collection);
+        let is_collection =
+            documents.into_iter().flatten().any(|document| document.kind == DocumentKind::Collection);
         if is_collection {
             // A collection does not inherit from itself.
             for document in documents.into_iter().flatten() {
@@ -202,7 +208,10 @@ impl Case {
             Err(PermitRefused::ApprovalsMissing { missing, refused, .. }) => Err(Error::ApprovalRequired {
                 plan_id: *plan_id,
                 needed: vec![missing],
-                refused: refused.iter().map(|refused| format!("{}: {}", refused.principal, refused.why)).collect(),
+                refused: refused
+                    .iter()
+                    .map(|refused| format!("{}: {}", refused.principal, refused.why))
+                    .collect(),
             }),
             Err(refused) => Err(denied(self.kind.as_str(), refused.decision())),
         }
@@ -251,7 +260,8 @@ pub(crate) async fn treat_moves(
     let mut steps = Vec::new();
     for step in moves.iter().filter(|step| !step.derived) {
         let is_document = step.cell.domain == Domain::Stac;
-        let facts = async |value: Value| if is_document { session.facts.of_value(value).await } else { Ok(None) };
+        let facts =
+            async |value: Value| if is_document { session.facts.of_value(value).await } else { Ok(None) };
         let (before, target) = (facts(step.before).await?, facts(step.after).await?);
         let protection = protections.of(&step.cell.key);
         steps.push(StepFacts {

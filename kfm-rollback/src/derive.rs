@@ -52,7 +52,11 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
                 Domain::Graph => {
                     let path = step.cell.key.clone();
                     let cell = CellId::new(domain, name, path.clone());
-                    cells.insert(DerivedCell { cell, unit: step.unit.clone(), source: Source::Document(path) });
+                    cells.insert(DerivedCell {
+                        cell,
+                        unit: step.unit.clone(),
+                        source: Source::Document(path),
+                    });
                 }
                 Domain::Search | Domain::Cache => {
                     for collection in &collections {
@@ -112,7 +116,8 @@ fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Byte
 pub(crate) async fn derived_moves(session: &Session, projected: &Projected) -> Result<Vec<Move>> {
     let mut moves = Vec::new();
     for store in session.platform.derived_stores() {
-        let cells: Vec<_> = projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
+        let cells: Vec<_> =
+            projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
         let observed = store.observe(&keys).await?;
         for ((derived, after), before) in cells.into_iter().zip(observed) {

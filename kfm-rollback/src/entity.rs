@@ -28,7 +28,8 @@ fn name(scheme: &str, store: &str, key: &str) -> EntityId {
     }
     EntityId::parse(&text).unwrap_or_else(|_| {
         let digest = kfm_lineage::Digest::of_bytes(text.as_bytes());
-        EntityId::parse(&format!("{scheme}://{store}/-/{digest}")).expect("short and without control characters")
+        EntityId::parse(&format!("{scheme}://{store}/-/{digest}"))
+            .expect("short and without control characters")
     })
 }
 

@@ -35,7 +35,7 @@ mod status;
 pub use error::{Error, Result};
 pub use op::DomainOp;
 pub use platform::{
-    Cascade, ExecuteRequest, Interrupt, LabelAssign, NoProgress, OpenOptions, PlanRequest, PlanTarget, Platform,
-    Progress, Settings,
+    Cascade, ExecuteRequest, Interrupt, LabelAssign, NoProgress, OpenOptions, PlanRequest, PlanTarget,
+    Platform, Progress, Settings,
 };
 pub use publish::{Publish, PublishFolder};

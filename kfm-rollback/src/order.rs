@@ -67,8 +67,11 @@ pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) ->
 
 /// Numbers documents so that what is listed comes before what lists it.
 fn ranks(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
-    let moved: BTreeSet<&str> =
-        steps.iter().filter(|step| step.cell.domain == Domain::Stac).map(|step| step.cell.key.as_str()).collect();
+    let moved: BTreeSet<&str> = steps
+        .iter()
+        .filter(|step| step.cell.domain == Domain::Stac)
+        .map(|step| step.cell.key.as_str())
+        .collect();
     let none = Vec::new();
     let mut ranks = BTreeMap::new();
     let mut entered = BTreeSet::new();
@@ -136,7 +139,10 @@ mod tests {
     }
 
     fn listings(pairs: &[(&str, &[&str])]) -> Listings {
-        pairs.iter().map(|(path, listed)| ((*path).into(), listed.iter().map(|t| (*t).into()).collect())).collect()
+        pairs
+            .iter()
+            .map(|(path, listed)| ((*path).into(), listed.iter().map(|t| (*t).into()).collect()))
+            .collect()
     }
 
     fn keys(steps: &[Move]) -> Vec<&str> {
@@ -148,9 +154,15 @@ mod tests {
         let tree = listings(&[("catalog.json", &["c.json"]), ("c.json", &["i1.json", "i2.json"])]);
         let paths = ["catalog.json", "c.json", "i1.json", "i2.json"];
         let added = paths.map(|path| step(Domain::Stac, path, false, true)).to_vec();
-        assert_eq!(keys(&order_steps(added, &Listings::new(), &tree)), ["i1.json", "i2.json", "c.json", "catalog.json"]);
+        assert_eq!(
+            keys(&order_steps(added, &Listings::new(), &tree)),
+            ["i1.json", "i2.json", "c.json", "catalog.json"]
+        );
         let retired = paths.map(|path| step(Domain::Stac, path, true, false)).to_vec();
-        assert_eq!(keys(&order_steps(retired, &tree, &Listings::new())), ["catalog.json", "c.json", "i2.json", "i1.json"]);
+        assert_eq!(
+            keys(&order_steps(retired, &tree, &Listings::new())),
+            ["catalog.json", "c.json", "i2.json", "i1.json"]
+        );
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(crate) fn publish(session: &Session, text: &str) -> Result<Operation> {
 /// # Errors
 /// [`Error::NotFound`], [`Error::Ambiguous`].
 pub(crate) fn rollback(session: &Session, text: &str) -> Result<Operation> {
-    let rollbacks = session.history.operations().filter(|operation| operation.id.kind() == OperationKind::Rollback);
+    let rollbacks =
+        session.history.operations().filter(|operation| operation.id.kind() == OperationKind::Rollback);
     if text == "latest" {
         let newest = rollbacks.rev().find(|rollback| rollback.is_completed());
         return newest.cloned().ok_or(Error::NotFound { kind: "rollback", text: text.to_owned() });

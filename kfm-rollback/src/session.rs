@@ -18,8 +18,8 @@ use crate::error::Result;
 use crate::facts::Facts;
 use crate::history::History;
 use crate::op::{DomainOp, OpError};
-use crate::platform::lock::{Holder, PlatformLock};
 use crate::platform::Platform;
+use crate::platform::lock::{Holder, PlatformLock};
 use crate::versions::VersionStore;
 
 /// The platform as it stands, for the length of one command.
@@ -56,7 +56,8 @@ impl Session {
             doing: doing.to_owned(),
             since: now(&options.clock).to_string(),
         };
-        let lock = PlatformLock::acquire(&platform.lock_path(), &holder, options.wait, &options.clock).await?;
+        let lock =
+            PlatformLock::acquire(&platform.lock_path(), &holder, options.wait, &options.clock).await?;
         let (log, _report) = LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         Self::begin(platform, log, Some(lock)).await
     }
@@ -113,10 +114,10 @@ impl Session {
 
     /// Returns the store of a cell.
     pub(crate) fn store(&self, cell: &CellId) -> Result<Arc<dyn DomainOp>, OpError> {
-        self.platform.store(&cell.store).filter(|store| store.domain() == cell.domain).ok_or_else(|| OpError::Missing {
-            store: cell.store.clone(),
-            place: "the settings".into(),
-        })
+        self.platform
+            .store(&cell.store)
+            .filter(|store| store.domain() == cell.domain)
+            .ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
     }
 
     /// Appends a record to the log and takes note of it.
@@ -144,7 +145,10 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Conflict`](crate::Error::Conflict): names the operation and the command that ends it.
-    pub(crate) async fn refuse_kept_cells<'a>(&self, cells: impl IntoIterator<Item = &'a CellId>) -> Result<()> {
+    pub(crate) async fn refuse_kept_cells<'a>(
+        &self,
+        cells: impl IntoIterator<Item = &'a CellId>,
+    ) -> Result<()> {
         let mut kept: BTreeMap<CellId, OperationId> = BTreeMap::new();
         for operation in self.history.open_operations() {
             for step in crate::history::read_moves(&self.versions(), &operation.moves).await? {

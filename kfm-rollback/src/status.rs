@@ -22,7 +22,9 @@ pub(crate) fn resume_commands(id: &OperationId) -> Vec<String> {
 /// The refusal of an operation that touches a cell which an open one keeps.
 pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
     Error::Conflict {
-        message: format!("an operation that has not ended keeps this cell: operation={operation} cell={cell}"),
+        message: format!(
+            "an operation that has not ended keeps this cell: operation={operation} cell={cell}"
+        ),
         conflicts: Vec::new(),
         hint: "resume or abort it first".into(),
         next: resume_commands(operation),
@@ -31,7 +33,8 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
 
 /// Says where an operation stands.
 pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> Result<OperationLine> {
-    let at_work = operation.closed.is_none() && PlatformLock::holder(&session.platform.lock_path())?.is_some();
+    let at_work =
+        operation.closed.is_none() && PlatformLock::holder(&session.platform.lock_path())?.is_some();
     let status = operation.status(at_work);
     let done = match status {
         Status::Completed => operation.moves.count,
@@ -46,7 +49,10 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
     };
     let next = match (status, operation.kind) {
         (Status::Interrupted | Status::Held, _) => resume_commands(&operation.id),
-        (Status::Completed, Kind::Rollback) if session.history.undone_by(&operation.target).map(RollbackId::as_str) == Some(operation.id.as_str()) => {
+        (Status::Completed, Kind::Rollback)
+            if session.history.undone_by(&operation.target).map(RollbackId::as_str)
+                == Some(operation.id.as_str()) =>
+        {
             vec![format!("kfm rollback revert --rollback-id {} --reason '…'", operation.id)]
         }
         _ => Vec::new(),
@@ -74,7 +80,11 @@ pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -
     if session.history.operation(&plan.operation).is_some() {
         return None;
     }
-    let status = if plan.status == Status::AwaitingApproval.as_str() { Status::AwaitingApproval } else { Status::Planned };
+    let status = if plan.status == Status::AwaitingApproval.as_str() {
+        Status::AwaitingApproval
+    } else {
+        Status::Planned
+    };
     Some(OperationLine {
         id: plan.operation.clone(),
         rollback_id: RollbackId::parse(plan.operation.as_str()).ok(),
@@ -107,7 +117,13 @@ pub(crate) async fn status(session: &Session) -> Result<StatusReport> {
         .into_iter()
         .filter_map(|plan| plan_line(session, plan))
         .filter(|line| line.status == Status::AwaitingApproval)
-        .map(|line| format!("{} waits for approvals of plan {}", line.id, line.plan_id.map_or_else(String::new, |id| id.to_string())))
+        .map(|line| {
+            format!(
+                "{} waits for approvals of plan {}",
+                line.id,
+                line.plan_id.map_or_else(String::new, |id| id.to_string())
+            )
+        })
         .collect();
     Ok(StatusReport { open, owed })
 }

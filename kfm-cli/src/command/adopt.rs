@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::not_empty;
 use crate::context::Context;
-use crate::error::{Result, show_finding};
+use crate::error::{Result, finding_list};
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Arguments of `kfm adopt`.
@@ -35,12 +35,8 @@ impl Adopt {
             None => Screen::new(Tone::Good, "Nothing to adopt: the log knows every value"),
         };
         screen.fact("documents", report.documents).fact("cells", words::cells(&report.cells));
+        finding_list(&mut screen, ": none stops the adoption", &report.findings);
         if report.findings.total > 0 {
-            screen.heading(format!(
-                "{}: none stops the adoption",
-                words::count(report.findings.total, "finding")
-            ));
-            screen.list(&report.findings, show_finding);
             screen.next(&cx.runnable(&["kfm labels list".to_owned(), "kfm catalog check".to_owned()]));
         }
         Answer::new(&report, screen)

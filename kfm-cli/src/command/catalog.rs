@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::context::Context;
-use crate::error::{Failure, Result, show_finding};
+use crate::error::{Failure, Result, finding_list};
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Commands of `kfm catalog`.
@@ -39,10 +39,7 @@ impl Catalog {
             screen.fact(label, count);
         }
         screen.fact("listed by nothing", report.unlisted);
-        if report.findings.total > 0 {
-            screen.heading("findings");
-        }
-        screen.list(&report.findings, show_finding);
+        finding_list(&mut screen, "", &report.findings);
         let complaint =
             (found > 0).then(|| Failure::findings(format!("catalog has findings: count={found}")));
         Ok(Answer::new(&report, screen)?.complain(complaint))

@@ -24,7 +24,7 @@ impl Init {
             return rehearse(&dir);
         }
         let report = Platform::init(&dir).await?;
-        let mut screen = Screen::new(Tone::Good, format!("A new platform: {}", report.root));
+        let mut screen = Screen::new(Tone::Good, format!("A new platform: {}", shell::place(&report.root)));
         screen.heading("stores");
         for store in &report.stores {
             screen.row([store.name.as_str(), &store.domain, &store.kind, &store.url]);

@@ -9,7 +9,7 @@ use kfm_rollback::report::{PublishLine, PublishReport, Status};
 
 use crate::cli::not_empty;
 use crate::context::Context;
-use crate::error::{Failure, Result, show_finding};
+use crate::error::{Failure, Result, finding_list};
 use crate::output::{Answer, Screen, Tone, words};
 
 use super::rollback::show_steps;
@@ -130,11 +130,11 @@ fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Ans
         screen.fact("orphans", words::change(report.orphan_count_before, report.orphan_count_after));
     }
     screen.fact("took", words::duration(report.duration_ms));
-    if report.findings.total > 0 {
-        let strict = "none stops the publish (--strict would)";
-        screen.heading(format!("{}: {strict}", words::count(report.findings.total, "finding")));
-        screen.list(&report.findings, show_finding);
-    }
+    finding_list(
+        &mut screen,
+        ": none stops the publish (--strict would, where it makes things worse)",
+        &report.findings,
+    );
     if let (Some(id), Status::Completed, false) = (&report.publish_id, report.status, dry_run) {
         let undo = format!("kfm rollback plan --publish-id {id}");
         screen.heading("to undo it");

@@ -34,13 +34,10 @@ impl Verify {
     }
 }
 
-/// Shows checks, each with what was seen.
-pub(crate) fn show_checks(screen: &mut Screen, checks: &[CheckLine]) {
-    if !checks.is_empty() {
-        screen.heading("checks");
-    }
-    for check in checks {
-        let (tone, word) = if check.ok { (Tone::Good, "ok") } else { (Tone::Bad, "FAILED") };
-        screen.item(tone, format!("{word:6}  {}", check.name)).detail(&check.detail);
-    }
+fn show_checks(screen: &mut Screen, checks: &[CheckLine]) {
+    let row = |check: &CheckLine| {
+        let word = if check.ok { "ok" } else { "FAILED" };
+        vec![word.to_owned(), check.name.clone(), check.detail.clone()]
+    };
+    screen.table(checks.iter().map(row), ["", "check", "seen"]);
 }

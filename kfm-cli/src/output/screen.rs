@@ -8,6 +8,7 @@ use std::fmt::Write;
 use kfm_rollback::report::Listing;
 
 use super::paint::{Paint, Tone};
+use crate::shell;
 
 /// Lines of one list that a screen shows; the rest is counted and named.
 pub(crate) const LIST_LINES_MAX: usize = 20;
@@ -107,7 +108,7 @@ impl Screen {
     pub(crate) fn more(&mut self, more: u64, file: Option<&str>) -> &mut Self {
         match (more, file) {
             (0, _) => self,
-            (_, Some(file)) => self.item(Tone::Dim, format!("and {more} more in {file}")),
+            (_, Some(file)) => self.item(Tone::Dim, format!("and {more} more in {}", shell::place(file))),
             (_, None) => self.item(Tone::Dim, format!("and {more} more; --json lists them")),
         }
     }

@@ -15,7 +15,9 @@ use kfm_lineage::OperationId;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry};
 
 pub(crate) use halt::Halt;
-pub(crate) use open::{Opening, Prepared, enforce_labels, foreign_values, open, preflight, prepare, status_of};
+pub(crate) use open::{
+    Opening, Prepared, enforce_labels, foreign_values, open, preflight, prepare, status_of,
+};
 pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use resume::{Resume, resume};
 pub(crate) use steps::Steps;
@@ -37,13 +39,15 @@ use crate::session::Session;
 pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: &Steps) -> Result<Outcome> {
     let cx = WriteContext::new(id.clone(), session.versions());
     loop {
-        let operation = session.history.operation(id).cloned().ok_or_else(|| Error::NotFound {
-            kind: "operation",
-            text: id.to_string(),
-        })?;
+        let operation = session
+            .history
+            .operation(id)
+            .cloned()
+            .ok_or_else(|| Error::NotFound { kind: "operation", text: id.to_string() })?;
         let direction = operation.journal.direction();
         if !operation.moves_references() {
-            let scope_digest = crate::scope::scope_digest(steps.moves.iter().map(|step| (&step.cell, step.after)));
+            let scope_digest =
+                crate::scope::scope_digest(steps.moves.iter().map(|step| (&step.cell, step.after)));
             return finish(session, id, steps, direction, scope_digest).await;
         }
         let halt = match steps::make_steps(session, &cx, steps, direction).await {
@@ -54,7 +58,9 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: &Steps) 
             Err(halt) => halt,
         };
         match (halt, direction) {
-            (halt @ (Halt::Interrupted | Halt::Log(_)), _) => return Err(unfinished(id, Status::Interrupted, &halt)),
+            (halt @ (Halt::Interrupted | Halt::Log(_)), _) => {
+                return Err(unfinished(id, Status::Interrupted, &halt));
+            }
             (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
                 tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
                 let reason = format!("{}: {halt}", halt.reason());

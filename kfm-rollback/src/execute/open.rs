@@ -83,7 +83,10 @@ async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
             Some(bytes) if before.matches(&bytes) => versions.put(vec![(before, bytes)]).await?,
             _ => {
                 return Err(Error::Incomplete {
-                    message: format!("the version that a step replaces is not kept anywhere: cell={}", step.cell),
+                    message: format!(
+                        "the version that a step replaces is not kept anywhere: cell={}",
+                        step.cell
+                    ),
                     hint: "restore the version store from a backup".into(),
                     next: vec!["kfm doctor --digests".into()],
                 });
@@ -105,7 +108,9 @@ pub(crate) async fn preflight(session: &Session, moves: &[Move]) -> Result<()> {
     Err(Error::Conflict {
         message: format!("values that the log does not know stand in the way: cells={}", conflicts.len()),
         conflicts,
-        hint: "look at them, then record them by 'kfm reconcile --adopt', or leave them alone by '--skip KEY'".into(),
+        hint:
+            "look at them, then record them by 'kfm reconcile --adopt', or leave them alone by '--skip KEY'"
+                .into(),
         next: vec!["kfm reconcile".into()],
     })
 }
@@ -120,7 +125,9 @@ pub(crate) async fn foreign_values(session: &Session, moves: &[Move]) -> Result<
         let store = session.store(&first.cell)?;
         for (step, observed) in step_batch.iter().zip(store.observe(&keys).await?) {
             if observed != step.before {
-                let word = |value: kfm_lineage::Value| value.map_or_else(|| "absent".into(), |digest| digest.to_string());
+                let word = |value: kfm_lineage::Value| {
+                    value.map_or_else(|| "absent".into(), |digest| digest.to_string())
+                };
                 conflicts.push(ConflictLine {
                     kind: "foreign".into(),
                     subject: step.cell.to_string(),
@@ -174,7 +181,9 @@ pub(crate) fn closing(session: &Session, id: &OperationId, close: Close) -> Reco
             },
             close,
         }),
-        Err(_) => Record::OperationClosed(OperationClosed { wal_id: id.clone(), closed_at: session.now(), close }),
+        Err(_) => {
+            Record::OperationClosed(OperationClosed { wal_id: id.clone(), closed_at: session.now(), close })
+        }
     }
 }
 

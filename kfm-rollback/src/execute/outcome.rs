@@ -43,7 +43,9 @@ impl Outcome {
         let operation = session.history.operation(id).cloned().expect("the operation that is run");
         let (end, error) = match (direction, &operation.journal.abort) {
             (Direction::Forward, _) => (EndState::Completed, None),
-            (Direction::Backward, Some((by, reason))) if by == "engine" => (EndState::Aborted, Some(reason.clone())),
+            (Direction::Backward, Some((by, reason))) if by == "engine" => {
+                (EndState::Aborted, Some(reason.clone()))
+            }
             (Direction::Backward, _) => (EndState::Aborted, None),
         };
         let treated: Vec<TreatedCell> = steps
@@ -51,9 +53,10 @@ impl Outcome {
             .iter()
             .map(|(cell, (value, why))| TreatedCell { cell: cell.clone(), value: *value, why: why.clone() })
             .collect();
-        let moved = steps.moves.iter().filter(|step| {
-            direction == Direction::Forward && !steps.skip.contains(&step.cell.key)
-        });
+        let moved = steps
+            .moves
+            .iter()
+            .filter(|step| direction == Direction::Forward && !steps.skip.contains(&step.cell.key));
         let applied = CellCount::of(moved.map(|step| step.cell.domain));
         let integrity = integrity_of(session, &operation, steps, direction).await?;
         Ok(Self {

@@ -36,7 +36,9 @@ pub(super) async fn write(
     let moves = read_moves(&session.versions(), &operation.moves).await?;
     let at = session.now();
     let manifest = match operation.kind {
-        Kind::Rollback | Kind::Revert => Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?)),
+        Kind::Rollback | Kind::Revert => {
+            Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?))
+        }
         Kind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at))),
         Kind::Publish | Kind::Adopt | Kind::Reconcile => None,
     };
@@ -53,7 +55,11 @@ fn to_value<T: serde::Serialize>(manifest: &T) -> serde_json::Value {
     serde_json::to_value(manifest).expect("a manifest is plain data")
 }
 
-async fn write_manifest(session: &Session, id: &OperationId, manifest: &serde_json::Value) -> Result<(String, Digest)> {
+async fn write_manifest(
+    session: &Session,
+    id: &OperationId,
+    manifest: &serde_json::Value,
+) -> Result<(String, Digest)> {
     let bytes = kfm_lineage::canonical_json(manifest).map_err(|error| Error::Invalid {
         message: format!("the manifest has no canonical form: operation={id}"),
         hint: "report this as a defect".into(),
@@ -63,7 +69,7 @@ async fn write_manifest(session: &Session, id: &OperationId, manifest: &serde_js
     session.versions().put(vec![(digest, Bytes::from(bytes.clone()))]).await?;
     let path = session.platform.manifest_path(id);
     crate::platform::files::write_durably(&path, &bytes)?;
-    Ok((session.platform.shown(&path), digest))
+    Ok((path.display().to_string(), digest))
 }
 
 fn rollback_manifest(
@@ -125,7 +131,12 @@ fn rollback_manifest(
     })
 }
 
-fn hotfix_manifest(operation: &Operation, moves: &[Move], outcome: &Outcome, at: Timestamp) -> HotfixManifest {
+fn hotfix_manifest(
+    operation: &Operation,
+    moves: &[Move],
+    outcome: &Outcome,
+    at: Timestamp,
+) -> HotfixManifest {
     let frame = operation.frame.as_ref().expect("a hotfix is opened by a frame");
     let documents = || moves.iter().filter(|step| !step.derived).take(DIFFS_MAX);
     HotfixManifest {
@@ -209,7 +220,13 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
     };
     let name = event_name(operation, outcome);
     let record = |kind, name: &str| {
-        let mut record = OperationRecord::new(EventId::lossy(name), at, kind, stage, Label::lossy(&operation.requested_by));
+        let mut record = OperationRecord::new(
+            EventId::lossy(name),
+            at,
+            kind,
+            stage,
+            Label::lossy(&operation.requested_by),
+        );
         record.publish_id = PublishId::parse(operation.target.as_str()).ok();
         record.hotfix_id = HotfixId::parse(operation.target.as_str()).ok();
         record.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
@@ -235,8 +252,12 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
         line.error_class = kfm_lineage::Slug::parse("store").ok();
     }
     line.duration_ms = elapsed_ms(operation.opened_at, at);
-    line.requested_at =
-        Some(operation.plan_id.and_then(|plan| session.history.plan(&plan)).map_or(operation.opened_at, |p| p.created_at));
+    line.requested_at = Some(
+        operation
+            .plan_id
+            .and_then(|plan| session.history.plan(&plan))
+            .map_or(operation.opened_at, |p| p.created_at),
+    );
     line.entities_touched = outcome.applied.total;
     line.broken_links_before = Some(counts.broken_links_before);
     line.broken_links_after = Some(counts.broken_links_after);
@@ -254,12 +275,7 @@ fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond().saturating_sub(from.as_millisecond())).unwrap_or(0)
 }
 
-async fn ledger(
-    session: &Session,
-    operation: &Operation,
-    outcome: &Outcome,
-    at: Timestamp,
-) -> Result<()> {
+async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
     // The manifest is not among the subjects: it names its time, and a resumed operation must come to the
     // same entry. The log's closing record has its digest.
     let kind = match operation.kind {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_lineage::OperationId;
+use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_policy::{RatchetMode, StepFacts, StepTreatment};
 use kfm_wal::record::{Direction, JournalEntry};
 
@@ -30,13 +30,17 @@ pub(crate) struct Resume {
 /// # Errors
 /// [`Error::Conflict`]: it has ended already. [`Error::Unfinished`]: it waits still, as the error says.
 pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume) -> Result<Outcome> {
-    let operation = session.history.operation(id).cloned().ok_or_else(|| Error::NotFound {
-        kind: "operation",
-        text: id.to_string(),
-    })?;
+    let operation = session
+        .history
+        .operation(id)
+        .cloned()
+        .ok_or_else(|| Error::NotFound { kind: "operation", text: id.to_string() })?;
     if operation.closed.is_some() {
         return Err(Error::Conflict {
-            message: format!("the operation has ended, there is nothing to resume: operation={id} status={}", operation.status(false)),
+            message: format!(
+                "the operation has ended, there is nothing to resume: operation={id} status={}",
+                operation.status(false)
+            ),
             conflicts: Vec::new(),
             hint: "plan again if something is still to be done".into(),
             next: vec!["kfm status".into()],

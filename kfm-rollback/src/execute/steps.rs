@@ -75,7 +75,10 @@ pub(crate) async fn make_steps(
             session.journal(cx.operation(), early).await.map_err(Halt::Log)?;
         }
         if !planted(Bug::NoIntent) {
-            session.journal(cx.operation(), JournalEntry::Intent { direction, batch }).await.map_err(Halt::Log)?;
+            session
+                .journal(cx.operation(), JournalEntry::Intent { direction, batch })
+                .await
+                .map_err(Halt::Log)?;
         }
         let made = make_batch(session, cx, steps, &steps.moves[range], direction).await?;
         let noted = if planted(Bug::OutcomeWithoutDirection) { Direction::Forward } else { direction };
@@ -200,7 +203,9 @@ async fn try_batch(
         match outcome {
             SwapOutcome::Applied => made.applied += 1,
             SwapOutcome::Already => made.already += 1,
-            SwapOutcome::Conflict { observed } => return Err(Halt::Foreign { cell: step.cell.clone(), observed }),
+            SwapOutcome::Conflict { observed } => {
+                return Err(Halt::Foreign { cell: step.cell.clone(), observed });
+            }
         }
     }
     Ok(made)

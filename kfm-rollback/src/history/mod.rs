@@ -113,12 +113,18 @@ impl History {
     async fn close(&mut self, id: &OperationId, closed: Closed, versions: &VersionStore) -> Result<()> {
         let Some(operation) = self.operations.get_mut(id) else {
             return Err(Error::Incomplete {
-                message: format!("the log ends an operation that it does not begin: operation={id} lsn={}", closed.lsn),
+                message: format!(
+                    "the log ends an operation that it does not begin: operation={id} lsn={}",
+                    closed.lsn
+                ),
                 hint: "verify the log; restore it from a backup if it is damaged".into(),
                 next: vec!["kfm wal verify".into()],
             });
         };
-        let operation = { operation.closed = Some(closed.clone()); operation.clone() };
+        let operation = {
+            operation.closed = Some(closed.clone());
+            operation.clone()
+        };
         let treated: BTreeMap<&CellId, Value> =
             closed.close.treated.iter().map(|cell| (&cell.cell, cell.value)).collect();
         match closed.close.end {
@@ -224,9 +230,9 @@ impl History {
 
     /// Returns the documents of a store as they stood after the record at `lsn`, absent ones left out.
     pub fn documents_at<'a>(&'a self, store: &'a str, lsn: Lsn) -> impl Iterator<Item = (&'a str, Digest)> {
-        self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store)).filter_map(move |(cell, history)| {
-            history.value_at(lsn).map(|digest| (cell.key.as_str(), digest))
-        })
+        self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store)).filter_map(
+            move |(cell, history)| history.value_at(lsn).map(|digest| (cell.key.as_str(), digest)),
+        )
     }
 
     /// Returns a stored plan.

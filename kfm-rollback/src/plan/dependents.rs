@@ -34,11 +34,13 @@ pub(crate) async fn dependents(
                 continue;
             }
             let later = history.operation(&write.operation);
-            if later.is_some_and(|later| later.kind == Kind::Hotfix) && wrote(&cell.key, write.lsn).is_some() {
+            if later.is_some_and(|later| later.kind == Kind::Hotfix) && wrote(&cell.key, write.lsn).is_some()
+            {
                 found.insert((write.lsn, write.operation.clone()));
             }
             let is_owner = history.owner(cell, None).is_some_and(|owner| owner.lsn == write.lsn);
-            let Some(facts) = (if is_owner { session.facts.of_value(write.step.after).await? } else { None }) else {
+            let Some(facts) = (if is_owner { session.facts.of_value(write.step.after).await? } else { None })
+            else {
                 continue;
             };
             for link in facts.links.iter().filter(|link| link.rel == "derived_from") {

@@ -149,7 +149,19 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         forced: wanted.forced,
     };
     let content_id = content.digest();
-    let draft = Draft { content, content_id, steps, derived, skipped, dependents, case, decision, now, after, labels };
+    let draft = Draft {
+        content,
+        content_id,
+        steps,
+        derived,
+        skipped,
+        dependents,
+        case,
+        decision,
+        now,
+        after,
+        labels,
+    };
     Ok(Drafted::Change(Box::new(draft)))
 }
 
@@ -251,7 +263,13 @@ async fn turned_moves(
     Ok(Ok((moves, skipped)))
 }
 
-async fn turned(session: &Session, own: &Move, now: Value, to: Value, source: Option<&Write>) -> Result<Move> {
+async fn turned(
+    session: &Session,
+    own: &Move,
+    now: Value,
+    to: Value,
+    source: Option<&Write>,
+) -> Result<Move> {
     let from_version = session.history.owner(&own.cell, None).and_then(|write| write.step.to_version.clone());
     let to_version = to.and(source.and_then(|write| write.step.to_version.clone()));
     if own.cell.domain != Domain::Stac {
@@ -273,10 +291,11 @@ async fn turned(session: &Session, own: &Move, now: Value, to: Value, source: Op
 
 /// Returns the operation that is to be turned, if it can be.
 fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
-    let target = session.history.operation(&wanted.target).cloned().ok_or_else(|| Error::NotFound {
-        kind: "publish",
-        text: wanted.target.to_string(),
-    })?;
+    let target = session
+        .history
+        .operation(&wanted.target)
+        .cloned()
+        .ok_or_else(|| Error::NotFound { kind: "publish", text: wanted.target.to_string() })?;
     if target.kind == Kind::Adopt {
         return Err(Error::invalid(
             format!("a genesis cannot be rolled back, it moved nothing: publish_id={}", target.id),
@@ -311,7 +330,10 @@ fn refuse_unknown_predecessor(
         return Ok(());
     }
     Err(Error::Incomplete {
-        message: format!("the log does not know the version before: publish_id={} cell={}", target.id, own.cell),
+        message: format!(
+            "the log does not know the version before: publish_id={} cell={}",
+            target.id, own.cell
+        ),
         hint: "adopt what stands in the stores before publishing onto it".into(),
         next: vec!["kfm adopt".into()],
     })
@@ -339,9 +361,10 @@ async fn without_missing(
                 missing.len(),
                 missing.first().map_or("-", |step| step.cell.key.as_str())
             ),
-            hint: "restore the version store from a backup, publish a correction instead, or leave these cells \
+            hint:
+                "restore the version store from a backup, publish a correction instead, or leave these cells \
                    alone by '--force --justification'"
-                .into(),
+                    .into(),
             next: Vec::new(),
         });
     }

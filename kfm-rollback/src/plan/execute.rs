@@ -95,7 +95,8 @@ async fn executed_before(
             next: Vec::new(),
         });
     }
-    let turned_since = session.history.last_turn(&plan.content.target).is_some_and(|last| last.opened > operation.opened);
+    let turned_since =
+        session.history.last_turn(&plan.content.target).is_some_and(|last| last.opened > operation.opened);
     if turned_since {
         return Err(stale(plan, "it was executed, and reverted since".into(), Vec::new()));
     }
@@ -124,7 +125,8 @@ async fn differences(session: &Session, plan: &Plan, draft: &Draft) -> Result<Ve
     let (planned, fresh) = (by_cell(&planned), by_cell(&draft.steps));
     let word = |step: Option<&PlanStep>| {
         step.map(|step| {
-            let value = |value: kfm_lineage::Value| value.map_or("absent".to_owned(), |digest| digest.to_string());
+            let value =
+                |value: kfm_lineage::Value| value.map_or("absent".to_owned(), |digest| digest.to_string());
             format!("{} -> {} on lsn {}", value(step.step.before), value(step.step.after), step.basis)
         })
     };
@@ -154,9 +156,13 @@ async fn differences(session: &Session, plan: &Plan, draft: &Draft) -> Result<Ve
 }
 
 async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: &str) -> Result<Executed> {
-    let approvals: Vec<Approval> = session.history.approvals(&plan.plan_id).map(crate::approvals::approval_of).collect();
-    let consent =
-        Consent::Asked { requested_by: &plan.requested_by, approvals: &approvals, principals: &session.principals };
+    let approvals: Vec<Approval> =
+        session.history.approvals(&plan.plan_id).map(crate::approvals::approval_of).collect();
+    let consent = Consent::Asked {
+        requested_by: &plan.requested_by,
+        approvals: &approvals,
+        principals: &session.principals,
+    };
     let permit = draft.case.permit(session, &plan.plan_id, consent)?;
     let skipped = draft.skipped.clone();
     let entities: Vec<_> = draft.steps.iter().map(|step| step.step.entity.clone()).collect();

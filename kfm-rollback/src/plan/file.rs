@@ -31,7 +31,11 @@ pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) 
             skipped: draft.skipped.len() as u64,
             risk_level: draft.decision.risk_level.to_string(),
             tier: draft.decision.tier,
-            approvals_needed: if needed.principals == 0 && !needed.quorum { Vec::new() } else { vec![needed.text.clone()] },
+            approvals_needed: if needed.principals == 0 && !needed.quorum {
+                Vec::new()
+            } else {
+                vec![needed.text.clone()]
+            },
             findings: draft.decision.findings.len() as u64,
             broken_links_before: before.broken_links,
             broken_links_planned: after.broken_links,
@@ -53,7 +57,8 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
     versions.put_segment(&derived).await?;
     versions.put_segment(&draft.skipped).await?;
     write_durably(&session.platform.plan_path(&plan.plan_id), &bytes_of(&plan))?;
-    let status = if plan.summary.approvals_needed.is_empty() { Status::Planned } else { Status::AwaitingApproval };
+    let status =
+        if plan.summary.approvals_needed.is_empty() { Status::Planned } else { Status::AwaitingApproval };
     let record = PlanRecord {
         plan_id: plan.plan_id,
         content_id: plan.content_id,
@@ -107,13 +112,15 @@ pub(crate) fn load_plan(session: &Session, text: &str) -> Result<Plan> {
 }
 
 fn read(path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
-    let bytes = std::fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
+    let bytes =
+        std::fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
     let changed = |what: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>| Error::Invalid {
         message: format!("{what}: path={}", path.display()),
         hint: "plan again; a plan is executed exactly as it was made".into(),
         source,
     };
-    let plan: Plan = serde_json::from_slice(&bytes).map_err(|error| changed("this is no plan", Some(Box::new(error))))?;
+    let plan: Plan =
+        serde_json::from_slice(&bytes).map_err(|error| changed("this is no plan", Some(Box::new(error))))?;
     let intact = plan.schema == PLAN_SCHEMA
         && plan.plan_id == plan.digest()
         && plan.content_id == plan.content.digest()

@@ -22,7 +22,8 @@ pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored:
     });
     let known = |step: &Move| step.after.is_some() && was_there(session, step);
     let mut steps = Listing::of(moves.iter().map(|step| step_line(step, known(step))).chain(derived));
-    let domains = moves.iter().map(|step| step.cell.domain).chain(draft.derived.iter().map(|d| d.cell.domain));
+    let domains =
+        moves.iter().map(|step| step.cell.domain).chain(draft.derived.iter().map(|d| d.cell.domain));
     steps.by_domain = crate::report::CellCount::of(domains).by_domain;
     let versions = session.platform.settings().versions.url.clone();
     let steps = steps.with_file(format!("{versions}#{}", draft.content.steps.digest));
@@ -43,7 +44,7 @@ pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored:
     PlanReport {
         plan_id: plan.plan_id,
         content_id: plan.content_id,
-        path: stored.then(|| session.platform.shown(&path)),
+        path: stored.then(|| path.display().to_string()),
         rollback_id: plan.rollback_id(),
         publish_id: plan.content.target.clone(),
         reverts: plan.content.reverts.clone(),

@@ -43,12 +43,18 @@ impl Platform {
         let parsed: Option<Vec<Role>> = roles.iter().map(|role| Role::parse(role)).collect();
         let Some(roles) = parsed.filter(|roles| !roles.is_empty()) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
-            return Err(Error::invalid(format!("a role is not known: roles={}", roles.join(",")), format!("give one or more of {known}")));
+            return Err(Error::invalid(
+                format!("a role is not known: roles={}", roles.join(",")),
+                format!("give one or more of {known}"),
+            ));
         };
         let (public_key, private) = match public_key {
             Some(text) => {
                 let key: PublicKey = text.parse().map_err(|_| {
-                    Error::invalid("this is no Ed25519 public key of 64 hex digits", "give the key that 'principals add' printed")
+                    Error::invalid(
+                        "this is no Ed25519 public key of 64 hex digits",
+                        "give the key that 'principals add' printed",
+                    )
                 })?;
                 (key, None)
             }
@@ -65,7 +71,8 @@ impl Platform {
         };
         let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };
         let path = self.root().join(&self.settings().policy.principals);
-        let text = Principals::append(read_optional(&path)?.as_deref(), &principal).map_err(super::policy_file)?;
+        let text =
+            Principals::append(read_optional(&path)?.as_deref(), &principal).map_err(super::policy_file)?;
         write_durably(&path, text.as_bytes())?;
         Ok((PrincipalLine::from(&principal), private))
     }
@@ -88,16 +95,23 @@ impl Platform {
         let key = PrivateKey::parse(private_key).map_err(super::policy_file)?;
         let Some(role) = Role::parse(role) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
-            return Err(Error::invalid(format!("the role is not known: role={role}"), format!("give one of {known}")));
+            return Err(Error::invalid(
+                format!("the role is not known: role={role}"),
+                format!("give one of {known}"),
+            ));
         };
         let signed_at = session.now();
-        let validity = jiff::SignedDuration::try_from(validity.unwrap_or(VALIDITY)).unwrap_or(jiff::SignedDuration::from_hours(24));
+        let validity = jiff::SignedDuration::try_from(validity.unwrap_or(VALIDITY))
+            .unwrap_or(jiff::SignedDuration::from_hours(24));
         let expires_at = signed_at.checked_add(validity).unwrap_or(Timestamp::MAX);
         let approval = Approval::sign(plan.plan_id, (principal, role), signed_at, expires_at, &key);
         let context = context(&plan, "", signed_at);
         if let Err(why) = approval.verify(&context, &session.principals) {
             return Err(Error::invalid(
-                format!("this approval would not count, {why}: principal={principal} plan_id={}", plan.plan_id),
+                format!(
+                    "this approval would not count, {why}: principal={principal} plan_id={}",
+                    plan.plan_id
+                ),
                 "approvals are given by others than who planned it, in a role they hold, with their own key",
             ));
         }
@@ -128,7 +142,8 @@ impl Platform {
         // Whoever asks may still be the one who executes, so it is counted as if it were.
         let context = context(plan, session.actor(), now);
         let tally = Tally::of(&approvals, &context, &session.principals);
-        let risk = kfm_policy::RiskLevel::ALL.into_iter().find(|risk| risk.as_str() == plan.summary.risk_level);
+        let risk =
+            kfm_policy::RiskLevel::ALL.into_iter().find(|risk| risk.as_str() == plan.summary.risk_level);
         let risk = risk.unwrap_or(kfm_policy::RiskLevel::Critical);
         let needed = kfm_policy::ApprovalsNeeded::for_operation(plan.summary.tier, risk);
         let lines = approvals.iter().map(|approval| {

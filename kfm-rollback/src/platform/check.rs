@@ -34,7 +34,12 @@ impl Platform {
         let mut findings: Vec<FindingLine> = Vec::new();
         for broken in &census.breaks {
             let message = format!("{} leads to {}", broken.rel, broken.target);
-            findings.push(finding(broken.class.as_str(), &broken.document, &message, "mend the link, or publish its target"));
+            findings.push(finding(
+                broken.class.as_str(),
+                &broken.document,
+                &message,
+                "mend the link, or publish its target",
+            ));
         }
         for path in &census.orphans {
             let (rule, message) = match census.unlisted.contains(path) {
@@ -54,7 +59,12 @@ impl Platform {
             findings.push(finding("not_json", path, "it is not a JSON object", "replace it, or retire it"));
         }
         findings.extend(skew.iter().map(|cell| {
-            finding("ORP-3", cell, "it does not show what the catalog holds", "publish the document again, or look with 'kfm doctor --digests'")
+            finding(
+                "ORP-3",
+                cell,
+                "it does not show what the catalog holds",
+                "publish the document again, or look with 'kfm doctor --digests'",
+            )
         }));
         Ok(CatalogReport {
             documents: counts.documents,
@@ -82,15 +92,23 @@ async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<St
         });
         if moved {
             let before = session.facts.of_value(history.value()).await?;
-            moves.push(describe_move(session, &cell.key, history.value(), before.as_ref(), view.get(&cell.key)));
+            moves.push(describe_move(
+                session,
+                &cell.key,
+                history.value(),
+                before.as_ref(),
+                view.get(&cell.key),
+            ));
         }
     }
     let cells = derived_cells_of_view(session, &moves, view).await?;
     let protections = Protections::new(session, view, view);
-    let projected = project(&cells, view, |path| protections.of(path).label.ok().map(|label| label.as_str()))?;
+    let projected =
+        project(&cells, view, |path| protections.of(path).label.ok().map(|label| label.as_str()))?;
     let mut skew = BTreeSet::new();
     for store in session.platform.derived_stores() {
-        let cells: Vec<_> = projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
+        let cells: Vec<_> =
+            projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
         for ((cell, expected), observed) in cells.iter().zip(store.observe(&keys).await?) {
             if observed != *expected {

@@ -39,7 +39,8 @@ impl Platform {
             findings.push(error.to_string());
         }
         if self.settings().stores.values().all(|store| store.domain == kfm_lineage::Domain::Stac) {
-            findings.push("no store is projected from the catalog: graph, search and cache are not kept".into());
+            findings
+                .push("no store is projected from the catalog: graph, search and cache are not kept".into());
         }
         Ok(DoctorReport { stores, findings })
     }

@@ -42,7 +42,11 @@ impl Platform {
         let settings = Settings::parse(Settings::EMBEDDED, &file)?;
         let own = root.join(OWN_FOLDER);
         make_private(&own).map_err(failed(&own))?;
-        let folders = settings.stores.values().map(|store| &store.url).chain([&settings.wal.url, &settings.versions.url]);
+        let folders = settings
+            .stores
+            .values()
+            .map(|store| &store.url)
+            .chain([&settings.wal.url, &settings.versions.url]);
         for folder in folders.filter_map(|url| super::local_path(url)) {
             let folder = root.join(folder);
             fs::create_dir_all(&folder).map_err(failed(&folder))?;

@@ -77,7 +77,12 @@ impl Platform {
         let value = serde_json::to_value(&entry).expect("an entry is plain data");
         let digest = kfm_lineage::Digest::of_json(&value).expect("an entry has a canonical form");
         let name = EventId::lossy(&format!("label/{digest}"));
-        let mut line = LedgerEntry::new(name, OperationType::Label, Label::lossy(session.actor()), EntryStatus::Completed);
+        let mut line = LedgerEntry::new(
+            name,
+            OperationType::Label,
+            Label::lossy(session.actor()),
+            EntryStatus::Completed,
+        );
         line.reason = Some(kfm_telemetry::Reason::lossy(&assign.reason));
         self.ledger()?.append(&line, session.now()).await.map_err(|error| Error::Log(Box::new(error)))?;
         Ok(report(&session.registry))
@@ -98,7 +103,10 @@ fn report(registry: &LabelRegistry) -> LabelsReport {
 fn entry_of(assign: &LabelAssign) -> Result<RegistryEntry> {
     let invalid = |what: &str, hint: &str| Error::invalid(what.to_owned(), hint.to_owned());
     if assign.entity.is_some() == assign.under.is_some() {
-        return Err(invalid("a label is about one entity or about everything under a folder", "give --entity or --under"));
+        return Err(invalid(
+            "a label is about one entity or about everything under a folder",
+            "give --entity or --under",
+        ));
     }
     if assign.under.as_deref().is_some_and(|under| under.split('/').any(|segment| segment == "..")) {
         return Err(invalid("a folder of the catalog has no '..'", "give --under relative to the catalog"));

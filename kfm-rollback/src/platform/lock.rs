@@ -38,7 +38,11 @@ pub(crate) struct Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} by {} since {} (host={} pid={})", self.doing, self.actor, self.since, self.host, self.pid)
+        write!(
+            f,
+            "{} by {} since {} (host={} pid={})",
+            self.doing, self.actor, self.since, self.host, self.pid
+        )
     }
 }
 
@@ -56,10 +60,20 @@ impl PlatformLock {
     ///
     /// # Errors
     /// [`Error::Locked`]: another process holds it; wait for it. [`Error::File`]: the file cannot be used.
-    pub(crate) async fn acquire(path: &Path, holder: &Holder, wait: Duration, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub(crate) async fn acquire(
+        path: &Path,
+        holder: &Holder,
+        wait: Duration,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self> {
         let failed = |source| Error::File { path: path.display().to_string(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
         let begun = clock.monotonic();
         let mut tries = 0;
         loop {

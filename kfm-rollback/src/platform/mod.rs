@@ -83,8 +83,13 @@ impl Platform {
             ));
         };
         let settings = Settings::parse(&text, &file)?;
-        let root = std::path::absolute(root).map_err(|source| Error::File { path: root.display().to_string(), source })?;
-        let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(place(&root, &settings.versions.url, "versions")?))));
+        let root = std::path::absolute(root)
+            .map_err(|source| Error::File { path: root.display().to_string(), source })?;
+        let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(place(
+            &root,
+            &settings.versions.url,
+            "versions",
+        )?))));
         let mut stores: Vec<Arc<dyn DomainOp>> = Vec::with_capacity(settings.stores.len());
         for (name, store) in &settings.stores {
             let folder = place(&root, &store.url, name)?;
@@ -216,11 +221,13 @@ impl Platform {
         self.own("lock")
     }
 
-    pub(crate) fn plan_path(&self, plan_id: &Digest) -> PathBuf {
+    /// Returns the file of a stored plan.
+    pub fn plan_path(&self, plan_id: &Digest) -> PathBuf {
         self.own("plans").join(format!("{}.json", plan_id.hex()))
     }
 
-    pub(crate) fn manifest_path(&self, operation: &OperationId) -> PathBuf {
+    /// Returns the file of an operation's manifest.
+    pub fn manifest_path(&self, operation: &OperationId) -> PathBuf {
         self.own("manifests").join(format!("{operation}.json"))
     }
 
@@ -243,7 +250,8 @@ impl Platform {
 
     pub(crate) fn alerts(&self) -> Alerts {
         let alerts = Alerts::new(self.records());
-        let command = self.0.settings.notify.as_ref().map(|notify| notify.command.as_slice()).unwrap_or_default();
+        let command =
+            self.0.settings.notify.as_ref().map(|notify| notify.command.as_slice()).unwrap_or_default();
         match Notifier::new(command, Arc::clone(&self.0.options.clock)) {
             Some(notifier) => alerts.with_notifier(notifier.with_folder(self.0.root.clone())),
             None => alerts,

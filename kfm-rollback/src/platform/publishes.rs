@@ -6,12 +6,13 @@ use super::Platform;
 use crate::error::Result;
 use crate::execute::{Resume, resume};
 use crate::history::{Operation, read_moves};
-use crate::platform::lock::PlatformLock;
 use crate::plan::step_line;
+use crate::platform::lock::PlatformLock;
 use crate::publish::{self, Publish, PublishFolder, Unit, finished, publish_report};
 use crate::refusal::recorded;
 use crate::report::{
-    AdoptReport, CellCount, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport, Status,
+    AdoptReport, CellCount, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport,
+    Status,
 };
 use crate::session::Session;
 
@@ -148,4 +149,3 @@ fn line(session: &Session, publish: &Operation, at_work: bool) -> PublishLine {
         rolled_back_by: session.history.undone_by(&publish.id).cloned(),
     }
 }
-

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::execute::{Outcome, Resume, foreign_values, resume, status_of};
 use crate::history::{Kind, read_moves};
 use crate::plan::{
-    Draft, Drafted, Executed, Plan, PlanKind, Wanted, bytes_of, draft, draft_again, execute_plan, load_plan, plan_of,
-    plan_report, step_line, store_plan,
+    Draft, Drafted, Executed, Plan, PlanKind, Wanted, bytes_of, draft, draft_again, execute_plan, load_plan,
+    plan_of, plan_report, step_line, store_plan,
 };
 use crate::refusal::recorded;
 use crate::report::{
@@ -159,7 +159,12 @@ impl Platform {
     }
 
     /// Reports a plan without steps: what is left alone, and why. Nothing is stored.
-    async fn report_of_nothing(&self, session: &Session, wanted: Wanted, drafted: Drafted) -> Result<PlanReport> {
+    async fn report_of_nothing(
+        &self,
+        session: &Session,
+        wanted: Wanted,
+        drafted: Drafted,
+    ) -> Result<PlanReport> {
         let Drafted::Nothing { note, skipped } = drafted else {
             return Err(Error::invalid("there is something to do", "report this as a defect"));
         };
@@ -195,7 +200,11 @@ impl Platform {
                 match draft_again(&mut session, &plan, "dry-run").await? {
                     Drafted::Change(draft) => {
                         if draft.content_id != plan.content_id {
-                            conflicts.push(conflict("stale", &plan.plan_id.to_string(), "the plan is stale: plan again"));
+                            conflicts.push(conflict(
+                                "stale",
+                                &plan.plan_id.to_string(),
+                                "the plan is stale: plan again",
+                            ));
                         }
                         (Some(plan), draft)
                     }
@@ -258,10 +267,8 @@ impl Platform {
                 self.execute_wanted(&mut session, wanted, &request.reason).await
             }
             PlanTarget::Revert(text) => {
-                let wanted = Wanted {
-                    skip: request.skip,
-                    ..revert_of(&session, text, Some(request.reason.clone()))?
-                };
+                let wanted =
+                    Wanted { skip: request.skip, ..revert_of(&session, text, Some(request.reason.clone()))? };
                 self.execute_wanted(&mut session, wanted, &request.reason).await
             }
         }
@@ -290,15 +297,21 @@ impl Platform {
         self.execute_wanted(&mut session, wanted, reason).await
     }
 
-    async fn execute_wanted(&self, session: &mut Session, wanted: Wanted, reason: &str) -> Result<ExecuteReport> {
+    async fn execute_wanted(
+        &self,
+        session: &mut Session,
+        wanted: Wanted,
+        reason: &str,
+    ) -> Result<ExecuteReport> {
         let target = wanted.target.clone();
         let result = self.plan_for(session, wanted).await;
         match recorded(session, "rollback_execute", Some(target), None, result).await? {
             Planned::Plan(plan) => self.execute_in(session, *plan, reason).await,
             Planned::Nothing { note, skipped, last } => {
-                let next = skipped.first().and_then(|line| line.by.as_ref()).map(|by| {
-                    format!("kfm rollback plan --publish-id {by}")
-                });
+                let next = skipped
+                    .first()
+                    .and_then(|line| line.by.as_ref())
+                    .map(|by| format!("kfm rollback plan --publish-id {by}"));
                 let mut report = ExecuteReport::of_nothing(note, last);
                 report.skipped = Listing::of(skipped);
                 report.next = next.into_iter().collect();
@@ -319,7 +332,8 @@ impl Platform {
             Drafted::Change(draft) if !draft.decision.allowed => Err(denied("rollback", &draft.decision)),
             Drafted::Change(draft) => {
                 let stored = session.history.plans().into_iter().rev().find(|plan| {
-                    plan.content_id == draft.content_id && session.history.operation(&plan.operation).is_none()
+                    plan.content_id == draft.content_id
+                        && session.history.operation(&plan.operation).is_none()
                 });
                 if let Some(plan_id) = stored.map(|plan| plan.plan_id)
                     && let Ok(plan) = load_plan(session, &plan_id.to_string())
@@ -339,10 +353,14 @@ impl Platform {
             PlanKind::Revert => "revert",
             PlanKind::Hotfix => "hotfix",
         };
-        let result = recorded(session, name, Some(plan.operation.clone()), Some(plan.plan_id), result).await?;
+        let result =
+            recorded(session, name, Some(plan.operation.clone()), Some(plan.plan_id), result).await?;
         Ok(match result {
             Executed::Before => {
-                let mut report = ExecuteReport::of_nothing("nothing to do: this plan was executed already", plan.rollback_id());
+                let mut report = ExecuteReport::of_nothing(
+                    "nothing to do: this plan was executed already",
+                    plan.rollback_id(),
+                );
                 report.plan_id = Some(plan.plan_id);
                 report
             }
@@ -388,7 +406,8 @@ impl Platform {
                 rollbacks.push(status::operation_line(&session, operation).await?);
             }
         }
-        let planned = session.history.plans().into_iter().filter_map(|plan| status::plan_line(&session, plan));
+        let planned =
+            session.history.plans().into_iter().filter_map(|plan| status::plan_line(&session, plan));
         rollbacks.extend(planned.filter(|line| line.rollback_id.is_some()));
         Ok(RollbackList { rollbacks })
     }
@@ -402,7 +421,8 @@ impl Platform {
         match resolve::rollback(&session, id) {
             Ok(rollback) => status::operation_line(&session, &rollback).await,
             Err(error) => {
-                let mut plans = session.history.plans().into_iter().filter(|plan| plan.operation.as_str() == id);
+                let mut plans =
+                    session.history.plans().into_iter().filter(|plan| plan.operation.as_str() == id);
                 plans.next_back().and_then(|plan| status::plan_line(&session, plan)).ok_or(error)
             }
         }

@@ -203,13 +203,15 @@ impl Settings {
     /// # Errors
     /// [`Error::Invalid`]: names the key, and the nearest known one; repair the file.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let invalid = |message: String| Error::invalid(format!("{message}: file={}", path.display()), "repair kfm.toml");
+        let invalid = |message: String| {
+            Error::invalid(format!("{message}: file={}", path.display()), "repair kfm.toml")
+        };
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             invalid(format!("not valid TOML, {}", error.to_string().trim().replace('\n', " ")))
         })?;
         check_keys(&table, text).map_err(&invalid)?;
-        let settings: Self = toml::from_str(text)
-            .map_err(|error| invalid(error.to_string().trim().replace('\n', " ")))?;
+        let settings: Self =
+            toml::from_str(text).map_err(|error| invalid(error.to_string().trim().replace('\n', " ")))?;
         settings.check().map_err(invalid)?;
         Ok(settings)
     }
@@ -225,7 +227,10 @@ impl Settings {
         for (name, store) in &self.stores {
             let known = if store.domain == Domain::Stac { "static" } else { "embedded" };
             if store.kind != known {
-                return Err(format!("kind is not known for domain {}, use {known}: store={name} kind={}", store.domain, store.kind));
+                return Err(format!(
+                    "kind is not known for domain {}, use {known}: store={name} kind={}",
+                    store.domain, store.kind
+                ));
             }
             if store.mode.as_deref().is_some_and(|mode| mode != "alias" || store.domain != Domain::Search) {
                 return Err(format!("mode is not known, a search store has mode alias: store={name}"));
@@ -238,7 +243,10 @@ impl Settings {
         if let Some(versions) = local_path(&self.versions.url)
             && served.iter().any(|folder| versions.starts_with(folder))
         {
-            return Err(format!("the version store must not lie inside a store that is served: url={}", self.versions.url));
+            return Err(format!(
+                "the version store must not lie inside a store that is served: url={}",
+                self.versions.url
+            ));
         }
         Ok(())
     }
@@ -264,7 +272,21 @@ pub fn local_path(url: &str) -> Option<PathBuf> {
 }
 
 const KNOWN: &[(&str, &[&str])] = &[
-    ("", &["version", "stores", "wal", "policy", "versions", "telemetry", "ledger", "release", "notify", "limits"]),
+    (
+        "",
+        &[
+            "version",
+            "stores",
+            "wal",
+            "policy",
+            "versions",
+            "telemetry",
+            "ledger",
+            "release",
+            "notify",
+            "limits",
+        ],
+    ),
     ("stores.*", &["domain", "kind", "url", "mode"]),
     ("wal", &["url"]),
     ("policy", &["labels", "suppressions", "principals", "publish"]),
@@ -284,7 +306,9 @@ fn check_keys(table: &toml::Table, text: &str) -> std::result::Result<(), String
             if !keys.contains(&key.as_str()) {
                 let nearest = keys.iter().min_by_key(|known| edit_distance(known, key));
                 let shown = if shown.is_empty() { key.clone() } else { format!("{shown}.{key}") };
-                let line = text.lines().position(|line| line.trim_start().starts_with(key.as_str()) || line.contains(&format!("[{key}")));
+                let line = text.lines().position(|line| {
+                    line.trim_start().starts_with(key.as_str()) || line.contains(&format!("[{key}"))
+                });
                 return Err(format!(
                     "unknown key, the nearest known one is {}: key={shown}{}",
                     nearest.unwrap_or(&"version"),
@@ -356,6 +380,9 @@ mod tests {
 
     #[test]
     fn a_platform_without_a_catalog_is_refused() {
-        assert!(parse("version = 1\n[stores.graph]\ndomain=\"graph\"\nkind=\"embedded\"\nurl=\"file:g\"\n").is_err());
+        assert!(
+            parse("version = 1\n[stores.graph]\ndomain=\"graph\"\nkind=\"embedded\"\nurl=\"file:g\"\n")
+                .is_err()
+        );
     }
 }

@@ -40,7 +40,8 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: the ledger cannot be read.
     pub async fn ledger_entries(&self) -> Result<Vec<StoredEntry>> {
-        let ledger = Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
+        let ledger =
+            Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
         ledger.entries().await.map_err(|error| Error::Log(Box::new(error)))
     }
 
@@ -49,7 +50,8 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: the ledger cannot be read, or the file not be written.
     pub async fn ledger_render(&self) -> Result<String> {
-        let ledger = Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
+        let ledger =
+            Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
         let view = self.ledger_view();
         ledger.render(&view).await.map_err(|error| Error::Log(Box::new(error)))?;
         Ok(self.shown(&view))
@@ -75,11 +77,16 @@ impl Platform {
         check("ended", rollback.is_completed(), format!("status={status}"));
         let moves = read_moves(&session.versions(), &rollback.moves).await?;
         let planned = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
-        check("plan", planned == rollback.post_state_expected, format!("steps={} digest={planned}", moves.len()));
+        check(
+            "plan",
+            planned == rollback.post_state_expected,
+            format!("steps={} digest={planned}", moves.len()),
+        );
         let Some(closed) = rollback.closed.clone() else {
             return Ok(VerifyReport { ok: false, checks });
         };
-        let reached = !closed.close.treated.is_empty() || closed.close.scope_digest == rollback.post_state_expected;
+        let reached =
+            !closed.close.treated.is_empty() || closed.close.scope_digest == rollback.post_state_expected;
         check("end", reached, format!("digest={}", closed.close.scope_digest));
         let path = self.manifest_path(&rollback.id);
         let file = std::fs::read(&path).unwrap_or_default();
@@ -93,10 +100,15 @@ impl Platform {
                 && manifest.scope.after == closed.close.scope_digest
                 && manifest.diffs_segment == rollback.moves
         });
-        check("manifest and log", agrees, format!("plan_id={}", rollback.plan_id.map_or_else(String::new, |id| id.to_string())));
+        check(
+            "manifest and log",
+            agrees,
+            format!("plan_id={}", rollback.plan_id.map_or_else(String::new, |id| id.to_string())),
+        );
         let entries = self.ledger_entries().await?;
         let entered = entries.iter().any(|stored| {
-            stored.entry.rollback_id.as_ref().map(kfm_lineage::RollbackId::as_str) == Some(rollback.id.as_str())
+            stored.entry.rollback_id.as_ref().map(kfm_lineage::RollbackId::as_str)
+                == Some(rollback.id.as_str())
                 && stored.entry.status == kfm_telemetry::ledger::EntryStatus::Completed
                 && stored.entry.plan_id == rollback.plan_id
         });
@@ -124,7 +136,8 @@ async fn check_stores(
         }
     }
     wrong.truncate(5);
-    let detail = if wrong.is_empty() { format!("cells={looked_at}") } else { format!("foreign={}", wrong.join(", ")) };
+    let detail =
+        if wrong.is_empty() { format!("cells={looked_at}") } else { format!("foreign={}", wrong.join(", ")) };
     check("stores", wrong.is_empty(), detail);
     Ok(())
 }

@@ -77,7 +77,11 @@ async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
 }
 
 /// Records the documents and cells that the log does not know as a genesis publish.
-pub(crate) async fn adopt(session: &mut Session, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
+pub(crate) async fn adopt(
+    session: &mut Session,
+    store: Option<&str>,
+    reason: Option<&str>,
+) -> Result<AdoptReport> {
     if let Some(name) = store
         && session.platform.store(name).is_none()
     {
@@ -92,7 +96,8 @@ pub(crate) async fn adopt(session: &mut Session, store: Option<&str>, reason: Op
     let documents = unknown.iter().filter(|foreign| foreign.cell.domain == Domain::Stac).count() as u64;
     let cells = CellCount::of(unknown.iter().map(|foreign| foreign.cell.domain));
     let recorded = record_standing(session, unknown, PublishKind::Adopt, "adopt", reason).await?;
-    let (publish_id, findings) = recorded.map_or((None, Listing::default()), |(unit, findings)| (Some(unit.id), findings));
+    let (publish_id, findings) =
+        recorded.map_or((None, Listing::default()), |(unit, findings)| (Some(unit.id), findings));
     Ok(AdoptReport { publish_id, cells, documents, findings })
 }
 
@@ -171,7 +176,8 @@ async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> 
     if foreign.cell.domain == Domain::Stac {
         let before = session.facts.of_value(foreign.known).await?;
         let after = session.facts.of_value(foreign.observed).await?;
-        let mut step = describe_move(session, &foreign.cell.key, foreign.known, before.as_ref(), after.as_ref());
+        let mut step =
+            describe_move(session, &foreign.cell.key, foreign.known, before.as_ref(), after.as_ref());
         step.to_version = step.to_version.or(version);
         return Ok(step);
     }

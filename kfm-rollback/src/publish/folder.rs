@@ -67,7 +67,8 @@ fn walk(root: &Path, at: &Path, depth: usize, folder: &mut Folder) -> Result<()>
         if name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        let kind = entry.file_type().map_err(|source| Error::File { path: file.display().to_string(), source })?;
+        let kind =
+            entry.file_type().map_err(|source| Error::File { path: file.display().to_string(), source })?;
         if kind.is_symlink() {
             return Err(Error::invalid(
                 format!("symbolic links are not published: path={}", file.display()),

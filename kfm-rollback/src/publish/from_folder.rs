@@ -119,7 +119,8 @@ async fn compare(session: &mut Session, request: &PublishFolder) -> Result<Compa
         }
     }
     if request.mirror {
-        let kept: BTreeSet<String> = listed.documents.iter().map(|document| document.path.to_string()).collect();
+        let kept: BTreeSet<String> =
+            listed.documents.iter().map(|document| document.path.to_string()).collect();
         for path in catalog.keys().await? {
             if !kept.contains(&path) {
                 compared.changes.documents.insert(path, None);

@@ -78,7 +78,8 @@ impl Publish {
         check_size(path.as_str(), bytes.len() as u64, limit)?;
         let facts = self.session.facts.project(&bytes);
         self.contents.push((facts.digest, bytes));
-        let unchanged = self.session.history.value(&self.session.document(path.as_str())) == Some(facts.digest);
+        let unchanged =
+            self.session.history.value(&self.session.document(path.as_str())) == Some(facts.digest);
         if unchanged {
             self.changes.documents.remove(path.as_str());
         } else {
@@ -92,7 +93,8 @@ impl Publish {
     /// # Errors
     /// [`Error::File`]: it cannot be read; otherwise as [`put`](Self::put).
     pub fn put_file(&mut self, path: &str, from: &Path) -> Result<()> {
-        let bytes = std::fs::read(from).map_err(|source| Error::File { path: from.display().to_string(), source })?;
+        let bytes =
+            std::fs::read(from).map_err(|source| Error::File { path: from.display().to_string(), source })?;
         self.put(path, bytes)
     }
 
@@ -124,7 +126,10 @@ impl Publish {
             .store(store)
             .ok_or_else(|| Error::NotFound { kind: "store", text: store.to_owned() })?;
         if op.domain() == Domain::Stac {
-            return Err(Error::invalid(format!("documents are put by their path: store={store}"), "use put or retire"));
+            return Err(Error::invalid(
+                format!("documents are put by their path: store={store}"),
+                "use put or retire",
+            ));
         }
         let value = match content {
             Some(content) => {

@@ -34,7 +34,12 @@ pub(crate) struct Unit {
 
 impl Unit {
     /// Names a publish that begins now; the second of a second gets a suffix (R11).
-    pub(crate) fn new(session: &Session, pipeline: &Slug, id: Option<PublishId>, reason: Option<String>) -> Self {
+    pub(crate) fn new(
+        session: &Session,
+        pipeline: &Slug,
+        id: Option<PublishId>,
+        reason: Option<String>,
+    ) -> Self {
         let started_at = session.now();
         let taken = session.history.taken_ids();
         let fresh = || {
@@ -122,7 +127,11 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
 }
 
 /// Says what a publish would do, and writes nothing.
-pub(crate) async fn rehearse_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<PublishReport> {
+pub(crate) async fn rehearse_unit(
+    session: &mut Session,
+    unit: &Unit,
+    changes: &Changes,
+) -> Result<PublishReport> {
     let mut report = judge_unit(session, unit, changes).await?.report;
     report.publish_id = None;
     Ok(report)
@@ -163,7 +172,12 @@ pub(crate) async fn publish_unit(
 }
 
 /// Fills in what a publish came to.
-pub(crate) fn finished(session: &Session, mut report: PublishReport, outcome: &Outcome, begun: Timestamp) -> PublishReport {
+pub(crate) fn finished(
+    session: &Session,
+    mut report: PublishReport,
+    outcome: &Outcome,
+    begun: Timestamp,
+) -> PublishReport {
     report.status = status_of(outcome.end);
     report.moves = outcome.applied.clone();
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
@@ -202,7 +216,8 @@ async fn refuse_unknown(session: &Session, moves: &[Move]) -> Result<()> {
     }
     let unknown = moves.iter().find(|step| {
         let line = step.cell.to_string();
-        conflicts.iter().any(|conflict| conflict.subject == line) && session.history.cell(&step.cell).is_none()
+        conflicts.iter().any(|conflict| conflict.subject == line)
+            && session.history.cell(&step.cell).is_none()
     });
     let (message, hint, command) = match unknown {
         Some(step) => (
@@ -211,7 +226,11 @@ async fn refuse_unknown(session: &Session, moves: &[Move]) -> Result<()> {
             "kfm adopt",
         ),
         None => (
-            format!("documents were changed by another hand: documents={} first={}", conflicts.len(), conflicts[0].subject),
+            format!(
+                "documents were changed by another hand: documents={} first={}",
+                conflicts.len(),
+                conflicts[0].subject
+            ),
             "look at them, and record them by 'kfm reconcile --adopt'",
             "kfm reconcile",
         ),
@@ -277,9 +296,9 @@ pub(crate) async fn intent(
     let (mut items, mut collections, mut assets) = (Vec::new(), Vec::new(), Vec::new());
     for step in prepared.moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
         let facts = session.facts.of_value(step.after.or(step.before)).await?;
-        let is_group = facts.as_ref().is_some_and(|facts| {
-            matches!(facts.kind, DocumentKind::Collection | DocumentKind::Catalog)
-        });
+        let is_group = facts
+            .as_ref()
+            .is_some_and(|facts| matches!(facts.kind, DocumentKind::Collection | DocumentKind::Catalog));
         if is_group { &mut collections } else { &mut items }.push(step.entity.clone());
         for asset in facts.iter().flat_map(|facts| &facts.assets) {
             assets.push(AssetLine {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::error::{Failure, Result};
 use crate::output::words;
+use crate::shell;
 
 /// What the stores hold at one moment.
 #[derive(Debug)]
@@ -124,20 +125,14 @@ impl Places {
 }
 
 /// Finds where the records of a rollback lie.
-pub(crate) async fn places(
-    platform: &Platform,
-    dir: &Path,
-    rollback: Option<&OperationLine>,
-) -> Result<Places> {
-    let settings = platform.settings();
-    let at = |place: &str| dir.join(place.trim_start_matches("file:")).display().to_string();
-    let _ = rollback;
-    Ok(Places {
-        catalog: at("catalog"),
-        plan: at("rollback.kfmplan.json"),
-        manifest: None,
-        telemetry: at(&settings.telemetry.dir),
-        ledger: at(&settings.ledger.path),
-        log: at(&settings.wal.url),
-    })
+pub(crate) fn places(platform: &Platform, plan: &Path, rollback: Option<&OperationLine>) -> Places {
+    let manifest = rollback.map(|line| platform.manifest_path(&line.id));
+    Places {
+        catalog: shell::place(platform.root().join("catalog")),
+        plan: shell::place(plan),
+        manifest: manifest.filter(|path| path.is_file()).map(shell::place),
+        telemetry: shell::place(platform.telemetry_dir()),
+        ledger: shell::place(platform.ledger_view()),
+        log: shell::place(platform.wal_dir()),
+    }
 }

@@ -94,7 +94,7 @@ impl Demo {
             rollback_id: rollback.as_ref().and_then(|line| line.rollback_id.clone()),
             verified,
             stores: evidence::compare(good, bad, after),
-            records: evidence::places(platform, &self.dir, rollback.as_ref()).await?,
+            records: evidence::places(platform, &self.dir.join(steps::PLAN_FILE), rollback.as_ref()),
         };
         let complaint =
             (!verified).then(|| Failure::findings("the stores do not hold what they held before"));
@@ -111,12 +111,11 @@ fn screen(dir: &std::path::Path, report: &Report, same_bytes: bool) -> Screen {
         }
         false => screen.headline(Tone::Bad, "The stores do not hold what they held before the bad publish"),
     };
-    let mut rows = vec![];
-    for store in &report.stores {
-        rows.push(store.row());
-    }
     screen.heading("digests by store");
-    screen.table(rows.into_iter(), ["store", "before", "with the defect", "after the rollback", ""]);
+    screen.table(
+        report.stores.iter().map(evidence::StoreBeforeAndAfter::row),
+        ["store", "before", "with the defect", "after the rollback", ""],
+    );
     let bytes = if same_bytes { "byte for byte what they were" } else { "NOT what they were" };
     screen.fact("documents", format!("{bytes}: {}", report.records.catalog));
     screen.heading("where the records lie");

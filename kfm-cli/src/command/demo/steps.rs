@@ -7,6 +7,9 @@ use crate::error::{Failure, Result};
 use crate::output::Output;
 use crate::shell;
 
+/// The file, in the demonstration's folder, that the plan is written to.
+pub(crate) const PLAN_FILE: &str = "rollback.kfmplan.json";
+
 /// One command, and the sentence that says what it is for.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -32,8 +35,7 @@ impl Steps {
     pub(crate) fn new(dir: &Path, actor: Option<&str>, review_by: &str) -> Self {
         let root = dir.display().to_string();
         let at = |name: &str| dir.join(name).display().to_string();
-        let (first, second, plan) =
-            (at("incoming/first"), at("incoming/second"), at("rollback.kfmplan.json"));
+        let (first, second, plan) = (at("incoming/first"), at("incoming/second"), at(PLAN_FILE));
         let in_platform = |why, words: &[&str]| {
             let actor = actor.iter().flat_map(|actor| ["--actor", *actor]);
             let all = ["--root", &root].into_iter().chain(actor).chain(words.iter().copied());
@@ -100,6 +102,7 @@ impl Steps {
                     &["verify", "--rollback-id", "latest"],
                 ),
                 in_platform("What every store holds now", &["doctor", "--digests"]),
+                in_platform("The governance ledger, as a file for auditors", &["ledger", "render"]),
                 in_platform("Is anything left to do?", &["status"]),
             ],
         }

@@ -96,7 +96,7 @@ pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<An
     }
     screen.fact("broken links", words::change(report.broken_links_before, report.broken_links_after));
     screen.fact("orphans", words::change(report.orphan_count_before, report.orphan_count_after));
-    screen.fact_if("manifest", report.manifest.as_ref());
+    screen.fact_if("manifest", report.manifest.as_ref().map(shell::place));
     screen.fact("took", took(&report));
     show_skipped(&mut screen, &report.skipped);
     screen.next(&report.next);

@@ -9,8 +9,9 @@ use kfm_rollback::{Cascade, PlanRequest, PlanTarget};
 
 use crate::cli::not_empty;
 use crate::context::Context;
-use crate::error::{Result, show_finding};
+use crate::error::{Result, finding_list};
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
+use crate::shell;
 
 use super::{Force, Skip};
 
@@ -84,7 +85,9 @@ impl Plan {
 pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
     let mut screen = Screen::new(headline_tone(plan), headline(plan));
     screen.fact("plan", plan.plan_id).fact_if("rollback", plan.rollback_id.as_ref());
-    screen.fact_if("reverts", plan.reverts.as_ref()).fact_if("stored at", plan.path.as_ref());
+    screen
+        .fact_if("reverts", plan.reverts.as_ref())
+        .fact_if("stored at", plan.path.as_ref().map(shell::place));
     let scope = &plan.scope;
     screen.fact(
         "scope",
@@ -116,14 +119,9 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
         screen.item(Tone::Warn, dependent.as_str());
     }
     screen.more(plan.dependents.len().saturating_sub(LIST_LINES_MAX) as u64, None);
-    if plan.findings.total > 0 {
-        let denying = plan.findings.first.iter().filter(|finding| finding.denies).count();
-        screen.heading(match denying {
-            0 => format!("{}, none denies", words::count(plan.findings.total, "finding")),
-            denying => format!("{}, {denying} deny", words::count(plan.findings.total, "finding")),
-        });
-        screen.list(&plan.findings, show_finding);
-    }
+    let denying = plan.findings.first.iter().filter(|finding| finding.denies).count();
+    let heading = if denying == 0 { ", none denies".to_owned() } else { format!(", {denying} deny") };
+    finding_list(&mut screen, &heading, &plan.findings);
     screen
 }
 
