@@ -205,19 +205,17 @@ impl JournalState {
             JournalEntry::Intent { direction: Direction::Forward, batch } => {
                 self.intended.insert(*batch);
             }
-            JournalEntry::Outcome { direction: Direction::Forward, batch, applied, already } => {
-                if self.made.insert(*batch) {
-                    self.applied += applied;
-                    self.already += already;
-                }
+            JournalEntry::Outcome { direction: Direction::Forward, batch, applied, already }
+                if self.made.insert(*batch) =>
+            {
+                self.applied += applied;
+                self.already += already;
             }
             JournalEntry::Outcome { direction: Direction::Backward, batch, .. } => {
                 self.unmade.insert(*batch);
             }
-            JournalEntry::AbortRequested { by, reason } => {
-                if self.abort.is_none() {
-                    self.abort = Some((by.clone(), reason.clone()));
-                }
+            JournalEntry::AbortRequested { by, reason } if self.abort.is_none() => {
+                self.abort = Some((by.clone(), reason.clone()));
             }
             JournalEntry::Held { reason, detail } => self.held = Some((reason.clone(), detail.clone())),
             JournalEntry::Resumed { .. } => {
