@@ -15,7 +15,7 @@ use crate::finding::{Finding, OPERATION, Severity};
 use crate::licence::AllowedLicences;
 use crate::permit::{Consent, Permit, PermitRefused};
 use crate::risk::{self, RiskLevel, Seen};
-use crate::rules::{self, Observation, Rule, View};
+use crate::rules::{self, Observation, Rule, RuleMeta, View};
 use crate::snapshot::PolicySnapshot;
 use crate::table::{Aspect, Effect, RuleClass, effect};
 
@@ -61,6 +61,11 @@ impl Policy {
     fn resnap(mut self) -> Self {
         self.snapshot = PolicySnapshot::of(self.rules, &self.checks, &self.licences);
         self
+    }
+
+    /// Lists the built-in rules, in the order of the catalogue.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleMeta> {
+        self.rules.iter().map(|rule| &rule.meta)
     }
 
     /// Returns the snapshot of everything that decisions depend on but the facts.

@@ -97,8 +97,8 @@ fn odd_name(step: &StepFacts) -> Option<Observation> {
 fn shared_ids(view: &View<'_>) -> impl Iterator<Item = Observation> {
     let (before, after) = (&view.facts.integrity.before, &view.facts.integrity.after);
     after.duplicate_ids.iter().flat_map(|(id, paths)| {
-        let earlier = before.duplicate_ids.get(id).map(Vec::as_slice).unwrap_or_default();
-        paths.iter().filter(|path| !earlier.contains(path)).map(|path| {
+        let earlier: BTreeSet<&String> = before.duplicate_ids.get(id).into_iter().flatten().collect();
+        paths.iter().filter(move |path| !earlier.contains(path)).map(|path| {
             let message = format!("its id would be that of {} documents", paths.len());
             Observation::new(Aspect::Worse, path, message, "give each document an id of its own")
         })
