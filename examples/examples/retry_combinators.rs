@@ -64,7 +64,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // An error that nobody has classified is not retried; the caller gets it back, and the reason.
     let unknown = |_: &String| Verdict::from(ErrorClass::Unknown);
-    let failed = calls.run(idempotent("LC08"), || stac.publish("LC08")).classify(unknown).await.unwrap_err();
+    let failed = calls
+        .run(idempotent("LC08"), || stac.publish("LC08"))
+        .classify(unknown)
+        .await
+        .expect_err("an error of no known class is not retried");
     assert_eq!((failed.reason(), failed.attempts()), (Reason::NotRetryable, 1));
     assert_eq!(failed.error.as_deref(), Some("409: LC08 is published already"));
 

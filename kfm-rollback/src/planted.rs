@@ -1,7 +1,7 @@
 //! Defects that can be planted on purpose, to see the tests catch them.
 //!
 //! Only a build with the feature `planted-bugs` can do it, one bug at a time, chosen at run time; in every
-//! other build [`planted`] is a constant and leaves nothing behind. Each bug is a trap that an engine of this
+//! other build the question is a constant and leaves nothing behind. Each bug is a trap that an engine of this
 //! kind has fallen into; the test that catches it is named beside it and run by `testing/planted-bugs`.
 
 /// A defect of the engine, by the trap it falls into.

@@ -29,7 +29,7 @@ impl Platform {
     /// Begins a publish that a pipeline puts together (R49); it holds the platform's lock.
     ///
     /// # Errors
-    /// [`Error::Locked`]: another operation works here.
+    /// [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn begin_publish(&self, pipeline: Slug) -> Result<Publish> {
         let session = Session::write(self, &format!("publish {pipeline}")).await?;
         let unit = Unit::new(&session, &pipeline, None, None);
@@ -42,7 +42,7 @@ impl Platform {
     /// A dropped future leaves nothing, or an interrupted publish that can be resumed or aborted.
     ///
     /// # Errors
-    /// As [`Publish::complete`]; [`Error::Invalid`]: something in the folder cannot be published.
+    /// As [`Publish::complete`]; [`Error::Invalid`](crate::Error::Invalid): something in the folder cannot be published.
     pub async fn publish_folder(&self, request: PublishFolder) -> Result<PublishReport> {
         if request.dry_run {
             let mut session = Session::read(self).await?;
@@ -57,7 +57,7 @@ impl Platform {
     /// Records what already stands in the stores as a genesis publish; moves nothing (R14).
     ///
     /// # Errors
-    /// [`Error::NotFound`]: there is no such store. [`Error::Locked`]: another operation works here.
+    /// [`Error::NotFound`](crate::Error::NotFound): there is no such store. [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn adopt(&self, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
         let mut session = Session::write(self, "adopt").await?;
         publish::adopt(&mut session, store, reason).await
@@ -66,7 +66,7 @@ impl Platform {
     /// Lists what changed behind the log's back; records it if `adopt`.
     ///
     /// # Errors
-    /// [`Error::Locked`]: another operation works here.
+    /// [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn reconcile(&self, adopt: bool) -> Result<ReconcileReport> {
         let mut session = match adopt {
             true => Session::write(self, "reconcile").await?,
@@ -78,7 +78,7 @@ impl Platform {
     /// Lists the publishes, in the log's order.
     ///
     /// # Errors
-    /// [`Error::Log`]: the log cannot be read.
+    /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn publishes(&self) -> Result<PublishList> {
         let session = Session::read(self).await?;
         let at_work = PlatformLock::holder(&self.lock_path())?.is_some();
@@ -89,7 +89,7 @@ impl Platform {
     /// Shows a publish.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names none, or more than one.
+    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names none, or more than one.
     pub async fn publish_show(&self, id: &str) -> Result<PublishShow> {
         let session = Session::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
@@ -117,7 +117,7 @@ impl Platform {
     /// Takes an unfinished publish up again, or takes it back.
     ///
     /// # Errors
-    /// [`Error::Conflict`]: it has ended. [`Error::Unfinished`]: it waits still.
+    /// [`Error::Conflict`](crate::Error::Conflict): it has ended. [`Error::Unfinished`](crate::Error::Unfinished): it waits still.
     pub async fn publish_resume(&self, id: &str, abort: bool) -> Result<PublishReport> {
         let mut session = Session::write(self, "publish resume").await?;
         let publish = crate::resolve::publish(&session, id)?;

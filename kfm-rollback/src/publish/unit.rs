@@ -88,7 +88,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
     refuse_unknown(session, &moves).await?;
     let now = catalog_now(session).await?;
-    let assessed = treat_moves(session, &now, &moves, RatchetMode::Refuse).await?;
+    let assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;
     let (moves, _withdrawn) = apply_treatments(moves, &assessed);
     let after = with_moves(session, &now, &moves).await?;
     let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
