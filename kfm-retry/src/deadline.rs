@@ -1,7 +1,7 @@
 //! The moment by which a call has to be over, and how it reaches the calls inside.
 //!
 //! A deadline travels by itself to the retried calls that run inside an attempt, in the same task or thread:
-//! while an attempt is polled, its [`Scope`] stands in a thread-local. Inner policies take the earlier of
+//! while an attempt is polled, its scope stands in a thread-local. Inner policies take the earlier of
 //! both deadlines, and make one attempt only, so that nested retries do not multiply (R83). Into a spawned
 //! task, another thread or another process a deadline has to be handed over: [`Deadline::remaining`] is what
 //! goes into a header, [`Deadline::after`] what comes out of it.

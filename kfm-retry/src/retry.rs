@@ -129,7 +129,7 @@ impl<'a> Retry<'a> {
     /// Runs `operation` until it succeeds or is given up, once the answer is awaited.
     ///
     /// # Errors
-    /// [`Failed`](crate::Failed): the error of the last attempt as it was, and why nobody tries again.
+    /// [`Failed`]: the error of the last attempt as it was, and why nobody tries again.
     ///
     /// # Cancel safety
     /// Dropping the future drops the running attempt, and nothing more happens. A breaker gets its trial call
