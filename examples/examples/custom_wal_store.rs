@@ -3,7 +3,6 @@
 //! It is slow and simple on purpose: the whole log is read at each call, so there is no state to get wrong.
 //! What makes it a store is the last part: it passes every law, each as a test of this example.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
-
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
