@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 /// [`Error::File`]: names the file; nothing stands half written in its place.
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::File { path: path.display().to_string(), source };
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    // The parent of a bare file name is the empty path, which is the working directory.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.tmp"));
