@@ -184,8 +184,8 @@ impl GatedDisk {
     fn wait_for_a_sync(&self) {
         let state = self.0.state.lock().unwrap();
         let limit = std::time::Duration::from_secs(60);
-        let (_, waited) =
-            self.0.changed.wait_timeout_while(state, limit, |state| state.waiting == 0).unwrap();
+        let waited = self.0.changed.wait_timeout_while(state, limit, |state| state.waiting == 0);
+        let waited = waited.unwrap().1;
         assert!(!waited.timed_out(), "an append syncs");
     }
 }
