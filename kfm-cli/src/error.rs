@@ -324,10 +324,9 @@ fn show_group(screen: &mut Screen, group: &[&FindingLine]) {
     let finding = group[0];
     let tone = if finding.denies { Tone::Bad } else { Tone::Warn };
     let code = finding.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-    let severity = &finding.severity;
     match group.len() {
-        1 => screen.item(tone, format!("{}{code} {severity}  {}", finding.rule, finding.subject)),
-        many => screen.item(tone, format!("{}{code} {severity}  {many} times", finding.rule)),
+        1 => screen.item(tone, format!("{}{code}  {}", finding.rule, finding.subject)),
+        many => screen.item(tone, format!("{}{code}  {many} times", finding.rule)),
     };
     if group.len() > 1 {
         for sample in group.iter().take(SUBJECTS_MAX) {

@@ -67,6 +67,7 @@ impl Demo {
         let bad = Evidence::take(&platform).await?;
         steps.rollback.iter().try_for_each(run)?;
         let after = Evidence::take(&platform).await?;
+        cx.out.part("\n");
         self.answer(&platform, &good, &bad, &after).await
     }
 
@@ -104,12 +105,9 @@ impl Demo {
 }
 
 fn screen(dir: &std::path::Path, report: &Report, same_bytes: bool) -> Screen {
-    let mut screen = Screen::raw("\n");
-    match report.verified {
-        true => {
-            screen.headline(Tone::Good, "Every store holds what it held before the bad publish, by digest")
-        }
-        false => screen.headline(Tone::Bad, "The stores do not hold what they held before the bad publish"),
+    let mut screen = match report.verified {
+        true => Screen::new(Tone::Good, "Every store holds what it held before the bad publish, by digest"),
+        false => Screen::new(Tone::Bad, "The stores do not hold what they held before the bad publish"),
     };
     screen.heading("digests by store");
     screen.table(
