@@ -1,4 +1,5 @@
 //! The promises of `--json`, exit codes and questions, on every kind of answer.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A folder with a platform in it, and the command run against it as a script would.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(dead_code, unreachable_pub, reason = "a module of every test file, and each uses its part")]
 
 use std::path::{Path, PathBuf};
