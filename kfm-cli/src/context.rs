@@ -57,7 +57,7 @@ impl<'a> Context<'a> {
             Failure::usage("nobody is named who acts").with_hint("name yourself with --actor or KFM_ACTOR")
         })?;
         let interrupt = Interrupt::default();
-        interrupt::listen(&interrupt, self.out);
+        interrupt::listen(&interrupt, self.out, self.runnable(&["kfm status".to_owned()]));
         self.open(actor, interrupt).await
     }
 

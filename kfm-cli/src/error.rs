@@ -15,6 +15,9 @@ use crate::output::{LIST_LINES_MAX, Screen, Tone, words};
 /// Entities of one group of findings that a screen names.
 const SUBJECTS_MAX: usize = 3;
 
+/// The owner's code of a missing label.
+const NO_LABEL: &str = "C-F01";
+
 /// The result of a command; boxed, since failures are rare and carry a screen.
 pub(crate) type Result<T> = std::result::Result<T, Box<Failure>>;
 
@@ -88,6 +91,16 @@ impl Failure {
         Self { kind: "conflict".to_owned(), message: message.into(), exit_code: 6, ..Self::default() }
     }
 
+    /// Makes the complaint of a rehearsal that only lacks approvals (exit 5).
+    pub(crate) fn not_approved(message: impl Into<String>) -> Self {
+        Self {
+            kind: "approval_required".to_owned(),
+            message: message.into(),
+            exit_code: 5,
+            ..Self::default()
+        }
+    }
+
     /// Makes the complaint of something that is open (exit 7).
     pub(crate) fn unfinished(message: impl Into<String>) -> Self {
         Self { kind: "unfinished".to_owned(), message: message.into(), exit_code: 7, ..Self::default() }
@@ -96,8 +109,7 @@ impl Failure {
     /// Makes the failure of a command that was stopped by a second Ctrl-C (exit 7).
     pub(crate) fn interrupted() -> Self {
         Self { kind: "interrupted".to_owned(), ..Self::unfinished("stopped at once") }
-            .with_hint("nothing is half visible for ever: what was under way can be resumed or aborted")
-            .with_next(["kfm status".to_owned()])
+            .with_hint("what was under way can be resumed or aborted")
     }
 
     /// Says what a person can do.
@@ -159,15 +171,19 @@ impl From<Error> for Box<Failure> {
             Error::Denied { operation, findings } => {
                 failure.hint = "mend what the findings name, then try again".to_owned();
                 failure.details = denial(&findings);
+                if findings.iter().any(|finding| finding.code.as_deref() == Some(NO_LABEL)) {
+                    failure.next = vec!["kfm labels list".to_owned()];
+                }
                 failure = failure
                     .with_key("status", Status::Denied)
                     .with_key("operation", operation)
                     .with_key("findings", Listing::of(findings));
             }
             Error::ApprovalRequired { plan_id, needed, refused } => {
+                failure.hint = format!("sign with: kfm approve {plan_id} --as NAME --role ROLE --key FILE");
                 failure.next = vec![
-                    format!("kfm approve {plan_id} --as NAME --role ROLE --key FILE"),
-                    format!("kfm rollback execute --plan {plan_id} --reason 'why' --yes"),
+                    format!("kfm approvals {plan_id}"),
+                    format!("kfm rollback execute --plan {plan_id} --reason '…' --yes"),
                 ];
                 failure.details.heading("missing");
                 items(&mut failure.details, &needed);

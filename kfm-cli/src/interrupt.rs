@@ -9,7 +9,9 @@ use crate::output::Output;
 ///
 /// The engine looks at `interrupt` between batches and leaves a run that can be resumed. A second Ctrl-C ends
 /// the process where it stands: a kill at any instruction leaves a run that can be resumed too (R5).
-pub(crate) fn listen(interrupt: &Interrupt, out: &Output) {
+///
+/// `next` are the commands that say what is left to do.
+pub(crate) fn listen(interrupt: &Interrupt, out: &Output, next: Vec<String>) {
     let (interrupt, out) = (interrupt.clone(), out.clone());
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -18,7 +20,7 @@ pub(crate) fn listen(interrupt: &Interrupt, out: &Output) {
         interrupt.request();
         out.note("stopping at the next safe point; Ctrl-C again stops at once, which is safe too");
         if tokio::signal::ctrl_c().await.is_ok() {
-            let code = out.failed_code(Failure::interrupted());
+            let code = out.failed_code(Failure::interrupted().with_next(next));
             std::process::exit(i32::from(code));
         }
     });

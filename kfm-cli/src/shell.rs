@@ -31,7 +31,10 @@ pub(crate) fn place(path: impl AsRef<std::path::Path>) -> String {
     let path = path.as_ref();
     let here = std::env::current_dir().ok();
     let below = here.as_ref().and_then(|here| path.strip_prefix(here).ok());
-    below.unwrap_or(path).display().to_string()
+    match below {
+        Some(below) if below.as_os_str().is_empty() => ".".to_owned(),
+        below => below.unwrap_or(path).display().to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -233,6 +233,8 @@ fn a_plan_that_needs_approval_is_executed_once_it_is_approved() {
     has_keys(&added, "name roles public_key key_file");
     sandbox.json(2, &["principals", "add", "eve", "--role", "reviewer", "--key-out", "ada.key"]);
     let execute = ["rollback", "execute", "--publish-id", "latest", "--reason", "r", "--yes"];
+    sandbox.json(5, &["rollback", "dry-run", "--publish-id", "latest"]);
+    sandbox.json(5, &[&execute[..], &["--ci"]].concat());
     let waiting = sandbox.json(5, &execute);
     assert_eq!(
         (&waiting["status"], &waiting["error"]["kind"]),

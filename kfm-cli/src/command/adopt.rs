@@ -1,6 +1,7 @@
 //! `kfm adopt`: what already stands in the stores becomes known to the log.
 
 use clap::Args;
+use kfm_rollback::report::{CellCount, ReconcileReport};
 
 use crate::cli::not_empty;
 use crate::context::Context;
@@ -21,7 +22,7 @@ pub(crate) struct Adopt {
 impl Adopt {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            return super::reconcile::list(cx, &cx.platform().await?).await;
+            return rehearse(&cx.platform().await?.reconcile(false).await?);
         }
         let platform = cx.platform_to_change().await?;
         let report = platform.adopt(self.store.as_deref(), self.reason.as_deref()).await?;
@@ -41,4 +42,14 @@ impl Adopt {
         }
         Answer::new(&report, screen)
     }
+}
+
+/// Says what would be recorded, without recording it.
+fn rehearse(report: &ReconcileReport) -> Result<Answer> {
+    let foreign = words::count(report.foreign.total, "value");
+    let screen = Screen::new(Tone::Plain, format!("Would record {foreign}; nothing was written"));
+    let documents = report.foreign.by_domain.get("stac").copied().unwrap_or_default();
+    let cells = CellCount { total: report.foreign.total, by_domain: report.foreign.by_domain.clone() };
+    let keys = serde_json::json!({ "publish_id": null, "cells": cells, "documents": documents, "status": "dry_run" });
+    Answer::new(&keys, screen)
 }

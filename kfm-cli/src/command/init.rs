@@ -29,11 +29,11 @@ impl Init {
         for store in &report.stores {
             screen.row([store.name.as_str(), &store.domain, &store.kind, &store.url]);
         }
-        let root = dir.display().to_string();
+        let root = Some(dir.display().to_string()).filter(|root| root != ".");
         let label =
             "kfm labels assign --under '' --care public --authority WHO --reason WHY --review-by DATE";
         let publish = "kfm publish --from DIR --pipeline NAME";
-        screen.next(&shell::with_root(&[label.to_owned(), publish.to_owned()], Some(&root)));
+        screen.next(&shell::with_root(&[label.to_owned(), publish.to_owned()], root.as_deref()));
         Answer::new(&report, screen)
     }
 }

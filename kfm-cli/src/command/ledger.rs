@@ -7,7 +7,7 @@ use kfm_telemetry::ledger::{Ledger as Chain, LedgerReport, StoredEntry, ViewStat
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
+use crate::output::{Answer, Screen, Tone, words};
 
 /// Commands of `kfm ledger`.
 #[derive(Debug, Subcommand)]
@@ -73,9 +73,7 @@ fn show_view(screen: &mut Screen, report: &LedgerReport) {
 
 fn list(entries: &[StoredEntry]) -> Result<Answer> {
     let mut screen = Screen::new(Tone::Plain, words::count(entries.len() as u64, "entry"));
-    let older = entries.len().saturating_sub(LIST_LINES_MAX);
-    screen.table(entries[older..].iter().map(row), ["lsn", "at", "what", "status", "by", "about"]);
-    screen.more(older as u64, None);
+    screen.newest(entries, row, ["lsn", "at", "what", "status", "by", "about"]);
     Answer::new(&serde_json::json!({ "entries": entries }), screen)
 }
 

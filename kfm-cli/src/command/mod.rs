@@ -25,7 +25,7 @@ use clap::Subcommand;
 use crate::cli::Cli;
 use crate::config::Environment;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::output::{Answer, Output};
 
 /// The subcommands, in the order of the help.
@@ -102,8 +102,16 @@ pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Res
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(&cx),
     };
-    result.map_err(|mut failure| {
-        failure.next = cx.runnable(&failure.next);
-        failure
-    })
+    match result {
+        Ok(Answer { keys, screen, complaint }) => {
+            Ok(Answer { keys, screen, complaint: complaint.map(|failure| runnable(&cx, failure)) })
+        }
+        Err(failure) => Err(Box::new(runnable(&cx, *failure))),
+    }
+}
+
+/// Makes the commands of a failure run as they stand.
+fn runnable(cx: &Context<'_>, mut failure: Failure) -> Failure {
+    failure.next = cx.runnable(&failure.next);
+    failure
 }

@@ -146,7 +146,7 @@ fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Ans
 async fn list(cx: &Context<'_>) -> Result<Answer> {
     let report = cx.platform().await?.publishes().await?;
     let mut screen = Screen::new(Tone::Plain, words::count(report.publishes.len() as u64, "publish"));
-    screen.table(report.publishes.iter().map(row), ["publish", "status", "moves", "at", "rolled back by"]);
+    screen.newest(&report.publishes, row, ["publish", "status", "moves", "at", "rolled back by"]);
     Answer::new(&report, screen)
 }
 

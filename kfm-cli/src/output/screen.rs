@@ -95,6 +95,21 @@ impl Screen {
         self
     }
 
+    /// Adds the newest entries of a list that is in the log's order, as a table, and says how many are older.
+    pub(crate) fn newest<T, const N: usize>(
+        &mut self,
+        entries: &[T],
+        row: impl FnMut(&T) -> Vec<String>,
+        heads: [&str; N],
+    ) -> &mut Self {
+        let older = entries.len().saturating_sub(LIST_LINES_MAX);
+        self.table(entries[older..].iter().map(row), heads);
+        match older {
+            0 => self,
+            _ => self.item(Tone::Dim, format!("and {older} older; --json lists them")),
+        }
+    }
+
     /// Adds the entries of a list up to [`LIST_LINES_MAX`], and says how many more there are and where.
     pub(crate) fn list<T>(&mut self, listing: &Listing<T>, mut show: impl FnMut(&mut Self, &T)) -> &mut Self {
         for entry in listing.first.iter().take(LIST_LINES_MAX) {

@@ -7,6 +7,7 @@ use kfm_rollback::report::CellCount;
 pub(crate) fn count(number: u64, noun: &str) -> String {
     match (number, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
+        _ if noun.ends_with("sh") => format!("{number} {noun}es"),
         (_, Some(stem)) if !noun.ends_with("ay") => format!("{number} {stem}ies"),
         _ => format!("{number} {noun}s"),
     }
@@ -63,6 +64,7 @@ mod tests {
         assert_eq!(count(0, "document"), "0 documents");
         assert_eq!(count(3, "entry"), "3 entries");
         assert_eq!(count(3, "day"), "3 days");
+        assert_eq!(count(2, "publish"), "2 publishes");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `kfm rollback dry-run`: the plan against the live stores; nothing is written.
 
 use clap::Args;
+use kfm_rollback::PlanTarget;
 use kfm_rollback::report::DryRunReport;
 
 use crate::context::Context;
@@ -21,25 +22,89 @@ pub(crate) struct DryRun {
 impl DryRun {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
-        answer(cx, platform.dry_run(self.target.into_plan_target(), self.skip.skip).await?)
+        let target = self.target.into_plan_target();
+        let stored = matches!(target, PlanTarget::Plan(_));
+        answer(cx, platform.dry_run(target, self.skip.skip).await?, stored)
     }
 }
 
-/// Makes the answer of a rehearsal; one that could not go ahead exits 6.
-pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport) -> Result<Answer> {
-    report.plan.next = cx.runnable(&report.plan.next);
-    let mut screen = if report.ready {
-        Screen::new(Tone::Good, "Dry-run: every precondition holds; nothing was written")
-    } else {
-        Screen::new(Tone::Bad, "Dry-run: not ready; nothing was written")
+/// Returns what to do after a rehearsal: what mends each kind of conflict, or the execution itself.
+fn next(report: &DryRunReport, stored: bool) -> Vec<String> {
+    let plan = &report.plan;
+    if plan.steps.total == 0 {
+        return plan.next.clone();
+    }
+    if report.ready {
+        return match (&plan.reverts, stored) {
+            (_, true) => vec![format!("kfm rollback execute --plan {} --reason '…'", plan.plan_id)],
+            (Some(reverts), false) => {
+                vec![format!("kfm rollback revert --rollback-id {reverts} --reason '…'")]
+            }
+            (None, false) => {
+                vec![format!("kfm rollback execute --publish-id {} --reason '…'", plan.publish_id)]
+            }
+        };
+    }
+    let has = |kind: &str| report.conflicts.iter().any(|conflict| conflict.kind == kind);
+    let mut next = Vec::new();
+    if has("foreign") {
+        next.push("kfm reconcile".to_owned());
+    }
+    if has("stale") {
+        next.push(format!("kfm rollback plan --publish-id {}", plan.publish_id));
+    }
+    if has("approvals") && stored {
+        next.push(format!("kfm approvals {}", plan.plan_id));
+    }
+    if has("open_operation") {
+        next.push("kfm status".to_owned());
+    }
+    next
+}
+
+/// Makes the answer of a rehearsal: one that could not go ahead exits 6, one that only lacks approvals 5.
+///
+/// `stored` says whether the plan can be named later: a rehearsal stores none.
+pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport, stored: bool) -> Result<Answer> {
+    report.plan.next = cx.runnable(&next(&report, stored));
+    let mut screen = match lacks(&report) {
+        Lacks::Nothing => Screen::new(Tone::Good, "Dry-run: every precondition holds; nothing was written"),
+        Lacks::Approvals => {
+            Screen::new(Tone::Warn, "Dry-run: only approvals are missing; nothing was written")
+        }
+        Lacks::Preconditions => Screen::new(Tone::Bad, "Dry-run: not ready; nothing was written"),
     };
     screen.append(conflict_list(&report.conflicts));
     screen.append(plan_screen(&report.plan));
     screen.next(&report.plan.next);
-    let complaint = (!report.ready).then(|| {
-        Failure::not_ready(format!("preconditions do not hold: conflicts={}", report.conflicts.len()))
-            .with_hint("read what stands against it, then plan again or use --skip KEY")
-            .with_next(report.plan.next.clone())
-    });
+    let complaint = complaint(&report);
     Ok(Answer::new(&report, screen)?.complain(complaint))
+}
+
+/// What stands between a rehearsal and the execution.
+enum Lacks {
+    Nothing,
+    Approvals,
+    Preconditions,
+}
+
+fn lacks(report: &DryRunReport) -> Lacks {
+    match report.ready {
+        true => Lacks::Nothing,
+        false if report.conflicts.iter().all(|conflict| conflict.kind == "approvals") => Lacks::Approvals,
+        false => Lacks::Preconditions,
+    }
+}
+
+fn complaint(report: &DryRunReport) -> Option<Failure> {
+    let next = report.plan.next.clone();
+    match lacks(report) {
+        Lacks::Nothing => None,
+        Lacks::Approvals => Some(Failure::not_approved("approvals are missing").with_next(next)),
+        Lacks::Preconditions => {
+            let message = format!("preconditions do not hold: conflicts={}", report.conflicts.len());
+            let hint = "read what stands against it, then plan again or use --skip KEY";
+            Some(Failure::not_ready(message).with_hint(hint).with_next(next))
+        }
+    }
 }

@@ -14,6 +14,9 @@ use crate::shell;
 use super::plan::show_skipped;
 use super::{Force, Skip, Target, dry_run, plan_screen};
 
+/// The phases of an operation, in their order.
+const PHASES: [&str; 7] = ["plan", "prepare", "expand", "derive", "contract", "verify", "record"];
+
 /// Arguments of `kfm rollback execute`.
 #[derive(Debug, Args)]
 pub(crate) struct Execute {
@@ -35,7 +38,9 @@ impl Execute {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let target = self.target.clone().into_plan_target();
         if cx.is_rehearsal() {
-            return dry_run::answer(cx, cx.platform().await?.dry_run(target, self.skip.skip).await?);
+            let stored = matches!(target, PlanTarget::Plan(_));
+            let report = cx.platform().await?.dry_run(target, self.skip.skip).await?;
+            return dry_run::answer(cx, report, stored);
         }
         needs_yes(cx, self.yes)?;
         let platform = cx.platform_to_change().await?;
@@ -121,11 +126,17 @@ fn tone(report: &ExecuteReport) -> Tone {
     }
 }
 
+/// Says how long it took, phase by phase in their order.
 fn took(report: &ExecuteReport) -> String {
-    let total = words::duration(report.duration_ms);
+    let position = |phase: &str| PHASES.iter().position(|known| *known == phase).unwrap_or(PHASES.len());
+    let mut phases: Vec<_> = report.phases_ms.iter().collect();
+    phases.sort_by_key(|(phase, _)| position(phase));
     let phases: Vec<_> =
-        report.phases_ms.iter().map(|(phase, ms)| format!("{phase} {}", words::duration(*ms))).collect();
-    if phases.is_empty() { total } else { format!("{total} ({})", phases.join(", ")) }
+        phases.iter().map(|(phase, ms)| format!("{phase} {}", words::duration(**ms))).collect();
+    match phases.as_slice() {
+        [] => words::duration(report.duration_ms),
+        phases => phases.join(", "),
+    }
 }
 
 fn capitalised(sentence: &str) -> String {

@@ -10,7 +10,7 @@ use crate::output::{Answer, Screen, Tone, words};
 pub(crate) async fn run(cx: &Context<'_>) -> Result<Answer> {
     let report = cx.platform().await?.rollbacks().await?;
     let mut screen = Screen::new(Tone::Plain, words::count(report.rollbacks.len() as u64, "rollback"));
-    screen.table(report.rollbacks.iter().map(row), ["rollback", "status", "steps", "at", "by"]);
+    screen.newest(&report.rollbacks, row, ["rollback", "status", "steps", "at", "by"]);
     Answer::new(&report, screen)
 }
 

@@ -59,7 +59,7 @@ impl Plan {
         if cx.is_rehearsal() {
             let target = PlanTarget::Publish(self.publish_id);
             let report = platform.dry_run(target, self.skip.skip).await?;
-            return super::dry_run::answer(cx, report);
+            return super::dry_run::answer(cx, report, false);
         }
         let request = PlanRequest {
             publish: self.publish_id,

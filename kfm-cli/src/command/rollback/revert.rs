@@ -31,7 +31,8 @@ impl Revert {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if self.dry_run || cx.is_rehearsal() {
             let target = PlanTarget::Revert(self.rollback_id);
-            return dry_run::answer(cx, cx.platform().await?.dry_run(target, Vec::new()).await?);
+            let report = cx.platform().await?.dry_run(target, Vec::new()).await?;
+            return dry_run::answer(cx, report, false);
         }
         let platform = cx.platform_to_change().await?;
         if self.yes || !cx.can_ask() {
