@@ -312,7 +312,7 @@ impl Platform {
                     .first()
                     .and_then(|line| line.by.as_ref())
                     .map(|by| format!("kfm rollback plan --publish-id {by}"));
-                let mut report = ExecuteReport::of_nothing(note, last);
+                let mut report = executed_nothing(session, note, last).await?;
                 report.skipped = Listing::of(skipped);
                 report.next = next.into_iter().collect();
                 Ok(report)
@@ -357,10 +357,8 @@ impl Platform {
             recorded(session, name, Some(plan.operation.clone()), Some(plan.plan_id), result).await?;
         Ok(match result {
             Executed::Before => {
-                let mut report = ExecuteReport::of_nothing(
-                    "nothing to do: this plan was executed already",
-                    plan.rollback_id(),
-                );
+                let note = "nothing to do: this plan was executed already";
+                let mut report = executed_nothing(session, note, plan.rollback_id()).await?;
                 report.plan_id = Some(plan.plan_id);
                 report
             }
@@ -558,9 +556,25 @@ fn executed(session: &Session, id: &OperationId, outcome: &Outcome) -> ExecuteRe
     }
 }
 
+/// Reports that there was nothing to do, with the catalog as it stands.
+async fn executed_nothing(
+    session: &Session,
+    note: impl Into<String>,
+    rollback_id: Option<RollbackId>,
+) -> Result<ExecuteReport> {
+    let now = crate::assess::catalog_now(session).await?.census().counts();
+    Ok(ExecuteReport {
+        broken_links_before: now.broken_links,
+        broken_links_after: now.broken_links,
+        orphan_count_before: now.orphan_count,
+        orphan_count_after: now.orphan_count,
+        ..ExecuteReport::of_nothing(note, rollback_id)
+    })
+}
+
 impl ExecuteReport {
     /// Reports that there was nothing to do, and which rollback did it before.
-    pub(crate) fn of_nothing(note: impl Into<String>, rollback_id: Option<RollbackId>) -> Self {
+    fn of_nothing(note: impl Into<String>, rollback_id: Option<RollbackId>) -> Self {
         Self {
             rollback_id,
             plan_id: None,

@@ -2,8 +2,7 @@
 
 use kfm_telemetry::Ledger;
 use kfm_telemetry::ledger::{LedgerReport, StoredEntry};
-use kfm_wal::local::LocalLog;
-use kfm_wal::{Depth, VerifyReport as WalReport, WalStore};
+use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
 use crate::error::{Error, Result};
@@ -20,8 +19,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: the log cannot be read at all; damage is an answer.
     pub async fn wal_verify(&self) -> Result<WalReport> {
-        let log = LocalLog::open_read_only(self.wal_dir())?;
-        Ok(log.verify(Depth::Chain).await?)
+        Ok(kfm_wal::local::verify(self.wal_dir(), Depth::Chain)?)
     }
 
     /// Verifies the governance ledger, and that the JSON file rendered from it agrees with it.
