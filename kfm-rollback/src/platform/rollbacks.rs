@@ -56,6 +56,8 @@ pub enum PlanTarget {
     Publish(String),
     /// The revert of this rollback: an id, a unique prefix, or `latest`.
     Revert(String),
+    /// The revert of this hotfix: an id, or a unique prefix.
+    Hotfix(String),
     /// This plan: its id, a unique prefix, the id of its operation, or its file.
     Plan(String),
 }
@@ -179,9 +181,10 @@ impl Platform {
         let mut session = Session::read(self).await?;
         let mut conflicts = Vec::new();
         let (plan, draft) = match &target {
-            PlanTarget::Publish(_) | PlanTarget::Revert(_) => {
+            PlanTarget::Publish(_) | PlanTarget::Revert(_) | PlanTarget::Hotfix(_) => {
                 let wanted = match &target {
                     PlanTarget::Revert(text) => revert_of(&session, text, None)?,
+                    PlanTarget::Hotfix(text) => Wanted::rollback(resolve::hotfix(&session, text)?.id),
                     PlanTarget::Publish(text) | PlanTarget::Plan(text) => {
                         Wanted::rollback(resolve::publish(&session, text)?.id)
                     }
@@ -263,6 +266,14 @@ impl Platform {
                     forced: request.force,
                     reason: Some(request.reason.clone()),
                     ..Wanted::rollback(publish.id)
+                };
+                self.execute_wanted(&mut session, wanted, &request.reason).await
+            }
+            PlanTarget::Hotfix(text) => {
+                let wanted = Wanted {
+                    skip: request.skip,
+                    reason: Some(request.reason.clone()),
+                    ..Wanted::rollback(resolve::hotfix(&session, text)?.id)
                 };
                 self.execute_wanted(&mut session, wanted, &request.reason).await
             }
