@@ -5,7 +5,8 @@ use kfm_rollback::report::{CellCount, ReconcileReport};
 
 use crate::cli::not_empty;
 use crate::context::Context;
-use crate::error::{Result, finding_list};
+use crate::error::Result;
+use crate::output::findings::finding_list;
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Arguments of `kfm adopt`.

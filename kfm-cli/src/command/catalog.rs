@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use crate::context::Context;
-use crate::error::{Failure, Result, finding_list};
+use crate::error::{Failure, Result};
+use crate::output::findings::finding_list;
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Commands of `kfm catalog`.

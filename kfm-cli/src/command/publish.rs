@@ -9,7 +9,8 @@ use kfm_rollback::report::{PublishLine, PublishReport, Status};
 
 use crate::cli::not_empty;
 use crate::context::Context;
-use crate::error::{Failure, Result, finding_list};
+use crate::error::{Failure, Result};
+use crate::output::findings::finding_list;
 use crate::output::{Answer, Screen, Tone, words};
 
 use super::rollback::show_steps;

@@ -1,6 +1,7 @@
 //! The one place that prints: the result on standard output, everything else on standard error.
 
 mod envelope;
+pub(crate) mod findings;
 mod paint;
 mod screen;
 pub(crate) mod words;

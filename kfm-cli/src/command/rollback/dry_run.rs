@@ -5,7 +5,8 @@ use kfm_rollback::PlanTarget;
 use kfm_rollback::report::DryRunReport;
 
 use crate::context::Context;
-use crate::error::{Failure, Result, conflict_list};
+use crate::error::{Failure, Result};
+use crate::output::findings::conflict_list;
 use crate::output::{Answer, Screen, Tone};
 
 use super::{Skip, Target, plan_screen};

@@ -9,7 +9,8 @@ use kfm_rollback::{Cascade, PlanRequest, PlanTarget};
 
 use crate::cli::not_empty;
 use crate::context::Context;
-use crate::error::{Result, finding_list};
+use crate::error::Result;
+use crate::output::findings::finding_list;
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
 use crate::shell;
 
