@@ -15,7 +15,11 @@ mod atomic {
 }
 
 #[path = "../src/breaker/word.rs"]
-#[allow(dead_code, unreachable_pub)]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the file stands here by itself, without the crate that uses it"
+)]
 mod word;
 
 use word::{Rules, State, Word};

@@ -127,7 +127,7 @@ impl<'a> Protections<'a> {
         let documents = [self.now.get(path), self.after.get(path)];
         for document in documents.into_iter().flatten() {
             ids.extend(document.id.iter().cloned());
-            collections.extend(collection_of(document).map(str::to_owned));
+            collections.extend(document.collections().map(str::to_owned));
         }
         let own: Vec<Field<String>> =
             documents.into_iter().flatten().map(|document| document.care.clone()).collect();
@@ -150,15 +150,6 @@ impl<'a> Protections<'a> {
             }
         }
         (protection, collections)
-    }
-}
-
-/// Returns the collection that a document belongs to (an item) or is (a collection).
-pub(crate) fn collection_of(document: &DocumentFacts) -> Option<&str> {
-    match document.kind {
-        DocumentKind::Item => document.collection.as_deref(),
-        DocumentKind::Collection => document.id.as_deref(),
-        _ => None,
     }
 }
 
@@ -320,7 +311,7 @@ pub(crate) fn describe_move(
     after: Option<&Arc<DocumentFacts>>,
 ) -> Move {
     let named = after.or(before_facts);
-    let unit = named.and_then(|document| collection_of(document)).unwrap_or("-").to_owned();
+    let unit = named.and_then(|document| document.collections()).unwrap_or("-").to_owned();
     let version = |document: Option<&Arc<DocumentFacts>>| {
         document.and_then(|document| kfm_lineage::Version::parse(document.version.as_deref()?).ok())
     };
@@ -334,6 +325,6 @@ pub(crate) fn describe_move(
         after: after.map(|document| document.digest),
         derived: false,
         stac_id: after.and_then(|document| document.id.clone()),
-        collection: after.and_then(|document| collection_of(document)).map(str::to_owned),
+        collection: after.and_then(|document| document.collections()).map(str::to_owned),
     }
 }

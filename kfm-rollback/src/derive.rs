@@ -12,7 +12,6 @@ use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Digest, Domain, Move, Value};
 
-use crate::assess::collection_of;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::projector;
@@ -40,12 +39,9 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
     let mut cells = BTreeSet::new();
     let stores = session.platform.derived_stores();
     for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
-        let mut collections = BTreeSet::new();
-        for value in [step.before, step.after] {
-            if let Some(facts) = session.facts.of_value(value).await? {
-                collections.extend(collection_of(&facts).map(str::to_owned));
-            }
-        }
+        let before = session.facts.of_value(step.before).await?;
+        let after = session.facts.of_value(step.after).await?;
+        let collections = projector::fed_by(before.as_deref(), after.as_deref());
         for store in &stores {
             let (domain, name) = (store.domain(), store.name());
             match domain {
@@ -144,7 +140,7 @@ pub(crate) async fn derived_moves(session: &Session, projected: &Projected) -> R
 pub(crate) fn members(view: &CatalogView) -> BTreeMap<&str, BTreeMap<&str, Digest>> {
     let mut members: BTreeMap<&str, BTreeMap<&str, Digest>> = BTreeMap::new();
     for (path, document) in view.iter() {
-        if let Some(collection) = collection_of(document) {
+        if let Some(collection) = document.collections() {
             members.entry(collection).or_default().insert(path, document.digest);
         }
     }
