@@ -62,7 +62,7 @@ impl Platform {
         }
         super::files::write_durably(&file, Settings::EMBEDDED.as_bytes())?;
         let platform = Self::open(root, OpenOptions::new("init")).await?;
-        // The log and the embedded stores come into being, so that whoever only reads finds them.
+        // The log comes into being, so that whoever only reads finds it; an empty folder is an empty store.
         kfm_wal::local::LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         let stores = settings.stores.iter().map(|(name, store)| StoreSummary {
             name: name.clone(),
