@@ -1,8 +1,8 @@
 //! Defects that can be planted on purpose, to see the tests catch them.
 //!
-//! Only a build with the feature `planted-bugs` can do it, one bug at a time, chosen at run time; in every
-//! other build the question is a constant and leaves nothing behind. Each bug is a trap that an engine of this
-//! kind has fallen into; the test that catches it is named beside it and run by `testing/planted-bugs`.
+//! Only a build with the feature `planted-bugs` can do it, one bug at a time, chosen at run time by the name of
+//! its variant in `KFM_PLANTED_BUG`; in every other build the question is a constant and leaves nothing behind.
+//! Each bug is a trap that an engine of this kind has fallen into. No test is run against them yet.
 
 /// A defect of the engine, by the trap it falls into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,31 +29,6 @@ pub enum Bug {
     BytesAfterSwitch,
     /// Execution trusts the policy decision of the plan.
     PolicyOnlyAtPlan,
-    /// One principal's two approvals count as two.
-    ApproverCountedTwice,
-}
-
-impl Bug {
-    /// All bugs, for the script that plants them one by one.
-    pub const ALL: [Self; 12] = [
-        Self::OutcomeBeforeEffect,
-        Self::NoIntent,
-        Self::OutcomeWithoutDirection,
-        Self::AbortInForwardOrder,
-        Self::OverwriteForeign,
-        Self::OwnerByValue,
-        Self::PredecessorIgnoresUndone,
-        Self::StalePlanExecuted,
-        Self::EndWithoutDigest,
-        Self::BytesAfterSwitch,
-        Self::PolicyOnlyAtPlan,
-        Self::ApproverCountedTwice,
-    ];
-
-    /// Returns the bug's name, as it is chosen.
-    pub fn name(self) -> String {
-        format!("{self:?}")
-    }
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -68,7 +43,7 @@ mod chosen {
         static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
         #[allow(clippy::disallowed_methods, reason = "the build with planted bugs is no product")]
         let chosen = CHOSEN.get_or_init(|| std::env::var(VARIABLE).ok());
-        chosen.as_deref() == Some(bug.name().as_str())
+        chosen.as_deref() == Some(format!("{bug:?}").as_str())
     }
 }
 
