@@ -112,6 +112,35 @@ async fn of_two_processes_on_one_item_the_second_to_save_is_refused() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_save_that_was_answered_for_is_a_revision_of_its_own() {
+    const WRITERS: u64 = 4;
+    const SAVES: u64 = 25;
+    let folder = tempfile::tempdir().unwrap();
+    let writer = |name: u64| {
+        let store = FileStageStore::open(folder.path()).unwrap();
+        tokio::task::spawn_blocking(move || {
+            let mut saved = 0;
+            while saved < SAVES {
+                let mut state = common::run(store.load(&key())).unwrap().unwrap_or_default();
+                state.revision += 1;
+                state.boundary = Some(u32::try_from(name).unwrap());
+                match common::run(store.save(&key(), &state)) {
+                    Ok(()) => saved += 1,
+                    Err(StageError::Conflict { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        })
+    };
+    let writers: Vec<_> = (0..WRITERS).map(writer).collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let store = FileStageStore::open(folder.path()).unwrap();
+    assert_eq!(store.load(&key()).await.unwrap().unwrap().revision, WRITERS * SAVES);
+}
+
 #[tokio::test]
 async fn a_receiver_that_remembers_ids_hears_everything_once_whatever_crashes() {
     on_each_store(async |store| {
@@ -165,7 +194,7 @@ async fn a_file_that_is_cut_short_is_corrupt_and_not_empty() {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStageStore::open(folder.path()).unwrap();
     pipeline(&store, None, &[]).await.unwrap();
-    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let file = folder.path().join(format!("{}.json", key()));
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     assert!(matches!(store.load(&key()).await, Err(StageError::Corrupt { .. })));

@@ -1,4 +1,4 @@
-//! States of stages in files: one a revision, linked into place, so that of two writers one is refused.
+//! States of stages in files, one an item; a lock beside each, so that of two writers one is refused.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,10 +9,12 @@ use super::digest::IdempotencyKey;
 use super::state::{FORMAT, StageState};
 use super::store::StageStore;
 
-/// Keeps each state in a file of a folder, `<key>.<revision>.json`.
+/// Keeps each state in a file of a folder, `<key>.json`.
 ///
-/// A save writes a new file, syncs it, and links it to its name, which fails if the name is taken: that is the
-/// compare-and-set, between processes too. Older revisions are removed after that.
+/// A save holds the lock `<key>.lock` from before it reads the revision that is there until the new one has
+/// replaced it: that is the compare-and-set, between processes too. A new state is written beside the old one,
+/// synced, and renamed over it, so that a reader needs no lock and a crash leaves one of the two. The lock is
+/// the operating system's and dies with its holder; the folder has to be on a file system that has locks.
 #[derive(Debug)]
 pub struct FileStageStore {
     folder: PathBuf,
@@ -29,68 +31,39 @@ impl FileStageStore {
         Ok(Self { folder })
     }
 
-    fn path(&self, key: &IdempotencyKey, revision: u64) -> PathBuf {
-        self.folder.join(format!("{key}.{revision}.json"))
-    }
-
-    /// The revisions that are there, ascending.
-    fn revisions(&self, key: &IdempotencyKey) -> io::Result<Vec<u64>> {
-        let prefix = format!("{key}.");
-        let mut revisions = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            let name = entry?.file_name();
-            let revision: Option<u64> = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(&prefix)?.strip_suffix(".json")?.parse().ok());
-            revisions.extend(revision);
-        }
-        revisions.sort_unstable();
-        Ok(revisions)
+    fn path(&self, key: &IdempotencyKey, ending: &str) -> PathBuf {
+        self.folder.join(format!("{key}.{ending}"))
     }
 
     fn read(&self, key: &IdempotencyKey) -> Result<Option<StageState>, StageError> {
-        loop {
-            let Some(revision) = self.revisions(key).map_err(StageError::unavailable)?.pop() else {
-                return Ok(None);
-            };
-            let bytes = match fs::read(self.path(key, revision)) {
-                Ok(bytes) => bytes,
-                // A newer revision came and this one was removed: look again. Each turn is a save by another.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(StageError::unavailable(error)),
-            };
-            let corrupt =
-                |source: Box<dyn std::error::Error + Send + Sync>| StageError::Corrupt { key: *key, source };
-            let state: StageState = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.into()))?;
-            if state.format != FORMAT || state.revision != revision {
-                return Err(corrupt("the format or the revision is not what the name says".into()));
-            }
-            return Ok(Some(state));
+        let bytes = match fs::read(self.path(key, "json")) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StageError::unavailable(error)),
+        };
+        let corrupt =
+            |source: Box<dyn std::error::Error + Send + Sync>| StageError::Corrupt { key: *key, source };
+        let state: StageState = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.into()))?;
+        if state.format != FORMAT {
+            return Err(corrupt(format!("the format is another: format=`{}`", state.format).into()));
         }
+        Ok(Some(state))
     }
 
     fn write(&self, key: &IdempotencyKey, state: &StageState) -> Result<(), StageError> {
-        let there = self.revisions(key).map_err(StageError::unavailable)?;
-        let conflict = || StageError::Conflict { key: *key, revision: state.revision };
-        if there.last().copied().unwrap_or(0).checked_add(1) != Some(state.revision) {
-            return Err(conflict());
+        let lock = File::create(self.path(key, "lock")).map_err(StageError::unavailable)?;
+        lock.lock().map_err(StageError::unavailable)?;
+        let there = self.read(key)?.map_or(0, |state| state.revision);
+        if there.checked_add(1) != Some(state.revision) {
+            return Err(StageError::Conflict { key: *key, revision: state.revision });
         }
         let bytes =
             serde_json::to_vec(state).map_err(|error| StageError::unavailable(io::Error::other(error)))?;
-        let draft = self.folder.join(format!("{key}.{}.{}.draft", state.revision, std::process::id()));
-        let linked = put(&draft, &bytes).and_then(|()| fs::hard_link(&draft, self.path(key, state.revision)));
-        fs::remove_file(&draft).ok();
-        match linked {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(conflict()),
-            Err(error) => return Err(StageError::unavailable(error)),
-        }
-        sync_folder(&self.folder).map_err(StageError::unavailable)?;
-        for old in there {
-            // The newest counts; one that stays costs a name and nothing else.
-            fs::remove_file(self.path(key, old)).ok();
-        }
-        Ok(())
+        let draft = self.path(key, "draft");
+        put(&draft, &bytes)
+            .and_then(|()| fs::rename(&draft, self.path(key, "json")))
+            .and_then(|()| sync_folder(&self.folder))
+            .map_err(StageError::unavailable)
     }
 }
 
