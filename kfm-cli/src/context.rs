@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kfm_retry::SystemClock;
 use kfm_rollback::{Interrupt, NoProgress, OpenOptions, Platform, Progress};
 
 use crate::cli::{Global, ProgressKind};
@@ -63,13 +62,11 @@ impl<'a> Context<'a> {
 
     async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
         let options = OpenOptions {
-            actor,
             host: host_name(),
-            pid: std::process::id(),
-            clock: Arc::new(SystemClock),
             progress: self.progress(),
             interrupt,
             wait: Duration::from_secs(self.global.wait),
+            ..OpenOptions::new(actor)
         };
         Ok(Platform::open(&self.root()?, options).await?)
     }

@@ -68,7 +68,7 @@ async fn write_manifest(
     let digest = Digest::of_bytes(&bytes);
     session.versions().put(vec![(digest, Bytes::from(bytes.clone()))]).await?;
     let path = session.platform.manifest_path(id);
-    crate::platform::files::write_durably(&path, &bytes)?;
+    crate::platform::files::write_durably(session.platform.disk(), &path, &bytes)?;
     Ok((path.display().to_string(), digest))
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
     let derived: Vec<_> = draft.derived.iter().map(|derived| derived.cell.clone()).collect();
     versions.put_segment(&derived).await?;
     versions.put_segment(&draft.skipped).await?;
-    write_durably(&session.platform.plan_path(&plan.plan_id), &bytes_of(&plan))?;
+    write_durably(session.platform.disk(), &session.platform.plan_path(&plan.plan_id), &bytes_of(&plan))?;
     let status =
         if plan.summary.approvals_needed.is_empty() { Status::Planned } else { Status::AwaitingApproval };
     let record = PlanRecord {

@@ -73,7 +73,7 @@ impl Platform {
         let path = self.root().join(&self.settings().policy.principals);
         let text =
             Principals::append(read_optional(&path)?.as_deref(), &principal).map_err(super::policy_file)?;
-        write_durably(&path, text.as_bytes())?;
+        write_durably(self.disk(), &path, text.as_bytes())?;
         Ok((PrincipalLine::from(&principal), private))
     }
 

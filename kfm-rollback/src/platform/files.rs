@@ -1,8 +1,9 @@
 //! Small files of the platform's own, written whole.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
+
+use kfm_wal::local::disk::{Access, Disk};
 
 use crate::error::{Error, Result};
 
@@ -10,18 +11,16 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::File`]: names the file; nothing stands half written in its place.
-pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::File { path: path.display().to_string(), source };
     // The parent of a bare file name is the empty path, which is the working directory.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(failed)?;
+    disk.create_dir(folder).map_err(failed)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.tmp"));
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).open(&beside).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&beside, path).map_err(failed)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    let mut file = disk.open(&beside, Access::Create).map_err(failed)?;
+    file.write_at(0, bytes).and_then(|()| file.sync()).map_err(failed)?;
+    disk.rename(&beside, path).and_then(|()| disk.sync_dir(folder)).map_err(failed)
 }
 
 /// Reads a text file that need not exist.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use kfm_wal::local::disk::RealDisk;
+
 use super::settings::OWN_FOLDER;
 use super::{FILE_NAME, Platform, Settings};
 use crate::error::{Error, Result};
@@ -57,10 +59,10 @@ impl Platform {
         {
             let path = root.join(name);
             if !path.exists() {
-                super::files::write_durably(&path, text.as_bytes())?;
+                super::files::write_durably(&RealDisk, &path, text.as_bytes())?;
             }
         }
-        super::files::write_durably(&file, Settings::EMBEDDED.as_bytes())?;
+        super::files::write_durably(&RealDisk, &file, Settings::EMBEDDED.as_bytes())?;
         let platform = Self::open(root, OpenOptions::new("init")).await?;
         // The log comes into being, so that whoever only reads finds it; an empty folder is an empty store.
         kfm_wal::local::LocalLog::open(platform.wal_dir(), platform.wal_options())?;

@@ -71,7 +71,7 @@ impl Platform {
         }
         text.push_str(&entry.to_toml());
         LabelRegistry::load(Some(&text), None, &[]).map_err(super::policy_file)?;
-        write_durably(&path, text.as_bytes())?;
+        write_durably(self.disk(), &path, text.as_bytes())?;
         session.registry = self.registry(session.history.labels())?;
         enforce_labels(&mut session).await?;
         let value = serde_json::to_value(&entry).expect("an entry is plain data");

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use kfm_lineage::{Digest, Domain, OperationId};
 use kfm_policy::{LabelRegistry, Policy, PolicyCheck, Principals};
 use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
+use kfm_wal::local::disk::Disk;
 use kfm_wal::record::ReleaseRef;
 
 pub use labels::{LabelAssign, LabelLine, LabelsReport};
@@ -93,12 +94,12 @@ impl Platform {
         let mut stores: Vec<Arc<dyn DomainOp>> = Vec::with_capacity(settings.stores.len());
         for (name, store) in &settings.stores {
             let folder = place(&root, &store.url, name)?;
-            let clock = Arc::clone(&options.clock);
+            let (clock, disk) = (Arc::clone(&options.clock), Arc::clone(&options.disk));
             stores.push(match store.domain {
                 Domain::Stac => Arc::new(StaticCatalog::local(name, folder)),
-                Domain::Graph => Arc::new(EmbeddedGraph::new(name, folder, clock)),
-                Domain::Search => Arc::new(EmbeddedSearch::new(name, folder, clock)),
-                Domain::Cache => Arc::new(EmbeddedCache::new(name, folder, clock)),
+                Domain::Graph => Arc::new(EmbeddedGraph::new(name, folder, clock).with_disk(disk)),
+                Domain::Search => Arc::new(EmbeddedSearch::new(name, folder, clock).with_disk(disk)),
+                Domain::Cache => Arc::new(EmbeddedCache::new(name, folder, clock).with_disk(disk)),
             });
         }
         let records: Arc<dyn RecordSink> =
@@ -123,6 +124,12 @@ impl Platform {
     #[must_use]
     pub fn with_check(self, check: Arc<dyn PolicyCheck>) -> Self {
         self.changed(|inner| inner.policy = inner.policy.clone().with_check(check))
+    }
+
+    /// Keeps versions elsewhere than the settings say: in a bucket, on a fake in a test.
+    #[must_use]
+    pub fn with_versions(self, versions: VersionStore) -> Self {
+        self.changed(|inner| inner.versions = Arc::new(versions))
     }
 
     /// Puts operation records elsewhere.
@@ -195,7 +202,14 @@ impl Platform {
     pub(crate) fn wal_options(&self) -> kfm_wal::LocalOptions {
         let options = &self.0.options;
         let holder = format!("{} host={} pid={}", options.actor, options.host, options.pid);
-        kfm_wal::LocalOptions::new(Arc::clone(&options.clock)).with_holder(holder)
+        kfm_wal::LocalOptions::new(Arc::clone(&options.clock))
+            .with_disk(Arc::clone(&options.disk))
+            .with_holder(holder)
+    }
+
+    /// Returns the file system that the platform's own files are written on.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.0.options.disk
     }
 
     /// Returns the folder of the ledger's chain.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kfm_retry::Clock;
+use kfm_wal::local::disk::{Disk, RealDisk};
 
 /// Who acts, from where, and with which components.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct OpenOptions {
     pub pid: u32,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The file system below the log, the ledger, the embedded stores, plans and manifests.
+    pub disk: Arc<dyn Disk>,
     /// Who is told how far long work is.
     pub progress: Arc<dyn Progress>,
     /// Asks to stop at the next safe point.
@@ -34,6 +37,7 @@ impl OpenOptions {
             host: "localhost".into(),
             pid: std::process::id(),
             clock: Arc::new(kfm_retry::SystemClock),
+            disk: Arc::new(RealDisk),
             progress: Arc::new(NoProgress),
             interrupt: Interrupt::default(),
             wait: Duration::ZERO,
@@ -44,6 +48,13 @@ impl OpenOptions {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Writes on `disk`, for faults below the platform.
+    #[must_use]
+    pub fn with_disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.disk = disk;
         self
     }
 }
