@@ -25,6 +25,9 @@ pub(crate) const FORMAT: &str = "FORMAT";
 /// The folder of what was set aside.
 pub(crate) const QUARANTINE: &str = "quarantine";
 
+/// Length of a seal.
+const SEAL_BYTES: u64 = frame::FRAME_BYTES_MIN as u64;
+
 /// How often a reader looks again when a writer may have been at work under its eyes.
 const LOOKS_MAX: usize = 64;
 
@@ -205,7 +208,10 @@ fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd,
         }
     }
     let offset = at as u64;
-    let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position);
+    // The mark before a seal was never synced: of it any part may be there, and it has no say any more.
+    let mark = (offset - if sealed { SEAL_BYTES } else { 0 }).next_multiple_of(segment::PAGE_BYTES);
+    let torn_mark = mark.checked_sub(offset).filter(|_| sealed).and_then(|at| usize::try_from(at).ok());
+    let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position, torn_mark);
     let behind = behind.map_err(|class| BadFrame { offset, class })?;
     if behind.witnessed {
         view.position.witness();
@@ -232,8 +238,8 @@ struct Behind {
 }
 
 /// Looks for witnesses behind the last frame that reads, at the start of `rest`; one that says that there was
-/// more makes this place damage.
-fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
+/// more makes this place damage. Where a torn mark may lie, other bytes mean nothing.
+fn look_behind(rest: &[u8], position: &Position, torn_mark: Option<usize>) -> Result<Behind, Damage> {
     let mut behind = Behind { witnessed: false, debris_bytes: 0, touched_bytes: 0 };
     let mut at = 0;
     while at < rest.len() {
@@ -262,8 +268,10 @@ fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
             _ => {}
         }
         let last = word.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        behind.debris_bytes = (at + last) as u64;
-        behind.touched_bytes = behind.debris_bytes;
+        behind.touched_bytes = (at + last) as u64;
+        if torn_mark.is_none_or(|mark| !(mark..mark + frame::FRAME_BYTES_MIN).contains(&at)) {
+            behind.debris_bytes = behind.touched_bytes;
+        }
         at += 8;
     }
     Ok(behind)

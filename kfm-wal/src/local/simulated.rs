@@ -1,9 +1,11 @@
 //! A disk in memory whose power can be cut: stricter than any real one, and exact.
 //!
-//! What was written and not synced survives a power cut sector by sector, each by the throw of a seeded coin;
-//! what was renamed or removed and whose folder was not synced survives up to a point, as in a journaling file
-//! system. After a sync that failed the written sectors count as clean, as they do in Linux: a later sync that
-//! succeeds says nothing about them.
+//! Of what was written and not synced any part survives a power cut, as a seeded coin falls: by sectors, by
+//! sectors torn at some byte, or byte by byte, and each as it was after any of the writes since the last sync.
+//! A file that grew has any length between. Of what was renamed or removed in a folder that was not synced
+//! there survives what came before some moment, as in a journaling file system, or any part. After a sync
+//! that failed the written sectors count as clean, as they do in Linux: a later sync that succeeds says
+//! nothing about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -50,15 +52,24 @@ struct World {
 #[derive(Debug, Clone)]
 enum NameChange {
     Add(PathBuf, usize),
-    Rename(PathBuf, PathBuf),
+    Rename { from: PathBuf, to: PathBuf, inode: usize },
     Remove(PathBuf),
+}
+
+/// In which pieces unsynced bytes survive a power cut.
+#[derive(Debug, Clone, Copy)]
+enum Grain {
+    Sectors,
+    TornSectors,
+    Bytes,
 }
 
 #[derive(Debug, Default)]
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
-    unsynced: BTreeSet<usize>,
+    /// The sectors written since the last sync, with what each held before its second and later writes.
+    unsynced: BTreeMap<usize, Vec<Vec<u8>>>,
 }
 
 impl SimulatedDisk {
@@ -77,27 +88,30 @@ impl SimulatedDisk {
         self.world().faults.insert(change, fault);
     }
 
+    /// Says whether the disk works: no power cut happened since the last reboot.
+    pub fn has_power(&self) -> bool {
+        !self.world().without_power
+    }
+
     /// Cuts the power if it is not cut yet, and starts again with what survived, as `seed` throws the coins.
     pub fn reboot(&self, seed: u64) {
         let mut world = self.world();
         let mut coins = Coins(seed);
-        let survive = coins.below(world.pending.len() + 1);
         let pending = std::mem::take(&mut world.pending);
-        for change in pending.into_iter().take(survive) {
-            change.apply(&mut world.durable_names);
+        let (in_order, moment) = (coins.toss(), coins.below(pending.len() + 1));
+        for (n, change) in pending.into_iter().enumerate() {
+            if if in_order { n < moment } else { coins.toss() } {
+                change.apply(&mut world.durable_names);
+            }
         }
         world.names = world.durable_names.clone();
+        let grain = match coins.below(4) {
+            0 => Grain::Bytes,
+            1 => Grain::TornSectors,
+            _ => Grain::Sectors,
+        };
         for file in &mut world.files {
-            let grown = file.now.len() > file.durable.len() && coins.toss();
-            if grown {
-                file.durable.resize(file.now.len(), 0);
-            }
-            for sector in std::mem::take(&mut file.unsynced) {
-                if coins.toss() {
-                    file.keep(sector);
-                }
-            }
-            file.now = file.durable.clone();
+            file.survive(grain, &mut coins);
         }
         world.locks.clear();
         world.faults.clear();
@@ -128,7 +142,7 @@ impl SimulatedDisk {
             None => world.add(path),
         };
         world.durable_names.insert(path.to_path_buf(), inode);
-        let synced = Content { now: bytes.clone(), durable: bytes, unsynced: BTreeSet::new() };
+        let synced = Content { now: bytes.clone(), durable: bytes, unsynced: BTreeMap::new() };
         world.files[inode] = synced;
     }
 
@@ -167,10 +181,9 @@ impl NameChange {
             Self::Add(path, inode) => {
                 names.insert(path, inode);
             }
-            Self::Rename(from, to) => {
-                if let Some(inode) = names.remove(&from) {
-                    names.insert(to, inode);
-                }
+            Self::Rename { from, to, inode } => {
+                names.remove(&from);
+                names.insert(to, inode);
             }
             Self::Remove(path) => {
                 names.remove(&path);
@@ -180,7 +193,7 @@ impl NameChange {
 
     fn dir(&self) -> Option<&Path> {
         match self {
-            Self::Add(path, _) | Self::Rename(_, path) | Self::Remove(path) => path.parent(),
+            Self::Add(path, _) | Self::Rename { to: path, .. } | Self::Remove(path) => path.parent(),
         }
     }
 }
@@ -191,26 +204,75 @@ impl Content {
         if self.now.len() < end {
             self.now.resize(end, 0);
         }
-        self.now[offset..end].copy_from_slice(bytes);
         if !bytes.is_empty() {
-            self.unsynced.extend(offset / SECTOR_BYTES..=(end - 1) / SECTOR_BYTES);
+            for sector in offset / SECTOR_BYTES..=(end - 1) / SECTOR_BYTES {
+                let before = self.sector(sector).to_vec();
+                self.unsynced.entry(sector).and_modify(|older| older.push(before)).or_default();
+            }
         }
+        self.now[offset..end].copy_from_slice(bytes);
     }
 
-    /// Makes a sector durable, as far as the durable length goes.
-    fn keep(&mut self, sector: usize) {
+    fn sector(&self, sector: usize) -> &[u8] {
         let start = sector * SECTOR_BYTES;
-        let end = (start + SECTOR_BYTES).min(self.now.len()).min(self.durable.len());
-        if start < end {
-            self.durable[start..end].copy_from_slice(&self.now[start..end]);
+        &self.now[start..self.now.len().min(start + SECTOR_BYTES)]
+    }
+
+    /// Puts bytes at the beginning of a sector, as far as the durable length goes.
+    fn keep(&mut self, sector: usize, bytes: &[u8]) {
+        let start = sector * SECTOR_BYTES;
+        let kept = bytes.len().min(self.durable.len().saturating_sub(start));
+        if kept > 0 {
+            self.durable[start..start + kept].copy_from_slice(&bytes[..kept]);
         }
     }
 
     fn sync(&mut self) {
         self.durable.resize(self.now.len(), 0);
-        for sector in std::mem::take(&mut self.unsynced) {
-            self.keep(sector);
+        for sector in std::mem::take(&mut self.unsynced).into_keys() {
+            let bytes = self.sector(sector).to_vec();
+            self.keep(sector, &bytes);
         }
+    }
+
+    /// Makes of the content what a power cut leaves of it.
+    fn survive(&mut self, grain: Grain, coins: &mut Coins) {
+        let grown = self.now.len().saturating_sub(self.durable.len());
+        if grown > 0 {
+            let grows = match coins.below(4) {
+                0 | 1 => grown,
+                2 => coins.below(grown + 1),
+                _ => 0,
+            };
+            self.durable.resize(self.durable.len() + grows, 0);
+        }
+        for (sector, mut written) in std::mem::take(&mut self.unsynced) {
+            written.push(self.sector(sector).to_vec());
+            let chosen = match grain {
+                Grain::Sectors => coins.below(written.len() + 1).checked_sub(1).map(|n| written[n].clone()),
+                Grain::TornSectors => {
+                    let bytes = &written[coins.below(written.len())];
+                    Some(bytes[..coins.below(bytes.len() + 1)].to_vec())
+                }
+                Grain::Bytes => Some(self.mix(sector, &written, coins)),
+            };
+            if let Some(bytes) = chosen {
+                self.keep(sector, &bytes);
+            }
+        }
+        self.now = self.durable.clone();
+    }
+
+    /// Returns a sector of which each byte is that of some write, or of none.
+    fn mix(&self, sector: usize, written: &[Vec<u8>], coins: &mut Coins) -> Vec<u8> {
+        let start = sector * SECTOR_BYTES;
+        (0..self.sector(sector).len())
+            .map(|at| {
+                let before = self.durable.get(start + at).copied().unwrap_or(0);
+                let write = coins.below(written.len() + 1).checked_sub(1);
+                write.map_or(before, |n| written[n].get(at).copied().unwrap_or(before))
+            })
+            .collect()
     }
 }
 
@@ -288,7 +350,9 @@ impl Disk for SimulatedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.world().rename_or(NameChange::Rename(from.to_path_buf(), to.to_path_buf()))
+        let mut world = self.world();
+        let inode = *world.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        world.rename_or(NameChange::Rename { from: from.to_path_buf(), to: to.to_path_buf(), inode })
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
