@@ -36,6 +36,7 @@ pub mod index;
 pub mod local;
 pub mod log;
 pub mod memory;
+pub mod planted;
 mod position;
 mod raw;
 pub mod record;

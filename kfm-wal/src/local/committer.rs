@@ -17,6 +17,7 @@ use super::view::View;
 use super::{guard, read_frames};
 use crate::error::WalError;
 use crate::frame::{Kind, leaf_of};
+use crate::planted::{Bug, planted};
 use crate::raw::{self, RawRecord, raw_records};
 use crate::store::{Appended, NewRecord, clamp_time};
 
@@ -113,7 +114,11 @@ impl Drop for Place<'_> {
 fn hand_on(queue: &mut Queue) {
     queue.led = match queue.waiting.front() {
         Some(request) => {
-            request.slot.set(Turn::Lead);
+            if planted(Bug::WakeLost) {
+                *guard(&request.slot.0) = Turn::Lead;
+            } else {
+                request.slot.set(Turn::Lead);
+            }
             true
         }
         None => false,
@@ -153,7 +158,8 @@ impl Committer {
         yield_once().await;
         {
             let mut queue = guard(&self.queue);
-            if !queue.led {
+            let alone = planted(Bug::LoneAppendWaits) && queue.waiting.len() < 2;
+            if !queue.led && !alone {
                 // The answer is there already only if a leader came and went during the yield.
                 let mut turn = guard(&place.slot.0);
                 if matches!(&*turn, Turn::Waiting(_)) {
@@ -187,6 +193,10 @@ impl Committer {
         let mut tail = self.tail();
         let group = take_group(&mut guard(&self.queue).waiting);
         commit(&mut tail, view, group, || guard(&self.queue).waiting.is_empty());
+        if planted(Bug::LeaderErrorKeepsLead) && tail.poisoned {
+            std::mem::forget(lead);
+            return;
+        }
         drop(tail);
         drop(lead);
     }
@@ -239,7 +249,10 @@ fn commit(tail: &mut Tail, view: &Mutex<View>, group: Vec<Request>, idle: impl F
         }
         let answer = match judge(tail, view, &request, &ids) {
             Ok(Some(already)) => Err(Ok(already)),
-            Ok(None) if request.expected.is_some_and(|expected| expected.next() != next) => {
+            Ok(None)
+                if request.expected.is_some_and(|expected| expected.next() != next)
+                    && !planted(Bug::ExpectedIgnored) =>
+            {
                 Err(Err(WalError::Moved { head: Lsn(next.0 - 1) }))
             }
             Ok(None) => Ok(()),
@@ -314,6 +327,9 @@ fn judge(
         if !same {
             return conflict(n, known[n].unwrap_or(first));
         }
+    }
+    if planted(Bug::OwnAppendIsConflict) {
+        return conflict(0, first);
     }
     Ok(Some(Appended { first, last: Lsn(first.0 + ids.len() as u64 - 1), already: true }))
 }

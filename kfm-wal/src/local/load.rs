@@ -17,6 +17,7 @@ use super::segment::{self, FIRST_FRAME_BYTES};
 use super::view::View;
 use crate::error::WalError;
 use crate::frame::{self, Fault, Kind};
+use crate::planted::{Bug, planted};
 use crate::position::Position;
 use crate::store::{BadPlace, Damage, Depth};
 
@@ -80,6 +81,9 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, 
     let format = names.iter().any(|name| name == FORMAT);
     names.retain(|name| segment::parse_name(name).is_some());
     names.sort();
+    if planted(Bug::FormatDecides) && !format {
+        names.clear();
+    }
     if names.is_empty() {
         let ending = if format { missing(FORMAT, 0, Lsn(1)) } else { Ending::Clean };
         return Ok(Loaded { view: None, ending });
@@ -172,6 +176,10 @@ fn load_segments(
         let last = index + 1 == names.len();
         let torn = match end {
             RunEnd::Sealed if last => return Ok(missing(name, filled, next)),
+            RunEnd::Sealed if planted(Bug::ReplayForgetsIds) => {
+                view.ids.clear();
+                continue;
+            }
             RunEnd::Sealed => continue,
             RunEnd::Blank if last => break,
             RunEnd::Blank => Torn { offset: filled, bytes: 0 },
@@ -212,6 +220,10 @@ fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd,
     let mark = (offset - if sealed { SEAL_BYTES } else { 0 }).next_multiple_of(segment::PAGE_BYTES);
     let torn_mark = mark.checked_sub(offset).filter(|_| sealed).and_then(|at| usize::try_from(at).ok());
     let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position, torn_mark);
+    let zeros = bytes.get(at..at + 8) == Some(&[0; 8]);
+    if behind.is_err() && (planted(Bug::DamageTakenForTail) || zeros && planted(Bug::ZeroSectorMeansTorn)) {
+        return Ok(RunEnd::Torn(Torn { offset, bytes: (bytes.len() - at) as u64 }));
+    }
     let behind = behind.map_err(|class| BadFrame { offset, class })?;
     if behind.witnessed {
         view.position.witness();
@@ -223,6 +235,7 @@ fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd,
         (true, 0) => Ok(RunEnd::Sealed),
         (true, _) => Err(BadFrame { offset, class: Damage::BitRot }),
         (false, 0) => Ok(RunEnd::Blank),
+        (false, _) if planted(Bug::TornTailRefused) => Err(BadFrame { offset, class: Damage::BitRot }),
         (false, bytes) => Ok(RunEnd::Torn(Torn { offset, bytes })),
     }
 }

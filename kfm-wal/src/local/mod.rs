@@ -38,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::WalError;
 use crate::frame;
+use crate::planted::{Bug, planted};
 use crate::raw::raw_records;
 use crate::store::{
     Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
@@ -247,6 +248,7 @@ impl LocalLog {
         let view = guard(&self.view);
         match &self.role {
             Role::Writer(_) => view.position.head(),
+            Role::Reader(_) if planted(Bug::ReaderShowsUnsettled) => view.position.head(),
             Role::Reader(_) => view.position.settled(),
         }
     }

@@ -12,6 +12,7 @@ use super::view::View;
 use super::{SegmentSizes, guard};
 use crate::error::{Source, WalError};
 use crate::frame::{self, FRAME_BYTES_MIN, Header, Kind, frame_bytes};
+use crate::planted::{Bug, planted};
 
 /// Writes the end of a log.
 #[derive(Debug)]
@@ -84,15 +85,23 @@ impl Tail {
         let mark_end = self.mark.filter(|mark| *mark < end).map(|mark| mark + FRAME_BYTES_MIN as u64);
         let clear = touched.max(mark_end.unwrap_or(0)).saturating_sub(end);
         let cleared;
-        let written = if clear == 0 {
+        let written = if clear == 0 || planted(Bug::OldBytesLeft) {
             bytes
         } else {
             let zeros = usize::try_from(clear).expect("a segment fits in memory");
             cleared = [bytes, &vec![0; zeros]].concat();
             &cleared
         };
-        let done = self.file.write_at(offset, written).and_then(|()| self.file.sync());
+        let done = self.file.write_at(offset, written).and_then(|()| match self.file.sync() {
+            Err(_) if planted(Bug::SyncRetried) => self.file.sync(),
+            _ if planted(Bug::AnsweredBeforeSync) => Ok(()),
+            synced => synced,
+        });
         if let Err(error) = done {
+            if planted(Bug::MovesOnAfterUnknown) {
+                guard(view).segments.last_mut().expect("a log has a segment").end = end;
+                return Err(Box::new(error));
+            }
             self.poisoned = true;
             return Err(Box::new(error));
         }

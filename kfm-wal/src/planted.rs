@@ -1,0 +1,105 @@
+//! Defects that can be planted on purpose, to see the simulator and the tests catch them.
+//!
+//! Only a build with the feature `planted-bugs` can do it, one bug at a time, chosen at run time by the name of
+//! its variant in `KFM_PLANTED_BUG`; in every other build the question is a constant and leaves nothing behind.
+//! Each bug is a trap that a log of this kind has fallen into; `kfm-sim -- planted` shows that each is caught.
+
+/// A defect of the local log, by the trap it falls into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A repeated append of what is in the log is read as another's (SlateDB, Delta: own success read as conflict).
+    OwnAppendIsConflict,
+    /// Opening or fencing claims no epoch (SlateDB: a fence behind the replay boundary).
+    EpochNotClaimed,
+    /// Replay forgets the ids of sealed segments (SlateDB: the boundary moved past what was not replayed).
+    ReplayForgetsIds,
+    /// After a write of which nothing is known the log moves on to the next place (a put still in flight).
+    MovesOnAfterUnknown,
+    /// A sync that failed is tried again, and believed (PostgreSQL's fsync, CockroachDB, redb).
+    SyncRetried,
+    /// A leader that fails keeps the lead: later appends wait for ever (okaywal).
+    LeaderErrorKeepsLead,
+    /// New files are synced, the folder that names them is not (etcd, RustFS).
+    FolderNotSynced,
+    /// A reader shows what is visible and not durable yet: a power cut erases what it read.
+    ReaderShowsUnsettled,
+    /// Opening builds on what the page cache shows, and does not write it again.
+    TrustsPageCache,
+    /// A sector of zeros in a bad frame is taken for an append that never finished (etcd).
+    ZeroSectorMeansTorn,
+    /// Damage in the middle is taken for a torn tail, and cut off (raft-engine, fjall, SQLite).
+    DamageTakenForTail,
+    /// A torn tail is taken for damage: the log does not open after a power cut (raft-engine's strict mode).
+    TornTailRefused,
+    /// Opening checks headers and leaves bodies to whoever reads them (raft-engine).
+    BodyNotChecked,
+    /// What an interrupted append left is written over in part, and the rest stays (recycled logs, RocksDB).
+    OldBytesLeft,
+    /// An append that is alone waits for company (Chroma: a low-volume writer hangs).
+    LoneAppendWaits,
+    /// Who gets the lead is not woken (Chroma: two writers hang).
+    WakeLost,
+    /// A second file decides whether there is a log: where it is missing, a new one is made (two truths).
+    FormatDecides,
+    /// An append is answered when it is written, not when it is synced (fjall's default, a lying option).
+    AnsweredBeforeSync,
+    /// The expected position is taken and not looked at (an option silently ignored, immudb).
+    ExpectedIgnored,
+}
+
+impl Bug {
+    /// Every bug, in the order above.
+    pub const ALL: [Self; 19] = [
+        Self::OwnAppendIsConflict,
+        Self::EpochNotClaimed,
+        Self::ReplayForgetsIds,
+        Self::MovesOnAfterUnknown,
+        Self::SyncRetried,
+        Self::LeaderErrorKeepsLead,
+        Self::FolderNotSynced,
+        Self::ReaderShowsUnsettled,
+        Self::TrustsPageCache,
+        Self::ZeroSectorMeansTorn,
+        Self::DamageTakenForTail,
+        Self::TornTailRefused,
+        Self::BodyNotChecked,
+        Self::OldBytesLeft,
+        Self::LoneAppendWaits,
+        Self::WakeLost,
+        Self::FormatDecides,
+        Self::AnsweredBeforeSync,
+        Self::ExpectedIgnored,
+    ];
+}
+
+#[cfg(feature = "planted-bugs")]
+mod chosen {
+    use std::sync::OnceLock;
+
+    use super::Bug;
+
+    /// Names the bug to plant, in a build with the feature `planted-bugs`.
+    pub const VARIABLE: &str = "KFM_PLANTED_BUG";
+
+    /// Says whether this bug was chosen.
+    pub(crate) fn planted(bug: Bug) -> bool {
+        static CHOSEN: OnceLock<Option<Bug>> = OnceLock::new();
+        let chosen = CHOSEN.get_or_init(|| {
+            #[allow(clippy::disallowed_methods, reason = "the build with planted bugs is no product")]
+            let name = std::env::var(VARIABLE).ok()?;
+            Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name)
+        });
+        *chosen == Some(bug)
+    }
+}
+
+#[cfg(feature = "planted-bugs")]
+pub use chosen::VARIABLE;
+#[cfg(feature = "planted-bugs")]
+pub(crate) use chosen::planted;
+
+/// Says whether this bug was chosen; never, in this build.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
