@@ -10,6 +10,7 @@ pub mod graph;
 pub mod id;
 pub mod integrity;
 pub mod memory;
+pub mod schema;
 mod sweep;
 
 pub use canonical::{CanonicalError, canonical_json};

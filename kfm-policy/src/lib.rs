@@ -21,6 +21,7 @@ pub mod ratchet;
 pub mod registry;
 pub mod risk;
 mod rules;
+pub mod schema;
 pub mod snapshot;
 mod strict_toml;
 pub mod table;

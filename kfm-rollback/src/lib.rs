@@ -18,6 +18,7 @@ pub mod platform;
 pub mod projector;
 pub mod publish;
 pub mod report;
+pub mod schema;
 pub mod scope;
 pub mod stac;
 pub mod versions;

@@ -27,12 +27,12 @@ fn schema(path: &str) -> Value {
 fn the_committed_schemas_are_those_of_the_types() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas");
     for file in schemas() {
-        let committed = fs::read(folder.join(file.path)).unwrap_or_default();
+        let committed = fs::read(folder.join(&file.path)).unwrap_or_default();
         // By value: the order of keys follows from what other crates ask of serde_json.
         assert!(
             serde_json::from_slice::<Value>(&committed).ok().as_ref() == Some(file.schema.as_value()),
             "schemas/{} is not what the types say; if the change is meant, run \
-             `cargo run -p kfm-telemetry --example write_schemas` and commit it",
+             `cargo run -p kfm-cli -- schemas --out schemas` and commit it",
             file.path
         );
     }
@@ -43,7 +43,7 @@ fn every_schema_is_of_2020_12_and_has_an_id() {
     for file in schemas() {
         let schema = file.schema.to_value();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{}", file.path);
-        assert!(schema["$id"].as_str().unwrap().ends_with(file.path), "{}", file.path);
+        assert!(schema["$id"].as_str().unwrap().ends_with(&file.path), "{}", file.path);
     }
 }
 

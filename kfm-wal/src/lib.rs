@@ -40,6 +40,7 @@ pub mod planted;
 mod position;
 mod raw;
 pub mod record;
+pub mod schema;
 pub mod store;
 
 pub use error::{Outlook, WalError};

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use clap::Subcommand;
 use kfm_telemetry::ledger::{Ledger as Chain, LedgerReport, StoredEntry, ViewState};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -20,6 +22,12 @@ pub(crate) enum Ledger {
     Render,
 }
 
+/// Answer of `kfm ledger list`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Entries {
+    entries: Vec<StoredEntry>,
+}
+
 impl Ledger {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
@@ -30,7 +38,7 @@ impl Ledger {
                 verify(cx, &dir, &view).await
             }
             Self::Verify | Self::Render => verify(cx, &dir, &view).await,
-            Self::List => list(&Chain::open_read_only(&dir)?.entries().await?),
+            Self::List => list(Chain::open_read_only(&dir)?.entries().await?),
         }
     }
 }
@@ -71,10 +79,10 @@ fn show_view(screen: &mut Screen, report: &LedgerReport) {
     screen.fact_if("difference", view.why.as_ref());
 }
 
-fn list(entries: &[StoredEntry]) -> Result<Answer> {
+fn list(entries: Vec<StoredEntry>) -> Result<Answer> {
     let mut screen = Screen::new(Tone::Plain, words::count(entries.len() as u64, "entry"));
-    screen.newest(entries, row, ["lsn", "at", "what", "status", "by", "about"]);
-    Answer::new(&serde_json::json!({ "entries": entries }), screen)
+    screen.newest(&entries, row, ["lsn", "at", "what", "status", "by", "about"]);
+    Answer::new(&Entries { entries }, screen)
 }
 
 fn row(stored: &StoredEntry) -> Vec<String> {

@@ -15,6 +15,7 @@ mod principals;
 mod publish;
 mod reconcile;
 mod rollback;
+mod schemas;
 mod status;
 mod telemetry;
 mod verify;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Completions(completions::Completions),
     /// Print the manual page, or write all of them
     Man(man::Man),
+    /// List the JSON Schemas of records and answers, or write them
+    Schemas(schemas::Schemas),
 }
 
 /// Runs a command.
@@ -101,6 +104,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Res
         Command::Verify(command) => command.run(&cx).await,
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(&cx),
+        Command::Schemas(command) => command.run(&cx),
     };
     match result {
         Ok(Answer { keys, screen, complaint }) => {

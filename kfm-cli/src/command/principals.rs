@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use kfm_rollback::report::PrincipalLine;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::not_empty;
@@ -38,8 +39,15 @@ pub(crate) struct Add {
     public_key: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Added {
+/// Answer of `kfm principals list`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Known {
+    principals: Vec<PrincipalLine>,
+}
+
+/// Answer of `kfm principals add`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Added {
     #[serde(flatten)]
     principal: PrincipalLine,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +70,7 @@ async fn list(cx: &Context<'_>) -> Result<Answer> {
     let rows =
         principals.iter().map(|line| vec![line.name.clone(), line.roles.join(", "), line.public_key.clone()]);
     screen.table(rows, ["name", "roles", "public key"]);
-    Answer::new(&serde_json::json!({ "principals": principals }), screen)
+    Answer::new(&Known { principals }, screen)
 }
 
 impl Add {
@@ -96,8 +104,10 @@ impl Add {
             return Err(Failure::usage(format!("principal exists already: name={}", self.name)).into());
         }
         let screen = Screen::new(Tone::Plain, format!("Would add {}", self.name));
-        let keys =
-            serde_json::json!({ "name": self.name, "roles": self.roles, "public_key": self.public_key });
+        let mut keys = serde_json::json!({ "name": self.name, "roles": self.roles, "status": "dry_run" });
+        if let Some(public_key) = self.public_key {
+            keys["public_key"] = public_key.into();
+        }
         Answer::new(&keys, screen)
     }
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use kfm_telemetry::validate::{FileReport, FolderReport};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -32,6 +34,16 @@ pub(crate) struct Aggregate {
     /// The file [default: releases/VERSION/focus-telemetry.json in the platform]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// Answer of `kfm telemetry aggregate`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Aggregated {
+    /// Events in the file.
+    events: u64,
+    /// Those that were not there before.
+    added: u64,
+    path: PathBuf,
 }
 
 impl Telemetry {
@@ -91,8 +103,6 @@ impl Aggregate {
         let mut screen =
             Screen::new(Tone::Good, format!("Gathered {}", words::count(aggregated.events, "event")));
         screen.fact("new", aggregated.added).fact("file", file.display());
-        let keys =
-            serde_json::json!({ "events": aggregated.events, "added": aggregated.added, "path": file });
-        Answer::new(&keys, screen)
+        Answer::new(&Aggregated { events: aggregated.events, added: aggregated.added, path: file }, screen)
     }
 }

@@ -1,12 +1,14 @@
 //! The one JSON object of `--json`.
 
+use kfm_lineage::schema::SchemaFile;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
 
 /// What stands on standard output with `--json`, on success and on failure.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Envelope<'a> {
     schema: String,
     ok: bool,
@@ -17,7 +19,8 @@ pub(crate) struct Envelope<'a> {
     keys: Map<String, Value>,
 }
 
-#[derive(Debug, Serialize)]
+/// What went wrong, and what to do next.
+#[derive(Debug, Serialize, JsonSchema)]
 struct ErrorObject<'a> {
     kind: &'a str,
     message: &'a str,
@@ -48,4 +51,33 @@ impl<'a> Envelope<'a> {
         let text = serde_json::to_string_pretty(self);
         text.expect("an object of text keys and JSON values serialises") + "\n"
     }
+}
+
+/// Makes the schema of what a command answers: the envelope, and the answer's keys beside it.
+///
+/// The answer's own required keys are there whenever `ok` is true; a refusal has only those that it can fill,
+/// and a rehearsal (`status` is `dry_run`: `--ci`, `--dry-run`) what it found out.
+pub(crate) fn answer_schema<T: JsonSchema>(command: &str) -> SchemaFile {
+    let mut file = SchemaFile::of::<T>(format!("cli/{command}-v1.json"));
+    let envelope = SchemaFile::of::<Envelope<'static>>("");
+    let (answer, envelope) = (file.schema.ensure_object(), envelope.schema.as_object().cloned());
+    let envelope = envelope.expect("the envelope's schema is an object");
+    for section in ["properties", "$defs"] {
+        let below = answer.entry(section).or_insert_with(|| Value::Object(Map::new()));
+        let added = envelope.get(section).and_then(Value::as_object).cloned().unwrap_or_default();
+        below.as_object_mut().expect("a section of a schema is an object").extend(added);
+    }
+    answer["properties"]["schema"] = serde_json::json!({ "const": format!("kfm.{command}/v1") });
+    let own = answer.insert("required".to_owned(), envelope["required"].clone());
+    if let Some(own) = own {
+        answer.insert(
+            "if".to_owned(),
+            serde_json::json!({ "properties": {
+            "ok": { "const": true },
+            "status": { "not": { "const": "dry_run" } },
+        } }),
+        );
+        answer.insert("then".to_owned(), serde_json::json!({ "required": own }));
+    }
+    file
 }

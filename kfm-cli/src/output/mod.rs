@@ -1,6 +1,6 @@
 //! The one place that prints: the result on standard output, everything else on standard error.
 
-mod envelope;
+pub(crate) mod envelope;
 pub(crate) mod findings;
 mod paint;
 mod screen;
@@ -99,7 +99,9 @@ impl Output {
                 return self.finish(Err(Failure::command_line(&text, &usage.name).into()));
             }
             let keys = Map::from_iter([("text".to_owned(), Value::String(text))]);
-            return self.finish(Ok(Answer { keys, ..Answer::default() }));
+            // Help is an answer of its own, whatever command it is about.
+            let help = Self { command: "usage".to_owned(), ..self.clone() };
+            return help.finish(Ok(Answer { keys, ..Answer::default() }));
         }
         match error.print() {
             Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(dead_code, unreachable_pub, reason = "a module of every test file, and each uses its part")]
 
+pub mod schema;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,6 +24,7 @@ impl Run {
             .unwrap_or_else(|error| panic!("not one JSON object: {error}\n{}\n{}", self.stdout, self.stderr));
         let schema = value["schema"].as_str().unwrap();
         assert!(schema.starts_with("kfm.") && schema.ends_with("/v1"), "{schema}");
+        judge(schema, &value);
         assert_eq!(value["exit_code"], self.code, "{value:#}");
         assert_eq!(value["ok"], self.code == 0, "{value:#}");
         assert_eq!(value.get("error").is_some(), self.code != 0, "{value:#}");
@@ -40,6 +43,23 @@ impl Run {
         self
     }
 }
+
+/// Asserts that an answer is what its committed schema says, where its command promises more than the envelope.
+#[track_caller]
+fn judge(schema: &str, answer: &Value) {
+    let file = schema.trim_start_matches("kfm.").replace("/v1", "-v1.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/cli").join(&file);
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let faults = schema::faults(&serde_json::from_slice(&bytes).unwrap(), answer);
+            assert!(faults.is_empty(), "{schema}: {faults:#?}\n{answer:#}");
+        }
+        Err(_) => assert!(answer["ok"] == false || ENVELOPE_ONLY.contains(&schema), "{schema} has no schema"),
+    }
+}
+
+/// Answers of one text.
+const ENVELOPE_ONLY: [&str; 4] = ["kfm.completions/v1", "kfm.man/v1", "kfm.usage/v1", "kfm.wal.export/v1"];
 
 /// A folder of its own, with a platform in it if one was made.
 #[derive(Debug)]

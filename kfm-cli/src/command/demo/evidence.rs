@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kfm_lineage::Digest;
 use kfm_rollback::Platform;
 use kfm_rollback::report::OperationLine;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Failure, Result};
@@ -58,7 +59,7 @@ fn read_files(dir: &Path, files: &mut BTreeMap<PathBuf, Digest>) -> io::Result<(
 }
 
 /// One store at three moments.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct StoreBeforeAndAfter {
     name: String,
     before: Option<Digest>,
@@ -98,7 +99,7 @@ pub(crate) fn compare(before: &Evidence, bad: &Evidence, after: &Evidence) -> Ve
 }
 
 /// Where the records of a rollback lie.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Places {
     pub(crate) catalog: String,
     plan: String,

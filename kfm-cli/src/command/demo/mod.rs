@@ -15,6 +15,7 @@ use clap::Args;
 use kfm_retry::{Clock, SystemClock};
 use kfm_rollback::Platform;
 use kfm_rollback::report::PublishLine;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -34,8 +35,8 @@ pub(crate) struct Demo {
 }
 
 /// Answer of `kfm demo`.
-#[derive(Debug, Serialize)]
-struct Report {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Report {
     root: PathBuf,
     publishes: Vec<PublishLine>,
     rollback_id: Option<kfm_lineage::RollbackId>,
@@ -134,7 +135,7 @@ fn rehearse(dir: &std::path::Path, steps: &Steps) -> Result<Answer> {
     for command in &commands {
         screen.command(command);
     }
-    let keys = serde_json::json!({ "root": dir, "publishes": [], "rollback_id": null, "verified": false, "commands": commands });
+    let keys = serde_json::json!({ "root": dir, "status": "dry_run", "commands": commands });
     Answer::new(&keys, screen)
 }
 

@@ -18,6 +18,7 @@ use crate::output::Answer;
 
 pub(crate) use execute::executed;
 pub(crate) use plan::{plan_screen, show_steps};
+pub(crate) use status::Stands;
 
 /// Commands of `kfm rollback`.
 #[derive(Debug, Subcommand)]

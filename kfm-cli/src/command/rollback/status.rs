@@ -2,6 +2,8 @@
 
 use clap::Args;
 use kfm_rollback::report::OperationLine;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::command::status::{show_operation, unfinished};
 use crate::context::Context;
@@ -16,6 +18,16 @@ pub(crate) struct Status {
     rollback_id: Option<String>,
 }
 
+/// Answer of `kfm rollback status`: where one rollback stands, or that there is none.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Stands {
+    #[serde(flatten)]
+    line: Option<OperationLine>,
+    /// Empty, where there is no rollback in the platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollbacks: Option<Vec<OperationLine>>,
+}
+
 impl Status {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
@@ -27,7 +39,7 @@ impl Status {
         match open.or(lines.len().checked_sub(1)).and_then(|at| lines.into_iter().nth(at)) {
             Some(line) => answer(cx, line),
             None => Answer::new(
-                &serde_json::json!({ "rollbacks": [] }),
+                &Stands { line: None, rollbacks: Some(Vec::new()) },
                 Screen::new(Tone::Good, "There is no rollback in this platform"),
             ),
         }
