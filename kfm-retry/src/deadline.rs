@@ -66,7 +66,7 @@ thread_local! {
 }
 
 impl Scope {
-    const OUTSIDE: Self = Self(0);
+    pub(crate) const OUTSIDE: Self = Self(0);
     const LASTS: u64 = 1 << 63;
 
     /// An attempt with a limit.
@@ -102,7 +102,14 @@ impl Scope {
     /// Makes this the scope of the running code until the answer is dropped, also by a panic.
     #[inline]
     pub(crate) fn enter(self) -> Entered {
-        Entered { outer: CURRENT.with(|current| current.replace(self)) }
+        self.enter_from(Self::current())
+    }
+
+    /// The same where the scope of the running code is known: what is not read need not be waited for.
+    #[inline]
+    pub(crate) fn enter_from(self, outer: Self) -> Entered {
+        CURRENT.with(|current| current.set(self));
+        Entered { outer }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::call::Call;
 use crate::classify::Classifier;
 use crate::clock::Sleep;
 use crate::course::{Course, OnlyOnce, quick_attempt, quick_drop, quick_leave, quick_success};
-use crate::deadline::{Deadline, Scope};
+use crate::deadline::{Deadline, Entered, Scope};
 use crate::failed::{Failed, Report};
 use crate::operation::Operation;
 use crate::retry::Retry;
@@ -38,12 +38,9 @@ pin_project! {
         deadline: Option<Deadline>,
         reveal: Option<fn(&F::Error) -> String>,
         only_once: Option<OnlyOnce>,
-        begun: bool,
-        // Of a first attempt, until it ends or is pending.
-        ticket: Ticket,
+        stage: Stage<'a, F::Output, F::Error>,
         #[pin]
         running: Option<F::Future>,
-        slow: Option<Box<Slow<'a, F::Error>>>,
         args: PhantomData<fn(Args)>,
     }
 
@@ -54,22 +51,51 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if *this.ticket != Ticket::NONE {
-                quick_drop((*this.retry).borrow(), *this.ticket);
-            } else if let Some(slow) = this.slow {
-                slow.course.dropped((*this.retry).borrow(), this.running.is_none());
+            if this.stage.is_midway() {
+                drop_midway(this.stage, (*this.retry).borrow(), this.running.is_none());
             }
         }
     }
 }
 
+/// How far a call has come.
+enum Stage<'a, T, E> {
+    /// It is made, and was not polled.
+    New,
+    /// Its answer is given.
+    Over,
+    /// Its first attempt is polled for the first time, by this leave.
+    First(Ticket),
+    /// It takes longer.
+    Slow(Box<Slow<'a, T, E>>),
+}
+
+impl<T, E> Stage<'_, T, E> {
+    #[inline]
+    fn is_midway(&self) -> bool {
+        matches!(self, Self::First(_) | Self::Slow(_))
+    }
+}
+
+/// Takes note that a call is dropped that was begun and is not over.
+#[cold]
+fn drop_midway<T, E>(stage: &mut Stage<'_, T, E>, retry: &Retry<'_>, waiting: bool) {
+    match stage {
+        Stage::New | Stage::Over => {}
+        Stage::First(ticket) => quick_drop(retry, *ticket),
+        Stage::Slow(slow) => slow.course.dropped(retry, waiting),
+    }
+}
+
 /// What a call needs that is not over at once.
-struct Slow<'a, E> {
+struct Slow<'a, T, E> {
     course: Course<'a>,
     // Of the running attempt; or, while none runs, of the wait.
     timer: Option<Sleep>,
     // Of the last attempt, while the next is waited for.
     error: Option<E>,
+    // Of the call, from when it is known until `poll` hands it over.
+    answer: Option<Result<T, Failed<E>>>,
 }
 
 impl<'a, F, Args, R, S, K> IntoFuture for Call<'a, F, Args, R, S, K>
@@ -91,10 +117,8 @@ where
             deadline: self.deadline,
             reveal: self.reveal,
             only_once: None,
-            begun: false,
-            ticket: Ticket::NONE,
+            stage: Stage::New,
             running: None,
-            slow: None,
             args: PhantomData,
         }
     }
@@ -122,22 +146,27 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.as_mut().project();
-        if *this.begun {
-            return self.go_on(cx, None);
-        }
-        *this.begun = true;
         let retry: &Retry<'a> = (*this.retry).borrow();
-        let Some(ticket) = quick_leave(retry, *this.deadline) else { return self.go_on(cx, None) };
-        *this.ticket = ticket;
-        let (attempt, scope) = quick_attempt(retry);
-        this.running.set(Some(this.operation.start(attempt)));
-        match poll_attempt(scope, this.running, cx) {
-            Poll::Ready(Ok(output)) => {
-                *this.ticket = Ticket::NONE;
-                quick_success(retry, ticket);
-                Poll::Ready(Ok(output))
+        let mut polled = None;
+        if matches!(this.stage, Stage::New)
+            && let Some(ticket) = quick_leave(retry, *this.deadline)
+        {
+            *this.stage = Stage::First(ticket);
+            let (attempt, scope) = quick_attempt(retry);
+            this.running.set(Some(this.operation.start(attempt)));
+            match poll_attempt(scope.enter_from(Scope::OUTSIDE), this.running, cx) {
+                Poll::Ready(Ok(output)) => {
+                    *this.stage = Stage::Over;
+                    quick_success(retry, ticket);
+                    return Poll::Ready(Ok(output));
+                }
+                other => polled = Some(other),
             }
-            polled => self.go_on(cx, Some(polled)),
+        }
+        ready!(self.as_mut().go_on(cx, polled));
+        match std::mem::replace(self.project().stage, Stage::Over) {
+            Stage::Slow(slow) => Poll::Ready(slow.answer.expect("`go_on` is ready once the answer is there")),
+            Stage::New | Stage::First(_) | Stage::Over => unreachable!("`go_on` has made the box"),
         }
     }
 }
@@ -150,26 +179,35 @@ where
 {
     /// Everything but a first attempt that is ready at once and succeeds, which `poll` does alone so that it
     /// stays small enough to be inlined; `polled` is what the running attempt has just answered.
+    ///
+    /// Leaves the answer in the box: handed back by a pointer, it would keep `poll` from having its own in a
+    /// register, which costs more than all the rest of a healthy call.
     #[inline(never)]
     fn go_on(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut polled: Option<Poll<Result<F::Output, F::Error>>>,
-    ) -> Poll<Result<F::Output, Failed<F::Error>>> {
+    ) -> Poll<()> {
         let mut this = self.project();
         let retry: &Retry<'a> = (*this.retry).borrow();
-        let is_new = this.slow.is_none();
-        let slow = this.slow.get_or_insert_with(|| {
-            let ticket = std::mem::replace(this.ticket, Ticket::NONE);
+        let is_new = !matches!(this.stage, Stage::Slow(_));
+        if is_new {
+            let ticket = if let Stage::First(ticket) = this.stage { *ticket } else { Ticket::NONE };
             let mut course = Course::taken_up(*this.key, *this.deadline, ticket);
             if let Some(because) = *this.only_once {
                 course.only_once(because);
             }
-            Box::new(Slow { course, timer: None, error: None })
-        });
+            *this.stage = Stage::Slow(Box::new(Slow { course, timer: None, error: None, answer: None }));
+        }
+        let Stage::Slow(slow) = this.stage else { unreachable!("it was made above") };
         if is_new && this.running.is_none() {
-            let attempt = slow.course.begin(retry).map_err(Failed::without_error)?;
-            this.running.set(Some(this.operation.start(attempt)));
+            match slow.course.begin(retry) {
+                Ok(attempt) => this.running.set(Some(this.operation.start(attempt))),
+                Err(report) => {
+                    slow.answer = Some(Err(Failed::without_error(report)));
+                    return Poll::Ready(());
+                }
+            }
         }
         loop {
             if this.running.is_none() {
@@ -177,18 +215,24 @@ where
                     ready!(wait.as_mut().poll(cx));
                     slow.timer = None;
                 }
-                let error = slow.error.take();
-                let attempt = slow.course.next(retry).map_err(|report| Failed { error, report })?;
-                this.running.set(Some(this.operation.start(attempt)));
+                match slow.course.next(retry) {
+                    Ok(attempt) => this.running.set(Some(this.operation.start(attempt))),
+                    Err(report) => {
+                        slow.answer = Some(Err(Failed { error: slow.error.take(), report }));
+                        return Poll::Ready(());
+                    }
+                }
+                slow.error = None;
             }
             let answer = match polled.take() {
                 Some(polled) => polled,
-                None => poll_attempt(slow.course.scope(retry), this.running.as_mut(), cx),
+                None => poll_attempt(slow.course.scope(retry).enter(), this.running.as_mut(), cx),
             };
             let error = match answer {
                 Poll::Ready(Ok(output)) => {
                     slow.course.succeeded(retry);
-                    return Poll::Ready(Ok(output));
+                    slow.answer = Some(Ok(output));
+                    return Poll::Ready(());
                 }
                 Poll::Ready(Err(error)) => Some(error),
                 Poll::Pending => {
@@ -206,7 +250,10 @@ where
             this.running.set(None);
             match settle(&mut slow.course, retry, this.classifier, error.as_ref(), *this.reveal) {
                 Ok(delay) => slow.timer = Some(retry.clock.sleep(delay)),
-                Err(report) => return Poll::Ready(Err(Failed { error, report })),
+                Err(report) => {
+                    slow.answer = Some(Err(Failed { error, report }));
+                    return Poll::Ready(());
+                }
             }
             slow.error = error;
         }
@@ -216,11 +263,10 @@ where
 /// Polls the running attempt, in its scope.
 #[inline]
 fn poll_attempt<Fut: Future>(
-    scope: Scope,
+    _scope: Entered,
     running: Pin<&mut Option<Fut>>,
     cx: &mut Context<'_>,
 ) -> Poll<Fut::Output> {
-    let _scope = scope.enter();
     running.as_pin_mut().expect("an attempt is running").poll(cx)
 }
 

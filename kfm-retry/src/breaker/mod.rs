@@ -53,6 +53,9 @@ mod atomic {
 pub struct Breaker {
     name: Cow<'static, str>,
     policy: BreakerPolicy,
+    // Both follow from the policy; each healthy call asks.
+    counts_in_a_row: bool,
+    times_calls: bool,
     word: Word,
     window: Mutex<Window>,
     full_of_healthy: AtomicBool,
@@ -74,6 +77,8 @@ impl Breaker {
     const fn with_name(name: Cow<'static, str>, policy: BreakerPolicy) -> Self {
         Self {
             name,
+            counts_in_a_row: matches!(policy.opens, Opens::Consecutive { .. }),
+            times_calls: policy.opens.slower_than_ms().is_some(),
             policy,
             word: Word::over(atomic::AtomicU64::new(0)),
             window: Mutex::new(Window::new()),
@@ -130,7 +135,7 @@ impl Breaker {
     /// Tells whether a success with `ticket` would change nothing, because no failure is remembered.
     #[inline]
     pub(crate) fn stays_healthy(&self, ticket: Ticket) -> bool {
-        matches!(self.policy.opens, Opens::Consecutive { .. }) && self.word.is_healthy_for(ticket)
+        self.counts_in_a_row && self.word.is_healthy_for(ticket)
     }
 
     /// Records that the call with `ticket` succeeded, after `ran` if [`times_calls`](Self::times_calls).
@@ -141,7 +146,7 @@ impl Breaker {
         ran: Option<Duration>,
         now: impl FnOnce() -> Duration,
     ) -> Option<Change> {
-        if matches!(self.policy.opens, Opens::Consecutive { .. }) || ticket.is_probe() {
+        if self.counts_in_a_row || ticket.is_probe() {
             self.word.succeeded(|| self.policy.rules(), ticket)
         } else {
             self.ended_in_window(ticket, false, ran, now)
@@ -156,7 +161,7 @@ impl Breaker {
         ran: Option<Duration>,
         now: impl FnOnce() -> Duration,
     ) -> Option<Change> {
-        if matches!(self.policy.opens, Opens::Consecutive { .. }) || ticket.is_probe() {
+        if self.counts_in_a_row || ticket.is_probe() {
             self.word.failed(&self.policy.rules(), ticket, ms(now()))
         } else {
             self.ended_in_window(ticket, true, ran, now)
@@ -200,15 +205,11 @@ impl Breaker {
     /// Tells whether it needs to know how long calls took.
     #[inline]
     pub fn times_calls(&self) -> bool {
-        self.slower_than().is_some()
+        self.times_calls
     }
 
     fn slower_than(&self) -> Option<Duration> {
-        let rate = match &self.policy.opens {
-            Opens::Consecutive { .. } => return None,
-            Opens::CountWindow { rate, .. } | Opens::TimeWindow { rate, .. } => rate,
-        };
-        rate.slow.map(|slow| Duration::from_millis(u64::from(slow.slower_than_ms)))
+        self.policy.opens.slower_than_ms().map(|limit_ms| Duration::from_millis(u64::from(limit_ms)))
     }
 
     fn ended_in_window(

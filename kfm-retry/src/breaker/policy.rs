@@ -66,6 +66,17 @@ pub enum Opens {
     },
 }
 
+impl Opens {
+    /// From when on a call is slow, if it matters.
+    pub(super) const fn slower_than_ms(&self) -> Option<u32> {
+        match self {
+            Self::CountWindow { rate: Rate { slow: Some(slow), .. }, .. }
+            | Self::TimeWindow { rate: Rate { slow: Some(slow), .. }, .. } => Some(slow.slower_than_ms),
+            _ => None,
+        }
+    }
+}
+
 /// The share of calls that is too high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

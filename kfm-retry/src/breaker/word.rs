@@ -184,7 +184,10 @@ impl Word {
     /// what it is.
     #[inline]
     pub(crate) fn is_healthy_for(&self, ticket: Ticket) -> bool {
-        self.0.load(Ordering::Acquire) == ticket.0 && matches!(state_of(ticket.0), State::Closed)
+        let healthy = self.0.load(Ordering::Acquire) == ticket.0;
+        // Tickets are of closed and half-open breakers, and the payload of the latter is never 0.
+        debug_assert!(!healthy || matches!(state_of(ticket.0), State::Closed));
+        healthy
     }
 
     /// Records that the call with `ticket` succeeded.
