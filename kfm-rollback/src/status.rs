@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
 use crate::platform::lock::PlatformLock;
-use crate::report::{OperationLine, Status, StatusReport};
+use crate::report::{OperationLine, SkippedLine, Status, StatusReport};
 use crate::session::Session;
 
 /// The commands that end an open operation.
@@ -17,6 +17,28 @@ pub(crate) fn resume_commands(id: &OperationId) -> Vec<String> {
         OperationKind::Hotfix => format!("kfm hotfix resume --hotfix-id {id}"),
     };
     vec![command.clone(), format!("{command} --abort")]
+}
+
+/// The command that undoes a publish or a hotfix.
+pub(crate) fn undo_command(id: &OperationId) -> String {
+    match id.kind() {
+        OperationKind::Hotfix => format!("kfm hotfix revert --hotfix-id {id} --reason '…'"),
+        OperationKind::Publish | OperationKind::Rollback => format!("kfm rollback plan --publish-id {id}"),
+    }
+}
+
+/// Owners of skipped cells whose undoing is proposed at once.
+const OWNERS_MAX: usize = 100;
+
+/// The commands that undo the owners of skipped cells, in the order of the cells: the newest first.
+pub(crate) fn owner_commands(skipped: &[SkippedLine]) -> Vec<String> {
+    let mut owners: Vec<&OperationId> = Vec::new();
+    for owner in skipped.iter().filter_map(|line| line.by.as_ref()) {
+        if owners.len() < OWNERS_MAX && !owners.contains(&owner) {
+            owners.push(owner);
+        }
+    }
+    owners.into_iter().map(undo_command).collect()
 }
 
 /// The refusal of an operation that touches a cell which an open one keeps.

@@ -115,30 +115,34 @@ pub(crate) async fn preflight(session: &Session, moves: &[Move]) -> Result<()> {
     })
 }
 
-/// Lists the document cells whose value in the store is not the one that a step starts from.
+/// Lists the cells with an owner whose value in their store is not the one that a step starts from.
 pub(crate) async fn foreign_values(session: &Session, moves: &[Move]) -> Result<Vec<ConflictLine>> {
+    let mut by_store: BTreeMap<&str, Vec<&Move>> = BTreeMap::new();
+    for step in moves.iter().filter(|step| !step.derived) {
+        by_store.entry(&step.cell.store).or_default().push(step);
+    }
     let mut conflicts = Vec::new();
-    let owned: Vec<&Move> = moves.iter().filter(|step| !step.derived).collect();
-    for step_batch in owned.chunks(crate::order::BATCH_STEPS_MAX) {
-        let keys: Vec<String> = step_batch.iter().map(|step| step.cell.key.clone()).collect();
-        let Some(first) = step_batch.first() else { break };
-        let store = session.store(&first.cell)?;
-        for (step, observed) in step_batch.iter().zip(store.observe(&keys).await?) {
+    for batch in by_store.values().flat_map(|moves| moves.chunks(crate::order::BATCH_STEPS_MAX)) {
+        let keys: Vec<String> = batch.iter().map(|step| step.cell.key.clone()).collect();
+        let store = session.store(&batch[0].cell)?;
+        for (step, observed) in batch.iter().zip(store.observe(&keys).await?) {
             if observed != step.before {
-                let word = |value: kfm_lineage::Value| {
-                    value.map_or_else(|| "absent".into(), |digest| digest.to_string())
-                };
-                conflicts.push(ConflictLine {
-                    kind: "foreign".into(),
-                    subject: step.cell.to_string(),
-                    expected: Some(word(step.before)),
-                    observed: Some(word(observed)),
-                    message: format!("{} was changed by another hand", step.cell.key),
-                });
+                conflicts.push(foreign(step, observed));
             }
         }
     }
     Ok(conflicts)
+}
+
+fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
+    let word = |value: kfm_lineage::Value| value.map_or_else(|| "absent".into(), |digest| digest.to_string());
+    ConflictLine {
+        kind: "foreign".into(),
+        subject: step.cell.to_string(),
+        expected: Some(word(step.before)),
+        observed: Some(word(observed)),
+        message: format!("{} was changed by another hand", step.cell.key),
+    }
 }
 
 /// Opens an operation: the labels that it was judged by come into force, then its record is appended.

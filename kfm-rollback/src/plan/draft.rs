@@ -126,7 +126,8 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     let derived = derived_cells(session, &moves).await?;
     let labels = labels_of(&facts);
     let case = case(session, &wanted, &now, &after, &moves, facts, &derived, &skipped).await?;
-    let decision = case.judge(session);
+    let mut decision = case.judge(session);
+    name_owners(session, &wanted, &mut decision);
     let steps: Vec<PlanStep> = moves
         .into_iter()
         .map(|step| PlanStep {
@@ -165,6 +166,19 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     Ok(Drafted::Change(Box::new(draft)))
 }
 
+/// Says of each document that denies and belongs to a later operation which one that is: it is to be undone
+/// first.
+fn name_owners(session: &Session, wanted: &Wanted, decision: &mut Decision) {
+    for finding in decision.findings.iter_mut().filter(|finding| finding.denies) {
+        let owner = session.history.owner(&session.document(&finding.subject), None);
+        if let Some(owner) = owner.filter(|owner| owner.operation != wanted.target) {
+            let undo = crate::status::undo_command(&owner.operation);
+            finding.remedy =
+                format!("{}; {} keeps it: undo that first, {undo}", finding.remedy, owner.operation);
+        }
+    }
+}
+
 fn protection_digest(steps: &[StepFacts]) -> Digest {
     let lines: Vec<_> = steps.iter().map(|step| (&step.path, &step.protection)).collect();
     let canonical = kfm_lineage::canonical::canonical_of(&lines).expect("protections have a canonical form");
@@ -189,15 +203,8 @@ async fn case(
     };
     if facts.is_empty() {
         // A revert that moves nothing is judged by what its target's cells hold.
-        let standing: Vec<Move> = skipped
-            .iter()
-            .filter(|line| line.domain == Domain::Stac.as_str())
-            .filter_map(|line| now.get(&line.key).map(|document| (line, document)))
-            .map(|(line, document)| {
-                describe_move(session, &line.key, Some(document.digest), Some(document), Some(document))
-            })
-            .collect();
-        facts = treat_moves(session, now, &standing, RatchetMode::Refuse).await?;
+        facts =
+            treat_moves(session, now, &standing(session, &wanted.target).await?, RatchetMode::Refuse).await?;
     }
     Ok(Case {
         kind: judged,
@@ -209,6 +216,18 @@ async fn case(
         integrity: integrity_change(session, kind, &wanted.target, now, after, moves).await?,
         forced: wanted.forced.is_some(),
     })
+}
+
+/// Returns the cells of an operation as moves that change nothing.
+async fn standing(session: &Session, target: &OperationId) -> Result<Vec<Move>> {
+    let Some(target) = session.history.operation(target) else { return Ok(Vec::new()) };
+    let mut standing = read_moves(&session.versions(), &target.moves).await?;
+    standing.retain(|step| !step.derived);
+    for step in &mut standing {
+        step.before = session.history.value(&step.cell);
+        step.after = step.before;
+    }
+    Ok(standing)
 }
 
 /// Finds the cells that move when a target ceases to stand, or stands again (`states.md` section 2).
@@ -381,13 +400,6 @@ fn refuse_dependents(target: &OperationId, dependents: &[OperationId]) -> Result
         message: format!("later work was derived from it: target={target} dependents={list}"),
         conflicts: Vec::new(),
         hint: "roll back what was derived from it first, the newest first".into(),
-        next: dependents.iter().rev().map(plan_command).collect(),
+        next: dependents.iter().rev().map(crate::status::undo_command).collect(),
     })
-}
-
-fn plan_command(id: &OperationId) -> String {
-    match id.kind() {
-        kfm_lineage::OperationKind::Hotfix => format!("kfm hotfix revert --hotfix-id {id} --reason '…'"),
-        _ => format!("kfm rollback plan --publish-id {id}"),
-    }
 }

@@ -319,13 +319,10 @@ impl Platform {
         match recorded(session, "rollback_execute", Some(target), None, result).await? {
             Planned::Plan(plan) => self.execute_in(session, *plan, reason).await,
             Planned::Nothing { note, skipped, last } => {
-                let next = skipped
-                    .first()
-                    .and_then(|line| line.by.as_ref())
-                    .map(|by| format!("kfm rollback plan --publish-id {by}"));
+                let next = status::owner_commands(&skipped);
                 let mut report = executed_nothing(session, note, last).await?;
                 report.skipped = Listing::of(skipped);
-                report.next = next.into_iter().collect();
+                report.next = next;
                 Ok(report)
             }
         }
@@ -615,7 +612,7 @@ async fn nothing_report(
 ) -> Result<PlanReport> {
     let now = crate::assess::catalog_now(session).await?.census().counts();
     let empty = crate::scope::scope_digest([]);
-    let newest = skipped.first().and_then(|line| line.by.clone());
+    let next = status::owner_commands(&skipped);
     Ok(PlanReport {
         plan_id: empty,
         content_id: empty,
@@ -645,6 +642,6 @@ async fn nothing_report(
         orphan_count_before: now.orphan_count,
         orphan_count_planned: now.orphan_count,
         returned: 0,
-        next: newest.map(|by| format!("kfm rollback plan --publish-id {by}")).into_iter().collect(),
+        next,
     })
 }

@@ -82,9 +82,13 @@ struct Judged {
     report: PublishReport,
 }
 
-async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<Judged> {
+/// Judges what a publish would do; none if it would change nothing.
+async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<Option<Judged>> {
     session.begin_phase("judge", 0);
     let moves = moves_of(session, unit, changes).await?;
+    if moves.is_empty() {
+        return Ok(None);
+    }
     session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
     refuse_unknown(session, &moves).await?;
     let now = catalog_now(session).await?;
@@ -123,7 +127,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     if !decision.allowed {
         return Err(denied("publish", &decision));
     }
-    Ok(Judged { moves, now, after, labels, case, report })
+    Ok(Some(Judged { moves, now, after, labels, case, report }))
 }
 
 /// Says what a publish would do, and writes nothing.
@@ -132,9 +136,9 @@ pub(crate) async fn rehearse_unit(
     unit: &Unit,
     changes: &Changes,
 ) -> Result<PublishReport> {
-    let mut report = judge_unit(session, unit, changes).await?.report;
-    report.publish_id = None;
-    Ok(report)
+    let judged = judge_unit(session, unit, changes).await?;
+    let report = judged.map_or_else(|| publish_report(None, Status::DryRun), |judged| judged.report);
+    Ok(PublishReport { publish_id: None, ..report })
 }
 
 /// Publishes a unit: judged, recorded, executed; if it fails, it rolls itself back.
@@ -148,10 +152,9 @@ pub(crate) async fn publish_unit(
 ) -> Result<PublishReport> {
     let id = OperationId::from(unit.id.clone());
     refuse_used(session, &id)?;
-    let judged = judge_unit(session, unit, &changes).await?;
-    if judged.moves.is_empty() {
+    let Some(judged) = judge_unit(session, unit, &changes).await? else {
         return Ok(publish_report(None, Status::Completed));
-    }
+    };
     session.begin_phase("store", 0);
     store(&session.versions()).await?;
     let opening = Opening {

@@ -1,0 +1,19 @@
+//! The engine against the catalog's real history, and against a model of what it must do (issue 3, R110).
+//!
+//! One binary, a module for each idea: linking the engine once is most of what these tests cost.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod acts;
+mod days;
+mod either_order;
+mod every_publish;
+mod model;

@@ -1,0 +1,56 @@
+//! What happens next in a random history.
+
+use std::collections::BTreeMap;
+
+use super::chance::Chance;
+use super::oracle::{CELLS, Cell, Oracle};
+
+/// What happens next.
+#[derive(Debug)]
+pub enum Action {
+    /// A pipeline publishes values; none retires a cell.
+    Publish(BTreeMap<Cell, Option<u64>>),
+    /// Somebody changes a document by hand, and it is reconciled.
+    EditByHand(Cell, Option<u64>),
+    /// An operation is rolled back, whether or not that can be done.
+    RollBack { operation: usize, skip: Option<Cell>, plan_first: bool },
+    /// A rollback, or a revert, is taken back.
+    Revert { turn: usize },
+}
+
+/// Chooses; cells are few, so that they are hot, and old values come again.
+pub fn choose(chance: &mut Chance, oracle: &Oracle) -> Action {
+    let roll = chance.between(0, 99);
+    if oracle.operations.is_empty() || roll < 40 {
+        let cells = 0..chance.between(1, 4);
+        return Action::Publish(cells.map(|_| one_cell(chance, oracle, &CELLS)).collect());
+    }
+    if roll < 46 {
+        let (cell, value) = one_cell(chance, oracle, &CELLS[..oracle_documents()]);
+        return Action::EditByHand(cell, value);
+    }
+    if roll < 80 || oracle.turns.is_empty() {
+        let operation = chance.between(0, oracle.operations.len() as u64 - 1) as usize;
+        let moved: Vec<Cell> = oracle.operations[operation].wrote.keys().copied().collect();
+        let skip = chance.percent(12).then(|| *chance.one_of(&moved));
+        return Action::RollBack { operation, skip, plan_first: skip.is_none() && chance.percent(40) };
+    }
+    Action::Revert { turn: chance.between(0, oracle.turns.len() as u64 - 1) as usize }
+}
+
+fn oracle_documents() -> usize {
+    CELLS.iter().filter(|cell| cell.is_document()).count()
+}
+
+/// A cell with a value for it: new, one that it had, or none.
+fn one_cell(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> (Cell, Option<u64>) {
+    let cell = *chance.one_of(cells);
+    let had: Vec<u64> =
+        oracle.operations.iter().filter_map(|operation| *operation.wrote.get(&cell)?).collect();
+    let value = match chance.between(0, 99) {
+        0..25 => None,
+        25..45 if !had.is_empty() => Some(*chance.one_of(&had)),
+        _ => Some(chance.between(1, 1 << 20)),
+    };
+    (cell, value)
+}

@@ -1,0 +1,94 @@
+//! Random histories of publishes, rollbacks, reverts and edits by hand, against a model of what the oracle
+//! says of owners, predecessors and undone marks (`states.md` section 2).
+//!
+//! `KFM_MODEL_SEED=17 cargo test -p kfm-rollback --test history model` runs one history alone.
+
+mod chance;
+mod choose;
+mod oracle;
+mod rig;
+
+use chance::Chance;
+use choose::{Action, choose};
+use oracle::{Answer, Oracle};
+use rig::{Engine, Seen};
+
+/// Histories in a test run.
+const HISTORIES: u64 = 216;
+
+/// Histories that wait for the disk side by side.
+const SIDE_BY_SIDE: u64 = 8;
+
+#[test]
+fn random_histories_end_where_the_model_says_after_every_operation() {
+    #[allow(clippy::disallowed_methods, reason = "a test is run with a seed of its own")]
+    if let Ok(seed) = std::env::var("KFM_MODEL_SEED") {
+        run(seed.parse().unwrap());
+        return;
+    }
+    let lane = |lane: u64| -> Vec<Answer> {
+        (lane..HISTORIES).step_by(SIDE_BY_SIDE as usize).flat_map(run).collect()
+    };
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..SIDE_BY_SIDE).map(|at| scope.spawn(move || lane(at))).collect();
+        let ended = lanes.into_iter().map(|lane| lane.join());
+        ended.flat_map(|lane| lane.expect("each history ends where the model says")).collect()
+    });
+    // A model that is never tried in one of its corners says nothing about it.
+    let corner = |is: fn(&Answer) -> bool| answers.iter().filter(|answer| is(answer)).count();
+    for (count, name) in [
+        (corner(|answer| matches!(answer, Answer::Moved { left, .. } if left.is_empty())), "moved whole"),
+        (corner(|answer| matches!(answer, Answer::Moved { left, .. } if !left.is_empty())), "moved in part"),
+        (corner(|answer| matches!(answer, Answer::Moved { documents: 0, .. })), "moved no document"),
+        (
+            corner(|answer| matches!(answer, Answer::Nothing { owners, .. } if !owners.is_empty())),
+            "all skipped",
+        ),
+        (corner(|answer| matches!(answer, Answer::Denied)), "denied"),
+        (corner(|answer| matches!(answer, Answer::Refused)), "refused"),
+    ] {
+        assert!(count >= 3, "too few histories come here: {name} {count}");
+    }
+}
+
+fn run(seed: u64) -> Vec<Answer> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(history(seed))
+}
+
+/// One random history; the model and the engine are compared after each operation.
+async fn history(seed: u64) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    let mut chance = Chance::new(seed);
+    let mut oracle = Oracle::default();
+    let engine = Engine::new().await;
+    let mut told = format!("seed {seed}");
+    for _ in 0..chance.between(6, 14) {
+        let action = choose(&mut chance, &oracle);
+        told.push_str(&format!("\n  {action:?}"));
+        let (expected, answered) = match &action {
+            Action::Publish(cells) => {
+                let name = engine.publish(cells).await;
+                (oracle.publish(cells, name.clone()), Answer::of_publish(name))
+            }
+            Action::EditByHand(cell, value) => {
+                let name = engine.edit_and_reconcile(cell, *value).await;
+                (oracle.reconcile(cell, *value, name.clone()), Answer::of_publish(name))
+            }
+            Action::RollBack { operation, skip, plan_first } => {
+                let target = oracle.operations[*operation].name.clone();
+                let (name, answered) = engine.roll_back(&target, skip.as_ref(), *plan_first).await;
+                (oracle.roll_back(*operation, skip.as_ref(), name), answered)
+            }
+            Action::Revert { turn } => {
+                let (name, answered) = engine.revert(&oracle.turns[*turn].name).await;
+                (oracle.revert(*turn, name), answered)
+            }
+        };
+        assert_eq!(answered, expected, "{told}");
+        assert_eq!(engine.undone().await, oracle.undone(), "{told}");
+        assert_eq!(engine.seen().await, Seen::of(&oracle), "{told}");
+        answers.push(answered);
+    }
+    answers
+}

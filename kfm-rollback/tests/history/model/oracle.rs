@@ -1,0 +1,278 @@
+//! The model: `states.md` section 2 with nothing of the engine in it, and the one row of section 5 that
+//! documents without any link can run into.
+
+use std::collections::BTreeMap;
+
+/// A cell of the small platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cell {
+    /// An item: an orphan wherever it is, since nothing links to it.
+    Item(&'static str),
+    /// A Catalog: a root, and never an orphan.
+    Root(&'static str),
+    /// A document that is not JSON.
+    Text(&'static str),
+    /// A cell of the graph that the pipeline keeps itself.
+    Own(&'static str),
+}
+
+pub const CELLS: [Cell; 8] = [
+    Cell::Item("items/a.json"),
+    Cell::Item("items/b.json"),
+    Cell::Item("items/c.json"),
+    Cell::Root("catalogs/x.json"),
+    Cell::Root("catalogs/y.json"),
+    Cell::Text("notes/raw.json"),
+    Cell::Own("knowledge/p"),
+    Cell::Own("knowledge/q"),
+];
+
+impl Cell {
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Item(key) | Self::Root(key) | Self::Text(key) | Self::Own(key) => key,
+        }
+    }
+
+    pub fn is_document(self) -> bool {
+        !matches!(self, Self::Own(_))
+    }
+
+    /// Whether it is an orphan wherever it is: neither a root nor listed by anything.
+    fn is_orphan(self) -> bool {
+        matches!(self, Self::Item(_) | Self::Text(_))
+    }
+
+    /// The collection that a value of the cell belongs to.
+    pub fn collection(self, value: u64) -> Option<&'static str> {
+        match self {
+            Self::Item("items/c.json") if value % 2 == 1 => Some("odd"),
+            Self::Item("items/c.json") => Some("even"),
+            Self::Item(_) => Some("even"),
+            _ => None,
+        }
+    }
+}
+
+/// Values by cell; a cell that is not there is absent.
+pub type Values = BTreeMap<Cell, u64>;
+
+/// An operation that writes values of its own: a publish, or a reconcile.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub name: String,
+    pub wrote: BTreeMap<Cell, Option<u64>>,
+    pub undone: bool,
+    at: Moment,
+}
+
+/// A rollback, or a revert: it says whether an operation stands.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    pub name: String,
+    pub operation: usize,
+    pub stands: bool,
+    at: Moment,
+}
+
+/// What readers saw right before and right after.
+#[derive(Debug, Clone)]
+struct Moment {
+    before: Values,
+    after: Values,
+}
+
+/// Why a cell is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    Asked,
+    Unchanged,
+    /// A later standing operation moved it.
+    Owned(String),
+}
+
+/// What an operation comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It completed under this name, moved so many documents, and left these cells alone.
+    Moved {
+        name: String,
+        documents: u64,
+        left: BTreeMap<&'static str, Left>,
+    },
+    /// There was nothing to do; these cells were left alone, and these operations own them, newest first.
+    Nothing {
+        left: BTreeMap<&'static str, Left>,
+        owners: Vec<String>,
+    },
+    Denied,
+    /// A later one did the same again.
+    Refused,
+    /// A publish completed under this name, or changed nothing.
+    Published(Option<String>),
+}
+
+impl Answer {
+    pub fn of_publish(name: Option<String>) -> Self {
+        Self::Published(name)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Oracle {
+    pub operations: Vec<Operation>,
+    pub turns: Vec<Turn>,
+    pub seen: Values,
+    /// What a node shows of its document, by path; a reconcile moves none.
+    pub nodes: BTreeMap<&'static str, u64>,
+    /// What an alias and a namespace list, by collection; a reconcile moves none.
+    pub listings: BTreeMap<&'static str, Values>,
+}
+
+impl Oracle {
+    /// A publish moves the cells whose values differ.
+    pub fn publish(&mut self, cells: &BTreeMap<Cell, Option<u64>>, name: Option<String>) -> Answer {
+        let differs = |(cell, value): &(&Cell, &Option<u64>)| self.seen.get(cell).copied() != **value;
+        let wrote: BTreeMap<_, _> =
+            cells.iter().filter(differs).map(|(cell, value)| (*cell, *value)).collect();
+        if wrote.is_empty() {
+            return Answer::Published(None);
+        }
+        let name = name.unwrap_or_else(|| "a publish".to_owned());
+        let at = self.make(&wrote);
+        self.project(&wrote, &at.before);
+        self.operations.push(Operation { name: name.clone(), wrote, undone: false, at });
+        Answer::Published(Some(name))
+    }
+
+    /// A value that the log does not know is recorded as a publish, and moves nothing.
+    pub fn reconcile(&mut self, cell: &Cell, value: Option<u64>, name: Option<String>) -> Answer {
+        if self.seen.get(cell).copied() == value {
+            return Answer::Published(None);
+        }
+        let name = name.unwrap_or_else(|| "a reconcile".to_owned());
+        let wrote = BTreeMap::from([(*cell, value)]);
+        let at = self.make(&wrote);
+        self.operations.push(Operation { name: name.clone(), wrote, undone: false, at });
+        Answer::Published(Some(name))
+    }
+
+    pub fn roll_back(&mut self, operation: usize, skip: Option<&Cell>, name: Option<String>) -> Answer {
+        if self.operations[operation].undone {
+            return Answer::Nothing { left: BTreeMap::new(), owners: Vec::new() };
+        }
+        self.turn(operation, false, skip, name)
+    }
+
+    /// Takes a rollback back, or a revert: the operation stands the other way round.
+    pub fn revert(&mut self, turn: usize, name: Option<String>) -> Answer {
+        let Turn { operation, stands, .. } = self.turns[turn].clone();
+        let last = self.turns.iter().rposition(|other| other.operation == operation).unwrap();
+        if last != turn && self.turns[last].stands == stands {
+            return Answer::Refused;
+        }
+        if self.operations[operation].undone == stands {
+            return Answer::Nothing { left: BTreeMap::new(), owners: Vec::new() };
+        }
+        self.turn(operation, !stands, None, name)
+    }
+
+    /// The last standing operation that moved a cell, if `assumed` stood or not.
+    fn owner(&self, cell: &Cell, assumed: usize, stands: bool) -> Option<usize> {
+        let is_standing = |at: usize| if at == assumed { stands } else { !self.operations[at].undone };
+        (0..self.operations.len())
+            .rev()
+            .find(|at| is_standing(*at) && self.operations[*at].wrote.contains_key(cell))
+    }
+
+    fn turn(&mut self, operation: usize, stands: bool, skip: Option<&Cell>, name: Option<String>) -> Answer {
+        let (mut moves, mut left, mut owners) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for cell in self.operations[operation].wrote.keys() {
+            if skip == Some(cell) {
+                left.insert(cell.key(), Left::Asked);
+                continue;
+            }
+            // The operation stands before a rollback of it, and after a revert.
+            let owner = self.owner(cell, operation, true).unwrap();
+            if owner != operation {
+                left.insert(cell.key(), Left::Owned(self.operations[owner].name.clone()));
+                owners.push(owner);
+                continue;
+            }
+            let source = self.owner(cell, operation, stands);
+            let to = source.and_then(|source| self.operations[source].wrote[cell]);
+            if self.seen.get(cell).copied() == to {
+                left.insert(cell.key(), Left::Unchanged);
+            } else {
+                moves.insert(*cell, to);
+            }
+        }
+        if moves.is_empty() && !stands {
+            owners.sort_unstable();
+            owners.dedup();
+            let owners = owners.into_iter().rev().map(|owner| self.operations[owner].name.clone()).collect();
+            return Answer::Nothing { left, owners };
+        }
+        if self.makes_an_orphan(operation, stands, &moves) {
+            return Answer::Denied;
+        }
+        let name = name.unwrap_or_else(|| "a rollback".to_owned());
+        let documents = moves.keys().filter(|cell| cell.is_document()).count() as u64;
+        let at = self.make(&moves);
+        self.project(&moves, &at.before);
+        self.operations[operation].undone = !stands;
+        self.turns.push(Turn { name: name.clone(), operation, stands, at });
+        Answer::Moved { name, documents, left }
+    }
+
+    /// Section 5: an orphan is denied if it is introduced (neither there now nor returned), or if the undone
+    /// operation made it in a cell that moves and it is left. What is undone by a revert is the last turn.
+    fn makes_an_orphan(&self, operation: usize, stands: bool, moves: &BTreeMap<Cell, Option<u64>>) -> bool {
+        let undone = match stands {
+            false => &self.operations[operation].at,
+            true => &self.turns.iter().rfind(|turn| turn.operation == operation).unwrap().at,
+        };
+        moves.iter().filter(|(cell, to)| cell.is_orphan() && to.is_some()).any(|(cell, _)| {
+            let introduced = !self.seen.contains_key(cell) && !undone.before.contains_key(cell);
+            let made_by_it = undone.after.contains_key(cell) && !undone.before.contains_key(cell);
+            introduced || made_by_it
+        })
+    }
+
+    fn make(&mut self, moves: &BTreeMap<Cell, Option<u64>>) -> Moment {
+        let before = self.seen.clone();
+        for (cell, to) in moves {
+            match to {
+                Some(value) => self.seen.insert(*cell, *value),
+                None => self.seen.remove(cell),
+            };
+        }
+        Moment { before, after: self.seen.clone() }
+    }
+
+    /// Derived cells that the moved documents feed get the projection of the documents as they are now.
+    fn project(&mut self, moves: &BTreeMap<Cell, Option<u64>>, before: &Values) {
+        for (cell, to) in moves.iter().filter(|(cell, _)| cell.is_document()) {
+            match to {
+                Some(value) if !matches!(cell, Cell::Text(_)) => self.nodes.insert(cell.key(), *value),
+                _ => self.nodes.remove(cell.key()),
+            };
+            let fed = [before.get(cell).copied(), *to].into_iter().flatten();
+            for collection in fed.filter_map(|value| cell.collection(value)) {
+                let is_member = |(cell, value): &(&Cell, &u64)| cell.collection(**value) == Some(collection);
+                let members: Values =
+                    self.seen.iter().filter(is_member).map(|(cell, value)| (*cell, *value)).collect();
+                match members.is_empty() {
+                    true => self.listings.remove(collection),
+                    false => self.listings.insert(collection, members),
+                };
+            }
+        }
+    }
+
+    /// The operations that are marked as undone, in order.
+    pub fn undone(&self) -> Vec<&str> {
+        let undone = self.operations.iter().filter(|operation| operation.undone);
+        undone.map(|operation| operation.name.as_str()).collect()
+    }
+}

@@ -1,0 +1,239 @@
+//! The engine under test: the real one, on stores in memory, so that a history costs the log and not the disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kfm_lineage::{Digest, Domain, canonical_json};
+use kfm_retry::Clock;
+use kfm_rollback::memory::MemoryOp;
+use kfm_rollback::report::{ExecuteReport, SkippedLine, Status};
+use kfm_rollback::{DomainOp, Error, ExecuteRequest, OpenOptions, PlanRequest, PlanTarget, Platform};
+use kfm_telemetry::MemorySink;
+use serde_json::{Value, json};
+
+use super::oracle::{Answer, Cell, Left, Oracle};
+use crate::support::World;
+
+/// The engine on a small platform.
+pub struct Engine {
+    world: World,
+    catalog: MemoryOp,
+    graph: MemoryOp,
+    search: MemoryOp,
+    cache: MemoryOp,
+    records: Arc<MemorySink>,
+}
+
+/// What readers see in every store.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    documents: BTreeMap<String, Vec<u8>>,
+    /// Of a node its document's digest; of a pipeline's own cell all of it.
+    graph: BTreeMap<String, String>,
+    /// Path and digest of each document that an alias lists.
+    search: BTreeMap<String, Vec<(String, String)>>,
+    cache: BTreeMap<String, Vec<(String, String)>>,
+}
+
+impl Seen {
+    /// What the model says that readers see.
+    pub fn of(oracle: &Oracle) -> Self {
+        let documents = oracle.seen.iter().filter(|(cell, _)| cell.is_document());
+        let own = oracle.seen.iter().filter(|(cell, _)| !cell.is_document());
+        let own = own.map(|(cell, value)| (cell.key().to_owned(), own_content(*value).to_string()));
+        let cell_of = |key: &str| *super::oracle::CELLS.iter().find(|cell| cell.key() == key).unwrap();
+        let nodes = oracle.nodes.iter().map(|(key, value)| ((*key).to_owned(), digest(cell_of(key), *value)));
+        let listings: BTreeMap<String, Vec<(String, String)>> = oracle
+            .listings
+            .iter()
+            .map(|(collection, members)| {
+                let line = |(cell, value): (&Cell, &u64)| (cell.key().to_owned(), digest(*cell, *value));
+                (format!("kfm-{collection}"), members.iter().map(line).collect())
+            })
+            .collect();
+        Self {
+            documents: documents
+                .map(|(cell, value)| (cell.key().to_owned(), content(*cell, *value)))
+                .collect(),
+            graph: nodes.chain(own).collect(),
+            search: listings.clone(),
+            cache: listings,
+        }
+    }
+}
+
+/// The bytes of a value of a document.
+fn content(cell: Cell, value: u64) -> Vec<u8> {
+    let document = match cell {
+        Cell::Text(_) => return format!("not JSON {value}").into_bytes(),
+        Cell::Root(key) => json!({ "type": "Catalog", "id": key, "title": value.to_string(), "links": [] }),
+        _ => json!({
+            "type": "Feature", "id": cell.key(), "collection": cell.collection(value),
+            "properties": { "title": value.to_string() }, "links": [], "assets": {},
+        }),
+    };
+    document.to_string().into_bytes()
+}
+
+fn digest(cell: Cell, value: u64) -> String {
+    Digest::of_bytes(&content(cell, value)).to_string()
+}
+
+fn own_content(value: u64) -> Value {
+    json!({ "known": value })
+}
+
+impl Engine {
+    pub async fn new() -> Self {
+        let engine = Self {
+            world: World::new().await,
+            catalog: MemoryOp::new("catalog", Domain::Stac),
+            graph: MemoryOp::new("graph", Domain::Graph),
+            search: MemoryOp::new("search", Domain::Search),
+            cache: MemoryOp::new("cache", Domain::Cache),
+            records: Arc::default(),
+        };
+        engine.open().await;
+        engine
+    }
+
+    async fn open(&self) -> Platform {
+        let clock: Arc<dyn Clock> = self.world.clock.clone();
+        self.world.clock.advance(Duration::from_secs(1));
+        let options = OpenOptions::new("operator").with_clock(clock);
+        let mut platform = Platform::open(self.world.root(), options).await.unwrap();
+        for store in [&self.catalog, &self.graph, &self.search, &self.cache] {
+            platform = platform.with_store(Arc::new(store.clone()));
+        }
+        platform.with_records(self.records.clone())
+    }
+
+    /// Publishes through the hook, and returns the publish's name, if anything differed.
+    pub async fn publish(&self, cells: &BTreeMap<Cell, Option<u64>>) -> Option<String> {
+        let mut publish = self.open().await.begin_publish("model".parse().unwrap()).await.unwrap();
+        for (cell, value) in cells {
+            match (cell, value) {
+                (Cell::Own(key), value) => {
+                    let content = value.map(own_content);
+                    publish.set_cell("graph", key, content.as_ref()).unwrap();
+                }
+                (cell, Some(value)) => publish.put(cell.key(), content(*cell, *value)).unwrap(),
+                (cell, None) => publish.retire(cell.key()).unwrap(),
+            }
+        }
+        let report = publish.complete().await.unwrap();
+        assert_eq!(report.status, Status::Completed);
+        report.publish_id.map(|id| id.to_string())
+    }
+
+    /// Changes a document past the engine, and records what stands then.
+    pub async fn edit_and_reconcile(&self, cell: &Cell, value: Option<u64>) -> Option<String> {
+        self.catalog.set_foreign(cell.key(), value.map(|value| Bytes::from(content(*cell, value))));
+        let report = self.open().await.reconcile(true).await.unwrap();
+        report.publish_id.map(|id| id.to_string())
+    }
+
+    pub async fn roll_back(
+        &self,
+        operation: &str,
+        skip: Option<&Cell>,
+        plan_first: bool,
+    ) -> (Option<String>, Answer) {
+        let mut target = PlanTarget::Publish(operation.into());
+        if plan_first {
+            match self.open().await.plan(PlanRequest::new(operation)).await {
+                Ok(plan) if plan.path.is_some() => target = PlanTarget::Plan(plan.plan_id.to_string()),
+                Ok(plan) => assert_eq!(plan.steps.total, 0),
+                Err(error) => return answer(Err(error)),
+            }
+        }
+        let skip = skip.iter().map(|cell| cell.key().to_owned()).collect();
+        let request = ExecuteRequest { skip, ..ExecuteRequest::new(target, "the model wants it") };
+        answer(self.open().await.execute(request).await)
+    }
+
+    pub async fn revert(&self, turn: &str) -> (Option<String>, Answer) {
+        answer(self.open().await.revert(turn, "the model wants it").await)
+    }
+
+    /// The publishes that are marked as undone, in the log's order.
+    pub async fn undone(&self) -> Vec<String> {
+        let publishes = self.open().await.publishes().await.unwrap().publishes;
+        let undone = publishes.into_iter().filter(|publish| publish.rolled_back_by.is_some());
+        undone.map(|publish| publish.publish_id.to_string()).collect()
+    }
+
+    pub async fn seen(&self) -> Seen {
+        let node = |key: &str, value: &Value| match key.starts_with("knowledge/") {
+            true => value.to_string(),
+            false => value["properties"]["digest"].as_str().unwrap().to_owned(),
+        };
+        Seen {
+            documents: held(&self.catalog).await,
+            graph: shown(&self.graph, node).await,
+            search: shown(&self.search, |_, value| listing(value)).await,
+            cache: shown(&self.cache, |_, value| listing(value)).await,
+        }
+    }
+}
+
+async fn held(store: &MemoryOp) -> BTreeMap<String, Vec<u8>> {
+    let mut held = BTreeMap::new();
+    for key in store.keys().await.unwrap() {
+        let bytes = store.read(&key).await.unwrap().unwrap().to_vec();
+        held.insert(key, bytes);
+    }
+    held
+}
+
+async fn shown<T>(store: &MemoryOp, show: impl Fn(&str, &Value) -> T) -> BTreeMap<String, T> {
+    let mut shown = BTreeMap::new();
+    for (key, bytes) in held(store).await {
+        let value: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(canonical_json(&value).unwrap(), bytes, "{key}");
+        shown.insert(key.clone(), show(&key, &value));
+    }
+    shown
+}
+
+fn listing(value: &Value) -> Vec<(String, String)> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+/// Puts what the engine answered into the model's words.
+fn answer(result: Result<ExecuteReport, Error>) -> (Option<String>, Answer) {
+    let report = match result {
+        Ok(report) => report,
+        Err(Error::Denied { .. }) => return (None, Answer::Denied),
+        Err(Error::Conflict { .. }) => return (None, Answer::Refused),
+        Err(error) => panic!("{error:?}"),
+    };
+    assert_eq!(report.status, Status::Completed);
+    let left = report.skipped.first.iter().map(|line| (key_of(&line.key), left(line))).collect();
+    match (&report.plan_id, &report.rollback_id) {
+        (Some(_), Some(name)) => {
+            let documents = report.applied.by_domain.get("stac").copied().unwrap_or(0);
+            (Some(name.to_string()), Answer::Moved { name: name.to_string(), documents, left })
+        }
+        _ => {
+            let owner =
+                |command: &String| command.strip_prefix("kfm rollback plan --publish-id ").unwrap().into();
+            (None, Answer::Nothing { left, owners: report.next.iter().map(owner).collect() })
+        }
+    }
+}
+
+fn key_of(key: &str) -> &'static str {
+    super::oracle::CELLS.iter().find(|cell| cell.key() == key).unwrap().key()
+}
+
+fn left(line: &SkippedLine) -> Left {
+    match (line.why.as_str(), &line.by) {
+        ("asked", None) => Left::Asked,
+        ("unchanged", None) => Left::Unchanged,
+        ("superseded", Some(by)) => Left::Owned(by.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
