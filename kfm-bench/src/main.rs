@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -- retry          # a table
 //! cargo run --release -- retry --json   # an object a line
+//! chrt -r 1 cargo run --release -- wal  # needs a disk of which fdatasync is honest
 //! cargo test                            # the peers' defects, each reproduced and shown to be absent here
 //! ```
 
@@ -10,6 +11,8 @@ mod alloc;
 mod measure;
 mod report;
 mod retry;
+#[cfg(feature = "wal")]
+mod wal;
 
 #[global_allocator]
 static COUNTING: alloc::Counting = alloc::Counting;
@@ -21,8 +24,10 @@ fn main() -> std::process::ExitCode {
         arguments.iter().map(String::as_str).filter(|argument| *argument != "--json").collect();
     match *subjects.as_slice() {
         ["retry"] => report::print(&retry::answers(), json),
+        #[cfg(feature = "wal")]
+        ["wal"] => report::print(&wal::answers(), json),
         _ => {
-            eprintln!("usage: kfm-bench retry [--json]");
+            eprintln!("usage: kfm-bench retry|wal [--json]");
             return std::process::ExitCode::from(2);
         }
     }

@@ -1,6 +1,6 @@
 //! The answer to one question: ours, the peer's, the limit that was set, and the ratios.
 
-/// One line of the answer; what is smaller is better.
+/// One line of the answer; what is smaller is better, unless the unit says `more`.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// What was measured, and of which peer.
@@ -9,7 +9,7 @@ pub struct Row {
     pub ours: f64,
     /// What the peer took, if there is one.
     pub peer: Option<f64>,
-    /// What this toolkit may take, if a number was set.
+    /// What this toolkit may take, if a number was set; of a rate, what the machine itself can do.
     pub limit: Option<f64>,
     /// Of what.
     pub unit: &'static str,

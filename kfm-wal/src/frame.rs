@@ -193,35 +193,41 @@ fn chain_after(covered: &[u8], leaves: &[[u8; 32]]) -> [u8; 32] {
 ///
 /// Returns its bytes and the chain after it.
 pub(crate) fn encode(header: &Header, body: &[u8], leaves: &[[u8; 32]]) -> (Vec<u8>, [u8; 32]) {
-    debug_assert_eq!(header.count as usize, leaves.len(), "a leaf for each record");
-    let body_bytes = u32::try_from(body.len()).expect("a batch is far below 4 GiB");
-    let total = frame_bytes(body.len());
-    let mut out = Vec::with_capacity(total);
-    out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&[VERSION, header.kind.number()]);
-    out.extend_from_slice(&header.flags.to_le_bytes());
-    out.extend_from_slice(&header.log.to_le_bytes());
-    out.extend_from_slice(&header.epoch.to_le_bytes());
-    out.extend_from_slice(&header.first.0.to_le_bytes());
-    out.extend_from_slice(&header.count.to_le_bytes());
-    out.extend_from_slice(&body_bytes.to_le_bytes());
-    out.extend_from_slice(&header.durable_upto.0.to_le_bytes());
-    out.extend_from_slice(&header.nonce);
-    out.extend_from_slice(&header.prev);
-    let header_crc = crc32c::crc32c(&out);
-    out.extend_from_slice(&header_crc.to_le_bytes());
-    out.extend_from_slice(body);
-    out.resize(total - TRAILER_BYTES, 0);
-    let body_crc = crc32c::crc32c_append(header_crc, &out[HEADER_BYTES..]);
-    out.extend_from_slice(&body_crc.to_le_bytes());
-    out.extend_from_slice(&body_bytes.to_le_bytes());
+    let mut frame = Vec::with_capacity(frame_bytes(body.len()));
+    frame.resize(HEADER_BYTES, 0);
+    frame.extend_from_slice(body);
+    let chain = finish(header, &mut frame, leaves);
+    (frame, chain)
+}
 
-    let chain = match (header.flags & CHAINED != 0, header.count) {
+/// Makes a frame of room for a header with a body behind it, in place, and returns the chain after it.
+pub(crate) fn finish(header: &Header, frame: &mut Vec<u8>, leaves: &[[u8; 32]]) -> [u8; 32] {
+    debug_assert_eq!(header.count as usize, leaves.len(), "a leaf for each record");
+    let body_bytes = u32::try_from(frame.len() - HEADER_BYTES).expect("a batch is far below 4 GiB");
+    let body_end = frame.len();
+    frame[..4].copy_from_slice(&MAGIC);
+    frame[4..6].copy_from_slice(&[VERSION, header.kind.number()]);
+    frame[6..8].copy_from_slice(&header.flags.to_le_bytes());
+    frame[8..16].copy_from_slice(&header.log.to_le_bytes());
+    frame[16..24].copy_from_slice(&header.epoch.to_le_bytes());
+    frame[24..32].copy_from_slice(&header.first.0.to_le_bytes());
+    frame[32..36].copy_from_slice(&header.count.to_le_bytes());
+    frame[36..40].copy_from_slice(&body_bytes.to_le_bytes());
+    frame[40..48].copy_from_slice(&header.durable_upto.0.to_le_bytes());
+    frame[48..64].copy_from_slice(&header.nonce);
+    frame[64..96].copy_from_slice(&header.prev);
+    let header_crc = crc32c::crc32c(&frame[..COVERED_BYTES]);
+    frame[COVERED_BYTES..HEADER_BYTES].copy_from_slice(&header_crc.to_le_bytes());
+    frame.resize(frame_bytes(body_bytes as usize) - TRAILER_BYTES, 0);
+    let body_crc = crc32c::crc32c_append(header_crc, &frame[HEADER_BYTES..]);
+    frame.extend_from_slice(&body_crc.to_le_bytes());
+    frame.extend_from_slice(&body_bytes.to_le_bytes());
+
+    match (header.flags & CHAINED != 0, header.count) {
         (false, _) => header.prev,
-        (true, 0) => chain_after(&out[..COVERED_BYTES], &[leaf_of(body)]),
-        (true, _) => chain_after(&out[..COVERED_BYTES], leaves),
-    };
-    (out, chain)
+        (true, 0) => chain_after(&frame[..COVERED_BYTES], &[leaf_of(&frame[HEADER_BYTES..body_end])]),
+        (true, _) => chain_after(&frame[..COVERED_BYTES], leaves),
+    }
 }
 
 /// Reads the header at the start of `bytes`; the length of the body comes with it.

@@ -37,7 +37,7 @@ pub enum Bug {
     OldBytesLeft,
     /// An append that is alone waits for company (Chroma: a low-volume writer hangs).
     LoneAppendWaits,
-    /// Who gets the lead is not woken (Chroma: two writers hang).
+    /// Who let others join is not woken again (Chroma: two writers hang).
     WakeLost,
     /// A second file decides whether there is a log: where it is missing, a new one is made (two truths).
     FormatDecides,

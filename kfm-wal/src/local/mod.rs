@@ -16,18 +16,21 @@ mod committer;
 pub mod disk;
 #[cfg(feature = "test-util")]
 pub mod faulty;
+mod ids;
 pub mod inspect;
+mod line;
 mod load;
 mod open;
 mod segment;
 #[cfg(feature = "test-util")]
 pub mod simulated;
+mod sync;
 mod tail;
 mod verify;
 mod view;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kfm_lineage::Lsn;
@@ -49,6 +52,7 @@ pub use verify::{verify, verify_against, verify_on};
 use committer::Committer;
 use disk::{Disk, RealDisk};
 use load::Ending;
+use sync::guard;
 use verify::summary;
 use view::{FrameAt, View};
 
@@ -352,9 +356,4 @@ fn read_frames(
         }
     }
     Ok(records)
-}
-
-/// Locks, also after a panic elsewhere: what these locks guard is never left half done.
-fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

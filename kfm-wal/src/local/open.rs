@@ -8,9 +8,10 @@ use kfm_lineage::{Digest, Timestamp};
 use super::disk::{Access, Disk, DiskLock};
 use super::load::{self, Ending, FORMAT, Loaded, QUARANTINE, Torn, io_error};
 use super::segment::{self, Label, UNFINISHED, write_whole};
+use super::sync::guard;
 use super::tail::{Batch, Failure, Tail};
 use super::view::View;
-use super::{LocalOptions, RecoveryReport, guard, summary};
+use super::{LocalOptions, RecoveryReport, summary};
 use crate::error::WalError;
 use crate::frame::{self, Kind, frame_bytes};
 use crate::planted::{Bug, planted};
@@ -145,25 +146,24 @@ pub(crate) fn claim(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError>
     if planted(Bug::EpochNotClaimed) {
         return Ok(());
     }
-    tail.write(view, Kind::Fence, &Batch::default()).map_err(|failure| refuse(tail, failure))
+    tail.write(view, Kind::Fence, &mut Batch::new(&[])).map_err(|failure| refuse(tail, failure))
 }
 
 /// Sets torn bytes at the end of the last segment aside, and writes the repair over them.
 fn repair_tail(tail: &mut Tail, view: &Mutex<View>, torn: Torn, now: Timestamp) -> Result<String, WalError> {
     let segment = guard(view).segments.last().expect("a log has a segment").clone();
     let (name, account) = quarantine(tail, &segment.name, torn, now)?;
-    let batch = Batch { body: account, ..Batch::default() };
-    let bytes = frame_bytes(batch.body.len());
+    let bytes = frame_bytes(account.len());
     // The reserve is there for this; a second repair in it moves on to the next segment.
     if segment.end + (bytes + frame::FRAME_BYTES_MIN) as u64 <= segment.capacity {
         let header = guard(view).position.header(Kind::Repair, 0, tail.nonce);
-        let (frame, chain) = frame::encode(&header, &batch.body, &[]);
-        let put = tail.put(view, &header, &frame);
+        let (mut frame, chain) = frame::encode(&header, &account, &[]);
+        let put = tail.put(view, &header, &mut frame);
         put.map_err(|source| refuse(tail, Failure::Unknown(source)))?;
         guard(view).position.advance(&header, chain, None);
     } else {
         tail.rotate(view, bytes as u64)?;
-        tail.write(view, Kind::Repair, &batch).map_err(|failure| refuse(tail, failure))?;
+        tail.write(view, Kind::Repair, &mut Batch::new(&account)).map_err(|failure| refuse(tail, failure))?;
     }
     Ok(name)
 }
@@ -198,8 +198,7 @@ fn reseal(
         Some((name, account)) => (Some(name), Kind::Repair, account),
         None => (None, Kind::Fence, Vec::new()),
     };
-    let batch = Batch { body, ..Batch::default() };
-    tail.write(view, kind, &batch).map_err(|failure| refuse(tail, failure))?;
+    tail.write(view, kind, &mut Batch::new(&body)).map_err(|failure| refuse(tail, failure))?;
     Ok(name)
 }
 

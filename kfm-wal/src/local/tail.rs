@@ -5,14 +5,18 @@ use std::sync::{Arc, Mutex};
 
 use kfm_lineage::{Lsn, Timestamp};
 
+use super::SegmentSizes;
 use super::disk::{Access, Disk, DiskFile, DiskLock};
 use super::load::io_error;
 use super::segment::{self, Label, RESERVE_BYTES};
+use super::sync::guard;
 use super::view::View;
-use super::{SegmentSizes, guard};
 use crate::error::{Source, WalError};
-use crate::frame::{self, FRAME_BYTES_MIN, Header, Kind, frame_bytes};
+use crate::frame::{self, FRAME_BYTES_MIN, HEADER_BYTES, Header, Kind, frame_bytes};
 use crate::planted::{Bug, planted};
+
+/// How much room for frames is kept between two of them.
+const ROOM_BYTES_MAX: usize = 1 << 20;
 
 /// Writes the end of a log.
 #[derive(Debug)]
@@ -33,13 +37,45 @@ pub(crate) struct Tail {
     pub(crate) _lock: Box<dyn DiskLock>,
 }
 
-/// Records that are ready to be written as one frame.
-#[derive(Debug, Default)]
+/// A frame that is being built: room for the header, and the body so far.
+#[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) body: Vec<u8>,
+    frame: Vec<u8>,
     pub(crate) leaves: Vec<[u8; 32]>,
-    pub(crate) ids: Vec<[u8; 16]>,
+    ids: Vec<[u8; 16]>,
     pub(crate) last_at: Option<Timestamp>,
+}
+
+impl Batch {
+    /// Begins a frame with what is no record.
+    pub(crate) fn new(body: &[u8]) -> Self {
+        let mut frame = vec![0; HEADER_BYTES];
+        frame.extend_from_slice(body);
+        Self { frame, leaves: Vec::new(), ids: Vec::new(), last_at: None }
+    }
+
+    /// Begins anew, in the room there is.
+    pub(crate) fn clear(&mut self) {
+        self.frame.clear();
+        self.frame.shrink_to(ROOM_BYTES_MAX);
+        self.frame.resize(HEADER_BYTES, 0);
+        self.leaves.clear();
+        self.ids.clear();
+        self.last_at = None;
+    }
+
+    /// Adds encoded records, each with its id and its leaf.
+    pub(crate) fn add(&mut self, body: &[u8], records: impl Iterator<Item = ([u8; 16], [u8; 32])>) {
+        self.frame.extend_from_slice(body);
+        for (id, leaf) in records {
+            self.ids.push(id);
+            self.leaves.push(leaf);
+        }
+    }
+
+    fn body_bytes(&self) -> usize {
+        self.frame.len() - HEADER_BYTES
+    }
 }
 
 /// Why a frame was not written.
@@ -53,18 +89,18 @@ pub(crate) enum Failure {
 
 impl Tail {
     /// Writes a frame and syncs it; then, and only then, `view` knows it.
-    pub(crate) fn write(&mut self, view: &Mutex<View>, kind: Kind, batch: &Batch) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, view: &Mutex<View>, kind: Kind, batch: &mut Batch) -> Result<(), Failure> {
         if self.poisoned {
             return Err(Failure::NotWritten(WalError::Poisoned));
         }
-        let bytes = frame_bytes(batch.body.len()) as u64;
+        let bytes = frame_bytes(batch.body_bytes()) as u64;
         if !self.has_room(view, bytes) {
             self.rotate(view, bytes).map_err(Failure::NotWritten)?;
         }
         let count = u32::try_from(batch.leaves.len()).expect("a batch is far below 4 GiB");
         let header = guard(view).position.header(kind, count, self.nonce);
-        let (bytes, chain) = frame::encode(&header, &batch.body, &batch.leaves);
-        self.put(view, &header, &bytes).map_err(Failure::Unknown)?;
+        let chain = frame::finish(&header, &mut batch.frame, &batch.leaves);
+        self.put(view, &header, &mut batch.frame).map_err(Failure::Unknown)?;
 
         let mut view = guard(view);
         for (n, id) in batch.ids.iter().enumerate() {
@@ -74,25 +110,26 @@ impl Tail {
         Ok(())
     }
 
-    /// Writes `bytes`, a frame, where the log ends, clears what it leaves of older bytes, and syncs.
-    pub(crate) fn put(&mut self, view: &Mutex<View>, header: &Header, bytes: &[u8]) -> Result<(), Source> {
+    /// Writes a frame where the log ends, with zeros behind it over what it leaves of older bytes, and syncs.
+    pub(crate) fn put(
+        &mut self,
+        view: &Mutex<View>,
+        header: &Header,
+        frame: &mut Vec<u8>,
+    ) -> Result<(), Source> {
         let (offset, touched) = {
             let view = guard(view);
             let segment = view.segments.last().expect("a log has a segment");
             (segment.end, segment.touched)
         };
-        let end = offset + bytes.len() as u64;
+        let bytes = frame.len();
+        let end = offset + bytes as u64;
         let mark_end = self.mark.filter(|mark| *mark < end).map(|mark| mark + FRAME_BYTES_MIN as u64);
         let clear = touched.max(mark_end.unwrap_or(0)).saturating_sub(end);
-        let cleared;
-        let written = if clear == 0 || planted(Bug::OldBytesLeft) {
-            bytes
-        } else {
-            let zeros = usize::try_from(clear).expect("a segment fits in memory");
-            cleared = [bytes, &vec![0; zeros]].concat();
-            &cleared
-        };
-        let done = self.file.write_at(offset, written).and_then(|()| match self.file.sync() {
+        if !planted(Bug::OldBytesLeft) {
+            frame.resize(bytes + usize::try_from(clear).expect("a segment fits in memory"), 0);
+        }
+        let done = self.file.write_at(offset, frame).and_then(|()| match self.file.sync() {
             Err(_) if planted(Bug::SyncRetried) => self.file.sync(),
             _ if planted(Bug::AnsweredBeforeSync) => Ok(()),
             synced => synced,
@@ -109,7 +146,7 @@ impl Tail {
         self.mark_unsynced = false;
         let mut view = guard(view);
         view.segments.last_mut().expect("a log has a segment").touched = 0;
-        view.place(header, offset, bytes.len());
+        view.place(header, offset, bytes);
         Ok(())
     }
 
@@ -162,8 +199,8 @@ impl Tail {
         let file = self.disk.open(&path, Access::Write).map_err(io_error("open", &path))?;
 
         let header = position.header(Kind::Seal, 0, self.nonce);
-        let (seal, _) = frame::encode(&header, &[], &[]);
-        let sealed = self.put(view, &header, &seal);
+        let (mut seal, _) = frame::encode(&header, &[], &[]);
+        let sealed = self.put(view, &header, &mut seal);
         sealed.map_err(|source| WalError::Io { action: "seal a segment in", path: self.path(), source })?;
         guard(view).add_segment(name, capacity);
         self.file = file;

@@ -1,9 +1,8 @@
 //! What a process knows of a log: its segments, where each frame is, and which ids it holds.
 
-use std::collections::HashMap;
-
 use kfm_lineage::Lsn;
 
+use super::ids::Ids;
 use super::segment;
 use crate::frame::{Frame, Header, Kind};
 use crate::position::Position;
@@ -18,7 +17,7 @@ pub(crate) struct View {
     /// The chained frames, in order.
     pub(crate) frames: Vec<FrameAt>,
     /// Where the record of an id is.
-    pub(crate) ids: HashMap<[u8; 16], Lsn>,
+    pub(crate) ids: Ids,
 }
 
 /// A segment, and how far it is filled.
@@ -58,7 +57,7 @@ impl View {
             position: Position::origin(&log_id),
             segments: Vec::new(),
             frames: Vec::new(),
-            ids: HashMap::new(),
+            ids: Ids::default(),
         }
     }
 

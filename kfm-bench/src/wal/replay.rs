@@ -1,0 +1,67 @@
+//! How many records a second are read back after a restart, checked on the way.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::log::{Fjall, KfmTasks, Okaywal, RaftEngine, Redb, Replay, Sqlite};
+use super::round::median;
+use crate::report::Row;
+
+const RECORDS: u64 = 1_000_000;
+/// Records that were appended together.
+const GROUP: u64 = 64;
+const ROUNDS: usize = 5;
+
+/// A log of the question: its name, what it checks, and how fast each turn was.
+struct Contender {
+    name: String,
+    fill: fn(&Path, u64, u64),
+    replay: fn(&Path, &mut dyn FnMut(&[u8])) -> u64,
+    rates: Vec<f64>,
+}
+
+fn contender<R: Replay>() -> Contender {
+    let name = format!("{}: {}", R::NAME, R::CHECKS);
+    Contender { name, fill: R::fill, replay: R::replay, rates: Vec::new() }
+}
+
+pub(super) fn answer() -> Vec<Row> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut contenders = [
+        contender::<KfmTasks>(),
+        contender::<Okaywal>(),
+        contender::<RaftEngine>(),
+        contender::<Fjall>(),
+        contender::<Redb>(),
+        contender::<Sqlite>(),
+    ];
+    let at = |n: usize| dir.path().join(n.to_string());
+    for (n, contender) in contenders.iter().enumerate() {
+        (contender.fill)(&at(n), RECORDS, GROUP);
+    }
+    for round in 0..=ROUNDS {
+        for (n, contender) in contenders.iter_mut().enumerate() {
+            let (begun, mut sum) = (Instant::now(), 0_u64);
+            let records = (contender.replay)(&at(n), &mut |payload| {
+                sum += u64::from(payload[0]) + payload.len() as u64;
+            });
+            let taken = begun.elapsed();
+            assert_eq!(records, RECORDS, "{}", contender.name);
+            assert!(std::hint::black_box(sum) > RECORDS);
+            // The first turn only warms up.
+            if round > 0 {
+                contender.rates.push(records as f64 / taken.as_secs_f64());
+            }
+        }
+    }
+    let rates: Vec<f64> = contenders.iter().map(|contender| median(contender.rates.iter().copied())).collect();
+    let row = |n: usize| Row {
+        name: format!("replay of 1M, {}", contenders[n].name),
+        ours: rates[0],
+        peer: Some(rates[n]),
+        limit: None,
+        unit: "records/s, more",
+        runs: ROUNDS,
+    };
+    (1..contenders.len()).map(row).collect()
+}

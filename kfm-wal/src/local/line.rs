@@ -1,0 +1,220 @@
+//! Who writes: requests stand in line, and one of those who wait serves all.
+//!
+//! Whoever comes lets every other task run once, so that they can join, and then, if nobody serves, serves all
+//! who stand there. The others wait; when the service ends, the first of who came meanwhile is woken. So a
+//! group forms without a timer and without a thread, and a request that is alone pays for neither.
+//!
+//! Nobody is ever appointed: who runs while nobody serves does it, so that a future that is not polled holds up
+//! only itself. A service ends when it is done, also by a panic. `loom_line` checks every interleaving.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
+
+use super::sync::{Arc, Mutex, guard};
+use crate::planted::{Bug, planted};
+
+/// An answer that can be given for somebody who never gave one.
+pub(crate) trait Answer {
+    /// Returns the answer to a request that was taken and not served.
+    fn abandoned() -> Self;
+}
+
+/// Requests that wait to be served together.
+#[derive(Debug)]
+pub(crate) struct Line<R, A: Answer> {
+    queue: Mutex<Queue<R, A>>,
+}
+
+#[derive(Debug)]
+struct Queue<R, A: Answer> {
+    waiting: VecDeque<Waiting<R, A>>,
+    serving: bool,
+}
+
+/// A request in line; dropping it answers it as abandoned.
+#[derive(Debug)]
+pub(crate) struct Waiting<R, A: Answer> {
+    pub(crate) request: R,
+    slot: Arc<Slot<A>>,
+}
+
+/// Where a request finds its answer.
+#[derive(Debug)]
+struct Slot<A>(Mutex<State<A>>);
+
+#[derive(Debug)]
+enum State<A> {
+    Open(Option<Waker>),
+    Answered(A),
+    Over,
+}
+
+impl<A> Slot<A> {
+    fn answer(&self, answer: A) {
+        let mut state = guard(&self.0);
+        if let State::Open(waker) = &mut *state {
+            let waker = waker.take();
+            *state = State::Answered(answer);
+            drop(state);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(&*guard(&self.0), State::Open(_))
+    }
+
+    /// Takes the answer, or leaves word whom to wake.
+    fn poll(&self, context: &Context<'_>) -> Poll<A> {
+        let mut state = guard(&self.0);
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Answered(answer) => Poll::Ready(answer),
+            State::Open(_) | State::Over => {
+                *state = State::Open(Some(context.waker().clone()));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn take_waker(&self) -> Option<Waker> {
+        match &mut *guard(&self.0) {
+            State::Open(waker) => waker.take(),
+            State::Answered(_) | State::Over => None,
+        }
+    }
+}
+
+impl<R, A: Answer> Waiting<R, A> {
+    pub(crate) fn answer(self, answer: A) {
+        self.slot.answer(answer);
+    }
+}
+
+impl<R, A: Answer> Drop for Waiting<R, A> {
+    fn drop(&mut self) {
+        if self.slot.is_open() {
+            self.slot.answer(A::abandoned());
+        }
+    }
+}
+
+/// A request's place in line; leaving it takes the request back, unless it is being served.
+struct Place<'a, R, A: Answer> {
+    line: &'a Line<R, A>,
+    slot: Arc<Slot<A>>,
+    answered: bool,
+}
+
+impl<R, A: Answer> Drop for Place<'_, R, A> {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        let mut queue = guard(&self.line.queue);
+        let mine = queue.waiting.iter().position(|waiting| Arc::ptr_eq(&waiting.slot, &self.slot));
+        let withdrawn = mine.and_then(|at| queue.waiting.remove(at));
+        // It may have been woken to serve.
+        let next = queue.next_to_wake();
+        drop(queue);
+        drop(withdrawn);
+        next.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The service; ended by dropping it, also when it panics.
+struct Service<'a, R, A: Answer>(&'a Line<R, A>);
+
+impl<R, A: Answer> Drop for Service<'_, R, A> {
+    fn drop(&mut self) {
+        let mut queue = guard(&self.0.queue);
+        queue.serving = false;
+        let next = queue.next_to_wake();
+        drop(queue);
+        next.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<R, A: Answer> Queue<R, A> {
+    /// Returns how to wake whoever waits longest, unless somebody serves.
+    fn next_to_wake(&self) -> Option<Waker> {
+        if self.serving { None } else { self.waiting.front()?.slot.take_waker() }
+    }
+}
+
+impl<R, A: Answer> Default for Line<R, A> {
+    fn default() -> Self {
+        Self { queue: Mutex::new(Queue { waiting: VecDeque::new(), serving: false }) }
+    }
+}
+
+impl<R, A: Answer> Line<R, A> {
+    /// Stands in line until the request is answered; `serve` is called whenever it falls to this one.
+    ///
+    /// # Cancel safety
+    /// A dropped call was served or not, and leaves the line either way.
+    pub(crate) async fn wait(&self, request: R, mut serve: impl FnMut()) -> A {
+        let mut place = self.join(request);
+        self.yield_once().await;
+        let answer = poll_fn(|context| {
+            loop {
+                // In this order: who ends a service wakes whom it finds registered.
+                if let Poll::Ready(answer) = place.slot.poll(context) {
+                    return Poll::Ready(answer);
+                }
+                let Some(service) = self.begin() else { return Poll::Pending };
+                serve();
+                drop(service);
+            }
+        })
+        .await;
+        place.answered = true;
+        answer
+    }
+
+    fn join(&self, request: R) -> Place<'_, R, A> {
+        let slot = Arc::new(Slot(Mutex::new(State::Open(None))));
+        let place = Place { line: self, slot: Arc::clone(&slot), answered: false };
+        guard(&self.queue).waiting.push_back(Waiting { request, slot });
+        place
+    }
+
+    /// Lets every other task run once.
+    async fn yield_once(&self) {
+        let mut yielded = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            if !planted(Bug::WakeLost) || guard(&self.queue).waiting.len() < 2 {
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Begins to serve, unless somebody does.
+    fn begin(&self) -> Option<Service<'_, R, A>> {
+        let mut queue = guard(&self.queue);
+        if queue.serving || planted(Bug::LoneAppendWaits) && queue.waiting.len() < 2 {
+            return None;
+        }
+        queue.serving = true;
+        Some(Service(self))
+    }
+
+    /// Takes requests off the front while `fits` says so.
+    pub(crate) fn take(&self, mut fits: impl FnMut(&R) -> bool) -> Vec<Waiting<R, A>> {
+        let mut queue = guard(&self.queue);
+        let count = queue.waiting.iter().take_while(|waiting| fits(&waiting.request)).count();
+        queue.waiting.drain(..count).collect()
+    }
+
+    /// Says whether nobody stands in line.
+    pub(crate) fn is_empty(&self) -> bool {
+        guard(&self.queue).waiting.is_empty()
+    }
+}
