@@ -168,7 +168,7 @@ pub struct LocalLog {
 
 #[derive(Debug)]
 enum Role {
-    Writer(Committer),
+    Writer(Box<Committer>),
     /// A reader, and whether a log was there when it last looked.
     Reader(Mutex<bool>),
 }
@@ -184,7 +184,7 @@ impl LocalLog {
         let dir = dir.as_ref().to_path_buf();
         let disk = Arc::clone(&options.disk);
         let (tail, view, report) = open::open(&dir, options)?;
-        let role = Role::Writer(Committer::new(tail));
+        let role = Role::Writer(Box::new(Committer::new(tail)));
         Ok((Self { dir, disk, view, role, report: report.clone() }, report))
     }
 
