@@ -2,12 +2,15 @@
 
 use kfm_telemetry::Ledger;
 use kfm_telemetry::ledger::{LedgerReport, StoredEntry};
+use kfm_wal::record::EndState;
 use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
 use crate::error::{Error, Result};
+use crate::execute::status_of;
 use crate::history::read_moves;
 use crate::manifest::RollbackManifest;
+use crate::refusal::entry_status;
 use crate::report::{CheckLine, VerifyReport};
 use crate::resolve;
 use crate::scope::scope_digest;
@@ -55,7 +58,7 @@ impl Platform {
         Ok(self.shown(&view))
     }
 
-    /// Checks that manifest, log, ledger and stores agree about a rollback.
+    /// Checks that manifest, log, ledger and stores agree about a rollback that ended, at whichever end.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names none, or more than one. [`Error::Log`]: the log
@@ -72,7 +75,7 @@ impl Platform {
         let ledger = self.ledger_verify().await?;
         check("ledger", ledger.ok, format!("entries={}", ledger.entries));
         let status = rollback.status(false);
-        check("ended", rollback.is_completed(), format!("status={status}"));
+        check("ended", rollback.closed.is_some(), format!("status={status}"));
         let moves = read_moves(&session.versions(), &rollback.moves).await?;
         let planned = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
         check(
@@ -83,8 +86,11 @@ impl Platform {
         let Some(closed) = rollback.closed.clone() else {
             return Ok(VerifyReport { ok: false, checks });
         };
-        let reached =
-            !closed.close.treated.is_empty() || closed.close.scope_digest == rollback.post_state_expected;
+        let (end, target) = match closed.close.end {
+            EndState::Completed => (status_of(EndState::Completed), rollback.post_state_expected),
+            end => (status_of(end), rollback.pre_state_hash),
+        };
+        let reached = !closed.close.treated.is_empty() || closed.close.scope_digest == target;
         check("end", reached, format!("digest={}", closed.close.scope_digest));
         let path = self.manifest_path(&rollback.id);
         let file = std::fs::read(&path).unwrap_or_default();
@@ -95,6 +101,7 @@ impl Platform {
             Some(manifest.plan_digest) == rollback.plan_id
                 && manifest.rollback_id.as_str() == rollback.id.as_str()
                 && manifest.target_publish_id == rollback.target
+                && manifest.status == end
                 && manifest.scope.after == closed.close.scope_digest
                 && manifest.diffs_segment == rollback.moves
         });
@@ -107,7 +114,7 @@ impl Platform {
         let entered = entries.iter().any(|stored| {
             stored.entry.rollback_id.as_ref().map(kfm_lineage::RollbackId::as_str)
                 == Some(rollback.id.as_str())
-                && stored.entry.status == kfm_telemetry::ledger::EntryStatus::Completed
+                && stored.entry.status == entry_status(end)
                 && stored.entry.plan_id == rollback.plan_id
         });
         check("ledger and log", entered, format!("entries={}", entries.len()));
