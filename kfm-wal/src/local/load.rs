@@ -26,9 +26,6 @@ pub(crate) const FORMAT: &str = "FORMAT";
 /// The folder of what was set aside.
 pub(crate) const QUARANTINE: &str = "quarantine";
 
-/// Length of a seal.
-const SEAL_BYTES: u64 = frame::FRAME_BYTES_MIN as u64;
-
 /// How often a reader looks again when a writer may have been at work under its eyes.
 const LOOKS_MAX: usize = 64;
 
@@ -216,10 +213,12 @@ fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd,
         }
     }
     let offset = at as u64;
-    // The mark before a seal was never synced: of it any part may be there, and it has no say any more.
-    let mark = (offset - if sealed { SEAL_BYTES } else { 0 }).next_multiple_of(segment::PAGE_BYTES);
-    let torn_mark = mark.checked_sub(offset).filter(|_| sealed).and_then(|at| usize::try_from(at).ok());
-    let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position, torn_mark);
+    if sealed {
+        // Nothing was acknowledged behind a seal: what lies there is an old mark, torn or not, or rot that
+        // took nothing. That there was more, the next segment says.
+        return Ok(RunEnd::Sealed);
+    }
+    let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position);
     let zeros = bytes.get(at..at + 8) == Some(&[0; 8]);
     if behind.is_err() && (planted(Bug::DamageTakenForTail) || zeros && planted(Bug::ZeroSectorMeansTorn)) {
         return Ok(RunEnd::Torn(Torn { offset, bytes: (bytes.len() - at) as u64 }));
@@ -231,12 +230,10 @@ fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd,
     if let Some(segment) = view.segments.last_mut() {
         segment.touched = offset + behind.touched_bytes;
     }
-    match (sealed, behind.debris_bytes) {
-        (true, 0) => Ok(RunEnd::Sealed),
-        (true, _) => Err(BadFrame { offset, class: Damage::BitRot }),
-        (false, 0) => Ok(RunEnd::Blank),
-        (false, _) if planted(Bug::TornTailRefused) => Err(BadFrame { offset, class: Damage::BitRot }),
-        (false, bytes) => Ok(RunEnd::Torn(Torn { offset, bytes })),
+    match behind.debris_bytes {
+        0 => Ok(RunEnd::Blank),
+        _ if planted(Bug::TornTailRefused) => Err(BadFrame { offset, class: Damage::BitRot }),
+        bytes => Ok(RunEnd::Torn(Torn { offset, bytes })),
     }
 }
 
@@ -251,8 +248,8 @@ struct Behind {
 }
 
 /// Looks for witnesses behind the last frame that reads, at the start of `rest`; one that says that there was
-/// more makes this place damage. Where a torn mark may lie, other bytes mean nothing.
-fn look_behind(rest: &[u8], position: &Position, torn_mark: Option<usize>) -> Result<Behind, Damage> {
+/// more makes this place damage.
+fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
     let mut behind = Behind { witnessed: false, debris_bytes: 0, touched_bytes: 0 };
     let mut at = 0;
     while at < rest.len() {
@@ -281,10 +278,8 @@ fn look_behind(rest: &[u8], position: &Position, torn_mark: Option<usize>) -> Re
             _ => {}
         }
         let last = word.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        behind.touched_bytes = (at + last) as u64;
-        if torn_mark.is_none_or(|mark| !(mark..mark + frame::FRAME_BYTES_MIN).contains(&at)) {
-            behind.debris_bytes = behind.touched_bytes;
-        }
+        behind.debris_bytes = (at + last) as u64;
+        behind.touched_bytes = behind.debris_bytes;
         at += 8;
     }
     Ok(behind)

@@ -47,7 +47,7 @@ use crate::store::{
     Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
     VerifyReport, WalStore, check_limits,
 };
-pub use verify::{verify, verify_against, verify_on};
+pub use verify::{verify, verify_against, verify_against_on, verify_on};
 
 use committer::Committer;
 use disk::{Disk, RealDisk};

@@ -32,6 +32,14 @@ pub fn verify_against(dir: impl AsRef<Path>, witness: &Head) -> Result<VerifyRep
     examine(&RealDisk, dir.as_ref(), Depth::Chain, Some(witness))
 }
 
+/// Verifies a log on a file system of one's own against what a witness has seen of it.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_against_on(disk: &dyn Disk, dir: &Path, witness: &Head) -> Result<VerifyReport, WalError> {
+    examine(disk, dir, Depth::Chain, Some(witness))
+}
+
 /// Verifies a log on a file system of one's own.
 ///
 /// # Errors
