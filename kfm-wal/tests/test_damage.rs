@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{DIR, all, append, open, read_only, records, segments};
-use kfm_wal::conformance::{record, run};
+use kfm_wal::conformance::{join_all, record, run};
 use kfm_wal::local::disk::Disk;
 use kfm_wal::local::simulated::SimulatedDisk;
 use kfm_wal::{Damage, Depth, LocalLog, Lsn, NewRecord, WalError, WalStore};
@@ -180,6 +180,20 @@ fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
         at += length;
     }
     frames
+}
+
+#[test]
+fn the_last_record_has_a_witness_also_when_a_repeat_of_it_was_answered_after_it() {
+    let disk = SimulatedDisk::new();
+    let (log, _) = open(Arc::new(disk.clone())).unwrap();
+    let one = [record(1)];
+    let answers = run(join_all(vec![log.append(&one, None), log.append(&one, None)]));
+    assert_eq!(answers.iter().filter(|answer| answer.as_ref().unwrap().already).count(), 1);
+    disk.kill_processes();
+    let path = segments(&disk).remove(0);
+    let &(at, length) = frames(&disk.contents(&path).unwrap()).last().unwrap();
+    let flipped = damaged(&disk, &path, |bytes| bytes[at + length / 2] ^= 1);
+    assert!(matches!(outcome(&flipped, 1), Some((.., Damage::BitRot))));
 }
 
 #[test]

@@ -184,6 +184,9 @@ fn commit(end: &mut End, view: &Mutex<View>, group: Vec<Member>, idle: &dyn Fn()
     }
     if !later.is_empty() {
         commit(end, view, later, idle);
+    } else if idle() {
+        // Nothing of this group was new, and the frame before it was left without a mark.
+        end.tail.mark(view);
     }
 }
 

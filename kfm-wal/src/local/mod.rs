@@ -268,7 +268,7 @@ impl LocalLog {
 impl Drop for LocalLog {
     fn drop(&mut self) {
         if let Role::Writer(committer) = &self.role {
-            committer.with_tail(tail::Tail::close);
+            committer.with_tail(|tail| tail.close(&self.view));
         }
     }
 }

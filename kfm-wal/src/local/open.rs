@@ -66,6 +66,7 @@ pub(crate) fn open(
         file,
         poisoned: false,
         mark: None,
+        marked: false,
         mark_unsynced: false,
         _lock: lock,
     };

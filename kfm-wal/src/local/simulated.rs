@@ -88,6 +88,11 @@ impl SimulatedDisk {
         self.world().faults.insert(change, fault);
     }
 
+    /// Takes back all faults that have not happened yet.
+    pub fn forget_faults(&self) {
+        self.world().faults.clear();
+    }
+
     /// Says whether the disk works: no power cut happened since the last reboot.
     pub fn has_power(&self) -> bool {
         !self.world().without_power

@@ -31,6 +31,8 @@ pub(crate) struct Tail {
     pub(crate) poisoned: bool,
     /// Where the last mark is, if no frame took its place.
     pub(crate) mark: Option<u64>,
+    /// Whether a mark witnesses the last frame.
+    pub(crate) marked: bool,
     /// Whether that mark can be taken by a power cut.
     pub(crate) mark_unsynced: bool,
     /// Keeps other writers out.
@@ -143,6 +145,7 @@ impl Tail {
             return Err(Box::new(error));
         }
         self.mark = self.mark.filter(|mark| *mark >= end);
+        self.marked = false;
         self.mark_unsynced = false;
         let mut view = guard(view);
         view.segments.last_mut().expect("a log has a segment").touched = 0;
@@ -154,6 +157,9 @@ impl Tail {
     ///
     /// The mark is not synced: it costs an append nothing, and only the system's crash can take it.
     pub(crate) fn mark(&mut self, view: &Mutex<View>) {
+        if self.marked {
+            return;
+        }
         let (header, offset, capacity) = {
             let view = guard(view);
             let segment = view.segments.last().expect("a log has a segment");
@@ -167,11 +173,13 @@ impl Tail {
         // What was acknowledged before is durable whatever becomes of the mark.
         self.poisoned = self.file.write_at(offset, &bytes).is_err();
         self.mark = Some(offset);
+        self.marked = !self.poisoned;
         self.mark_unsynced = !self.poisoned;
     }
 
-    /// Makes the last mark durable, so that even the last record has a witness.
-    pub(crate) fn close(&mut self) {
+    /// Leaves a durable mark, so that even the last record has a witness.
+    pub(crate) fn close(&mut self, view: &Mutex<View>) {
+        self.mark(view);
         if self.mark_unsynced && !self.poisoned {
             self.mark_unsynced = false;
             self.poisoned = self.file.sync().is_err();
