@@ -1,0 +1,90 @@
+//! The operator's guide runs, every `sh` block of it, in order, in one shell; and links between pages lead somewhere.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Returns the `sh` blocks of a page, one after the other.
+fn script(page: &str) -> String {
+    let mut script = String::from("set -eu\n");
+    let mut inside = false;
+    for line in page.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside => script.push_str(&format!("{line}\n")),
+            _ => {}
+        }
+    }
+    script
+}
+
+#[test]
+fn the_rollback_guide_runs_as_it_stands() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides/trustworthy-rollback.md");
+    let script = script(&std::fs::read_to_string(page).unwrap());
+    assert!(script.matches("\nkfm ").count() > 20, "the guide has lost its commands:\n{script}");
+    let kfm = Path::new(env!("CARGO_BIN_EXE_kfm"));
+    let folder = tempfile::tempdir().unwrap();
+    #[allow(clippy::disallowed_methods, reason = "the shell finds its own tools where this test did")]
+    let path = std::env::var("PATH").unwrap();
+    let run = Command::new("sh")
+        .arg("-xc")
+        .arg(&script)
+        .current_dir(folder.path())
+        .env("PATH", format!("{}:{path}", kfm.parent().unwrap().display()))
+        .env("KFM_ACTOR", "ops")
+        .env_remove("KFM_ROOT")
+        .output()
+        .unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(run.status.success(), "{}\n{}", said(&run.stdout), said(&run.stderr));
+}
+
+/// Collects the Markdown pages below a folder, without what was built or fetched.
+fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir()
+            && !name.starts_with('.')
+            && !["target", "data", "node_modules"].contains(&name.as_str())
+        {
+            pages(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// Returns the relative files that a page links to.
+fn links(page: &str) -> Vec<&str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    targets
+        .map(|(target, _)| target.split('#').next().unwrap())
+        .filter(|target| !target.is_empty() && !target.contains("://") && !target.contains([' ', '`']))
+        .collect()
+}
+
+#[test]
+fn links_between_pages_lead_to_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = Vec::new();
+    pages(&root, &mut found);
+    assert!(found.len() > 15, "{found:?}");
+    let mut broken = Vec::new();
+    for page in found {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let folder = page.parent().unwrap();
+        // A README is its crate's documentation too, where a link may name an item.
+        let is_file = |target: &&str| target.contains(['/', '.']) && !target.contains("::");
+        broken.extend(
+            links(&text)
+                .into_iter()
+                .filter(is_file)
+                .filter(|target| !folder.join(target).exists())
+                .map(|target| format!("{}: {target}", page.display())),
+        );
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
