@@ -1,0 +1,327 @@
+//! Real processes, killed at random moments: afterwards everything is as planned or as before, never else (R5).
+//!
+//! Half of the moments are spread evenly over the time that the operation takes, half over its phases, by what
+//! it says of its progress. `KFM_SEED` repeats a run's choices; when exactly a signal arrives, nobody chooses.
+#![cfg(unix)]
+#![allow(missing_docs, unreachable_pub, reason = "it is a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "the counts are part of what it shows")]
+
+#[path = "kills/stage.rs"]
+mod stage;
+#[path = "kills/watch.rs"]
+mod watch;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use kfm_retry::clock::Pause;
+use kfm_retry::{Clock, SystemClock};
+use kfm_rollback::report::Status;
+use stage::{SECOND, State, ask, copy, first_version, run, run_to, second_version, state, status};
+use watch::Versions;
+
+/// Kills that must have hit a living process.
+const KILLS_MIN: u64 = 200;
+/// Operations that are begun at most to get there.
+const TRIALS_MAX: u64 = 600;
+/// Operations under way at the same time.
+const THREADS: usize = 2;
+/// The choices of a run that names no other seed.
+const SEED: u64 = 20_260_101;
+
+/// A stream of choices, the same for the same seed.
+struct Chance(u64);
+
+impl Chance {
+    /// Returns a number below `end` (splitmix64).
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (word ^ (word >> 31)) % end.max(1)
+    }
+
+    fn part_of(&mut self, duration: Duration) -> Duration {
+        Duration::from_micros(self.below(u64::try_from(duration.as_micros()).unwrap()))
+    }
+}
+
+/// An operation, with the platform that it is begun on and where it leads.
+struct Deed {
+    name: &'static str,
+    words: Vec<String>,
+    platform: tempfile::TempDir,
+    /// What all stores hold when it begins.
+    begins: State,
+    /// What they hold if it ends as planned, and if it goes back.
+    planned: State,
+    prior: State,
+    /// How long it takes, and the phases that it tells of.
+    takes: Duration,
+    phases: u64,
+    is_abort: bool,
+}
+
+impl Deed {
+    /// Does the deed once on a copy, to see where it leads and how long it takes.
+    fn new(name: &'static str, words: &[&str], platform: tempfile::TempDir) -> Self {
+        let begins = state(platform.path());
+        let done = copy(platform.path());
+        let begun = SystemClock.monotonic();
+        let output = run_to(done.path(), &[words, &["--progress", "plain"]].concat(), 0);
+        let takes = SystemClock.monotonic() - begun;
+        let phases = String::from_utf8(output.stderr).unwrap().lines().count() as u64;
+        assert!(phases >= 4, "{name}: it tells of its phases");
+        let planned = state(done.path());
+        assert_ne!(begins, planned, "{name}");
+        Self {
+            name,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            platform,
+            prior: begins.clone(),
+            begins,
+            planned,
+            takes,
+            phases,
+            is_abort: false,
+        }
+    }
+
+    fn words(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+
+    /// A platform in which this was done.
+    fn done(&self) -> tempfile::TempDir {
+        let done = copy(self.platform.path());
+        run_to(done.path(), &self.words(), 0);
+        done
+    }
+
+    /// The abort of this, when some of its steps are made.
+    fn abort(&self, chance: &mut Chance) -> Self {
+        const TRIES_MAX: u32 = 100;
+        for _ in 0..TRIES_MAX {
+            let platform = copy(self.platform.path());
+            kill(platform.path(), &self.words(), self, chance);
+            let now = state(platform.path());
+            if let Some(open) = status(platform.path()).open.first()
+                && now != self.prior
+                && now != self.planned
+            {
+                let id = open.id.to_string();
+                let words = ["rollback", "resume", "--rollback-id", &id, "--abort"];
+                let abort = Self::new("abort", &words, platform);
+                assert_eq!(abort.planned, self.prior, "it goes back");
+                let (planned, prior) = (self.planned.clone(), self.prior.clone());
+                return Self { planned, prior, is_abort: true, ..abort };
+            }
+        }
+        panic!("{} is never killed between its steps", self.name)
+    }
+}
+
+/// Where a kill found an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    /// Nothing had been opened.
+    BeforeItWasOpen,
+    /// It was open, and readers saw what they saw before.
+    BeforeItsFirstStep,
+    /// Readers saw some of it.
+    BetweenItsSteps,
+    /// Readers saw all of it, its records were not complete.
+    BeforeItsEnd,
+    /// It had ended and not answered yet.
+    AfterItsEnd,
+}
+
+/// Begins an operation and kills it; says whether it was still alive.
+fn kill(root: &Path, words: &[&str], like: &Deed, chance: &mut Chance) -> bool {
+    let mut command = stage::command(root, &[words, &["--progress", "plain"]].concat());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    if chance.below(2) == 0 {
+        SystemClock.pause(chance.part_of(like.takes));
+    } else {
+        let phase = 1 + chance.below(like.phases);
+        stderr.lines().take(usize::try_from(phase).unwrap()).for_each(drop);
+        SystemClock.pause(chance.part_of(like.takes / u32::try_from(like.phases).unwrap()));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap().signal() == Some(9)
+}
+
+/// What the kills of a run came to.
+#[derive(Default)]
+struct Tally {
+    found: BTreeMap<(&'static str, Found), u64>,
+    kills: u64,
+    kills_of_recovery: u64,
+    resumed: u64,
+    aborted: u64,
+    reads: u64,
+}
+
+/// Kills a deed once, takes it up, and checks what is there at every moment.
+fn trial(deed: &Deed, versions: &Versions, chance: &mut Chance, tally: &Mutex<Tally>) {
+    let root = copy(deed.platform.path());
+    let root = root.path();
+    let stop = AtomicBool::new(false);
+    let sightings = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| versions.watch(&root.join("catalog"), &stop));
+        if kill(root, &deed.words(), deed, chance) {
+            let found = find(deed, root);
+            {
+                let mut tally = tally.lock().unwrap();
+                tally.kills += 1;
+                *tally.found.entry((deed.name, found)).or_default() += 1;
+            }
+            if found != Found::AfterItsEnd {
+                take_up(deed, root, chance, tally);
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+        watcher.join().unwrap()
+    });
+    assert_eq!(sightings.strange, None, "a document was seen that is none of its versions");
+    tally.lock().unwrap().reads += sightings.reads;
+    check_records(root);
+}
+
+fn find(deed: &Deed, root: &Path) -> Found {
+    let (now, is_open) = (state(root), !status(root).open.is_empty());
+    let end = if deed.is_abort { &deed.prior } else { &deed.planned };
+    match (is_open, now) {
+        (false, now) if now == deed.begins => Found::BeforeItWasOpen,
+        (false, now) => {
+            assert_eq!(&now, end, "nothing is open");
+            Found::AfterItsEnd
+        }
+        (true, now) if now == deed.begins => Found::BeforeItsFirstStep,
+        (true, now) if &now == end => Found::BeforeItsEnd,
+        (true, _) => Found::BetweenItsSteps,
+    }
+}
+
+/// Resumes or aborts what a kill left, killing that too now and then, and checks where it ends.
+fn take_up(deed: &Deed, root: &Path, chance: &mut Chance, tally: &Mutex<Tally>) {
+    let mut end = Status::Completed;
+    if status(root).open.is_empty() && run(root, &deed.words()).status.success() {
+        assert_eq!(state(root), deed.planned);
+    } else {
+        let id = status(root).open[0].id.to_string();
+        let mut words = match id.starts_with("pub_") {
+            true => vec!["publish", "resume", "--publish-id", &id],
+            false => vec!["rollback", "resume", "--rollback-id", &id],
+        };
+        if chance.below(2) == 0 {
+            words.push("--abort");
+        }
+        if chance.below(3) == 0 && kill(root, &words, deed, chance) {
+            tally.lock().unwrap().kills_of_recovery += 1;
+        }
+        words.push("--json");
+        let output = run(root, &words);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        // A recovery that was killed after its end has nothing left to resume.
+        let ended = output.status.code() == Some(6) && status(root).open.is_empty();
+        assert!(output.status.success() || ended, "{answer:#}");
+        let now = state(root);
+        end = match now == deed.prior {
+            true => Status::Aborted,
+            false => Status::Completed,
+        };
+        if end == Status::Completed {
+            assert_eq!(now, deed.planned, "a third state");
+        }
+        if !ended {
+            assert_eq!(answer["status"], end.as_str(), "{answer:#}");
+        }
+        let is_free_to_choose = !words.contains(&"--abort") && deed.is_abort;
+        assert!(is_free_to_choose || (end == Status::Aborted) == words.contains(&"--abort"), "{words:?}");
+        check_rollback(root, &id);
+    }
+    let mut tally = tally.lock().unwrap();
+    *if end == Status::Aborted { &mut tally.aborted } else { &mut tally.resumed } += 1;
+}
+
+fn check_rollback(root: &Path, id: &str) {
+    if id.starts_with("rb_") {
+        let report = ask(root, async |platform| platform.verify(id).await.unwrap());
+        assert!(report.ok, "{report:#?}");
+    }
+    let left: Vec<_> = stage::files_below(&root.join("catalog")).into_keys().collect();
+    assert!(!left.iter().any(|path| stage::is_dot_file(path)), "left over: {left:?}");
+}
+
+fn check_records(root: &Path) {
+    ask(root, async |platform| {
+        assert!(platform.status().await.unwrap().open.is_empty());
+        assert!(platform.wal_verify().await.unwrap().ok);
+        assert!(platform.ledger_verify().await.unwrap().ok);
+    });
+}
+
+#[test]
+fn two_hundred_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_document() {
+    #[allow(clippy::disallowed_methods, reason = "a test is asked to repeat a run by its seed")]
+    let seed = std::env::var("KFM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
+    println!("KFM_SEED={seed}");
+    let publish = Deed::new("publish", &stage::publish("second", SECOND), stage::platform());
+    let words = ["rollback", "execute", "--publish-id", SECOND, "--reason", "it is wrong", "--yes"];
+    let execute = Deed::new("execute", &words, publish.done());
+    let words = ["rollback", "revert", "--rollback-id", "latest", "--reason", "it was right", "--yes"];
+    let revert = Deed::new("revert", &words, execute.done());
+    let abort = execute.abort(&mut Chance(seed));
+    let deeds = [publish, execute, revert, abort];
+    for deed in &deeds {
+        println!("{} takes {} ms in {} phases", deed.name, deed.takes.as_millis(), deed.phases);
+    }
+    let versions = Versions::of(&[&first_version(), &second_version()]);
+
+    let (tally, trials) = (Mutex::new(Tally::default()), AtomicU64::new(0));
+    let work = || {
+        while tally.lock().unwrap().kills < KILLS_MIN {
+            let trial_number = trials.fetch_add(1, Ordering::SeqCst);
+            assert!(trial_number < TRIALS_MAX, "too few kills hit a living process");
+            let deed = &deeds[trial_number as usize % deeds.len()];
+            let mut chance = Chance(seed ^ trial_number.wrapping_mul(0x2545_f491_4f6c_dd1d));
+            let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                trial(deed, &versions, &mut chance, &tally);
+            }));
+            if let Err(panic) = tried {
+                println!("trial {trial_number} of {}: KFM_SEED={seed}", deed.name);
+                std::panic::resume_unwind(panic);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(work))));
+
+    let tally = tally.into_inner().unwrap();
+    for ((deed, found), kills) in &tally.found {
+        println!("{deed} killed {found:?}: {kills}");
+    }
+    println!("{} kills, {} of recoveries besides", tally.kills, tally.kills_of_recovery);
+    println!("{} ended as planned, {} as before", tally.resumed, tally.aborted);
+    println!("{} documents read meanwhile, none of them half written", tally.reads);
+    for found in
+        [Found::BeforeItWasOpen, Found::BeforeItsFirstStep, Found::BetweenItsSteps, Found::BeforeItsEnd]
+    {
+        let kills: u64 = tally.found.iter().filter(|((_, at), _)| *at == found).map(|(_, kills)| kills).sum();
+        assert!(kills > 0, "no kill was {found:?}");
+    }
+    assert!(tally.kills_of_recovery > 0 && tally.resumed > 0 && tally.aborted > 0);
+    let (root, latest) = (deeds[2].done(), "latest");
+    for words in [vec!["status"], vec!["wal", "verify"], vec!["verify", "--rollback-id", latest]] {
+        run_to(root.path(), &words, 0);
+    }
+}
