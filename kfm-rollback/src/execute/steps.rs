@@ -94,7 +94,8 @@ pub(crate) async fn make_steps(
 /// The batches that a run in `direction` still has to make, in the order of the steps.
 ///
 /// Forward: all but those with an outcome. Backward: those that were ever announced, less those undone; a
-/// batch that was never announced has changed nothing. They are cut anew around what is done, so that an
+/// batch that was never announced has changed nothing. Cells that today's protection wants elsewhere are made
+/// in any case: where they are is where they may not stay. They are cut anew around what is done, so that an
 /// engine that batches otherwise can resume what an older one began.
 fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, direction: Direction) -> Vec<Batch> {
     let journal = session.history.operation(cx.operation()).map(|operation| operation.journal.clone());
@@ -112,6 +113,9 @@ fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, directio
             mark(&journal.intended, true);
             mark(&journal.unmade, false);
         }
+    }
+    for (step, pending) in steps.moves.iter().zip(&mut pending) {
+        *pending |= steps.treated.contains_key(&step.cell);
     }
     let mut cut = Vec::new();
     for batch in batches(&steps.moves) {
