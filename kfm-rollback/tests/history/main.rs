@@ -13,7 +13,14 @@
 mod support;
 
 mod acts;
+mod adoption;
+mod approvals;
 mod days;
+mod durable_forms;
 mod either_order;
 mod every_publish;
+mod held;
 mod model;
+mod ratchet;
+mod small;
+mod stale;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use kfm_retry::clock::Sleep;
 use kfm_retry::{Clock, ManualClock, SystemClock};
-use kfm_rollback::{LabelAssign, OpenOptions, Platform, PublishFolder};
+use kfm_rollback::{Interrupt, LabelAssign, OpenOptions, Platform, Progress, PublishFolder};
 use serde::Deserialize;
 
 /// Real waiting, and a civil time that a test moves: stores really take their time.
@@ -76,6 +76,15 @@ impl World {
         let clock: Arc<dyn Clock> = self.clock.clone();
         self.clock.advance(Duration::from_secs(1));
         Platform::open(self.root(), OpenOptions::new(actor).with_clock(clock)).await.unwrap()
+    }
+
+    /// Opens the platform with a progress that may ask to stop.
+    pub async fn open_stopping(&self, progress: impl FnOnce(Interrupt) -> Arc<dyn Progress>) -> Platform {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        self.clock.advance(Duration::from_secs(1));
+        let mut options = OpenOptions::new("operator").with_clock(clock);
+        options.progress = progress(options.interrupt.clone());
+        Platform::open(self.root(), options).await.unwrap()
     }
 
     pub async fn open(&self) -> Platform {
