@@ -22,6 +22,9 @@ use crate::platform::Platform;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::versions::VersionStore;
 
+/// How long it takes at most until somebody who asks to stop is heard during a wait.
+const ATTENTION: Duration = Duration::from_millis(100);
+
 /// The platform as it stands, for the length of one command.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -56,8 +59,7 @@ impl Session {
             doing: doing.to_owned(),
             since: now(&options.clock).to_string(),
         };
-        let lock =
-            PlatformLock::acquire(&platform.lock_path(), &holder, options.wait, &options.clock).await?;
+        let lock = PlatformLock::acquire(&platform.lock_path(), &holder, options).await?;
         let (log, _report) = LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         Self::begin(platform, log, Some(lock)).await
     }
@@ -168,11 +170,18 @@ impl Session {
         self.platform.options().interrupt.is_requested()
     }
 
-    /// Waits for the time that readers get between the switch and the first disappearance.
+    /// Waits for the time that readers get between the switch and the first disappearance, or until somebody
+    /// asks to stop.
     pub(crate) async fn grace(&self) {
         let grace = Duration::from_millis(self.platform.settings().limits.grace_ms);
-        if !grace.is_zero() {
-            self.clock().sleep(grace).await;
+        let clock = self.clock();
+        let begun = clock.monotonic();
+        while !self.interrupted() {
+            let left = grace.saturating_sub(clock.monotonic().saturating_sub(begun));
+            if left.is_zero() {
+                return;
+            }
+            clock.sleep(left.min(ATTENTION)).await;
         }
     }
 

@@ -67,6 +67,9 @@ pub(crate) async fn make_steps(
             session.begin_phase(phase.as_str(), total);
             if phase == Phase::Contract && direction == Direction::Forward {
                 session.grace().await;
+                if session.interrupted() {
+                    return Err(Halt::Interrupted);
+                }
             }
             last_phase = Some(phase);
         }

@@ -6,10 +6,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use kfm_retry::Clock;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -53,19 +51,15 @@ pub(crate) struct PlatformLock {
 }
 
 impl PlatformLock {
-    /// Takes the lock, waiting for at most `wait`.
+    /// Takes the lock, waiting as long as the options say, or until somebody asks to stop.
     ///
     /// # Cancel safety
     /// A dropped future holds nothing.
     ///
     /// # Errors
     /// [`Error::Locked`]: another process holds it; wait for it. [`Error::File`]: the file cannot be used.
-    pub(crate) async fn acquire(
-        path: &Path,
-        holder: &Holder,
-        wait: Duration,
-        clock: &Arc<dyn Clock>,
-    ) -> Result<Self> {
+    pub(crate) async fn acquire(path: &Path, holder: &Holder, options: &super::OpenOptions) -> Result<Self> {
+        let clock = &options.clock;
         let failed = |source| Error::File { path: path.display().to_string(), source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -82,7 +76,9 @@ impl PlatformLock {
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
                 Err(TryLockError::WouldBlock) => {
                     tries += 1;
-                    if tries >= TRIES_MIN && clock.monotonic().saturating_sub(begun) >= wait {
+                    let waited = clock.monotonic().saturating_sub(begun);
+                    let is_enough = waited >= options.wait || options.interrupt.is_requested();
+                    if tries >= TRIES_MIN && is_enough {
                         return Err(Error::Locked { holder: describe(&mut file) });
                     }
                     clock.sleep(POLL).await;

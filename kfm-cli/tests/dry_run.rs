@@ -1,0 +1,152 @@
+//! What only looks writes nothing: every file's bytes and times, and the set of files, are the same after it.
+#![cfg(unix)]
+#![allow(missing_docs, unreachable_pub, reason = "it is a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "kills/stage.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod stage;
+#[path = "kills/work.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use stage::{SECOND, publish, run, run_to};
+use work::{Worker, set_grace};
+
+/// Every file and folder: its bytes, and when it was changed last.
+fn everything(root: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let (path, about) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
+            let bytes = about.is_file().then(|| std::fs::read(&path).unwrap());
+            found.insert(path.clone(), (bytes, about.modified().unwrap()));
+            if about.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Runs commands, each of which must exit with its code and change nothing below the folder.
+fn assert_only_looks(root: &Path, commands: &[(i32, &str)]) {
+    let before = everything(root);
+    for (code, words) in commands {
+        let words: Vec<&str> = words.split(' ').collect();
+        for json in [&[][..], &["--json"]] {
+            let output = run(root, &[&words, json].concat());
+            assert_eq!(output.status.code(), Some(*code), "{words:?}: {output:#?}");
+            let after = everything(root);
+            let changed: Vec<_> = before
+                .keys()
+                .chain(after.keys())
+                .filter(|path| before.get(*path) != after.get(*path))
+                .collect();
+            assert!(changed.is_empty(), "{words:?} changed {changed:?}");
+        }
+    }
+}
+
+/// A platform on which a publish was made, rolled back, reverted, and planned to be rolled back again.
+fn platform() -> tempfile::TempDir {
+    let root = stage::platform();
+    run_to(root.path(), &publish("second", SECOND), 0);
+    let reason = ["--reason", "a test", "--yes"];
+    let execute = ["rollback", "execute", "--publish-id", SECOND];
+    run_to(root.path(), &[&execute[..], &reason].concat(), 0);
+    run_to(root.path(), &[&["rollback", "revert", "--rollback-id", "latest"][..], &reason].concat(), 0);
+    run_to(root.path(), &["rollback", "plan", "--publish-id", SECOND, "--out", "plan.json"], 0);
+    root
+}
+
+#[test]
+fn commands_that_read_write_nothing() {
+    let root = platform();
+    assert_only_looks(
+        root.path(),
+        &[
+            (0, "status"),
+            (0, "publish list"),
+            (0, "publish show latest"),
+            (0, "rollback list"),
+            (0, "rollback show latest"),
+            (0, "rollback status"),
+            (0, "rollback status --rollback-id latest"),
+            (0, "reconcile"),
+            (0, "principals list"),
+            (0, "labels list"),
+            (0, "catalog check"),
+            (0, "doctor"),
+            (0, "doctor --digests"),
+            (0, "wal verify"),
+            (0, "wal inspect"),
+            (0, "ledger verify"),
+            (0, "ledger list"),
+            (0, "telemetry validate"),
+            (0, "verify --rollback-id latest"),
+        ],
+    );
+    assert_only_looks(root.path(), &[(0, "wal export")]);
+}
+
+#[test]
+fn a_dry_run_writes_nothing_whether_it_is_allowed_denied_or_not_ready() {
+    let root = platform();
+    let root = root.path();
+    let rehearsals = |code| {
+        [
+            (code, "rollback dry-run --publish-id pub_2026_01_02T00_00_00Z_second"),
+            (code, "rollback dry-run --plan plan.json"),
+            (code, "rollback execute --publish-id latest --reason r --yes --ci"),
+        ]
+    };
+    assert_only_looks(root, &rehearsals(0));
+    assert_only_looks(
+        root,
+        &[
+            (0, "publish --from first --pipeline test --mirror --dry-run"),
+            (0, "publish --from first --pipeline test --mirror --ci"),
+            (0, "publish --from second --pipeline test --dry-run"),
+        ],
+    );
+
+    let edited = root.join("catalog/landsat-c2-l2/collection.json");
+    let bytes = std::fs::read(&edited).unwrap();
+    std::fs::write(&edited, "{}").unwrap();
+    assert_only_looks(root, &rehearsals(6));
+    assert_only_looks(root, &[(6, "publish --from first --pipeline test --dry-run")]);
+    std::fs::write(&edited, bytes).unwrap();
+
+    let words =
+        ["labels", "assign", "--under", "landsat-c2-l2/", "--care", "restricted", "--authority", "Council"];
+    run_to(root, &[&words[..], &["--reason", "r", "--review-by", "2099-12-31"]].concat(), 0);
+    assert_only_looks(root, &rehearsals(3));
+    assert_only_looks(root, &[(3, "publish --from first --pipeline test --dry-run")]);
+}
+
+#[test]
+fn what_reads_beside_a_process_at_work_or_after_its_death_writes_nothing() {
+    let root = stage::platform();
+    let root = root.path();
+    set_grace(root, 600_000);
+    let mut worker = Worker::begin(root, &publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+    let looks = [
+        (7, "status"),
+        (0, "publish list"),
+        (0, "doctor --digests"),
+        (0, "wal verify"),
+        (0, "wal inspect"),
+        (0, "ledger verify"),
+        (0, "publish --from second --pipeline test --dry-run"),
+    ];
+    assert_only_looks(root, &looks[..6]);
+    worker.kill();
+    assert_only_looks(root, &looks[..6]);
+}

@@ -1,0 +1,89 @@
+//! Ctrl-C: the first stops at the next safe point and says how to go on, the second stops at once.
+#![cfg(target_os = "linux")]
+#![allow(missing_docs, unreachable_pub, reason = "it is a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "kills/stage.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod stage;
+#[path = "kills/work.rs"]
+mod work;
+
+use stage::{SECOND, State, publish, run_to, state, status};
+use work::{Worker, set_grace, until};
+
+/// Longer than a test waits.
+const LONG_MS: u64 = 600_000;
+
+/// Interrupts a command while it waits out the grace, and goes on with the command that it then prints.
+fn interrupted_and_resumed(root: &std::path::Path, words: &[&str], prior: &State, planned: &State) {
+    set_grace(root, LONG_MS);
+    let mut worker = Worker::begin(root, words, "anna");
+    worker.until_it_says("contract");
+    worker.interrupt();
+    let (code, answer) = worker.ended();
+    assert_eq!(code, Some(7), "{answer:#}");
+    assert_eq!(answer["status"], "interrupted", "{answer:#}");
+    let now = state(root);
+    assert!(&now != prior && &now != planned, "it stopped between its steps");
+
+    set_grace(root, 0);
+    let next = answer["error"]["next"][0].as_str().unwrap();
+    let words: Vec<&str> = next.split(' ').collect();
+    assert_eq!((words[0], words[2]), ("kfm", "resume"), "{next}");
+    run_to(root, &words[1..], 0);
+    assert_eq!(&state(root), planned);
+}
+
+#[test]
+fn the_first_ctrl_c_stops_at_a_safe_point_and_prints_the_command_that_resumes() {
+    let root = stage::platform();
+    let root = root.path();
+    let rehearsal = stage::copy(root);
+    run_to(rehearsal.path(), &publish("second", SECOND), 0);
+    let (prior, planned) = (state(root), state(rehearsal.path()));
+    interrupted_and_resumed(root, &publish("second", SECOND), &prior, &planned);
+    let execute = ["rollback", "execute", "--publish-id", SECOND, "--reason", "it is wrong", "--yes"];
+    interrupted_and_resumed(root, &execute, &planned, &prior);
+    assert!(status(root).open.is_empty());
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_another_operation() {
+    let root = stage::platform();
+    let root = root.path();
+    set_grace(root, LONG_MS);
+    let mut worker = Worker::begin(root, &publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+    let waiting = Worker::begin(root, &["adopt", "--wait", "600"], "maria");
+    waiting.until_it_listens();
+    waiting.interrupt();
+    let (code, answer) = waiting.ended();
+    assert_eq!((code, &answer["error"]["kind"]), (Some(6), &"locked".into()), "{answer:#}");
+    worker.kill();
+}
+
+#[test]
+fn the_second_ctrl_c_stops_at_once_and_leaves_what_can_go_on() {
+    let root = stage::platform();
+    let root = root.path();
+    // A file that never ends keeps the command from its next safe point.
+    let labels = root.join("policy/labels.toml");
+    let text = std::fs::read(&labels).unwrap();
+    std::fs::remove_file(&labels).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&labels).status().unwrap().success());
+    let mut worker = Worker::begin(root, &publish("second", SECOND), "anna");
+    worker.until_it_listens();
+    let lock = root.join(".kfm/lock");
+    until(|| std::fs::read_to_string(&lock).is_ok_and(|holder| holder.contains("anna")));
+    worker.interrupt();
+    worker.until_it_says("stopping at the next safe point");
+    worker.interrupt();
+    let (code, answer) = worker.ended();
+    assert_eq!((code, &answer["error"]["kind"]), (Some(7), &"interrupted".into()), "{answer:#}");
+
+    std::fs::remove_file(&labels).unwrap();
+    std::fs::write(&labels, text).unwrap();
+    run_to(root, &publish("second", SECOND), 0);
+    assert_eq!(state(root).documents, stage::second_version());
+}
