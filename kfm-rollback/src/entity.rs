@@ -10,7 +10,12 @@ pub fn document_entity(store: &str, path: &str) -> EntityId {
 
 /// Names the entity of any cell.
 pub fn cell_entity(cell: &CellId) -> EntityId {
-    name(&format!("kfm-{}", cell.domain), &cell.store, &cell.key)
+    entity_in(cell.domain.as_str(), &cell.store, &cell.key)
+}
+
+/// Names the entity of a cell by its parts.
+pub(crate) fn entity_in(domain: &str, store: &str, key: &str) -> EntityId {
+    name(&format!("kfm-{domain}"), store, key)
 }
 
 /// Control characters, which an entity id cannot have, are percent-encoded, and so is the percent sign.

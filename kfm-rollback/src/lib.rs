@@ -28,6 +28,7 @@ mod assess;
 mod derive;
 mod execute;
 mod facts;
+mod lineage_feed;
 mod refusal;
 mod resolve;
 mod session;

@@ -58,6 +58,11 @@ impl CellHistory {
         self.seen.last().map_or(Lsn::ZERO, |(lsn, _)| *lsn)
     }
 
+    /// Returns what readers saw from each operation opened at `first` or later on, oldest first.
+    pub(crate) fn seen_since(&self, first: Lsn) -> impl Iterator<Item = (Lsn, Value)> {
+        self.seen.iter().copied().filter(move |(lsn, _)| *lsn >= first)
+    }
+
     /// Returns what readers saw after the record at `lsn`.
     pub fn value_at(&self, lsn: Lsn) -> Value {
         let after = self.seen.partition_point(|(at, _)| *at <= lsn);

@@ -70,6 +70,8 @@ pub struct Operation {
     pub pipeline: String,
     /// Its steps, in order.
     pub moves: SegmentRef,
+    /// What a publish's run made besides.
+    pub derivatives: Option<SegmentRef>,
     /// Cells of the target that it leaves alone.
     pub skipped: Option<SegmentRef>,
     /// The content operation it is about; a content operation names itself.
@@ -107,6 +109,7 @@ impl Operation {
             reason: intent.reason.clone(),
             pipeline: intent.code_ref.pipeline_name.clone(),
             moves: intent.moves,
+            derivatives: Some(intent.derivatives),
             skipped: None,
             target: id.clone(),
             reverts: None,
@@ -132,6 +135,7 @@ impl Operation {
             reason: Some(frame.reason.clone()),
             pipeline: kind.as_str().to_owned(),
             moves: frame.payload.moves,
+            derivatives: None,
             skipped: Some(frame.payload.skipped),
             target: frame.payload.target.clone(),
             reverts: frame.payload.reverts.clone(),

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, Domain, Move, OperationId, RollbackId, Value};
 use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts};
 
-use super::dependents::dependents;
+use super::scope::{scope_of_cells, scope_of_operation};
 use super::{PlanContent, PlanKind, PlanStep, skipped_line};
 use crate::assess::{Case, apply_treatments, catalog_now, describe_move, labels_of, treat_moves, with_moves};
 use crate::derive::{DerivedCell, derived_cells};
@@ -66,7 +67,8 @@ pub(crate) struct Draft {
     pub steps: Vec<PlanStep>,
     pub derived: BTreeSet<DerivedCell>,
     pub skipped: Vec<SkippedLine>,
-    pub dependents: Vec<OperationId>,
+    /// What it concerns, and the later work that was derived from its target.
+    pub scope: Scope,
     pub case: Case,
     pub decision: Decision,
     pub now: CatalogView,
@@ -118,11 +120,13 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     }
     moves.sort_by(|a, b| a.cell.cmp(&b.cell));
     let after = with_moves(session, &now, &moves).await?;
-    let dependents = match (wanted.kind, session.history.operation(&wanted.target).cloned()) {
-        (PlanKind::Rollback, Some(target)) => dependents(session, &target, &now).await?,
-        _ => Vec::new(),
+    let scope = match wanted.kind {
+        PlanKind::Hotfix => scope_of_cells(session, moves.iter().map(|step| &step.cell)).await?,
+        PlanKind::Rollback | PlanKind::Revert => scope_of_operation(session, &wanted.target).await?,
     };
-    refuse_dependents(&wanted.target, &dependents)?;
+    if wanted.kind == PlanKind::Rollback {
+        refuse_dependents(&wanted.target, &scope)?;
+    }
     let derived = derived_cells(session, &moves).await?;
     let labels = labels_of(&facts);
     let case = case(session, &wanted, &now, &after, &moves, facts, &derived, &skipped).await?;
@@ -150,19 +154,8 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         forced: wanted.forced,
     };
     let content_id = content.digest();
-    let draft = Draft {
-        content,
-        content_id,
-        steps,
-        derived,
-        skipped,
-        dependents,
-        case,
-        decision,
-        now,
-        after,
-        labels,
-    };
+    let draft =
+        Draft { content, content_id, steps, derived, skipped, scope, case, decision, now, after, labels };
     Ok(Drafted::Change(Box::new(draft)))
 }
 
@@ -391,15 +384,18 @@ async fn without_missing(
     Ok(present)
 }
 
-fn refuse_dependents(target: &OperationId, dependents: &[OperationId]) -> Result<()> {
-    if dependents.is_empty() {
+/// Refuses to undo what later work stands on (`states.md` section 3).
+fn refuse_dependents(target: &OperationId, scope: &Scope) -> Result<()> {
+    if scope.dependents.is_empty() {
         return Ok(());
     }
-    let list = dependents.iter().map(OperationId::as_str).collect::<Vec<_>>().join(", ");
+    let dependents: Vec<&OperationId> = scope.dependents.iter().map(|later| &later.operation).collect();
+    let list = dependents.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
     Err(Error::Conflict {
         message: format!("later work was derived from it: target={target} dependents={list}"),
         conflicts: Vec::new(),
-        hint: "roll back what was derived from it first, the newest first".into(),
-        next: dependents.iter().rev().map(crate::status::undo_command).collect(),
+        hint: "roll back what was derived from it first, the newest first; '--cascade' does not take it along yet"
+            .into(),
+        next: dependents.into_iter().rev().map(crate::status::undo_command).collect(),
     })
 }

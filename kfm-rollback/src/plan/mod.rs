@@ -5,11 +5,11 @@
 //! twice gives the same one. `plan_id` names the whole header, with who asked and when; it is what is
 //! approved and executed. A plan is stale when planning again gives another content.
 
-mod dependents;
 mod draft;
 mod execute;
 mod file;
 mod report;
+mod scope;
 
 use kfm_lineage::{Digest, HotfixId, Lsn, Move, OperationId, RollbackId, Timestamp};
 use kfm_wal::record::SegmentRef;

@@ -1,11 +1,15 @@
 //! A plan as people and programs read it.
 
-use kfm_lineage::document::DocumentKind;
-use kfm_lineage::{Domain, Move};
+use std::collections::BTreeSet;
+
+use kfm_lineage::{EntityId, Move};
 
 use super::Plan;
 use super::draft::Draft;
-use crate::report::{DecisionLine, FindingLine, Listing, PlanReport, ScopeCounts, Status, StepLine};
+use crate::entity::entity_in;
+use crate::report::{
+    DecisionLine, FindingLine, Listing, PlanReport, ScopeCounts, SkippedLine, Status, StepLine,
+};
 use crate::session::Session;
 
 /// Reports a plan with the draft that it was made from.
@@ -27,14 +31,6 @@ pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored:
     steps.by_domain = crate::report::CellCount::of(domains).by_domain;
     let versions = session.platform.settings().versions.url.clone();
     let steps = steps.with_file(format!("{versions}#{}", draft.content.steps.digest));
-    let mut scope = ScopeCounts { read_models: draft.derived.len() as u64, ..ScopeCounts::default() };
-    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
-        let document = draft.after.get(&step.cell.key).or_else(|| draft.now.get(&step.cell.key));
-        match document.map(|document| document.kind) {
-            Some(DocumentKind::Collection | DocumentKind::Catalog) => scope.collections += 1,
-            _ => scope.items += 1,
-        }
-    }
     let status = match (stored, plan.summary.approvals_needed.is_empty()) {
         (false, _) => Status::DryRun,
         (true, true) => Status::Planned,
@@ -51,8 +47,8 @@ pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored:
         status,
         steps,
         skipped: Listing::of(draft.skipped.iter().cloned()),
-        scope,
-        dependents: draft.dependents.clone(),
+        scope: scope_counts(draft),
+        dependents: draft.scope.dependents.iter().map(|later| later.operation.clone()).collect(),
         risk_level: plan.summary.risk_level.clone(),
         risk_reasons: draft.decision.risk_reasons.iter().map(|reason| reason.why.clone()).collect(),
         tier: plan.summary.tier,
@@ -71,6 +67,19 @@ pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored:
         orphan_count_planned: plan.summary.orphan_count_planned,
         returned: plan.summary.returned,
         next: next(plan, status),
+    }
+}
+
+/// Counts what lineage resolved, less what is left alone; read models are found by name (`states.md` section 1).
+fn scope_counts(draft: &Draft) -> ScopeCounts {
+    let entity = |line: &SkippedLine| entity_in(&line.domain, &line.store, &line.key);
+    let skipped: BTreeSet<EntityId> = draft.skipped.iter().map(entity).collect();
+    let count = |entities: &BTreeSet<EntityId>| entities.difference(&skipped).count() as u64;
+    ScopeCounts {
+        items: count(&draft.scope.stac_items),
+        collections: count(&draft.scope.collections),
+        derivatives: count(&draft.scope.derivatives),
+        read_models: count(&draft.scope.read_models) + draft.derived.len() as u64,
     }
 }
 

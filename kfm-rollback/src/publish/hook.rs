@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use kfm_lineage::{CellId, Digest, Domain, PublishId};
+use kfm_lineage::graph::DerivativeKind;
+use kfm_lineage::{CellId, Digest, Domain, EntityId, PublishId};
 use kfm_wal::record::{CodeRef, Derivative};
 
 use super::changes::Changes;
@@ -149,8 +150,26 @@ impl Publish {
     }
 
     /// Records something that the run made besides (R30).
-    pub fn add_derivative(&mut self, derivative: Derivative) {
+    ///
+    /// `depends_on` names what it was made from: entities, paths of the catalog, or STAC ids. As long as it
+    /// stands, they are not rolled back beneath it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: its id is none, its type is not known, or the run has recorded it already.
+    pub fn add_derivative(&mut self, derivative: Derivative) -> Result<()> {
+        let refuse = |source: Box<dyn std::error::Error + Send + Sync>| Error::Invalid {
+            message: format!("not a derivative that can be recorded: id={}", derivative.id),
+            hint: "give it an id of its own, and one of the known types".into(),
+            source: Some(source),
+        };
+        derivative.kind.parse::<DerivativeKind>().map_err(|error| refuse(error.into()))?;
+        let id = EntityId::parse(&derivative.id).map_err(|error| refuse(error.into()))?;
+        let is_cell = id.as_str().strip_prefix("kfm-").is_some_and(|rest| rest.contains("://"));
+        if is_cell || self.changes.derivatives.iter().any(|other| other.id == derivative.id) {
+            return Err(refuse("the id is taken".into()));
+        }
         self.changes.derivatives.push(derivative);
+        Ok(())
     }
 
     /// Says what completing would do, and writes nothing.

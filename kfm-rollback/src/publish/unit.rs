@@ -87,7 +87,13 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     session.begin_phase("judge", 0);
     let moves = moves_of(session, unit, changes).await?;
     if moves.is_empty() {
-        return Ok(None);
+        return match changes.derivatives.first() {
+            None => Ok(None),
+            Some(derivative) => Err(Error::invalid(
+                format!("a publish that moves nothing records no derivative: id={}", derivative.id),
+                "publish the document that describes it along with it",
+            )),
+        };
     }
     session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
     refuse_unknown(session, &moves).await?;
