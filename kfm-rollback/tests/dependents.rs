@@ -1,5 +1,5 @@
 //! Later work that was derived from a publish keeps it from being rolled back (R31, `states.md` section 2).
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support;
 
