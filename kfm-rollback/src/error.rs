@@ -1,6 +1,7 @@
 //! Why an operation did not do what it was asked to, sorted by what the caller does next.
 
 use kfm_lineage::{Digest, OperationId};
+use kfm_retry::{Classify, ErrorClass, Verdict};
 
 use crate::op::OpError;
 use crate::report::{ConflictLine, FindingLine, Status};
@@ -175,6 +176,24 @@ impl Error {
             Self::ApprovalRequired { .. } => 5,
             Self::Conflict { .. } | Self::Locked { .. } => 6,
             Self::Unfinished { .. } => 7,
+        }
+    }
+}
+
+impl Classify for Error {
+    /// Says whether a pipeline may try again (R82): where it did not get its turn, or a store did not answer.
+    ///
+    /// An operation that failed half-way is not among them: what stopped it is not known to pass.
+    fn classify(&self) -> Verdict {
+        match self {
+            Self::Locked { .. } | Self::Store(OpError::Transient { .. }) => ErrorClass::Transient.into(),
+            Self::File { source, .. } => source.classify(),
+            Self::Denied { .. } | Self::ApprovalRequired { .. } => ErrorClass::Governance.into(),
+            Self::Incomplete { .. } => ErrorClass::Lineage.into(),
+            Self::Invalid { .. } | Self::NotFound { .. } | Self::Ambiguous { .. } | Self::Conflict { .. } => {
+                ErrorClass::Rejected.into()
+            }
+            _ => ErrorClass::Unknown.into(),
         }
     }
 }

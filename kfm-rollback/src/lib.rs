@@ -21,6 +21,7 @@ pub mod report;
 pub mod schema;
 pub mod scope;
 pub mod stac;
+pub mod stage;
 pub mod versions;
 
 mod approvals;
@@ -41,3 +42,4 @@ pub use platform::{
     Platform, Progress, Settings,
 };
 pub use publish::{Publish, PublishFolder};
+pub use stage::LogStages;

@@ -68,7 +68,7 @@ impl Index {
                     self.plans.entry(plan_id).or_default().push(at);
                 }
             }
-            Record::Journal(_) | Record::Labels(_) => {}
+            Record::Journal(_) | Record::Labels(_) | Record::Stage(_) => {}
         }
         if let Some(operation) = operation_of(&entry.record) {
             self.operations.entry(operation).or_default().push(at);
@@ -147,7 +147,7 @@ fn operation_of(record: &Record) -> Option<OperationId> {
         Record::Journal(record) => Some(record.operation.clone()),
         Record::Plan(record) => Some(record.operation.clone()),
         Record::Refusal(record) => record.subject.clone(),
-        Record::Approval(_) | Record::Labels(_) => None,
+        Record::Approval(_) | Record::Labels(_) | Record::Stage(_) => None,
     }
 }
 

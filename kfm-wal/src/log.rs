@@ -14,6 +14,9 @@ use crate::store::{Head, NewRecord, OPTIONAL, StoredRecord, WalStore};
 /// The version of the records' form that this version writes.
 const SCHEMA: u16 = 1;
 
+/// The type of [`Record::Stage`], which a reader need not know.
+const STAGE: u16 = OPTIONAL | 10;
+
 /// How many records are read from the store at a time.
 const SCAN_RECORDS: usize = 256;
 
@@ -305,11 +308,12 @@ impl Record {
             Self::Approval(_) => 7,
             Self::Refusal(_) => 8,
             Self::Labels(_) => 9,
+            Self::Stage(_) => STAGE,
         }
     }
 
     fn is_known(rtype: u16) -> bool {
-        (1..=9).contains(&rtype)
+        (1..=9).contains(&rtype) || rtype == STAGE
     }
 }
 

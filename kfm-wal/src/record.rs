@@ -32,6 +32,8 @@ pub enum Record {
     Refusal(RefusalRecord),
     /// Entries of the label registry came into force.
     Labels(LabelsRecord),
+    /// A stage of a pipeline got further, or was set back.
+    Stage(StageRecord),
 }
 
 impl Record {
@@ -49,6 +51,7 @@ impl Record {
             Self::Approval(record) => format!("approval/{}", record.digest()),
             Self::Refusal(record) => format!("refusal/{}", digest_of(record)),
             Self::Labels(record) => format!("labels/{}", digest_of(record)),
+            Self::Stage(record) => format!("stage/{}/{}", record.idempotency_key, record.revision),
         }
     }
 }
@@ -490,6 +493,38 @@ pub struct RefusalRecord {
 pub struct LabelsRecord {
     /// The entries, as the registry has them.
     pub entries: Vec<serde_json::Value>,
+}
+
+/// How far a stage of a pipeline has come (R84): one record a checkpoint, its whole state in a segment.
+///
+/// Nothing in the log depends on it, so a version that does not know it leaves it alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageRecord {
+    /// The work item: `sha256(dataset_id|version|source_uri)`.
+    pub idempotency_key: Digest,
+    /// How often its state has been saved, this time included.
+    pub revision: u64,
+    /// How many steps are done.
+    pub steps: u64,
+    /// The last step that is done; none before the first, or after a restart from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<StageCheckpoint>,
+    /// How many of the steps a rollback has left valid, where somebody has drawn that boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<u32>,
+    /// Digest of the state, in the version store: one line of JSON (`schemas/retry/stage-state-v1.json`).
+    pub state: Digest,
+}
+
+/// A step of a stage that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StageCheckpoint {
+    /// The name of the step.
+    pub step: String,
+    /// What it worked on.
+    pub input: Digest,
+    /// What it made.
+    pub output: Digest,
 }
 
 /// The id of a hotfix or of a publish, from an operation that moves content.

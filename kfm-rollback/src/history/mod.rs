@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::{CellId, Digest, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
-use kfm_wal::record::{ApprovalRecord, EndState, OperationName, PlanRecord, PublishKind, Record, SegmentRef};
+use kfm_wal::record::{
+    ApprovalRecord, EndState, OperationName, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
+};
 
 pub use cell::{CellHistory, Write};
 pub use operation::{Closed, JournalState, Kind, Operation};
@@ -31,6 +33,8 @@ pub struct History {
     plans: BTreeMap<Digest, (Lsn, PlanRecord)>,
     approvals: Vec<ApprovalRecord>,
     labels: Vec<serde_json::Value>,
+    /// The newest record of each stage, by its idempotency key.
+    stages: BTreeMap<Digest, StageRecord>,
     folded: Lsn,
 }
 
@@ -89,6 +93,9 @@ impl History {
             }
             Record::Approval(approval) => self.approvals.push(approval.clone()),
             Record::Labels(labels) => self.labels.extend(labels.entries.iter().cloned()),
+            Record::Stage(stage) => {
+                self.stages.insert(stage.idempotency_key, stage.clone());
+            }
             _ => {}
         }
         Ok(())
@@ -201,6 +208,16 @@ impl History {
     /// Returns the standing rollback that undid a content operation.
     pub fn undone_by(&self, id: &OperationId) -> Option<&RollbackId> {
         self.undone.get(id)
+    }
+
+    /// Returns the content operations that do not stand, with the rollback that undid each.
+    pub fn undone(&self) -> impl Iterator<Item = (&OperationId, &RollbackId)> {
+        self.undone.iter()
+    }
+
+    /// Returns how far a stage has come, by its idempotency key.
+    pub fn stage(&self, idempotency_key: &Digest) -> Option<&StageRecord> {
+        self.stages.get(idempotency_key)
     }
 
     /// Says whether a content operation has completed and not been undone.
