@@ -18,15 +18,25 @@ pub enum Action {
     Revert { turn: usize },
 }
 
-/// Chooses; cells are few, so that they are hot, and old values come again.
-pub fn choose(chance: &mut Chance, oracle: &Oracle) -> Action {
+/// The cells of one history: few, so that they are hot, and at least one of them a document.
+pub fn choose_cells(chance: &mut Chance) -> Vec<Cell> {
+    let documents = CELLS.iter().filter(|cell| cell.is_document()).count() as u64;
+    let first = chance.between(0, documents - 1) as usize;
+    let rest = (1..CELLS.len()).map(|at| CELLS[(first + at) % CELLS.len()]);
+    let others = chance.between(1, 3) as usize;
+    [CELLS[first]].into_iter().chain(rest.step_by(chance.between(1, 2) as usize).take(others)).collect()
+}
+
+/// Chooses what happens next; old values come again.
+pub fn choose(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> Action {
     let roll = chance.between(0, 99);
     if oracle.operations.is_empty() || roll < 40 {
-        let cells = 0..chance.between(1, 4);
-        return Action::Publish(cells.map(|_| one_cell(chance, oracle, &CELLS)).collect());
+        let moves = 0..chance.between(1, 4);
+        return Action::Publish(moves.map(|_| one_cell(chance, oracle, cells)).collect());
     }
     if roll < 46 {
-        let (cell, value) = one_cell(chance, oracle, &CELLS[..oracle_documents()]);
+        let documents: Vec<Cell> = cells.iter().copied().filter(|cell| cell.is_document()).collect();
+        let (cell, value) = one_cell(chance, oracle, &documents);
         return Action::EditByHand(cell, value);
     }
     if roll < 80 || oracle.turns.is_empty() {
@@ -38,10 +48,6 @@ pub fn choose(chance: &mut Chance, oracle: &Oracle) -> Action {
     Action::Revert { turn: chance.between(0, oracle.turns.len() as u64 - 1) as usize }
 }
 
-fn oracle_documents() -> usize {
-    CELLS.iter().filter(|cell| cell.is_document()).count()
-}
-
 /// A cell with a value for it: new, one that it had, or none.
 fn one_cell(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> (Cell, Option<u64>) {
     let cell = *chance.one_of(cells);
@@ -49,7 +55,7 @@ fn one_cell(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> (Cell, Opti
         oracle.operations.iter().filter_map(|operation| *operation.wrote.get(&cell)?).collect();
     let value = match chance.between(0, 99) {
         0..25 => None,
-        25..45 if !had.is_empty() => Some(*chance.one_of(&had)),
+        25..60 if !had.is_empty() => Some(*chance.one_of(&had)),
         _ => Some(chance.between(1, 1 << 20)),
     };
     (cell, value)

@@ -9,7 +9,7 @@ mod oracle;
 mod rig;
 
 use chance::Chance;
-use choose::{Action, choose};
+use choose::{Action, choose, choose_cells};
 use oracle::{Answer, Oracle};
 use rig::{Engine, Seen};
 
@@ -62,9 +62,10 @@ async fn history(seed: u64) -> Vec<Answer> {
     let mut chance = Chance::new(seed);
     let mut oracle = Oracle::default();
     let engine = Engine::new().await;
+    let cells = choose_cells(&mut chance);
     let mut told = format!("seed {seed}");
-    for _ in 0..chance.between(6, 14) {
-        let action = choose(&mut chance, &oracle);
+    for _ in 0..chance.between(8, 16) {
+        let action = choose(&mut chance, &oracle, &cells);
         told.push_str(&format!("\n  {action:?}"));
         let (expected, answered) = match &action {
             Action::Publish(cells) => {
