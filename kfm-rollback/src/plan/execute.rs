@@ -11,14 +11,14 @@ use crate::assess::{DOCUMENT_TIER, denied};
 use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Resume, Steps, open, preflight, prepare, resume, run};
 use crate::planted::{Bug, planted};
-use crate::report::{ConflictLine, SkippedLine};
+use crate::report::ConflictLine;
 use crate::session::Session;
 
 /// What executing a plan came to.
 #[derive(Debug)]
 pub(crate) enum Executed {
     /// It was executed now.
-    Done { outcome: Box<Outcome>, skipped: Vec<SkippedLine> },
+    Done(Box<Outcome>),
     /// It was executed before and nothing changed since.
     Before,
 }
@@ -84,8 +84,8 @@ async fn executed_before(
         });
     }
     if operation.closed.is_none() {
-        let outcome = Box::new(resume(session, &operation.id, Resume::default()).await?);
-        return Ok(Executed::Done { outcome, skipped: Vec::new() });
+        let outcome = resume(session, &operation.id, Resume::default()).await?;
+        return Ok(Executed::Done(Box::new(outcome)));
     }
     if !operation.is_completed() {
         return Err(Error::Conflict {
@@ -164,7 +164,6 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
         principals: &session.principals,
     };
     let permit = draft.case.permit(session, &plan.plan_id, consent)?;
-    let skipped = draft.skipped.clone();
     let entities: Vec<_> = draft.steps.iter().map(|step| step.step.entity.clone()).collect();
     let opening = Opening {
         moves: draft.moves(),
@@ -209,8 +208,8 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
     };
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
     let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
-    let outcome = Box::new(run(session, &plan.operation, &steps).await?);
-    Ok(Executed::Done { outcome, skipped })
+    let outcome = run(session, &plan.operation, &steps).await?;
+    Ok(Executed::Done(Box::new(outcome)))
 }
 
 /// The command that takes an executed plan back.

@@ -370,11 +370,7 @@ impl Platform {
                 report.plan_id = Some(plan.plan_id);
                 report
             }
-            Executed::Done { outcome, skipped } => {
-                let mut report = executed(session, &plan.operation, &outcome);
-                report.skipped = Listing::of(skipped);
-                report
-            }
+            Executed::Done(outcome) => executed(session, &plan.operation, &outcome).await?,
         })
     }
 
@@ -386,7 +382,7 @@ impl Platform {
         let mut session = Session::write(self, "rollback resume").await?;
         let rollback = resolve::rollback(&session, id)?;
         let outcome = resume(&mut session, &rollback.id, Resume { abort, skip }).await?;
-        Ok(executed(&session, &rollback.id, &outcome))
+        executed(&session, &rollback.id, &outcome).await
     }
 
     /// Takes an unfinished hotfix up again, or takes it back.
@@ -397,7 +393,7 @@ impl Platform {
         let mut session = Session::write(self, "hotfix resume").await?;
         let hotfix = resolve::hotfix(&session, id)?;
         let outcome = resume(&mut session, &hotfix.id, Resume { abort, skip: Vec::new() }).await?;
-        Ok(executed(&session, &hotfix.id, &outcome))
+        executed(&session, &hotfix.id, &outcome).await
     }
 
     /// Lists rollbacks and reverts, planned ones too, in the log's order.
@@ -532,20 +528,25 @@ fn conflict(kind: &str, subject: &str, message: &str) -> ConflictLine {
     }
 }
 
-fn executed(session: &Session, id: &OperationId, outcome: &Outcome) -> ExecuteReport {
+/// Reports how an operation ended; what it left alone is what its record says, also after a resume.
+async fn executed(session: &Session, id: &OperationId, outcome: &Outcome) -> Result<ExecuteReport> {
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
     let operation = session.history.operation(id);
+    let skipped: Vec<SkippedLine> = match operation.and_then(|operation| operation.frame.as_ref()) {
+        Some(frame) => session.versions().read_segment(&frame.payload.skipped).await?,
+        None => Vec::new(),
+    };
     let begun = operation.map_or_else(|| session.now(), |operation| operation.opened_at);
     let elapsed = session.now().as_millisecond().saturating_sub(begun.as_millisecond());
     let status = status_of(outcome.end);
     let reversible = status == Status::Completed;
-    ExecuteReport {
+    Ok(ExecuteReport {
         rollback_id: RollbackId::parse(id.as_str()).ok(),
         plan_id: operation.and_then(|operation| operation.plan_id),
         status,
         applied: outcome.applied.clone(),
         already: outcome.already,
-        skipped: Listing::default(),
+        skipped: Listing::of(skipped),
         broken_links_before: before.broken_links,
         broken_links_after: after.broken_links,
         orphan_count_before: before.orphan_count,
@@ -561,7 +562,7 @@ fn executed(session: &Session, id: &OperationId, outcome: &Outcome) -> ExecuteRe
             ],
             _ => Vec::new(),
         },
-    }
+    })
 }
 
 /// Reports that there was nothing to do, with the catalog as it stands.
