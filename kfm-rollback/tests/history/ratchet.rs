@@ -1,7 +1,7 @@
 //! Protection never rolls back (R61, R62; `states.md` section 4), as long as nothing can be masked.
 
 use kfm_rollback::report::{FindingLine, Status};
-use kfm_rollback::{Error, ExecuteRequest, Interrupt, LabelAssign, PlanRequest, PlanTarget, Progress};
+use kfm_rollback::{Error, ExecuteRequest, LabelAssign, PlanRequest, PlanTarget};
 
 use crate::acts::{execute_plan, plan, revert, roll_back, seen, signer, try_roll_back};
 use crate::small::{assert_projected, item, item_at_a_place, path, put, said, titles, try_put};
@@ -172,22 +172,10 @@ async fn protection_that_rises_elsewhere_between_plan_and_execute_changes_nothin
     assert_eq!(titles(&world), said(&[("a", "exact"), ("b", "first"), ("z", "apart")]));
 }
 
-/// Asks to stop once the first batch of steps is made: the documents that appear or change.
-#[derive(Debug)]
-struct StopAfterOneBatch(Interrupt);
-
-impl Progress for StopAfterOneBatch {
-    fn phase(&self, _: &str, _: u64) {}
-
-    fn advance(&self, _: u64) {
-        self.0.request();
-    }
-}
-
 /// A publish that was interrupted when it had changed `a` and `b` and added `c`, and projected none of it.
 async fn interrupted(world: &World) -> String {
     put(world, &[("a", Some(item("a", "first"))), ("b", Some(item("b", "first")))]).await;
-    let platform = world.open_stopping(|interrupt| std::sync::Arc::new(StopAfterOneBatch(interrupt))).await;
+    let platform = world.open_stopping().await;
     let new = |id| (id, Some(item(id, "second")));
     let stopped = try_put(&platform, &[new("a"), new("b"), new("c")]).await.unwrap_err();
     let Error::Unfinished { operation, status, .. } = stopped else { panic!("{stopped}") };
@@ -216,8 +204,7 @@ async fn a_hold_placed_while_a_rollback_is_unfinished_hides_in_both_directions()
         put(&world, &[("a", Some(item("a", "first"))), ("b", Some(item("b", "first")))]).await;
         let second = [("a", Some(item("a", "second"))), ("b", Some(item("b", "second")))];
         let publish = put(&world, &second).await;
-        let platform =
-            world.open_stopping(|interrupt| std::sync::Arc::new(StopAfterOneBatch(interrupt))).await;
+        let platform = world.open_stopping().await;
         let request = ExecuteRequest::new(PlanTarget::Publish(publish), "it was wrong");
         let stopped = platform.execute(request).await.unwrap_err();
         let Error::Unfinished { operation, .. } = stopped else { panic!("{stopped}") };

@@ -40,6 +40,18 @@ impl Clock for TestClock {
     }
 }
 
+/// Asks to stop once the first batch of steps is made.
+#[derive(Debug)]
+struct StopAfterOneBatch(Interrupt);
+
+impl Progress for StopAfterOneBatch {
+    fn phase(&self, _: &str, _: u64) {}
+
+    fn advance(&self, _: u64) {
+        self.0.request();
+    }
+}
+
 /// A platform in a temporary folder, on a clock that a test moves.
 pub struct World {
     pub folder: tempfile::TempDir,
@@ -78,12 +90,12 @@ impl World {
         Platform::open(self.root(), OpenOptions::new(actor).with_clock(clock)).await.unwrap()
     }
 
-    /// Opens the platform with a progress that may ask to stop.
-    pub async fn open_stopping(&self, progress: impl FnOnce(Interrupt) -> Arc<dyn Progress>) -> Platform {
+    /// Opens the platform so that what it begins is interrupted after the first batch of steps.
+    pub async fn open_stopping(&self) -> Platform {
         let clock: Arc<dyn Clock> = self.clock.clone();
         self.clock.advance(Duration::from_secs(1));
         let mut options = OpenOptions::new("operator").with_clock(clock);
-        options.progress = progress(options.interrupt.clone());
+        options.progress = Arc::new(StopAfterOneBatch(options.interrupt.clone()));
         Platform::open(self.root(), options).await.unwrap()
     }
 

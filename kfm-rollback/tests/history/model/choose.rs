@@ -9,13 +9,30 @@ use super::oracle::{CELLS, Cell, Oracle};
 #[derive(Debug)]
 pub enum Action {
     /// A pipeline publishes values; none retires a cell.
-    Publish(BTreeMap<Cell, Option<u64>>),
+    Publish(BTreeMap<Cell, Option<u64>>, Option<Stop>),
     /// Somebody changes a document by hand, and it is reconciled.
     EditByHand(Cell, Option<u64>),
     /// An operation is rolled back, whether or not that can be done.
-    RollBack { operation: usize, skip: Option<Cell>, plan_first: bool },
+    RollBack(usize, RollBack),
     /// A rollback, or a revert, is taken back.
     Revert { turn: usize },
+}
+
+/// How an operation is rolled back.
+#[derive(Debug)]
+pub struct RollBack {
+    /// A cell that is left alone.
+    pub skip: Option<Cell>,
+    /// Whether it is planned by itself and the plan executed.
+    pub plan_first: bool,
+    pub stop: Option<Stop>,
+}
+
+/// An operation is interrupted after its first batch of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    ThenResume,
+    ThenAbort,
 }
 
 /// The cells of one history: few, so that they are hot, and at least one of them a document.
@@ -32,7 +49,8 @@ pub fn choose(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> Action {
     let roll = chance.between(0, 99);
     if oracle.operations.is_empty() || roll < 40 {
         let moves = 0..chance.between(1, 4);
-        return Action::Publish(moves.map(|_| one_cell(chance, oracle, cells)).collect());
+        let values = moves.map(|_| one_cell(chance, oracle, cells)).collect();
+        return Action::Publish(values, stop(chance));
     }
     if roll < 46 {
         let documents: Vec<Cell> = cells.iter().copied().filter(|cell| cell.is_document()).collect();
@@ -43,9 +61,18 @@ pub fn choose(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> Action {
         let operation = chance.between(0, oracle.operations.len() as u64 - 1) as usize;
         let moved: Vec<Cell> = oracle.operations[operation].wrote.keys().copied().collect();
         let skip = chance.percent(12).then(|| *chance.one_of(&moved));
-        return Action::RollBack { operation, skip, plan_first: skip.is_none() && chance.percent(40) };
+        let plan_first = skip.is_none() && chance.percent(40);
+        return Action::RollBack(operation, RollBack { skip, plan_first, stop: stop(chance) });
     }
     Action::Revert { turn: chance.between(0, oracle.turns.len() as u64 - 1) as usize }
+}
+
+fn stop(chance: &mut Chance) -> Option<Stop> {
+    match chance.between(0, 99) {
+        0..10 => Some(Stop::ThenResume),
+        10..20 => Some(Stop::ThenAbort),
+        _ => None,
+    }
 }
 
 /// A cell with a value for it: new, one that it had, or none.

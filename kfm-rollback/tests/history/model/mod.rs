@@ -46,6 +46,7 @@ fn random_histories_end_where_the_model_says_after_every_operation() {
         ),
         (corner(|answer| matches!(answer, Answer::Denied)), "denied"),
         (corner(|answer| matches!(answer, Answer::Refused)), "refused"),
+        (corner(|answer| matches!(answer, Answer::WentBack)), "went back"),
     ] {
         assert!(count >= 3, "too few histories come here: {name} {count}");
     }
@@ -67,24 +68,20 @@ async fn history(seed: u64) -> Vec<Answer> {
     for _ in 0..chance.between(8, 16) {
         let action = choose(&mut chance, &oracle, &cells);
         told.push_str(&format!("\n  {action:?}"));
-        let (expected, answered) = match &action {
-            Action::Publish(cells) => {
-                let name = engine.publish(cells).await;
-                (oracle.publish(cells, name.clone()), Answer::of_publish(name))
+        let answered = match &action {
+            Action::Publish(cells, stop) => engine.publish(cells, *stop).await,
+            Action::EditByHand(cell, value) => engine.edit_and_reconcile(cell, *value).await,
+            Action::RollBack(operation, how) => {
+                engine.roll_back(&oracle.operations[*operation].name, how).await
             }
-            Action::EditByHand(cell, value) => {
-                let name = engine.edit_and_reconcile(cell, *value).await;
-                (oracle.reconcile(cell, *value, name.clone()), Answer::of_publish(name))
-            }
-            Action::RollBack { operation, skip, plan_first } => {
-                let target = oracle.operations[*operation].name.clone();
-                let (name, answered) = engine.roll_back(&target, skip.as_ref(), *plan_first).await;
-                (oracle.roll_back(*operation, skip.as_ref(), name), answered)
-            }
-            Action::Revert { turn } => {
-                let (name, answered) = engine.revert(&oracle.turns[*turn].name).await;
-                (oracle.revert(*turn, name), answered)
-            }
+            Action::Revert { turn } => engine.revert(&oracle.turns[*turn].name).await,
+        };
+        let expected = match &action {
+            _ if answered == Answer::WentBack => Answer::WentBack,
+            Action::Publish(cells, _) => oracle.publish(cells, &answered),
+            Action::EditByHand(cell, value) => oracle.reconcile(cell, *value, &answered),
+            Action::RollBack(operation, how) => oracle.roll_back(*operation, how.skip.as_ref(), &answered),
+            Action::Revert { turn } => oracle.revert(*turn, &answered),
         };
         assert_eq!(answered, expected, "{told}");
         assert_eq!(engine.undone().await, oracle.undone(), "{told}");

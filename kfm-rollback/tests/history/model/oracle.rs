@@ -110,11 +110,17 @@ pub enum Answer {
     Refused,
     /// A publish completed under this name, or changed nothing.
     Published(Option<String>),
+    /// It was interrupted and taken back: it never happened.
+    WentBack,
 }
 
 impl Answer {
-    pub fn of_publish(name: Option<String>) -> Self {
-        Self::Published(name)
+    /// The name under which it completed, which the log gives and the model takes over.
+    fn name(&self) -> String {
+        match self {
+            Self::Moved { name, .. } | Self::Published(Some(name)) => name.clone(),
+            _ => "a name".to_owned(),
+        }
     }
 }
 
@@ -131,14 +137,14 @@ pub struct Oracle {
 
 impl Oracle {
     /// A publish moves the cells whose values differ.
-    pub fn publish(&mut self, cells: &BTreeMap<Cell, Option<u64>>, name: Option<String>) -> Answer {
+    pub fn publish(&mut self, cells: &BTreeMap<Cell, Option<u64>>, answered: &Answer) -> Answer {
         let differs = |(cell, value): &(&Cell, &Option<u64>)| self.seen.get(cell).copied() != **value;
         let wrote: BTreeMap<_, _> =
             cells.iter().filter(differs).map(|(cell, value)| (*cell, *value)).collect();
         if wrote.is_empty() {
             return Answer::Published(None);
         }
-        let name = name.unwrap_or_else(|| "a publish".to_owned());
+        let name = answered.name();
         let at = self.make(&wrote);
         self.project(&wrote, &at.before);
         self.operations.push(Operation { name: name.clone(), wrote, undone: false, at });
@@ -146,26 +152,26 @@ impl Oracle {
     }
 
     /// A value that the log does not know is recorded as a publish, and moves nothing.
-    pub fn reconcile(&mut self, cell: &Cell, value: Option<u64>, name: Option<String>) -> Answer {
+    pub fn reconcile(&mut self, cell: &Cell, value: Option<u64>, answered: &Answer) -> Answer {
         if self.seen.get(cell).copied() == value {
             return Answer::Published(None);
         }
-        let name = name.unwrap_or_else(|| "a reconcile".to_owned());
+        let name = answered.name();
         let wrote = BTreeMap::from([(*cell, value)]);
         let at = self.make(&wrote);
         self.operations.push(Operation { name: name.clone(), wrote, undone: false, at });
         Answer::Published(Some(name))
     }
 
-    pub fn roll_back(&mut self, operation: usize, skip: Option<&Cell>, name: Option<String>) -> Answer {
+    pub fn roll_back(&mut self, operation: usize, skip: Option<&Cell>, answered: &Answer) -> Answer {
         if self.operations[operation].undone {
             return Answer::Nothing { left: BTreeMap::new(), owners: Vec::new() };
         }
-        self.turn(operation, false, skip, name)
+        self.turn(operation, false, skip, answered)
     }
 
     /// Takes a rollback back, or a revert: the operation stands the other way round.
-    pub fn revert(&mut self, turn: usize, name: Option<String>) -> Answer {
+    pub fn revert(&mut self, turn: usize, answered: &Answer) -> Answer {
         let Turn { operation, stands, .. } = self.turns[turn].clone();
         let last = self.turns.iter().rposition(|other| other.operation == operation).unwrap();
         if last != turn && self.turns[last].stands == stands {
@@ -174,7 +180,7 @@ impl Oracle {
         if self.operations[operation].undone == stands {
             return Answer::Nothing { left: BTreeMap::new(), owners: Vec::new() };
         }
-        self.turn(operation, !stands, None, name)
+        self.turn(operation, !stands, None, answered)
     }
 
     /// The last standing operation that moved a cell, if `assumed` stood or not.
@@ -185,7 +191,7 @@ impl Oracle {
             .find(|at| is_standing(*at) && self.operations[*at].wrote.contains_key(cell))
     }
 
-    fn turn(&mut self, operation: usize, stands: bool, skip: Option<&Cell>, name: Option<String>) -> Answer {
+    fn turn(&mut self, operation: usize, stands: bool, skip: Option<&Cell>, answered: &Answer) -> Answer {
         let (mut moves, mut left, mut owners) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for cell in self.operations[operation].wrote.keys() {
             if skip == Some(cell) {
@@ -216,7 +222,7 @@ impl Oracle {
         if self.makes_an_orphan(operation, stands, &moves) {
             return Answer::Denied;
         }
-        let name = name.unwrap_or_else(|| "a rollback".to_owned());
+        let name = answered.name();
         let documents = moves.keys().filter(|cell| cell.is_document()).count() as u64;
         let at = self.make(&moves);
         self.project(&moves, &at.before);

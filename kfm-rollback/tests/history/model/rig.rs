@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, Domain, canonical_json};
-use kfm_retry::Clock;
 use kfm_rollback::memory::MemoryOp;
 use kfm_rollback::report::{ExecuteReport, SkippedLine, Status};
-use kfm_rollback::{DomainOp, Error, ExecuteRequest, OpenOptions, PlanRequest, PlanTarget, Platform};
+use kfm_rollback::{DomainOp, Error, ExecuteRequest, PlanRequest, PlanTarget, Platform};
 use kfm_telemetry::MemorySink;
 use serde_json::{Value, json};
 
+use super::choose::{RollBack, Stop};
 use super::oracle::{Answer, Cell, Left, Oracle};
 use crate::support::World;
 
@@ -100,19 +99,27 @@ impl Engine {
     }
 
     async fn open(&self) -> Platform {
-        let clock: Arc<dyn Clock> = self.world.clock.clone();
-        self.world.clock.advance(Duration::from_secs(1));
-        let options = OpenOptions::new("operator").with_clock(clock);
-        let mut platform = Platform::open(self.world.root(), options).await.unwrap();
+        self.on_its_stores(self.world.open().await)
+    }
+
+    /// Opens it so that what it begins stops after the first batch, if `stop` says so.
+    async fn open_for(&self, stop: Option<Stop>) -> Platform {
+        match stop {
+            None => self.open().await,
+            Some(_) => self.on_its_stores(self.world.open_stopping().await),
+        }
+    }
+
+    fn on_its_stores(&self, mut platform: Platform) -> Platform {
         for store in [&self.catalog, &self.graph, &self.search, &self.cache] {
             platform = platform.with_store(Arc::new(store.clone()));
         }
         platform.with_records(self.records.clone())
     }
 
-    /// Publishes through the hook, and returns the publish's name, if anything differed.
-    pub async fn publish(&self, cells: &BTreeMap<Cell, Option<u64>>) -> Option<String> {
-        let mut publish = self.open().await.begin_publish("model".parse().unwrap()).await.unwrap();
+    /// Publishes through the hook; what stops on the way is ended as `stop` says.
+    pub async fn publish(&self, cells: &BTreeMap<Cell, Option<u64>>, stop: Option<Stop>) -> Answer {
+        let mut publish = self.open_for(stop).await.begin_publish("model".parse().unwrap()).await.unwrap();
         for (cell, value) in cells {
             match (cell, value) {
                 (Cell::Own(key), value) => {
@@ -123,39 +130,50 @@ impl Engine {
                 (cell, None) => publish.retire(cell.key()).unwrap(),
             }
         }
-        let report = publish.complete().await.unwrap();
-        assert_eq!(report.status, Status::Completed);
-        report.publish_id.map(|id| id.to_string())
+        let report = match publish.complete().await {
+            Err(Error::Unfinished { operation, .. }) => {
+                let abort = stop == Some(Stop::ThenAbort);
+                self.open().await.publish_resume(operation.as_str(), abort).await
+            }
+            ended => ended,
+        };
+        let report = report.unwrap();
+        match report.status {
+            Status::Completed => Answer::Published(report.publish_id.map(|id| id.to_string())),
+            status => ended_otherwise(status, stop),
+        }
     }
 
     /// Changes a document past the engine, and records what stands then.
-    pub async fn edit_and_reconcile(&self, cell: &Cell, value: Option<u64>) -> Option<String> {
+    pub async fn edit_and_reconcile(&self, cell: &Cell, value: Option<u64>) -> Answer {
         self.catalog.set_foreign(cell.key(), value.map(|value| Bytes::from(content(*cell, value))));
         let report = self.open().await.reconcile(true).await.unwrap();
-        report.publish_id.map(|id| id.to_string())
+        Answer::Published(report.publish_id.map(|id| id.to_string()))
     }
 
-    pub async fn roll_back(
-        &self,
-        operation: &str,
-        skip: Option<&Cell>,
-        plan_first: bool,
-    ) -> (Option<String>, Answer) {
+    pub async fn roll_back(&self, operation: &str, how: &RollBack) -> Answer {
         let mut target = PlanTarget::Publish(operation.into());
-        if plan_first {
+        if how.plan_first {
             match self.open().await.plan(PlanRequest::new(operation)).await {
                 Ok(plan) if plan.path.is_some() => target = PlanTarget::Plan(plan.plan_id.to_string()),
                 Ok(plan) => assert_eq!(plan.steps.total, 0),
-                Err(error) => return answer(Err(error)),
+                Err(error) => return answer(Err(error), None),
             }
         }
-        let skip = skip.iter().map(|cell| cell.key().to_owned()).collect();
+        let skip = how.skip.iter().map(|cell| cell.key().to_owned()).collect();
         let request = ExecuteRequest { skip, ..ExecuteRequest::new(target, "the model wants it") };
-        answer(self.open().await.execute(request).await)
+        match self.open_for(how.stop).await.execute(request).await {
+            Err(Error::Unfinished { operation, .. }) => {
+                let abort = how.stop == Some(Stop::ThenAbort);
+                let platform = self.open().await;
+                answer(platform.rollback_resume(operation.as_str(), abort, Vec::new()).await, how.stop)
+            }
+            ended => answer(ended, how.stop),
+        }
     }
 
-    pub async fn revert(&self, turn: &str) -> (Option<String>, Answer) {
-        answer(self.open().await.revert(turn, "the model wants it").await)
+    pub async fn revert(&self, turn: &str) -> Answer {
+        answer(self.open().await.revert(turn, "the model wants it").await, None)
     }
 
     /// The publishes that are marked as undone, in the log's order.
@@ -203,26 +221,34 @@ fn listing(value: &Value) -> Vec<(String, String)> {
 }
 
 /// Puts what the engine answered into the model's words.
-fn answer(result: Result<ExecuteReport, Error>) -> (Option<String>, Answer) {
+fn answer(result: Result<ExecuteReport, Error>, stop: Option<Stop>) -> Answer {
     let report = match result {
         Ok(report) => report,
-        Err(Error::Denied { .. }) => return (None, Answer::Denied),
-        Err(Error::Conflict { .. }) => return (None, Answer::Refused),
+        Err(Error::Denied { .. }) => return Answer::Denied,
+        Err(Error::Conflict { .. }) => return Answer::Refused,
         Err(error) => panic!("{error:?}"),
     };
-    assert_eq!(report.status, Status::Completed);
+    if report.status != Status::Completed {
+        return ended_otherwise(report.status, stop);
+    }
     let left = report.skipped.first.iter().map(|line| (key_of(&line.key), left(line))).collect();
     match (&report.plan_id, &report.rollback_id) {
         (Some(_), Some(name)) => {
             let documents = report.applied.by_domain.get("stac").copied().unwrap_or(0);
-            (Some(name.to_string()), Answer::Moved { name: name.to_string(), documents, left })
+            Answer::Moved { name: name.to_string(), documents, left }
         }
         _ => {
             let owner =
                 |command: &String| command.strip_prefix("kfm rollback plan --publish-id ").unwrap().into();
-            (None, Answer::Nothing { left, owners: report.next.iter().map(owner).collect() })
+            Answer::Nothing { left, owners: report.next.iter().map(owner).collect() }
         }
     }
+}
+
+/// Only what was stopped and told to go back may end without having happened.
+fn ended_otherwise(status: Status, stop: Option<Stop>) -> Answer {
+    assert_eq!((status, stop), (Status::Aborted, Some(Stop::ThenAbort)));
+    Answer::WentBack
 }
 
 fn key_of(key: &str) -> &'static str {
