@@ -5,7 +5,8 @@
 //! which a mark behind it says that it was durable. The mark lies in the next page of the disk, so that one
 //! bad sector does not take a frame and its witness. A bad place with no witness is an append that never
 //! finished, but for one window that nobody can see into: the very last frame, damaged after its append was
-//! acknowledged, and its mark lost with the power.
+//! acknowledged, and its mark lost with the power; a bad sector that holds its header takes what lies before it
+//! in that sector along.
 
 use std::io;
 use std::path::Path;

@@ -1,0 +1,102 @@
+//! Many seeds, one after the other: what they count together, and the first promise that one of them broke.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::counts::Counts;
+use crate::wal::{History, local};
+use crate::{evidence, honesty};
+
+/// How many broken promises are kept; the first is what matters.
+const BROKEN_MAX: usize = 10;
+
+/// How many seeds are run between two looks at the time, and two versions of the evidence.
+const SEEDS_A_CHUNK: u64 = 2000;
+
+/// What a seed stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Campaign {
+    /// A history of the log with crashes and faults.
+    Wal,
+    /// A log, struck by single faults.
+    Honesty,
+}
+
+/// What the seeds of a campaign brought.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What was counted.
+    pub counts: Counts,
+    /// The seeds that broke a promise, and which.
+    pub broken: Vec<(u64, String)>,
+}
+
+impl Campaign {
+    /// Returns the campaign of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "wal" => Some(Self::Wal),
+            "honesty" => Some(Self::Honesty),
+            _ => None,
+        }
+    }
+
+    /// Returns the campaign's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wal => "wal",
+            Self::Honesty => "honesty",
+        }
+    }
+
+    /// Runs one seed.
+    pub fn history(self, seed: u64) -> History {
+        match self {
+            Self::Wal => local::history(seed, false),
+            Self::Honesty => honesty::strikes(seed),
+        }
+    }
+
+    /// Runs seeds until all are done, or `enough` broken promises were found.
+    pub fn run(self, seeds: Range<u64>, enough: usize) -> Outcome {
+        let mut outcome = Outcome::default();
+        for seed in seeds {
+            let history = self.history(seed);
+            outcome.counts.add("histories", 1);
+            outcome.counts.merge(&history.counts);
+            if let Some(violation) = history.violation {
+                outcome.counts.add("violations", 1);
+                if outcome.broken.len() < BROKEN_MAX {
+                    outcome.broken.push((seed, violation));
+                }
+                if outcome.broken.len() >= enough {
+                    break;
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Runs seeds from where the evidence ends until `time` has passed, and adds to it, chunk by chunk.
+    ///
+    /// # Errors
+    /// What the file system says; the evidence is then as it was before the last chunk.
+    pub fn run_long(
+        self,
+        file: &std::path::Path,
+        origin: &evidence::Origin,
+        time: Duration,
+    ) -> std::io::Result<evidence::Evidence> {
+        #[allow(clippy::disallowed_methods, reason = "hours of the machine are what this run is given")]
+        let begun = std::time::Instant::now();
+        let mut evidence = evidence::Evidence::read(file, self.name())?;
+        while begun.elapsed() < time {
+            let first = evidence.next_seed();
+            let seeds = first..first + SEEDS_A_CHUNK;
+            let outcome = self.run(seeds.clone(), usize::MAX);
+            evidence.add(origin, seeds, &outcome);
+            evidence.write(file)?;
+        }
+        Ok(evidence)
+    }
+}

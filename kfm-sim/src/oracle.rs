@@ -1,0 +1,324 @@
+//! What a log must hold, known without the log: a model of every append, and of every answer to one.
+//!
+//! The oracle is told what is sent, what is answered and what is read. It keeps the records that are certain,
+//! because an append of them was acknowledged or somebody was shown them, and from then on they must be where
+//! they are, for ever. What was sent and not answered may be there or not, until it is seen or a recovery did
+//! not find it; from then on it stays so.
+
+use std::collections::BTreeMap;
+
+use kfm_lineage::{Digest, Timestamp};
+use kfm_wal::{Appended, Head, NewRecord, Outlook, StoredRecord, WalError};
+
+/// A promise that was broken, in words.
+pub type Violation = String;
+
+/// Names a batch.
+pub type BatchId = usize;
+
+/// An append that was begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent {
+    batch: BatchId,
+    expected: Option<u64>,
+    /// Whether the batch was in the log for certain when it began.
+    was_certain: bool,
+}
+
+/// What is known of all appends to one log.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    batches: Vec<Batch>,
+    /// Which batch an id belongs to, and which record of it.
+    ids: BTreeMap<[u8; 16], (BatchId, usize)>,
+    /// What is certain: the record at each position, and the time that the log gave it once it was read.
+    certain: BTreeMap<u64, (BatchId, usize, Option<Timestamp>)>,
+    /// The chain at the end of the log, by position and epoch.
+    chains: BTreeMap<(u64, u64), Digest>,
+    epoch: u64,
+    violation: Option<Violation>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    records: Vec<NewRecord>,
+    /// Where its first record is, if that is certain.
+    first: Option<u64>,
+    /// How many appends of it began.
+    sent: usize,
+    /// How many of them are being answered.
+    in_flight: usize,
+    /// Whether an append of it ended without an answer, and no recovery has decided since.
+    unknown: bool,
+    /// Whether an append of it was answered as new.
+    answered_new: bool,
+}
+
+impl Oracle {
+    /// Returns the first promise that was broken.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// Notes a broken promise that somebody else found.
+    pub fn violate(&mut self, violation: Violation) {
+        self.violation.get_or_insert(violation);
+    }
+
+    /// Returns the highest position that is certain.
+    pub fn certain(&self) -> u64 {
+        self.certain.last_key_value().map_or(0, |(lsn, _)| *lsn)
+    }
+
+    /// Returns the number of batches.
+    pub fn batches(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Returns the records of a batch, and whether it is certain that they are in the log.
+    pub fn batch(&self, batch: BatchId) -> (&[NewRecord], bool) {
+        let batch = &self.batches[batch];
+        (&batch.records, batch.first.is_some())
+    }
+
+    /// Notes a new batch.
+    pub fn add(&mut self, records: Vec<NewRecord>) -> BatchId {
+        let name = self.batches.len();
+        for (n, record) in records.iter().enumerate() {
+            self.ids.insert(record.op_id, (name, n));
+        }
+        let (unknown, answered_new) = (false, false);
+        self.batches.push(Batch { records, first: None, sent: 0, in_flight: 0, unknown, answered_new });
+        name
+    }
+
+    /// Notes that an append of a batch begins, behind the position `expected` if one is.
+    pub fn sent(&mut self, batch: BatchId, expected: Option<u64>) -> Sent {
+        self.batches[batch].sent += 1;
+        self.batches[batch].in_flight += 1;
+        Sent { batch, expected, was_certain: self.batches[batch].first.is_some() }
+    }
+
+    /// Notes that an append of a batch will never be answered.
+    pub fn unanswered(&mut self, sent: Sent) {
+        self.batches[sent.batch].in_flight -= 1;
+        self.batches[sent.batch].unknown = true;
+    }
+
+    /// Notes the answer to an append of a batch.
+    pub fn answered(&mut self, sent: Sent, answer: &Result<Appended, WalError>) {
+        let Sent { batch, expected, .. } = sent;
+        let known = &mut self.batches[batch];
+        known.in_flight -= 1;
+        match answer {
+            Ok(appended) => self.acknowledged(batch, expected, *appended),
+            Err(error) if error.outlook() == Outlook::Unknown => known.unknown = true,
+            Err(WalError::Moved { head }) => {
+                if expected.is_none_or(|expected| expected == head.0) {
+                    self.violate(format!("moved though it was expected: head={head} expected={expected:?}"));
+                } else if sent.was_certain {
+                    self.violate(format!("a batch of the log was not recognised: batch={batch}"));
+                }
+            }
+            Err(error @ (WalError::Conflict { .. } | WalError::Corrupt { .. })) => {
+                self.violate(format!("an honest append was refused: batch={batch} error={error}"));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn acknowledged(&mut self, batch: BatchId, expected: Option<u64>, appended: Appended) {
+        let known = &mut self.batches[batch];
+        let (first, count) = (appended.first.0, known.records.len() as u64);
+        if appended.last.0 + 1 != first + count {
+            return self.violate(format!("a batch of {count} lies at {appended:?}"));
+        }
+        if !appended.already {
+            if known.answered_new {
+                return self.violate(format!("a batch was appended twice: batch={batch} {appended:?}"));
+            }
+            if expected.is_some_and(|expected| expected + 1 != first) {
+                return self.violate(format!("appended at {first}, expected behind {expected:?}"));
+            }
+            known.answered_new = true;
+        } else if known.sent < 2 {
+            return self.violate(format!("a first append was taken for a repeat: batch={batch}"));
+        }
+        self.place(batch, first);
+    }
+
+    /// Makes it certain where a batch is.
+    fn place(&mut self, batch: BatchId, first: u64) {
+        let known = &mut self.batches[batch];
+        if let Some(before) = known.first {
+            if before != first {
+                self.violate(format!("a batch was at {before} and is at {first}: batch={batch}"));
+            }
+            return;
+        }
+        known.first = Some(first);
+        for n in 0..known.records.len() {
+            let lsn = first + n as u64;
+            if let Some((other, ..)) = self.certain.insert(lsn, (batch, n, None)) {
+                return self.violate(format!("two batches at one position: lsn={lsn} {other} and {batch}"));
+            }
+        }
+    }
+
+    /// Notes records that somebody was shown, the first of them at `from`.
+    pub fn shown(&mut self, from: u64, records: &[StoredRecord]) {
+        for (n, stored) in records.iter().enumerate() {
+            let lsn = from + n as u64;
+            if stored.lsn.0 != lsn {
+                return self.violate(format!("shown at {} what is at {lsn}", stored.lsn));
+            }
+            let Some((batch, n)) = self.ids.get(&stored.record.op_id).copied() else {
+                return self.violate(format!("nobody appended what is at {lsn}"));
+            };
+            let known = &self.batches[batch];
+            if known.first.is_none() && known.in_flight == 0 && !known.unknown {
+                return self.violate(format!("what was not appended is at {lsn}: batch={batch}"));
+            }
+            let Some(first) = lsn.checked_sub(n as u64) else {
+                return self.violate(format!("a part of a batch at {lsn}: batch={batch}"));
+            };
+            let (sent, there) = (&known.records[n], &stored.record);
+            if (sent.rtype, sent.schema, &sent.payload) != (there.rtype, there.schema, &there.payload) {
+                return self.violate(format!("other content than was appended at {lsn}: batch={batch}"));
+            }
+            let early = there.at < sent.at;
+            self.place(batch, first);
+            let before = lsn.checked_sub(1).and_then(|lsn| self.certain.get(&lsn)?.2);
+            if early || before.is_some_and(|before| there.at < before) {
+                return self.violate(format!("time goes back at {lsn}"));
+            }
+            if let Some((.., at)) = self.certain.get_mut(&lsn) {
+                if at.is_some_and(|at| at != there.at) {
+                    return self.violate(format!("the time at {lsn} has changed"));
+                }
+                *at = Some(there.at);
+            }
+        }
+    }
+
+    /// Notes the whole log as a writer found it that opened it and before it appended: what is not there now
+    /// never was, and must not come.
+    pub fn recovered(&mut self, records: &[StoredRecord]) {
+        if (records.len() as u64) < self.certain() {
+            let (found, certain) = (records.len(), self.certain());
+            return self.violate(format!("lost: {certain} records are certain, {found} are there"));
+        }
+        self.shown(1, records);
+        if records.len() as u64 != self.certain() {
+            self.violate(format!("a batch is there by halves: found={}", records.len()));
+        }
+        for batch in &mut self.batches {
+            batch.unknown = false;
+        }
+    }
+
+    /// Notes an epoch that a writer claimed.
+    pub fn claimed(&mut self, epoch: u64) {
+        if epoch <= self.epoch {
+            self.violate(format!("an epoch was claimed twice: epoch={epoch} before={}", self.epoch));
+        }
+        self.epoch = self.epoch.max(epoch);
+    }
+
+    /// Notes an end of the log that somebody was shown.
+    ///
+    /// A log that nobody has claimed yet may not outlive a power cut, and is another one then.
+    pub fn head(&mut self, head: &Head) {
+        if head.epoch == 0 {
+            return;
+        }
+        let key = (head.lsn.0, head.epoch);
+        match self.chains.insert(key, head.chain) {
+            Some(before) if before != head.chain => {
+                self.violate(format!("two chains for one end of the log: lsn={} epoch={}", key.0, key.1));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kfm_wal::Lsn;
+    use kfm_wal::conformance::record;
+
+    use super::*;
+
+    fn stored(lsn: u64, n: u64) -> StoredRecord {
+        StoredRecord::place(Lsn(lsn), 1, None, record(n))
+    }
+
+    fn ok(first: u64, last: u64, already: bool) -> Result<Appended, WalError> {
+        Ok(Appended { first: Lsn(first), last: Lsn(last), already })
+    }
+
+    fn with(batches: &[&[u64]]) -> (Oracle, Vec<Sent>) {
+        let mut oracle = Oracle::default();
+        let names: Vec<BatchId> =
+            batches.iter().map(|batch| oracle.add(batch.iter().map(|n| record(*n)).collect())).collect();
+        let sent = names.iter().map(|name| oracle.sent(*name, None)).collect();
+        (oracle, sent)
+    }
+
+    #[test]
+    fn an_honest_log_breaks_no_promise() {
+        let (mut oracle, sent) = with(&[&[1, 2], &[3]]);
+        oracle.answered(sent[0], &ok(1, 2, false));
+        oracle.unanswered(sent[1]);
+        oracle.shown(1, &[stored(1, 1), stored(2, 2)]);
+        oracle.recovered(&[stored(1, 1), stored(2, 2)]);
+        let again = oracle.sent(1, Some(2));
+        oracle.answered(again, &ok(3, 3, false));
+        oracle.recovered(&[stored(1, 1), stored(2, 2), stored(3, 3)]);
+        assert_eq!(oracle.violation(), None);
+    }
+
+    #[test]
+    fn what_was_acknowledged_or_shown_must_stay() {
+        let (mut acknowledged, sent) = with(&[&[1]]);
+        acknowledged.answered(sent[0], &ok(1, 1, false));
+        let (mut shown, _) = with(&[&[1]]);
+        shown.shown(1, &[stored(1, 1)]);
+        for mut oracle in [acknowledged, shown] {
+            oracle.recovered(&[]);
+            assert!(oracle.violation().is_some_and(|text| text.starts_with("lost")));
+        }
+    }
+
+    #[test]
+    fn what_a_recovery_did_not_find_must_not_come_back() {
+        let (mut oracle, sent) = with(&[&[1]]);
+        oracle.unanswered(sent[0]);
+        oracle.recovered(&[]);
+        oracle.recovered(&[stored(1, 1)]);
+        assert!(oracle.violation().is_some_and(|text| text.starts_with("what was not appended")));
+    }
+
+    #[test]
+    fn nothing_stands_twice_or_by_halves_or_in_another_order() {
+        for log in [
+            vec![stored(1, 1), stored(2, 2), stored(3, 1), stored(4, 2)],
+            vec![stored(1, 2), stored(2, 1)],
+            vec![stored(1, 1), stored(2, 3), stored(3, 2)],
+            vec![stored(1, 9)],
+        ] {
+            let (mut oracle, _) = with(&[&[1, 2], &[3]]);
+            oracle.recovered(&log);
+            assert!(oracle.violation().is_some(), "{log:?}");
+        }
+    }
+
+    #[test]
+    fn one_batch_is_new_once() {
+        let (mut oracle, sent) = with(&[&[1]]);
+        let twin = oracle.sent(0, None);
+        oracle.answered(sent[0], &ok(1, 1, false));
+        oracle.answered(twin, &ok(1, 1, false));
+        assert!(oracle.violation().is_some_and(|text| text.starts_with("a batch was appended twice")));
+    }
+}

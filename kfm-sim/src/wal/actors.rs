@@ -1,0 +1,273 @@
+//! Those who use a log: appenders, fencers, verifiers, readers. They know the trait and nothing of the store.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use kfm_lineage::Timestamp;
+use kfm_retry::Clock;
+use kfm_wal::{Depth, Lsn, NewRecord, WalError, WalStore};
+
+use super::Witness;
+use crate::chance::Chance;
+use crate::clock::VirtualClock;
+use crate::oracle::{BatchId, Sent};
+
+/// How often an appender goes on after an error, before it leaves.
+const ERRORS_MAX: u32 = 3;
+
+/// What every actor of one process has.
+#[derive(Debug, Clone)]
+pub struct Cast {
+    /// The handle on the log.
+    pub log: Arc<dyn WalStore>,
+    /// Who judges.
+    pub witness: Witness,
+    /// Time.
+    pub clock: VirtualClock,
+    /// The longest payload.
+    pub payload_bytes_max: u64,
+    /// Whether nothing was done to the process or below it: then every error is a broken promise.
+    pub undisturbed: Arc<dyn Undisturbed>,
+    /// Whether bytes of an unfinished append can lie at the end of the log while this process looks.
+    pub beside_a_writer: bool,
+}
+
+/// Says whether errors have a reason that is not the log's.
+pub trait Undisturbed: std::fmt::Debug + Send + Sync {
+    /// Whether no fault has happened, no kill, no power cut.
+    fn undisturbed(&self) -> bool;
+}
+
+/// An append that is being answered; dropped before, it is unanswered.
+struct InFlight<'a> {
+    witness: &'a Witness,
+    sent: Option<Sent>,
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if let Some(sent) = self.sent {
+            self.witness.oracle().unanswered(sent);
+        }
+    }
+}
+
+impl Cast {
+    async fn pause(&self, chance: &mut Chance) {
+        self.clock.sleep(Duration::from_millis(1 + chance.below(40))).await;
+    }
+
+    /// Notes an error that nothing explains.
+    fn refused(&self, what: &str, error: &WalError) {
+        if self.undisturbed.undisturbed() {
+            self.witness.violate(format!("{what} failed without a reason: {error}"));
+        }
+    }
+
+    /// Appends batch after batch, repeats some, withdraws some, and leaves when the log takes no more.
+    pub async fn append(self, mut chance: Chance, batches: u64) {
+        let mut errors = 0;
+        for _ in 0..batches {
+            if chance.percent(25) {
+                self.pause(&mut chance).await;
+            }
+            let known = self.witness.oracle().batches();
+            let ended = match chance.below(100) {
+                0..=13 if known > 0 => self.send(chance.index(known), None, &mut chance).await,
+                14..=19 if known > 0 => self.contradict(chance.index(known), &mut chance).await,
+                20..=31 => self.send_expecting(&mut chance).await,
+                _ => {
+                    let batch = self.compose(&mut chance);
+                    self.send(batch, None, &mut chance).await
+                }
+            };
+            errors += u32::from(!ended);
+            if errors == ERRORS_MAX {
+                return;
+            }
+        }
+    }
+
+    /// Makes a batch that nobody has appended.
+    fn compose(&self, chance: &mut Chance) -> BatchId {
+        let wall = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let count = if chance.percent(60) { 1 } else { 1 + chance.below(4) };
+        let records = (0..count).map(|_| {
+            let mut op_id = [0; 16];
+            op_id[..8].copy_from_slice(&chance.number().to_be_bytes());
+            op_id[8..].copy_from_slice(&chance.number().to_be_bytes());
+            // Mostly short, now and then one that crosses pages and fills segments.
+            let bytes_max =
+                if chance.percent(80) { self.payload_bytes_max / 8 } else { self.payload_bytes_max };
+            let payload = payload(chance, bytes_max);
+            NewRecord { op_id, rtype: chance.below(4) as u16, schema: 1, at: wall, payload }
+        });
+        let records = records.collect();
+        self.witness.oracle().add(records)
+    }
+
+    /// Appends a batch, perhaps not waiting for the answer; false if the log took it neither now nor before.
+    async fn send(&self, batch: BatchId, expected: Option<u64>, chance: &mut Chance) -> bool {
+        let records = self.witness.oracle().batch(batch).0.to_vec();
+        let sent = self.witness.oracle().sent(batch, expected);
+        let mut flight = InFlight { witness: &self.witness, sent: Some(sent) };
+        let patience = if chance.percent(6) { 1 + chance.below(3) } else { u64::MAX };
+        let append = self.log.append(&records, expected.map(Lsn));
+        let Some(answer) = within(append, patience).await else {
+            self.witness.count("append_dropped");
+            self.witness.trace.note(format_args!("dropped {batch}"));
+            return true;
+        };
+        flight.sent = None;
+        self.witness.trace.note(format_args!("append {batch} {answer:?}"));
+        self.witness.count(match &answer {
+            Ok(appended) if appended.already => "append_already",
+            Ok(_) => "append_ok",
+            Err(WalError::Unknown { .. }) => "append_unknown",
+            Err(WalError::Moved { .. }) => "append_moved",
+            Err(WalError::Fenced { .. }) => "append_fenced",
+            Err(_) => "append_refused",
+        });
+        self.witness.oracle().answered(sent, &answer);
+        match answer {
+            Ok(_) | Err(WalError::Moved { .. }) => true,
+            Err(error) => {
+                self.refused("append", &error);
+                false
+            }
+        }
+    }
+
+    /// Appends a new batch on a condition, which may not hold any more.
+    async fn send_expecting(&self, chance: &mut Chance) -> bool {
+        let head = match self.log.head().await {
+            Ok(head) => head.lsn.0,
+            Err(error) => {
+                self.refused("head", &error);
+                return false;
+            }
+        };
+        if chance.percent(40) {
+            self.pause(chance).await;
+        }
+        let expected = if chance.percent(20) { head.saturating_sub(chance.below(3)) } else { head };
+        let batch = self.compose(chance);
+        self.send(batch, Some(expected), chance).await
+    }
+
+    /// Appends other content under an id that is in the log; it must not be taken.
+    async fn contradict(&self, batch: BatchId, chance: &mut Chance) -> bool {
+        let (mut records, there) = {
+            let oracle = self.witness.oracle();
+            let (records, there) = oracle.batch(batch);
+            (records.to_vec(), there)
+        };
+        if !there {
+            return true;
+        }
+        let other = chance.index(records.len());
+        records[other].payload.push(1);
+        self.witness.count("append_contradiction");
+        match self.log.append(&records, None).await {
+            Err(WalError::Conflict { .. }) => true,
+            Ok(appended) => {
+                self.witness.violate(format!("other content under an id was taken: {appended:?}"));
+                false
+            }
+            Err(error) => {
+                self.refused("append", &error);
+                false
+            }
+        }
+    }
+
+    /// Takes the log over now and then.
+    pub async fn fence(self, mut chance: Chance, times: u64) {
+        for _ in 0..times {
+            self.pause(&mut chance).await;
+            match self.log.fence().await {
+                Ok(epoch) => {
+                    self.witness.trace.note(format_args!("fence {epoch}"));
+                    self.witness.count("fence");
+                    self.witness.oracle().claimed(epoch);
+                }
+                Err(error) => return self.refused("fence", &error),
+            }
+        }
+    }
+
+    /// Reads the log now and then, from its beginning or from somewhere.
+    pub async fn read(self, mut chance: Chance, times: u64) {
+        for _ in 0..times {
+            self.pause(&mut chance).await;
+            let from =
+                if chance.percent(50) { 1 } else { 1 + chance.below(self.witness.oracle().certain() + 2) };
+            let (head, records) = match (self.log.head().await, self.log.scan(Lsn(from), usize::MAX).await) {
+                (Ok(head), Ok(records)) => (head, records),
+                (Err(error), _) | (_, Err(error)) => {
+                    self.refused("read", &error);
+                    continue;
+                }
+            };
+            self.witness.trace.note(format_args!("read {from} {} of {}", records.len(), head.lsn));
+            self.witness.count("read");
+            let mut oracle = self.witness.oracle();
+            oracle.head(&head);
+            oracle.shown(from, &records);
+        }
+    }
+
+    /// Verifies the log now and then.
+    pub async fn verify(self, mut chance: Chance, times: u64) {
+        for _ in 0..times {
+            self.pause(&mut chance).await;
+            let depth = if chance.percent(50) { Depth::Crc } else { Depth::Chain };
+            match self.log.verify(depth).await {
+                Ok(report) => {
+                    self.witness.trace.note(format_args!("verify {depth:?} {}", report.records));
+                    self.witness.count("verify");
+                    if let Some(bad) = report.first_bad {
+                        self.witness.violate(format!("verify finds damage where there is none: {bad:?}"));
+                    } else if !report.ok && !self.beside_a_writer && self.undisturbed.undisturbed() {
+                        self.witness.violate(format!("verify finds {} torn bytes", report.torn_bytes));
+                    }
+                }
+                Err(error) => self.refused("verify", &error),
+            }
+        }
+    }
+}
+
+/// Returns bytes of a kind: zeros, one byte again and again, or anything.
+fn payload(chance: &mut Chance, bytes_max: u64) -> Vec<u8> {
+    let bytes = chance.below(bytes_max + 1);
+    match chance.below(4) {
+        0 => vec![0; usize::try_from(bytes).expect("a short payload")],
+        1 => vec![chance.number() as u8; usize::try_from(bytes).expect("a short payload")],
+        _ => {
+            let mut filled: Vec<u8> = Vec::new();
+            while (filled.len() as u64) < bytes {
+                filled.extend_from_slice(&chance.number().to_le_bytes());
+            }
+            filled.truncate(usize::try_from(bytes).expect("a short payload"));
+            filled
+        }
+    }
+}
+
+/// Polls a future at most `polls` times.
+async fn within<T>(future: impl Future<Output = T>, polls: u64) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => {
+            left -= 1;
+            if left == 0 { Poll::Ready(None) } else { Poll::Pending }
+        }
+    })
+    .await
+}
