@@ -12,6 +12,7 @@
 //! quarantine/seg-…-<offset>.bad                     what interrupted appends left
 //! ```
 
+pub mod ahead;
 mod committer;
 pub mod disk;
 #[cfg(feature = "test-util")]
@@ -49,6 +50,7 @@ use crate::store::{
 };
 pub use verify::{verify, verify_against, verify_against_on, verify_on};
 
+use ahead::{Background, Threads};
 use committer::Committer;
 use disk::{Disk, RealDisk};
 use load::Ending;
@@ -89,6 +91,7 @@ pub struct LocalOptions {
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
     entropy: Arc<dyn Entropy>,
+    background: Option<Arc<dyn Background>>,
 }
 
 impl LocalOptions {
@@ -100,6 +103,7 @@ impl LocalOptions {
             clock,
             disk: Arc::new(RealDisk),
             entropy: Arc::new(SystemEntropy),
+            background: Some(Arc::new(Threads)),
         }
     }
 
@@ -118,9 +122,20 @@ impl LocalOptions {
     }
 
     /// Sets the file system, for faults below the log.
+    ///
+    /// Only the thread that appends uses it then, so that what happens in which order follows from the appends;
+    /// [`LocalOptions::with_background`] after this one changes that.
     #[must_use]
     pub fn with_disk(mut self, disk: Arc<dyn Disk>) -> Self {
         self.disk = disk;
+        self.background = None;
+        self
+    }
+
+    /// Sets where the next segment is filled ahead of need; by default on a thread of its own.
+    #[must_use]
+    pub fn with_background(mut self, background: Arc<dyn Background>) -> Self {
+        self.background = Some(background);
         self
     }
 

@@ -68,6 +68,8 @@ pub(crate) fn open(
         mark: None,
         marked: false,
         mark_unsynced: false,
+        background: options.background,
+        ahead: None,
         _lock: lock,
     };
     let view = Arc::new(Mutex::new(view));

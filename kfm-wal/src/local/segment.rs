@@ -6,11 +6,11 @@
 //! twice: old frames in a new segment could not be told from damage.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kfm_lineage::Lsn;
 
-use super::disk::{Access, Disk};
+use super::disk::{Access, Disk, DiskFile};
 use crate::frame::{self, Frame, Kind, frame_bytes, u64_at};
 use crate::planted::{Bug, planted};
 use crate::position::Position;
@@ -75,21 +75,89 @@ pub(crate) fn create(
     label: Label,
     nonce: [u8; 16],
 ) -> Result<String, WriteError> {
-    let mut body = label.log_id.to_vec();
-    body.extend_from_slice(&label.capacity.to_le_bytes());
-    let (first_frame, _) = frame::encode(&position.header(Kind::Segment, 0, nonce), &body, &[]);
     let name = name(position.next, position.epoch);
     write_whole(disk, dir, &name, |file| {
-        let zeros = vec![0; FILL_BYTES.min(usize::try_from(label.capacity).unwrap_or(FILL_BYTES))];
-        let mut offset = 0;
-        while offset < label.capacity {
-            let bytes = (label.capacity - offset).min(zeros.len() as u64);
-            file.write_at(offset, &zeros[..usize::try_from(bytes).expect("at most 1 MiB")])?;
-            offset += bytes;
-        }
-        file.write_at(0, &first_frame)
+        fill_zeros(file, label.capacity, |_| Ok(()))?;
+        file.write_at(0, &first_frame(position, label, nonce))
     })?;
     Ok(name)
+}
+
+/// A file of zeros, durable, that has no name as a segment yet.
+#[derive(Debug)]
+pub(crate) struct Blank {
+    path: PathBuf,
+    pub(crate) capacity: u64,
+    file: Box<dyn DiskFile>,
+}
+
+/// Returns where the next segment is filled.
+pub(crate) fn blank_path(dir: &Path) -> PathBuf {
+    dir.join(format!("next{UNFINISHED}"))
+}
+
+/// Fills a file with zeros as long as it is wanted; none if it is not wanted or cannot be filled.
+pub(crate) fn fill(
+    disk: &dyn Disk,
+    path: PathBuf,
+    capacity: u64,
+    wanted: &dyn Fn() -> bool,
+) -> Option<Blank> {
+    let mut file = disk.open(&path, Access::Create).ok()?;
+    // In small pieces, so that an append's sync never waits for much of this.
+    let filled = fill_zeros(file.as_mut(), capacity, |file| {
+        if wanted() { file.sync() } else { Err(io::ErrorKind::Interrupted.into()) }
+    });
+    if filled.is_err() {
+        drop(file);
+        // Only to give the space back; what stays is removed when the log is next opened for writing.
+        let _ = disk.remove(&path);
+        return None;
+    }
+    Some(Blank { path, capacity, file })
+}
+
+impl Blank {
+    /// Makes it the segment that begins at `position`, durable in file and folder.
+    pub(crate) fn become_segment(
+        mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        position: &Position,
+        log_id: [u8; 16],
+        nonce: [u8; 16],
+    ) -> Result<(String, Box<dyn DiskFile>), WriteError> {
+        let label = Label { log_id, capacity: self.capacity };
+        let written = self.file.write_at(0, &first_frame(position, label, nonce));
+        let synced = written.and_then(|()| self.file.sync());
+        synced.map_err(|source| WriteError { named: false, source })?;
+        let name = name(position.next, position.epoch);
+        give_name(disk, dir, &self.path, &name)?;
+        Ok((name, self.file))
+    }
+}
+
+fn first_frame(position: &Position, label: Label, nonce: [u8; 16]) -> Vec<u8> {
+    let mut body = label.log_id.to_vec();
+    body.extend_from_slice(&label.capacity.to_le_bytes());
+    frame::encode(&position.header(Kind::Segment, 0, nonce), &body, &[]).0
+}
+
+/// Writes zeros up to `capacity`; `after_each` is called for each piece.
+fn fill_zeros(
+    file: &mut dyn DiskFile,
+    capacity: u64,
+    after_each: impl Fn(&mut dyn DiskFile) -> io::Result<()>,
+) -> io::Result<()> {
+    let zeros = vec![0; FILL_BYTES.min(usize::try_from(capacity).unwrap_or(FILL_BYTES))];
+    let mut offset = 0;
+    while offset < capacity {
+        let bytes = (capacity - offset).min(zeros.len() as u64);
+        file.write_at(offset, &zeros[..usize::try_from(bytes).expect("at most 1 MiB")])?;
+        after_each(file)?;
+        offset += bytes;
+    }
+    Ok(())
 }
 
 /// Why a file was not written whole.
@@ -105,7 +173,7 @@ pub(crate) fn write_whole(
     disk: &dyn Disk,
     dir: &Path,
     name: &str,
-    write: impl FnOnce(&mut dyn super::disk::DiskFile) -> io::Result<()>,
+    write: impl FnOnce(&mut dyn DiskFile) -> io::Result<()>,
 ) -> Result<(), WriteError> {
     let unnamed = |source| WriteError { named: false, source };
     let unfinished = dir.join(format!("{name}{UNFINISHED}"));
@@ -117,8 +185,13 @@ pub(crate) fn write_whole(
         let _ = disk.remove(&unfinished);
         return Err(unnamed(error));
     }
+    give_name(disk, dir, &unfinished, name)
+}
+
+/// Renames a file that is whole and durable, and syncs the folder.
+fn give_name(disk: &dyn Disk, dir: &Path, unfinished: &Path, name: &str) -> Result<(), WriteError> {
     let renamed = disk
-        .rename(&unfinished, &dir.join(name))
+        .rename(unfinished, &dir.join(name))
         .and_then(|()| if planted(Bug::FolderNotSynced) { Ok(()) } else { disk.sync_dir(dir) });
     renamed.map_err(|source| WriteError { named: true, source })
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use kfm_lineage::{Lsn, Timestamp};
 
 use super::SegmentSizes;
+use super::ahead::{Ahead, Background};
 use super::disk::{Access, Disk, DiskFile, DiskLock};
-use super::load::io_error;
-use super::segment::{self, Label, RESERVE_BYTES};
+use super::segment::{self, Label, RESERVE_BYTES, WriteError};
 use super::sync::guard;
 use super::view::View;
 use crate::error::{Source, WalError};
@@ -35,6 +35,10 @@ pub(crate) struct Tail {
     pub(crate) marked: bool,
     /// Whether that mark can be taken by a power cut.
     pub(crate) mark_unsynced: bool,
+    /// Where the next segment is filled ahead of need, if it is.
+    pub(crate) background: Option<Arc<dyn Background>>,
+    /// The next segment; before the lock, which is the last to go.
+    pub(crate) ahead: Option<Ahead>,
     /// Keeps other writers out.
     pub(crate) _lock: Box<dyn DiskLock>,
 }
@@ -104,12 +108,29 @@ impl Tail {
         let chain = frame::finish(&header, &mut batch.frame, &batch.leaves);
         self.put(view, &header, &mut batch.frame).map_err(Failure::Unknown)?;
 
-        let mut view = guard(view);
-        for (n, id) in batch.ids.iter().enumerate() {
-            view.ids.insert(*id, Lsn(header.first.0 + n as u64));
+        {
+            let mut view = guard(view);
+            for (n, id) in batch.ids.iter().enumerate() {
+                view.ids.insert(*id, Lsn(header.first.0 + n as u64));
+            }
+            view.position.advance(&header, chain, batch.last_at);
         }
-        view.position.advance(&header, chain, batch.last_at);
+        self.prepare_next(view);
         Ok(())
+    }
+
+    /// Has the next segment filled once the last one is half full.
+    fn prepare_next(&mut self, view: &Mutex<View>) {
+        let (Some(background), None) = (&self.background, &self.ahead) else { return };
+        let (end, capacity) = {
+            let view = guard(view);
+            view.segments.last().map_or((0, 0), |segment| (segment.end, segment.capacity))
+        };
+        if end > capacity.saturating_sub(RESERVE_BYTES) / 2 {
+            let next = self.sizes.next(capacity, 0);
+            let path = segment::blank_path(&self.dir);
+            self.ahead = Some(Ahead::begin(background.as_ref(), &self.disk, path, next));
+        }
     }
 
     /// Writes a frame where the log ends, with zeros behind it over what it leaves of older bytes, and syncs.
@@ -179,6 +200,7 @@ impl Tail {
 
     /// Leaves a durable mark, so that even the last record has a witness.
     pub(crate) fn close(&mut self, view: &Mutex<View>) {
+        self.ahead = None;
         self.mark(view);
         if self.mark_unsynced && !self.poisoned {
             self.mark_unsynced = false;
@@ -200,11 +222,20 @@ impl Tail {
             (view.position, view.log_id, view.segments.last().map_or(0, |segment| segment.capacity))
         };
         let capacity = self.sizes.next(capacity, bytes);
-        let label = Label { log_id, capacity };
-        let name = segment::create(self.disk.as_ref(), &self.dir, &position, label, self.nonce)
-            .map_err(|error| self.refuse("make a segment in", error))?;
-        let path = self.dir.join(&name);
-        let file = self.disk.open(&path, Access::Write).map_err(io_error("open", &path))?;
+        let filled = self.ahead.take().and_then(Ahead::finish).filter(|blank| blank.capacity >= capacity);
+        let capacity = filled.as_ref().map_or(capacity, |blank| blank.capacity);
+        let disk = self.disk.as_ref();
+        let made = match filled {
+            Some(blank) => blank.become_segment(disk, &self.dir, &position, log_id, self.nonce),
+            None => {
+                let label = Label { log_id, capacity };
+                segment::create(disk, &self.dir, &position, label, self.nonce).and_then(|name| {
+                    let file = disk.open(&self.dir.join(&name), Access::Write);
+                    Ok((name, file.map_err(|source| WriteError { named: true, source })?))
+                })
+            }
+        };
+        let (name, file) = made.map_err(|error| self.refuse("make a segment in", error))?;
 
         let header = position.header(Kind::Seal, 0, self.nonce);
         let (mut seal, _) = frame::encode(&header, &[], &[]);
@@ -216,7 +247,7 @@ impl Tail {
         Ok(())
     }
 
-    fn refuse(&mut self, action: &'static str, error: segment::WriteError) -> WalError {
+    fn refuse(&mut self, action: &'static str, error: WriteError) -> WalError {
         self.poisoned |= error.named;
         WalError::Io { action, path: self.path(), source: Box::new(error.source) }
     }
