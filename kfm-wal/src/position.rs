@@ -86,11 +86,13 @@ impl Position {
 
     /// Moves past a frame and returns its records, or says what is wrong with it being here.
     ///
-    /// At [`Depth::Crc`] nothing is hashed: the chain is what the last frame says about those before it.
+    /// At [`Depth::Crc`] nothing is hashed: the chain is what the last frame says about those before it. `leaves`
+    /// are those of its records, if they are known.
     pub(crate) fn accept<'a>(
         &mut self,
         frame: &Frame<'a>,
         depth: Depth,
+        leaves: Option<&[[u8; 32]]>,
     ) -> Result<Vec<RawRecord<'a>>, Damage> {
         let header = &frame.header;
         if header.log != self.log {
@@ -125,7 +127,10 @@ impl Position {
             self.settled = self.head();
         }
         if depth == Depth::Chain {
-            self.chain = frame.chain(&records.iter().map(RawRecord::leaf).collect::<Vec<_>>());
+            self.chain = match leaves.filter(|leaves| leaves.len() == records.len()) {
+                Some(leaves) => frame.chain(leaves),
+                None => frame.chain(&records.iter().map(RawRecord::leaf).collect::<Vec<_>>()),
+            };
         }
         self.next = Lsn(self.next.0 + u64::from(header.count));
         self.epoch = self.epoch.max(header.epoch);

@@ -14,18 +14,24 @@ use std::path::Path;
 use kfm_lineage::Lsn;
 
 use super::disk::{Access, Disk};
+use super::read_ahead::{ReadAhead, ReadSegment};
+use super::replay::Replayed;
 use super::segment::{self, FIRST_FRAME_BYTES};
 use super::view::View;
 use crate::error::WalError;
-use crate::frame::{self, Fault, Kind};
+use crate::frame::{self, Fault, Header, Kind};
 use crate::planted::{Bug, planted};
 use crate::position::Position;
+use crate::raw::RawRecord;
 use crate::store::{BadPlace, Damage, Depth};
 
 /// The file that names the log and its format; where it is, there are segments.
 pub(crate) const FORMAT: &str = "FORMAT";
 /// The folder of what was set aside.
 pub(crate) const QUARANTINE: &str = "quarantine";
+
+/// How many bytes are passed over at a time.
+const PAGE: usize = 4096;
 
 /// How often a reader looks again when a writer may have been at work under its eyes.
 const LOOKS_MAX: usize = 64;
@@ -75,6 +81,16 @@ struct BadFrame {
 
 /// Reads a folder that nobody else writes.
 pub(crate) fn load(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, WalError> {
+    load_with(disk, dir, depth, &mut |_| ())
+}
+
+/// Reads a folder and hands every record over of which the log says that it is durable.
+pub(crate) fn load_with(
+    disk: &dyn Disk,
+    dir: &Path,
+    depth: Depth,
+    take: &mut dyn FnMut(Replayed<'_>),
+) -> Result<Loaded, WalError> {
     let mut names = list(disk, dir)?;
     let format = names.iter().any(|name| name == FORMAT);
     names.retain(|name| segment::parse_name(name).is_some());
@@ -87,7 +103,10 @@ pub(crate) fn load(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, 
         return Ok(Loaded { view: None, ending });
     }
     let mut view = None;
-    let ending = load_segments(disk, dir, depth, &names, &mut view)?;
+    let ending = std::thread::scope(|scope| {
+        let ahead = ReadAhead::new(scope, disk, dir, &names, depth);
+        load_segments(ahead, depth, &names, &mut view, take)
+    })?;
     let ending = match (&ending, &view) {
         (Ending::Bad(_), _) | (_, None) => ending,
         (_, Some(view)) if format => check_format(disk, dir, view)?.unwrap_or(ending),
@@ -117,20 +136,21 @@ pub(crate) fn load_beside_a_writer(disk: &dyn Disk, dir: &Path, depth: Depth) ->
 }
 
 fn load_segments(
-    disk: &dyn Disk,
-    dir: &Path,
+    mut ahead: ReadAhead<'_, '_>,
     depth: Depth,
     names: &[String],
     slot: &mut Option<View>,
+    take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<Ending, WalError> {
     let mut unsealed: Option<(String, Lsn, Torn)> = None;
     for (index, name) in names.iter().enumerate() {
-        let bytes = read(disk, &dir.join(name))?;
+        let segment = ahead.next()?;
+        let bytes = &segment.bytes;
         let bad = |offset: u64, lsn: Lsn, class| {
             Ok(Ending::Bad(BadPlace { segment: name.clone(), offset, lsn, class }))
         };
         let next = slot.as_ref().map_or(Lsn(1), |view| view.position.next);
-        let frame = match frame::decode(&bytes) {
+        let frame = match frame::decode(bytes) {
             Ok(frame) => frame,
             Err(Fault::Future) => return bad(0, next, Damage::FutureFormat),
             Err(_) if (bytes.len() as u64) < FIRST_FRAME_BYTES => return bad(0, next, Damage::Truncated),
@@ -148,13 +168,13 @@ fn load_segments(
             return bad(0, next, Damage::ChainBreak);
         }
         let mut position = view.position;
-        if let Err(class) = position.accept(&frame, depth) {
+        if let Err(class) = position.accept(&frame, depth, None) {
             return bad(0, next, class);
         }
         view.position = position;
         view.add_segment(name.clone(), label.capacity);
         let frames_before = view.frames.len();
-        let end = run(&bytes, FIRST_FRAME_BYTES, view, depth);
+        let end = run(&segment, FIRST_FRAME_BYTES, view, depth, take);
         let next = view.position.next;
         if (bytes.len() as u64) < label.capacity {
             return bad(bytes.len() as u64, next, Damage::Truncated);
@@ -192,16 +212,31 @@ fn load_segments(
     Ok(unsealed.map_or(Ending::Clean, |(_, _, torn)| Ending::Unsealed(torn)))
 }
 
-/// Takes in the frames of the last segment of `view` from `from` on; `bytes` is the whole segment.
-fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd, BadFrame> {
+/// Takes in the frames of the last segment of `view` from `from` on.
+fn run(
+    segment: &ReadSegment,
+    from: u64,
+    view: &mut View,
+    depth: Depth,
+    take: &mut dyn FnMut(Replayed<'_>),
+) -> Result<RunEnd, BadFrame> {
+    let bytes = segment.bytes.as_slice();
+    // The last frame's records, until something says that they are durable.
+    let mut unsettled: Option<(Header, Vec<RawRecord<'_>>)> = None;
+    let mut settle = |(header, records): (Header, Vec<RawRecord<'_>>)| {
+        for (n, record) in records.iter().enumerate() {
+            take(Replayed::of(record, Lsn(header.first.0 + n as u64), header.epoch));
+        }
+    };
     let mut at = usize::try_from(from).expect("a segment fits in memory");
     let mut sealed = false;
     while !sealed {
         let bad = |class| Err(BadFrame { offset: at as u64, class });
         match frame::decode(bytes.get(at..).unwrap_or_default()) {
             Ok(frame) if frame.header.kind == Kind::Mark => break,
-            Ok(frame) => match view.accept(&frame, at as u64, depth) {
-                Ok(()) => {
+            Ok(frame) => match view.accept(&frame, at as u64, depth, segment.leaves(at)) {
+                Ok(records) => {
+                    unsettled.replace((frame.header, records)).into_iter().for_each(&mut settle);
                     sealed = frame.header.kind == Kind::Seal;
                     at += frame.bytes;
                 }
@@ -227,6 +262,7 @@ fn run(bytes: &[u8], from: u64, view: &mut View, depth: Depth) -> Result<RunEnd,
     let behind = behind.map_err(|class| BadFrame { offset, class })?;
     if behind.witnessed {
         view.position.witness();
+        unsettled.into_iter().for_each(settle);
     }
     if let Some(segment) = view.segments.last_mut() {
         segment.touched = offset + behind.touched_bytes;
@@ -254,6 +290,14 @@ fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
     let mut behind = Behind { witnessed: false, debris_bytes: 0, touched_bytes: 0 };
     let mut at = 0;
     while at < rest.len() {
+        if at % PAGE == 0 {
+            // Most of a segment is zeros: whole pages of them at a time, without a branch a byte.
+            let page = &rest[at..rest.len().min(at + PAGE)];
+            if page.iter().fold(0, |any, byte| any | byte) == 0 {
+                at += page.len();
+                continue;
+            }
+        }
         let word = &rest[at..rest.len().min(at + 8)];
         if word.iter().all(|byte| *byte == 0) {
             at += 8;
@@ -314,7 +358,9 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
                 _ => {}
             }
             let bytes = self::read(disk, &path)?;
-            if !matches!(run(&bytes, end, view, Depth::Chain), Ok(RunEnd::Blank | RunEnd::Sealed)) {
+            let read = ReadSegment::plain(bytes);
+            if !matches!(run(&read, end, view, Depth::Chain, &mut |_| ()), Ok(RunEnd::Blank | RunEnd::Sealed))
+            {
                 return Ok(false);
             }
             if !view.segments.last().is_some_and(|tail| tail.sealed) {
@@ -325,7 +371,7 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
         let Ok(bytes) = read(disk, &dir.join(&name)) else { return Ok(false) };
         let Ok(frame) = frame::decode(&bytes) else { return Ok(false) };
         let mut position = view.position;
-        match (segment::label(&frame), position.accept(&frame, Depth::Chain)) {
+        match (segment::label(&frame), position.accept(&frame, Depth::Chain, None)) {
             (Some(label), Ok(_)) if label.log_id == view.log_id => {
                 view.position = position;
                 view.add_segment(name, label.capacity);

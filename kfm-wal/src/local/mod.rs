@@ -22,6 +22,8 @@ pub mod inspect;
 mod line;
 mod load;
 mod open;
+mod read_ahead;
+mod replay;
 mod segment;
 #[cfg(feature = "test-util")]
 pub mod simulated;
@@ -48,6 +50,7 @@ use crate::store::{
     Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
     VerifyReport, WalStore, check_limits,
 };
+pub use replay::{Replayed, replay, replay_on};
 pub use verify::{verify, verify_against, verify_against_on, verify_on};
 
 use ahead::{Background, Threads};

@@ -54,7 +54,18 @@ fn examine(
     depth: Depth,
     witness: Option<&Head>,
 ) -> Result<VerifyReport, WalError> {
-    let Loaded { view, ending } = load::load_beside_a_writer(disk, dir, depth)?;
+    report(disk, dir, depth, load::load_beside_a_writer(disk, dir, depth)?, witness)
+}
+
+/// Makes the report of a folder that was read.
+pub(crate) fn report(
+    disk: &dyn Disk,
+    dir: &Path,
+    depth: Depth,
+    loaded: Loaded,
+    witness: Option<&Head>,
+) -> Result<VerifyReport, WalError> {
+    let Loaded { view, ending } = loaded;
     let view = view.unwrap_or_else(|| View::new([0; 16]));
     let (torn_bytes, mut first_bad) = match ending {
         Ending::Clean => (0, None),

@@ -1,11 +1,14 @@
 //! What a process knows of a log: its segments, where each frame is, and which ids it holds.
 
+use std::collections::hash_map::Entry;
+
 use kfm_lineage::Lsn;
 
 use super::ids::Ids;
 use super::segment;
 use crate::frame::{Frame, Header, Kind};
 use crate::position::Position;
+use crate::raw::RawRecord;
 use crate::store::{Damage, Depth};
 
 /// The known part of a log.
@@ -73,18 +76,24 @@ impl View {
     }
 
     /// Takes in a frame that was read in the last segment, or says what is wrong with it being there.
-    pub(crate) fn accept(&mut self, frame: &Frame<'_>, offset: u64, depth: Depth) -> Result<(), Damage> {
+    pub(crate) fn accept<'a>(
+        &mut self,
+        frame: &Frame<'a>,
+        offset: u64,
+        depth: Depth,
+        leaves: Option<&[[u8; 32]]>,
+    ) -> Result<Vec<RawRecord<'a>>, Damage> {
         let mut position = self.position;
-        let records = position.accept(frame, depth)?;
+        let records = position.accept(frame, depth, leaves)?;
         for (n, record) in records.iter().enumerate() {
-            if self.ids.contains_key(&record.op_id) {
-                return Err(Damage::DuplicateOperation);
-            }
-            self.ids.insert(record.op_id, Lsn(frame.header.first.0 + n as u64));
+            match self.ids.entry(record.op_id) {
+                Entry::Occupied(_) => return Err(Damage::DuplicateOperation),
+                Entry::Vacant(free) => free.insert(Lsn(frame.header.first.0 + n as u64)),
+            };
         }
         self.position = position;
         self.place(&frame.header, offset, frame.bytes);
-        Ok(())
+        Ok(records)
     }
 
     /// Notes where a frame of the last segment is.

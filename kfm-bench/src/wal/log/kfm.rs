@@ -115,14 +115,12 @@ impl Replay for KfmTasks {
     }
 
     fn replay(dir: &Path, take: &mut dyn FnMut(&[u8])) -> u64 {
-        let log = LocalLog::open_read_only(dir).expect("the log");
-        let (mut next, mut records) = (kfm_wal::Lsn(1), 0);
-        loop {
-            let page = runtime().block_on(log.scan(next, 4096)).expect("a scan");
-            let Some(last) = page.last() else { return records };
-            next = last.lsn.next();
-            records += page.len() as u64;
-            page.iter().for_each(|stored| take(&stored.record.payload));
-        }
+        let mut records = 0;
+        let report = kfm_wal::local::replay(dir, |record| {
+            records += 1;
+            take(record.payload);
+        });
+        assert!(report.expect("the log").ok);
+        records
     }
 }
