@@ -2,32 +2,55 @@
 //!
 //! Only a build with the feature `planted-bugs` can do it, one bug at a time, chosen at run time by the name of
 //! its variant in `KFM_PLANTED_BUG`; in every other build the question is a constant and leaves nothing behind.
-//! Each bug is a trap that an engine of this kind has fallen into. No test is run against them yet.
+//! Each bug is a trap that an engine of this kind has fallen into; `testing/planted-bugs` plants each and
+//! demands that the test named here fails, and that it passes without.
 
 /// A defect of the engine, by the trap it falls into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
     /// The outcome of a batch is noted before its effect: a crash in between is taken for done.
+    ///
+    /// `test_crash_points`: `a_publish_killed_at_any_write_ends_as_planned_or_as_before`.
     OutcomeBeforeEffect,
     /// No intent is noted: an abort does not know what was begun.
+    ///
+    /// `test_crash_points`: `a_publish_killed_at_any_write_ends_as_planned_or_as_before`.
     NoIntent,
     /// Outcomes carry no direction: an abort believes the forward ones.
+    ///
+    /// `test_crash_points`: `an_abort_of_a_publish_killed_at_any_write_goes_on_as_an_abort`.
     OutcomeWithoutDirection,
     /// An abort makes its steps in forward order: readers meet links to what is gone already.
+    ///
+    /// `test_crash_points`: `an_abort_of_a_publish_killed_at_any_write_goes_on_as_an_abort`.
     AbortInForwardOrder,
+    /// A rollback takes the documents back, and graph, search and cache stay as they are.
+    ///
+    /// `traps`: `a_rollback_takes_every_store_back`.
+    DerivedLeftBehind,
     /// A foreign value is overwritten.
+    ///
+    /// `traps`: `a_value_that_another_hand_wrote_meanwhile_is_kept_and_the_operation_is_held`.
     OverwriteForeign,
     /// The owner of a cell is guessed from its value.
+    ///
+    /// `traps`: `the_owner_of_a_document_is_told_by_the_log_and_not_by_its_value`.
     OwnerByValue,
     /// The predecessor is the version before, even if its publish was undone.
+    ///
+    /// `traps`: `what_is_restored_is_what_stands_and_not_what_was_undone`.
     PredecessorIgnoresUndone,
     /// Execution does not ask whether the plan is stale.
+    ///
+    /// `traps`: `a_plan_is_not_executed_after_a_publish_in_its_scope`.
     StalePlanExecuted,
     /// The end is judged by the absence of errors.
+    ///
+    /// `traps`: `an_operation_is_not_done_because_no_step_failed`.
     EndWithoutDigest,
-    /// The bytes of new versions are stored after the switch.
-    BytesAfterSwitch,
     /// Execution trusts the policy decision of the plan.
+    ///
+    /// `traps`: `a_plan_is_judged_again_when_it_is_executed`.
     PolicyOnlyAtPlan,
 }
 

@@ -89,12 +89,12 @@ impl Scene {
         self
     }
 
-    /// Makes the platform one in which a deed was killed when the search index had just switched.
-    async fn killed_halfway(self, deed: Deed) -> Self {
+    /// Makes the platform one in which a deed was killed right after its last write into a store.
+    async fn killed_after(self, deed: Deed, store: &str) -> Self {
         let fuse = Fuse::endless();
         let rehearsal = copy(self.platform.path());
         self.run(rehearsal.path(), &fuse, deed).await.unwrap();
-        let writes = fuse.seen().iter().rposition(|place| place == "search").unwrap() + 1;
+        let writes = fuse.seen().iter().rposition(|place| place == store).unwrap() + 1;
         let scene = self.between(deed).await;
         scene.run(scene.platform.path(), &Fuse::of(writes), deed).await.unwrap_err();
         scene
@@ -241,18 +241,18 @@ async fn a_revert_killed_at_any_write_ends_as_planned_or_as_before() {
 
 #[tokio::test]
 async fn a_resume_killed_at_any_write_can_be_resumed_or_aborted() {
-    let scene = Scene::new().await.killed_halfway(Deed::Publish).await;
+    let scene = Scene::new().await.killed_after(Deed::Publish, "search").await;
     kill_at_every_write(&scene, Deed::Resume).await;
 }
 
 #[tokio::test]
 async fn an_abort_of_a_publish_killed_at_any_write_goes_on_as_an_abort() {
-    let scene = Scene::new().await.killed_halfway(Deed::Publish).await;
+    let scene = Scene::new().await.killed_after(Deed::Publish, "catalog").await;
     kill_at_every_write(&scene, Deed::Abort).await;
 }
 
 #[tokio::test]
 async fn an_abort_of_a_rollback_killed_at_any_write_goes_on_as_an_abort() {
-    let scene = Scene::new().await.done(Deed::Publish).await.killed_halfway(Deed::Rollback).await;
+    let scene = Scene::new().await.done(Deed::Publish).await.killed_after(Deed::Rollback, "catalog").await;
     kill_at_every_write(&scene, Deed::Abort).await;
 }

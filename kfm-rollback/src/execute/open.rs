@@ -14,7 +14,6 @@ use crate::assess::listings;
 use crate::derive::{derived_cells, derived_moves, project};
 use crate::error::{Error, Result};
 use crate::order::order_steps;
-use crate::planted::{Bug, planted};
 use crate::report::{ConflictLine, Status};
 use crate::scope::scope_digest;
 use crate::session::Session;
@@ -56,9 +55,7 @@ pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Resu
     let moves = order_steps(moves, &before_listings, &after_listings);
     contents.extend(projected.contents);
     let versions = session.versions();
-    if !planted(Bug::BytesAfterSwitch) {
-        versions.put(contents).await?;
-    }
+    versions.put(contents).await?;
     keep_before_images(session, &moves).await?;
     let segment = versions.put_segment(&moves).await?;
     Ok(Prepared {

@@ -84,9 +84,8 @@ pub(crate) async fn make_steps(
                 .map_err(Halt::Log)?;
         }
         let made = make_batch(session, cx, steps, &steps.moves[range], direction).await?;
-        let noted = if planted(Bug::OutcomeWithoutDirection) { Direction::Forward } else { direction };
         let outcome =
-            JournalEntry::Outcome { direction: noted, batch, applied: made.applied, already: made.already };
+            JournalEntry::Outcome { direction, batch, applied: made.applied, already: made.already };
         session.journal(cx.operation(), outcome).await.map_err(Halt::Log)?;
         done += batch.count;
         session.progress(done);
@@ -115,6 +114,9 @@ fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, directio
         Direction::Backward => {
             mark(&journal.intended, true);
             mark(&journal.unmade, false);
+            if planted(Bug::OutcomeWithoutDirection) {
+                mark(&journal.made, false);
+            }
         }
     }
     for (step, pending) in steps.moves.iter().zip(&mut pending) {

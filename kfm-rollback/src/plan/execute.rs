@@ -207,7 +207,10 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
         telemetry: Some(session.platform.telemetry_ref("rollback")),
     };
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
-    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let mut steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    if planted(Bug::DerivedLeftBehind) {
+        steps.moves.retain(|step| !step.derived);
+    }
     let outcome = run(session, &plan.operation, &steps).await?;
     Ok(Executed::Done(Box::new(outcome)))
 }

@@ -10,7 +10,6 @@ use super::folder::{self, FolderDocument};
 use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
 use crate::error::Result;
 use crate::order::BATCH_STEPS_MAX;
-use crate::planted::{Bug, planted};
 use crate::report::{PublishReport, Status};
 use crate::session::Session;
 
@@ -71,9 +70,7 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
         rehearse_unit(session, &unit, &compared.changes).await?
     } else {
         let bytes_max = session.platform.settings().limits.document_bytes_max;
-        let planted = planted(Bug::BytesAfterSwitch);
-        let files: Vec<FolderDocument> =
-            if planted { Vec::new() } else { compared.files.values().cloned().collect() };
+        let files: Vec<FolderDocument> = compared.files.values().cloned().collect();
         let changes = compared.changes;
         let digests: BTreeMap<String, _> = changes
             .documents
