@@ -13,6 +13,17 @@ use std::time::Duration;
 use crate::classify::ErrorClass;
 use crate::policy::Policy;
 
+/// Every preset by its name, for settings that name one.
+pub const ALL: [(&str, Policy); 7] = [
+    ("cache", CACHE),
+    ("policy", POLICY),
+    ("stac", STAC),
+    ("search", SEARCH),
+    ("graph", GRAPH),
+    ("index_rebuild", INDEX_REBUILD),
+    ("migration", MIGRATION),
+];
+
 const fn with_timeout_s(seconds: u64) -> Policy {
     let policy = Policy::kfm().attempt_timeout(Duration::from_secs(seconds));
     // Five attempts, and the longest waits between them: 0.5 + 1 + 2 + 4 s.

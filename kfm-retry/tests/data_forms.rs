@@ -40,9 +40,7 @@ fn the_toolkits_policy_reads_like_this() {
 
 #[test]
 fn every_preset_is_read_back_as_it_was_written() {
-    for policy in
-        [preset::CACHE, preset::POLICY, preset::STAC, preset::SEARCH, preset::GRAPH, preset::MIGRATION]
-    {
+    for (_, policy) in preset::ALL {
         let text = serde_json::to_string(&policy).unwrap();
         assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
     }
