@@ -190,6 +190,7 @@ where
     ) -> Poll<()> {
         let mut this = self.project();
         let retry: &Retry<'a> = (*this.retry).borrow();
+        assert!(!matches!(this.stage, Stage::Over), "a call is polled again after its answer");
         let is_new = !matches!(this.stage, Stage::Slow(_));
         if is_new {
             let ticket = if let Stage::First(ticket) = this.stage { *ticket } else { Ticket::NONE };

@@ -1,8 +1,11 @@
 //! The delays of every policy: bounds, caps, and the statistics of full jitter (R80).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
+mod common;
+
 use std::time::Duration;
 
+use common::imf_fixdate;
 use kfm_retry::{Backoff, Curve, ErrorClass, Jitter, Machine, Policy, RetryAfter, Seed, Step};
 use proptest::prelude::*;
 
@@ -65,28 +68,6 @@ proptest! {
         let date = std::time::UNIX_EPOCH + Duration::from_secs(seconds);
         prop_assert_eq!(RetryAfter::parse(&imf_fixdate(seconds)), Some(RetryAfter::Date(date)));
     }
-}
-
-/// The reverse of the parser, by counting days and months one by one.
-fn imf_fixdate(seconds: u64) -> String {
-    let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
-    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
-    let is_leap =
-        |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-    let mut year = 1970;
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    while days >= lengths[month] {
-        days -= lengths[month];
-        month += 1;
-    }
-    let name = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][month];
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{weekday}, {:02} {name} {year} {hour:02}:{minute:02}:{second:02} GMT", days + 1)
 }
 
 #[test]

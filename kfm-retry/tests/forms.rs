@@ -177,6 +177,16 @@ fn an_operation_is_started_after_the_wait_and_not_before() {
 }
 
 #[test]
+#[should_panic(expected = "polled again after its answer")]
+fn a_call_that_is_polled_after_its_answer_is_not_made_again() {
+    let (clock, peer) = (clock(), Peer::new([fails(ErrorClass::Schema), Answer::Ok(1)]));
+    let retry = Retry::with_clock(Policy::kfm(), &clock);
+    let mut call = std::pin::pin!(retry.run(idempotent("x"), || peer.call()).into_future());
+    assert!(common::poll_once(&mut call).is_ready());
+    let _second = common::poll_once(&mut call);
+}
+
+#[test]
 fn a_panicking_operation_gives_a_probe_back() {
     let (clock, breaker) = (clock(), Breaker::new("peer", BreakerPolicy::kfm()));
     let retry = Retry::with_clock(Policy::once(Duration::from_secs(1)), &clock).circuit_breaker(&breaker);
