@@ -1,4 +1,4 @@
-//! All interleavings of up to three threads on the breaker's word.
+//! All interleavings of up to three threads on the breaker's word, and on its window.
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg loom" cargo test -p kfm-retry --no-default-features --release \
@@ -11,7 +11,12 @@ use loom::sync::Arc;
 use loom::thread;
 
 mod atomic {
+    pub(super) use loom::sync::Mutex;
     pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
+}
+
+mod policy {
+    pub(super) use kfm_retry::breaker::{Opens, Rate};
 }
 
 #[path = "../src/breaker/word.rs"]
@@ -22,7 +27,18 @@ mod atomic {
 )]
 mod word;
 
-use word::{Rules, State, Word};
+#[path = "../src/breaker/window.rs"]
+#[allow(dead_code, reason = "as above")]
+mod window;
+
+#[path = "../src/breaker/windowed.rs"]
+#[allow(dead_code, reason = "as above")]
+mod windowed;
+
+use policy::{Opens, Rate};
+use window::{Ended, Window};
+use windowed::Windowed;
+use word::{Rules, State, Ticket, Word};
 
 const RULES: Rules =
     Rules { history: 2, failures: 2, cooldown_ms: 100, cooldown_max_ms: 100, growth: 1, lease_ms: 50 };
@@ -150,5 +166,90 @@ fn isolating_wins_over_every_result() {
         other.join().expect("no panic");
         assert_eq!(word.state(), State::Isolated);
         assert!(word.admit(rules, || u64::MAX).is_err());
+    });
+}
+
+/// A closed breaker over a window of two calls, which opens if both have failed.
+struct Pair {
+    word: Word,
+    window: Windowed,
+}
+
+const LAST_TWO: Opens =
+    Opens::CountWindow { calls: 2, rate: Rate { calls_min: 2, failed_percent: 100, slow: None } };
+
+impl Pair {
+    fn new() -> Arc<Self> {
+        let window = atomic::Mutex::new(Window::new());
+        Arc::new(Self {
+            word: Word::over(atomic::AtomicU64::new(0)),
+            window: Windowed::over(window, atomic::AtomicU64::new(0)),
+        })
+    }
+
+    fn ticket(&self) -> Ticket {
+        self.word.admit(rules, || 0).expect("closed")
+    }
+
+    /// Ends a call as the breaker does; says whether this opened it.
+    fn end(&self, ticket: Ticket, failed: bool) -> bool {
+        let ended = Ended { failed, slow: false };
+        let trips = self.window.record(&LAST_TWO, &self.word, ticket, ended, || 0);
+        trips.is_some_and(|at_ms| self.word.trip(&RULES, ticket, at_ms).is_some())
+    }
+}
+
+#[test]
+fn two_failures_at_once_fill_a_window_of_two_and_one_opens() {
+    loom::model(|| {
+        let pair = Pair::new();
+        // Healthy calls before, so that the mark is set when the failures come.
+        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        let tickets = [pair.ticket(), pair.ticket()];
+        let other = {
+            let pair = Arc::clone(&pair);
+            thread::spawn(move || usize::from(pair.end(tickets[0], true)))
+        };
+        let opened = usize::from(pair.end(tickets[1], true));
+        assert_eq!(opened + other.join().expect("no panic"), 1);
+        assert_eq!(pair.word.state(), State::Open);
+    });
+}
+
+#[test]
+fn a_healthy_call_never_hides_a_failure_from_the_next() {
+    loom::model(|| {
+        let pair = Pair::new();
+        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        let tickets = [pair.ticket(), pair.ticket()];
+        let healthy = {
+            let pair = Arc::clone(&pair);
+            thread::spawn(move || pair.end(tickets[0], false))
+        };
+        assert!(!pair.end(tickets[1], true), "one of two is not all");
+        assert!(!healthy.join().expect("no panic"));
+        // Whichever came first, the failure is in the window or was pushed out by the healthy call after it:
+        // two more failures open it in any case, and one opens it if the last that it saw was the failure.
+        let first = pair.end(pair.ticket(), true);
+        assert!(first || pair.end(pair.ticket(), true));
+        assert_eq!(pair.word.state(), State::Open);
+    });
+}
+
+#[test]
+fn a_window_that_is_reset_by_hand_counts_every_call_that_follows() {
+    loom::model(|| {
+        let pair = Pair::new();
+        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        let stale = pair.ticket();
+        let other = {
+            let pair = Arc::clone(&pair);
+            thread::spawn(move || pair.end(stale, false))
+        };
+        pair.word.reset();
+        // The mark of before the reset, and the healthy call, are of a generation that is over.
+        assert!(!pair.end(pair.ticket(), true), "one call is not two");
+        assert!(!other.join().expect("no panic"));
+        assert!(pair.end(pair.ticket(), true));
     });
 }

@@ -11,11 +11,10 @@
 mod policy;
 mod registry;
 mod window;
+mod windowed;
 mod word;
 
 use std::borrow::Cow;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use policy::{BreakerPolicy, Opens, Rate, SlowCalls};
@@ -23,10 +22,12 @@ pub use registry::Breakers;
 pub use word::{Change, State, Ticket};
 
 use window::{Ended, Window};
+use windowed::Windowed;
 use word::Word;
 
-/// The atomics of [`word`]; the loom test puts loom's in their place.
+/// What threads share in [`word`] and [`windowed`]; the loom test puts loom's in their place.
 mod atomic {
+    pub(super) use std::sync::Mutex;
     pub(super) use std::sync::atomic::{AtomicU64, Ordering};
 }
 
@@ -57,8 +58,7 @@ pub struct Breaker {
     counts_in_a_row: bool,
     times_calls: bool,
     word: Word,
-    window: Mutex<Window>,
-    full_of_healthy: AtomicBool,
+    window: Windowed,
 }
 
 /// A call that a breaker refused.
@@ -81,8 +81,7 @@ impl Breaker {
             times_calls: policy.opens.slower_than_ms().is_some(),
             policy,
             word: Word::over(atomic::AtomicU64::new(0)),
-            window: Mutex::new(Window::new()),
-            full_of_healthy: AtomicBool::new(false),
+            window: Windowed::over(atomic::Mutex::new(Window::new()), atomic::AtomicU64::new(0)),
         }
     }
 
@@ -183,23 +182,12 @@ impl Breaker {
 
     /// Refuses calls from now on, until [`reset`](Self::reset): an operator's hand on the switch.
     pub fn isolate(&self) -> Option<Change> {
-        let change = self.word.isolate();
-        self.forget_healthy();
-        change
+        self.word.isolate()
     }
 
     /// Closes it and forgets what it has seen.
     pub fn reset(&self) -> Option<Change> {
-        let change = self.word.reset();
-        self.forget_healthy();
-        change
-    }
-
-    /// A generation that begins by hand begins with an empty window.
-    fn forget_healthy(&self) {
-        // Under the lock, behind every record of the generation that is over.
-        let _window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        self.full_of_healthy.store(false, std::sync::atomic::Ordering::Release);
+        self.word.reset()
     }
 
     /// Tells whether it needs to know how long calls took.
@@ -219,25 +207,10 @@ impl Breaker {
         ran: Option<Duration>,
         now: impl FnOnce() -> Duration,
     ) -> Option<Change> {
-        use std::sync::atomic::Ordering::{Acquire, Release};
-
         let slow = ran.zip(self.slower_than()).is_some_and(|(ran, limit)| ran >= limit);
-        if !failed && !slow && self.full_of_healthy.load(Acquire) {
-            return None;
-        }
-        let now_ms = ms(now());
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        // Asked under the lock: a stale call must not start a window for a generation that is over.
-        if !self.word.is_current(ticket) {
-            return None;
-        }
-        let recorded = window.record(&self.policy.opens, ticket.generation(), Ended { failed, slow }, now_ms);
-        self.full_of_healthy.store(recorded.full_of_healthy, Release);
-        if !recorded.trips {
-            return None;
-        }
-        drop(window);
-        self.word.trip(&self.policy.rules(), ticket, now_ms)
+        let ended = Ended { failed, slow };
+        let at_ms = self.window.record(&self.policy.opens, &self.word, ticket, ended, || ms(now()))?;
+        self.word.trip(&self.policy.rules(), ticket, at_ms)
     }
 }
 
