@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::breaker::{Breaker, Change, Ticket};
 use crate::classify::{ErrorClass, Verdict};
 use crate::deadline::{Deadline, Limit, Scope};
-use crate::event::{AttemptFailed, Event, emit};
+use crate::event::{AttemptFailed, Event, Outcome, emit};
 use crate::failed::{Reason, Report};
 use crate::machine::{Failure, Machine, Step};
 use crate::nanos;
@@ -416,6 +416,7 @@ fn tell(
         circuit_open: matches!(gave_up, Some(Reason::CircuitOpen { .. })),
         error_class: class,
         retryable: class.is_retryable(),
+        outcome: if gave_up.is_some() { Outcome::GaveUp } else { Outcome::Retried },
         gave_up,
         error_text: text,
     };

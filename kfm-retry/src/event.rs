@@ -45,12 +45,35 @@ pub struct AttemptFailed<'a> {
     pub error_class: ErrorClass,
     /// Whether that class may be tried again at all.
     pub retryable: bool,
+    /// What comes of it.
+    pub outcome: Outcome,
     /// Why the call was given up; `None` if it is tried again.
     #[cfg_attr(feature = "serde", serde(serialize_with = "reason_name"))]
     pub gave_up: Option<Reason>,
     /// The error's text, if the call says that it may be shown.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub error_text: Option<&'a str>,
+}
+
+/// What comes of an attempt that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Outcome {
+    /// Another attempt, after the wait.
+    Retried,
+    /// Nothing: the caller gets the error.
+    GaveUp,
+}
+
+impl Outcome {
+    /// Returns the name in telemetry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retried => "retried",
+            Self::GaveUp => "gave_up",
+        }
+    }
 }
 
 #[cfg(feature = "serde")]
@@ -99,18 +122,19 @@ fn trace(event: &Event<'_>) {
             circuit_open = failed.circuit_open,
             error_class = failed.error_class.as_str(),
             retryable = failed.retryable,
+            outcome = failed.outcome.as_str(),
             gave_up = failed.gave_up.as_ref().map(Reason::as_str),
             error_text = failed.error_text,
             "attempt failed"
         ),
         Event::Recovered { call, retry_attempt } => {
-            tracing::info!(target: "kfm_retry", call, retry_attempt, "call recovered");
+            tracing::info!(target: "kfm_retry", call, retry_attempt, outcome = "recovered", "call recovered");
         }
         Event::Breaker { breaker, change } => tracing::warn!(
             target: "kfm_retry",
             breaker,
-            from = ?change.from,
-            to = ?change.to,
+            from = change.from.as_str(),
+            to = change.to.as_str(),
             generation = change.generation,
             circuit_open = change.to != crate::breaker::State::Closed,
             "breaker changed"

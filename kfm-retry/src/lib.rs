@@ -2,6 +2,11 @@
 #![cfg_attr(not(feature = "tokio"), doc = "Retry, backoff, circuit breaker and time-outs for flaky calls.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// The guide's examples are tests of this crate.
+#[cfg(all(doctest, feature = "tokio", feature = "tower", feature = "backoff"))]
+#[doc = include_str!("../../docs/guides/retry.md")]
+struct Guide;
+
 pub mod backoff;
 #[cfg(feature = "backoff")]
 pub mod backoff_interop;
@@ -52,7 +57,7 @@ pub use classify::{BySelf, Classifier, Classify, ErrorClass, RetryAfter, Verdict
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock, Pause};
 pub use deadline::Deadline;
-pub use event::{AttemptFailed, Event, Observer};
+pub use event::{AttemptFailed, Event, Observer, Outcome};
 pub use failed::{AttemptRecord, Failed, Reason, Report};
 pub use machine::{Failure, Machine, Step};
 pub use metrics::Metrics;

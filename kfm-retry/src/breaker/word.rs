@@ -46,6 +46,18 @@ pub enum State {
     Isolated,
 }
 
+impl State {
+    /// Returns the name in telemetry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::Isolated => "isolated",
+        }
+    }
+}
+
 /// Leave for one call, and the generation in which it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket(u64);
