@@ -35,6 +35,8 @@ enum Source {
 }
 
 /// Names the derived cells that document moves feed, in order.
+///
+/// A cell that a pipeline keeps itself is none, whatever its key: nothing is projected onto it.
 pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<BTreeSet<DerivedCell>> {
     let mut cells = BTreeSet::new();
     let stores = session.platform.derived_stores();
@@ -65,6 +67,8 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
             }
         }
     }
+    let own: BTreeSet<&CellId> = moves.iter().filter(|step| !step.derived).map(|step| &step.cell).collect();
+    cells.retain(|derived| !own.contains(&derived.cell) && !session.history.is_a_pipelines(&derived.cell));
     Ok(cells)
 }
 

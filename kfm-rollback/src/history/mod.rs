@@ -236,6 +236,15 @@ impl History {
         self.cells.get(cell)?.writes.iter().rev().find(|write| stands(&write.operation))
     }
 
+    /// Says whether a pipeline keeps a cell itself: then it is an ordinary one, whatever its key.
+    ///
+    /// What was only adopted or reconciled is kept by nobody: a projection under that key takes it over.
+    pub fn is_a_pipelines(&self, cell: &CellId) -> bool {
+        let moved =
+            |write: &Write| self.operations.get(&write.operation).is_some_and(Operation::moves_references);
+        self.cells.get(cell).is_some_and(|history| history.writes.iter().any(moved))
+    }
+
     /// Returns the newest rollback (or revert) that changed whether an operation stands.
     pub fn last_turn(&self, target: &OperationId) -> Option<&Operation> {
         self.operations().rev().find(|operation| {

@@ -128,6 +128,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         refuse_dependents(&wanted.target, &scope)?;
     }
     let derived = derived_cells(session, &moves).await?;
+    session.refuse_kept_cells(derived.iter().map(|derived| &derived.cell)).await?;
     let labels = labels_of(&facts);
     let case = case(session, &wanted, &now, &after, &moves, facts, &derived, &skipped).await?;
     let mut decision = case.judge(session);

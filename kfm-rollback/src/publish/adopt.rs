@@ -48,7 +48,7 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
             for (key, observed) in keys.iter().zip(store.observe(keys).await?) {
                 let cell = CellId::new(store.domain(), store.name(), key.clone());
                 let known = session.history.value(&cell);
-                let derived = session.history.cell(&cell).is_none() && projected.contains(&cell);
+                let derived = projected.contains(&cell);
                 let in_flight = open.get(&cell).is_some_and(|values| values.contains(&observed));
                 if observed != known && !derived && !in_flight {
                     foreign.push(Foreign { cell, known, observed });

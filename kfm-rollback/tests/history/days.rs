@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use kfm_rollback::report::{SkippedLine, Status};
 use kfm_rollback::{Error, PlanRequest};
 
-use crate::acts::{plan, publish_all, roll_back, seen, try_roll_back};
+use crate::acts::{
+    approve, execute_plan, plan, publish_all, publish_step, revert, roll_back, seen, signer, try_roll_back,
+};
 use crate::support::{History, World};
 
 /// The last day that changed each document, by the data itself.
@@ -103,4 +105,31 @@ async fn days_1_to_4_have_nothing_left_to_undo_and_their_owners_are_named_newest
     let publishes = world.open().await.publishes().await.unwrap().publishes;
     assert!(publishes.iter().all(|publish| publish.rolled_back_by.is_none()), "nothing is marked");
     assert_eq!(seen(&world.open().await).await, before);
+}
+
+#[tokio::test]
+async fn all_days_undone_from_the_newest_and_made_again_from_the_oldest_pass_the_same_states() {
+    let (world, history) = (World::new().await, History::days());
+    let reviewer = signer(&world, "maria", "reviewer").await;
+    let (mut days, mut states) = (Vec::new(), vec![seen(&world.open().await).await]);
+    for day in 1..=history.steps.len() {
+        days.push(publish_step(&world, &history, day).await);
+        states.push(seen(&world.open().await).await);
+    }
+
+    let mut rollbacks = Vec::new();
+    for (day, publish) in days.iter().enumerate().rev() {
+        let planned = plan(&world, publish).await;
+        let plan_id = planned.plan_id.to_string();
+        if !planned.approvals_needed.is_empty() {
+            approve(&world, &plan_id, &reviewer).await;
+        }
+        let done = execute_plan(&world, &plan_id).await.unwrap();
+        assert_eq!(seen(&world.open().await).await, states[day], "day {} undone", day + 1);
+        rollbacks.push(done.rollback_id.unwrap());
+    }
+    for (day, rollback) in rollbacks.iter().rev().enumerate() {
+        revert(&world, rollback.as_str(), &reviewer).await;
+        assert_eq!(seen(&world.open().await).await, states[day + 1], "day {} made again", day + 1);
+    }
 }

@@ -21,6 +21,7 @@ mod either_order;
 mod every_publish;
 mod held;
 mod model;
+mod own_cells;
 mod ratchet;
 mod small;
 mod stale;

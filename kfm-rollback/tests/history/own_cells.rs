@@ -1,0 +1,72 @@
+//! Cells of graph, search and cache: those that are projected, and those that a pipeline keeps itself.
+
+use kfm_rollback::Error;
+use serde_json::{Value, json};
+
+use crate::acts::roll_back;
+use crate::small::{assert_projected, item, path, put, try_put};
+use crate::support::World;
+
+/// Publishes an item of collection `c` together with an alias of that collection that the pipeline made.
+async fn put_with_alias(world: &World, id: &str, alias: &Value) -> String {
+    let mut publish = world.open().await.begin_publish("search_team".parse().unwrap()).await.unwrap();
+    publish.put(&path(id), item(id, "new").to_string().into_bytes()).unwrap();
+    publish.set_cell("search", "kfm-c", Some(alias)).unwrap();
+    publish.complete().await.unwrap().publish_id.unwrap().to_string()
+}
+
+async fn alias(world: &World) -> Option<Value> {
+    let bytes = world.open().await.store("search").unwrap().read("kfm-c").await.unwrap();
+    bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn an_alias_that_a_pipeline_keeps_itself_is_projected_by_nobody_else_and_rolls_back_with_it() {
+    let world = World::new().await;
+    let ours = json!({ "index": "made-by-hand" });
+    let first = put_with_alias(&world, "a", &ours).await;
+    assert_eq!(alias(&world).await, Some(ours.clone()));
+
+    let second = put(&world, &[("b", Some(item("b", "new")))]).await;
+    assert_eq!(alias(&world).await, Some(ours.clone()));
+    roll_back(&world, &second).await;
+    assert_eq!(alias(&world).await, Some(ours));
+    roll_back(&world, &first).await;
+    assert_eq!(alias(&world).await, None);
+    assert!(world.documents().is_empty());
+    assert_eq!(world.open().await.reconcile(false).await.unwrap().foreign.total, 0);
+}
+
+#[tokio::test]
+async fn a_derived_cell_that_was_adopted_is_projected_again_and_is_not_foreign_then() {
+    let world = World::new().await;
+    put(&world, &[("a", Some(item("a", "first")))]).await;
+    // The log is lost; what stands in the stores is all that is left.
+    std::fs::remove_dir_all(world.root().join("wal")).unwrap();
+    std::fs::create_dir(world.root().join("wal")).unwrap();
+    let adopted = world.open().await.adopt(None, None).await.unwrap();
+    assert_eq!((adopted.documents, adopted.cells.total), (1, 4));
+
+    put(&world, &[("a", Some(item("a", "second"))), ("b", Some(item("b", "new")))]).await;
+    assert_projected(&world).await;
+    assert_eq!(world.open().await.reconcile(false).await.unwrap().foreign.total, 0);
+}
+
+#[tokio::test]
+async fn an_interrupted_publish_keeps_what_is_projected_from_its_documents_too() {
+    let world = World::new().await;
+    let apart = put(&world, &[("z", Some(item("z", "apart")))]).await;
+    let stopped = try_put(&world.open_stopping().await, &[("a", Some(item("a", "new")))]).await.unwrap_err();
+    let Error::Unfinished { operation, .. } = stopped else { panic!("{stopped}") };
+
+    // Other documents, but the same alias and the same namespace.
+    let publish = try_put(&world.open().await, &[("b", Some(item("b", "new")))]).await.unwrap_err();
+    let rollback = crate::acts::try_roll_back(&world, &apart).await.unwrap_err();
+    for refused in [publish, rollback] {
+        assert_eq!(refused.exit_code(), 6, "{refused}");
+        let Error::Conflict { next, .. } = refused else { panic!("{refused}") };
+        assert_eq!(next[0], format!("kfm publish resume --publish-id {operation}"));
+    }
+    world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
+    assert_projected(&world).await;
+}
