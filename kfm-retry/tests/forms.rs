@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use common::{Answer, Fault, Log, Peer, clock, fails, run};
+use kfm_retry::breaker::{Opens, Rate};
 use kfm_retry::{
     Attempt, Backoff, Breaker, BreakerPolicy, Bulkhead, Clock, Combine, ErrorClass, Failed, Limited,
     ManualClock, Policy, Reason, Retry, Seed, SystemClock, idempotent,
@@ -173,6 +174,50 @@ fn an_operation_is_started_after_the_wait_and_not_before() {
     for (began, record) in started.iter().zip(&failed.report.history) {
         assert_eq!(*began, at);
         at += record.delay;
+    }
+}
+
+/// A breaker of each kind.
+fn breakers() -> [Breaker; 3] {
+    let rate = Rate { calls_min: 10, failed_percent: 50, slow: None };
+    [
+        Opens::Consecutive { failures: 3 },
+        Opens::CountWindow { calls: 100, rate },
+        Opens::TimeWindow { window_ms: 10_000, rate },
+    ]
+    .map(|opens| Breaker::new("peer", BreakerPolicy::kfm().opens(opens)))
+}
+
+#[test]
+fn a_caller_of_a_breaker_never_waits_for_another() {
+    for breaker in breakers() {
+        let calls = || {
+            let retry = on_manual_clock().circuit_breaker(&breaker);
+            (0..1_000).all(|n| {
+                let answer = if n % 4 == 0 { Err(Fault::new(ErrorClass::Rejected, "404")) } else { Ok(n) };
+                let call = retry.run(idempotent("x"), || std::future::ready(answer.clone()));
+                common::poll_once(&mut std::pin::pin!(call.into_future())).is_ready()
+            })
+        };
+        let ready_at_once = std::thread::scope(|scope| {
+            let others = [scope.spawn(calls), scope.spawn(calls)];
+            calls() && others.into_iter().all(|other| other.join().unwrap())
+        });
+        assert!(ready_at_once, "{breaker:?}");
+    }
+}
+
+#[test]
+fn an_operation_may_use_its_own_breaker() {
+    for breaker in breakers() {
+        let retry = on_manual_clock().circuit_breaker(&breaker);
+        let call = retry.run(idempotent("outer"), async || {
+            let inner = retry.run(idempotent("inner"), || async { Ok::<_, Fault>(1) }).await;
+            breaker.isolate();
+            breaker.reset();
+            inner.map_err(|failed| failed.error.unwrap())
+        });
+        assert_eq!(run(call.into_future()).unwrap(), 1, "{breaker:?}");
     }
 }
 
