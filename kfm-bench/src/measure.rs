@@ -23,6 +23,10 @@ pub struct Cost {
     /// Nanoseconds of CPU time a call, in the fastest tenth of the passes: neighbours on the machine make a pass
     /// slower and never faster, for ours and for peers alike.
     pub ns: f64,
+    /// The same in the fastest pass: what the code costs where nobody shares the core.
+    pub min_ns: f64,
+    /// The same in the pass in the middle: what it costs on this machine as busy as it was.
+    pub median_ns: f64,
     /// Allocations a call.
     pub allocations: f64,
 }
@@ -47,7 +51,7 @@ pub fn interleaved(contenders: &mut [Contender<'_>], passes: usize, calls: u64) 
         .zip(allocations)
         .map(|(mut ns, allocations)| {
             ns.sort_by(f64::total_cmp);
-            Cost { ns: ns[ns.len() / 10], allocations }
+            Cost { ns: ns[ns.len() / 10], min_ns: ns[0], median_ns: ns[ns.len() / 2], allocations }
         })
         .collect()
 }

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use kfm_retry::breaker::{Opens, Rate};
 use kfm_retry::{Breaker, BreakerPolicy, Policy, Retry, idempotent};
 
 use crate::measure::thread_time;
@@ -20,7 +21,11 @@ const FACTOR_LIMIT: f64 = 1.05;
 
 pub(super) fn answer() -> Vec<Row> {
     static BREAKER: Breaker = Breaker::new("shared", BreakerPolicy::kfm());
+    static COUNT: Breaker = Breaker::new("count window", window(COUNT_WINDOW));
+    static TIME: Breaker = Breaker::new("time window", window(TIME_WINDOW));
     let retry = Retry::new(Policy::kfm()).circuit_breaker(&BREAKER);
+    let by_count = Retry::new(Policy::kfm()).circuit_breaker(&COUNT);
+    let by_time = Retry::new(Policy::kfm()).circuit_breaker(&TIME);
     let failsafe = failsafe::Config::new()
         .failure_policy(failsafe::failure_policy::consecutive_failures(
             3,
@@ -32,6 +37,8 @@ pub(super) fn answer() -> Vec<Row> {
     use failsafe::futures::CircuitBreaker as _;
     let none = factor(&|| async { Ok::<u64, std::io::Error>(black_box(1)) });
     let ours = factor(&|| async { retry.run(idempotent("item"), operation).await });
+    let by_count = factor(&|| async { by_count.run(idempotent("item"), operation).await });
+    let by_time = factor(&|| async { by_time.run(idempotent("item"), operation).await });
     let failsafe = factor(&|| async { failsafe.call(operation()).await });
     let recloser = factor(&|| async { recloser.call(operation()).await });
     let row = |name: &str, ours: f64, peer: Option<(f64, usize)>, limit| Row {
@@ -51,9 +58,19 @@ pub(super) fn answer() -> Vec<Row> {
             Some((1.0, ours.1)),
             Some(FACTOR_LIMIT),
         ),
+        row("two threads, stack with a count window", by_count.0, Some(none), None),
+        row("two threads, stack with a time window", by_time.0, Some(none), None),
         row("two threads, stack: failsafe", ours.0, Some(failsafe), None),
         row("two threads, stack: recloser", ours.0, Some(recloser), None),
     ]
+}
+
+const RATE: Rate = Rate { calls_min: 10, failed_percent: 50, slow: None };
+const COUNT_WINDOW: Opens = Opens::CountWindow { calls: 100, rate: RATE };
+const TIME_WINDOW: Opens = Opens::TimeWindow { window_ms: 10_000, rate: RATE };
+
+const fn window(opens: Opens) -> BreakerPolicy {
+    BreakerPolicy::kfm().opens(opens)
 }
 
 async fn operation() -> Result<u64, std::io::Error> {

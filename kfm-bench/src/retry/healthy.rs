@@ -133,6 +133,12 @@ pub(super) fn answer() -> Vec<Row> {
         row("healthy call, stack", added(stack), None, Some(ADDED_LIMIT_NS), "ns added"),
         row("healthy call, stack, postfix", added(postfix), None, Some(ADDED_LIMIT_NS), "ns added"),
     ];
+    for (n, name) in [(retry, "retry"), (stack, "stack"), (postfix, "stack, postfix")] {
+        let (min, median) = (costs[n].min_ns - costs[0].min_ns, costs[n].median_ns - costs[0].median_ns);
+        let of_passes = |which: &str| format!("healthy call, {name}: {which} of the passes");
+        rows.push(row(&of_passes("minimum"), min, None, Some(ADDED_LIMIT_NS), "ns added"));
+        rows.push(row(&of_passes("median"), median, None, Some(ADDED_LIMIT_NS), "ns added"));
+    }
     for (n, contender) in contenders.iter().enumerate().skip(4) {
         // A peer that only retries, or only breaks, stands beside the whole stack of ours too.
         let (ours, what) = match contender.name {

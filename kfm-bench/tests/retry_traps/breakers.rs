@@ -133,6 +133,51 @@ fn t8_a_success_from_before_the_opening_closes_it_in_failsafe() {
 }
 
 #[tokio::test]
+async fn t8_a_success_from_before_the_opening_closes_it_in_tower_resilience() {
+    let layer = CircuitBreakerLayer::builder()
+        .consecutive_failures(3)
+        .wait_duration_in_open(COOLDOWN)
+        .permitted_calls_in_half_open(1)
+        .build()
+        .unwrap();
+    let (send, receive) = tokio::sync::watch::channel(false);
+    let mut peer = tower::ServiceBuilder::new().layer(layer).service(tower::service_fn(move |call: Call| {
+        let mut receive = receive.clone();
+        async move {
+            match call {
+                Call::Fails => Err::<(), Fault>(SERVER),
+                Call::Hangs => pending().await,
+                Call::SucceedsLate => {
+                    receive.wait_for(|sent| *sent).await.map(drop).map_err(|_closed| SERVER)
+                }
+            }
+        }
+    }));
+    peer.ready().await.unwrap();
+    let mut stale: Boxed<_> = peer.call(Call::SucceedsLate);
+    assert!(poll(&mut stale).is_pending());
+    for _ in 0..3 {
+        peer.ready().await.unwrap().call(Call::Fails).await.unwrap_err();
+    }
+    assert_eq!(peer.state().await, CircuitState::Open);
+    wait(2 * COOLDOWN);
+    let mut probe: Boxed<_> = peer.ready().await.unwrap().call(Call::Hangs);
+    assert!(poll(&mut probe).is_pending());
+    assert_eq!(peer.state().await, CircuitState::HalfOpen);
+    send.send(true).unwrap();
+    stale.await.unwrap();
+    assert_eq!(peer.state().await, CircuitState::Closed, "while its only probe hangs");
+}
+
+/// What a service does with a call.
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    Fails,
+    Hangs,
+    SucceedsLate,
+}
+
+#[tokio::test]
 async fn t9_a_hung_probe_blocks_for_ever_in_tower_resilience() {
     let layer = CircuitBreakerLayer::builder()
         .consecutive_failures(3)
@@ -189,6 +234,19 @@ fn t10_calls_that_are_dropped_hide_an_outage_in_failsafe_and_recloser() {
         clock.advance(5 * SECOND);
     }
     assert_eq!(ours.state(), State::Open);
+}
+
+#[tokio::test]
+async fn t10_calls_that_are_dropped_hide_an_outage_in_tower_resilience() {
+    let layer = CircuitBreakerLayer::builder().consecutive_failures(3).build().unwrap();
+    let mut peer = tower::ServiceBuilder::new()
+        .layer(layer)
+        .service(tower::service_fn(|()| pending::<Result<(), Fault>>()));
+    for _ in 0..200 {
+        let mut call: Boxed<_> = peer.ready().await.unwrap().call(());
+        assert!(poll(&mut call).is_pending());
+    }
+    assert_eq!(peer.state().await, CircuitState::Closed);
 }
 
 #[tokio::test]

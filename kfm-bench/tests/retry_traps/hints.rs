@@ -30,7 +30,7 @@ async fn t1_retry_after_passes_the_limit_on_time_in_backoff() {
         tokio::time::timeout(10 * limit, peer).await.is_err(),
         "it still tries after ten times its limit"
     );
-    assert!(attempts.load(Relaxed) > 20);
+    assert!(attempts.load(Relaxed) > 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,8 @@ mod breakers;
 mod delays;
 mod hints;
 mod nesting;
+mod services;
+mod waiting;
 
 use std::time::Duration;
 
