@@ -60,7 +60,9 @@ fn a_healthy_call_tells_nothing() {
     let (clock, breaker) = (clock(), Breaker::new("stac", BreakerPolicy::kfm()));
     let retry = Retry::with_clock(Policy::kfm(), &clock).circuit_breaker(&breaker);
     let peer = Peer::new([Answer::Ok(1)]);
-    let heard = heard(|| drop(run(retry.run(idempotent("x"), || peer.call()).into_future()).unwrap()));
+    let heard = heard(|| {
+        run(retry.run(idempotent("x"), || peer.call()).into_future()).unwrap();
+    });
     assert_eq!(heard, [""; 0]);
 }
 
