@@ -72,6 +72,8 @@ pub(crate) struct Protections<'a> {
     now: &'a CatalogView,
     after: &'a CatalogView,
     collections: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// Where documents stood that may have been collections: a retire takes no protection away.
+    retired: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
 impl<'a> Protections<'a> {
@@ -83,54 +85,56 @@ impl<'a> Protections<'a> {
                 collections.entry(id).or_default().insert(path);
             }
         }
-        Self { session, now, after, collections }
+        let mut retired: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let absent = session.history.cells().filter(|(cell, history)| {
+            cell.domain == Domain::Stac && now.get(&cell.key).is_none() && history.last_seen().is_some()
+        });
+        for (cell, history) in absent {
+            for id in history.ids.intersection(&history.collections) {
+                retired.entry(id).or_default().insert(&cell.key);
+            }
+        }
+        Self { session, now, after, collections, retired }
     }
 
     /// Returns the protection in force for the entity at a path.
     ///
     /// Joined from its own labels, the registry, its collections' documents and the documents it is derived
-    /// from, theirs included (R61).
-    pub(crate) fn of(&self, path: &str) -> Protection {
-        self.joined(path, &mut BTreeSet::new())
-    }
-
-    fn joined(&self, path: &str, seen: &mut BTreeSet<String>) -> Protection {
-        seen.insert(path.to_owned());
-        let (own, collections) = self.own(path);
-        let mut parents: BTreeSet<String> = BTreeSet::new();
-        for collection in &collections {
-            parents.extend(
-                self.collections.get(collection.as_str()).into_iter().flatten().map(|p| (*p).to_owned()),
-            );
-        }
-        for view in [self.now, self.after] {
-            let Some(document) = view.get(path) else { continue };
-            for link in document.links.iter().filter(|link| link.rel == "derived_from") {
-                if let Lead::Document(source) = view.lead(path, &link.href) {
-                    parents.insert(source.to_owned());
-                }
+    /// from, and what those stand in and were made from (R61). What was retired counts as it stood last.
+    ///
+    /// # Errors
+    /// [`Error::Versions`]: a version is missing, so that nobody can tell; restore it.
+    pub(crate) async fn of(&self, path: &str) -> Result<Protection> {
+        let (own, mut pending) = self.own(path).await?;
+        let mut seen = BTreeSet::from([path.to_owned()]);
+        let mut inherited = Vec::new();
+        while let Some(parent) = pending.pop_first() {
+            if seen.insert(parent.clone()) {
+                let (protection, parents) = self.own(&parent).await?;
+                inherited.push(protection);
+                pending.extend(parents);
             }
         }
-        let inherited: Vec<Protection> = parents
-            .into_iter()
-            .filter_map(|parent| (!seen.contains(&parent)).then(|| self.joined(&parent, seen)))
-            .collect();
-        own.inherit(&inherited)
+        Ok(own.inherit(&inherited))
     }
 
-    /// The protection of a path by itself, and the collections that it ever belonged to.
-    fn own(&self, path: &str) -> (Protection, BTreeSet<String>) {
+    /// The protection of a path by itself, and the paths of what it stands in and was made from.
+    async fn own(&self, path: &str) -> Result<(Protection, BTreeSet<String>)> {
         let cell = self.session.document(path);
         let history = self.session.history.cell(&cell);
         let mut ids = history.map(|history| history.ids.clone()).unwrap_or_default();
         let mut collections = history.map(|history| history.collections.clone()).unwrap_or_default();
-        let documents = [self.now.get(path), self.after.get(path)];
-        for document in documents.into_iter().flatten() {
+        let stood = self.stood_last(path).await?;
+        let documents: Vec<&DocumentFacts> = [self.now.get(path), stood.as_ref(), self.after.get(path)]
+            .into_iter()
+            .flatten()
+            .map(AsRef::as_ref)
+            .collect();
+        for document in &documents {
             ids.extend(document.id.iter().cloned());
             collections.extend(document.collections().map(str::to_owned));
         }
-        let own: Vec<Field<String>> =
-            documents.into_iter().flatten().map(|document| document.care.clone()).collect();
+        let own: Vec<Field<String>> = documents.iter().map(|document| document.care.clone()).collect();
         let subject = Subject {
             path,
             ids: &ids,
@@ -139,17 +143,54 @@ impl<'a> Protections<'a> {
             content: self.after.get(path).map(AsRef::as_ref),
         };
         let protection = self.session.registry.protection(&subject);
-        let is_collection =
-            documents.into_iter().flatten().any(|document| document.kind == DocumentKind::Collection);
-        if is_collection {
+        if documents.iter().any(|document| document.kind == DocumentKind::Collection) {
             // A collection does not inherit from itself.
-            for document in documents.into_iter().flatten() {
+            for document in &documents {
                 if let Some(id) = &document.id {
                     collections.remove(id);
                 }
             }
         }
-        (protection, collections)
+        let mut parents = self.collection_documents(&collections).await?;
+        for document in documents {
+            for link in document.links_of("derived_from") {
+                match self.now.lead(path, &link.href) {
+                    Lead::Document(source) => parents.insert(source.to_owned()),
+                    // A source that was retired, or comes with this change.
+                    Lead::Missing(source) => parents.insert(source),
+                    Lead::Outside | Lead::External | Lead::Asset => false,
+                };
+                if let Lead::Document(source) = self.after.lead(path, &link.href) {
+                    parents.insert(source.to_owned());
+                }
+            }
+        }
+        Ok((protection, parents))
+    }
+
+    async fn collection_documents(&self, collections: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+        let mut paths = BTreeSet::new();
+        for id in collections {
+            paths.extend(
+                self.collections.get(id.as_str()).into_iter().flatten().map(|path| (*path).to_owned()),
+            );
+            for path in self.retired.get(id.as_str()).into_iter().flatten() {
+                let stood = self.stood_last(path).await?;
+                if stood.is_some_and(|document| document.kind == DocumentKind::Collection) {
+                    paths.insert((*path).to_owned());
+                }
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Returns what stood last at a path where nothing stands.
+    async fn stood_last(&self, path: &str) -> Result<Option<Arc<DocumentFacts>>> {
+        if self.now.get(path).is_some() {
+            return Ok(None);
+        }
+        let history = self.session.history.cell(&self.session.document(path));
+        self.session.facts.of_value(history.and_then(crate::history::CellHistory::last_seen)).await
     }
 }
 
@@ -246,6 +287,7 @@ pub(crate) async fn treat_moves(
     moves: &[Move],
     mode: RatchetMode,
 ) -> Result<Vec<StepFacts>> {
+    session.require_policy("judge")?;
     let after = with_moves(session, now, moves).await?;
     let protections = Protections::new(session, now, &after);
     let mut steps = Vec::new();
@@ -254,7 +296,7 @@ pub(crate) async fn treat_moves(
         let facts =
             async |value: Value| if is_document { session.facts.of_value(value).await } else { Ok(None) };
         let (before, target) = (facts(step.before).await?, facts(step.after).await?);
-        let protection = protections.of(&step.cell.key);
+        let protection = protections.of(&step.cell.key).await?;
         steps.push(StepFacts {
             entity: step.entity.clone(),
             path: step.cell.key.clone(),

@@ -215,3 +215,15 @@ impl From<kfm_wal::WalError> for Error {
         Self::Log(Box::new(error))
     }
 }
+
+/// Says what an error and all that lies beneath it say, on one line.
+pub(crate) fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -14,12 +14,13 @@ use kfm_wal::Wal;
 use kfm_wal::local::LocalLog;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
 
-use crate::error::Result;
+use crate::error::{Error, Result, text_of};
 use crate::facts::Facts;
 use crate::history::History;
 use crate::op::{DomainOp, OpError};
 use crate::platform::Platform;
 use crate::platform::lock::{Holder, PlatformLock};
+use crate::report::FindingLine;
 use crate::versions::VersionStore;
 
 /// How long it takes at most until somebody who asks to stop is heard during a wait.
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     pub registry: LabelRegistry,
     pub principals: Principals,
     pub policy: Policy,
+    /// Why policy's files cannot be read, where they cannot: then nothing may be judged.
+    policy_fault: Option<String>,
     /// Wall time of each phase in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
     phase: Option<(String, Duration)>,
@@ -68,8 +71,13 @@ impl Session {
         let wal = Wal::open(Arc::new(log), Arc::clone(&platform.options().clock)).await?;
         let versions = platform.versions();
         let history = History::fold(&wal, &versions).await?;
-        let registry = platform.registry(history.labels())?;
-        let principals = platform.principals_file()?;
+        let files = platform
+            .registry(history.labels())
+            .and_then(|registry| Ok((registry, platform.principals_file()?)));
+        let (registry, principals, policy_fault) = match files {
+            Ok((registry, principals)) => (registry, principals, None),
+            Err(error) => (LabelRegistry::default(), Principals::default(), Some(text_of(&error))),
+        };
         Ok(Self {
             platform: platform.clone(),
             wal,
@@ -78,6 +86,7 @@ impl Session {
             registry,
             principals,
             policy: platform.policy(),
+            policy_fault,
             phases_ms: BTreeMap::new(),
             phase: None,
             _lock: lock,
@@ -120,6 +129,24 @@ impl Session {
             .store(&cell.store)
             .filter(|store| store.domain() == cell.domain)
             .ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
+    }
+
+    /// Denies everything while policy's files cannot be read (R3); looking is not denied.
+    ///
+    /// # Errors
+    /// [`Error::Denied`](crate::Error::Denied): says which file it is.
+    pub(crate) fn require_policy(&self, operation: &str) -> Result<()> {
+        let Some(fault) = &self.policy_fault else { return Ok(()) };
+        let finding = FindingLine {
+            rule: "GOV-cover".into(),
+            code: None,
+            severity: "critical".into(),
+            subject: "operation".into(),
+            message: fault.clone(),
+            remedy: "repair the file, under [policy] of kfm.toml".into(),
+            denies: true,
+        };
+        Err(Error::Denied { operation: operation.to_owned(), findings: vec![finding] })
     }
 
     /// Appends a record to the log and takes note of it.

@@ -2,7 +2,7 @@
 
 use kfm_lineage::{CellId, Value};
 
-use crate::error::Error;
+use crate::error::{Error, text_of};
 use crate::op::OpError;
 
 /// Why a run of steps stopped before its end; decides what the engine does next.
@@ -26,6 +26,10 @@ pub(crate) enum Halt {
     },
     /// The scope is not what it must be, though no step failed.
     Verification(String),
+    /// Policy denies it as it is now, or cannot be evaluated.
+    Policy(String),
+    /// Readers see the end, and it could not be recorded.
+    Record(Error),
     /// The log failed: nothing more can be noted, so nothing more is done.
     Log(Error),
 }
@@ -39,6 +43,8 @@ impl Halt {
             Self::Store(_) => "store",
             Self::TimedOut { .. } => "store_hangs",
             Self::Verification(_) => "verification",
+            Self::Policy(_) => "policy",
+            Self::Record(_) => "record_pending",
             Self::Log(_) => "log",
         }
     }
@@ -52,20 +58,15 @@ impl std::fmt::Display for Halt {
                 let observed = observed.map_or_else(|| "absent".to_owned(), |digest| digest.to_string());
                 write!(f, "a value that the log does not know: cell={cell} observed={observed}")
             }
-            Self::Store(error) => chain(f, error),
+            Self::Store(error) => f.write_str(&text_of(error)),
             Self::TimedOut { store } => write!(f, "a store does not answer: store={store}"),
             Self::Verification(what) => f.write_str(what),
-            Self::Log(error) => chain(f, error),
+            Self::Policy(why) => write!(f, "policy does not let it go on, {why}"),
+            Self::Record(error) => {
+                f.write_str("done, but it could not be recorded, ")?;
+                f.write_str(&text_of(error))
+            }
+            Self::Log(error) => f.write_str(&text_of(error)),
         }
     }
-}
-
-fn chain(f: &mut std::fmt::Formatter<'_>, error: &dyn std::error::Error) -> std::fmt::Result {
-    write!(f, "{error}")?;
-    let mut source = error.source();
-    while let Some(error) = source {
-        write!(f, ": {error}")?;
-        source = error.source();
-    }
-    Ok(())
 }

@@ -36,7 +36,7 @@ use crate::session::Session;
 /// # Errors
 /// [`Error::Failed`]: it was aborted, readers see the prior state. [`Error::Unfinished`]: it is open and
 /// waits, as the error says.
-pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: &Steps) -> Result<Outcome> {
+pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Steps) -> Result<Outcome> {
     let cx = WriteContext::new(id.clone(), session.versions());
     loop {
         let operation = session
@@ -48,11 +48,11 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: &Steps) 
         if !operation.moves_references() {
             let scope_digest =
                 crate::scope::scope_digest(steps.moves.iter().map(|step| (&step.cell, step.after)));
-            return finish(session, id, steps, direction, scope_digest).await;
+            return finish(session, id, &steps, direction, scope_digest).await;
         }
-        let halt = match steps::make_steps(session, &cx, steps, direction).await {
-            Ok(()) => match verify::verify_scope(session, steps, direction).await {
-                Ok(scope_digest) => return finish(session, id, steps, direction, scope_digest).await,
+        let halt = match steps::make_steps(session, &cx, &steps, direction).await {
+            Ok(()) => match verify::verify_scope(session, &steps, direction).await {
+                Ok(scope_digest) => return finish(session, id, &steps, direction, scope_digest).await,
                 Err(halt) => halt,
             },
             Err(halt) => halt,
@@ -68,6 +68,12 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: &Steps) 
                 if let Err(error) = session.journal(id, abort).await {
                     return Err(unfinished(id, Status::Interrupted, &Halt::Log(error)));
                 }
+                // What was visible before may be protected by now: the prior state is joined with that too.
+                match resume::treated_today(session, operation.kind, &steps.moves, Direction::Backward).await
+                {
+                    Ok(treated) => steps.treated = treated,
+                    Err(halt) => return Err(hold(session, id, &halt, Direction::Backward).await),
+                }
             }
             (halt, direction) => return Err(hold(session, id, &halt, direction).await),
         }
@@ -79,27 +85,18 @@ async fn finish(
     session: &mut Session,
     id: &OperationId,
     steps: &Steps,
-
     direction: Direction,
     scope_digest: kfm_lineage::Digest,
 ) -> Result<Outcome> {
     session.begin_phase("record", 0);
-    let outcome = Outcome::of(session, id, steps, direction, scope_digest).await?;
-    let written = records::write(session, id, &outcome).await;
-    let manifest = match written {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            let held = JournalEntry::Held { reason: "record_pending".into(), detail: error.to_string() };
-            // Readers see the end state already; whatever becomes of this line, the operation is open.
-            let _ = session.journal(id, held).await;
-            return Err(Error::Unfinished {
-                message: format!("done, but it could not be recorded, {error}: operation={id}"),
-                operation: id.clone(),
-                status: Status::Held,
-                held_reason: Some("record_pending".into()),
-                next: crate::status::resume_commands(id),
-            });
-        }
+    let recorded = match Outcome::of(session, id, steps, direction, scope_digest).await {
+        Ok(outcome) => records::write(session, id, &outcome).await.map(|manifest| (outcome, manifest)),
+        Err(error) => Err(error),
+    };
+    let (outcome, manifest) = match recorded {
+        Ok(recorded) => recorded,
+        // Readers see the end state already, and success is not reported before it is recorded (R94).
+        Err(error) => return Err(hold(session, id, &Halt::Record(error), direction).await),
     };
     let close = Close {
         end: outcome.end,

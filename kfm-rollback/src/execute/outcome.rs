@@ -48,11 +48,17 @@ impl Outcome {
             }
             (Direction::Backward, _) => (EndState::Aborted, None),
         };
-        let treated: Vec<TreatedCell> = steps
+        let mut treated: Vec<TreatedCell> = steps
             .treated
             .iter()
             .map(|(cell, (value, why))| TreatedCell { cell: cell.clone(), value: *value, why: why.clone() })
             .collect();
+        // What was left alone did not move: by the log it holds what it held before, and what stands there
+        // instead stays foreign.
+        treated.retain(|treated| !steps.skip.contains(&treated.cell.key));
+        treated.extend(steps.moves.iter().filter(|step| steps.skip.contains(&step.cell.key)).map(|step| {
+            TreatedCell { cell: step.cell.clone(), value: step.before, why: "left alone on request".into() }
+        }));
         let moved = steps
             .moves
             .iter()
@@ -80,7 +86,8 @@ async fn integrity_of(
     direction: Direction,
 ) -> Result<IntegrityChange> {
     let before = catalog_at(session, Lsn(operation.opened.0 - 1)).await?;
-    let mut made = steps.moves.clone();
+    let moved = steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key));
+    let mut made: Vec<_> = moved.cloned().collect();
     for step in &mut made {
         step.after = steps.target(step, direction);
     }

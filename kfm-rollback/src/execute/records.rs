@@ -328,6 +328,7 @@ fn unwritten(source: kfm_telemetry::TelemetryError) -> Error {
 /// Raises the alert of an operation that needs a person; that it could not be raised changes nothing.
 pub(super) async fn alert_held(session: &Session, id: &OperationId, halt: &Halt, direction: Direction) {
     let kind = match (halt, direction) {
+        (Halt::Policy(_), _) => AlertKind::PolicyUnavailable,
         (_, Direction::Backward) => AlertKind::CompensationFailed,
         _ => AlertKind::FailedAfterSwitch,
     };

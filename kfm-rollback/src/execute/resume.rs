@@ -7,12 +7,12 @@ use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_policy::{RatchetMode, StepFacts, StepTreatment};
 use kfm_wal::record::{Direction, JournalEntry};
 
-use super::{Outcome, Steps, run};
+use super::{Halt, Outcome, Steps, hold, run};
 use crate::assess::{Case, catalog_now, labels_of, treat_moves, with_moves};
 use crate::context::WriteContext;
 use crate::derive::{derived_cells, project};
-use crate::error::{Error, Result};
-use crate::history::{Kind, read_moves};
+use crate::error::{Error, Result, text_of};
+use crate::history::{Kind, Operation, read_moves};
 use crate::report::Status;
 use crate::session::Session;
 
@@ -46,6 +46,16 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
             next: vec!["kfm status".into()],
         });
     }
+    match take_up(session, &operation, how).await {
+        Err(error) if !matches!(error, Error::Unfinished { .. } | Error::Failed { .. }) => {
+            Err(still_open(&operation, &error))
+        }
+        ended => ended,
+    }
+}
+
+async fn take_up(session: &mut Session, operation: &Operation, how: Resume) -> Result<Outcome> {
+    let id = &operation.id;
     let cx = WriteContext::new(id.clone(), session.versions());
     for store in session.platform.stores() {
         store.recover(&cx).await?;
@@ -59,31 +69,45 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
     }
     let moves = read_moves(&session.versions(), &operation.moves).await?;
     let direction = session.history.operation(id).map_or(Direction::Forward, |op| op.journal.direction());
-    let treated = match treated_today(session, operation.kind, &moves, direction).await? {
+    let treated = match treated_today(session, operation.kind, &moves, direction).await {
         Ok(treated) => treated,
-        Err(why) => {
-            let held = JournalEntry::Held { reason: "policy".into(), detail: why.clone() };
-            session.journal(id, held).await?;
-            return Err(Error::Unfinished {
-                message: format!("policy does not let it go on, {why}: operation={id}"),
-                operation: id.clone(),
-                status: Status::Held,
-                held_reason: Some("policy".into()),
-                next: crate::status::resume_commands(id),
-            });
-        }
+        Err(halt) => return Err(hold(session, id, &halt, direction).await),
     };
     let mut steps = Steps { moves, treated, skip: how.skip };
     steps.skip.retain(|key| steps.moves.iter().any(|step| step.cell.key == *key && !step.derived));
-    run(session, id, &steps).await
+    run(session, id, steps).await
 }
 
+/// Nothing moved, and the operation waits as it did before: whatever kept it from being taken up, it is open.
+fn still_open(operation: &Operation, error: &Error) -> Error {
+    let held = operation.journal.held.as_ref();
+    Error::Unfinished {
+        message: format!("it could not be taken up, {}: operation={}", text_of(error), operation.id),
+        operation: operation.id.clone(),
+        status: held.map_or(Status::Interrupted, |_| Status::Held),
+        held_reason: held.map(|(reason, _)| reason.clone()),
+        next: crate::status::resume_commands(&operation.id),
+    }
+}
+
+/// The cells that end at another value than the direction's own, and the rule that wants it.
 type Treated = BTreeMap<kfm_lineage::CellId, (kfm_lineage::Value, String)>;
 
 /// Joins both ends of an unfinished operation with today's protection (`states.md` section 3).
 ///
-/// Answers which cells end elsewhere than planned, or why nothing may move at all.
-async fn treated_today(
+/// Answers which cells end elsewhere than planned, or that nothing may move at all: policy denies it, or
+/// nobody can tell.
+pub(super) async fn treated_today(
+    session: &Session,
+    kind: Kind,
+    moves: &[kfm_lineage::Move],
+    direction: Direction,
+) -> Result<Treated, Halt> {
+    let judged = join_with_protection(session, kind, moves, direction).await;
+    judged.unwrap_or_else(|error| Err(text_of(&error))).map_err(Halt::Policy)
+}
+
+async fn join_with_protection(
     session: &Session,
     kind: Kind,
     moves: &[kfm_lineage::Move],

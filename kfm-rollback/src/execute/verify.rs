@@ -33,11 +33,17 @@ pub(super) async fn verify_scope(
     if digest == expected || !super::judges_by_digest() {
         return Ok(digest);
     }
-    let wrong = seen.iter().zip(steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key)));
-    let wrong: Vec<String> = wrong
-        .filter(|((_, observed), step)| *observed != steps.target(step, direction))
-        .map(|((cell, _), _)| cell.to_string())
-        .take(5)
+    let steps_seen = steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key));
+    let wrong: Vec<_> = steps_seen
+        .zip(seen)
+        .filter(|(step, (_, observed))| *observed != steps.target(step, direction))
+        .map(|(step, (_, observed))| (step, observed))
         .collect();
+    // A value that nobody planned is another hand's: it is kept, and going back would not take it away.
+    let foreign = wrong.iter().find(|(step, observed)| ![step.before, step.after].contains(observed));
+    if let Some((step, observed)) = foreign {
+        return Err(Halt::Foreign { cell: step.cell.clone(), observed: *observed });
+    }
+    let wrong: Vec<String> = wrong.iter().take(5).map(|(step, _)| step.cell.to_string()).collect();
     Err(Halt::Verification(format!("the scope is not as it must be: cells={}", wrong.join(", "))))
 }

@@ -53,6 +53,11 @@ impl CellHistory {
         self.seen.last().and_then(|(_, value)| *value)
     }
 
+    /// Returns what readers saw last that was not absent.
+    pub fn last_seen(&self) -> Value {
+        self.seen.iter().rev().find_map(|(_, value)| *value)
+    }
+
     /// Returns where the value last changed; the cell's generation in a store that has none.
     pub fn generation(&self) -> Lsn {
         self.seen.last().map_or(Lsn::ZERO, |(lsn, _)| *lsn)

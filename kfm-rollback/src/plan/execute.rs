@@ -211,7 +211,7 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
     if planted(Bug::DerivedLeftBehind) {
         steps.moves.retain(|step| !step.derived);
     }
-    let outcome = run(session, &plan.operation, &steps).await?;
+    let outcome = run(session, &plan.operation, steps).await?;
     Ok(Executed::Done(Box::new(outcome)))
 }
 

@@ -91,6 +91,7 @@ impl Platform {
         validity: Option<Duration>,
     ) -> Result<ApprovalsReport> {
         let mut session = Session::write(self, "approve").await?;
+        session.require_policy("approve")?;
         let plan = load_plan(&session, plan)?;
         let key = PrivateKey::parse(private_key).map_err(super::policy_file)?;
         let Some(role) = Role::parse(role) else {
@@ -131,6 +132,7 @@ impl Platform {
     /// [`Error::NotFound`], [`Error::Ambiguous`], [`Error::Invalid`]: the plan is none.
     pub async fn approvals(&self, plan: &str) -> Result<ApprovalsReport> {
         let session = Session::read(self).await?;
+        session.require_policy("approvals")?;
         let plan = load_plan(&session, plan)?;
         self.approvals_report(&session, &plan)
     }

@@ -1,6 +1,6 @@
 //! `catalog check`: links, orphans and the rest, counted on what the stores hold now (R48).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::document::DocumentFacts;
@@ -101,10 +101,16 @@ async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<St
             ));
         }
     }
+    session.require_policy("catalog check")?;
     let cells = derived_cells_of_view(session, &moves, view).await?;
     let protections = Protections::new(session, view, view);
-    let projected =
-        project(&cells, view, |path| protections.of(path).label.ok().map(|label| label.as_str()))?;
+    let mut labels = BTreeMap::new();
+    for node in cells.iter().filter(|cell| cell.cell.domain == Domain::Graph) {
+        if let Ok(label) = protections.of(&node.cell.key).await?.label {
+            labels.insert(node.cell.key.as_str(), label.as_str());
+        }
+    }
+    let projected = project(&cells, view, |path| labels.get(path).copied())?;
     let mut skew = BTreeSet::new();
     for store in session.platform.derived_stores() {
         let cells: Vec<_> =

@@ -54,7 +54,7 @@ impl Platform {
     /// [`Error::Invalid`]: a file is not right.
     pub async fn labels(&self) -> Result<LabelsReport> {
         let session = Session::read(self).await?;
-        Ok(report(&session.registry))
+        Ok(report(&self.registry(session.history.labels())?))
     }
 
     /// Writes an entry into the label file, and brings it into force.

@@ -150,7 +150,7 @@ async fn record_standing(
     let id = OperationId::from(unit.id.clone());
     open(session, permit, segment.digest, Record::PublishIntent(Box::new(intent))).await?;
     let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
-    run(session, &id, &steps).await?;
+    run(session, &id, steps).await?;
     Ok(Some((unit, findings)))
 }
 

@@ -104,6 +104,8 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     let assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;
     let (moves, _withdrawn) = apply_treatments(moves, &assessed);
     let after = with_moves(session, &now, &moves).await?;
+    let derived = derived_cells(session, &moves).await?;
+    session.refuse_kept_cells(derived.iter().map(|derived| &derived.cell)).await?;
     let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
     let settings = session.platform.settings().policy.publish == Strictness::Strict;
     let labels = labels_of(&assessed);
@@ -179,7 +181,7 @@ pub(crate) async fn publish_unit(
     let permit = judged.case.permit(session, &content, Consent::Given)?;
     open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
     let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
-    let outcome = run(session, &id, &steps).await?;
+    let outcome = run(session, &id, steps).await?;
     Ok(finished(session, judged.report, &outcome, unit.started_at))
 }
 

@@ -1,0 +1,76 @@
+//! A store that fails as often as it is told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kfm_lineage::{Domain, Value};
+use kfm_rollback::context::WriteContext;
+use kfm_rollback::op::{Capabilities, OpError, Swap, SwapOutcome};
+use kfm_rollback::{DomainOp, Platform};
+
+/// Fails its first swaps or recoveries, for good, and changes nothing by them.
+#[derive(Debug)]
+pub struct Failing {
+    inner: Arc<dyn DomainOp>,
+    swaps: AtomicUsize,
+    recoveries: AtomicUsize,
+}
+
+impl Failing {
+    /// Puts itself in the place of a platform's store.
+    pub fn instead_of(platform: Platform, store: &str, swaps: usize, recoveries: usize) -> Platform {
+        let inner = platform.store(store).unwrap();
+        let (swaps, recoveries) = (AtomicUsize::new(swaps), AtomicUsize::new(recoveries));
+        platform.with_store(Arc::new(Self { inner, swaps, recoveries }))
+    }
+
+    fn fails(&self, left: &AtomicUsize) -> Result<(), OpError> {
+        match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(OpError::Permanent {
+                store: self.inner.name().into(),
+                key: "-".into(),
+                source: "as the test wants it".into(),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl DomainOp for Failing {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn domain(&self) -> Domain {
+        self.inner.domain()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, OpError> {
+        self.inner.keys().await
+    }
+
+    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
+        self.inner.observe(keys).await
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
+        self.inner.read(key).await
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+        self.fails(&self.swaps)?;
+        self.inner.swap(cx, batch).await
+    }
+
+    async fn recover(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.fails(&self.recoveries)?;
+        self.inner.recover(cx).await
+    }
+}

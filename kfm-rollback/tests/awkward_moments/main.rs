@@ -1,0 +1,17 @@
+//! The awkward moments of an operation (`states.md` section 3), each met with the real engine.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod failing;
+mod kept_cells;
+mod protection;
+mod small;
+mod unfinished;

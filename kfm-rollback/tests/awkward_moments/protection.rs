@@ -1,0 +1,110 @@
+//! Protection that was in force stays in force: through retires, and on every way back.
+
+use kfm_rollback::Error;
+use kfm_rollback::report::Status;
+use serde_json::{Value, json};
+
+use crate::failing::Failing;
+use crate::small::{item, item_at_a_place, label, open_stopping_at, put, roll_back, try_put};
+use crate::support::World;
+
+fn with_label(mut document: Value, care: &str) -> Value {
+    match document["type"] == "Collection" {
+        true => document["kfm:care_label"] = care.into(),
+        false => document["properties"]["kfm:care_label"] = care.into(),
+    }
+    document
+}
+
+/// Lays documents into the catalog by other hands, and adopts them.
+async fn adopt(world: &World, documents: &[(&str, Value)]) {
+    for (path, document) in documents {
+        std::fs::write(world.catalog().join(path), document.to_string()).unwrap();
+    }
+    world.open().await.adopt(None, None).await.unwrap();
+}
+
+fn denying_rules(error: &Error) -> Vec<String> {
+    let Error::Denied { findings, .. } = error else { panic!("{error}") };
+    findings.iter().filter(|finding| finding.denies).map(|finding| finding.rule.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_retire_does_not_wash_a_document_s_own_label_off() {
+    let world = World::new().await;
+    adopt(&world, &[("a.json", with_label(item("a"), "sensitive"))]).await;
+    put(&world, &[("a.json", None)]).await;
+    let refused = try_put(&world.open().await, &[("a.json", Some(item("a")))]).await.unwrap_err();
+    assert!(denying_rules(&refused).contains(&"CARE-A2-authority".to_owned()), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_collection_that_was_retired_goes_on_protecting_its_items() {
+    let world = World::new().await;
+    let collection = json!({
+        "type": "Collection", "stac_version": "1.0.0", "id": "c", "description": "places",
+        "license": "CC0-1.0", "links": [], "extent": {}
+    });
+    adopt(&world, &[("c.json", with_label(collection, "sensitive"))]).await;
+    put(&world, &[("c.json", None)]).await;
+    let refused = try_put(&world.open().await, &[("a.json", Some(item_at_a_place("a")))]).await.unwrap_err();
+    assert!(denying_rules(&refused).contains(&"CARE-E1-geo".to_owned()), "{refused:?}");
+}
+
+#[tokio::test]
+async fn nothing_derived_from_what_was_withdrawn_and_retired_is_published() {
+    let world = World::new().await;
+    put(&world, &[("s.json", Some(item("s")))]).await;
+    put(&world, &[("s.json", None)]).await;
+    let suppression =
+        "[[suppression]]\nentity = \"s.json\"\nauthority = \"Prairie Band Council\"\nreason = \"asked\"\n";
+    std::fs::write(world.root().join("policy/suppressions.toml"), suppression).unwrap();
+    let mut derived = item("d");
+    derived["links"] = json!([{"rel": "derived_from", "href": "s.json"}]);
+    let refused = try_put(&world.open().await, &[("d.json", Some(derived))]).await.unwrap_err();
+    assert!(denying_rules(&refused).contains(&"CARE-A3-resurrect".to_owned()), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_operation_that_goes_back_by_itself_does_not_show_what_protection_outgrew() {
+    let world = World::new().await;
+    put(&world, &[("a.json", Some(item_at_a_place("a")))]).await;
+    label(&world, "a.json", "sensitive").await;
+    let platform = Failing::instead_of(world.open().await, "graph", 1, 0);
+    let masked = try_put(&platform, &[("a.json", Some(item("a")))]).await.unwrap_err();
+    assert!(matches!(masked, Error::Failed { status: Status::Aborted, .. }), "{masked}");
+    assert!(world.documents().is_empty(), "the prior state had the place");
+    let reconciled = world.open().await.reconcile(false).await.unwrap();
+    assert_eq!(reconciled.foreign.total, 0, "the log knows it: {:?}", reconciled.foreign);
+    assert_eq!(world.open().await.catalog_check().await.unwrap().store_skew, 0);
+}
+
+#[tokio::test]
+async fn while_policy_s_files_cannot_be_read_everything_is_denied_and_looking_is_not() {
+    let world = World::new().await;
+    let publish = put(&world, &[("a.json", Some(item("a")))]).await;
+    let stopping = open_stopping_at(&world, "derive").await;
+    let stopped = try_put(&stopping, &[("b.json", Some(item("b")))]).await.unwrap_err();
+    let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+    let labels = world.root().join("policy/labels.toml");
+    let text = std::fs::read_to_string(&labels).unwrap();
+    std::fs::write(&labels, text.clone() + "\n[[label]]\ncare = 7\n").unwrap();
+
+    let mut elsewhere = item("e");
+    elsewhere["collection"] = "d".into();
+    let refused = try_put(&world.open().await, &[("e.json", Some(elsewhere))]).await.unwrap_err();
+    assert_eq!(denying_rules(&refused), ["GOV-cover"]);
+    for abort in [false, true] {
+        let held = world.open().await.publish_resume(operation.as_str(), abort).await.unwrap_err();
+        let Error::Unfinished { status, held_reason, .. } = &held else { panic!("{held}") };
+        assert_eq!((*status, held_reason.as_deref()), (Status::Held, Some("policy")));
+    }
+    assert!(world.documents().contains_key("b.json"), "nothing moved");
+    let status = world.open().await.status().await.unwrap();
+    assert_eq!(status.open[0].status, Status::Held);
+
+    std::fs::write(&labels, text).unwrap();
+    let aborted = world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
+    assert_eq!(aborted.status, Status::Aborted, "the direction is durable");
+    world.open().await.execute(roll_back(&publish)).await.unwrap();
+}

@@ -1,0 +1,79 @@
+//! Small documents, and acts on them.
+
+use std::sync::Arc;
+
+use kfm_rollback::report::PublishReport;
+use kfm_rollback::{Error, ExecuteRequest, Interrupt, LabelAssign, PlanTarget, Platform, Progress};
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+/// An item of collection `c`, without a place.
+pub fn item(id: &str) -> Value {
+    json!({
+        "type": "Feature", "stac_version": "1.0.0", "id": id, "collection": "c", "geometry": null,
+        "properties": {"datetime": "2025-11-14T00:00:00Z"}, "links": [], "assets": {}
+    })
+}
+
+/// The same, at a place.
+pub fn item_at_a_place(id: &str) -> Value {
+    let mut item = item(id);
+    item["geometry"] = json!({"type": "Point", "coordinates": [-98.1234, 38.9876]});
+    item["bbox"] = json!([-98.1234, 38.9876, -98.1234, 38.9876]);
+    item
+}
+
+/// Publishes documents by path; none retires one.
+pub async fn try_put(
+    platform: &Platform,
+    documents: &[(&str, Option<Value>)],
+) -> Result<PublishReport, Error> {
+    let mut publish = platform.begin_publish("ingest".parse().unwrap()).await?;
+    for (path, document) in documents {
+        match document {
+            Some(document) => publish.put(path, document.to_string().into_bytes())?,
+            None => publish.retire(path)?,
+        }
+    }
+    publish.complete().await
+}
+
+pub async fn put(world: &World, documents: &[(&str, Option<Value>)]) -> String {
+    try_put(&world.open().await, documents).await.unwrap().publish_id.unwrap().to_string()
+}
+
+pub fn roll_back(publish: &str) -> ExecuteRequest {
+    ExecuteRequest::new(PlanTarget::Publish(publish.into()), "it was wrong")
+}
+
+/// Labels one document.
+pub async fn label(world: &World, path: &str, care: &str) {
+    let assign = LabelAssign {
+        entity: Some(path.into()),
+        under: None,
+        care: care.into(),
+        authority: "Prairie Band Council".into(),
+        reason: "a place that is not to be found".into(),
+        review_by: "2030-06-30".into(),
+        heritage: false,
+    };
+    world.open().await.label_assign(assign).await.unwrap();
+}
+
+#[derive(Debug)]
+struct StopAt(Interrupt, &'static str);
+
+impl Progress for StopAt {
+    fn phase(&self, phase: &str, _: u64) {
+        if phase == self.1 {
+            self.0.request();
+        }
+    }
+    fn advance(&self, _: u64) {}
+}
+
+/// Opens the platform so that operations stop at the first safe point after a phase has begun.
+pub async fn open_stopping_at(world: &World, phase: &'static str) -> Platform {
+    world.open_stopping(|interrupt| Arc::new(StopAt(interrupt, phase))).await
+}

@@ -1,0 +1,89 @@
+//! What an operation says that has not ended, whatever keeps it from ending.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use kfm_rollback::report::Status;
+use kfm_rollback::{Error, PlanRequest};
+use kfm_telemetry::{AlertRecord, OperationRecord, RecordSink, TelemetryError};
+
+use crate::failing::Failing;
+use crate::small::{item, open_stopping_at, put, roll_back, try_put};
+use crate::support::World;
+
+#[tokio::test]
+async fn a_store_that_is_lost_keeps_an_operation_open_and_says_so() {
+    let world = World::new().await;
+    let stopping = open_stopping_at(&world, "derive").await;
+    let stopped = try_put(&stopping, &[("a.json", Some(item("a")))]).await.unwrap_err();
+    let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+    let platform = Failing::instead_of(world.open().await, "graph", 0, 1);
+    let still = platform.publish_resume(operation.as_str(), false).await.unwrap_err();
+    assert_eq!(still.exit_code(), 7, "{still}");
+    assert!(still.to_string().contains("as the test wants it"), "{still}");
+    let resumed = platform.publish_resume(operation.as_str(), false).await.unwrap();
+    assert_eq!(resumed.status, Status::Completed);
+}
+
+#[tokio::test]
+async fn a_foreign_value_that_is_left_alone_stays_foreign() {
+    let world = World::new().await;
+    put(&world, &[("a.json", Some(item("a1"))), ("b.json", Some(item("b1")))]).await;
+    let publish = put(&world, &[("a.json", Some(item("a2"))), ("b.json", Some(item("b2")))]).await;
+    let stopping = open_stopping_at(&world, "expand").await;
+    let stopped = stopping.execute(roll_back(&publish)).await.unwrap_err();
+    let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+    std::fs::write(world.catalog().join("a.json"), "{\"by\": \"hand\"}").unwrap();
+    let held = world.open().await.rollback_resume(operation.as_str(), false, Vec::new()).await.unwrap_err();
+    let Error::Unfinished { held_reason, .. } = &held else { panic!("{held}") };
+    assert_eq!(held_reason.as_deref(), Some("foreign_value"));
+
+    let skip = vec!["a.json".to_owned()];
+    let done = world.open().await.rollback_resume(operation.as_str(), false, skip).await.unwrap();
+    assert_eq!(done.status, Status::Completed);
+    assert_eq!(world.documents()["a.json"], b"{\"by\": \"hand\"}");
+    assert_eq!(world.documents()["b.json"], item("b1").to_string().into_bytes());
+    let foreign = world.open().await.reconcile(false).await.unwrap().foreign;
+    let known = kfm_lineage::Digest::of_bytes(item("a2").to_string().as_bytes());
+    assert_eq!(foreign.total, 1, "{foreign:?}");
+    assert_eq!((foreign.first[0].key.as_str(), foreign.first[0].known), ("a.json", Some(known)));
+}
+
+/// A sink whose first appends fail.
+#[derive(Debug)]
+struct Full(AtomicUsize);
+
+#[async_trait]
+impl RecordSink for Full {
+    async fn append(&self, _: &OperationRecord) -> Result<(), TelemetryError> {
+        match self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(TelemetryError::NotWritten { path: "full".into(), source: "no room".into() }),
+        }
+    }
+
+    async fn alert(&self, _: &AlertRecord) -> Result<(), TelemetryError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_held_though_readers_see_it_and_completes_when_it_is_resumed() {
+    let world = World::new().await;
+    put(&world, &[("a.json", Some(item("a1")))]).await;
+    let publish = put(&world, &[("a.json", Some(item("a2")))]).await;
+    let platform = world.open().await.with_records(Arc::new(Full(AtomicUsize::new(1))));
+    let held = platform.execute(roll_back(&publish)).await.unwrap_err();
+    let Error::Unfinished { operation, status, held_reason, .. } = &held else { panic!("{held}") };
+    assert_eq!((*status, held_reason.as_deref()), (Status::Held, Some("record_pending")));
+    assert!(held.to_string().contains("no room"), "{held}");
+    assert_eq!(world.documents()["a.json"], item("a1").to_string().into_bytes());
+    assert_eq!(world.open().await.status().await.unwrap().open[0].status, Status::Held);
+
+    let refused = world.open().await.plan(PlanRequest::new(&publish)).await.unwrap_err();
+    assert_eq!(refused.exit_code(), 6, "the open rollback keeps its cells: {refused}");
+    let done = world.open().await.rollback_resume(operation.as_str(), false, Vec::new()).await.unwrap();
+    assert_eq!((done.status, done.applied.total > 0), (Status::Completed, true));
+    assert!(world.open().await.verify(operation.as_str()).await.unwrap().ok);
+}
