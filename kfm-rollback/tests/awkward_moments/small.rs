@@ -1,9 +1,13 @@
 //! Small documents, and acts on them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use kfm_retry::Clock;
 use kfm_rollback::report::PublishReport;
-use kfm_rollback::{Error, ExecuteRequest, Interrupt, LabelAssign, PlanTarget, Platform, Progress};
+use kfm_rollback::{
+    Error, ExecuteRequest, Interrupt, LabelAssign, OpenOptions, PlanTarget, Platform, Progress,
+};
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -75,5 +79,9 @@ impl Progress for StopAt {
 
 /// Opens the platform so that operations stop at the first safe point after a phase has begun.
 pub async fn open_stopping_at(world: &World, phase: &'static str) -> Platform {
-    world.open_stopping(|interrupt| Arc::new(StopAt(interrupt, phase))).await
+    let clock: Arc<dyn Clock> = world.clock.clone();
+    world.clock.advance(Duration::from_secs(1));
+    let mut options = OpenOptions::new("operator").with_clock(clock);
+    options.progress = Arc::new(StopAt(options.interrupt.clone(), phase));
+    Platform::open(world.root(), options).await.unwrap()
 }
