@@ -15,16 +15,23 @@ mod atomic {
     pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
 }
 
-mod policy {
-    pub(super) use kfm_retry::breaker::{Opens, Rate};
+mod backoff {
+    /// No policy is made with a `Duration` here.
+    pub(super) const fn millis(_: std::time::Duration) -> u32 {
+        0
+    }
 }
 
-#[path = "../src/breaker/word.rs"]
+#[path = "../src/breaker/policy.rs"]
 #[allow(
     dead_code,
     unreachable_pub,
-    reason = "the file stands here by itself, without the crate that uses it"
+    reason = "these files stand here by themselves, without the crate that uses them"
 )]
+mod policy;
+
+#[path = "../src/breaker/word.rs"]
+#[allow(dead_code, unreachable_pub, reason = "as above")]
 mod word;
 
 #[path = "../src/breaker/window.rs"]
@@ -169,22 +176,31 @@ fn isolating_wins_over_every_result() {
     });
 }
 
-/// A closed breaker over a window of two calls, which opens if both have failed.
+/// A closed breaker over a window of two calls.
 struct Pair {
+    opens: Opens,
     word: Word,
     window: Windowed,
 }
 
-const LAST_TWO: Opens =
-    Opens::CountWindow { calls: 2, rate: Rate { calls_min: 2, failed_percent: 100, slow: None } };
+const BOTH: Opens = of_two(100);
+const ONE: Opens = of_two(50);
+
+const fn of_two(failed_percent: u8) -> Opens {
+    Opens::CountWindow { calls: 2, rate: Rate { calls_min: 2, failed_percent, slow: None } }
+}
 
 impl Pair {
-    fn new() -> Arc<Self> {
+    /// Has seen two healthy calls, so that the mark is set.
+    fn healthy(opens: Opens) -> Arc<Self> {
         let window = atomic::Mutex::new(Window::new());
-        Arc::new(Self {
+        let pair = Arc::new(Self {
+            opens,
             word: Word::over(atomic::AtomicU64::new(0)),
             window: Windowed::over(window, atomic::AtomicU64::new(0)),
-        })
+        });
+        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        pair
     }
 
     fn ticket(&self) -> Ticket {
@@ -194,7 +210,7 @@ impl Pair {
     /// Ends a call as the breaker does; says whether this opened it.
     fn end(&self, ticket: Ticket, failed: bool) -> bool {
         let ended = Ended { failed, slow: false };
-        let trips = self.window.record(&LAST_TWO, &self.word, ticket, ended, || 0);
+        let trips = self.window.record(&self.opens, &self.word, ticket, ended, || 0);
         trips.is_some_and(|at_ms| self.word.trip(&RULES, ticket, at_ms).is_some())
     }
 }
@@ -202,9 +218,7 @@ impl Pair {
 #[test]
 fn two_failures_at_once_fill_a_window_of_two_and_one_opens() {
     loom::model(|| {
-        let pair = Pair::new();
-        // Healthy calls before, so that the mark is set when the failures come.
-        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        let pair = Pair::healthy(BOTH);
         let tickets = [pair.ticket(), pair.ticket()];
         let other = {
             let pair = Arc::clone(&pair);
@@ -219,8 +233,7 @@ fn two_failures_at_once_fill_a_window_of_two_and_one_opens() {
 #[test]
 fn a_healthy_call_never_hides_a_failure_from_the_next() {
     loom::model(|| {
-        let pair = Pair::new();
-        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        let pair = Pair::healthy(BOTH);
         let tickets = [pair.ticket(), pair.ticket()];
         let healthy = {
             let pair = Arc::clone(&pair);
@@ -239,17 +252,16 @@ fn a_healthy_call_never_hides_a_failure_from_the_next() {
 #[test]
 fn a_window_that_is_reset_by_hand_counts_every_call_that_follows() {
     loom::model(|| {
-        let pair = Pair::new();
-        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        let pair = Pair::healthy(ONE);
         let stale = pair.ticket();
         let other = {
             let pair = Arc::clone(&pair);
-            thread::spawn(move || pair.end(stale, false))
+            thread::spawn(move || pair.end(stale, true))
         };
         pair.word.reset();
-        // The mark of before the reset, and the healthy call, are of a generation that is over.
-        assert!(!pair.end(pair.ticket(), true), "one call is not two");
-        assert!(!other.join().expect("no panic"));
-        assert!(pair.end(pair.ticket(), true));
+        // The mark of before the reset is of a generation that is over, and so is the failure.
+        assert!(!pair.end(pair.ticket(), false));
+        assert!(pair.end(pair.ticket(), true), "one of two has failed");
+        other.join().expect("no panic");
     });
 }
