@@ -191,15 +191,15 @@ const fn of_two(failed_percent: u8) -> Opens {
 }
 
 impl Pair {
-    /// Has seen two healthy calls, so that the mark is set.
-    fn healthy(opens: Opens) -> Arc<Self> {
+    /// Has seen so many healthy calls; after two, the mark is set.
+    fn after(healthy: usize, opens: Opens) -> Arc<Self> {
         let window = atomic::Mutex::new(Window::new());
         let pair = Arc::new(Self {
             opens,
             word: Word::over(atomic::AtomicU64::new(0)),
             window: Windowed::over(window, atomic::AtomicU64::new(0)),
         });
-        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        (0..healthy).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
         pair
     }
 
@@ -218,7 +218,7 @@ impl Pair {
 #[test]
 fn two_failures_at_once_fill_a_window_of_two_and_one_opens() {
     loom::model(|| {
-        let pair = Pair::healthy(BOTH);
+        let pair = Pair::after(2, BOTH);
         let tickets = [pair.ticket(), pair.ticket()];
         let other = {
             let pair = Arc::clone(&pair);
@@ -233,7 +233,7 @@ fn two_failures_at_once_fill_a_window_of_two_and_one_opens() {
 #[test]
 fn a_healthy_call_never_hides_a_failure_from_the_next() {
     loom::model(|| {
-        let pair = Pair::healthy(BOTH);
+        let pair = Pair::after(2, BOTH);
         let tickets = [pair.ticket(), pair.ticket()];
         let healthy = {
             let pair = Arc::clone(&pair);
@@ -250,9 +250,25 @@ fn a_healthy_call_never_hides_a_failure_from_the_next() {
 }
 
 #[test]
+fn a_failure_is_pushed_out_by_the_healthy_calls_after_it() {
+    loom::model(|| {
+        let pair = Pair::after(1, BOTH);
+        let tickets = [pair.ticket(), pair.ticket()];
+        let healthy = {
+            let pair = Arc::clone(&pair);
+            thread::spawn(move || pair.end(tickets[0], false))
+        };
+        assert!(!pair.end(tickets[1], true));
+        assert!(!healthy.join().expect("no panic"));
+        (0..2).for_each(|_| assert!(!pair.end(pair.ticket(), false)));
+        assert!(!pair.end(pair.ticket(), true), "the last two were healthy");
+    });
+}
+
+#[test]
 fn a_window_that_is_reset_by_hand_counts_every_call_that_follows() {
     loom::model(|| {
-        let pair = Pair::healthy(ONE);
+        let pair = Pair::after(2, ONE);
         let stale = pair.ticket();
         let other = {
             let pair = Arc::clone(&pair);
