@@ -1,7 +1,7 @@
 //! A world that follows from a seed: clock, scheduler, disk, processes, and an oracle that knows better.
 //!
 //! One seed is one history, and the same one always: [`trace`] proves it. The parts know nothing of each other's
-//! business: [`clock`], [`schedule`] and [`disk`] are the world, [`oracle`] the judge, [`wal`] the histories of
+//! business: [`clock`], [`schedule`], [`disk`] and [`object_store`] are the world, [`oracle`] the judge, [`wal`] the histories of
 //! the log. Whoever wants to put another thing into it writes its actors and its oracle, and takes the rest.
 
 pub mod campaign;
@@ -11,6 +11,7 @@ pub mod counts;
 pub mod disk;
 pub mod evidence;
 pub mod honesty;
+pub mod object_store;
 pub mod oracle;
 pub mod schedule;
 pub mod trace;

@@ -1,0 +1,278 @@
+//! An object store as bad as real ones get: it applies late, loses answers, and says what is not so.
+//!
+//! What it holds is always right: creation is atomic, and an object is there whole or not. What it *answers* is
+//! not: a request or its answer gets lost; a write is applied long after its sender gave up; the client's own
+//! retry makes of a success 'already exists'; S3's retryable 409 comes as 'already exists' too, and nothing was
+//! written; 429 and 503 come at any time; a list does not know yet what was written a moment ago.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use kfm_retry::Clock as _;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+use crate::chance::Chance;
+use crate::clock::VirtualClock;
+use crate::schedule::{ProcessId, Schedule};
+
+/// The process of the store itself, in which late writes are applied.
+const STORE: ProcessId = ProcessId(u32::MAX);
+
+/// What goes wrong, in how many of a hundred calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Toxics {
+    /// How long a call takes at most.
+    pub latency_ms_max: u64,
+    /// A write never arrives, and its sender hears a time-out.
+    pub request_lost_percent: u64,
+    /// A write is applied, and its sender hears a time-out.
+    pub answer_lost_percent: u64,
+    /// The sender of a write hears a time-out, and it is applied later.
+    pub late_percent: u64,
+    /// How much later at most.
+    pub late_ms_max: u64,
+    /// A creation succeeds, and its sender hears that the object exists: its client tried twice.
+    pub retried_percent: u64,
+    /// A creation is refused with a 409 that means 'try again', which the client takes for 'exists'.
+    pub conflict_percent: u64,
+    /// A call is refused with 429 or 503, and nothing happens.
+    pub busy_percent: u64,
+    /// For how long at most a list does not know a new object.
+    pub stale_list_ms_max: u64,
+}
+
+impl Toxics {
+    /// A store that only takes its time.
+    pub const NONE: Self = Self {
+        latency_ms_max: 40,
+        request_lost_percent: 0,
+        answer_lost_percent: 0,
+        late_percent: 0,
+        late_ms_max: 0,
+        retried_percent: 0,
+        conflict_percent: 0,
+        busy_percent: 0,
+        stale_list_ms_max: 0,
+    };
+
+    /// A store on its worst day.
+    pub const ALL: Self = Self {
+        latency_ms_max: 40,
+        request_lost_percent: 6,
+        answer_lost_percent: 6,
+        late_percent: 6,
+        late_ms_max: 400,
+        retried_percent: 6,
+        conflict_percent: 6,
+        busy_percent: 8,
+        stale_list_ms_max: 200,
+    };
+}
+
+/// An object store of a simulated world; clones share it.
+#[derive(Debug, Clone)]
+pub struct SimulatedStore {
+    held: Arc<InMemory>,
+    toxics: Toxics,
+    clock: VirtualClock,
+    schedule: Schedule,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    chance: Chance,
+    /// When each object was written.
+    written: BTreeMap<Path, Duration>,
+}
+
+/// What becomes of a write.
+enum Fate {
+    Applied,
+    AppliedAndUnanswered,
+    AppliedAndDenied,
+    AppliedLate(Duration),
+    Lost,
+    Refused(&'static str),
+    Conflict,
+}
+
+impl SimulatedStore {
+    /// Makes an empty store in a world.
+    pub fn new(toxics: Toxics, chance: Chance, clock: VirtualClock, schedule: Schedule) -> Self {
+        let shared = Arc::new(Mutex::new(Shared { chance, written: BTreeMap::new() }));
+        Self { held: Arc::new(InMemory::new()), toxics, clock, schedule, shared }
+    }
+
+    /// Returns what is really there, without delay and without lies.
+    pub fn truth(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.held) as Arc<dyn ObjectStore>
+    }
+
+    async fn travel(&self) {
+        let millis = self.shared().chance.below(self.toxics.latency_ms_max + 1);
+        self.clock.sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Lets the call travel, and refuses it now and then.
+    async fn arrive(&self) -> Result<()> {
+        self.travel().await;
+        let busy = self.shared().chance.percent(self.toxics.busy_percent);
+        if busy { Err(generic("503 slow down")) } else { Ok(()) }
+    }
+
+    fn fate(&self, creates: bool) -> Fate {
+        let toxics = self.toxics;
+        let chance = &mut self.shared().chance;
+        if chance.percent(toxics.busy_percent) {
+            return Fate::Refused(if chance.percent(50) { "429 too many requests" } else { "503 slow down" });
+        }
+        if chance.percent(toxics.request_lost_percent) {
+            return Fate::Lost;
+        }
+        if chance.percent(toxics.late_percent) {
+            return Fate::AppliedLate(Duration::from_millis(1 + chance.below(toxics.late_ms_max)));
+        }
+        if creates && chance.percent(toxics.conflict_percent) {
+            return Fate::Conflict;
+        }
+        if chance.percent(toxics.answer_lost_percent) {
+            return Fate::AppliedAndUnanswered;
+        }
+        if creates && chance.percent(toxics.retried_percent) {
+            return Fate::AppliedAndDenied;
+        }
+        Fate::Applied
+    }
+
+    async fn apply(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let put = self.held.put_opts(location, payload, options).await;
+        if put.is_ok() {
+            let now = self.clock.monotonic();
+            self.shared().written.insert(location.clone(), now);
+        }
+        put
+    }
+
+    /// Says whether a list of this moment does not know an object yet.
+    fn is_hidden(&self, location: &Path) -> bool {
+        let now = self.clock.monotonic();
+        let mut shared = self.shared();
+        let window = Duration::from_millis(shared.chance.below(self.toxics.stale_list_ms_max + 1));
+        shared.written.get(location).is_some_and(|written| *written + window > now)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for SimulatedStore {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("SimulatedStore")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for SimulatedStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.travel().await;
+        let answer = match self.fate(matches!(options.mode, PutMode::Create)) {
+            Fate::Applied => self.apply(location, payload, options).await,
+            Fate::AppliedAndUnanswered => {
+                self.apply(location, payload, options).await.and(Err(generic("time-out")))
+            }
+            Fate::AppliedAndDenied => self.apply(location, payload, options).await.and(Err(exists(location))),
+            Fate::AppliedLate(delay) => {
+                let (store, location) = (self.clone(), location.clone());
+                self.schedule.spawn(STORE, async move {
+                    store.clock.sleep(delay).await;
+                    // Nobody is there any more to hear how it ended.
+                    let _ = store.apply(&location, payload, options).await;
+                });
+                Err(generic("time-out"))
+            }
+            Fate::Lost => Err(generic("time-out")),
+            Fate::Refused(status) => Err(generic(status)),
+            Fate::Conflict => Err(exists(location)),
+        };
+        self.travel().await;
+        answer
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        Err(not_implemented("put_multipart_opts"))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.arrive().await?;
+        let mut got = self.held.get_opts(location, options).await?;
+        got.meta = timeless(got.meta);
+        Ok(got)
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
+        self.arrive().await?;
+        self.held.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.held.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (store, prefix) = (self.clone(), prefix.cloned());
+        let listed = async move {
+            if let Err(error) = store.arrive().await {
+                return stream::once(async { Err(error) }).boxed();
+            }
+            let all: Vec<_> = store.held.list(prefix.as_ref()).collect().await;
+            let known = all.into_iter().filter_map(|meta| match meta {
+                Ok(meta) if store.is_hidden(&meta.location) => None,
+                meta => Some(meta.map(timeless)),
+            });
+            stream::iter(known.collect::<Vec<_>>()).boxed()
+        };
+        stream::once(listed).flatten().boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.arrive().await?;
+        let mut listed = self.held.list_with_delimiter(prefix).await?;
+        listed.objects.retain(|meta| !self.is_hidden(&meta.location));
+        listed.objects = listed.objects.into_iter().map(timeless).collect();
+        Ok(listed)
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(not_implemented("copy_opts"))
+    }
+}
+
+/// Takes the machine's time out of what is known of an object: it does not follow from the seed.
+fn timeless(mut meta: ObjectMeta) -> ObjectMeta {
+    meta.last_modified = Default::default();
+    meta
+}
+
+fn generic(what: &'static str) -> Error {
+    Error::Generic { store: "SimulatedStore", source: what.into() }
+}
+
+fn exists(location: &Path) -> Error {
+    Error::AlreadyExists { path: location.to_string(), source: "the object exists".into() }
+}
+
+fn not_implemented(operation: &str) -> Error {
+    Error::NotImplemented { operation: operation.to_owned(), implementer: "SimulatedStore".to_owned() }
+}
