@@ -6,6 +6,7 @@
 pub(crate) mod care;
 pub(crate) mod fair;
 pub(crate) mod governance;
+pub(crate) mod hotfix;
 pub(crate) mod integrity;
 pub(crate) mod version;
 
@@ -80,7 +81,7 @@ impl Observation {
 }
 
 /// The rules of the product, in the order of the catalogue.
-pub(crate) const ALL: [Rule; 20] = [
+pub(crate) const ALL: [Rule; 21] = [
     care::ACCESS,
     care::ASSET,
     care::AUTHORITY,
@@ -100,5 +101,6 @@ pub(crate) const ALL: [Rule; 20] = [
     version::IMMUTABLE,
     version::SCHEMA,
     governance::REASON,
+    hotfix::LIMITS,
     governance::TIER,
 ];

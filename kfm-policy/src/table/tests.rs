@@ -147,7 +147,7 @@ fn fair_denies_what_is_worse_than_now_where_a_publish_is_strict_or_a_hotfix() {
         ("FAIR-F1-id", item(json!({"id": "other"}))),
         ("FAIR-R1.1-licence", licence(json!(null))),
         ("VER-immutable", checksum('b')),
-        ("VER-schema", item(json!({"stac_version": null}))),
+        ("VER-schema", item(json!({"bbox": null}))),
     ];
     for (rule, after) in alone {
         assert_eq!(effects(rule, &of(step(Some(whole()), Some(after), public()))), WORSE_DENIES, "{rule}");

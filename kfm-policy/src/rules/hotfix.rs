@@ -1,0 +1,167 @@
+//! What a hotfix may not change (R73): it corrects what a document says, and nothing that others rest on.
+//!
+//! A field by itself is not forbidden or allowed; what counts is what the document says before and after. So
+//! no list of field names has to be complete, and whoever calls the engine is judged alike. A looser CARE label
+//! is denied by CARE-A1-access, tier 4 by GOV-tier, a changed id or collection by FAIR-F1-id.
+
+use std::collections::BTreeSet;
+
+use kfm_lineage::DocumentFacts;
+
+use super::{Observation, Rule, RuleMeta};
+use crate::facts::{JudgedKind, StepFacts};
+use crate::finding::Severity;
+use crate::table::RuleClass;
+
+/// Links that say where a document comes from or what it follows: its history.
+const HISTORY: [&str; 6] = [
+    "derived_from",
+    "predecessor-version",
+    "successor-version",
+    "latest-version",
+    "version-history",
+    "version",
+];
+
+/// A hotfix touches no raw data, no schema, no relationship types and no history (R73).
+pub(crate) const LIMITS: Rule = Rule {
+    meta: RuleMeta {
+        id: "GOV-hotfix",
+        version: 1,
+        severity: Severity::Block,
+        class: RuleClass::Protection,
+        code: None,
+        basis: "R73",
+    },
+    look: |view| {
+        if view.facts.kind != JudgedKind::Hotfix {
+            return Vec::new();
+        }
+        let remedy = "publish it, so that the run that made it is recorded with it";
+        let forbidden = |step: &StepFacts| {
+            forbidden(step)
+                .map(move |message| Observation::of_step(step, message, remedy))
+                .collect::<Vec<_>>()
+        };
+        view.facts.steps.iter().flat_map(forbidden).collect()
+    },
+};
+
+fn forbidden(step: &StepFacts) -> impl Iterator<Item = &'static str> {
+    let path = is_raw(&step.path).then_some("it is raw data, which nobody corrects");
+    // The engine's hotfix replaces what stands: it adds and retires nothing.
+    let change = match (step.before.as_deref(), step.after.as_deref()) {
+        (Some(before), Some(after)) => changes(before, after),
+        _ => Vec::new(),
+    };
+    path.into_iter().chain(change)
+}
+
+fn changes(before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'static str> {
+    let schema = |document: &DocumentFacts| {
+        (document.kind, document.stac_version.clone(), document.stac_extensions.clone())
+    };
+    let relations =
+        |document: &DocumentFacts| document.links.iter().map(|link| link.rel.clone()).collect::<Vec<_>>();
+    let history = |document: &DocumentFacts| {
+        let links = document.links.iter().filter(|link| HISTORY.contains(&link.rel.as_str()));
+        links.map(|link| (link.rel.clone(), link.href.clone())).collect::<Vec<_>>()
+    };
+    let told = [
+        (
+            schema(before) != schema(after),
+            "its type, STAC version or extensions would be others: a schema change",
+        ),
+        (
+            relations(before) != relations(after),
+            "the types of its links would be others: a relationship change",
+        ),
+        (history(before) != history(after), "links to its sources or earlier versions would be others"),
+        (before.version != after.version, "its version would be another: a hotfix gets a version of its own"),
+        (raw(before) != raw(after), "references to raw data would change"),
+    ];
+    told.into_iter().filter(|(is_so, _)| *is_so).map(|(_, message)| message).collect()
+}
+
+/// References of a document that lead to raw data.
+fn raw(document: &DocumentFacts) -> BTreeSet<&str> {
+    let assets = document.assets.iter().map(|asset| asset.href.as_str());
+    let links = document.links.iter().map(|link| link.href.as_str());
+    assets.chain(links).filter(|href| is_raw(href)).collect()
+}
+
+/// Says whether a path or a reference leads below a folder `data/raw`.
+fn is_raw(path: &str) -> bool {
+    path.starts_with("data/raw/") || path.contains("/data/raw/")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::View;
+    use super::*;
+    use crate::fixture::{Operation, item, public, step};
+    use crate::licence::AllowedLicences;
+
+    fn look(kind: JudgedKind, step: StepFacts) -> Vec<String> {
+        let operation = Operation::new(kind, vec![step]);
+        let seen = (LIMITS.look)(&View { facts: &operation.facts(), licences: &AllowedLicences::default() });
+        seen.into_iter().map(|observation| observation.message).collect()
+    }
+
+    fn before() -> Value {
+        json!({"stac_extensions": ["https://x/v1"], "links": [
+            {"rel": "collection", "href": "../collection.json"},
+            {"rel": "derived_from", "href": "./source.json"},
+        ]})
+    }
+
+    fn told(changes: Value) -> Vec<String> {
+        let mut after = before();
+        for (key, value) in changes.as_object().cloned().unwrap_or_default() {
+            after[key] = value;
+        }
+        look(JudgedKind::Hotfix, step(Some(item(before())), Some(item(after)), public()))
+    }
+
+    #[test]
+    fn what_a_document_says_of_its_data_may_be_corrected() {
+        for change in [
+            json!({"properties": {"license": "CC-BY-4.0"}}),
+            json!({"properties": {"title": "a"}, "geometry": null}),
+            json!({"assets": {"red": {"href": "./other.tif", "file:size": 10}}}),
+        ] {
+            assert_eq!(told(change.clone()), [""; 0], "{change}");
+        }
+    }
+
+    #[test]
+    fn schemas_relationships_history_and_versions_are_not_for_hotfixes() {
+        let link = |rel: &str, href: &str| json!({"rel": rel, "href": href});
+        let collection = || link("collection", "../collection.json");
+        for (change, word) in [
+            (json!({"type": "Catalog"}), "schema"),
+            (json!({"stac_version": "1.0.0"}), "schema"),
+            (json!({"stac_extensions": []}), "schema"),
+            (json!({"links": [collection(), link("made_from", "./source.json")]}), "relationship"),
+            (json!({"links": [collection(), link("derived_from", "./other.json")]}), "sources"),
+            (json!({"properties": {"version": "2"}}), "version"),
+            (json!({"assets": {"red": {"href": "../data/raw/red.tif"}}}), "raw data"),
+        ] {
+            let told = told(change.clone());
+            assert!(told.iter().any(|message| message.contains(word)), "{change}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn raw_data_is_not_for_hotfixes() {
+        let raw = StepFacts {
+            path: "data/raw/scene.json".to_owned(),
+            ..step(Some(item(json!({}))), Some(item(json!({"properties": {"title": "a"}}))), public())
+        };
+        assert_eq!(look(JudgedKind::Hotfix, raw.clone()), ["it is raw data, which nobody corrects"]);
+        assert_eq!(look(JudgedKind::Rollback, raw), [""; 0], "a rollback restores what was");
+        assert!(!is_raw("data/rawest/a.json") && is_raw("s3://bucket/data/raw/a.tif"));
+    }
+}
