@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kfm_lineage::{Digest, OperationId, RollbackId, Timestamp, Value, Version};
-use kfm_wal::record::{ReleaseRef, SegmentRef};
+use kfm_wal::record::{Correction, ReleaseRef, SegmentRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +152,9 @@ pub struct HotfixManifest {
     pub reviewers: Vec<String>,
     /// How it ended.
     pub status: Status,
+    /// What it was asked to correct; asked for again, it is the same hotfix (R72).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
     /// The cells it changed, the first [`DIFFS_MAX`].
     pub targets: Vec<String>,
     /// What it did to each.

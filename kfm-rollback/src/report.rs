@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use kfm_lineage::{Digest, HotfixId, OperationId, PublishId, RollbackId, Timestamp, Value};
+use kfm_wal::record::Correction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -377,6 +378,9 @@ pub struct PlanReport {
     pub path: Option<String>,
     /// The rollback that executing it opens; none for a hotfix.
     pub rollback_id: Option<RollbackId>,
+    /// What it corrects, if it is a hotfix's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
     /// The publish (or hotfix) that is undone or made again.
     pub publish_id: OperationId,
     /// The rollback that this reverts.
@@ -452,6 +456,9 @@ pub struct ConflictLine {
 pub struct ExecuteReport {
     /// The rollback; none if there was nothing to do.
     pub rollback_id: Option<RollbackId>,
+    /// The hotfix that was executed, or undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hotfix_id: Option<HotfixId>,
     /// The plan that was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
@@ -654,23 +661,45 @@ pub struct ApprovalLine {
 pub struct HotfixReport {
     /// The hotfix; none if there was nothing to do or nothing was written.
     pub hotfix_id: Option<HotfixId>,
-    /// Its plan.
+    /// The rollback that undid it, by `hotfix revert`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback_id: Option<RollbackId>,
+    /// Its plan; none for a rehearsal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
+    /// Names the change: a rehearsal and the execution of the same change have the same one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_id: Option<Digest>,
     /// Its status.
     pub status: Status,
-    /// Documents whose field has the old value.
+    /// Documents whose field has the old value; of a revert, those that the hotfix changed.
     pub matches: u64,
-    /// Cells changed.
+    /// Cells changed, or that would be.
     pub changed: CellCount,
-    /// Documents that already had the new value.
+    /// Documents left alone: the field has the new value already, or a later operation owns the document.
     pub skipped: u64,
+    /// Documents of the scope whose field has another value, or that have no such field.
+    pub others: u64,
+    /// low, moderate, high or critical.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk_level: Option<String>,
+    /// Approvals that execution asks for, in words; empty if none.
+    pub approvals_needed: Vec<String>,
+    /// Whether executing now would go ahead; said by a rehearsal only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
+    /// What stands against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<ConflictLine>,
     /// The change of each document.
     pub changes: Listing<FieldChange>,
     /// What policy found.
     pub findings: Listing<FindingLine>,
     /// Where the manifest lies.
     pub manifest: Option<String>,
+    /// A sentence for people, where there was nothing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What to do next.
     pub next: Vec<String>,
 }

@@ -315,6 +315,33 @@ pub struct OperationPayload {
     pub skipped: SegmentRef,
     /// The log's chain when the operation was opened.
     pub hash_chain_before: Digest,
+    /// What a hotfix was asked to correct.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
+}
+
+/// What a hotfix was asked to correct: enough to review it, and to ask for it again (R72).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Correction {
+    /// What is corrected: `stac`.
+    pub kind: String,
+    /// Where: a collection.
+    pub scope: String,
+    /// The field.
+    pub field: String,
+    /// The value that is wrong and the one that is right; none where the scope is protected, since values may
+    /// tell what must not be told (R66).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<CorrectedValues>,
+}
+
+/// The value that is wrong, and the one that is right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CorrectedValues {
+    /// The value that is wrong.
+    pub from: serde_json::Value,
+    /// The value that is right.
+    pub to: serde_json::Value,
 }
 
 /// Who allowed an operation, under which rules.

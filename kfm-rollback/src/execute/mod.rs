@@ -19,6 +19,7 @@ pub(crate) use open::{
     Opening, Prepared, enforce_labels, foreign_values, open, preflight, prepare, status_of,
 };
 pub(crate) use outcome::{Outcome, change as integrity_change};
+pub(crate) use records::telemetry_ref;
 pub(crate) use resume::{Resume, resume};
 pub(crate) use steps::Steps;
 

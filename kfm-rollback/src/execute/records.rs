@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
-use kfm_lineage::{Digest, HotfixId, Move, OperationId, PublishId, RollbackId, Timestamp};
+use kfm_lineage::{Digest, HotfixId, Move, OperationId, OperationKind, PublishId, RollbackId, Timestamp};
 use kfm_telemetry::ledger::OperationType;
 use kfm_telemetry::statement::{Statement, Subject};
 use kfm_telemetry::{
@@ -123,7 +123,7 @@ fn rollback_manifest(
         integrity: counts(outcome),
         attestations: vec![to_value(&statement)],
         policy_snapshot_ref: frame.governance.policy_snapshot_ref,
-        telemetry_ref: session.platform.telemetry_ref("rollback"),
+        telemetry_ref: telemetry_ref(session, operation.kind, &operation.target),
         sbom_ref: release.sbom,
         manifest_ref: release.manifest,
         reversal_instructions: frame.reversal.clone(),
@@ -148,6 +148,7 @@ fn hotfix_manifest(
         reason: frame.reason.clone(),
         reviewers: frame.governance.reviewers.clone(),
         status: status_of(outcome.end),
+        correction: frame.payload.correction.clone(),
         targets: documents().map(|step| step.cell.key.clone()).collect(),
         actions: diffs(moves, outcome),
         actions_segment: operation.moves,
@@ -209,15 +210,26 @@ fn event_name(operation: &Operation, outcome: &Outcome) -> String {
     format!("{}/{}", operation.id, status_of(outcome.end))
 }
 
-async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
-    let stage = match operation.kind {
+/// The stage under which an operation is recorded; taking a hotfix back is one of the hotfix's (R90).
+fn stage_of(kind: Kind, target: &OperationId) -> Stage {
+    match kind {
         Kind::Publish => Stage::Publish,
         Kind::Adopt => Stage::Adopt,
         Kind::Reconcile => Stage::Reconcile,
+        Kind::Rollback if target.kind() == OperationKind::Hotfix => Stage::HotfixRevert,
         Kind::Rollback => Stage::RollbackExecute,
         Kind::Revert => Stage::RollbackRevert,
         Kind::Hotfix => Stage::HotfixApply,
-    };
+    }
+}
+
+/// Returns the telemetry file that has, or will have, an operation's records.
+pub(crate) fn telemetry_ref(session: &Session, kind: Kind, target: &OperationId) -> String {
+    session.platform.telemetry_ref(stage_of(kind, target).tool().as_str())
+}
+
+async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
+    let stage = stage_of(operation.kind, &operation.target);
     let name = event_name(operation, outcome);
     let record = |kind, name: &str| {
         let mut record = OperationRecord::new(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kfm_lineage::{Lsn, Move, OperationId, Value};
+use kfm_lineage::{Lsn, Move, OperationId, Value, Version};
 
 /// What a content operation wrote to a cell.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct CellHistory {
     pub ids: BTreeSet<String>,
     /// Every collection that the document belonged to or was.
     pub collections: BTreeSet<String>,
+    /// Every version number that an operation gave the document, also one that went back: none is used twice.
+    pub versions: BTreeSet<Version>,
 }
 
 impl CellHistory {
@@ -42,10 +44,11 @@ impl CellHistory {
         self.seen.push((lsn, value));
     }
 
-    /// Notes the names that the document carries.
+    /// Notes the names and version numbers that the document carries.
     pub(super) fn note_names(&mut self, step: &Move) {
         self.ids.extend(step.stac_id.iter().cloned());
         self.collections.extend(step.collection.iter().cloned());
+        self.versions.extend(step.from_version.iter().chain(&step.to_version).cloned());
     }
 
     /// Returns what readers see now.

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, Domain, Move, OperationId, RollbackId, Value};
 use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts};
+use kfm_wal::record::Correction;
 
 use super::scope::{scope_of_cells, scope_of_operation};
 use super::{PlanContent, PlanKind, PlanStep, skipped_line};
@@ -32,6 +34,10 @@ pub(crate) struct Wanted {
     pub reason: Option<String>,
     /// The moves of a hotfix; a rollback's follow from the log.
     pub moves: Vec<Move>,
+    /// Bytes of the moves' new versions that are not in the version store yet.
+    pub contents: Vec<(Digest, Bytes)>,
+    /// What a hotfix was asked to correct.
+    pub correction: Option<Correction>,
 }
 
 impl Wanted {
@@ -46,6 +52,8 @@ impl Wanted {
             forced: None,
             reason: None,
             moves: Vec::new(),
+            contents: Vec::new(),
+            correction: None,
         }
     }
 }
@@ -74,6 +82,8 @@ pub(crate) struct Draft {
     pub now: CatalogView,
     pub after: CatalogView,
     pub labels: BTreeMap<String, &'static str>,
+    /// Bytes that go into the version store before the plan does.
+    pub contents: Vec<(Digest, Bytes)>,
 }
 
 impl Draft {
@@ -100,7 +110,11 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     };
     session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
     let moves = without_missing(session, &wanted, moves, &mut skipped).await?;
-    let mode = if wanted.hide_unmaskable { RatchetMode::Hide } else { RatchetMode::Refuse };
+    let mode = match wanted.kind {
+        PlanKind::Hotfix => RatchetMode::Forward,
+        _ if wanted.hide_unmaskable => RatchetMode::Hide,
+        _ => RatchetMode::Refuse,
+    };
     let facts = treat_moves(session, &now, &moves, mode).await?;
     let (mut moves, dropped) = apply_treatments(moves, &facts);
     for (path, rule) in dropped {
@@ -153,10 +167,23 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         skip: wanted.skip,
         hide_unmaskable: wanted.hide_unmaskable,
         forced: wanted.forced,
+        correction: wanted.correction,
     };
     let content_id = content.digest();
-    let draft =
-        Draft { content, content_id, steps, derived, skipped, scope, case, decision, now, after, labels };
+    let draft = Draft {
+        content,
+        content_id,
+        steps,
+        derived,
+        skipped,
+        scope,
+        case,
+        decision,
+        now,
+        after,
+        labels,
+        contents: wanted.contents,
+    };
     Ok(Drafted::Change(Box::new(draft)))
 }
 
@@ -361,7 +388,10 @@ async fn without_missing(
 ) -> Result<Vec<Move>> {
     let named: BTreeSet<Digest> = moves.iter().filter_map(|step| step.after).collect();
     let named: Vec<Digest> = named.into_iter().collect();
-    let lacking: BTreeSet<Digest> = session.versions().lacking(&named).await?.into_iter().collect();
+    let mut lacking: BTreeSet<Digest> = session.versions().lacking(&named).await?.into_iter().collect();
+    for (digest, _) in &wanted.contents {
+        lacking.remove(digest);
+    }
     if lacking.is_empty() {
         return Ok(moves);
     }

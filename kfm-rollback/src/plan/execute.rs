@@ -9,7 +9,7 @@ use super::draft::{Draft, Drafted, Wanted, draft};
 use super::{Plan, PlanKind, PlanStep};
 use crate::assess::{DOCUMENT_TIER, denied};
 use crate::error::{Error, Result};
-use crate::execute::{Opening, Outcome, Resume, Steps, open, preflight, prepare, resume, run};
+use crate::execute::{Opening, Outcome, Resume, Steps, open, preflight, prepare, resume, run, telemetry_ref};
 use crate::planted::{Bug, planted};
 use crate::report::ConflictLine;
 use crate::session::Session;
@@ -65,6 +65,8 @@ pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str
         forced: plan.content.forced.clone(),
         reason: Some(reason.to_owned()),
         moves,
+        contents: Vec::new(),
+        correction: plan.content.correction.clone(),
     };
     draft(session, wanted).await
 }
@@ -174,14 +176,15 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
     };
     let prepared = prepare(session, opening).await?;
     let versions = session.versions();
+    let name = match plan.content.kind {
+        PlanKind::Rollback => OperationName::Rollback,
+        PlanKind::Revert => OperationName::Revert,
+        PlanKind::Hotfix => OperationName::Hotfix,
+    };
     let frame = OperationFrame {
         wal_id: plan.operation.clone(),
         timestamp: session.now(),
-        operation: match plan.content.kind {
-            PlanKind::Rollback => OperationName::Rollback,
-            PlanKind::Revert => OperationName::Revert,
-            PlanKind::Hotfix => OperationName::Hotfix,
-        },
+        operation: name,
         actor: session.actor().to_owned(),
         reason: reason.to_owned(),
         pre_state_hash: prepared.pre_state,
@@ -194,6 +197,7 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
             moves: prepared.segment,
             skipped: versions.put_segment(&draft.skipped).await?,
             hash_chain_before: session.wal.head().chain,
+            correction: plan.content.correction.clone(),
         },
         reversal: reversal(plan),
         tier: DOCUMENT_TIER,
@@ -204,7 +208,7 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
             justification: plan.content.forced.clone(),
         },
         lineage_links: versions.put_segment(&entities).await?,
-        telemetry: Some(session.platform.telemetry_ref("rollback")),
+        telemetry: Some(telemetry_ref(session, name.into(), &plan.content.target)),
     };
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
     let mut steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };

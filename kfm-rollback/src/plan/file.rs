@@ -48,10 +48,12 @@ pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) 
     plan
 }
 
-/// Stores a plan and notes it in the log; its bytes are durable before the log names it.
+/// Stores a plan and notes it in the log; its bytes, and those of new versions, are durable before the log
+/// names it.
 pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: OperationId) -> Result<Plan> {
     let plan = plan_of(session, draft, operation);
     let versions = session.versions();
+    versions.put(draft.contents.clone()).await?;
     versions.put_segment(&draft.steps).await?;
     let derived: Vec<_> = draft.derived.iter().map(|derived| derived.cell.clone()).collect();
     versions.put_segment(&derived).await?;

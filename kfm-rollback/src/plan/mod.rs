@@ -12,7 +12,7 @@ mod report;
 mod scope;
 
 use kfm_lineage::{Digest, HotfixId, Lsn, Move, OperationId, RollbackId, Timestamp};
-use kfm_wal::record::SegmentRef;
+use kfm_wal::record::{Correction, SegmentRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,9 @@ pub struct PlanContent {
     /// The justification with which missing artefacts are gone over (R46).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<String>,
+    /// What a hotfix corrects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
 }
 
 /// What a plan does.
@@ -158,9 +161,14 @@ impl Plan {
 
 impl PlanContent {
     /// Returns the digest that names the change.
+    ///
+    /// A hotfix is its own target, and its id tells when it was planned: that is no part of the change.
     pub(crate) fn digest(&self) -> Digest {
-        let canonical = kfm_lineage::canonical::canonical_of(self).expect("a plan has a canonical form");
-        Digest::of_canonical_bytes(&canonical)
+        let mut value = serde_json::to_value(self).expect("a plan is plain data");
+        if let (PlanKind::Hotfix, Some(content)) = (self.kind, value.as_object_mut()) {
+            content.remove("target");
+        }
+        Digest::of_json(&value).expect("a plan has a canonical form")
     }
 }
 

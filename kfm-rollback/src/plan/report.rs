@@ -42,6 +42,7 @@ pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored:
         content_id: plan.content_id,
         path: stored.then(|| path.display().to_string()),
         rollback_id: plan.rollback_id(),
+        correction: plan.content.correction.clone(),
         publish_id: plan.content.target.clone(),
         reverts: plan.content.reverts.clone(),
         status,

@@ -6,6 +6,7 @@ pub(crate) mod lock;
 mod approve;
 mod check;
 mod doctor;
+mod hotfixes;
 mod init;
 mod labels;
 mod options;
@@ -23,6 +24,7 @@ use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
 use kfm_wal::local::disk::Disk;
 use kfm_wal::record::ReleaseRef;
 
+pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
 pub use labels::{LabelAssign, LabelLine, LabelsReport};
 pub use options::{Interrupt, NoProgress, OpenOptions, Progress};
 pub use publishes::Cascade;

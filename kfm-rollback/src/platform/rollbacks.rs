@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use kfm_lineage::{OperationId, RollbackId};
+use kfm_lineage::{HotfixId, OperationId, OperationKind, RollbackId};
+use kfm_wal::record::PlanRecord;
 
 use super::Platform;
 use super::files::write_durably;
@@ -99,17 +100,6 @@ impl Platform {
         self.plan_wanted(&mut session, wanted, request.cascade, request.out).await
     }
 
-    /// Plans the rollback of a hotfix, and stores the plan.
-    ///
-    /// # Errors
-    /// As [`plan`](Self::plan).
-    pub async fn plan_hotfix_revert(&self, id: &str, reason: Option<String>) -> Result<PlanReport> {
-        let mut session = Session::write(self, "hotfix revert").await?;
-        let hotfix = resolve::hotfix(&session, id)?;
-        let wanted = Wanted { reason, ..Wanted::rollback(hotfix.id) };
-        self.plan_wanted(&mut session, wanted, None, None).await
-    }
-
     /// Plans to take a rollback back, and stores the plan.
     ///
     /// # Errors
@@ -120,7 +110,7 @@ impl Platform {
         self.plan_wanted(&mut session, wanted, None, None).await
     }
 
-    async fn plan_wanted(
+    pub(super) async fn plan_wanted(
         &self,
         session: &mut Session,
         wanted: Wanted,
@@ -223,19 +213,8 @@ impl Platform {
         if !draft.decision.allowed {
             return Err(denied("rollback_dry_run", &draft.decision));
         }
-        conflicts.extend(foreign_values(&session, &draft.moves()).await?);
-        let plan = match plan {
-            Some(plan) => plan,
-            None => plan_of(&session, &draft, fresh_id(&session, &draft)),
-        };
-        if !plan.summary.approvals_needed.is_empty() {
-            let report = self.approvals_report(&session, &plan)?;
-            for needed in report.needed {
-                conflicts.push(conflict("approvals", &plan.plan_id.to_string(), &needed));
-            }
-        }
-        let ready = conflicts.is_empty();
-        Ok(DryRunReport { plan: plan_report(&session, &plan, &draft, false), ready, conflicts })
+        let operation = fresh_id(&session, &draft);
+        rehearsed(&session, &draft, plan, operation, conflicts).await
     }
 
     /// Executes a plan exactly, or a rollback that is planned if need be.
@@ -296,19 +275,7 @@ impl Platform {
         self.execute_wanted(&mut session, wanted, reason).await
     }
 
-    /// Takes a hotfix back, as a rollback of it.
-    ///
-    /// # Errors
-    /// As [`execute`](Self::execute).
-    pub async fn revert_hotfix(&self, id: &str, reason: &str) -> Result<ExecuteReport> {
-        require_reason(reason)?;
-        let mut session = Session::write(self, "hotfix revert").await?;
-        let hotfix = resolve::hotfix(&session, id)?;
-        let wanted = Wanted { reason: Some(reason.to_owned()), ..Wanted::rollback(hotfix.id) };
-        self.execute_wanted(&mut session, wanted, reason).await
-    }
-
-    async fn execute_wanted(
+    pub(super) async fn execute_wanted(
         &self,
         session: &mut Session,
         wanted: Wanted,
@@ -339,13 +306,7 @@ impl Platform {
             }
             Drafted::Change(draft) if !draft.decision.allowed => Err(denied("rollback", &draft.decision)),
             Drafted::Change(draft) => {
-                let stored = session.history.plans().into_iter().rev().find(|plan| {
-                    plan.content_id == draft.content_id
-                        && session.history.operation(&plan.operation).is_none()
-                });
-                if let Some(plan_id) = stored.map(|plan| plan.plan_id)
-                    && let Ok(plan) = load_plan(session, &plan_id.to_string())
-                {
+                if let Some(plan) = stored_plan(session, &draft) {
                     return Ok(Planned::Plan(Box::new(plan)));
                 }
                 let operation = fresh_id(session, &draft);
@@ -354,7 +315,12 @@ impl Platform {
         }
     }
 
-    async fn execute_in(&self, session: &mut Session, plan: Plan, reason: &str) -> Result<ExecuteReport> {
+    pub(super) async fn execute_in(
+        &self,
+        session: &mut Session,
+        plan: Plan,
+        reason: &str,
+    ) -> Result<ExecuteReport> {
         let result = execute_plan(session, &plan, reason).await;
         let name = match plan.content.kind {
             PlanKind::Rollback => "rollback_execute",
@@ -367,6 +333,7 @@ impl Platform {
             Executed::Before => {
                 let note = "nothing to do: this plan was executed already";
                 let mut report = executed_nothing(session, note, plan.rollback_id()).await?;
+                report.hotfix_id = plan.hotfix_id();
                 report.plan_id = Some(plan.plan_id);
                 report
             }
@@ -374,26 +341,18 @@ impl Platform {
         })
     }
 
-    /// Takes an unfinished rollback up again, or takes it back.
+    /// Takes an unfinished rollback (or hotfix) up again, or takes it back.
     ///
     /// # Errors
     /// [`Error::Conflict`]: it has ended. [`Error::Unfinished`]: it waits still.
     pub async fn rollback_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "rollback resume").await?;
-        let rollback = resolve::rollback(&session, id)?;
-        let outcome = resume(&mut session, &rollback.id, Resume { abort, skip }).await?;
-        executed(&session, &rollback.id, &outcome).await
-    }
-
-    /// Takes an unfinished hotfix up again, or takes it back.
-    ///
-    /// # Errors
-    /// As [`rollback_resume`](Self::rollback_resume).
-    pub async fn hotfix_resume(&self, id: &str, abort: bool) -> Result<ExecuteReport> {
-        let mut session = Session::write(self, "hotfix resume").await?;
-        let hotfix = resolve::hotfix(&session, id)?;
-        let outcome = resume(&mut session, &hotfix.id, Resume { abort, skip: Vec::new() }).await?;
-        executed(&session, &hotfix.id, &outcome).await
+        let operation = match id.starts_with("hf_") {
+            true => resolve::hotfix(&session, id)?,
+            false => resolve::rollback(&session, id)?,
+        };
+        let outcome = resume(&mut session, &operation.id, Resume { abort, skip }).await?;
+        executed(&session, &operation.id, &outcome).await
     }
 
     /// Lists rollbacks and reverts, planned ones too, in the log's order.
@@ -456,13 +415,41 @@ impl Platform {
     }
 }
 
+/// Finds the stored plan of the same change that was not executed; its approvals count.
+pub(super) fn stored_plan(session: &Session, draft: &Draft) -> Option<Plan> {
+    let of_the_same_change = |plan: &&PlanRecord| {
+        plan.content_id == draft.content_id && session.history.operation(&plan.operation).is_none()
+    };
+    let plan_id = session.history.plans().into_iter().rev().find(of_the_same_change)?.plan_id;
+    load_plan(session, &plan_id.to_string()).ok()
+}
+
+/// Reports what stands against executing a draft now; nothing is written.
+pub(super) async fn rehearsed(
+    session: &Session,
+    draft: &Draft,
+    plan: Option<Plan>,
+    operation: OperationId,
+    mut conflicts: Vec<ConflictLine>,
+) -> Result<DryRunReport> {
+    conflicts.extend(foreign_values(session, &draft.moves()).await?);
+    let plan = plan.unwrap_or_else(|| plan_of(session, draft, operation));
+    if !plan.summary.approvals_needed.is_empty() {
+        for needed in session.platform.approvals_report(session, &plan)?.needed {
+            conflicts.push(conflict("approvals", &plan.plan_id.to_string(), &needed));
+        }
+    }
+    let ready = conflicts.is_empty();
+    Ok(DryRunReport { plan: plan_report(session, &plan, draft, false), ready, conflicts })
+}
+
 /// A plan that is to be executed, or why there is none.
 enum Planned {
     Plan(Box<Plan>),
     Nothing { note: String, skipped: Vec<SkippedLine>, last: Option<RollbackId> },
 }
 
-fn require_reason(reason: &str) -> Result<()> {
+pub(super) fn require_reason(reason: &str) -> Result<()> {
     if reason.trim().is_empty() {
         return Err(Error::invalid("a reason is needed, and this one is empty", "say why in --reason"));
     }
@@ -529,7 +516,11 @@ fn conflict(kind: &str, subject: &str, message: &str) -> ConflictLine {
 }
 
 /// Reports how an operation ended; what it left alone is what its record says, also after a resume.
-async fn executed(session: &Session, id: &OperationId, outcome: &Outcome) -> Result<ExecuteReport> {
+pub(super) async fn executed(
+    session: &Session,
+    id: &OperationId,
+    outcome: &Outcome,
+) -> Result<ExecuteReport> {
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
     let operation = session.history.operation(id);
     let skipped: Vec<SkippedLine> = match operation.and_then(|operation| operation.frame.as_ref()) {
@@ -542,6 +533,7 @@ async fn executed(session: &Session, id: &OperationId, outcome: &Outcome) -> Res
     let reversible = status == Status::Completed;
     Ok(ExecuteReport {
         rollback_id: RollbackId::parse(id.as_str()).ok(),
+        hotfix_id: operation.and_then(|operation| HotfixId::parse(operation.target.as_str()).ok()),
         plan_id: operation.and_then(|operation| operation.plan_id),
         status,
         applied: outcome.applied.clone(),
@@ -555,11 +547,14 @@ async fn executed(session: &Session, id: &OperationId, outcome: &Outcome) -> Res
         duration_ms: u64::try_from(elapsed).unwrap_or(0),
         phases_ms: session.phases_ms.clone(),
         note: None,
-        next: match RollbackId::parse(id.as_str()) {
-            Ok(id) if reversible => vec![
+        next: match id.kind() {
+            OperationKind::Rollback if reversible => vec![
                 format!("kfm verify --rollback-id {id}"),
                 format!("kfm rollback revert --rollback-id {id} --reason '…'"),
             ],
+            OperationKind::Hotfix if reversible => {
+                vec![format!("kfm hotfix revert --hotfix-id {id} --reason '…'")]
+            }
             _ => Vec::new(),
         },
     })
@@ -586,6 +581,7 @@ impl ExecuteReport {
     fn of_nothing(note: impl Into<String>, rollback_id: Option<RollbackId>) -> Self {
         Self {
             rollback_id,
+            hotfix_id: None,
             plan_id: None,
             status: Status::Completed,
             applied: CellCount::default(),
@@ -619,6 +615,7 @@ async fn nothing_report(
         content_id: empty,
         path: None,
         rollback_id: None,
+        correction: None,
         publish_id: wanted.target.clone(),
         reverts: wanted.reverts.clone(),
         status: Status::Planned,

@@ -11,5 +11,6 @@ pub use from_folder::PublishFolder;
 pub use hook::Publish;
 
 pub(crate) use adopt::{adopt, reconcile};
+pub(crate) use folder::check_size;
 pub(crate) use from_folder::publish_folder;
 pub(crate) use unit::{Unit, finished, publish_report};

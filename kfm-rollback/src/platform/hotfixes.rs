@@ -1,0 +1,312 @@
+//! Hotfixes: documents that stand are corrected, by the same engine as everything else (R70 to R74).
+//!
+//! What to put in the place of what is decided elsewhere (`kfm-hotfix`); here a correction becomes a plan of
+//! kind hotfix: judged, approved, journalled, verified and reversible like any other.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::{Digest, HotfixId, Move, OperationId, Slug, Version};
+use kfm_wal::record::Correction;
+
+use super::Platform;
+use super::rollbacks::{executed, rehearsed, require_reason, stored_plan};
+use crate::assess::{Protections, catalog_now, denied, describe_move};
+use crate::error::{Error, Result};
+use crate::execute::{Resume, resume};
+use crate::plan::{Draft, Drafted, Plan, PlanKind, Wanted, draft, plan_report, store_plan};
+use crate::publish::check_size;
+use crate::refusal::recorded;
+use crate::report::{DryRunReport, ExecuteReport, PlanReport};
+use crate::resolve;
+use crate::session::Session;
+
+/// Between a document's version and the number of the hotfix that patched it.
+const PATCH_MARK: &str = "+hf.";
+
+/// What a hotfix is to be.
+#[derive(Debug, Clone)]
+pub struct HotfixRequest {
+    /// The last part of its id.
+    pub name: Slug,
+    /// What is asked for, in kind, scope and field.
+    pub correction: Correction,
+    /// Why.
+    pub reason: String,
+    /// Look and write nothing.
+    pub dry_run: bool,
+    /// The content that somebody was shown and agreed to; another one is refused.
+    pub shown: Option<Digest>,
+}
+
+/// A hotfix that is put together.
+///
+/// It holds the platform's lock from [`Platform::begin_hotfix`] on, so that what was looked at is what is
+/// changed; a rehearsal holds none and writes nothing. Nothing moves before [`finish`](Hotfix::finish); dropping
+/// it before leaves everything as it was.
+#[derive(Debug)]
+pub struct Hotfix {
+    session: Session,
+    id: HotfixId,
+    request: HotfixRequest,
+    now: CatalogView,
+    replaced: BTreeMap<String, (Digest, Bytes)>,
+}
+
+/// A document that stands, as a hotfix looks at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingDocument {
+    /// Its path in the catalog.
+    pub path: String,
+    /// The digest of its bytes, which is the precondition of its correction.
+    pub digest: Digest,
+    /// Whether it is anything but known to be public: texts from it stay out of messages (R66).
+    pub is_protected: bool,
+}
+
+/// What finishing a hotfix came to.
+#[derive(Debug)]
+pub enum HotfixDone {
+    /// It was rehearsed, and nothing was written.
+    Rehearsed(Box<DryRunReport>),
+    /// It was executed.
+    Executed {
+        /// The plan that was executed.
+        plan: Box<PlanReport>,
+        /// What it came to.
+        report: Box<ExecuteReport>,
+    },
+}
+
+impl Platform {
+    /// Begins a hotfix; it holds the platform's lock, unless it is a rehearsal.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: another operation works here. [`Error::Invalid`]: the reason is blank, or a value has
+    /// no canonical form.
+    pub async fn begin_hotfix(&self, request: HotfixRequest) -> Result<Hotfix> {
+        require_reason(&request.reason)?;
+        let values = request.correction.values.as_ref();
+        for value in values.iter().flat_map(|values| [&values.from, &values.to]) {
+            kfm_lineage::canonical_json(value).map_err(|error| Error::Invalid {
+                message: "a value has no canonical form".into(),
+                hint: "numbers above 2^53 are not exact everywhere: write them as texts".into(),
+                source: Some(Box::new(error)),
+            })?;
+        }
+        let session = match request.dry_run {
+            true => Session::read(self).await?,
+            false => Session::write(self, &format!("hotfix {}", request.correction.kind)).await?,
+        };
+        let kind = Slug::parse(&request.correction.kind).map_err(|error| Error::Invalid {
+            message: format!("not a kind of hotfix: kind={}", request.correction.kind),
+            hint: "give the kind as a slug, such as stac".into(),
+            source: Some(Box::new(error)),
+        })?;
+        let id = fresh_id(&session, &kind, &request.name);
+        let now = catalog_now(&session).await?;
+        Ok(Hotfix { session, id, request, now, replaced: BTreeMap::new() })
+    }
+
+    /// Plans the rollback of a hotfix, and stores the plan.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub async fn plan_hotfix_revert(&self, id: &str, reason: Option<String>) -> Result<PlanReport> {
+        let mut session = Session::write(self, "hotfix revert").await?;
+        let hotfix = resolve::hotfix(&session, id)?;
+        let wanted = Wanted { reason, ..Wanted::rollback(hotfix.id) };
+        self.plan_wanted(&mut session, wanted, None, None).await
+    }
+
+    /// Takes a hotfix back, as a rollback of it.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub async fn revert_hotfix(&self, id: &str, reason: &str) -> Result<ExecuteReport> {
+        require_reason(reason)?;
+        let mut session = Session::write(self, "hotfix revert").await?;
+        let hotfix = resolve::hotfix(&session, id)?;
+        let wanted = Wanted { reason: Some(reason.to_owned()), ..Wanted::rollback(hotfix.id.clone()) };
+        let mut report = self.execute_wanted(&mut session, wanted, reason).await?;
+        report.hotfix_id = HotfixId::parse(hotfix.id.as_str()).ok();
+        Ok(report)
+    }
+
+    /// Takes an unfinished hotfix up again, or takes it back.
+    ///
+    /// # Errors
+    /// As [`rollback_resume`](Self::rollback_resume).
+    pub async fn hotfix_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
+        let mut session = Session::write(self, "hotfix resume").await?;
+        let hotfix = resolve::hotfix(&session, id)?;
+        let outcome = resume(&mut session, &hotfix.id, Resume { abort, skip }).await?;
+        executed(&session, &hotfix.id, &outcome).await
+    }
+}
+
+impl Hotfix {
+    /// Returns the documents of a collection that stand, by path: its items and the collection's own.
+    ///
+    /// The scope is what the log knows; a document that nobody adopted is in none.
+    ///
+    /// # Errors
+    /// [`Error::Versions`]: a version whose label still protects is missing; restore the version store.
+    pub async fn documents_of(&self, collection: &str) -> Result<Vec<StandingDocument>> {
+        let protections = Protections::new(&self.session, &self.now, &self.now);
+        let mut documents = Vec::new();
+        for (path, document) in self.now.iter().filter(|(_, it)| it.collections() == Some(collection)) {
+            documents.push(StandingDocument {
+                path: path.to_owned(),
+                digest: document.digest,
+                is_protected: !protections.of(path).await?.is_plain(),
+            });
+        }
+        Ok(documents)
+    }
+
+    /// Returns the bytes of a document.
+    ///
+    /// # Errors
+    /// [`Error::Versions`]: they are missing or damaged; restore the version store.
+    pub async fn read(&self, document: &StandingDocument) -> Result<Bytes> {
+        Ok(self.session.versions().get(&document.digest).await?)
+    }
+
+    /// Puts other bytes in the place of a document's, when the hotfix is finished.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the bytes are none, or too many.
+    pub fn replace(&mut self, document: &StandingDocument, bytes: impl Into<Bytes>) -> Result<()> {
+        let bytes = bytes.into();
+        let limit = self.session.platform.settings().limits.document_bytes_max;
+        check_size(&document.path, bytes.len() as u64, limit)?;
+        if document.is_protected {
+            self.request.correction.values = None;
+        }
+        self.replaced.insert(document.path.clone(), (document.digest, bytes));
+        Ok(())
+    }
+
+    /// Rehearses the hotfix, or executes it, as it was begun: all of it or, on failure, nothing.
+    ///
+    /// The same change that was planned before and waits for approvals is not planned again: its approvals
+    /// count.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves nothing, or an interrupted hotfix that can be resumed or aborted.
+    ///
+    /// # Errors
+    /// As [`Platform::execute`]; [`Error::Conflict`] also where it is not what was shown.
+    pub async fn finish(mut self) -> Result<HotfixDone> {
+        let operation = OperationId::from(self.id.clone());
+        let wanted = self.wanted(&operation).await?;
+        let Self { mut session, request, .. } = self;
+        if request.dry_run {
+            let draft = allowed(&mut session, wanted, &request).await?;
+            let plan = stored_plan(&session, &draft);
+            let report = rehearsed(&session, &draft, plan, operation, Vec::new()).await?;
+            return Ok(HotfixDone::Rehearsed(Box::new(report)));
+        }
+        let planned = planned(&mut session, wanted, &request, &operation).await;
+        let (plan, shown) = recorded(&mut session, "hotfix", Some(operation), None, planned).await?;
+        let platform = session.platform.clone();
+        let report = platform.execute_in(&mut session, plan, &request.reason).await?;
+        Ok(HotfixDone::Executed { plan: Box::new(shown), report: Box::new(report) })
+    }
+
+    /// Describes the change for the planner.
+    async fn wanted(&mut self, operation: &OperationId) -> Result<Wanted> {
+        let mut moves = Vec::with_capacity(self.replaced.len());
+        let mut contents = Vec::with_capacity(self.replaced.len());
+        for (path, (before, bytes)) in std::mem::take(&mut self.replaced) {
+            let facts = self.session.facts.project(&bytes);
+            if facts.digest == before {
+                continue;
+            }
+            let standing = self.session.facts.of(&before).await?;
+            let mut step = describe_move(&self.session, &path, Some(before), Some(&standing), Some(&facts));
+            let owner = self.session.history.owner(&step.cell, None);
+            step.from_version = owner.and_then(|write| write.step.to_version.clone()).or(step.from_version);
+            step.to_version = Some(self.patched_version(&step));
+            contents.push((facts.digest, bytes));
+            moves.push(step);
+        }
+        Ok(Wanted {
+            kind: PlanKind::Hotfix,
+            moves,
+            contents,
+            correction: Some(self.request.correction.clone()),
+            reason: Some(self.request.reason.clone()),
+            ..Wanted::rollback(operation.clone())
+        })
+    }
+
+    /// Names the version that a patch makes (R72): the one it patched and the lowest number that this document
+    /// never had, since a number that was used names one content for ever.
+    fn patched_version(&self, step: &Move) -> Version {
+        let from = step.from_version.as_ref().map_or("v0", Version::as_str);
+        let base = from.rsplit_once(PATCH_MARK).map_or(from, |(base, _)| base);
+        let used = self.session.history.cell(&step.cell).map(|cell| &cell.versions);
+        let fresh = |number: &u64| {
+            let version = Version::parse(&format!("{base}{PATCH_MARK}{number}"));
+            // A name too long for a version gives way to a short one.
+            let version = version.or_else(|_| Version::parse(&format!("v0{PATCH_MARK}{number}"))).ok()?;
+            (!used.is_some_and(|used| used.contains(&version))).then_some(version)
+        };
+        (1..).find_map(|number| fresh(&number)).expect("a document does not have every number")
+    }
+}
+
+/// Drafts the change and asks policy.
+async fn allowed(session: &mut Session, wanted: Wanted, request: &HotfixRequest) -> Result<Box<Draft>> {
+    let draft = match draft(session, wanted).await? {
+        Drafted::Change(draft) => draft,
+        Drafted::Nothing { note, .. } => {
+            return Err(Error::invalid(note, "replace a document before the hotfix is finished"));
+        }
+    };
+    if !draft.decision.allowed {
+        return Err(denied("hotfix", &draft.decision));
+    }
+    if request.shown.is_some_and(|shown| shown != draft.content_id) {
+        return Err(Error::Conflict {
+            message: "the hotfix is not what was shown: something changed in between".into(),
+            conflicts: Vec::new(),
+            hint: "look at it again".into(),
+            next: Vec::new(),
+        });
+    }
+    Ok(draft)
+}
+
+/// Plans the change, or takes the stored plan of the same change.
+async fn planned(
+    session: &mut Session,
+    wanted: Wanted,
+    request: &HotfixRequest,
+    operation: &OperationId,
+) -> Result<(Plan, PlanReport)> {
+    let draft = allowed(session, wanted, request).await?;
+    let plan = match stored_plan(session, &draft) {
+        Some(plan) => plan,
+        None => store_plan(session, &draft, operation.clone()).await?,
+    };
+    let report = plan_report(session, &plan, &draft, true);
+    Ok((plan, report))
+}
+
+/// The id of a hotfix that begins now; the second of a second gets a suffix (R11).
+fn fresh_id(session: &Session, kind: &Slug, name: &Slug) -> HotfixId {
+    let (at, taken) = (session.now(), session.history.taken_ids());
+    let mut candidates = (1..).map(|nth| HotfixId::new(at, kind, name, nth));
+    candidates.find(|id| !taken.contains(id.as_str())).expect("a log does not have every number")
+}
+
+impl HotfixRequest {
+    /// Corrects `from` to `to` in a field of the documents of a scope.
+    pub fn new(name: Slug, correction: Correction, reason: impl Into<String>) -> Self {
+        Self { name, correction, reason: reason.into(), dry_run: false, shown: None }
+    }
+}
