@@ -1,1 +1,15 @@
-//! kfm-hotfix.
+#![doc = include_str!("../README.md")]
+
+mod field;
+mod found;
+mod replace;
+mod report;
+mod revert;
+mod same;
+mod span;
+mod stac;
+
+pub use field::{DEPTH_MAX, FieldPath, FieldPathError};
+pub use revert::{revert, reverted};
+pub use same::is_same;
+pub use stac::{StacHotfix, stac};

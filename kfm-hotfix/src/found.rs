@@ -1,0 +1,98 @@
+//! The values that a field was found to have, for whoever asked for another one.
+
+use serde_json::Value;
+
+use crate::same::is_same;
+
+/// Different values that are told apart.
+const VALUES_MAX: usize = 10;
+
+/// Characters of a value that are shown.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// The values that a field was found to have, with their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    values: Vec<(Value, u64)>,
+    others: u64,
+    protected: u64,
+    absent: u64,
+}
+
+impl Found {
+    /// Counts a value; of a protected document it is counted and not kept (R66).
+    pub(crate) fn note(&mut self, value: Option<&Value>, is_protected: bool) {
+        let Some(value) = value else {
+            self.absent += 1;
+            return;
+        };
+        if is_protected {
+            self.protected += 1;
+        } else if let Some((_, count)) = self.values.iter_mut().find(|(known, _)| is_same(known, value)) {
+            *count += 1;
+        } else if self.values.len() < VALUES_MAX {
+            self.values.push((value.clone(), 1));
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// Returns how many documents were counted.
+    pub(crate) fn documents(&self) -> u64 {
+        self.values.iter().map(|(_, count)| count).sum::<u64>() + self.others + self.protected + self.absent
+    }
+
+    /// Lists the values, the most frequent first.
+    pub(crate) fn words(&self) -> String {
+        let mut values: Vec<_> = self.values.iter().map(|(value, count)| (shown(value), *count)).collect();
+        values.sort_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
+        let mut words: Vec<String> =
+            values.into_iter().map(|(value, count)| format!("{value} ({count})")).collect();
+        for (count, what) in [
+            (self.others, "others"),
+            (self.protected, "not shown, protected"),
+            (self.absent, "no such field"),
+        ] {
+            if count > 0 {
+                words.push(format!("{what} ({count})"));
+            }
+        }
+        words.join(", ")
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_listed_with_their_numbers_and_protected_ones_are_not_told() {
+        let mut found = Found::default();
+        for value in [json!("MIT"), json!("CC0-1.0"), json!("CC0-1.0")] {
+            found.note(Some(&value), false);
+        }
+        found.note(Some(&json!("a secret")), true);
+        found.note(None, false);
+        let told = r#""CC0-1.0" (2), "MIT" (1), not shown, protected (1), no such field (1)"#;
+        assert_eq!((found.words().as_str(), found.documents()), (told, 5));
+    }
+
+    #[test]
+    fn a_list_of_values_has_a_bound() {
+        let mut found = Found::default();
+        for n in 0..100 {
+            found.note(Some(&json!("x".repeat(1_000) + &n.to_string())), false);
+        }
+        assert!(found.words().len() < 2_000 && found.words().contains("others (90)"), "{}", found.words());
+    }
+}

@@ -1,0 +1,132 @@
+//! Replaces the value of one field in a document, and nothing else.
+
+use serde_json::Value;
+
+use crate::field::FieldPath;
+use crate::span::span_of;
+
+/// What some editors put before a JSON text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Parses a document as every reader of documents here does: a byte order mark is skipped, the last of two
+/// members with one name counts. None if it is not JSON.
+pub(crate) fn parsed(document: &[u8]) -> Option<Value> {
+    serde_json::from_slice(document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document)).ok()
+}
+
+/// Returns the document with the bytes of one value replaced; every other byte is what it was.
+///
+/// What comes out is read again and compared: it says the same as before but for that field. None if it has no
+/// such field, or if it does not; such a document is left alone.
+pub(crate) fn replaced(document: &[u8], field: &FieldPath, to: &Value) -> Option<Vec<u8>> {
+    let mut expected = parsed(document)?;
+    *field.value_in_mut(&mut expected)? = to.clone();
+    let mark = document.len() - document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document).len();
+    let span = span_of(&document[mark..], field)?;
+    let to = serde_json::to_vec(to).ok()?;
+    let mut bytes = Vec::with_capacity(document.len() + to.len());
+    bytes.extend_from_slice(&document[..mark + span.start]);
+    bytes.extend_from_slice(&to);
+    bytes.extend_from_slice(&document[mark + span.end..]);
+    (parsed(&bytes)? == expected).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn patched(document: &str, field: &str, to: Value) -> Option<String> {
+        let bytes = replaced(document.as_bytes(), &FieldPath::parse(field).expect("a path"), &to)?;
+        Some(String::from_utf8(bytes).expect("text stays text"))
+    }
+
+    #[test]
+    fn every_other_byte_is_what_it_was() {
+        let document = "\u{feff}{\n  \"b\": 1.0, \"properties\" : {\"license\" :  \"UNKNOWN\" ,\"x\":1e2},\n \"a\": \"\\u00fc\"}\n";
+        let expected = document.replace("\"UNKNOWN\"", "\"CC-BY-4.0\"");
+        assert_eq!(patched(document, "properties.license", json!("CC-BY-4.0")), Some(expected));
+    }
+
+    #[test]
+    fn of_a_member_that_is_there_twice_the_last_is_replaced() {
+        let told = patched(r#"{"a": 1, "a": 1}"#, "a", json!(2));
+        assert_eq!(told.as_deref(), Some(r#"{"a": 1, "a": 2}"#));
+    }
+
+    #[test]
+    fn what_is_not_json_or_has_no_such_field_is_left_alone() {
+        for document in ["", "\n", "{\"a\": 1", "[1]", "{\"b\": 1}", "{\"a\": 1} x", "{\"a\": 1e999}"] {
+            assert_eq!(patched(document, "a", json!(2)), None, "{document}");
+        }
+    }
+
+    /// JSON texts with white space, escapes, repeated names and numbers in many forms.
+    fn texts() -> impl Strategy<Value = String> {
+        let name = prop_oneof![
+            Just("\"a\"".to_owned()),
+            Just("\"b\"".to_owned()),
+            Just("\"\\u0061\"".to_owned()),
+            Just("\"ü.é\"".to_owned()),
+        ];
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?([eE][+-]?[0-9])?",
+            r#""([a-z{}\[\]:, ü😀]|\\"|\\\\|\\n|\\u00e9|\\/){0,6}""#,
+        ];
+        let space = || "[ \n\t]{0,2}";
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            let member = (space(), name.clone(), space(), space(), inner.clone(), space())
+                .prop_map(|(a, name, b, c, value, d)| format!("{a}{name}{b}:{c}{value}{d}"));
+            let element = (space(), inner, space()).prop_map(|(a, value, b)| format!("{a}{value}{b}"));
+            prop_oneof![
+                proptest::collection::vec(member, 0..4).prop_map(|all| format!("{{{}}}", all.join(","))),
+                proptest::collection::vec(element, 0..4).prop_map(|all| format!("[{}]", all.join(","))),
+            ]
+        })
+    }
+
+    /// Every field of a document, by pointer.
+    fn fields(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    let path = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    found.push(path.clone());
+                    fields(member, &path, found);
+                }
+            }
+            Value::Array(elements) => {
+                for (index, element) in elements.iter().enumerate() {
+                    found.push(format!("{at}/{index}"));
+                    fields(element, &format!("{at}/{index}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_value_differs_in_meaning_and_in_bytes(text in texts(), to in prop_oneof![Just(json!("new")), Just(json!({"n": [1.5, null]}))]) {
+            let mut paths = Vec::new();
+            fields(&serde_json::from_str(&text).expect("the texts are JSON"), "", &mut paths);
+            for path in paths {
+                let field = FieldPath::parse(&path).expect("a pointer");
+                let after = replaced(text.as_bytes(), &field, &to);
+                let after = after.expect("a field that a document has can be replaced");
+                let mut expected: Value = serde_json::from_str(&text).expect("JSON");
+                *field.value_in_mut(&mut expected).expect("the field") = to.clone();
+                prop_assert_eq!(&serde_json::from_slice::<Value>(&after).expect("JSON"), &expected);
+                let new = to.to_string();
+                let span = span_of(text.as_bytes(), &field).expect("found");
+                prop_assert_eq!(&after[..span.start], &text.as_bytes()[..span.start]);
+                prop_assert_eq!(&after[span.start + new.len()..], &text.as_bytes()[span.end..]);
+                prop_assert!(serde_json::from_slice::<Value>(&text.as_bytes()[span]).is_ok(), "a whole value is replaced");
+            }
+        }
+    }
+}

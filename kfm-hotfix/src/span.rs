@@ -1,0 +1,204 @@
+//! Finds the bytes of one value in a JSON document.
+//!
+//! A document is corrected in the bytes of one value and nowhere else: whoever wrote it chose its order, its
+//! numbers, its white space and its escapes, and a digest covers them all. So it is not parsed and printed
+//! again; the value's place is found in the text.
+
+use std::ops::Range;
+
+use crate::field::{FieldPath, index_of};
+
+/// Finds the value of a field; none if there is no such field.
+///
+/// `json` is a whole JSON text without a byte order mark, which somebody parsed before: of anything else the
+/// answer means nothing, but there is one. Of a member that is there twice the last counts, as for every
+/// reader of documents here.
+pub(crate) fn span_of(json: &[u8], field: &FieldPath) -> Option<Range<usize>> {
+    let mut at = Scanner { json, at: 0 };
+    at.skip_space();
+    for step in field.steps() {
+        match at.peek()? {
+            b'{' => at.enter_member(step)?,
+            b'[' => at.enter_element(index_of(step)?)?,
+            _ => return None,
+        }
+    }
+    let start = at.at;
+    at.skip_value()?;
+    Some(start..at.at)
+}
+
+/// A place in a JSON text.
+struct Scanner<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.json.get(self.at).copied()
+    }
+
+    /// Passes over one byte, if it is this one.
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Goes from an object to the value of its last member of this name.
+    fn enter_member(&mut self, name: &str) -> Option<()> {
+        let mut found = None;
+        self.take(b'{')?;
+        self.skip_space();
+        while self.peek()? != b'}' {
+            let start = self.at;
+            self.skip_string()?;
+            // Names are compared as they read: one may be written with escapes.
+            let is_wanted =
+                serde_json::from_slice::<String>(&self.json[start..self.at]).is_ok_and(|read| read == name);
+            self.skip_space();
+            self.take(b':')?;
+            self.skip_space();
+            if is_wanted {
+                found = Some(self.at);
+            }
+            self.skip_value()?;
+            self.skip_comma()?;
+        }
+        self.at = found?;
+        Some(())
+    }
+
+    /// Goes from an array to one of its elements.
+    fn enter_element(&mut self, index: usize) -> Option<()> {
+        self.take(b'[')?;
+        self.skip_space();
+        for _ in 0..index {
+            (self.peek()? != b']').then(|| self.skip_value())??;
+            self.skip_comma()?;
+        }
+        (self.peek()? != b']').then_some(())
+    }
+
+    /// Passes over what stands between two values, or before the end of what holds them.
+    fn skip_comma(&mut self) -> Option<()> {
+        self.skip_space();
+        match self.peek()? {
+            b',' => {
+                self.at += 1;
+                self.skip_space();
+                Some(())
+            }
+            b'}' | b']' => Some(()),
+            _ => None,
+        }
+    }
+
+    /// Passes over one value, whatever it is; the depth is counted, nothing recurses.
+    fn skip_value(&mut self) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => self.skip_string()?,
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.at += 1;
+                }
+                b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if depth > 0 => self.at += 1,
+                _ => self.skip_word()?,
+            }
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+
+    fn skip_string(&mut self) -> Option<()> {
+        self.take(b'"')?;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// Passes over a number, `true`, `false` or `null`.
+    fn skip_word(&mut self) -> Option<()> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'.')) {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(json: &str, field: &str) -> Option<String> {
+        let span = span_of(json.as_bytes(), &FieldPath::parse(field).expect("a path"))?;
+        Some(json[span].to_owned())
+    }
+
+    #[test]
+    fn a_value_is_found_as_it_is_written() {
+        let json =
+            "{ \"a\" :\t{\"b\":[ 1.0, -2E+3,{\"c\" : \"x\\\"}\\\\\"}\n],\"d\":{} , \"e\":[]},\"f\":null}";
+        for (field, text) in [
+            ("a.b.0", "1.0"),
+            ("a.b.1", "-2E+3"),
+            ("a.b.2.c", "\"x\\\"}\\\\\""),
+            ("a.b.2", "{\"c\" : \"x\\\"}\\\\\"}"),
+            ("a.d", "{}"),
+            ("a.e", "[]"),
+            ("f", "null"),
+        ] {
+            assert_eq!(found(json, field).as_deref(), Some(text), "{field}");
+        }
+        for absent in ["a.b.3", "a.b.c", "a.d.x", "a.e.0", "f.x", "g", "a.b.0.x"] {
+            assert_eq!(found(json, absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn names_are_compared_as_they_read_and_the_last_of_two_counts() {
+        assert_eq!(found(r#"{"\u0061": 1}"#, "a").as_deref(), Some("1"));
+        assert_eq!(found(r#"{"ü": 1, "\u00fc": 2}"#, "ü").as_deref(), Some("2"));
+        assert_eq!(found(r#"{"a": {"b": 1}, "a": {"c": 2}}"#, "a.b"), None);
+        assert_eq!(found(r#"{"a": {"b": 1}, "a": {"b": 2}}"#, "a.b").as_deref(), Some("2"));
+        assert_eq!(found(r#"{"😀": {"\ud83d\ude00": 1}}"#, "😀.😀").as_deref(), Some("1"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..60), field in "[ab0-2](\\.[ab0-2]){0,2}") {
+            if let Some(span) = span_of(&bytes, &FieldPath::parse(&field).expect("a path")) {
+                prop_assert!(span.start < span.end && span.end <= bytes.len());
+            }
+        }
+
+        #[test]
+        fn any_text_of_json_signs_has_an_answer(text in r#"[\[\]{}":,\\ a1b.-]{0,40}"#, field in "[ab0-2](\\.[ab0-2]){0,2}") {
+            if let Some(span) = span_of(text.as_bytes(), &FieldPath::parse(&field).expect("a path")) {
+                prop_assert!(span.start < span.end && span.end <= text.len());
+            }
+        }
+    }
+}

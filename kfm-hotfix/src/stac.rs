@@ -1,0 +1,250 @@
+//! One field of the documents of a collection, compare-and-set (R70).
+
+use bytes::Bytes;
+use kfm_lineage::{Digest, Slug};
+use kfm_rollback::report::{ConflictLine, FieldChange, HotfixReport, Listing, PlanReport, Status};
+use kfm_rollback::{Error, Hotfix, HotfixDone, HotfixRequest, Platform, Result, StandingDocument};
+use kfm_wal::record::{CorrectedValues, Correction};
+use serde_json::Value;
+
+use crate::field::FieldPath;
+use crate::found::Found;
+use crate::replace::{parsed, replaced};
+use crate::report::empty;
+use crate::same::is_same;
+
+/// The kind of these hotfixes, in their ids and records.
+const KIND: &str = "stac";
+
+/// Bytes that each of the two values may have, printed: they are kept in the log's record.
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// What [`stac`] is asked to do.
+///
+/// ```
+/// use kfm_hotfix::{FieldPath, StacHotfix};
+/// let hotfix = StacHotfix {
+///     reason: "the source states it".to_owned(),
+///     ..StacHotfix::new("landsat-c2-l2", FieldPath::parse("properties.license")?, "UNKNOWN", "CC-BY-4.0")
+/// };
+/// assert!(!hotfix.dry_run);
+/// # Ok::<(), kfm_hotfix::FieldPathError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct StacHotfix {
+    /// The collection: its items and its own document are the scope.
+    pub collection: String,
+    /// The field.
+    pub field: FieldPath,
+    /// The value that is wrong; only where the field has it, it is replaced.
+    pub from: Value,
+    /// The value that is right.
+    pub to: Value,
+    /// Why; it is recorded in log, manifest and ledger.
+    pub reason: String,
+    /// Show the matches and the change of each, and write nothing.
+    pub dry_run: bool,
+    /// The content that somebody was shown by a rehearsal and agreed to; another one is refused.
+    pub shown: Option<Digest>,
+}
+
+impl StacHotfix {
+    /// Replaces `from` by `to`; who asks adds the reason.
+    pub fn new(
+        collection: impl Into<String>,
+        field: FieldPath,
+        from: impl Into<Value>,
+        to: impl Into<Value>,
+    ) -> Self {
+        Self {
+            collection: collection.into(),
+            field,
+            from: from.into(),
+            to: to.into(),
+            reason: String::new(),
+            dry_run: false,
+            shown: None,
+        }
+    }
+}
+
+/// Corrects one field of the documents of a collection: all that have the old value or, on failure, none.
+///
+/// Where a document has the field with the old value, the bytes of the value are replaced and no others.
+/// Nothing has the old value, but some have the new one: there is nothing to do, and the answer says so.
+///
+/// # Cancel safety
+/// A dropped future leaves nothing, or an interrupted hotfix that can be resumed or aborted.
+///
+/// # Errors
+/// [`Error::NotFound`]: no document of the log is in this collection. [`Error::Invalid`]: nothing has either
+/// value, with those that were found; or the request is not right. [`Error::ApprovalRequired`]: it is planned,
+/// execute the plan, or ask again, once it is approved. Otherwise as [`Platform::execute`].
+pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixReport> {
+    refuse_unusable(&request)?;
+    let correction = Correction {
+        kind: KIND.to_owned(),
+        scope: request.collection.clone(),
+        field: request.field.to_string(),
+        values: Some(CorrectedValues { from: request.from.clone(), to: request.to.clone() }),
+    };
+    let engine = HotfixRequest {
+        dry_run: request.dry_run,
+        shown: request.shown,
+        ..HotfixRequest::new(slug_of(&request.collection), correction, request.reason.clone())
+    };
+    let mut hotfix = platform.begin_hotfix(engine).await?;
+    let matched = Matched::in_scope(&hotfix, &request).await?;
+    if matched.changes.is_empty() {
+        return matched.nothing_to_do(&request);
+    }
+    let Matched { changes, already, found } = matched;
+    let mut lines = Vec::with_capacity(changes.len());
+    for (document, bytes) in changes {
+        lines.push(FieldChange {
+            key: document.path.clone(),
+            field: request.field.to_string(),
+            from: request.from.clone(),
+            to: request.to.clone(),
+            before: document.digest,
+            after: Digest::of_bytes(&bytes),
+        });
+        hotfix.replace(&document, bytes)?;
+    }
+    let report = HotfixReport {
+        matches: lines.len() as u64,
+        skipped: already,
+        others: found.documents(),
+        changes: Listing::of(lines),
+        ..empty(Status::DryRun)
+    };
+    Ok(match hotfix.finish().await? {
+        HotfixDone::Rehearsed(rehearsal) => HotfixReport {
+            ready: Some(rehearsal.ready),
+            next: next_of_rehearsal(&rehearsal.conflicts),
+            conflicts: rehearsal.conflicts.clone(),
+            ..judged(report, &rehearsal.plan)
+        },
+        HotfixDone::Executed { plan, report: done } => HotfixReport {
+            hotfix_id: done.hotfix_id,
+            plan_id: Some(plan.plan_id),
+            status: done.status,
+            changed: done.applied,
+            manifest: done.manifest,
+            note: done.note,
+            next: done.next,
+            ..judged(report, &plan)
+        },
+    })
+}
+
+/// Fills in what policy said of the plan.
+fn judged(report: HotfixReport, plan: &PlanReport) -> HotfixReport {
+    HotfixReport {
+        content_id: Some(plan.content_id),
+        changed: kfm_rollback::report::CellCount {
+            total: plan.steps.total,
+            by_domain: plan.steps.by_domain.clone(),
+        },
+        risk_level: Some(plan.risk_level.clone()),
+        approvals_needed: plan.approvals_needed.clone(),
+        findings: plan.findings.clone(),
+        ..report
+    }
+}
+
+fn next_of_rehearsal(conflicts: &[ConflictLine]) -> Vec<String> {
+    let is_foreign = conflicts.iter().any(|conflict| conflict.kind == "foreign");
+    is_foreign.then(|| "kfm reconcile".to_owned()).into_iter().collect()
+}
+
+/// What the documents of the scope have in the field.
+struct Matched {
+    /// Those that have the old value, each with its bytes once corrected.
+    changes: Vec<(StandingDocument, Bytes)>,
+    /// How many have the new value.
+    already: u64,
+    /// The rest.
+    found: Found,
+}
+
+impl Matched {
+    async fn in_scope(hotfix: &Hotfix, request: &StacHotfix) -> Result<Self> {
+        let scope = hotfix.documents_of(&request.collection).await?;
+        if scope.is_empty() {
+            return Err(Error::NotFound { kind: "collection", text: request.collection.clone() });
+        }
+        let mut matched = Self { changes: Vec::new(), already: 0, found: Found::default() };
+        for document in scope {
+            let bytes = hotfix.read(&document).await?;
+            let json = parsed(&bytes);
+            match json.as_ref().and_then(|json| request.field.value_in(json)) {
+                Some(value) if is_same(value, &request.from) => {
+                    let corrected = replaced(&bytes, &request.field, &request.to);
+                    let corrected = corrected.ok_or_else(|| unplaced(request, &document))?;
+                    matched.changes.push((document, corrected.into()));
+                }
+                Some(value) if is_same(value, &request.to) => matched.already += 1,
+                value => matched.found.note(value, document.is_protected),
+            }
+        }
+        Ok(matched)
+    }
+
+    /// Answers where nothing has the old value.
+    fn nothing_to_do(self, request: &StacHotfix) -> Result<HotfixReport> {
+        let StacHotfix { collection, field, .. } = request;
+        if self.already == 0 {
+            return Err(Error::invalid(
+                format!(
+                    "nothing has this value, nor the new one: collection=`{collection}` field=`{field}` found={}",
+                    self.found.words()
+                ),
+                "give one of the values found as --from; a text in double quotes is a text, 1 is a number",
+            ));
+        }
+        let status = if request.dry_run { Status::DryRun } else { Status::Completed };
+        Ok(HotfixReport {
+            skipped: self.already,
+            others: self.found.documents(),
+            note: Some("nothing to do: the new value is there already".to_owned()),
+            ready: request.dry_run.then_some(true),
+            ..empty(status)
+        })
+    }
+}
+
+/// A value that was read and cannot be found in the text, or not replaced alone: nothing is changed anywhere.
+fn unplaced(request: &StacHotfix, document: &StandingDocument) -> Error {
+    Error::invalid(
+        format!("the value cannot be replaced by itself: path=`{}` field=`{}`", document.path, request.field),
+        "correct this document at its source and publish it",
+    )
+}
+
+fn refuse_unusable(request: &StacHotfix) -> Result<()> {
+    if is_same(&request.from, &request.to) {
+        return Err(Error::invalid(
+            format!("the two values are the same: field=`{}`", request.field),
+            "give the value that is right as --to",
+        ));
+    }
+    for (name, value) in [("--from", &request.from), ("--to", &request.to)] {
+        let bytes = value.to_string().len();
+        if bytes > VALUE_BYTES_MAX {
+            return Err(Error::invalid(
+                format!("a value is above the limit: {name} bytes={bytes} bytes_max={VALUE_BYTES_MAX}"),
+                "publish the corrected documents instead",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Makes the last part of the hotfix's id from the collection's name.
+fn slug_of(collection: &str) -> Slug {
+    const CHARS_MAX: usize = 64;
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let text: String = collection.chars().map(plain).take(CHARS_MAX).collect();
+    Slug::parse(&text).unwrap_or_else(|_| Slug::parse("unnamed").expect("a literal slug"))
+}
