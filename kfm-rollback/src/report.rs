@@ -689,8 +689,7 @@ pub struct HotfixReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,
     /// What stands against it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conflicts: Vec<ConflictLine>,
+    pub conflicts: Listing<ConflictLine>,
     /// The change of each document.
     pub changes: Listing<FieldChange>,
     /// What policy found.

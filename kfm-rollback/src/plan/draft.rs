@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, Domain, Move, OperationId, RollbackId, Value};
+use kfm_lineage::{Digest, Domain, Move, OperationId, OperationKind, RollbackId, Value};
 use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::Correction;
 
@@ -121,6 +121,15 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         let step = describe_move(session, &path, None, None, None);
         skipped.push(skipped_line(&step, &format!("stays absent, {rule}"), None));
     }
+    let scope = match wanted.kind {
+        PlanKind::Hotfix => scope_of_cells(session, moves.iter().map(|step| &step.cell)).await?,
+        PlanKind::Rollback | PlanKind::Revert => scope_of_operation(session, &wanted.target).await?,
+    };
+    if wanted.kind == PlanKind::Rollback {
+        // A hotfix that patched all that is left of its target is in the way, not just a later owner.
+        let later = scope.dependents.iter().map(|later| &later.operation);
+        refuse_dependents(&wanted.target, later.filter(|id| id.kind() == OperationKind::Hotfix))?;
+    }
     // A revert says that its target stands again, also where that moves nothing.
     if moves.is_empty() && wanted.kind != PlanKind::Revert {
         let note = match skipped.first() {
@@ -134,12 +143,8 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     }
     moves.sort_by(|a, b| a.cell.cmp(&b.cell));
     let after = with_moves(session, &now, &moves).await?;
-    let scope = match wanted.kind {
-        PlanKind::Hotfix => scope_of_cells(session, moves.iter().map(|step| &step.cell)).await?,
-        PlanKind::Rollback | PlanKind::Revert => scope_of_operation(session, &wanted.target).await?,
-    };
     if wanted.kind == PlanKind::Rollback {
-        refuse_dependents(&wanted.target, &scope)?;
+        refuse_dependents(&wanted.target, scope.dependents.iter().map(|later| &later.operation))?;
     }
     let derived = derived_cells(session, &moves).await?;
     session.refuse_kept_cells(derived.iter().map(|derived| &derived.cell)).await?;
@@ -416,11 +421,14 @@ async fn without_missing(
 }
 
 /// Refuses to undo what later work stands on (`states.md` section 3).
-fn refuse_dependents(target: &OperationId, scope: &Scope) -> Result<()> {
-    if scope.dependents.is_empty() {
+fn refuse_dependents<'a>(
+    target: &OperationId,
+    dependents: impl Iterator<Item = &'a OperationId>,
+) -> Result<()> {
+    let dependents: Vec<&OperationId> = dependents.collect();
+    if dependents.is_empty() {
         return Ok(());
     }
-    let dependents: Vec<&OperationId> = scope.dependents.iter().map(|later| &later.operation).collect();
     let list = dependents.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
     Err(Error::Conflict {
         message: format!("later work was derived from it: target={target} dependents={list}"),

@@ -18,9 +18,9 @@ use crate::execute::{Resume, resume};
 use crate::plan::{Draft, Drafted, Plan, PlanKind, Wanted, draft, plan_report, store_plan};
 use crate::publish::check_size;
 use crate::refusal::recorded;
-use crate::report::{DryRunReport, ExecuteReport, PlanReport};
-use crate::resolve;
+use crate::report::{DryRunReport, ExecuteReport, OperationLine, PlanReport};
 use crate::session::Session;
+use crate::{resolve, status};
 
 /// Between a document's version and the number of the hotfix that patched it.
 const PATCH_MARK: &str = "+hf.";
@@ -132,6 +132,15 @@ impl Platform {
         let mut report = self.execute_wanted(&mut session, wanted, reason).await?;
         report.hotfix_id = HotfixId::parse(hotfix.id.as_str()).ok();
         Ok(report)
+    }
+
+    /// Says where a hotfix stands.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`].
+    pub async fn hotfix_status(&self, id: &str) -> Result<OperationLine> {
+        let session = Session::read(self).await?;
+        status::operation_line(&session, &resolve::hotfix(&session, id)?).await
     }
 
     /// Takes an unfinished hotfix up again, or takes it back.
