@@ -10,6 +10,7 @@ mod span;
 mod stac;
 
 pub use field::{DEPTH_MAX, FieldPath, FieldPathError};
-pub use revert::{revert, reverted};
+pub use report::{report_of, report_of_line};
+pub use revert::{rehearse_revert, revert};
 pub use same::is_same;
 pub use stac::{StacHotfix, stac};

@@ -1,6 +1,73 @@
-//! A report of nothing yet.
+//! The engine's reports in a hotfix's words.
 
-use kfm_rollback::report::{CellCount, HotfixReport, Listing, Status};
+use kfm_lineage::HotfixId;
+use kfm_rollback::report::{
+    CellCount, ConflictLine, DryRunReport, ExecuteReport, HotfixReport, Listing, OperationLine, PlanReport,
+    Status,
+};
+
+/// Says what executing a hotfix, resuming it or taking it back came to.
+pub fn report_of(done: ExecuteReport) -> HotfixReport {
+    HotfixReport {
+        hotfix_id: done.hotfix_id,
+        rollback_id: done.rollback_id,
+        plan_id: done.plan_id,
+        matches: documents_of(&done.applied) + done.skipped.total,
+        changed: done.applied,
+        skipped: done.skipped.total,
+        manifest: done.manifest,
+        note: done.note,
+        next: done.next,
+        ..empty(done.status)
+    }
+}
+
+/// Says where a hotfix stands that is not resumed now.
+pub fn report_of_line(line: OperationLine) -> HotfixReport {
+    HotfixReport {
+        hotfix_id: HotfixId::parse(line.id.as_str()).ok(),
+        plan_id: line.plan_id,
+        note: line.held_reason,
+        next: line.next,
+        ..empty(line.status)
+    }
+}
+
+/// Says what taking a hotfix back would do.
+pub(crate) fn report_of_rehearsal(rehearsal: DryRunReport) -> HotfixReport {
+    let plan = &rehearsal.plan;
+    let report = HotfixReport {
+        hotfix_id: HotfixId::parse(plan.publish_id.as_str()).ok(),
+        skipped: plan.skipped.total,
+        ready: Some(rehearsal.ready),
+        next: next_of_rehearsal(&rehearsal.conflicts),
+        ..empty(Status::DryRun)
+    };
+    let report = HotfixReport { conflicts: Listing::of(rehearsal.conflicts), ..judged(report, plan) };
+    HotfixReport { matches: documents_of(&report.changed) + report.skipped, ..report }
+}
+
+/// Fills in what policy said of the plan.
+pub(crate) fn judged(report: HotfixReport, plan: &PlanReport) -> HotfixReport {
+    HotfixReport {
+        content_id: Some(plan.content_id),
+        changed: CellCount { total: plan.steps.total, by_domain: plan.steps.by_domain.clone() },
+        risk_level: Some(plan.risk_level.clone()),
+        approvals_needed: plan.approvals_needed.clone(),
+        findings: plan.findings.clone(),
+        ..report
+    }
+}
+
+/// Says what mends what stands against it.
+pub(crate) fn next_of_rehearsal(conflicts: &[ConflictLine]) -> Vec<String> {
+    let is_foreign = conflicts.iter().any(|conflict| conflict.kind == "foreign");
+    is_foreign.then(|| "kfm reconcile".to_owned()).into_iter().collect()
+}
+
+fn documents_of(cells: &CellCount) -> u64 {
+    cells.by_domain.get("stac").copied().unwrap_or_default()
+}
 
 /// Makes a report that says nothing but its status.
 pub(crate) fn empty(status: Status) -> HotfixReport {
@@ -17,7 +84,7 @@ pub(crate) fn empty(status: Status) -> HotfixReport {
         risk_level: None,
         approvals_needed: Vec::new(),
         ready: None,
-        conflicts: Vec::new(),
+        conflicts: Listing::default(),
         changes: Listing::default(),
         findings: Listing::default(),
         manifest: None,

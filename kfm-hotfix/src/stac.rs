@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, Slug};
-use kfm_rollback::report::{ConflictLine, FieldChange, HotfixReport, Listing, PlanReport, Status};
+use kfm_rollback::report::{FieldChange, HotfixReport, Listing, Status};
 use kfm_rollback::{Error, Hotfix, HotfixDone, HotfixRequest, Platform, Result, StandingDocument};
 use kfm_wal::record::{CorrectedValues, Correction};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::field::FieldPath;
 use crate::found::Found;
 use crate::replace::{parsed, replaced};
-use crate::report::empty;
+use crate::report::{empty, judged, next_of_rehearsal};
 use crate::same::is_same;
 
 /// The kind of these hotfixes, in their ids and records.
@@ -122,7 +122,7 @@ pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixRepo
         HotfixDone::Rehearsed(rehearsal) => HotfixReport {
             ready: Some(rehearsal.ready),
             next: next_of_rehearsal(&rehearsal.conflicts),
-            conflicts: rehearsal.conflicts.clone(),
+            conflicts: Listing::of(rehearsal.conflicts.clone()),
             ..judged(report, &rehearsal.plan)
         },
         HotfixDone::Executed { plan, report: done } => HotfixReport {
@@ -136,26 +136,6 @@ pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixRepo
             ..judged(report, &plan)
         },
     })
-}
-
-/// Fills in what policy said of the plan.
-fn judged(report: HotfixReport, plan: &PlanReport) -> HotfixReport {
-    HotfixReport {
-        content_id: Some(plan.content_id),
-        changed: kfm_rollback::report::CellCount {
-            total: plan.steps.total,
-            by_domain: plan.steps.by_domain.clone(),
-        },
-        risk_level: Some(plan.risk_level.clone()),
-        approvals_needed: plan.approvals_needed.clone(),
-        findings: plan.findings.clone(),
-        ..report
-    }
-}
-
-fn next_of_rehearsal(conflicts: &[ConflictLine]) -> Vec<String> {
-    let is_foreign = conflicts.iter().any(|conflict| conflict.kind == "foreign");
-    is_foreign.then(|| "kfm reconcile".to_owned()).into_iter().collect()
 }
 
 /// What the documents of the scope have in the field.
