@@ -7,6 +7,7 @@ mod catalog;
 mod completions;
 mod demo;
 mod doctor;
+mod hotfix;
 mod init;
 mod labels;
 mod ledger;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Plan, rehearse, execute and undo the rollback of a publish
     #[command(subcommand)]
     Rollback(rollback::Rollback),
+    /// Correct one thing across a known scope, reversibly
+    #[command(subcommand)]
+    Hotfix(hotfix::Hotfix),
     /// Show every open operation, what it waits for, what to do, and what is owed
     Status(status::Status),
     /// List who can approve, or add somebody
@@ -91,6 +95,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Res
         Command::Reconcile(command) => command.run(&cx).await,
         Command::Publish(command) => command.run(&cx).await,
         Command::Rollback(command) => command.run(&cx).await,
+        Command::Hotfix(command) => command.run(&cx).await,
         Command::Status(command) => command.run(&cx).await,
         Command::Principals(command) => command.run(&cx).await,
         Command::Approve(command) => command.run(&cx).await,

@@ -45,6 +45,12 @@ pub(crate) fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Begins a sentence with a capital.
+pub(crate) fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Says a duration: `840 ms`, `12.3 s`, `7 min 5 s`.
 pub(crate) fn duration(ms: u64) -> String {
     match ms {

@@ -94,7 +94,7 @@ pub(crate) fn ask(cx: &Context<'_>, plan: &PlanReport, reason: &str) -> Result<(
 pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<Answer> {
     report.next = cx.runnable(&report.next);
     let mut screen = Screen::new(tone(&report), headline(&report));
-    screen.fact_if("rollback", report.rollback_id.as_ref());
+    screen.fact_if("rollback", report.rollback_id.as_ref()).fact_if("hotfix", report.hotfix_id.as_ref());
     screen.fact("moved", words::cells(&report.applied));
     if report.already > 0 {
         screen.fact("there already", words::count(report.already, "cell"));
@@ -110,12 +110,12 @@ pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<An
 
 fn headline(report: &ExecuteReport) -> String {
     match (&report.note, report.status) {
-        (Some(note), _) => capitalised(note),
+        (Some(note), _) => words::capitalised(note),
         (None, Status::Completed) => {
             format!("Done and verified: {} as planned", words::count(report.applied.total, "cell"))
         }
         (None, Status::Aborted) => "Aborted: readers see what they saw before".to_owned(),
-        (None, status) => format!("The rollback is {status}"),
+        (None, status) => format!("It is {status}"),
     }
 }
 
@@ -137,9 +137,4 @@ fn took(report: &ExecuteReport) -> String {
         [] => words::duration(report.duration_ms),
         phases => phases.join(", "),
     }
-}
-
-fn capitalised(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

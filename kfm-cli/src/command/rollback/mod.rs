@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::Answer;
 
-pub(crate) use execute::executed;
+pub(crate) use execute::{ask, executed};
 pub(crate) use plan::{plan_screen, show_steps};
 pub(crate) use status::Stands;
 

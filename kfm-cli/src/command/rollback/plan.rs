@@ -89,6 +89,14 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
     screen
         .fact_if("reverts", plan.reverts.as_ref())
         .fact_if("stored at", plan.path.as_ref().map(shell::place));
+    if let Some(correction) = &plan.correction {
+        let values = correction.values.as_ref();
+        let change = values.map_or_else(
+            || "values not shown, they are protected".to_owned(),
+            |values| format!("{} -> {}", values.from, values.to),
+        );
+        screen.fact("corrects", format!("{}: {change}", correction.field));
+    }
     let scope = &plan.scope;
     screen.fact(
         "scope",
@@ -127,9 +135,10 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
 }
 
 fn headline(plan: &PlanReport) -> String {
-    let what = match &plan.reverts {
-        Some(rollback) => format!("Revert of {rollback}"),
-        None => format!("Rollback of {}", plan.publish_id),
+    let what = match (&plan.correction, &plan.reverts) {
+        (Some(correction), _) => format!("Hotfix of {}", correction.scope),
+        (None, Some(rollback)) => format!("Revert of {rollback}"),
+        (None, None) => format!("Rollback of {}", plan.publish_id),
     };
     match plan.steps.total {
         0 => format!("{what}: nothing to do"),

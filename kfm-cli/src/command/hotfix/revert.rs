@@ -1,0 +1,49 @@
+//! `kfm hotfix revert`: a hotfix undone, as a rollback of it.
+
+use clap::Args;
+use kfm_rollback::{ExecuteRequest, PlanTarget};
+
+use crate::cli::not_empty;
+use crate::command::rollback::ask;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::Answer;
+
+use super::answer;
+
+/// Arguments of `kfm hotfix revert`.
+#[derive(Debug, Args)]
+pub(crate) struct Revert {
+    /// The hotfix: its id, a unique prefix of it, or latest
+    #[arg(long, value_name = "ID")]
+    hotfix_id: String,
+    /// Why; it is recorded in log, manifest and ledger
+    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    reason: String,
+    /// Do not ask, on a terminal
+    #[arg(long)]
+    yes: bool,
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Revert {
+    pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let Self { hotfix_id, reason, .. } = &self;
+        if self.dry_run || cx.is_rehearsal() {
+            return answer(cx, kfm_hotfix::rehearse_revert(&cx.platform().await?, hotfix_id).await?);
+        }
+        let platform = cx.platform_to_change().await?;
+        if !self.yes && cx.can_ask() {
+            let plan = platform.plan_hotfix_revert(hotfix_id, Some(reason.clone())).await?;
+            ask(cx, &plan, reason)?;
+            if plan.steps.total > 0 {
+                let target = PlanTarget::Plan(plan.plan_id.to_string());
+                let done = platform.execute(ExecuteRequest::new(target, reason)).await?;
+                return answer(cx, kfm_hotfix::report_of(done));
+            }
+        }
+        answer(cx, kfm_hotfix::revert(&platform, hotfix_id, reason).await?)
+    }
+}

@@ -1,0 +1,139 @@
+//! `kfm hotfix stac` as the owner's example has it (R70), its approval, its resume and its revert.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use support::{Sandbox, first_version, item_with_licence};
+
+/// The owner's command, with other values.
+fn hotfix<'a>(from: &'a str, to: &'a str) -> Vec<&'a str> {
+    let field = ["hotfix", "stac", "--collection", "things", "--field", "properties.license"];
+    [&field[..], &["--from", from, "--to", to, "--reason", "Correct license per source"]].concat()
+}
+
+/// A platform whose item `a` has this licence; `b` is under CC0-1.0.
+fn licensed(licence: &str) -> Sandbox {
+    let sandbox = Sandbox::platform();
+    let mut documents = first_version();
+    documents[2].1 = item_with_licence("a", "first", licence);
+    sandbox.publish("one", &documents);
+    sandbox
+}
+
+#[test]
+fn a_hotfix_replaces_the_values_bytes_only_and_is_undone_by_its_revert() {
+    let sandbox = licensed("CC0-1.0");
+    let words = hotfix("CC0-1.0", "PDDL-1.0");
+    let before = sandbox.files();
+    for flag in ["--dry-run", "--ci"] {
+        let rehearsed = sandbox.json(0, &[&words[..], &[flag]].concat());
+        assert_eq!((&rehearsed["matches"], &rehearsed["ready"]), (&2.into(), &true.into()), "{flag}");
+        assert_eq!(rehearsed["changes"]["first"][0]["key"], "things/a.json");
+        assert_eq!(sandbox.files(), before, "{flag}");
+    }
+    let report = sandbox.json(0, &words);
+    for key in ["hotfix_id", "matches", "changed", "skipped", "manifest"] {
+        assert!(report.get(key).is_some(), "no {key} in {report:#}");
+    }
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "PDDL-1.0")));
+    let again = sandbox.json(0, &words);
+    assert_eq!((&again["hotfix_id"], &again["skipped"]), (&serde_json::Value::Null, &2.into()));
+    let id = report["hotfix_id"].as_str().unwrap();
+    let revert = ["hotfix", "revert", "--hotfix-id", id, "--reason", "it was right"];
+    for flag in ["--dry-run", "--ci"] {
+        let before = sandbox.files();
+        assert_eq!(sandbox.json(0, &[&revert[..], &[flag]].concat())["matches"], 2, "{flag}");
+        assert_eq!(sandbox.files(), before, "{flag}");
+    }
+    let reverted = sandbox.json(0, &revert);
+    assert_eq!((&reverted["hotfix_id"], &reverted["matches"]), (&report["hotfix_id"], &2.into()));
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "CC0-1.0")));
+    assert_eq!(sandbox.json(0, &revert)["changed"]["total"], 0);
+}
+
+/// What nobody licensed becomes looser by any licence, so a reviewer looks at it (R64, R65).
+#[test]
+fn the_owners_example_waits_for_a_reviewer_and_goes_on_by_the_same_command() {
+    let sandbox = licensed("UNKNOWN");
+    let words = hotfix("UNKNOWN", "CC-BY-4.0");
+    sandbox.json(0, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"]);
+    sandbox.json(5, &[&words[..], &["--dry-run"]].concat());
+    let waiting = sandbox.json(5, &words);
+    let plan_id = waiting["plan_id"].as_str().unwrap();
+    assert_eq!(sandbox.json(5, &words)["plan_id"], plan_id, "the same change is the same plan");
+    let shown = sandbox.kfm(&["rollback", "dry-run", "--plan", plan_id]).exits(5);
+    assert!(shown.stdout.contains(r#"properties.license: "UNKNOWN" -> "CC-BY-4.0""#), "{}", shown.stdout);
+    let approve = ["approve", plan_id, "--as", "ada", "--role", "reviewer", "--key", "ada.key"];
+    sandbox.json(0, &approve);
+    assert_eq!(sandbox.json(0, &[&words[..], &["--dry-run"]].concat())["ready"], true);
+    let report = sandbox.json(0, &words);
+    assert_eq!((&report["plan_id"], &report["matches"]), (&plan_id.into(), &1.into()), "{report:#}");
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "CC-BY-4.0")));
+}
+
+#[test]
+fn an_approved_hotfix_is_executed_by_its_plan_too() {
+    let sandbox = licensed("UNKNOWN");
+    sandbox.json(0, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"]);
+    let waiting = sandbox.json(5, &hotfix("UNKNOWN", "CC-BY-4.0"));
+    let plan_id = waiting["plan_id"].as_str().unwrap();
+    sandbox.json(0, &["approve", plan_id, "--as", "ada", "--role", "reviewer", "--key", "ada.key"]);
+    let done = sandbox.json(0, &["rollback", "execute", "--plan", plan_id, "--reason", "r", "--yes"]);
+    let id = done["hotfix_id"].as_str().unwrap();
+    assert!(done["next"][0].as_str().unwrap().contains(&format!("kfm hotfix revert --hotfix-id {id}")));
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "CC-BY-4.0")));
+}
+
+#[test]
+fn a_value_that_nothing_has_is_refused_with_the_values_found() {
+    let sandbox = licensed("UNKNOWN");
+    let run = sandbox.kfm(&hotfix("none such", "CC-BY-4.0")).exits(2);
+    assert!(run.stderr.contains("UNKNOWN") && run.stderr.contains("CC0-1.0"), "{}", run.stderr);
+    for words in [
+        hotfix("UNKNOWN", "UNKNOWN"),
+        hotfix("9007199254740993", "1"),
+        [&hotfix("a", "b")[..4], &["--field", "a..b", "--from", "a", "--to", "b", "--reason", "r"]].concat(),
+    ] {
+        sandbox.json(2, &words);
+    }
+    let nowhere = [&hotfix("a", "b")[..3], &["nowhere"], &hotfix("a", "b")[4..]].concat();
+    assert_eq!(sandbox.json(2, &nowhere)["error"]["kind"], "not_found");
+}
+
+#[test]
+fn a_document_that_another_hand_changed_is_refused_and_kept() {
+    let sandbox = licensed("CC0-1.0");
+    let by_hand = item_with_licence("a", "by hand", "CC0-1.0");
+    sandbox.write("catalog/things/a.json", &by_hand);
+    let words = hotfix("CC0-1.0", "CC-BY-4.0");
+    let rehearsed = sandbox.json(6, &[&words[..], &["--dry-run"]].concat());
+    assert_eq!(
+        (&rehearsed["ready"], &rehearsed["conflicts"]["first"][0]["kind"]),
+        (&false.into(), &"foreign".into())
+    );
+    assert_eq!(sandbox.json(6, &words)["status"], "refused");
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(by_hand));
+    assert_eq!(sandbox.read("catalog/things/b.json"), Some(item_with_licence("b", "first", "CC0-1.0")));
+}
+
+#[test]
+fn a_schema_change_is_denied() {
+    let sandbox = licensed("CC0-1.0");
+    let words = [
+        "hotfix",
+        "stac",
+        "--collection",
+        "things",
+        "--field",
+        "stac_version",
+        "--from",
+        "\"1.1.0\"",
+        "--to",
+        "\"1.0.0\"",
+        "--reason",
+        "r",
+    ];
+    let denied = sandbox.json(3, &words);
+    let rules: Vec<_> = denied["findings"]["first"].as_array().unwrap().iter().map(|f| &f["rule"]).collect();
+    assert!(rules.contains(&&"GOV-hotfix".into()), "{denied:#}");
+}
