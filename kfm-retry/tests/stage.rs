@@ -178,6 +178,21 @@ async fn a_receiver_that_remembers_ids_hears_everything_once_whatever_crashes() 
 }
 
 #[tokio::test]
+async fn a_step_that_is_repeated_after_it_was_told_does_not_tell_again() {
+    on_each_store(async |store| {
+        let tell = async || {
+            let mut stage = Stage::resume(store, key(), async |_| true).await.unwrap();
+            stage.relay(async |_| Ok::<_, std::io::Error>(())).await.unwrap()
+        };
+        pipeline(store, None, &[]).await.unwrap();
+        assert_eq!(tell().await, 3);
+        assert_eq!(pipeline(store, None, &["tile"]).await.unwrap(), ["tile", "index"]);
+        assert_eq!(tell().await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_step_is_retried_under_its_policy() {
     let store = MemoryStageStore::new();
     let clock = clock();
