@@ -221,6 +221,7 @@ impl From<Error> for Box<Failure> {
             }
             Error::Store(_) | Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
             Error::Log(_) => failure.next = vec!["kfm wal verify".to_owned()],
+            Error::Records(_) => failure.next = vec!["kfm ledger verify".to_owned()],
             _ => {}
         }
         Self::new(failure)

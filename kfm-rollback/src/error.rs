@@ -3,6 +3,8 @@
 use kfm_lineage::{Digest, OperationId};
 use kfm_retry::{Classify, ErrorClass, Verdict};
 
+use kfm_telemetry::TelemetryError;
+
 use crate::op::OpError;
 use crate::report::{ConflictLine, FindingLine, Status};
 use crate::versions::VersionError;
@@ -128,6 +130,9 @@ pub enum Error {
     /// The log cannot be used; nothing was changed.
     #[error("log cannot be used")]
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The ledger or the telemetry cannot be used: verify the ledger, or make room.
+    #[error("ledger or telemetry cannot be used")]
+    Records(#[source] Box<TelemetryError>),
     /// A file of the platform cannot be used.
     #[error("file cannot be used: path={path}")]
     File {
@@ -161,6 +166,7 @@ impl Error {
             Self::Store(_) => "store",
             Self::Versions(_) => "versions",
             Self::Log(_) => "log",
+            Self::Records(_) => "records",
             Self::File { .. } => "file",
         }
     }
@@ -168,6 +174,11 @@ impl Error {
     /// Returns the exit code of the error's class (R101).
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Records(source) => match **source {
+                TelemetryError::Busy { .. } => 6,
+                TelemetryError::Log { .. } | TelemetryError::NotAnEntry { .. } => 4,
+                _ => 2,
+            },
             Self::Failed { .. } => 1,
             Self::Invalid { .. } | Self::NotFound { .. } | Self::Ambiguous { .. } => 2,
             Self::Store(_) | Self::Versions(_) | Self::File { .. } => 2,
@@ -207,6 +218,12 @@ impl From<OpError> for Error {
 impl From<VersionError> for Error {
     fn from(error: VersionError) -> Self {
         Self::Versions(error)
+    }
+}
+
+impl From<TelemetryError> for Error {
+    fn from(error: TelemetryError) -> Self {
+        Self::Records(Box::new(error))
     }
 }
 

@@ -59,6 +59,7 @@ async fn record(
     let record = Record::Refusal(refusal);
     let name = EventId::lossy(&record.id());
     session.log(record).await?;
+    session.keep_policy().await?;
     let subject = subject.as_ref().map(OperationId::as_str).unwrap_or_default();
     let (kind, stage) = match operation {
         "publish" => (OperationType::Publish, Stage::Publish),
@@ -73,8 +74,7 @@ async fn record(
     entry.hotfix_id = HotfixId::parse(subject).ok();
     entry.plan_id = plan_id;
     entry.policy_snapshot_ref = Some(session.policy.snapshot_ref());
-    let unwritten = |source| Error::Log(Box::new(source));
-    session.platform.ledger()?.append(&entry, at).await.map_err(unwritten)?;
+    session.platform.ledger()?.append(&entry, at).await?;
     let mut line = OperationRecord::new(name, at, RecordKind::Operation, stage, Label::lossy(&actor));
     line.publish_id = entry.publish_id;
     line.rollback_id = entry.rollback_id;
@@ -85,7 +85,7 @@ async fn record(
         _ => kfm_telemetry::Status::Refused,
     };
     line.error_class = kfm_lineage::Slug::parse(error.kind()).ok();
-    session.platform.records().append(&line).await.map_err(unwritten)
+    Ok(session.platform.records().append(&line).await?)
 }
 
 /// Returns a status as the ledger writes it.

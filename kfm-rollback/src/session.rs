@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use kfm_lineage::{CellId, Domain, Lsn, OperationId, Timestamp};
 use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
@@ -42,7 +43,7 @@ pub(crate) struct Session {
     pub phases_ms: BTreeMap<String, u64>,
     phase: Option<(String, Duration)>,
     /// Held to the end of the session; none in a session that only reads.
-    _lock: Option<PlatformLock>,
+    lock: Option<PlatformLock>,
 }
 
 impl Session {
@@ -61,8 +62,9 @@ impl Session {
             pid: options.pid,
             doing: doing.to_owned(),
             since: now(&options.clock).to_string(),
+            operation: None,
         };
-        let lock = PlatformLock::acquire(&platform.lock_path(), &holder, options).await?;
+        let lock = PlatformLock::acquire(&platform.lock_path(), holder, options).await?;
         let (log, _report) = LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         Self::begin(platform, log, Some(lock)).await
     }
@@ -89,7 +91,7 @@ impl Session {
             policy_fault,
             phases_ms: BTreeMap::new(),
             phase: None,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -129,6 +131,24 @@ impl Session {
             .store(&cell.store)
             .filter(|store| store.domain() == cell.domain)
             .ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
+    }
+
+    /// Keeps the policy's snapshot under its digest, so that what records name resolves for good (R66).
+    ///
+    /// # Errors
+    /// [`Error::Versions`](crate::Error::Versions): it could not be kept; nothing may be recorded under it.
+    pub(crate) async fn keep_policy(&self) -> Result<()> {
+        let snapshot = self.policy.snapshot();
+        let bytes = Bytes::copy_from_slice(snapshot.bytes());
+        Ok(self.versions().put(vec![(snapshot.digest(), bytes)]).await?)
+    }
+
+    /// Says, to whoever meets the lock, which operation is worked on.
+    ///
+    /// # Errors
+    /// [`Error::File`](crate::Error::File): the lock's file cannot be written.
+    pub(crate) fn works_on(&mut self, operation: &OperationId) -> Result<()> {
+        self.lock.as_mut().map_or(Ok(()), |lock| lock.works_on(operation))
     }
 
     /// Denies everything while policy's files cannot be read (R3); looking is not denied.

@@ -55,8 +55,8 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
 
 /// Says where an operation stands.
 pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> Result<OperationLine> {
-    let at_work =
-        operation.closed.is_none() && PlatformLock::holder(&session.platform.lock_path())?.is_some();
+    let at_work = operation.closed.is_none()
+        && PlatformLock::at_work(&session.platform.lock_path())?.as_ref() == Some(&operation.id);
     let status = operation.status(at_work);
     let done = match status {
         Status::Completed => operation.moves.count,

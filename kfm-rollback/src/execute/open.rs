@@ -147,7 +147,7 @@ fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
 /// From here on the operation keeps its cells until it is closed. The permit is spent.
 ///
 /// # Errors
-/// [`Error::Log`]: nothing moved; whether it is open, the log tells when it is opened again.
+/// [`Error::Records`], [`Error::Versions`], [`Error::File`]: nothing was opened. [`Error::Log`]: nothing moved; whether it is open, the log tells when it is opened again.
 pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, record: Record) -> Result<Lsn> {
     permit.opens(&plan, session.now()).map_err(|error| Error::Conflict {
         message: format!("the permit does not fit, {error}"),
@@ -155,7 +155,15 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         hint: "plan again".into(),
         next: Vec::new(),
     })?;
+    // A ledger that cannot be opened now could not be written after the switch either (R94).
+    session.platform.ledger()?;
+    session.keep_policy().await?;
     enforce_labels(session).await?;
+    match &record {
+        Record::PublishIntent(intent) => session.works_on(&intent.publish_id.clone().into())?,
+        Record::Operation(frame) => session.works_on(&frame.wal_id)?,
+        _ => {}
+    }
     session.log(record).await
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use kfm_lineage::integrity::IntegrityChange;
-use kfm_lineage::{Digest, Domain, Lsn, OperationId};
-use kfm_wal::record::{Direction, EndState, TreatedCell};
+use kfm_lineage::{Digest, Domain, Lsn, OperationId, Timestamp};
+use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
 use super::Steps;
 use crate::assess::{catalog_at, with_moves};
@@ -22,6 +22,8 @@ pub(crate) struct Outcome {
     /// Cells that had their value when a step came to them.
     pub already: u64,
     pub scope_digest: Digest,
+    /// How long processes worked on it since it was opened, without what it waited between them.
+    pub worked_ms: u64,
     pub treated: Vec<TreatedCell>,
     /// What it did to the catalog's links and orphans.
     pub integrity: IntegrityChange,
@@ -70,12 +72,36 @@ impl Outcome {
             applied,
             already: operation.journal.already,
             scope_digest,
+            worked_ms: worked_ms(session, id),
             treated,
             integrity,
             error,
             manifest: None,
         })
     }
+}
+
+/// Adds up the runs of an operation: each from where it was opened or taken up to its last line in the log.
+fn worked_ms(session: &Session, id: &OperationId) -> u64 {
+    let (mut worked, mut run) = (0, None);
+    for entry in session.wal.by_operation(id) {
+        run = match (&entry.record, run) {
+            (Record::PublishIntent(_) | Record::Operation(_), _) => Some((entry.at, entry.at)),
+            (Record::Journal(journal), Some((begun, last))) => match journal.entry {
+                JournalEntry::Resumed { .. } => {
+                    worked += elapsed_ms(begun, last);
+                    Some((entry.at, entry.at))
+                }
+                _ => Some((begun, entry.at)),
+            },
+            (_, run) => run,
+        };
+    }
+    worked + run.map_or(0, |(begun, _)| elapsed_ms(begun, session.now()))
+}
+
+fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.as_millisecond().saturating_sub(from.as_millisecond())).unwrap_or(0)
 }
 
 /// Counts links and orphans before and after an operation, on the documents that the log knows.

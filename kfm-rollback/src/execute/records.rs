@@ -9,6 +9,7 @@ use kfm_telemetry::ledger::OperationType;
 use kfm_telemetry::statement::{Statement, Subject};
 use kfm_telemetry::{
     AlertKind, AlertRecord, Alerts, EventId, Label, LedgerEntry, OperationRecord, Reason, RecordKind, Stage,
+    TelemetryError,
 };
 use kfm_wal::record::{Direction, EndState};
 
@@ -251,7 +252,7 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
         let mut line = record(RecordKind::Phase, &format!("{name}/{phase}"));
         line.phase = kfm_lineage::Slug::parse(phase).ok();
         line.duration_ms = *duration_ms;
-        sink.append(&line).await.map_err(unwritten)?;
+        sink.append(&line).await?;
     }
     let mut line = record(RecordKind::Operation, &name);
     let counts = counts(outcome);
@@ -263,7 +264,7 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
     if outcome.error.is_some() {
         line.error_class = kfm_lineage::Slug::parse("store").ok();
     }
-    line.duration_ms = elapsed_ms(operation.opened_at, at);
+    line.duration_ms = outcome.worked_ms;
     line.requested_at = Some(
         operation
             .plan_id
@@ -280,11 +281,7 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
     line.orphans_caused = Some(orphans.len() as u64);
     line.orphan_count_before = Some(counts.orphan_count_before);
     line.orphan_count_after = Some(counts.orphan_count_after);
-    sink.append(&line).await.map_err(unwritten)
-}
-
-fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {
-    u64::try_from(to.as_millisecond().saturating_sub(from.as_millisecond())).unwrap_or(0)
+    Ok(sink.append(&line).await?)
 }
 
 async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
@@ -309,12 +306,11 @@ async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at:
     entry.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
     entry.plan_id = operation.plan_id;
     entry.reason = operation.reason.as_deref().map(Reason::lossy);
-    entry.policy_snapshot_ref = Some(session.policy.snapshot_ref());
+    entry.policy_snapshot_ref = Some(operation.policy_snapshot_ref);
     if let Some(frame) = &operation.frame {
         entry.risk_level = crate::refusal::risk_level(&frame.governance.risk_level);
         entry.tier = Some(frame.tier);
         entry.reviewers = frame.governance.reviewers.iter().map(|name| Label::lossy(name)).collect();
-        entry.policy_snapshot_ref = Some(frame.governance.policy_snapshot_ref);
     }
     entry.sbom_ref = release.sbom;
     entry.manifest_ref = release.manifest;
@@ -325,16 +321,15 @@ async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at:
         subject("scope/after", outcome.scope_digest),
     ];
     entry.subjects.extend(operation.plan_id.map(|digest| subject("plan", digest)));
-    session.platform.ledger()?.append(&entry, at).await.map_err(unwritten)?;
-    Ok(())
-}
-
-fn unwritten(source: kfm_telemetry::TelemetryError) -> Error {
-    Error::Invalid {
-        message: "telemetry or ledger cannot be written".into(),
-        hint: "make room, or mend the folder that the cause names".into(),
-        source: Some(Box::new(source)),
+    let ledger = session.platform.ledger()?;
+    if let Err(TelemetryError::EntryConflict { .. }) = ledger.append(&entry, at).await.map(drop) {
+        // It was recorded before an interruption, and what it says has changed since: both stay.
+        let canonical = kfm_lineage::canonical::canonical_of(&entry).expect("an entry has a canonical form");
+        let digest = Digest::of_canonical_bytes(&canonical);
+        entry.entry_id = EventId::lossy(&format!("{}/{}", entry.entry_id, &digest.hex()[..12]));
     }
+    ledger.append(&entry, at).await?;
+    Ok(())
 }
 
 /// Raises the alert of an operation that needs a person; that it could not be raised changes nothing.

@@ -60,6 +60,7 @@ async fn take_up(session: &mut Session, operation: &Operation, how: Resume) -> R
     for store in session.platform.stores() {
         store.recover(&cx).await?;
     }
+    session.works_on(id)?;
     let options = session.platform.options().clone();
     let resumed = JournalEntry::Resumed { by: options.actor.clone(), host: options.host, pid: options.pid };
     session.journal(id, resumed).await?;

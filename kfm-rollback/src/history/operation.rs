@@ -78,6 +78,8 @@ pub struct Operation {
     pub target: OperationId,
     /// The rollback that a revert takes back.
     pub reverts: Option<RollbackId>,
+    /// The policy under which it was opened.
+    pub policy_snapshot_ref: Digest,
     /// Digest of the scope before.
     pub pre_state_hash: Digest,
     /// Digest of the scope as planned.
@@ -113,6 +115,7 @@ impl Operation {
             skipped: None,
             target: id.clone(),
             reverts: None,
+            policy_snapshot_ref: intent.policy_snapshot_ref,
             pre_state_hash: intent.pre_state_hash,
             post_state_expected: intent.post_state_expected,
             plan_id: None,
@@ -139,6 +142,7 @@ impl Operation {
             skipped: Some(frame.payload.skipped),
             target: frame.payload.target.clone(),
             reverts: frame.payload.reverts.clone(),
+            policy_snapshot_ref: frame.governance.policy_snapshot_ref,
             pre_state_hash: frame.pre_state_hash,
             post_state_expected: frame.post_state_expected,
             plan_id: Some(frame.payload.plan_id),

@@ -52,6 +52,7 @@ pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) 
 /// names it.
 pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: OperationId) -> Result<Plan> {
     let plan = plan_of(session, draft, operation);
+    session.keep_policy().await?;
     let versions = session.versions();
     versions.put(draft.contents.clone()).await?;
     versions.put_segment(&draft.steps).await?;

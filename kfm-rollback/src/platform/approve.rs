@@ -122,7 +122,7 @@ impl Platform {
         let mut entry =
             LedgerEntry::new(name, OperationType::Approval, Label::lossy(principal), EntryStatus::Completed);
         entry.plan_id = Some(plan.plan_id);
-        self.ledger()?.append(&entry, signed_at).await.map_err(|error| Error::Log(Box::new(error)))?;
+        self.ledger()?.append(&entry, signed_at).await?;
         self.approvals_report(&session, &plan)
     }
 

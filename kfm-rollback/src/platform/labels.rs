@@ -84,7 +84,7 @@ impl Platform {
             EntryStatus::Completed,
         );
         line.reason = Some(kfm_telemetry::Reason::lossy(&assign.reason));
-        self.ledger()?.append(&line, session.now()).await.map_err(|error| Error::Log(Box::new(error)))?;
+        self.ledger()?.append(&line, session.now()).await?;
         Ok(report(&session.registry))
     }
 }

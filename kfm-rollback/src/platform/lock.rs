@@ -5,9 +5,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kfm_lineage::OperationId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -32,6 +33,9 @@ pub(crate) struct Holder {
     pub(crate) doing: String,
     /// Since when.
     pub(crate) since: String,
+    /// The operation that it works on, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) operation: Option<OperationId>,
 }
 
 impl std::fmt::Display for Holder {
@@ -47,7 +51,9 @@ impl std::fmt::Display for Holder {
 /// The lock, held until it is dropped or its process ends.
 #[derive(Debug)]
 pub(crate) struct PlatformLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+    holder: Holder,
 }
 
 impl PlatformLock {
@@ -58,7 +64,7 @@ impl PlatformLock {
     ///
     /// # Errors
     /// [`Error::Locked`]: another process holds it; wait for it. [`Error::File`]: the file cannot be used.
-    pub(crate) async fn acquire(path: &Path, holder: &Holder, options: &super::OpenOptions) -> Result<Self> {
+    pub(crate) async fn acquire(path: &Path, holder: Holder, options: &super::OpenOptions) -> Result<Self> {
         let clock = &options.clock;
         let failed = |source| Error::File { path: path.display().to_string(), source };
         let mut file = OpenOptions::new()
@@ -85,16 +91,33 @@ impl PlatformLock {
                 }
             }
         }
-        let text = serde_json::to_vec(holder).expect("a holder is plain data");
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text)).map_err(failed)?;
-        Ok(Self { _file: file })
+        let mut lock = Self { file, path: path.to_owned(), holder };
+        lock.note()?;
+        Ok(lock)
     }
 
-    /// Says who works in the platform now; none if nobody does. Changes nothing.
+    /// Says which operation the holder works on.
+    ///
+    /// # Errors
+    /// [`Error::File`]: the file cannot be written.
+    pub(crate) fn works_on(&mut self, operation: &OperationId) -> Result<()> {
+        self.holder.operation = Some(operation.clone());
+        self.note()
+    }
+
+    fn note(&mut self) -> Result<()> {
+        let text = serde_json::to_vec(&self.holder).expect("a holder is plain data");
+        let noted = self.file.set_len(0).and_then(|()| self.file.rewind());
+        noted
+            .and_then(|()| self.file.write_all(&text))
+            .map_err(|source| Error::File { path: self.path.display().to_string(), source })
+    }
+
+    /// Says which operation is worked on now; none if none is. Changes nothing.
     ///
     /// # Errors
     /// [`Error::File`]: the file is there and cannot be read.
-    pub(crate) fn holder(path: &Path) -> Result<Option<String>> {
+    pub(crate) fn at_work(path: &Path) -> Result<Option<OperationId>> {
         let failed = |source| Error::File { path: path.display().to_string(), source };
         let mut file = match File::open(path) {
             Ok(file) => file,
@@ -103,17 +126,21 @@ impl PlatformLock {
         };
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(Some(describe(&mut file))),
+            Err(TryLockError::WouldBlock) => Ok(read(&mut file).and_then(|holder| holder.operation)),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
 }
 
 fn describe(file: &mut File) -> String {
-    let mut text = String::new();
-    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
+    match read(file) {
         Some(holder) => holder.to_string(),
         None => "an operation that has not said what it is yet".into(),
     }
+}
+
+fn read(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+    serde_json::from_str(&text).ok()
 }

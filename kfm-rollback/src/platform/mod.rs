@@ -275,7 +275,7 @@ impl Platform {
     }
 
     pub(crate) fn ledger(&self) -> Result<Ledger> {
-        Ledger::open(self.ledger_dir(), self.wal_options()).map_err(|error| Error::Log(Box::new(error)))
+        Ok(Ledger::open(self.ledger_dir(), self.wal_options())?)
     }
 
     /// Reads the label registry and the suppression list, with what the log says is in force.

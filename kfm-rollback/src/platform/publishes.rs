@@ -81,8 +81,10 @@ impl Platform {
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn publishes(&self) -> Result<PublishList> {
         let session = Session::read(self).await?;
-        let at_work = PlatformLock::holder(&self.lock_path())?.is_some();
-        let publishes = session.history.publishes().map(|publish| line(&session, publish, at_work)).collect();
+        let at_work = PlatformLock::at_work(&self.lock_path())?;
+        let is_at_work = |publish: &Operation| at_work.as_ref() == Some(&publish.id);
+        let publishes = session.history.publishes();
+        let publishes = publishes.map(|publish| line(&session, publish, is_at_work(publish))).collect();
         Ok(PublishList { publishes })
     }
 
@@ -93,7 +95,7 @@ impl Platform {
     pub async fn publish_show(&self, id: &str) -> Result<PublishShow> {
         let session = Session::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
-        let at_work = PlatformLock::holder(&self.lock_path())?.is_some();
+        let at_work = PlatformLock::at_work(&self.lock_path())?.as_ref() == Some(&publish.id);
         let moves = read_moves(&session.versions(), &publish.moves).await?;
         let mut cells = Listing::of(moves.iter().map(|step| step_line(step, false)));
         cells.by_domain = CellCount::of(moves.iter().map(|step| step.cell.domain)).by_domain;
@@ -132,7 +134,8 @@ impl Platform {
                 _ => {}
             }
         }
-        Ok(finished(&session, report, &outcome, publish.opened_at))
+        let report = finished(&session, report, &outcome, publish.opened_at);
+        Ok(PublishReport { duration_ms: outcome.worked_ms, ..report })
     }
 }
 

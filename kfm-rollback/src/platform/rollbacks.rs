@@ -527,8 +527,6 @@ pub(super) async fn executed(
         Some(frame) => session.versions().read_segment(&frame.payload.skipped).await?,
         None => Vec::new(),
     };
-    let begun = operation.map_or_else(|| session.now(), |operation| operation.opened_at);
-    let elapsed = session.now().as_millisecond().saturating_sub(begun.as_millisecond());
     let status = status_of(outcome.end);
     let reversible = status == Status::Completed;
     Ok(ExecuteReport {
@@ -544,7 +542,7 @@ pub(super) async fn executed(
         orphan_count_before: before.orphan_count,
         orphan_count_after: after.orphan_count,
         manifest: outcome.manifest.clone(),
-        duration_ms: u64::try_from(elapsed).unwrap_or(0),
+        duration_ms: outcome.worked_ms,
         phases_ms: session.phases_ms.clone(),
         note: None,
         next: match id.kind() {

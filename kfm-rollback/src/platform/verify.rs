@@ -1,12 +1,14 @@
 //! Checks the records against each other and against the stores, offline.
 
-use kfm_telemetry::Ledger;
-use kfm_telemetry::ledger::{LedgerReport, StoredEntry};
+use std::collections::BTreeSet;
+
+use kfm_telemetry::ledger::{EntryStatus, LedgerReport, StoredEntry};
+use kfm_telemetry::{Label, Ledger};
 use kfm_wal::record::EndState;
 use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::execute::status_of;
 use crate::history::read_moves;
 use crate::manifest::RollbackManifest;
@@ -28,33 +30,29 @@ impl Platform {
     /// Verifies the governance ledger, and that the JSON file rendered from it agrees with it.
     ///
     /// # Errors
-    /// [`Error::Log`]: the ledger cannot be read at all; damage is an answer.
+    /// [`Error::Records`]: the ledger cannot be read at all; damage is an answer.
     pub async fn ledger_verify(&self) -> Result<LedgerReport> {
         let view = self.ledger_view();
         let view = view.is_file().then_some(view);
         let report = Ledger::verify_folder(&self.ledger_dir(), view.as_deref()).await;
-        report.map_err(|error| Error::Log(Box::new(error)))
+        Ok(report?)
     }
 
     /// Lists the entries of the governance ledger.
     ///
     /// # Errors
-    /// [`Error::Log`]: the ledger cannot be read.
+    /// [`Error::Records`]: the ledger cannot be read.
     pub async fn ledger_entries(&self) -> Result<Vec<StoredEntry>> {
-        let ledger =
-            Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
-        ledger.entries().await.map_err(|error| Error::Log(Box::new(error)))
+        Ok(Ledger::open_read_only(self.ledger_dir())?.entries().await?)
     }
 
     /// Renders the ledger into its JSON file; answers where it lies.
     ///
     /// # Errors
-    /// [`Error::Log`]: the ledger cannot be read, or the file not be written.
+    /// [`Error::Records`]: the ledger cannot be read, or the file not be written.
     pub async fn ledger_render(&self) -> Result<String> {
-        let ledger =
-            Ledger::open_read_only(self.ledger_dir()).map_err(|error| Error::Log(Box::new(error)))?;
         let view = self.ledger_view();
-        ledger.render(&view).await.map_err(|error| Error::Log(Box::new(error)))?;
+        Ledger::open_read_only(self.ledger_dir())?.render(&view).await?;
         Ok(self.shown(&view))
     }
 
@@ -118,9 +116,51 @@ impl Platform {
                 && stored.entry.plan_id == rollback.plan_id
         });
         check("ledger and log", entered, format!("entries={}", entries.len()));
+        let missing = unaccounted(&session, &entries);
+        check("every operation in the ledger", missing.is_empty(), listed(&missing, entries.len()));
+        let unknown = unknown_to_the_log(&session, &entries);
+        check("every ledger entry in the log", unknown.is_empty(), listed(&unknown, entries.len()));
+        if let Some(frame) = &rollback.frame {
+            let policy = frame.governance.policy_snapshot_ref;
+            check("policy", session.versions().contains(&policy).await?, format!("digest={policy}"));
+        }
         check_stores(&session, &moves, &mut check).await?;
         let ok = checks.iter().all(|line| line.ok);
         Ok(VerifyReport { ok, checks })
+    }
+}
+
+/// The operations that the log has ended and the ledger does not have (R92): its end was cut off, or it was
+/// restored from an older backup.
+fn unaccounted(session: &Session, entries: &[StoredEntry]) -> Vec<String> {
+    let entered: BTreeSet<(&str, EntryStatus)> = entries
+        .iter()
+        .filter_map(|stored| Some((stored.entry.wal_id.as_ref()?.as_str(), stored.entry.status)))
+        .collect();
+    let ended = session.history.operations().filter_map(|operation| {
+        let closed = operation.closed.as_ref()?;
+        let status = entry_status(status_of(closed.close.end));
+        (!entered.contains(&(Label::lossy(operation.id.as_str()).as_str(), status)))
+            .then(|| operation.id.to_string())
+    });
+    ended.collect()
+}
+
+/// The operations that the ledger names and the log does not know: the log's end was cut off.
+fn unknown_to_the_log(session: &Session, entries: &[StoredEntry]) -> Vec<String> {
+    let known: BTreeSet<Label> =
+        session.history.operations().map(|operation| Label::lossy(operation.id.as_str())).collect();
+    let named = entries.iter().filter_map(|stored| stored.entry.wal_id.as_ref());
+    named.filter(|named| !known.contains(*named)).map(ToString::to_string).collect()
+}
+
+fn listed(missing: &[String], entries: usize) -> String {
+    match missing {
+        [] => format!("entries={entries}"),
+        some => {
+            let first = some.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+            format!("restore ledger and log from one backup: missing={} first={first}", some.len())
+        }
     }
 }
 

@@ -104,8 +104,6 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     let assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;
     let (moves, _withdrawn) = apply_treatments(moves, &assessed);
     let after = with_moves(session, &now, &moves).await?;
-    let derived = derived_cells(session, &moves).await?;
-    session.refuse_kept_cells(derived.iter().map(|derived| &derived.cell)).await?;
     let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
     let settings = session.platform.settings().policy.publish == Strictness::Strict;
     let labels = labels_of(&assessed);

@@ -13,5 +13,6 @@ mod support;
 mod failing;
 mod kept_cells;
 mod protection;
+mod records;
 mod small;
 mod unfinished;
