@@ -1,7 +1,7 @@
 //! Real processes, killed at random moments: afterwards everything is as planned or as before, never else (R5).
 //!
-//! Half of the moments are spread evenly over the time that the operation takes, half over its phases, by what
-//! it says of its progress. `KFM_SEED` repeats a run's choices; when exactly a signal arrives, nobody chooses.
+//! Half of the moments are spread evenly over the time that the operation takes, half over its last phases, in
+//! which something moves, by what it says of its progress. `KFM_SEED` repeats a run's choices; when exactly a signal arrives, nobody chooses.
 #![cfg(unix)]
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
@@ -11,6 +11,9 @@
 mod stage;
 #[path = "kills/watch.rs"]
 mod watch;
+#[path = "kills/work.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod work;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -33,6 +36,8 @@ const KILLS_MIN: u64 = 200;
 const TRIALS_MAX: u64 = 600;
 /// Operations under way at the same time.
 const THREADS: usize = 2;
+/// The phases in which something moves, or is verified and recorded.
+const LAST_PHASES: u64 = 5;
 /// The choices of a run that names no other seed.
 const SEED: u64 = 20_260_101;
 
@@ -152,7 +157,7 @@ fn kill(root: &Path, words: &[&str], like: &Deed, chance: &mut Chance) -> bool {
     if chance.below(2) == 0 {
         SystemClock.pause(chance.part_of(like.takes));
     } else {
-        let phase = 1 + chance.below(like.phases);
+        let phase = like.phases - chance.below(like.phases.min(LAST_PHASES));
         stderr.lines().take(usize::try_from(phase).unwrap()).for_each(drop);
         SystemClock.pause(chance.part_of(like.takes / u32::try_from(like.phases).unwrap()));
     }
@@ -324,4 +329,43 @@ fn two_hundred_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_
     for words in [vec!["status"], vec!["wal", "verify"], vec!["verify", "--rollback-id", latest]] {
         run_to(root.path(), &words, 0);
     }
+}
+
+#[test]
+fn a_torn_tail_that_a_kill_left_is_reported_by_readers_and_repaired_by_whoever_resumes() {
+    let root = stage::platform();
+    let root = root.path();
+    work::set_grace(root, 600_000);
+    let mut worker = work::Worker::begin(root, &stage::publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+    worker.kill();
+    work::set_grace(root, 0);
+    tear(root);
+
+    let verified = |code| -> serde_json::Value {
+        serde_json::from_slice(&run_to(root, &["wal", "verify", "--json"], code).stdout).unwrap()
+    };
+    let torn = verified(1);
+    assert_eq!(torn["torn_bytes"], TORN.len(), "{torn:#}");
+    assert_eq!(status(root).open[0].status, Status::Interrupted);
+    run_to(root, &["publish", "resume", "--publish-id", SECOND], 0);
+    let repaired = verified(0);
+    assert_eq!((&repaired["torn_bytes"], &repaired["quarantined"]), (&0.into(), &1.into()), "{repaired:#}");
+    assert_eq!(state(root).documents, second_version());
+}
+
+/// What is left of a frame whose write was cut off.
+const TORN: &[u8] = b"cut off here";
+
+/// Leaves a part of a frame behind the last one of the operations log.
+fn tear(root: &Path) {
+    let inspected = run_to(root, &["wal", "inspect", "--json"], 0).stdout;
+    let inspected: serde_json::Value = serde_json::from_slice(&inspected).unwrap();
+    let segment = inspected["segments"].as_array().unwrap().last().unwrap();
+    let frames = segment["frames"].as_array().unwrap();
+    let last = frames.iter().rfind(|frame| frame["kind"] != "mark").unwrap();
+    let end = last["offset"].as_u64().unwrap() + last["bytes"].as_u64().unwrap();
+    let file = root.join("wal").join(segment["name"].as_str().unwrap());
+    let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, TORN, end).unwrap();
 }
