@@ -80,6 +80,7 @@ fn every_kind_of_record_survives_reopening() {
         approval(1, "ben"),
         refusal(1, "no"),
         labels(vec![serde_json::json!({"id": "x", "label": "restricted", "resolution": 5.5})]),
+        stage(1),
     ];
     let wal = local(dir.path());
     for record in &records {

@@ -131,3 +131,19 @@ pub fn refusal(n: u64, message: &str) -> Record {
 pub fn labels(entries: Vec<serde_json::Value>) -> Record {
     Record::Labels(LabelsRecord { entries })
 }
+
+pub fn stage(revision: u64) -> Record {
+    let step = |n: u64| format!("step {n}");
+    Record::Stage(StageRecord {
+        idempotency_key: Digest::of_bytes(b"naip|7|s3://naip"),
+        revision,
+        steps: revision,
+        checkpoint: Some(StageCheckpoint {
+            step: step(revision),
+            input: Digest::of_bytes(step(revision - 1).as_bytes()),
+            output: Digest::of_bytes(step(revision).as_bytes()),
+        }),
+        boundary: None,
+        state: Digest::of_bytes(b"state"),
+    })
+}
