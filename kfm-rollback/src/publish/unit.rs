@@ -96,9 +96,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
             )),
         };
     }
-    let derived = derived_cells(session, &moves).await?;
-    let touched = moves.iter().map(|step| &step.cell).chain(derived.iter().map(|derived| &derived.cell));
-    session.refuse_kept_cells(touched).await?;
+    session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
     refuse_unknown(session, &moves).await?;
     let now = catalog_now(session).await?;
     let assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;
