@@ -39,7 +39,8 @@ pub(crate) fn read<'t>(
     let root = DeTable::parse(text).map_err(|source| PolicyError::Syntax {
         file,
         line: line_at(text, source.span().map_or(0, |span| span.start)),
-        source: Box::new(source),
+        // The parser's own text repeats the line, in several lines.
+        source: source.message().to_owned().into(),
     })?;
     let mut tables = Vec::new();
     for (key, value) in root.into_inner() {

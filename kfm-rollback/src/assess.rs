@@ -74,15 +74,22 @@ pub(crate) struct Protections<'a> {
     collections: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// Where documents stood that may have been collections: a retire takes no protection away.
     retired: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// The documents that say what they were derived from: a collection of ten thousand links is the parent of
+    /// ten thousand items, and its links are looked through once.
+    with_sources: BTreeSet<&'a str>,
 }
 
 impl<'a> Protections<'a> {
     /// Prepares for documents that go from one view to another.
     pub(crate) fn new(session: &'a Session, now: &'a CatalogView, after: &'a CatalogView) -> Self {
         let mut collections: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut with_sources = BTreeSet::new();
         for (path, document) in now.iter().chain(after.iter()) {
             if let (DocumentKind::Collection, Some(id)) = (document.kind, &document.id) {
                 collections.entry(id).or_default().insert(path);
+            }
+            if document.links_of("derived_from").next().is_some() {
+                with_sources.insert(path);
             }
         }
         let mut retired: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -94,7 +101,7 @@ impl<'a> Protections<'a> {
                 retired.entry(id).or_default().insert(&cell.key);
             }
         }
-        Self { session, now, after, collections, retired }
+        Self { session, now, after, collections, retired, with_sources }
     }
 
     /// Returns the protection in force for the entity at a path.
@@ -152,6 +159,9 @@ impl<'a> Protections<'a> {
             }
         }
         let mut parents = self.collection_documents(&collections).await?;
+        if stood.is_none() && !self.with_sources.contains(path) {
+            return Ok((protection, parents));
+        }
         for document in documents {
             for link in document.links_of("derived_from") {
                 match self.now.lead(path, &link.href) {

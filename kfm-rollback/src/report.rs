@@ -584,8 +584,24 @@ pub struct CatalogReport {
 pub struct DoctorReport {
     /// Each store.
     pub stores: Vec<StoreHealth>,
+    /// What the platform keeps itself: log, versions, ledger, telemetry, policy's files.
+    pub own: Vec<OwnHealth>,
     /// What is misconfigured.
     pub findings: Vec<String>,
+}
+
+/// A part of the platform's own as `doctor` finds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnHealth {
+    /// log, versions, ledger, telemetry, labels or principals.
+    pub name: String,
+    /// Where it lies.
+    pub place: String,
+    /// Whether it can be used.
+    pub ok: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// A store as `doctor` finds it.

@@ -49,6 +49,7 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a session that changes nothing.
     pub(crate) async fn read(platform: &Platform) -> Result<Self> {
+        refuse_lost_log(platform)?;
         let log = LocalLog::open_read_only(platform.wal_dir())?;
         Self::begin(platform, log, None).await
     }
@@ -65,6 +66,7 @@ impl Session {
             operation: None,
         };
         let lock = PlatformLock::acquire(&platform.lock_path(), holder, options).await?;
+        refuse_lost_log(platform)?;
         let (log, _report) = LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         Self::begin(platform, log, Some(lock)).await
     }
@@ -190,6 +192,17 @@ impl Session {
         self.log(Record::Journal(record)).await.map(drop)
     }
 
+    /// Refuses if a store does not answer, before anything is made durable for it.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: names the store.
+    pub(crate) async fn refuse_missing_stores(&self) -> Result<()> {
+        for store in self.platform.stores() {
+            store.observe(&[]).await?;
+        }
+        Ok(())
+    }
+
     /// Refuses if an operation that has not ended keeps one of these cells.
     ///
     /// # Errors
@@ -251,6 +264,24 @@ impl Session {
     pub(crate) fn progress(&self, done: u64) {
         self.platform.options().progress.advance(done);
     }
+}
+
+/// Refuses if there was a log and its folder is gone: a new one would say that nothing ever happened.
+///
+/// # Errors
+/// [`Error::Incomplete`]: restore the log.
+fn refuse_lost_log(platform: &Platform) -> Result<()> {
+    let folder = platform.wal_dir();
+    let disk = platform.disk();
+    let is_used = |folder: &std::path::Path| disk.list(folder).is_ok_and(|names| !names.is_empty());
+    if !is_used(&platform.ledger_dir()) || is_used(&folder) {
+        return Ok(());
+    }
+    Err(Error::Incomplete {
+        message: format!("the log is missing, though the ledger has entries: place={}", folder.display()),
+        hint: "restore the log from a backup, or mend [wal] url in kfm.toml".into(),
+        next: vec!["kfm doctor".into()],
+    })
 }
 
 /// Returns the civil time of a clock, to the microsecond, which is what records keep.

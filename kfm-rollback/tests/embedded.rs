@@ -155,11 +155,11 @@ async fn a_generation_rises_with_every_change_in_either_direction_and_with_nothi
 }
 
 #[tokio::test]
-async fn a_folder_that_does_not_exist_is_an_empty_store_until_it_is_made() {
+async fn a_folder_that_is_missing_does_not_pass_for_an_empty_store() {
     let world = World::new();
     let folder = world.folder.path().join("later");
     let cache = EmbeddedCache::new("cache", &folder, world.clock());
-    assert!(cache.keys().await.unwrap().is_empty());
+    assert!(matches!(cache.keys().await, Err(OpError::Missing { .. })));
     world.recover(&cache).await;
     assert!(!folder.exists());
     cache.create().await.unwrap();

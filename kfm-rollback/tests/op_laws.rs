@@ -55,7 +55,8 @@ async fn a_memory_graph() -> Fixture {
 /// A store in a folder that is not there yet.
 fn embedded<D: Semantics>() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("deep/store");
+    let root = folder.path().join("store");
+    fs::create_dir(&root).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
     Fixture::new(move || Arc::new(Embedded::<D>::new("store", &root, Arc::clone(&clock))))
         .in_folder(folder.path())

@@ -41,8 +41,8 @@ pub type EmbeddedCache = Embedded<Cache>;
 
 /// A persistent store of one domain in a folder, for one writer at a time and any number of readers.
 ///
-/// A value is the digest of a content's canonical JSON; the store keeps its own copy of the content. A folder
-/// that does not exist is an empty store, and the first swap, or [`create`](Self::create), makes it. All of
+/// A value is the digest of a content's canonical JSON; the store keeps its own copy of the content. The folder
+/// must exist, since a missing one must not pass for an empty store; [`create`](Self::create) makes it. All of
 /// it is held in memory except contents above 64 KiB, and read anew by each process: it is for platforms that
 /// fit one machine.
 #[derive(Debug)]

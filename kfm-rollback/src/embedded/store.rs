@@ -28,8 +28,8 @@ const SCAN_RECORDS: usize = 16;
 /// Cells in a folder: `log/` holds their changes, `contents/` the contents that are too large for it.
 ///
 /// The log is opened for writing only while it is written; otherwise it is read beside whoever writes, from
-/// where it was left, so that reading writes nothing and sees what others have written. A folder that does
-/// not exist is an empty store.
+/// where it was left, so that reading writes nothing and sees what others have written. A folder that is
+/// missing is an error; an empty one is an empty store.
 #[derive(Debug, Clone)]
 pub(super) struct CellStore {
     name: Arc<str>,
@@ -70,7 +70,11 @@ impl CellStore {
     /// Makes the store, if it is not there.
     pub(super) async fn create(&self) -> Result<(), OpError> {
         let this = self.clone();
-        self.on_disk(move |_| this.open_for_writing().map(drop)).await
+        self.on_disk(move |_| {
+            this.disk.create_dir(&this.folder).map_err(|error| this.permanent("-", error))?;
+            this.open_for_writing().map(drop)
+        })
+        .await
     }
 
     /// Answers from the cells as they are now.
@@ -203,11 +207,24 @@ impl CellStore {
         Err(OpError::Transient { store: self.name.to_string(), source: Box::new(error) })
     }
 
+    /// Refuses to work where the folder itself is missing, which must not pass for an empty store.
+    fn present(&self) -> Result<(), OpError> {
+        match self.disk.list(&self.folder) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(OpError::Missing {
+                store: self.name.to_string(),
+                place: self.folder.display().to_string(),
+            }),
+            Err(error) => Err(self.permanent("-", error)),
+        }
+    }
+
     fn log_folder(&self) -> PathBuf {
         self.folder.join("log")
     }
 
     fn open_for_writing(&self) -> Result<LocalLog, OpError> {
+        self.present()?;
         let options = LocalOptions::new(Arc::clone(&self.clock)).with_disk(Arc::clone(&self.disk));
         let opened = LocalLog::open(self.log_folder(), options);
         opened.map(|(log, _)| log).map_err(|error| self.log_failed(error))
@@ -215,6 +232,7 @@ impl CellStore {
 
     /// Folds in what was written since, by whomever.
     fn catch_up(&self, state: &mut State) -> Result<(), OpError> {
+        self.present()?;
         let reader = match state.reader.take() {
             Some(reader) => reader,
             None => LocalLog::open_read_only_on(self.log_folder(), Arc::clone(&self.disk))

@@ -13,6 +13,7 @@ use crate::context::WriteContext;
 use crate::derive::{derived_cells, project};
 use crate::error::{Error, Result, text_of};
 use crate::history::{Kind, Operation, read_moves};
+use crate::plan::refuse_unknown_keys;
 use crate::report::Status;
 use crate::session::Session;
 
@@ -42,9 +43,13 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
                 operation.status(false)
             ),
             conflicts: Vec::new(),
-            hint: "plan again if something is still to be done".into(),
+            hint: "'kfm status' lists what is open".into(),
             next: vec!["kfm status".into()],
         });
+    }
+    if !how.skip.is_empty() {
+        let moves = read_moves(&session.versions(), &operation.moves).await?;
+        refuse_unknown_keys(&moves, &how.skip)?;
     }
     match take_up(session, &operation, how).await {
         Err(error) if !matches!(error, Error::Unfinished { .. } | Error::Failed { .. }) => {
@@ -74,8 +79,7 @@ async fn take_up(session: &mut Session, operation: &Operation, how: Resume) -> R
         Ok(treated) => treated,
         Err(halt) => return Err(hold(session, id, &halt, direction).await),
     };
-    let mut steps = Steps { moves, treated, skip: how.skip };
-    steps.skip.retain(|key| steps.moves.iter().any(|step| step.cell.key == *key && !step.derived));
+    let steps = Steps { moves, treated, skip: how.skip };
     run(session, id, steps).await
 }
 

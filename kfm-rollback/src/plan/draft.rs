@@ -10,7 +10,7 @@ use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::Correction;
 
 use super::scope::{scope_of_cells, scope_of_operation};
-use super::{PlanContent, PlanKind, PlanStep, skipped_line};
+use super::{PlanContent, PlanKind, PlanStep, refuse_unknown_keys, skipped_line};
 use crate::assess::{Case, apply_treatments, catalog_now, describe_move, labels_of, treat_moves, with_moves};
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
@@ -100,6 +100,7 @@ impl Draft {
 /// open, or later work was derived from the target. [`Error::Invalid`]: it can never be done.
 pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Drafted> {
     session.begin_phase("plan", 0);
+    session.refuse_missing_stores().await?;
     let now = catalog_now(session).await?;
     let (moves, mut skipped) = match wanted.kind {
         PlanKind::Hotfix => (wanted.moves.clone(), Vec::new()),
@@ -272,7 +273,9 @@ async fn turned_moves(
     }
     let mut moves = Vec::new();
     let mut skipped = Vec::new();
-    for own in read_moves(&session.versions(), &target.moves).await?.iter().filter(|step| !step.derived) {
+    let target_moves = read_moves(&session.versions(), &target.moves).await?;
+    refuse_unknown_keys(&target_moves, &wanted.skip)?;
+    for own in target_moves.iter().filter(|step| !step.derived) {
         if wanted.skip.contains(&own.cell.key) {
             skipped.push(skipped_line(own, "asked", None));
             continue;

@@ -21,6 +21,7 @@ pub(crate) use execute::{Executed, draft_again, execute_plan};
 pub(crate) use file::{bytes_of, load_plan, plan_of, store_plan};
 pub(crate) use report::{plan_report, step_line};
 
+use crate::error::{Error, Result};
 use crate::report::SkippedLine;
 
 /// The form of a plan's header.
@@ -180,5 +181,20 @@ pub(crate) fn skipped_line(step: &Move, why: &str, by: Option<OperationId>) -> S
         key: step.cell.key.clone(),
         why: why.into(),
         by,
+    }
+}
+
+/// Refuses keys to leave alone that no cell of an operation has: a key misspelt is a cell moved.
+///
+/// # Errors
+/// [`Error::Invalid`]: names the key.
+pub(crate) fn refuse_unknown_keys(moves: &[Move], skip: &[String]) -> Result<()> {
+    let is_known = |key: &str| moves.iter().any(|step| step.cell.key == key && !step.derived);
+    match skip.iter().find(|key| !is_known(key)) {
+        None => Ok(()),
+        Some(key) => Err(Error::invalid(
+            format!("no cell of this operation has the key that is to be left alone: key={key}"),
+            "give keys of documents as the plan lists them, such as stac/items/a.json",
+        )),
     }
 }

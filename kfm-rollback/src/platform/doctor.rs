@@ -1,12 +1,15 @@
 //! `doctor`: what the stores are, whether they answer, and what they hold.
 
+use std::path::{Path, PathBuf};
+
 use kfm_lineage::CellId;
+use kfm_wal::local::LocalLog;
 
 use super::Platform;
-use crate::error::Result;
+use crate::error::{Result, text_of};
 use crate::op::{DomainOp, OpError};
 use crate::order::BATCH_STEPS_MAX;
-use crate::report::{DoctorReport, StoreHealth};
+use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
 
 impl Platform {
@@ -29,20 +32,60 @@ impl Platform {
                 version: capabilities.version.clone(),
                 capabilities: Some(capabilities),
                 ok: held.is_ok(),
-                error: held.err().map(|error| error.to_string()),
+                error: held.err().map(|error| text_of(&error)),
                 cells,
                 digest,
             });
         }
         let mut findings = Vec::new();
-        if let Err(error) = self.registry(&[]) {
-            findings.push(error.to_string());
-        }
         if self.settings().stores.values().all(|store| store.domain == kfm_lineage::Domain::Stac) {
             findings
                 .push("no store is projected from the catalog: graph, search and cache are not kept".into());
         }
-        Ok(DoctorReport { stores, findings })
+        Ok(DoctorReport { stores, own: self.own_health(), findings })
+    }
+}
+
+impl Platform {
+    /// Looks at what the platform keeps itself, without changing any of it.
+    fn own_health(&self) -> Vec<OwnHealth> {
+        let settings = self.settings();
+        let log = || LocalLog::open_read_only(self.wal_dir()).map(drop).map_err(|error| text_of(&error));
+        let policy = |result: Result<()>| {
+            result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)))
+        };
+        let versions = self.versions_dir();
+        let parts = [
+            ("log", self.wal_dir(), self.lists(&self.wal_dir()).and_then(|()| log())),
+            ("versions", versions.clone(), self.lists(&versions)),
+            ("ledger", self.ledger_dir(), self.lists_or_is_none(&self.ledger_dir())),
+            ("telemetry", self.telemetry_dir(), self.lists_or_is_none(&self.telemetry_dir())),
+            ("labels", self.root().join(&settings.policy.labels), policy(self.registry(&[]).map(drop))),
+            (
+                "principals",
+                self.root().join(&settings.policy.principals),
+                policy(self.principals_file().map(drop)),
+            ),
+        ];
+        let health = |(name, place, result): (&str, PathBuf, std::result::Result<(), String>)| OwnHealth {
+            name: name.to_owned(),
+            place: self.shown(&place),
+            ok: result.is_ok(),
+            error: result.err(),
+        };
+        parts.into_iter().map(health).collect()
+    }
+
+    fn lists(&self, folder: &Path) -> std::result::Result<(), String> {
+        self.disk().list(folder).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// A folder that comes into being with the first record; something else in its place is in the way.
+    fn lists_or_is_none(&self, folder: &Path) -> std::result::Result<(), String> {
+        match self.disk().list(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::files::{read_optional, write_durably};
 use crate::error::{Error, Result};
 use crate::execute::enforce_labels;
 use crate::session::Session;
+use crate::stac::{DOCUMENT_SUFFIXES, DocumentPath};
 
 /// A label that is to be assigned.
 #[derive(Debug, Clone)]
@@ -57,13 +58,24 @@ impl Platform {
         Ok(report(&self.registry(session.history.labels())?))
     }
 
+    /// Checks an entry that is to be assigned, and writes nothing; lists the registry as it is.
+    ///
+    /// # Errors
+    /// As [`label_assign`](Self::label_assign).
+    pub async fn label_rehearse(&self, assign: &LabelAssign) -> Result<LabelsReport> {
+        let session = Session::read(self).await?;
+        let entry = entry_of(assign, today(&session))?;
+        LabelRegistry::load(Some(&entry.to_toml()), None, &[]).map_err(super::policy_file)?;
+        Ok(report(&self.registry(session.history.labels())?))
+    }
+
     /// Writes an entry into the label file, and brings it into force.
     ///
     /// # Errors
     /// [`Error::Invalid`]: the entry is not right; the file is as it was.
     pub async fn label_assign(&self, assign: LabelAssign) -> Result<LabelsReport> {
         let mut session = Session::write(self, "labels assign").await?;
-        let entry = entry_of(&assign)?;
+        let entry = entry_of(&assign, today(&session))?;
         let path = self.root().join(&self.settings().policy.labels);
         let mut text = read_optional(&path)?.unwrap_or_default();
         if !text.is_empty() && !text.ends_with("\n\n") {
@@ -89,6 +101,10 @@ impl Platform {
     }
 }
 
+fn today(session: &Session) -> jiff::civil::Date {
+    session.now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 fn report(registry: &LabelRegistry) -> LabelsReport {
     let new = registry.new_entries().len();
     let in_force = registry.entries().len() - new;
@@ -100,8 +116,18 @@ fn report(registry: &LabelRegistry) -> LabelsReport {
 }
 
 /// Makes the entry; that it is about exactly one thing, and whole, the registry's own reader checks.
-fn entry_of(assign: &LabelAssign) -> Result<RegistryEntry> {
+fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEntry> {
     let invalid = |what: &str, hint: &str| Error::invalid(what.to_owned(), hint.to_owned());
+    if let Some(entity) = &assign.entity
+        && DOCUMENT_SUFFIXES.iter().any(|suffix| entity.ends_with(suffix))
+    {
+        // No document can ever have such a path, so the label would protect nothing.
+        DocumentPath::parse(entity).map_err(|error| Error::Invalid {
+            message: "a label on a path that no document can have".into(),
+            hint: "give the document's path relative to the catalog, or its id".into(),
+            source: Some(Box::new(error)),
+        })?;
+    }
     if assign.entity.is_some() == assign.under.is_some() {
         return Err(invalid(
             "a label is about one entity or about everything under a folder",
@@ -111,10 +137,20 @@ fn entry_of(assign: &LabelAssign) -> Result<RegistryEntry> {
     if assign.under.as_deref().is_some_and(|under| under.split('/').any(|segment| segment == "..")) {
         return Err(invalid("a folder of the catalog has no '..'", "give --under relative to the catalog"));
     }
-    let care = CareLabel::parse(&assign.care)
-        .map_err(|_| invalid("the label is not known", "give public, sensitive or restricted"))?;
-    let review_by =
+    let care = CareLabel::parse(&assign.care).map_err(|_| {
+        invalid(
+            &format!("the label is not known: care={}", assign.care),
+            "give public, sensitive or restricted",
+        )
+    })?;
+    let review_by: jiff::civil::Date =
         assign.review_by.parse().map_err(|_| invalid("review-by is no date", "give it as 2027-06-30"))?;
+    if review_by < today {
+        return Err(invalid(
+            &format!("the day of the next review has passed: review_by={review_by}"),
+            "give a day to come",
+        ));
+    }
     Ok(RegistryEntry::Label(kfm_policy::registry::LabelEntry {
         entity: assign.entity.clone(),
         under: assign.under.clone(),

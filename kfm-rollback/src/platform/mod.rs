@@ -214,6 +214,12 @@ impl Platform {
         &*self.0.options.disk
     }
 
+    /// Returns the folder of the version store.
+    pub fn versions_dir(&self) -> PathBuf {
+        let path = local_path(&self.0.settings.versions.url);
+        path.map_or_else(|| self.own("versions"), |path| self.0.root.join(path))
+    }
+
     /// Returns the folder of the ledger's chain.
     pub fn ledger_dir(&self) -> PathBuf {
         self.own("ledger")
@@ -227,6 +233,14 @@ impl Platform {
     /// Returns the folder of the telemetry.
     pub fn telemetry_dir(&self) -> PathBuf {
         self.0.root.join(&self.0.settings.telemetry.dir)
+    }
+
+    /// Returns the folders that only operations write to: stores, log, version store, and the toolkit's own.
+    pub(crate) fn own_folders(&self) -> Vec<PathBuf> {
+        let settings = &self.0.settings;
+        let stores = settings.stores.values().filter_map(|store| local_path(&store.url));
+        let stores = stores.map(|path| self.0.root.join(path));
+        stores.chain([self.wal_dir(), self.versions_dir(), self.0.root.join(settings::OWN_FOLDER)]).collect()
     }
 
     fn own(&self, name: &str) -> PathBuf {

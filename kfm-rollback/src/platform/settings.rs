@@ -3,12 +3,16 @@
 //! An unknown key is an error that names the nearest known one: a setting that is silently ignored is a
 //! setting that fails when it is needed.
 
+mod keys;
+mod places;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kfm_lineage::Domain;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toml::de::DeTable;
 
 use crate::error::{Error, Result};
 
@@ -201,25 +205,24 @@ impl Settings {
     /// Reads the text of a `kfm.toml`.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: names the key, and the nearest known one; repair the file.
+    /// [`Error::Invalid`]: names the line, or the key and the nearest known one; repair the file.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let invalid = |message: String| {
-            Error::invalid(format!("{message}: file={}", path.display()), "repair kfm.toml")
+        let invalid =
+            |what: String| Error::invalid(format!("{what} file={}", path.display()), "repair kfm.toml");
+        let not_toml = |error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| keys::line_at(text, span.start));
+            invalid(format!("the settings cannot be read, {}: line={line}", error.message()))
         };
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            invalid(format!("not valid TOML, {}", error.to_string().trim().replace('\n', " ")))
-        })?;
-        check_keys(&table, text).map_err(&invalid)?;
-        let settings: Self =
-            toml::from_str(text).map_err(|error| invalid(error.to_string().trim().replace('\n', " ")))?;
+        let table = DeTable::parse(text).map_err(not_toml)?;
+        // A newer form may have other keys: its version is what there is to say of it.
+        keys::check_version(table.get_ref(), text).map_err(&invalid)?;
+        keys::check_keys(table.get_ref(), text).map_err(&invalid)?;
+        let settings: Self = toml::from_str(text).map_err(not_toml)?;
         settings.check().map_err(invalid)?;
         Ok(settings)
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        if self.version != 1 {
-            return Err(format!("version is not known to this kfm, which knows 1: version={}", self.version));
-        }
         let catalogs = self.stores.values().filter(|store| store.domain == Domain::Stac).count();
         if catalogs != 1 {
             return Err(format!("a platform has exactly one store of domain stac: found={catalogs}"));
@@ -239,16 +242,7 @@ impl Settings {
                 return Err(format!("a store's name has letters, digits, _ and -: store={name}"));
             }
         }
-        let served: Vec<PathBuf> = self.stores.values().filter_map(|store| local_path(&store.url)).collect();
-        if let Some(versions) = local_path(&self.versions.url)
-            && served.iter().any(|folder| versions.starts_with(folder))
-        {
-            return Err(format!(
-                "the version store must not lie inside a store that is served: url={}",
-                self.versions.url
-            ));
-        }
-        Ok(())
+        places::check(self)
     }
 
     /// Returns the catalog's name and settings.
@@ -271,91 +265,18 @@ pub fn local_path(url: &str) -> Option<PathBuf> {
     }
 }
 
-const KNOWN: &[(&str, &[&str])] = &[
-    (
-        "",
-        &[
-            "version",
-            "stores",
-            "wal",
-            "policy",
-            "versions",
-            "telemetry",
-            "ledger",
-            "release",
-            "notify",
-            "limits",
-        ],
-    ),
-    ("stores.*", &["domain", "kind", "url", "mode"]),
-    ("wal", &["url"]),
-    ("policy", &["labels", "suppressions", "principals", "publish"]),
-    ("versions", &["url"]),
-    ("telemetry", &["dir"]),
-    ("ledger", &["path"]),
-    ("release", &["sbom_ref", "manifest_ref"]),
-    ("notify", &["command"]),
-    ("limits", &["document_bytes_max", "grace_ms"]),
-];
-
-fn check_keys(table: &toml::Table, text: &str) -> std::result::Result<(), String> {
-    let known = |place: &str| KNOWN.iter().find(|(name, _)| *name == place).map_or(&[][..], |(_, keys)| keys);
-    let check = |place: &str, shown: &str, table: &toml::Table| {
-        for key in table.keys() {
-            let keys = known(place);
-            if !keys.contains(&key.as_str()) {
-                let nearest = keys.iter().min_by_key(|known| edit_distance(known, key));
-                let shown = if shown.is_empty() { key.clone() } else { format!("{shown}.{key}") };
-                let line = text.lines().position(|line| {
-                    line.trim_start().starts_with(key.as_str()) || line.contains(&format!("[{key}"))
-                });
-                return Err(format!(
-                    "unknown key, the nearest known one is {}: key={shown}{}",
-                    nearest.unwrap_or(&"version"),
-                    line.map_or(String::new(), |line| format!(" line={}", line + 1)),
-                ));
-            }
-        }
-        Ok(())
-    };
-    check("", "", table)?;
-    for (name, value) in table {
-        let Some(inner) = value.as_table() else { continue };
-        if name == "stores" {
-            for (store, value) in inner {
-                if let Some(settings) = value.as_table() {
-                    check("stores.*", &format!("stores.{store}"), settings)?;
-                }
-            }
-        } else {
-            check(name, name, inner)?;
-        }
-    }
-    Ok(())
-}
-
-/// Levenshtein's distance, for texts as short as keys.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Settings> {
         Settings::parse(text, Path::new("kfm.toml"))
+    }
+
+    /// What is said of the embedded settings with one passage replaced.
+    fn refused(passage: &str, by: &str) -> String {
+        assert!(Settings::EMBEDDED.contains(passage), "{passage}");
+        parse(&Settings::EMBEDDED.replacen(passage, by, 1)).unwrap_err().to_string()
     }
 
     #[test]
@@ -367,22 +288,56 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_nearest_known_one_and_its_line() {
-        let text = Settings::EMBEDDED.replacen("kind = \"static\"", "knid = \"static\"", 1);
-        let message = parse(&text).unwrap_err().to_string();
-        assert!(message.contains("nearest known one is kind: key=stores.catalog.knid line="), "{message}");
+        for (passage, by, expected) in [
+            ("kind = \"static\"", "knid = \"static\"", "kind: key=stores.catalog.knid line=6 file=kfm.toml"),
+            ("[wal]", "[wall]", "wal: key=wall line=25 file=kfm.toml"),
+            ("dir =", "dri =", "dir: key=telemetry.dri line=38 file=kfm.toml"),
+        ] {
+            let message = refused(passage, by);
+            assert_eq!(message, format!("unknown key, the nearest known one is {expected}"));
+        }
     }
 
     #[test]
-    fn a_version_store_inside_what_is_served_is_refused() {
-        let text = Settings::EMBEDDED.replace("file:.kfm/versions", "file:catalog/.versions");
-        assert!(parse(&text).unwrap_err().to_string().contains("must not lie inside"));
+    fn another_version_is_named_before_its_keys_are_judged() {
+        let message = refused("version = 1", "version = 2\nshards = 3");
+        assert_eq!(
+            message,
+            "version is not known to this kfm, which knows 1: version=2 line=2 file=kfm.toml"
+        );
+        assert_eq!(refused("version = 1", ""), "version is missing, this kfm knows 1: file=kfm.toml");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_and_what_is_not_toml_name_the_line() {
+        let message = refused("url = \"file:wal\"", "url = 3");
+        assert!(message.contains("invalid type: integer `3`") && message.ends_with("line=26 file=kfm.toml"));
+        let message = refused("[policy]", "[policy");
+        assert!(message.ends_with("line=28 file=kfm.toml") && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn folders_that_lie_in_one_another_are_refused() {
+        for (passage, by) in [
+            ("file:.kfm/versions", "file:catalog/.versions"),
+            ("file:catalog", "file:graph"),
+            ("file:catalog", "file:./x/../graph"),
+            ("file:catalog", "file:"),
+            ("file:wal", "file:catalog/wal"),
+            ("file:catalog", "file:.kfm/catalog"),
+            ("data/processed/telemetry", "catalog/telemetry"),
+            ("policy/labels.toml", "search/labels.toml"),
+        ] {
+            let message = refused(passage, by);
+            assert!(message.starts_with("a store's folder is kept apart from everything else"), "{message}");
+        }
+        let apart = Settings::EMBEDDED.replacen("file:catalog", "file:../catalog", 1);
+        assert!(parse(&apart).is_ok());
     }
 
     #[test]
     fn a_platform_without_a_catalog_is_refused() {
-        assert!(
-            parse("version = 1\n[stores.graph]\ndomain=\"graph\"\nkind=\"embedded\"\nurl=\"file:g\"\n")
-                .is_err()
-        );
+        let text = "version = 1\n[stores.graph]\ndomain=\"graph\"\nkind=\"embedded\"\nurl=\"file:g\"\n";
+        assert!(parse(text).unwrap_err().to_string().contains("exactly one store of domain stac"));
     }
 }

@@ -1,15 +1,16 @@
 //! `kfm publish`: the ready-made pipeline for STAC documents.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kfm_lineage::{PublishId, Slug};
 
 use super::changes::Changes;
 use super::folder::{self, FolderDocument};
 use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::order::BATCH_STEPS_MAX;
+use crate::platform::Platform;
 use crate::report::{PublishReport, Status};
 use crate::session::Session;
 
@@ -98,6 +99,7 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
 async fn compare(session: &mut Session, request: &PublishFolder) -> Result<Comparison> {
     session.begin_phase("compare", 0);
     let bytes_max = session.platform.settings().limits.document_bytes_max;
+    refuse_own_folder(&session.platform, &request.from)?;
     let listed = folder::list(&request.from)?;
     let mut compared = Comparison { assets: listed.assets, ..Comparison::default() };
     let catalog = session.catalog();
@@ -125,4 +127,29 @@ async fn compare(session: &mut Session, request: &PublishFolder) -> Result<Compa
         }
     }
     Ok(compared)
+}
+
+/// Refuses a folder that is, holds or lies in a folder of the platform's own.
+///
+/// A catalog compared with itself never differs: what was edited there by hand would pass for published.
+///
+/// # Errors
+/// [`Error::Invalid`]: names both; copy the documents elsewhere, or reconcile what was edited in place.
+fn refuse_own_folder(platform: &Platform, from: &Path) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let Some(from_real) = real(from) else { return Ok(()) };
+    let overlaps = |own: &PathBuf| {
+        real(own).is_some_and(|own| own.starts_with(&from_real) || from_real.starts_with(&own))
+    };
+    match platform.own_folders().into_iter().find(overlaps) {
+        None => Ok(()),
+        Some(own) => Err(Error::invalid(
+            format!(
+                "the folder to publish is, holds or lies in one of the platform's own: path={} own={}",
+                from.display(),
+                own.display()
+            ),
+            "publish from a folder apart; 'kfm reconcile' lists what was edited in place",
+        )),
+    }
 }

@@ -86,6 +86,7 @@ struct Judged {
 /// Judges what a publish would do; none if it would change nothing.
 async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<Option<Judged>> {
     session.begin_phase("judge", 0);
+    session.refuse_missing_stores().await?;
     let moves = moves_of(session, unit, changes).await?;
     if moves.is_empty() {
         return match changes.derivatives.first() {
