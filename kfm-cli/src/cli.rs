@@ -100,10 +100,13 @@ fn name_from_words<'a>(words: impl Iterator<Item = std::borrow::Cow<'a, str>>) -
     if name.is_empty() { "usage".to_owned() } else { name.join(".") }
 }
 
-/// Accepts a text that says something.
+/// Accepts a text that says something, in one line: it is recorded for ever and shown on screens.
 pub(crate) fn not_empty(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it must not be empty".to_owned()),
+        text if text.chars().any(char::is_control) => {
+            Err("it must be one line without control characters".to_owned())
+        }
         text => Ok(text.to_owned()),
     }
 }

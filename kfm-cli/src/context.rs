@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kfm_rollback::{Interrupt, NoProgress, OpenOptions, Platform, Progress};
 
-use crate::cli::{Global, ProgressKind};
+use crate::cli::{Global, ProgressKind, not_empty};
 use crate::config::{Environment, host_name};
 use crate::error::{Failure, Result};
 use crate::output::Output;
@@ -55,6 +55,7 @@ impl<'a> Context<'a> {
         let actor = self.actor().ok_or_else(|| {
             Failure::usage("nobody is named who acts").with_hint("name yourself with --actor or KFM_ACTOR")
         })?;
+        let actor = not_empty(&actor).map_err(|why| Failure::usage(format!("who acts is no name, {why}")))?;
         let interrupt = Interrupt::default();
         interrupt::listen(&interrupt, self.out, self.runnable(&["kfm status".to_owned()]));
         self.open(actor, interrupt).await
@@ -100,9 +101,10 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Makes commands run as they stand: where `--root` was given, it belongs into each.
+    /// Makes commands run as they stand: where `--root` was given, it belongs into each, and where nobody can
+    /// be asked, a command that asks needs its yes.
     pub(crate) fn runnable(&self, commands: &[String]) -> Vec<String> {
         let root = self.global.root.as_ref().map(|root| root.display().to_string());
-        shell::with_root(commands, root.as_deref())
+        shell::with_root(&shell::with_yes(commands, !self.can_ask()), root.as_deref())
     }
 }

@@ -5,7 +5,8 @@
 use std::error::Error as StdError;
 
 use kfm_rollback::Error;
-use kfm_rollback::report::{Listing, Status};
+use kfm_rollback::op::OpError;
+use kfm_rollback::report::{FindingLine, Listing, Status};
 use kfm_telemetry::TelemetryError;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,6 +16,9 @@ use crate::output::{Screen, Tone};
 
 /// The owner's code of a missing label.
 const NO_LABEL: &str = "C-F01";
+
+/// What to do about a file that cannot be used; its cause says why.
+const FILE_HINT: &str = "see that the file is there and may be read or written, then try again";
 
 /// The result of a command; boxed, since failures are rare and carry a screen.
 pub(crate) type Result<T> = std::result::Result<T, Box<Failure>>;
@@ -62,6 +66,7 @@ impl Failure {
             kind: "file".to_owned(),
             message: format!("file cannot be used: path={}", path.display()),
             causes: chain(Some(source)),
+            hint: FILE_HINT.to_owned(),
             exit_code: 2,
             ..Self::default()
         }
@@ -140,11 +145,19 @@ impl Failure {
             screen.item(Tone::Plain, format!("because: {cause}"));
         }
         screen.append(self.details.clone());
+        self.show_remedy(&mut screen);
+        screen
+    }
+
+    /// Ends a screen with what a person can do, unless it names commands already.
+    pub(crate) fn show_remedy(&self, screen: &mut Screen) {
+        if screen.names_commands() {
+            return;
+        }
         if !self.hint.is_empty() {
             screen.heading("hint").item(Tone::Plain, &self.hint);
         }
         screen.next(&self.next);
-        screen
     }
 }
 
@@ -159,7 +172,12 @@ impl From<Error> for Box<Failure> {
         };
         match error {
             Error::Invalid { hint, .. } => failure.hint = hint,
+            Error::File { .. } => failure.hint = FILE_HINT.to_owned(),
             Error::NotFound { kind, .. } => {
+                if kind == "plan" {
+                    failure.hint =
+                        "give its id, a unique prefix of it, or the file that --out wrote".to_owned();
+                }
                 failure.next = list_command(kind).map(str::to_owned).into_iter().collect();
             }
             Error::Ambiguous { candidates, .. } => {
@@ -167,9 +185,13 @@ impl From<Error> for Box<Failure> {
                 failure = failure.with_key("candidates", candidates);
             }
             Error::Denied { operation, findings } => {
-                failure.hint = "mend what the findings name, then try again".to_owned();
+                let is_unlabelled = |finding: &FindingLine| finding.code.as_deref() == Some(NO_LABEL);
+                failure.hint = match findings.iter().any(is_unlabelled) {
+                    true => "mend what the findings name; 'kfm labels assign' gives a label".to_owned(),
+                    false => "mend what the findings name, then try again".to_owned(),
+                };
                 failure.details = denial(&findings);
-                if findings.iter().any(|finding| finding.code.as_deref() == Some(NO_LABEL)) {
+                if findings.iter().any(is_unlabelled) {
                     failure.next = vec!["kfm labels list".to_owned()];
                 }
                 failure = failure
@@ -219,7 +241,13 @@ impl From<Error> for Box<Failure> {
                     .with_key("held_reason", held_reason)
                     .with_operation(Some(&operation));
             }
-            Error::Store(_) | Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
+            Error::Store(error) => {
+                if matches!(error, OpError::Missing { .. }) {
+                    failure.hint = "restore the store, or mend its url in kfm.toml".to_owned();
+                }
+                failure.next = vec!["kfm doctor".to_owned()];
+            }
+            Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
             Error::Log(_) => failure.next = vec!["kfm wal verify".to_owned()],
             Error::Records(_) => failure.next = vec!["kfm ledger verify".to_owned()],
             _ => {}
@@ -285,7 +313,7 @@ fn list_command(kind: &str) -> Option<&'static str> {
     match kind {
         "publish" => Some("kfm publish list"),
         "rollback" => Some("kfm rollback list"),
-        "plan" | "hotfix" => Some("kfm status"),
+        "hotfix" => Some("kfm status"),
         "principal" => Some("kfm principals list"),
         _ => None,
     }

@@ -26,6 +26,16 @@ pub(crate) fn with_root(commands: &[String], root: Option<&str>) -> Vec<String> 
     commands.iter().map(name).collect()
 }
 
+/// Gives the commands that ask a person their yes, if nobody can be asked.
+pub(crate) fn with_yes(commands: &[String], unasked: bool) -> Vec<String> {
+    let asks = |command: &String| command.contains(" rollback execute ") && !command.contains(" --yes");
+    let yes = |command: &String| match unasked && asks(command) {
+        true => format!("{command} --yes"),
+        false => command.clone(),
+    };
+    commands.iter().map(yes).collect()
+}
+
 /// Says where a file is, as a person standing in the working directory names it.
 pub(crate) fn place(path: impl AsRef<std::path::Path>) -> String {
     let path = path.as_ref();
@@ -47,6 +57,15 @@ mod tests {
             line(["kfm", "--reason", "it's bad", "", "sha256:ab"]),
             r"kfm --reason 'it'\''s bad' '' sha256:ab"
         );
+    }
+
+    #[test]
+    fn a_command_that_asks_gets_its_yes_once_where_nobody_can_be_asked() {
+        let execute = "kfm rollback execute --plan p --reason '…'".to_owned();
+        let commands = [execute.clone(), format!("{execute} --yes"), "kfm status".to_owned()];
+        let yes = format!("{execute} --yes");
+        assert_eq!(with_yes(&commands, true), [yes.clone(), yes, "kfm status".to_owned()]);
+        assert_eq!(with_yes(&commands, false), commands);
     }
 
     #[test]

@@ -19,16 +19,28 @@ pub(crate) struct Doctor {
 impl Doctor {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let report = cx.platform().await?.doctor(self.digests).await?;
-        let sick = report.stores.iter().filter(|store| !store.ok).count() as u64;
+        let sick_own = report.own.iter().filter(|part| !part.ok).count();
+        let sick = (report.stores.iter().filter(|store| !store.ok).count() + sick_own) as u64;
         let mut screen = match sick {
             0 => Screen::new(
                 Tone::Good,
                 format!("{} answer", words::count(report.stores.len() as u64, "store")),
             ),
-            sick => Screen::new(Tone::Bad, format!("{} cannot be used", words::count(sick, "store"))),
+            sick => Screen::new(
+                Tone::Bad,
+                format!("{} of the platform cannot be used", words::count(sick, "part")),
+            ),
         };
         for store in &report.stores {
             show_store(&mut screen, store);
+        }
+        screen.heading("the platform's own");
+        for part in &report.own {
+            let (tone, word) = if part.ok { (Tone::Good, "ok") } else { (Tone::Bad, "FAILED") };
+            screen.item(tone, format!("{word}  {}, {}", part.name, part.place));
+            if let Some(error) = &part.error {
+                screen.detail(error);
+            }
         }
         if !report.findings.is_empty() {
             screen.heading("misconfigured");
@@ -36,7 +48,10 @@ impl Doctor {
         for finding in &report.findings {
             screen.item(Tone::Warn, finding);
         }
-        let complaint = (sick > 0).then(|| Failure::findings(format!("stores cannot be used: count={sick}")));
+        let complaint = (sick > 0).then(|| {
+            Failure::findings(format!("parts of the platform cannot be used: count={sick}"))
+                .with_hint("mend what FAILED, or restore it from a backup")
+        });
         Ok(Answer::new(&report, screen)?.complain(complaint))
     }
 }

@@ -41,7 +41,9 @@ impl Init {
 /// Says whether a platform could be made, without making it.
 fn rehearse(dir: &std::path::Path) -> Result<Answer> {
     if dir.join("kfm.toml").exists() {
-        return Err(Failure::usage(format!("folder is a platform already: dir={}", dir.display())).into());
+        return Err(Failure::usage(format!("this folder is a platform already: path={}", dir.display()))
+            .with_hint("use it as it is, or name another folder")
+            .into());
     }
     let screen = Screen::new(Tone::Plain, format!("Would make a platform: {}", dir.display()));
     Answer::new(&serde_json::json!({ "root": dir, "stores": [], "status": "dry_run" }), screen)

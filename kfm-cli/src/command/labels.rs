@@ -55,7 +55,7 @@ struct Subject {
 impl Labels {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         match self {
-            Self::Assign(assign) if !cx.is_rehearsal() => {
+            Self::Assign(assign) => {
                 let assigned = LabelAssign {
                     entity: assign.subject.entity,
                     under: assign.subject.under,
@@ -65,10 +65,13 @@ impl Labels {
                     review_by: assign.review_by,
                     heritage: assign.heritage,
                 };
+                if cx.is_rehearsal() {
+                    return show(&cx.platform().await?.label_rehearse(&assigned).await?, "");
+                }
                 let report = cx.platform_to_change().await?.label_assign(assigned).await?;
                 show(&report, "A label is in force; removing or lowering its entry changes nothing")
             }
-            Self::Assign(_) | Self::List => show(&cx.platform().await?.labels().await?, ""),
+            Self::List => show(&cx.platform().await?.labels().await?, ""),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use kfm_lineage::{PublishId, Slug};
 use kfm_rollback::PublishFolder;
-use kfm_rollback::report::{PublishLine, PublishReport, Status};
+use kfm_rollback::report::{PublishLine, PublishReport, PublishShow, Status};
 
 use crate::cli::not_empty;
 use crate::context::Context;
@@ -14,6 +14,7 @@ use crate::output::findings::finding_list;
 use crate::output::{Answer, Screen, Tone, words};
 
 use super::rollback::show_steps;
+use super::status::refuse_ended;
 
 /// Arguments of `kfm publish`.
 #[derive(Debug, Args)]
@@ -77,7 +78,11 @@ impl Publish {
         match (self.action, self.folder) {
             (Some(Action::List), _) => list(cx).await,
             (Some(Action::Show { id }), _) => show(cx, &id).await,
-            (Some(Action::Resume { publish_id, .. }), _) if cx.is_rehearsal() => show(cx, &publish_id).await,
+            (Some(Action::Resume { publish_id, .. }), _) if cx.is_rehearsal() => {
+                let report = cx.platform().await?.publish_show(&publish_id).await?;
+                refuse_ended(report.line.publish_id.as_str(), report.line.status)?;
+                shown(cx, report)
+            }
             (Some(Action::Resume { publish_id, abort }), _) => {
                 let platform = cx.platform_to_change().await?;
                 answer(cx, &platform.publish_resume(&publish_id, abort).await?, false)
@@ -162,7 +167,10 @@ fn row(line: &PublishLine) -> Vec<String> {
 }
 
 async fn show(cx: &Context<'_>, id: &str) -> Result<Answer> {
-    let mut report = cx.platform().await?.publish_show(id).await?;
+    shown(cx, cx.platform().await?.publish_show(id).await?)
+}
+
+fn shown(cx: &Context<'_>, mut report: PublishShow) -> Result<Answer> {
     report.next = cx.runnable(&report.next);
     let line = &report.line;
     let mut screen = Screen::new(tone(line.status), format!("{}: {}", line.publish_id, line.status));

@@ -41,7 +41,9 @@ impl Status {
 /// Shows one operation: where it stands, and what it waits for.
 pub(crate) fn show_operation(screen: &mut Screen, line: &OperationLine) {
     screen.headline(tone(line.status), format!("{}: {}", line.id, line.status.as_str().replace('_', " ")));
-    screen.fact("undoes or makes", &line.target);
+    if line.target != line.id {
+        screen.fact("about", &line.target);
+    }
     if line.phase != "-" {
         screen.fact("phase", &line.phase);
     }
@@ -61,6 +63,19 @@ pub(crate) fn unfinished(lines: &[OperationLine]) -> Option<Failure> {
     };
     let next = open.iter().flat_map(|line| line.next.iter().cloned());
     Some(Failure::unfinished(message).with_hint("resume it, or abort it").with_next(next))
+}
+
+/// Refuses to rehearse the resume of an operation that has ended, as the resume itself would.
+pub(crate) fn refuse_ended(id: &str, status: report::Status) -> Result<()> {
+    if status.is_open() {
+        return Ok(());
+    }
+    let message =
+        format!("the operation has ended, there is nothing to resume: operation={id} status={status}");
+    Err(Failure::not_ready(message)
+        .with_hint("'kfm status' lists what is open")
+        .with_next(["kfm status".to_owned()])
+        .into())
 }
 
 fn tone(status: report::Status) -> Tone {

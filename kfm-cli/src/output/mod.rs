@@ -114,7 +114,11 @@ impl Output {
         let text = if self.json {
             Envelope::new(&self.command, answer.keys, answer.complaint.as_ref()).to_text()
         } else {
-            answer.screen.render(self.stdout)
+            let mut screen = answer.screen;
+            if let Some(complaint) = &answer.complaint {
+                complaint.show_remedy(&mut screen);
+            }
+            screen.render(self.stdout)
         };
         let code = answer.complaint.map_or(0, |complaint| complaint.exit_code);
         write_result(&text, code)

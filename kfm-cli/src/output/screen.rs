@@ -150,6 +150,11 @@ impl Screen {
         self
     }
 
+    /// Says whether the screen names commands to run.
+    pub(crate) fn names_commands(&self) -> bool {
+        self.lines.iter().any(|line| matches!(line, Line::Command(_)))
+    }
+
     fn push(&mut self, line: Line) -> &mut Self {
         self.lines.push(line);
         self
@@ -192,6 +197,7 @@ fn render_block(text: &mut String, block: &[Line], paint: Paint) {
     let label_width = block.iter().filter_map(label_width).max().unwrap_or(0);
     let widths = column_widths(block);
     for line in block {
+        let line = &visible(line);
         // Writing to a String cannot fail.
         let _ = match line {
             Line::Headline(tone, headline) => writeln!(text, "{}", paint.bold(*tone, headline)),
@@ -206,6 +212,24 @@ fn render_block(text: &mut String, block: &[Line], paint: Paint) {
             Line::Raw(raw) => write!(text, "{raw}"),
             Line::Command(command) => writeln!(text, "  {}", paint.tone(Tone::Command, command)),
         };
+    }
+}
+
+/// Makes control characters visible: what a file or a person wrote must not steer the terminal.
+fn visible(line: &Line) -> Line {
+    let shown = |text: &String| -> String {
+        let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
+        text.chars().map(escape).collect()
+    };
+    match line {
+        Line::Headline(tone, text) => Line::Headline(*tone, shown(text)),
+        Line::Fact(label, value) => Line::Fact(label.clone(), shown(value)),
+        Line::Heading(text) => Line::Heading(shown(text)),
+        Line::Item(tone, text) => Line::Item(*tone, shown(text)),
+        Line::Detail(text) => Line::Detail(shown(text)),
+        Line::Row(cells) => Line::Row(cells.iter().map(shown).collect()),
+        Line::Command(text) => Line::Command(shown(text)),
+        Line::Raw(text) => Line::Raw(text.clone()),
     }
 }
 
@@ -260,6 +284,13 @@ mod tests {
         let text = screen.render(Paint::new(false));
         assert_eq!(text.lines().count(), LIST_LINES_MAX + 1);
         assert!(text.ends_with("and 1480 more in .kfm/steps.ndjson\n"), "{text}");
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_do_not_steer_the_terminal() {
+        let mut screen = Screen::new(Tone::Good, "a\u{1b}[31m");
+        screen.fact("reason", "two\nlines");
+        assert_eq!(screen.render(Paint::new(false)), "a\\u{1b}[31m\n\n  reason  two\\nlines\n");
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::{Skip, Target, plan_screen};
 
 /// Arguments of `kfm rollback dry-run`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 every precondition holds; 3 policy denies; 5 only approvals are missing; 6 a precondition does
+not hold, which 'conflicts' names.")]
 pub(crate) struct DryRun {
     #[command(flatten)]
     target: Target,

@@ -19,6 +19,9 @@ const PHASES: [&str; 7] = ["plan", "prepare", "expand", "derive", "contract", "v
 
 /// Arguments of `kfm rollback execute`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Without --yes it asks, and where nobody can be asked (no terminal, or --json) it exits 2. Where approvals are
+missing it exits 5 and names the plan, which is executed by --plan once they are given.")]
 pub(crate) struct Execute {
     #[command(flatten)]
     target: Target,

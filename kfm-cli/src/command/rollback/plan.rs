@@ -85,7 +85,10 @@ impl Plan {
 /// Shows a plan: what would move, what it would leave, what policy says; without what to do next.
 pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
     let mut screen = Screen::new(headline_tone(plan), headline(plan));
-    screen.fact("plan", plan.plan_id).fact_if("rollback", plan.rollback_id.as_ref());
+    // A plan that is not stored has an id that nobody can use.
+    if plan.path.is_some() {
+        screen.fact("plan", plan.plan_id).fact_if("rollback", plan.rollback_id.as_ref());
+    }
     screen
         .fact_if("reverts", plan.reverts.as_ref())
         .fact_if("stored at", plan.path.as_ref().map(shell::place));

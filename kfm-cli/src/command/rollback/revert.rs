@@ -12,6 +12,8 @@ use super::{dry_run, execute, executed};
 
 /// Arguments of `kfm rollback revert`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+It asks on a terminal only: a script that names the rollback and the reason needs no --yes.")]
 pub(crate) struct Revert {
     /// The rollback: its id, a unique prefix of it, or latest
     #[arg(long, value_name = "ID")]

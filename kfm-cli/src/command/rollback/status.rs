@@ -12,6 +12,7 @@ use crate::output::{Answer, Screen, Tone};
 
 /// Arguments of `kfm rollback status`.
 #[derive(Debug, Args)]
+#[command(after_help = "Exits 7 while the rollback is open: interrupted, held or running.")]
 pub(crate) struct Status {
     /// The rollback: its id, a unique prefix of it, or latest [default: the open one, else the latest]
     #[arg(long, value_name = "ID")]

@@ -41,6 +41,8 @@ fn complaint(report: &VerifyReport) -> Option<Failure> {
         let hint = "restore the log from a backup: nothing is appended to a damaged log";
         return Some(Failure::findings(message).with_hint(hint).with_next(["kfm wal inspect".to_owned()]));
     }
-    (report.torn_bytes > 0)
-        .then(|| Failure::findings(format!("log has a torn tail: torn_bytes={}", report.torn_bytes)))
+    (report.torn_bytes > 0).then(|| {
+        Failure::findings(format!("log has a torn tail: torn_bytes={}", report.torn_bytes))
+            .with_hint("nothing to do: the next command that writes sets it aside and records it")
+    })
 }
