@@ -4,6 +4,7 @@
 
 pub mod schema;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -136,6 +137,80 @@ impl Sandbox {
         }
         let report = self.json(0, &["publish", "--from", from, "--pipeline", "test"]);
         report["publish_id"].as_str().expect("something differs").to_owned()
+    }
+
+    /// Returns every file, link and folder with its bytes, but for what every command that asks to write
+    /// touches: the locks' files, and the writer's turns in the log, whose records are compared instead.
+    pub fn state(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut state = self.bytes();
+        state.retain(|path, _| {
+            let name = path.file_name().unwrap();
+            name != "LOCK" && name != "lock" && !path.starts_with("wal")
+        });
+        let records = self.kfm(&["wal", "export"]);
+        state.insert("records of the log".into(), records.stdout.into_bytes());
+        state
+    }
+
+    /// Returns the same without what a refusal writes by right (R6): log, ledger, telemetry, a plan.
+    pub fn state_but_records(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut state = self.bytes();
+        state.retain(|path, _| {
+            let records = ["wal", ".kfm/ledger", ".kfm/lock", ".kfm/plans", ".kfm/versions", "data"];
+            !records.iter().any(|record| path.starts_with(record))
+        });
+        state
+    }
+
+    /// Returns every file, link and folder below the sandbox with its bytes.
+    pub fn bytes(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut bytes = BTreeMap::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let kind = std::fs::symlink_metadata(&path).unwrap().file_type();
+                let content = if kind.is_symlink() {
+                    std::fs::read_link(&path).unwrap().as_os_str().as_encoded_bytes().to_vec()
+                } else if kind.is_dir() {
+                    folders.push(path.clone());
+                    Vec::new()
+                } else {
+                    std::fs::read(&path).unwrap()
+                };
+                bytes.insert(path.strip_prefix(self.path()).unwrap().to_owned(), content);
+            }
+        }
+        bytes
+    }
+
+    /// Runs a command that is to be refused with `code`, and checks that it says so wholly and changes nothing.
+    ///
+    /// A refusal by policy or for a conflict is itself recorded (R6), and execute stores the plan that it then
+    /// cannot carry out; everything else stays as it is.
+    #[track_caller]
+    pub fn refuses(&self, code: i32, words: &[&str]) -> Value {
+        let records = code != 2 || words.contains(&"execute");
+        let look = || if records { self.state_but_records() } else { self.state() };
+        let before = look();
+        let answer = self.json(code, words);
+        assert!(look() == before, "{words:?} changed something: {answer:#}");
+        let error = &answer["error"];
+        let says =
+            !error["hint"].as_str().unwrap().is_empty() || !error["next"].as_array().unwrap().is_empty();
+        assert!(says, "it does not say what to do: {answer:#}");
+        let screen = self.kfm(words).exits(code).stderr;
+        assert!(screen.starts_with("error: ") && !screen.contains("RUST_BACKTRACE"), "{screen}");
+        answer
+    }
+
+    /// Runs a command that is to be refused as wrong (2) in a folder that need not be a platform.
+    #[track_caller]
+    pub fn refuses_outside(&self, words: &[&str]) -> Value {
+        let before = self.bytes();
+        let answer = self.json(2, words);
+        assert!(self.bytes() == before, "{words:?} changed something: {answer:#}");
+        answer
     }
 
     /// Returns path, size and time of every file, to show that nothing was written.
