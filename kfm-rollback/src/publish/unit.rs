@@ -13,7 +13,6 @@ use super::changes::Changes;
 use crate::assess::{
     Case, apply_treatments, catalog_now, denied, describe_move, labels_of, treat_moves, with_moves,
 };
-use crate::derive::derived_cells;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run, status_of};
