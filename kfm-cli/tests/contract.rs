@@ -139,6 +139,7 @@ fn paste(sandbox: &Sandbox, line: &str) -> (i32, String) {
         std::fs::create_dir(&bin).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kfm"), bin.join("kfm")).unwrap();
     }
+    #[allow(clippy::disallowed_methods, reason = "the shell finds its own tools where this test did")]
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", &format!("{line} --json")]).current_dir(sandbox.path()).env("PATH", path);

@@ -167,6 +167,7 @@ async fn work_grows_with_the_items_and_no_faster() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs KFM_NAIP, a file of 10,000 NAIP items as NDJSON"]
 async fn ten_thousand_items_take_ten_times_what_a_thousand_take() {
+    #[allow(clippy::disallowed_methods, reason = "the file is not in the repository")]
     let path = std::env::var("KFM_NAIP").expect("KFM_NAIP names the file");
     let text = std::fs::read_to_string(path).unwrap();
     let items: Vec<(String, String)> = text
