@@ -219,3 +219,23 @@ fn leftovers_of_an_unfinished_segment_are_removed() {
     assert_eq!(disk.contents(&leftover), None);
     assert_eq!(segments(&disk).len(), 1);
 }
+
+#[test]
+fn a_format_is_never_durable_before_the_first_segment() {
+    for seed in 0..200 {
+        let disk = SimulatedDisk::new();
+        // The folder of the first segment cannot be synced; the next opening sees it all the same.
+        let refused = (1..20).find(|change| {
+            let fresh = SimulatedDisk::new();
+            fresh.fail_at(*change, Fault::Refuse);
+            open(Arc::new(fresh.clone())).is_err() && !segments(&fresh).is_empty()
+        });
+        disk.fail_at(refused.unwrap(), Fault::Refuse);
+        assert!(open(Arc::new(disk.clone())).is_err());
+        disk.kill_processes();
+        disk.fail_at(disk.changes() + 1 + seed % 6, Fault::PowerCut);
+        let _ = open(Arc::new(disk.clone()));
+        disk.reboot(seed);
+        open(Arc::new(disk)).unwrap_or_else(|error| panic!("seed={seed}: {error:?}"));
+    }
+}

@@ -52,6 +52,8 @@ pub(crate) fn open(
     };
     let format = load::format_text(&view.log_id);
     if !load::list(disk, dir)?.iter().any(|name| name == FORMAT) {
+        // A first segment that a failed opening left may be no more than visible; a format without one is damage.
+        disk.sync_dir(dir).map_err(io_error("sync", dir))?;
         write_whole(disk, dir, FORMAT, |file| file.write_at(0, format.as_bytes()))
             .map_err(|error| io_error("write the format of", dir)(error.source))?;
     }
