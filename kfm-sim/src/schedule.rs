@@ -206,8 +206,7 @@ mod tests {
             });
         }
         assert_eq!(schedule.run(|| false), Rest::Done);
-        let order = order.lock().unwrap().clone();
-        order
+        order.lock().unwrap().clone()
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub enum Verdict {
     Refused(Damage),
     /// It opened with less, and the witness saw it before.
     SeenByWitness,
-    /// It lost its end, whose mark was not durable, and set the bytes aside.
+    /// It lost its end, whose mark was not durable.
     InWindow,
     /// It opened with something else than it had acknowledged.
     SilentLoss(String),
@@ -277,7 +277,7 @@ impl Target {
         let shown = LocalLog::open_read_only_on(DIR, Arc::new(copy.clone()))
             .and_then(|reader| run(reader.scan(Lsn(1), usize::MAX)));
         let opened = LocalLog::open(DIR, self.options.clone().with_disk(Arc::new(copy.clone())));
-        let (log, report) = match opened {
+        let (log, _) = match opened {
             Ok(opened) => opened,
             Err(WalError::Corrupt { class, offset, .. }) => {
                 return if witnessed.is_none_or(|bad| (bad.class, bad.offset) != (class, offset)) {
@@ -306,7 +306,8 @@ impl Target {
         if !self.records.starts_with(&records) {
             return Verdict::SilentLoss(format!("other records: {found} of {had}"));
         }
-        if self.window && struck.reaches_end && report.repaired {
+        // A frame that was erased whole leaves nothing to set aside.
+        if self.window && struck.reaches_end {
             return Verdict::InWindow;
         }
         // What the log itself does not know, a witness does; for a loss within the log that is no excuse.
