@@ -6,6 +6,8 @@ use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, Lsn, Move, OperationId};
 use kfm_policy::Permit;
+use kfm_telemetry::TelemetryError;
+use kfm_wal::WalError;
 use kfm_wal::record::{
     Close, EndState, LabelsRecord, OperationClosed, PublishCompletion, PublishStatus, Record, SegmentRef,
 };
@@ -147,7 +149,8 @@ fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
 /// From here on the operation keeps its cells until it is closed. The permit is spent.
 ///
 /// # Errors
-/// [`Error::Records`], [`Error::Versions`], [`Error::File`]: nothing was opened. [`Error::Log`]: nothing moved; whether it is open, the log tells when it is opened again.
+/// [`Error::Records`], [`Error::Versions`], [`Error::File`]: nothing was opened. [`Error::Log`]: nothing moved; whether it is open, the
+/// log tells when it is opened again.
 pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, record: Record) -> Result<Lsn> {
     permit.opens(&plan, session.now()).map_err(|error| Error::Conflict {
         message: format!("the permit does not fit, {error}"),
@@ -155,8 +158,12 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         hint: "plan again".into(),
         next: Vec::new(),
     })?;
-    // A ledger that cannot be opened now could not be written after the switch either (R94).
-    session.platform.ledger()?;
+    // A damaged ledger is not mended by going on. One that is out of reach holds the operation at its end (R94).
+    if let Err(error) = session.platform.ledger()
+        && is_damage(&error)
+    {
+        return Err(error);
+    }
     session.keep_policy().await?;
     enforce_labels(session).await?;
     match &record {
@@ -165,6 +172,17 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         _ => {}
     }
     session.log(record).await
+}
+
+/// Says whether the ledger holds what nobody wrote there.
+fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Records(source) => matches!(
+            **source,
+            TelemetryError::Log { source: WalError::Corrupt { .. } } | TelemetryError::NotAnEntry { .. }
+        ),
+        _ => false,
+    }
 }
 
 /// Brings the registry's new entries into force: from now on the log has them.

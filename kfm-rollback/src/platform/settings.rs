@@ -291,7 +291,7 @@ mod tests {
         for (passage, by, expected) in [
             ("kind = \"static\"", "knid = \"static\"", "kind: key=stores.catalog.knid line=6 file=kfm.toml"),
             ("[wal]", "[wall]", "wal: key=wall line=25 file=kfm.toml"),
-            ("dir =", "dri =", "dir: key=telemetry.dri line=38 file=kfm.toml"),
+            ("dir =", "dri =", "dir: key=telemetry.dri line=37 file=kfm.toml"),
         ] {
             let message = refused(passage, by);
             assert_eq!(message, format!("unknown key, the nearest known one is {expected}"));

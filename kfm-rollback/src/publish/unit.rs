@@ -13,6 +13,7 @@ use super::changes::Changes;
 use crate::assess::{
     Case, apply_treatments, catalog_now, denied, describe_move, labels_of, treat_moves, with_moves,
 };
+use crate::derive::derived_cells;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run, status_of};
@@ -96,7 +97,9 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
             )),
         };
     }
-    session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
+    let derived = derived_cells(session, &moves).await?;
+    let touched = moves.iter().map(|step| &step.cell).chain(derived.iter().map(|derived| &derived.cell));
+    session.refuse_kept_cells(touched).await?;
     refuse_unknown(session, &moves).await?;
     let now = catalog_now(session).await?;
     let assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;

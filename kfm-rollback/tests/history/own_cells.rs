@@ -41,9 +41,11 @@ async fn an_alias_that_a_pipeline_keeps_itself_is_projected_by_nobody_else_and_r
 async fn a_derived_cell_that_was_adopted_is_projected_again_and_is_not_foreign_then() {
     let world = World::new().await;
     put(&world, &[("a", Some(item("a", "first")))]).await;
-    // The log is lost; what stands in the stores is all that is left.
-    std::fs::remove_dir_all(world.root().join("wal")).unwrap();
-    std::fs::create_dir(world.root().join("wal")).unwrap();
+    // Log and ledger are lost; what stands in the stores is all that is left.
+    for lost in ["wal", ".kfm/ledger"] {
+        std::fs::remove_dir_all(world.root().join(lost)).unwrap();
+        std::fs::create_dir(world.root().join(lost)).unwrap();
+    }
     let adopted = world.open().await.adopt(None, None).await.unwrap();
     assert_eq!((adopted.documents, adopted.cells.total), (1, 4));
 
