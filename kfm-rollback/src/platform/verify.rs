@@ -22,7 +22,7 @@ impl Platform {
     /// Verifies the operations log: every frame, every record, the chain.
     ///
     /// # Errors
-    /// [`Error::Log`]: the log cannot be read at all; damage is an answer.
+    /// [`Error::Log`](crate::Error::Log): the log cannot be read at all; damage is an answer.
     pub async fn wal_verify(&self) -> Result<WalReport> {
         Ok(kfm_wal::local::verify(self.wal_dir(), Depth::Chain)?)
     }
@@ -30,7 +30,7 @@ impl Platform {
     /// Verifies the governance ledger, and that the JSON file rendered from it agrees with it.
     ///
     /// # Errors
-    /// [`Error::Records`]: the ledger cannot be read at all; damage is an answer.
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read at all; damage is an answer.
     pub async fn ledger_verify(&self) -> Result<LedgerReport> {
         let view = self.ledger_view();
         let view = view.is_file().then_some(view);
@@ -41,7 +41,7 @@ impl Platform {
     /// Lists the entries of the governance ledger.
     ///
     /// # Errors
-    /// [`Error::Records`]: the ledger cannot be read.
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read.
     pub async fn ledger_entries(&self) -> Result<Vec<StoredEntry>> {
         Ok(Ledger::open_read_only(self.ledger_dir())?.entries().await?)
     }
@@ -49,7 +49,7 @@ impl Platform {
     /// Renders the ledger into its JSON file; answers where it lies.
     ///
     /// # Errors
-    /// [`Error::Records`]: the ledger cannot be read, or the file not be written.
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read, or the file not be written.
     pub async fn ledger_render(&self) -> Result<String> {
         let view = self.ledger_view();
         Ledger::open_read_only(self.ledger_dir())?.render(&view).await?;
@@ -59,7 +59,7 @@ impl Platform {
     /// Checks that manifest, log, ledger and stores agree about a rollback that ended, at whichever end.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names none, or more than one. [`Error::Log`]: the log
+    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names none, or more than one. [`Error::Log`](crate::Error::Log): the log
     /// cannot be read. What does not agree is in the report.
     pub async fn verify(&self, id: &str) -> Result<VerifyReport> {
         let session = Session::read(self).await?;
