@@ -4,6 +4,7 @@
 //! cargo run --release -- retry          # a table
 //! cargo run --release -- retry --json   # an object a line
 //! chrt -r 1 cargo run --release -- wal  # needs a disk of which fdatasync is honest
+//! cargo run --release -- honesty        # single faults on what was acknowledged
 //! cargo test                            # the peers' defects, each reproduced and shown to be absent here
 //! ```
 
@@ -26,8 +27,13 @@ fn main() -> std::process::ExitCode {
         ["retry"] => report::print(&retry::answers(), json),
         #[cfg(feature = "wal")]
         ["wal"] => report::print(&wal::answers(), json),
+        #[cfg(feature = "wal")]
+        ["honesty"] => wal::honesty(json),
+        // What the question above asks of a process of its own, since a log may end it.
+        #[cfg(feature = "wal")]
+        ["read-back", name, dir] => wal::read_back(name, std::path::Path::new(dir)),
         _ => {
-            eprintln!("usage: kfm-bench retry|wal [--json]");
+            eprintln!("usage: kfm-bench retry|wal|honesty [--json]");
             return std::process::ExitCode::from(2);
         }
     }

@@ -6,9 +6,12 @@
 //! folder for temporary files (`TMPDIR`): a disk of which `fdatasync` is honest.
 
 mod appends;
+mod honesty;
 mod log;
 mod replay;
 mod round;
+
+pub use honesty::{answer as honesty, read_back};
 
 use crate::report::Row;
 
