@@ -23,19 +23,29 @@ fn main() -> std::process::ExitCode {
     let json = arguments.iter().any(|argument| argument == "--json");
     let subjects: Vec<&str> =
         arguments.iter().map(String::as_str).filter(|argument| *argument != "--json").collect();
-    match *subjects.as_slice() {
-        ["retry"] => report::print(&retry::answers(), json),
+    let rows = match *subjects.as_slice() {
+        ["retry"] => Some(retry::answers()),
         #[cfg(feature = "wal")]
-        ["wal"] => report::print(&wal::answers(), json),
+        ["wal"] => wal::answers(None),
         #[cfg(feature = "wal")]
-        ["honesty"] => wal::honesty(json),
+        ["wal", question] => wal::answers(Some(question)),
+        #[cfg(feature = "wal")]
+        ["honesty"] => {
+            wal::honesty(json);
+            return std::process::ExitCode::SUCCESS;
+        }
         // What the question above asks of a process of its own, since a log may end it.
         #[cfg(feature = "wal")]
-        ["read-back", name, dir] => wal::read_back(name, std::path::Path::new(dir)),
-        _ => {
-            eprintln!("usage: kfm-bench retry|wal|honesty [--json]");
-            return std::process::ExitCode::from(2);
+        ["read-back", name, dir] => {
+            wal::read_back(name, std::path::Path::new(dir));
+            return std::process::ExitCode::SUCCESS;
         }
-    }
+        _ => None,
+    };
+    let Some(rows) = rows else {
+        eprintln!("usage: kfm-bench retry | wal [appends|replay] | honesty [--json]");
+        return std::process::ExitCode::from(2);
+    };
+    report::print(&rows, json);
     std::process::ExitCode::SUCCESS
 }

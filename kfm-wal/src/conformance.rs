@@ -103,6 +103,20 @@ macro_rules! wal_store_laws {
             a_reopened_log_keeps_its_clock
             refusals_say_that_repeating_does_not_help
             many_records_of_many_sizes_come_back
+            a_refusal_moves_nothing
+            a_refused_record_can_be_appended_later
+            a_refused_batch_leaves_its_new_ids_free
+            a_batch_that_goes_on_after_a_repeat_is_a_conflict
+            a_repeat_with_one_other_payload_is_a_conflict
+            a_repeat_after_a_fence_keeps_its_position
+            a_position_beyond_the_head_is_not_expected
+            a_batch_is_expected_behind_the_last_record_of_another
+            ids_of_zeros_and_of_ones_are_ids
+            ids_that_differ_in_one_byte_are_two
+            the_earliest_and_the_latest_time_come_back
+            a_clock_that_jumps_back_for_long_never_shows
+            scans_of_any_length_agree
+            a_reopened_log_gives_the_same_leaves_and_epochs
         );
     };
     (@each $fixture:expr, $runner:expr; $($law:ident)*) => {
@@ -198,6 +212,9 @@ macro_rules! laws {
         )*
     };
 }
+
+mod edges;
+pub use edges::*;
 
 laws! {
     /// Law *Gapless*.

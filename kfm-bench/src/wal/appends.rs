@@ -54,6 +54,7 @@ fn question(appenders: usize) -> Vec<Row> {
         unit: "us",
         runs: ROUNDS,
     };
+    rows.push(wait("raw write and fdatasync", &raw_turns));
     rows.extend(peers.iter().zip(&peer_turns).map(|(peer, turns)| wait(peer.name(), turns)));
     rows
 }

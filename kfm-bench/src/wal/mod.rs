@@ -18,9 +18,14 @@ use crate::report::Row;
 /// Length of a record.
 const RECORD_BYTES: usize = 400;
 
-/// Asks all questions.
-pub fn answers() -> Vec<Row> {
-    [appends::answer(), replay::answer()].concat()
+/// Asks all questions, or one of them; none if there is no such question.
+pub fn answers(question: Option<&str>) -> Option<Vec<Row>> {
+    match question {
+        None => Some([appends::answer(), replay::answer()].concat()),
+        Some("appends") => Some(appends::answer()),
+        Some("replay") => Some(replay::answer()),
+        Some(_) => None,
+    }
 }
 
 /// Returns the payload of record `n`.

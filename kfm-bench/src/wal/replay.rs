@@ -54,7 +54,8 @@ pub(super) fn answer() -> Vec<Row> {
             }
         }
     }
-    let rates: Vec<f64> = contenders.iter().map(|contender| median(contender.rates.iter().copied())).collect();
+    let rates: Vec<f64> =
+        contenders.iter().map(|contender| median(contender.rates.iter().copied())).collect();
     let row = |n: usize| Row {
         name: format!("replay of 1M, {}", contenders[n].name),
         ours: rates[0],

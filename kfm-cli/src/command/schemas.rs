@@ -8,7 +8,7 @@ use kfm_rollback::report as engine;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{demo, ledger, principals, rollback, telemetry};
+use super::{demo, ledger, principals, rollback, telemetry, wal};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::envelope::answer_schema;
@@ -108,6 +108,8 @@ fn answers() -> Vec<SchemaFile> {
         answer_schema::<kfm_telemetry::validate::FolderReport>("telemetry.validate"),
         answer_schema::<engine::VerifyReport>("verify"),
         answer_schema::<kfm_wal::local::inspect::Inspection>("wal.inspect"),
+        answer_schema::<kfm_wal::local::probe::DurabilityReport>("wal.probe-durability"),
+        answer_schema::<wal::repair::Repaired>("wal.repair"),
         answer_schema::<kfm_wal::VerifyReport>("wal.verify"),
     ]
 }

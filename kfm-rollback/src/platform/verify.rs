@@ -27,6 +27,25 @@ impl Platform {
         Ok(kfm_wal::local::verify(self.wal_dir(), Depth::Chain)?)
     }
 
+    /// Opens the operations log for writing and closes it: what an interrupted append left is set aside, and the
+    /// repair is noted in the log.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log): the log is damaged, or written by another process; nothing was changed.
+    pub async fn wal_repair(&self) -> Result<kfm_wal::RecoveryReport> {
+        Ok(kfm_wal::LocalLog::open(self.wal_dir(), self.wal_options())?.1)
+    }
+
+    /// Measures whether a sync of the disk below the operations log does what it says.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log): the folder of the log cannot be written; nothing is known.
+    pub async fn wal_probe(&self) -> Result<kfm_wal::local::probe::DurabilityReport> {
+        let options = &self.0.options;
+        let (disk, clock) = (options.disk.as_ref(), options.clock.as_ref());
+        Ok(kfm_wal::local::probe::probe_durability(disk, clock, &self.wal_dir())?)
+    }
+
     /// Verifies the governance ledger, and that the JSON file rendered from it agrees with it.
     ///
     /// # Errors

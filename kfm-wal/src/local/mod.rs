@@ -22,7 +22,9 @@ pub mod inspect;
 mod line;
 mod load;
 mod open;
+pub mod probe;
 mod read_ahead;
+pub mod repair;
 mod replay;
 mod segment;
 #[cfg(feature = "test-util")]

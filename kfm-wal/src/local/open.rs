@@ -214,7 +214,7 @@ fn quarantine(tail: &Tail, segment: &str, torn: Torn, now: Timestamp) -> Result<
     let start = usize::try_from(torn.offset).expect("a segment fits in memory");
     let length = usize::try_from(torn.bytes).expect("a segment fits in memory");
     let bytes = &bytes[start..start + length];
-    let name = format!("{}-{:010}.bad", segment.trim_end_matches(".kfw"), torn.offset);
+    let name = segment::quarantine_name(segment, torn.offset);
     let dir = tail.dir.join(QUARANTINE);
     tail.disk.create_dir(&dir).map_err(io_error("make", &dir))?;
     write_whole(tail.disk.as_ref(), &dir, &name, |file| file.write_at(0, bytes))

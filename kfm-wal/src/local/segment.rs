@@ -58,6 +58,11 @@ pub(crate) fn parse_name(name: &str) -> Option<(Lsn, u64)> {
     Some((Lsn(first.parse().ok()?), u64::from_str_radix(epoch, 16).ok()?))
 }
 
+/// Returns the name of the file that holds what was set aside of a segment.
+pub(crate) fn quarantine_name(segment: &str, offset: u64) -> String {
+    format!("{}-{offset:010}.bad", segment.trim_end_matches(".kfw"))
+}
+
 /// Reads a segment's first frame; none if it is another kind of frame.
 pub(crate) fn label(frame: &Frame<'_>) -> Option<Label> {
     if frame.header.kind != Kind::Segment || frame.body.len() != BODY_BYTES {

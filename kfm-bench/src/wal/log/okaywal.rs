@@ -62,9 +62,8 @@ impl Replay for Okaywal {
 
     fn replay(dir: &Path, take: &mut dyn FnMut(&[u8])) -> u64 {
         let (found, recovered) = channel();
-        let config = Configuration::default_for(dir)
-            .preallocate_bytes(SEGMENT_BYTES)
-            .checkpoint_after_bytes(u64::MAX);
+        let config =
+            Configuration::default_for(dir).preallocate_bytes(SEGMENT_BYTES).checkpoint_after_bytes(u64::MAX);
         let log = config.open(Recovering(found)).expect("the log");
         let mut records = 0;
         for chunk in recovered.try_iter().flatten() {

@@ -21,7 +21,10 @@ impl Redb {
     /// Makes or opens a log.
     pub fn open(dir: &Path) -> Self {
         std::fs::create_dir_all(dir).expect("a folder");
-        Self { database: Database::create(dir.join("log.redb")).expect("a database"), next: AtomicU64::new(0) }
+        Self {
+            database: Database::create(dir.join("log.redb")).expect("a database"),
+            next: AtomicU64::new(0),
+        }
     }
 
     fn append(&self, group: u64) {

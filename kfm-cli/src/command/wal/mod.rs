@@ -1,7 +1,10 @@
-//! `kfm wal`: the write-ahead log, verified and read; offline, and never repaired by a command that reads.
+//! `kfm wal`: the write-ahead log, verified, read and repaired; offline, and never repaired by a command that
+//! reads.
 
 mod export;
 mod inspect;
+mod probe;
+pub(crate) mod repair;
 mod verify;
 
 use clap::Subcommand;
@@ -14,20 +17,26 @@ use crate::output::Answer;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Wal {
     /// Check every checksum and the whole hash chain; exits 1 if anything is wrong
-    Verify,
+    Verify(verify::Verify),
     /// Show the frames of each segment as they lie in its file, also of a damaged log
     Inspect,
     /// Write every record as one line of JSON
     Export(export::Export),
+    /// Show what an interrupted append left, or set it aside and note the repair in the log
+    Repair(repair::Repair),
+    /// Measure whether a sync of the log's disk takes the time that a device needs
+    ProbeDurability,
 }
 
 impl Wal {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
         match self {
-            Self::Verify => verify::run(&platform).await,
+            Self::Verify(verify) => verify.run(&platform),
             Self::Inspect => inspect::run(&platform),
             Self::Export(export) => export.run(cx, &platform).await,
+            Self::Repair(repair) => repair.run(cx, &platform).await,
+            Self::ProbeDurability => probe::run(&platform).await,
         }
     }
 }

@@ -1,15 +1,61 @@
 //! `kfm wal verify`: every checksum and the whole chain; damage is an answer, not a failure to answer.
 
-use kfm_rollback::Platform;
-use kfm_wal::VerifyReport;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use kfm_rollback::{Error, Platform};
+use kfm_wal::local::{verify, verify_against};
+use kfm_wal::{Damage, Depth, Head, VerifyReport};
 
 use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone, words};
 use crate::shell;
 
-/// Verifies the log.
-pub(super) async fn run(platform: &Platform) -> Result<Answer> {
-    let report = platform.wal_verify().await?;
+/// Arguments of `kfm wal verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// How closely to look
+    #[arg(long, value_enum, default_value = "chain")]
+    depth: Closeness,
+    /// A file with the `head` that an earlier `kfm wal verify --json` answered, kept where the log is not: tells
+    /// a log that was cut or written anew from a sound one
+    #[arg(long, value_name = "FILE", conflicts_with = "depth")]
+    against: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Closeness {
+    /// Checksums, positions and epochs
+    Crc,
+    /// Also every hash of the chain
+    Chain,
+}
+
+impl Verify {
+    pub(super) fn run(self, platform: &Platform) -> Result<Answer> {
+        let depth = match self.depth {
+            Closeness::Crc => Depth::Crc,
+            Closeness::Chain => Depth::Chain,
+        };
+        let report = match &self.against {
+            Some(path) => verify_against(platform.wal_dir(), &checkpoint(path)?),
+            None => verify(platform.wal_dir(), depth),
+        };
+        answer(platform, &report.map_err(Error::from)?)
+    }
+}
+
+/// Reads a head, by itself or in the answer of an earlier run.
+fn checkpoint(path: &Path) -> Result<Head> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file(path, &error))?;
+    let read = serde_json::from_slice::<serde_json::Value>(&bytes).and_then(|value| {
+        let head = value.get("head").unwrap_or(&value);
+        serde_json::from_value(head.clone())
+    });
+    Ok(read.map_err(|error| Failure::usage(format!("checkpoint does not read: {error}")))?)
+}
+
+fn answer(platform: &Platform, report: &VerifyReport) -> Result<Answer> {
     let mut screen = match (&report.first_bad, report.torn_bytes) {
         (Some(_), _) => Screen::new(Tone::Bad, "The log is damaged"),
         (None, 1..) => Screen::new(Tone::Warn, "The log ends in an append that never finished"),
@@ -31,18 +77,23 @@ pub(super) async fn run(platform: &Platform) -> Result<Answer> {
         screen.fact("damaged at", format!("{}, byte {}, record {}", bad.segment, bad.offset, bad.lsn));
         screen.fact("damage", bad.class);
     }
-    let complaint = complaint(&report);
-    Ok(Answer::new(&report, screen)?.complain(complaint))
+    let complaint = complaint(report);
+    Ok(Answer::new(report, screen)?.complain(complaint))
 }
 
 fn complaint(report: &VerifyReport) -> Option<Failure> {
     if let Some(bad) = &report.first_bad {
-        let message = format!("log is damaged: segment={} offset={}", bad.segment, bad.offset);
-        let hint = "restore the log from a backup: nothing is appended to a damaged log";
+        let (segment, offset, class) = (&bad.segment, bad.offset, bad.class);
+        let message = format!("log is damaged: segment={segment} offset={offset} class={class}");
+        let hint = match class {
+            Damage::LostTail | Damage::Rewritten => "restore the log that the checkpoint is of",
+            _ => "restore the log from a backup: nothing is appended to a damaged log",
+        };
         return Some(Failure::findings(message).with_hint(hint).with_next(["kfm wal inspect".to_owned()]));
     }
     (report.torn_bytes > 0).then(|| {
         Failure::findings(format!("log has a torn tail: torn_bytes={}", report.torn_bytes))
-            .with_hint("nothing to do: the next command that writes sets it aside and records it")
+            .with_hint("nothing must be done: the next command that writes sets it aside and records it")
+            .with_next(["kfm wal repair --plan".to_owned()])
     })
 }
