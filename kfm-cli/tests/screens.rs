@@ -51,7 +51,9 @@ fn the_command_reference() {
 /// Returns the names of the commands that a help text lists.
 fn commands(help: &str) -> Vec<String> {
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    // A description that goes on in the next line is indented deeper.
     list.take_while(|line| !line.is_empty())
+        .filter(|line| !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .map(str::to_owned)
         .collect()
