@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use kfm_retry::Clock;
 use kfm_rollback::report::PublishReport;
-use kfm_rollback::{
-    Error, ExecuteRequest, Interrupt, LabelAssign, OpenOptions, PlanTarget, Platform, Progress,
-};
+use kfm_rollback::{Error, ExecuteRequest, Interrupt, OpenOptions, PlanTarget, Platform, Progress};
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -53,16 +51,7 @@ pub fn roll_back(publish: &str) -> ExecuteRequest {
 
 /// Labels one document.
 pub async fn label(world: &World, path: &str, care: &str) {
-    let assign = LabelAssign {
-        entity: Some(path.into()),
-        under: None,
-        care: care.into(),
-        authority: "Prairie Band Council".into(),
-        reason: "a place that is not to be found".into(),
-        review_by: "2030-06-30".into(),
-        heritage: false,
-    };
-    world.open().await.label_assign(assign).await.unwrap();
+    world.label_document(path, care).await;
 }
 
 #[derive(Debug)]

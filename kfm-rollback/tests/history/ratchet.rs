@@ -1,23 +1,14 @@
 //! Protection never rolls back (R61, R62; `states.md` section 4), as long as nothing can be masked.
 
 use kfm_rollback::report::{FindingLine, Status};
-use kfm_rollback::{Error, ExecuteRequest, LabelAssign, PlanRequest, PlanTarget};
+use kfm_rollback::{Error, ExecuteRequest, PlanRequest, PlanTarget};
 
 use crate::acts::{execute_plan, plan, revert, roll_back, seen, signer, try_roll_back};
 use crate::small::{assert_projected, item, item_at_a_place, path, put, said, titles, try_put};
 use crate::support::World;
 
 async fn label(world: &World, id: &str, care: &str) {
-    let assign = LabelAssign {
-        entity: Some(path(id)),
-        under: None,
-        care: care.into(),
-        authority: "Prairie Band Council".into(),
-        reason: "a place that is not to be found".into(),
-        review_by: "2030-06-30".into(),
-        heritage: false,
-    };
-    world.open().await.label_assign(assign).await.unwrap();
+    world.label_document(&path(id), care).await;
 }
 
 fn append(world: &World, file: &str, table: &str, id: &str, more: &str) {

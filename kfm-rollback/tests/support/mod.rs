@@ -103,13 +103,32 @@ impl World {
         self.open_as("operator").await
     }
 
+    /// Labels everything below a path.
     pub async fn label(&self, under: &str, care: &str) {
+        let (authority, reason) = ("FAIR+CARE Council", "federal open data");
+        self.assign(None, Some(under), care, authority, reason).await;
+    }
+
+    /// Labels one document.
+    pub async fn label_document(&self, path: &str, care: &str) {
+        let (authority, reason) = ("Prairie Band Council", "a place that is not to be found");
+        self.assign(Some(path), None, care, authority, reason).await;
+    }
+
+    async fn assign(
+        &self,
+        entity: Option<&str>,
+        under: Option<&str>,
+        care: &str,
+        authority: &str,
+        reason: &str,
+    ) {
         let assign = LabelAssign {
-            entity: None,
-            under: Some(under.into()),
+            entity: entity.map(str::to_owned),
+            under: under.map(str::to_owned),
             care: care.into(),
-            authority: "FAIR+CARE Council".into(),
-            reason: "federal open data".into(),
+            authority: authority.into(),
+            reason: reason.into(),
             review_by: "2030-06-30".into(),
             heritage: false,
         };
