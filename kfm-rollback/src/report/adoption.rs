@@ -1,0 +1,46 @@
+//! Answers of `adopt` and `reconcile`: what stands in the stores.
+
+use kfm_lineage::{PublishId, Value};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::finding::FindingLine;
+use super::listing::{CellCount, Listing};
+
+/// Answer of `adopt`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AdoptReport {
+    /// The genesis publish; none if everything was known.
+    pub publish_id: Option<PublishId>,
+    /// Cells recorded.
+    pub cells: CellCount,
+    /// Documents recorded.
+    pub documents: u64,
+    /// What is wrong with them (missing labels among it); nothing of it denies an adoption.
+    pub findings: Listing<FindingLine>,
+}
+
+/// A value that the log does not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ForeignCell {
+    /// Domain of the store.
+    pub domain: String,
+    /// The store.
+    pub store: String,
+    /// The cell's key.
+    pub key: String,
+    /// What the log knows.
+    pub known: Value,
+    /// What the store holds.
+    pub observed: Value,
+}
+
+/// Answer of `reconcile`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReconcileReport {
+    /// The foreign values.
+    pub foreign: Listing<ForeignCell>,
+    /// The publish that records them, where they were adopted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_id: Option<PublishId>,
+}

@@ -1,0 +1,41 @@
+//! What rules found, and what stands in the way.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One finding, as a person reads it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingLine {
+    /// The rule.
+    pub rule: String,
+    /// The owner's code, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Its severity.
+    pub severity: String,
+    /// The entity it is about.
+    pub subject: String,
+    /// What was seen.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+    /// Whether it denies the operation.
+    pub denies: bool,
+}
+
+/// Something that stands against executing a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConflictLine {
+    /// foreign, stale, open_operation, denied, approvals, store.
+    pub kind: String,
+    /// The cell or operation it is about.
+    pub subject: String,
+    /// What was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+    /// A sentence for people.
+    pub message: String,
+}
