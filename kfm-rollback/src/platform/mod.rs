@@ -45,6 +45,10 @@ use crate::versions::VersionStore;
 ///
 /// It holds nothing open: each of its methods looks at the platform as it stands, and those that change
 /// something hold its lock while they work.
+///
+/// # Cancel safety
+/// A dropped future of any of its methods leaves what a killed process leaves: nothing, or an open operation that
+/// [`status`](Self::status) shows and that can be resumed or aborted. The lock is given back.
 #[derive(Debug, Clone)]
 pub struct Platform(Arc<Inner>);
 
