@@ -41,6 +41,8 @@ mod position;
 mod raw;
 pub mod record;
 pub mod schema;
+#[cfg(feature = "slots")]
+pub mod slots;
 pub mod store;
 
 pub use error::{Outlook, WalError};

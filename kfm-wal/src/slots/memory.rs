@@ -1,0 +1,73 @@
+//! Slots in memory: every law but durability, for tests and for what need not outlive its process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Created, SlotError, Slots};
+
+/// Slots in memory; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySlots {
+    slots: Arc<Mutex<BTreeMap<u64, Bytes>>>,
+}
+
+impl MemorySlots {
+    /// Makes slots of which none is there.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<u64, Bytes>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl MemorySlots {
+    /// Replaces what a slot holds, or takes it away, as no log ever does: damage, for tests.
+    pub fn damage(&self, n: u64, frame: Option<Bytes>) {
+        match frame {
+            Some(frame) => self.slots().insert(n, frame),
+            None => self.slots().remove(&n),
+        };
+    }
+}
+
+#[async_trait]
+impl Slots for MemorySlots {
+    async fn create(&self, n: u64, frame: Bytes) -> Result<Created, SlotError> {
+        let mut slots = self.slots();
+        if slots.contains_key(&n) {
+            return Ok(Created::Taken);
+        }
+        slots.insert(n, frame);
+        Ok(Created::Made)
+    }
+
+    async fn read(&self, n: u64) -> Result<Option<Bytes>, SlotError> {
+        Ok(self.slots().get(&n).cloned())
+    }
+
+    async fn last(&self, from: u64) -> Result<Option<u64>, SlotError> {
+        Ok(self.slots().range(from..).next_back().map(|(n, _)| *n))
+    }
+
+    fn name(&self, n: u64) -> String {
+        n.to_string()
+    }
+
+    fn place(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    fn proving_ground(&self, _: &str) -> Option<Box<dyn Slots>> {
+        None
+    }
+}
