@@ -27,11 +27,11 @@ use std::time::Duration;
 use kfm_retry::clock::Pause;
 use kfm_retry::{Clock, SystemClock};
 use kfm_rollback::report::Status;
-use stage::{SECOND, State, ask, copy, first_version, run, run_to, second_version, state, status};
+use stage::{Documents, SECOND, State, ask, copy, first_version, run, run_to, second_version, state, status};
 use watch::Versions;
 
 /// Kills that must have hit a living process.
-const KILLS_MIN: u64 = 200;
+const KILLS_MIN: u64 = 280;
 /// Operations that are begun at most to get there.
 const TRIALS_MAX: u64 = 600;
 /// Operations under way at the same time.
@@ -112,7 +112,7 @@ impl Deed {
     }
 
     /// The abort of this, when some of its steps are made.
-    fn abort(&self, chance: &mut Chance) -> Self {
+    fn abort(&self, name: &'static str, chance: &mut Chance) -> Self {
         const TRIES_MAX: u32 = 100;
         for _ in 0..TRIES_MAX {
             let platform = copy(self.platform.path());
@@ -123,8 +123,7 @@ impl Deed {
                 && now != self.planned
             {
                 let id = open.id.to_string();
-                let words = ["rollback", "resume", "--rollback-id", &id, "--abort"];
-                let abort = Self::new("abort", &words, platform);
+                let abort = Self::new(name, &[&resume(&id)[..], &["--abort"]].concat(), platform);
                 assert_eq!(abort.planned, self.prior, "it goes back");
                 let (planned, prior) = (self.planned.clone(), self.prior.clone());
                 return Self { planned, prior, is_abort: true, ..abort };
@@ -163,6 +162,36 @@ fn kill(root: &Path, words: &[&str], like: &Deed, chance: &mut Chance) -> bool {
     }
     child.kill().unwrap();
     child.wait().unwrap().signal() == Some(9)
+}
+
+/// The text that a hotfix corrects in every item, and what it puts there.
+const WRONG: &str = "Landsat Collection 2 Level-2";
+const RIGHT: &str = "Landsat Collection 2, Level 2";
+const HOTFIX: [&str; 13] = [
+    "hotfix",
+    "stac",
+    "--collection",
+    "landsat-c2-l2",
+    "--field",
+    "properties.description",
+    "--from",
+    WRONG,
+    "--to",
+    RIGHT,
+    "--reason",
+    "as the source has it",
+    "--yes",
+];
+
+/// What a hotfix makes of documents.
+fn corrected(mut documents: Documents) -> Documents {
+    let (wrong, right) = (format!("\"description\":\"{WRONG}\""), format!("\"description\":\"{RIGHT}\""));
+    for (_, content) in documents.iter_mut().filter(|(path, _)| path.contains("/items/")) {
+        let text = std::str::from_utf8(content).unwrap();
+        assert!(text.contains(&wrong));
+        *content = text.replacen(&wrong, &right, 1).into_bytes();
+    }
+    documents
 }
 
 /// What the kills of a run came to.
@@ -224,10 +253,7 @@ fn take_up(deed: &Deed, root: &Path, chance: &mut Chance, tally: &Mutex<Tally>) 
         assert_eq!(state(root), deed.planned);
     } else {
         let id = status(root).open[0].id.to_string();
-        let mut words = match id.starts_with("pub_") {
-            true => vec!["publish", "resume", "--publish-id", &id],
-            false => vec!["rollback", "resume", "--rollback-id", &id],
-        };
+        let mut words = resume(&id).to_vec();
         if chance.below(2) == 0 {
             words.push("--abort");
         }
@@ -259,6 +285,15 @@ fn take_up(deed: &Deed, root: &Path, chance: &mut Chance, tally: &Mutex<Tally>) 
     *if end == Status::Aborted { &mut tally.aborted } else { &mut tally.resumed } += 1;
 }
 
+/// The words that take an operation up again.
+fn resume(id: &str) -> [&str; 4] {
+    match id.split('_').next() {
+        Some("pub") => ["publish", "resume", "--publish-id", id],
+        Some("hf") => ["hotfix", "resume", "--hotfix-id", id],
+        _ => ["rollback", "resume", "--rollback-id", id],
+    }
+}
+
 fn check_rollback(root: &Path, id: &str) {
     if id.starts_with("rb_") {
         let report = ask(root, async |platform| platform.verify(id).await.unwrap());
@@ -277,7 +312,7 @@ fn check_records(root: &Path) {
 }
 
 #[test]
-fn two_hundred_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_document() {
+fn hundreds_of_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_document() {
     #[allow(clippy::disallowed_methods, reason = "a test is asked to repeat a run by its seed")]
     let seed = std::env::var("KFM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     println!("KFM_SEED={seed}");
@@ -286,12 +321,18 @@ fn two_hundred_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_
     let execute = Deed::new("execute", &words, publish.done());
     let words = ["rollback", "revert", "--rollback-id", "latest", "--reason", "it was right", "--yes"];
     let revert = Deed::new("revert", &words, execute.done());
-    let abort = execute.abort(&mut Chance(seed));
-    let deeds = [publish, execute, revert, abort];
+    let abort = execute.abort("abort", &mut Chance(seed));
+    let hotfix = Deed::new("hotfix stac", &HOTFIX, stage::platform());
+    assert_eq!(hotfix.planned.documents, corrected(first_version()));
+    let words = ["hotfix", "revert", "--hotfix-id", "latest", "--reason", "it was right", "--yes"];
+    let hotfix_revert = Deed::new("hotfix revert", &words, hotfix.done());
+    assert_eq!(hotfix_revert.planned, hotfix.prior);
+    let hotfix_abort = hotfix.abort("hotfix abort", &mut Chance(seed));
+    let deeds = [publish, execute, revert, abort, hotfix, hotfix_revert, hotfix_abort];
     for deed in &deeds {
         println!("{} takes {} ms in {} phases", deed.name, deed.takes.as_millis(), deed.phases);
     }
-    let versions = Versions::of(&[&first_version(), &second_version()]);
+    let versions = Versions::of(&[&first_version(), &second_version(), &corrected(first_version())]);
 
     let (tally, trials) = (Mutex::new(Tally::default()), AtomicU64::new(0));
     let work = || {

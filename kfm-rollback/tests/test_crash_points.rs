@@ -18,7 +18,10 @@ use std::path::Path;
 use fuse::Fuse;
 use kfm_lineage::PublishId;
 use kfm_rollback::report::{OperationLine, Status};
-use kfm_rollback::{Error, ExecuteRequest, PlanTarget, Platform, PublishFolder, Result};
+use kfm_rollback::{
+    Error, ExecuteRequest, HotfixDone, HotfixRequest, PlanTarget, Platform, PublishFolder, Result,
+};
+use kfm_wal::record::Correction;
 use world::{Seen, broken_link, copy, dot_files, folder, new_platform, open, seen, write_documents};
 
 const FIRST: &str = "pub_2026_01_01T00_00_00Z_first";
@@ -30,6 +33,8 @@ enum Deed {
     Publish,
     Rollback,
     Revert,
+    Hotfix,
+    HotfixRevert,
     Resume,
     Abort,
 }
@@ -77,6 +82,10 @@ impl Scene {
                 platform.execute(request).await.map(|report| report.status)
             }
             Deed::Revert => platform.revert("latest", "it was right").await.map(|report| report.status),
+            Deed::Hotfix => correct_titles(&platform).await,
+            Deed::HotfixRevert => {
+                platform.revert_hotfix("latest", "it was right").await.map(|report| report.status)
+            }
             Deed::Resume => end(&platform, false).await.map(|(_, status)| status),
             Deed::Abort => end(&platform, true).await.map(|(_, status)| status),
         }
@@ -131,9 +140,34 @@ async fn end(platform: &Platform, abort: bool) -> Result<(OperationLine, Status)
     let id = open[0].id.to_string();
     let status = match id.starts_with("pub_") {
         true => platform.publish_resume(&id, abort).await?.status,
+        false if id.starts_with("hf_") => platform.hotfix_resume(&id, abort, Vec::new()).await?.status,
         false => platform.rollback_resume(&id, abort, Vec::new()).await?.status,
     };
     Ok((open[0].clone(), status))
+}
+
+/// Corrects the title of every item that has it wrong.
+async fn correct_titles(platform: &Platform) -> Result<Status> {
+    let values = serde_json::json!({"from": "first", "to": "better"});
+    let correction = Correction {
+        kind: "stac".into(),
+        scope: "things".into(),
+        field: "/properties/title".into(),
+        values: Some(serde_json::from_value(values).unwrap()),
+    };
+    let request = HotfixRequest::new("things".parse().unwrap(), correction, "the source says better");
+    let mut hotfix = platform.begin_hotfix(request).await?;
+    for document in hotfix.documents_of("things").await? {
+        let text = String::from_utf8(hotfix.read(&document).await?.to_vec()).unwrap();
+        let corrected = text.replace(r#""title":"first""#, r#""title":"better""#);
+        if corrected != text {
+            hotfix.replace(&document, corrected)?;
+        }
+    }
+    match hotfix.finish().await? {
+        HotfixDone::Executed { report, .. } => Ok(report.status),
+        HotfixDone::Rehearsed(_) => panic!("it was to be done"),
+    }
 }
 
 /// Kills a deed at each of its writes and takes it up in both directions.
@@ -240,6 +274,18 @@ async fn a_revert_killed_at_any_write_ends_as_planned_or_as_before() {
 }
 
 #[tokio::test]
+async fn a_hotfix_killed_at_any_write_ends_as_planned_or_as_before() {
+    let scene = Scene::new().await.between(Deed::Hotfix).await;
+    kill_at_every_write(&scene, Deed::Hotfix).await;
+}
+
+#[tokio::test]
+async fn a_revert_of_a_hotfix_killed_at_any_write_ends_as_planned_or_as_before() {
+    let scene = Scene::new().await.done(Deed::Hotfix).await.between(Deed::HotfixRevert).await;
+    kill_at_every_write(&scene, Deed::HotfixRevert).await;
+}
+
+#[tokio::test]
 async fn a_resume_killed_at_any_write_can_be_resumed_or_aborted() {
     let scene = Scene::new().await.killed_after(Deed::Publish, "search").await;
     kill_at_every_write(&scene, Deed::Resume).await;
@@ -254,5 +300,11 @@ async fn an_abort_of_a_publish_killed_at_any_write_goes_on_as_an_abort() {
 #[tokio::test]
 async fn an_abort_of_a_rollback_killed_at_any_write_goes_on_as_an_abort() {
     let scene = Scene::new().await.done(Deed::Publish).await.killed_after(Deed::Rollback, "catalog").await;
+    kill_at_every_write(&scene, Deed::Abort).await;
+}
+
+#[tokio::test]
+async fn an_abort_of_a_hotfix_killed_at_any_write_goes_on_as_an_abort() {
+    let scene = Scene::new().await.killed_after(Deed::Hotfix, "catalog").await;
     kill_at_every_write(&scene, Deed::Abort).await;
 }
