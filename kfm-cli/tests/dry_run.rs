@@ -130,6 +130,53 @@ fn a_dry_run_writes_nothing_whether_it_is_allowed_denied_or_not_ready() {
     assert_only_looks(root, &[(3, "publish --from first --pipeline test --dry-run")]);
 }
 
+/// The words that correct a text of every item, from and to; no word has a space.
+fn correct(from: &str, to: &str) -> String {
+    format!(
+        "hotfix stac --collection landsat-c2-l2 --field properties.platform --from {from} --to {to} --reason r"
+    )
+}
+
+#[test]
+fn a_dry_run_of_a_hotfix_or_of_its_revert_writes_nothing_whether_it_is_allowed_denied_or_not_ready() {
+    let root = stage::platform();
+    let root = root.path();
+    let once = correct("landsat-8", "landsat-08");
+    run_to(root, &once.split(' ').collect::<Vec<_>>(), 0);
+    let again = correct("landsat-08", "landsat-8");
+    let (none, missing) = (correct("landsat-8", "landsat-08"), correct("landsat-5", "landsat-05"));
+    let rehearsals = [&again, "hotfix revert --hotfix-id latest --reason r"]
+        .map(|words| ["--dry-run", "--ci"].map(|flag| format!("{words} {flag}")))
+        .concat();
+    let look = |code| {
+        let commands: Vec<_> = rehearsals.iter().map(|words| (code, words.as_str())).collect();
+        assert_only_looks(root, &commands);
+    };
+    look(0);
+    assert_only_looks(
+        root,
+        &[
+            (0, &format!("{none} --dry-run")),
+            (2, &format!("{missing} --dry-run")),
+            (0, "hotfix resume --hotfix-id latest --ci"),
+            (6, "rollback dry-run --publish-id pub_2026_01_01T00_00_00Z_first"),
+        ],
+    );
+
+    let items = stage::files_below(&root.join("catalog/landsat-c2-l2/items"));
+    let is_corrected = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("landsat-08");
+    let (edited, bytes) = items.into_iter().find(|(_, bytes)| is_corrected(bytes)).unwrap();
+    let edited = root.join("catalog/landsat-c2-l2/items").join(edited);
+    std::fs::write(&edited, "{}").unwrap();
+    look(6);
+    std::fs::write(&edited, bytes).unwrap();
+
+    let words =
+        ["labels", "assign", "--under", "landsat-c2-l2/", "--care", "restricted", "--authority", "Council"];
+    run_to(root, &[&words[..], &["--reason", "r", "--review-by", "2099-12-31"]].concat(), 0);
+    look(3);
+}
+
 #[test]
 fn what_reads_beside_a_process_at_work_or_after_its_death_writes_nothing() {
     let root = stage::platform();

@@ -137,3 +137,59 @@ fn a_schema_change_is_denied() {
     let rules: Vec<_> = denied["findings"]["first"].as_array().unwrap().iter().map(|f| &f["rule"]).collect();
     assert!(rules.contains(&&"GOV-hotfix".into()), "{denied:#}");
 }
+
+/// A hotfix whose records cannot be written, once everything has moved: it is held, and says how it goes on.
+fn held_hotfix() -> (Sandbox, String) {
+    let sandbox = licensed("CC0-1.0");
+    let (telemetry, aside) = (sandbox.path().join("data/processed/telemetry"), sandbox.path().join("aside"));
+    std::fs::rename(&telemetry, &aside).unwrap();
+    sandbox.write("data/processed/telemetry", "no folder");
+    let held = sandbox.json(7, &hotfix("CC0-1.0", "PDDL-1.0"));
+    assert_eq!(
+        (&held["status"], &held["held_reason"]),
+        (&"held".into(), &"record_pending".into()),
+        "{held:#}"
+    );
+    let open = &sandbox.json(7, &["status"])["open"][0];
+    assert_eq!((&open["kind"], &open["status"]), (&"hotfix".into(), &"held".into()), "{open:#}");
+    let id = open["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        held["error"]["next"],
+        serde_json::json!([
+            format!("kfm hotfix resume --hotfix-id {id}"),
+            format!("kfm hotfix resume --hotfix-id {id} --abort"),
+        ])
+    );
+    std::fs::remove_file(&telemetry).unwrap();
+    std::fs::rename(&aside, &telemetry).unwrap();
+    (sandbox, id)
+}
+
+#[test]
+fn a_hotfix_that_is_held_is_shown_by_a_rehearsal_and_completed_by_its_resume() {
+    let (sandbox, id) = held_hotfix();
+    let before = sandbox.files();
+    let shown = sandbox.json(0, &["hotfix", "resume", "--hotfix-id", &id, "--ci"]);
+    assert_eq!((&shown["hotfix_id"], &shown["status"]), (&id.as_str().into(), &"held".into()), "{shown:#}");
+    assert_eq!(sandbox.files(), before);
+
+    let resumed = sandbox.json(0, &["hotfix", "resume", "--hotfix-id", &id]);
+    assert_eq!((&resumed["hotfix_id"], &resumed["status"]), (&id.as_str().into(), &"completed".into()));
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "PDDL-1.0")));
+    assert_eq!(sandbox.json(0, &["status"])["open"], serde_json::json!([]));
+    let again = sandbox.json(6, &["hotfix", "resume", "--hotfix-id", &id]);
+    assert_eq!(again["error"]["kind"], "conflict", "{again:#}");
+    sandbox.json(0, &["hotfix", "revert", "--hotfix-id", &id, "--reason", "it was right"]);
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "CC0-1.0")));
+}
+
+#[test]
+fn a_hotfix_that_is_held_goes_back_if_it_is_asked_to() {
+    let (sandbox, id) = held_hotfix();
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "PDDL-1.0")));
+    let aborted = sandbox.json(0, &["hotfix", "resume", "--hotfix-id", &id, "--abort"]);
+    assert_eq!((&aborted["hotfix_id"], &aborted["status"]), (&id.as_str().into(), &"aborted".into()));
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "CC0-1.0")));
+    let reverted = sandbox.json(2, &["hotfix", "revert", "--hotfix-id", &id, "--reason", "it was right"]);
+    assert!(reverted["error"]["message"].as_str().unwrap().contains("went back"), "{reverted:#}");
+}
