@@ -5,14 +5,25 @@
 //! on every store. The number of a slot is the compare-and-set: whoever creates slot `n` is the only one who
 //! appended there, and knows all that lies before it.
 
+pub mod calls;
+mod chain;
+mod flight;
+mod format;
+pub mod log;
 pub mod memory;
+mod verify;
+mod view;
+mod writer;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use calls::Patience;
+pub use log::{Mode, SlotLog, SlotOptions};
 pub use memory::MemorySlots;
+pub use verify::verify;
 
 use crate::error::Source;
 

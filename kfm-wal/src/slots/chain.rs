@@ -1,0 +1,85 @@
+//! Reading the chain: slot after slot, several on their way at a time, each checked before the next.
+
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _};
+use kfm_lineage::Lsn;
+
+use super::calls::Calls;
+use super::view::{View, guard};
+use crate::error::WalError;
+use crate::store::{BadPlace, Damage, StoredRecord};
+
+/// How many slots are read at a time.
+const READS_MAX: usize = 16;
+
+/// Takes in every slot from the first that is not known up to the first that is not there.
+pub(crate) async fn catch_up(calls: &Calls, view: &Mutex<View>) -> Result<(), WalError> {
+    // Mostly there is nothing new, and one question tells.
+    let mut n = guard(view).next;
+    let Some(bytes) = calls.read(n).await? else { return Ok(()) };
+    take_in(calls, view, n, &bytes)?;
+    loop {
+        n = guard(view).next;
+        let mut reads = stream::iter(n..n.saturating_add(READS_MAX as u64))
+            .map(|n| async move { (n, calls.read(n).await) })
+            .buffered(READS_MAX);
+        while let Some((n, read)) = reads.next().await {
+            let Some(bytes) = read? else { return Ok(()) };
+            take_in(calls, view, n, &bytes)?;
+        }
+    }
+}
+
+/// Takes a slot in, unless somebody else has meanwhile.
+pub(crate) fn take_in(calls: &Calls, view: &Mutex<View>, n: u64, bytes: &Bytes) -> Result<(), WalError> {
+    let mut view = guard(view);
+    if view.next != n {
+        return Ok(());
+    }
+    view.take_in(bytes).map_err(|class| view.bad(n, calls.slots.name(n), class).into())
+}
+
+/// Says where a slot is missing: one that is not there although a later one is.
+pub(crate) async fn find_gap(calls: &Calls, view: &Mutex<View>) -> Result<Option<BadPlace>, WalError> {
+    let next = guard(view).next;
+    let last = calls.last(next).await?;
+    // A slot that was created since the end was read is no gap.
+    if last.is_none() || calls.read(next).await?.is_some() {
+        return Ok(None);
+    }
+    let view = guard(view);
+    Ok((view.next == next).then(|| view.bad(next, calls.slots.name(next), Damage::MissingSegment)))
+}
+
+/// Returns the records from `from` on, at most `limit`, each checked against its checksum again.
+pub(crate) async fn records(
+    calls: &Calls,
+    view: &Mutex<View>,
+    from: Lsn,
+    limit: usize,
+) -> Result<Vec<StoredRecord>, WalError> {
+    let slots = guard(view).slots_from(from, limit);
+    let mut reads =
+        stream::iter(slots).map(|n| async move { (n, frame_at(calls, view, n).await) }).buffered(READS_MAX);
+    let mut records = Vec::new();
+    while let Some((n, bytes)) = reads.next().await {
+        let bytes = bytes?;
+        let view = guard(view);
+        let found = bytes.ok_or(Damage::MissingSegment).and_then(|bytes| view.records(n, &bytes));
+        let found = found.map_err(|class| WalError::from(view.bad(n, calls.slots.name(n), class)))?;
+        records.extend(found.into_iter().filter(|record| record.lsn >= from));
+    }
+    records.truncate(limit);
+    Ok(records)
+}
+
+/// Returns what a slot holds, from what is kept or from the store.
+pub(crate) async fn frame_at(calls: &Calls, view: &Mutex<View>, n: u64) -> Result<Option<Bytes>, WalError> {
+    let kept = guard(view).kept(n);
+    match kept {
+        Some(bytes) => Ok(Some(bytes)),
+        None => calls.read(n).await,
+    }
+}

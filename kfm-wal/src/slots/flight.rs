@@ -1,0 +1,186 @@
+//! A frame on its way into a slot: the same bytes into the same slot, until it is known what the slot holds.
+
+use bytes::Bytes;
+use futures::channel::oneshot;
+use kfm_lineage::{Lsn, Timestamp};
+
+use crate::error::{Source, WalError};
+use crate::frame::{self, Kind, leaf_of};
+use crate::position::Position;
+use crate::raw::{self, RECORD_HEADER_BYTES};
+use crate::store::{Appended, BadPlace, NewRecord, clamp_time};
+
+pub(crate) type AppendResult = Result<Appended, WalError>;
+
+/// An append that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) records: Vec<NewRecord>,
+    pub(crate) expected: Option<Lsn>,
+    pub(crate) answer: oneshot::Sender<AppendResult>,
+}
+
+impl Member {
+    /// Answers the append; nobody may be there to hear it.
+    pub(crate) fn answer(self, answer: AppendResult) {
+        let _ = self.answer.send(answer);
+    }
+
+    /// Returns the bytes that the records take in a frame.
+    pub(crate) fn bytes(&self) -> usize {
+        self.records.iter().map(|record| RECORD_HEADER_BYTES + record.payload.len()).sum()
+    }
+
+    pub(crate) fn id(&self) -> String {
+        let id = self.records.first().map_or([0; 16], |record| record.op_id);
+        format!("{:032x}", u128::from_be_bytes(id))
+    }
+}
+
+/// A frame, the slot it is for, and who waits for it.
+///
+/// It belongs to the handle and not to the future that drives it: whoever comes next goes on with it.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) n: u64,
+    pub(crate) frame: Bytes,
+    /// The epoch it was written in; the one it claims, if it claims one.
+    pub(crate) epoch: u64,
+    pub(crate) claims: bool,
+    pub(crate) members: Vec<(Member, Appended)>,
+    /// Whether a try may have reached the store.
+    pub(crate) sent: bool,
+}
+
+/// How a flight ended.
+#[derive(Debug)]
+pub(crate) enum Landing {
+    /// The frame is in the log.
+    Landed,
+    /// Another frame is in the slot, and was taken in; these appends are in no slot.
+    Lost(Vec<Member>),
+    /// Nothing of it is in the log.
+    Failed(Failure),
+    /// It may be in the log; the flight goes on with the next append.
+    Unknown(String),
+}
+
+/// Why nothing of a frame is in the log; a kind of which each append gets one.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// The store refused, or was busy all the time.
+    Store {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: String,
+        /// What the store said.
+        said: String,
+    },
+    /// The slot holds what no writer of this log has written.
+    Damaged(BadPlace),
+    /// The log was taken over.
+    Fenced(u64),
+    /// Another holds the log.
+    Locked(String),
+}
+
+impl Failure {
+    /// Makes the failure of a call that changed nothing.
+    pub(crate) fn of(error: WalError) -> Self {
+        match error {
+            WalError::Corrupt { segment, offset, lsn, class } => {
+                Self::Damaged(BadPlace { segment, offset, lsn, class })
+            }
+            WalError::Fenced { epoch } => Self::Fenced(epoch),
+            WalError::Locked { holder } => Self::Locked(holder),
+            WalError::Io { action, path, source } => Self::Store { action, path, said: chain_of(&*source) },
+            other => Self::Store { action: "append to", path: String::new(), said: chain_of(&other) },
+        }
+    }
+
+    pub(crate) fn error(&self) -> WalError {
+        match self.clone() {
+            Self::Store { action, path, said } => WalError::Io { action, path, source: said.into() },
+            Self::Damaged(bad) => bad.into(),
+            Self::Fenced(epoch) => WalError::Fenced { epoch },
+            Self::Locked(holder) => WalError::Locked { holder },
+        }
+    }
+}
+
+/// Returns what an error and its sources say.
+pub(crate) fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !said.ends_with(&more) {
+            said = format!("{said}: {more}");
+        }
+        source = error.source();
+    }
+    said
+}
+
+/// Makes the error of an append of which nothing is known.
+pub(crate) fn unknown(member: &Member, said: &str) -> WalError {
+    WalError::Unknown { id: member.id(), source: Source::from(said.to_owned()) }
+}
+
+/// The records of a frame that is being built.
+#[derive(Debug)]
+pub(crate) struct Load {
+    body: Vec<u8>,
+    leaves: Vec<[u8; 32]>,
+    last_at: Option<Timestamp>,
+}
+
+impl Load {
+    pub(crate) fn new(last_at: Option<Timestamp>) -> Self {
+        Self { body: Vec::new(), leaves: Vec::new(), last_at }
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.leaves.len() as u64
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Adds records, at the times that the log takes for them (R20).
+    pub(crate) fn add(&mut self, records: &[NewRecord]) {
+        for record in records {
+            let (at, skew_ms) = clamp_time(record.at, self.last_at);
+            let start = self.body.len();
+            raw::write(&mut self.body, record, at, skew_ms);
+            self.leaves.push(leaf_of(&self.body[start..]));
+            self.last_at = Some(at);
+        }
+    }
+}
+
+impl Flight {
+    /// Makes a frame of records for slot `n`, which is behind `position`.
+    pub(crate) fn of_records(
+        n: u64,
+        position: &Position,
+        nonce: [u8; 16],
+        load: &Load,
+        members: Vec<(Member, Appended)>,
+    ) -> Self {
+        let count = u32::try_from(load.leaves.len()).expect("a batch is far below 4 GiB");
+        let header = position.header(Kind::Data, count, nonce);
+        let (frame, _) = frame::encode(&header, &load.body, &load.leaves);
+        Self { n, frame: frame.into(), epoch: header.epoch, claims: false, members, sent: false }
+    }
+
+    /// Makes a frame without records.
+    pub(crate) fn of_kind(n: u64, position: &Position, nonce: [u8; 16], kind: Kind, body: &[u8]) -> Self {
+        let header = position.header(kind, 0, nonce);
+        let (frame, _) = frame::encode(&header, body, &[]);
+        let claims = kind == Kind::Fence;
+        Self { n, frame: frame.into(), epoch: header.epoch, claims, members: Vec::new(), sent: false }
+    }
+}

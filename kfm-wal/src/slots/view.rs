@@ -1,0 +1,175 @@
+//! What a handle knows of a log: where each record is, and what may come next.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use kfm_lineage::{Digest, DigestKind, Lsn};
+
+use super::format::damage_of;
+use crate::frame::{self, Kind};
+use crate::position::Position;
+use crate::raw::{RawRecord, raw_records};
+use crate::store::{BadPlace, Damage, Depth, Head, StoredRecord};
+
+/// How many bytes of frames a handle keeps, the newest.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+
+/// The known part of a log.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) position: Position,
+    /// The slot behind the last one that is known.
+    pub(crate) next: u64,
+    /// Of each slot from 1 on, what it holds.
+    places: Vec<Place>,
+    ids: HashMap<[u8; 16], Lsn>,
+    kept: BTreeMap<u64, Bytes>,
+    kept_bytes: usize,
+    /// Bytes in all frames.
+    pub(crate) bytes: u64,
+    depth: Depth,
+}
+
+/// What a slot holds.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    first: Lsn,
+    count: u32,
+    /// The chain before it.
+    prev: [u8; 32],
+}
+
+impl View {
+    /// A log that has no frame yet.
+    pub(crate) fn new(log_id: &[u8; 16], depth: Depth) -> Self {
+        Self {
+            position: Position::origin(log_id),
+            next: 1,
+            places: Vec::new(),
+            ids: HashMap::new(),
+            kept: BTreeMap::new(),
+            kept_bytes: 0,
+            bytes: 0,
+            depth,
+        }
+    }
+
+    /// Takes in what the next slot holds, or says what is wrong with it being there.
+    pub(crate) fn take_in(&mut self, bytes: &Bytes) -> Result<(), Damage> {
+        let frame = frame::decode(bytes).map_err(damage_of)?;
+        if frame.bytes != bytes.len() {
+            return Err(Damage::Malformed);
+        }
+        match frame.header.kind {
+            Kind::Data | Kind::Fence | Kind::Other(_) => {}
+            Kind::Segment | Kind::Mark | Kind::Seal | Kind::Repair => return Err(Damage::ChainBreak),
+        }
+        let mut position = self.position;
+        let records = position.accept(&frame, self.depth, None)?;
+        let first = frame.header.first;
+        for (lsn, record) in (first.0..).zip(&records) {
+            match self.ids.entry(record.op_id) {
+                Entry::Occupied(_) => return Err(Damage::DuplicateOperation),
+                Entry::Vacant(free) => free.insert(Lsn(lsn)),
+            };
+        }
+        self.position = position;
+        self.places.push(Place { first, count: frame.header.count, prev: frame.header.prev });
+        self.bytes += bytes.len() as u64;
+        self.keep(bytes);
+        self.next += 1;
+        Ok(())
+    }
+
+    fn keep(&mut self, bytes: &Bytes) {
+        self.kept.insert(self.next, bytes.clone());
+        self.kept_bytes += bytes.len();
+        while self.kept_bytes > KEPT_BYTES_MAX {
+            let Some((_, oldest)) = self.kept.pop_first() else { return };
+            self.kept_bytes -= oldest.len();
+        }
+    }
+
+    /// Returns the end of the log.
+    pub(crate) fn head(&self) -> Head {
+        let mut head = self.position.head();
+        // Where nothing was hashed, only a frame behind the last one would say what the chain is there.
+        if self.depth == Depth::Crc
+            && let Some(last) = self.kept.get(&(self.next - 1))
+            && let Ok(frame) = frame::decode(last)
+        {
+            let records = raw_records(frame.body, frame.header.count).unwrap_or_default();
+            let leaves: Vec<[u8; 32]> = records.iter().map(RawRecord::leaf).collect();
+            head.chain = Digest::from_parts(DigestKind::Bytes, frame.chain(&leaves));
+        }
+        head
+    }
+
+    /// Says in which slot, and how, a sound log differs from what a witness has seen of it, if it does.
+    pub(crate) fn differs_from(&self, witness: &Head) -> Option<(u64, Damage)> {
+        let last = self.position.last();
+        if witness.lsn > last {
+            return Some((self.next, Damage::LostTail));
+        }
+        let chain = witness.chain.bytes();
+        if witness.lsn == last && *chain == self.position.chain {
+            return None;
+        }
+        // An epoch moves the chain and takes no position: one position can have several chains.
+        let behind = self.places.partition_point(|place| place.first <= witness.lsn);
+        let mut there = self.places[behind..].iter().take_while(|place| place.first == witness.lsn.next());
+        if there.any(|place| place.prev == *chain) {
+            None
+        } else {
+            Some((behind as u64 + 1, Damage::Rewritten))
+        }
+    }
+
+    /// Returns what a slot holds, if it is kept.
+    pub(crate) fn kept(&self, n: u64) -> Option<Bytes> {
+        self.kept.get(&n).cloned()
+    }
+
+    /// Returns where the record of an id is.
+    pub(crate) fn lsn_of(&self, id: &[u8; 16]) -> Option<Lsn> {
+        self.ids.get(id).copied()
+    }
+
+    /// Returns the slots that hold records from `from` on, up to `limit` records.
+    pub(crate) fn slots_from(&self, from: Lsn, limit: usize) -> Vec<u64> {
+        let end = |place: &Place| place.first.0 + u64::from(place.count);
+        let start = self.places.partition_point(|place| end(place) <= from.0);
+        let wanted = u64::try_from(limit).unwrap_or(u64::MAX);
+        let until = from.0.max(1).saturating_add(wanted);
+        let places = self.places[start..].iter().zip(start as u64 + 1..);
+        places
+            .take_while(|(place, _)| place.first.0 < until)
+            .filter(|(place, _)| place.count > 0)
+            .map(|(_, n)| n)
+            .collect()
+    }
+
+    /// Reads the records of a slot again; it holds what it held, or is damaged.
+    pub(crate) fn records(&self, n: u64, bytes: &[u8]) -> Result<Vec<StoredRecord>, Damage> {
+        let frame = frame::decode(bytes).map_err(damage_of)?;
+        let place = self.places.get(n as usize - 1).ok_or(Damage::ChainBreak)?;
+        if (frame.header.first, frame.header.count) != (place.first, place.count) {
+            return Err(Damage::ChainBreak);
+        }
+        let records = raw_records(frame.body, place.count).ok_or(Damage::Malformed)?;
+        let stored = records.iter().zip(place.first.0..);
+        Ok(stored.map(|(record, lsn)| record.stored(Lsn(lsn), frame.header.epoch)).collect())
+    }
+
+    /// Returns the place of damage in a slot.
+    pub(crate) fn bad(&self, n: u64, segment: String, class: Damage) -> BadPlace {
+        let known = n.checked_sub(1).and_then(|n| self.places.get(n as usize));
+        BadPlace { segment, offset: 0, lsn: known.map_or(self.position.next, |place| place.first), class }
+    }
+}
+
+pub(crate) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

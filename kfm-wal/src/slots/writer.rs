@@ -1,0 +1,360 @@
+//! Appending: those who wait share a frame, and one of them sees it into its slot.
+//!
+//! An append joins the line and then waits for two things at once: its answer, and the end of the log. Who gets
+//! the end serves the line: makes one frame of all who wait and brings it into the next slot, while others join
+//! for the one after. There is no thread and no task of its own. A frame that is on its way belongs to the
+//! handle: whoever is dropped in the middle leaves it there, and the next goes on with it, in the same slot,
+//! with the same bytes.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use futures::lock::Mutex as AsyncMutex;
+use kfm_lineage::Lsn;
+
+use super::calls::{Calls, Tries};
+use super::chain::{self, catch_up};
+use super::flight::{AppendResult, Failure, Flight, Landing, Load, Member, chain_of, unknown};
+use super::log::Mode;
+use super::view::{View, guard};
+use super::{Created, SlotError};
+use crate::error::WalError;
+use crate::frame::Kind;
+use crate::store::{Appended, NewRecord, StoredRecord, find_repeat};
+
+/// How many bytes of several appends go into one frame; a single larger one goes alone.
+const GROUP_BYTES_MAX: usize = 4 << 20;
+
+/// Orders appends and brings them into slots.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) nonce: [u8; 16],
+    mode: Mode,
+    line: Mutex<VecDeque<Member>>,
+    end: AsyncMutex<End>,
+}
+
+/// The end of the log, as this handle may write there.
+#[derive(Debug)]
+struct End {
+    /// The epoch in which this handle writes.
+    epoch: u64,
+    /// Whether it claimed that epoch itself.
+    claimed: bool,
+    flight: Option<Flight>,
+}
+
+/// What the records of an id in the log are, for those who bring the id again.
+type Stored = HashMap<[u8; 16], StoredRecord>;
+
+impl Writer {
+    pub(crate) fn new(nonce: [u8; 16], mode: Mode, epoch: u64) -> Self {
+        let end = AsyncMutex::new(End { epoch, claimed: false, flight: None });
+        Self { nonce, mode, line: Mutex::new(VecDeque::new()), end }
+    }
+
+    /// Appends records, each within the limits, and answers once they are durable.
+    pub(crate) async fn append(
+        &self,
+        calls: &Calls,
+        view: &Mutex<View>,
+        records: &[NewRecord],
+        expected: Option<Lsn>,
+    ) -> AppendResult {
+        let (answer, mut answered) = oneshot::channel();
+        guard(&self.line).push_back(Member { records: records.to_vec(), expected, answer });
+        loop {
+            let mut end = match select(answered, self.end.lock()).await {
+                Either::Left((answer, _)) => return answer.unwrap_or(Err(WalError::Poisoned)),
+                Either::Right((end, waiting)) => {
+                    answered = waiting;
+                    end
+                }
+            };
+            // It may have been answered while the end was on its way here.
+            if let Ok(Some(answer)) = answered.try_recv() {
+                return answer;
+            }
+            self.serve(calls, view, &mut end).await;
+        }
+    }
+
+    /// Claims the next epoch.
+    pub(crate) async fn fence(&self, calls: &Calls, view: &Mutex<View>) -> Result<u64, WalError> {
+        let mut end = self.end.lock().await;
+        let mut tries = calls.tries();
+        self.finish(calls, view, &mut end, &mut tries).await?;
+        loop {
+            end.flight = Some(self.frame_of(view, Kind::Fence, &[]));
+            match self.land(calls, view, &mut end, &mut tries).await {
+                Landing::Landed => return Ok(end.epoch),
+                Landing::Lost(_) if calls.has_time(&tries) => {}
+                Landing::Lost(_) => return Err(crowded_out(calls, view).error()),
+                Landing::Failed(failure) => return Err(failure.error()),
+                Landing::Unknown(said) => {
+                    return Err(WalError::Unknown { id: "fence".to_owned(), source: said.into() });
+                }
+            }
+        }
+    }
+
+    /// Goes on with what is on its way, until it is in the log or will never be.
+    async fn finish(
+        &self,
+        calls: &Calls,
+        view: &Mutex<View>,
+        end: &mut End,
+        tries: &mut Tries,
+    ) -> Result<(), WalError> {
+        if end.flight.is_none() {
+            return Ok(());
+        }
+        match self.land(calls, view, end, tries).await {
+            Landing::Landed => Ok(()),
+            Landing::Lost(members) => {
+                self.rejoin(members);
+                Ok(())
+            }
+            Landing::Failed(failure) => Err(failure.error()),
+            Landing::Unknown(said) => Err(unsettled(calls, view, said).error()),
+        }
+    }
+
+    /// Brings one frame into a slot: what was on its way, or one of those who wait.
+    async fn serve(&self, calls: &Calls, view: &Mutex<View>, end: &mut End) {
+        let mut tries = calls.tries();
+        loop {
+            if end.flight.is_none() {
+                match self.board(calls, view, end).await {
+                    Ok(flight) => end.flight = flight,
+                    Err(failure) => return self.refuse_line(&failure),
+                }
+            }
+            if end.flight.is_none() {
+                return;
+            }
+            match self.land(calls, view, end, &mut tries).await {
+                Landing::Landed => return,
+                Landing::Lost(members) => {
+                    self.rejoin(members);
+                    // Others progress, this handle does not: there is a bound to that too.
+                    if !calls.has_time(&tries) {
+                        return self.refuse_line(&crowded_out(calls, view));
+                    }
+                }
+                Landing::Failed(failure) => return self.refuse_line(&failure),
+                Landing::Unknown(said) => return self.refuse_line(&unsettled(calls, view, said)),
+            }
+        }
+    }
+
+    /// Puts appends back where they stood.
+    fn rejoin(&self, members: Vec<Member>) {
+        let mut line = guard(&self.line);
+        members.into_iter().rev().for_each(|member| line.push_front(member));
+    }
+
+    fn refuse_line(&self, failure: &Failure) {
+        let refused = std::mem::take(&mut *guard(&self.line));
+        refused.into_iter().for_each(|member| member.answer(Err(failure.error())));
+    }
+
+    /// Answers what needs no frame, and makes a frame of the rest; none if nothing is left.
+    async fn board(&self, calls: &Calls, view: &Mutex<View>, end: &End) -> Result<Option<Flight>, Failure> {
+        self.may_write(view, end)?;
+        if self.mode == Mode::Exclusive && !end.claimed {
+            return Ok(Some(self.frame_of(view, Kind::Fence, &[])));
+        }
+        // Whoever waits stays in line while the log is read for them: this future may be dropped there.
+        let (stored, judged) = self.look_up(calls, view).await.map_err(Failure::of)?;
+        self.may_write(view, end)?;
+        Ok(self.fill(&guard(view), &stored, judged))
+    }
+
+    /// Says whether this handle may append at all.
+    fn may_write(&self, view: &Mutex<View>, end: &End) -> Result<(), Failure> {
+        let epoch = guard(view).position.epoch;
+        if epoch > end.epoch { Err(Failure::Fenced(epoch)) } else { Ok(()) }
+    }
+
+    /// Reads what the first in line have to be compared with; returns it, and how many they are.
+    async fn look_up(&self, calls: &Calls, view: &Mutex<View>) -> Result<(Stored, usize), WalError> {
+        let (judged, beyond) = {
+            let (line, view) = (guard(&self.line), guard(view));
+            (line.len(), line.iter().any(|member| member.expected >= Some(view.position.next)))
+        };
+        if beyond {
+            // The caller knows of records that this handle has not seen yet.
+            catch_up(calls, view).await?;
+        }
+        let known: Vec<Lsn> = {
+            let (line, view) = (guard(&self.line), guard(view));
+            let ids = line.iter().take(judged).flat_map(|member| &member.records).map(|record| &record.op_id);
+            ids.filter_map(|id| view.lsn_of(id)).collect()
+        };
+        let mut stored = Stored::new();
+        for lsn in known {
+            let found = chain::records(calls, view, lsn, 1).await?;
+            stored.extend(found.into_iter().map(|record| (record.record.op_id, record)));
+        }
+        Ok((stored, judged))
+    }
+
+    /// Makes a frame of the first `judged` in line, as many as fit.
+    fn fill(&self, view: &View, stored: &Stored, judged: usize) -> Option<Flight> {
+        let mut load = Load::new(view.position.last_at);
+        let (mut boarded, mut later, mut ids) = (Vec::new(), Vec::new(), HashSet::new());
+        let mut line = guard(&self.line);
+        for _ in 0..judged {
+            let full = |member: &Member| load.bytes() > 0 && load.bytes() + member.bytes() > GROUP_BYTES_MAX;
+            if line.front().is_none_or(full) {
+                break;
+            }
+            let Some(member) = line.pop_front() else { break };
+            if member.answer.is_canceled() {
+                continue;
+            }
+            let waits = |record: &NewRecord| {
+                // A repeat of what is about to be written is decided once that is durable; and somebody may have
+                // read on while the log was read for this one.
+                let read = stored.contains_key(&record.op_id);
+                ids.contains(&record.op_id) || view.lsn_of(&record.op_id).is_some() && !read
+            };
+            if member.records.iter().any(waits) {
+                later.push(member);
+                continue;
+            }
+            let next = Lsn(view.position.next.0 + load.records());
+            match judge(&member, stored, next) {
+                Ok(None) => {}
+                Ok(Some(already)) => {
+                    member.answer(Ok(already));
+                    continue;
+                }
+                Err(error) => {
+                    member.answer(Err(error));
+                    continue;
+                }
+            }
+            load.add(&member.records);
+            ids.extend(member.records.iter().map(|record| record.op_id));
+            let last = Lsn(next.0 + member.records.len() as u64 - 1);
+            boarded.push((member, Appended { first: next, last, already: false }));
+        }
+        later.into_iter().rev().for_each(|member| line.push_front(member));
+        let flight = || Flight::of_records(view.next, &view.position, self.nonce, &load, boarded);
+        (load.records() > 0).then(flight)
+    }
+
+    fn frame_of(&self, view: &Mutex<View>, kind: Kind, body: &[u8]) -> Flight {
+        let view = guard(view);
+        Flight::of_kind(view.next, &view.position, self.nonce, kind, body)
+    }
+
+    /// Brings the frame on its way into its slot, or finds out that it never will be there.
+    ///
+    /// There is one on its way.
+    async fn land(&self, calls: &Calls, view: &Mutex<View>, end: &mut End, tries: &mut Tries) -> Landing {
+        let Some(flight) = &mut end.flight else { return Landing::Landed };
+        loop {
+            let said = match self.approach(calls, view, flight).await {
+                Ok(Some(held)) => return self.settle(calls, view, end, &held),
+                Ok(None) => "the slot is not there yet".to_owned(),
+                Err(error @ SlotError::Refused { .. }) if !flight.sent => {
+                    let failure = Failure::of(calls.io("create", flight.n, error));
+                    return fail(end, failure);
+                }
+                Err(error) => chain_of(&error),
+            };
+            if calls.pause(tries).await {
+                continue;
+            }
+            if !flight.sent {
+                let path = calls.path(flight.n);
+                return fail(end, Failure::Store { action: "create", path, said });
+            }
+            for (member, _) in flight.members.drain(..) {
+                let error = unknown(&member, &said);
+                member.answer(Err(error));
+            }
+            return Landing::Unknown(said);
+        }
+    }
+
+    /// Tries once to create the slot, and returns what it holds then; none if it is not there.
+    async fn approach(
+        &self,
+        calls: &Calls,
+        view: &Mutex<View>,
+        flight: &mut Flight,
+    ) -> Result<Option<Bytes>, SlotError> {
+        if guard(view).next > flight.n {
+            // A reader of this handle has seen the slot.
+            let kept = guard(view).kept(flight.n);
+            return if kept.is_some() { Ok(kept) } else { calls.look(flight.n).await };
+        }
+        // From here on it may be there, even if this future is dropped now.
+        let sent = std::mem::replace(&mut flight.sent, true);
+        match calls.create(flight.n, flight.frame.clone()).await {
+            Ok(Created::Made) => Ok(Some(flight.frame.clone())),
+            // An own success that was lost on its way back, another's frame, or nobody's.
+            Ok(Created::Taken) | Err(SlotError::Unknown { .. }) => calls.look(flight.n).await,
+            Err(error) => {
+                flight.sent = sent;
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws the conclusion from what the slot of the frame on its way holds.
+    fn settle(&self, calls: &Calls, view: &Mutex<View>, end: &mut End, held: &Bytes) -> Landing {
+        let Some(flight) = end.flight.take() else { return Landing::Landed };
+        if let Err(error) = chain::take_in(calls, view, flight.n, held) {
+            end.flight = Some(flight);
+            return fail(end, Failure::of(error));
+        }
+        if *held != flight.frame {
+            return Landing::Lost(flight.members.into_iter().map(|(member, _)| member).collect());
+        }
+        if flight.claims {
+            (end.epoch, end.claimed) = (flight.epoch, true);
+        }
+        flight.members.into_iter().for_each(|(member, appended)| member.answer(Ok(appended)));
+        Landing::Landed
+    }
+}
+
+/// Says whether an append repeats what is in the log: its old places, none if it is new, or why it is refused.
+fn judge(member: &Member, stored: &Stored, next: Lsn) -> Result<Option<Appended>, WalError> {
+    if let Some(already) = find_repeat(&member.records, |id| stored.get(id))? {
+        return Ok(Some(already));
+    }
+    match member.expected {
+        Some(expected) if expected.0.checked_add(1) != Some(next.0) => {
+            Err(WalError::Moved { head: Lsn(next.0 - 1) })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Ends a flight of which nothing is in the log.
+fn fail(end: &mut End, failure: Failure) -> Landing {
+    let members = end.flight.take().map(|flight| flight.members).unwrap_or_default();
+    members.into_iter().for_each(|(member, _)| member.answer(Err(failure.error())));
+    Landing::Failed(failure)
+}
+
+/// The failure of those who never got a slot.
+fn crowded_out(calls: &Calls, view: &Mutex<View>) -> Failure {
+    let path = calls.path(guard(view).next);
+    Failure::Store { action: "create", path, said: "other writers took every slot".to_owned() }
+}
+
+/// The failure of those who waited behind a frame of which nothing is known.
+fn unsettled(calls: &Calls, view: &Mutex<View>, said: String) -> Failure {
+    let path = calls.path(guard(view).next);
+    Failure::Store { action: "settle", path, said }
+}

@@ -1,0 +1,42 @@
+//! The laws of `WalStore`, on the log on slots.
+#![cfg(feature = "slots")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use kfm_retry::ManualClock;
+use kfm_wal::WalStore;
+use kfm_wal::conformance::Fixture;
+use kfm_wal::slots::{MemorySlots, Mode, SlotLog, SlotOptions};
+
+struct Memory {
+    slots: MemorySlots,
+    mode: Mode,
+}
+
+impl Memory {
+    fn new(mode: Mode) -> Self {
+        Self { slots: MemorySlots::new(), mode }
+    }
+}
+
+#[async_trait]
+impl Fixture for Memory {
+    async fn open(&self) -> Arc<dyn WalStore> {
+        let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+        let options = SlotOptions::new(clock).with_mode(self.mode);
+        Arc::new(SlotLog::open(Arc::new(self.slots.clone()), options).await.unwrap().0)
+    }
+}
+
+mod memory_exclusive {
+    use super::*;
+    kfm_wal::wal_store_laws!(Memory::new(Mode::Exclusive));
+}
+
+mod memory_shared {
+    use super::*;
+    kfm_wal::wal_store_laws!(Memory::new(Mode::Shared));
+}
