@@ -15,23 +15,24 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 
 #[cfg(feature = "tokio")]
-use std::time::Duration;
+use std::{num::NonZeroU8, time::Duration};
 
 use crate::classify::{BySelf, Classifier};
 use crate::deadline::Deadline;
 use crate::operation::Operation;
-use crate::retry::Retry;
+use crate::terms::Terms;
 #[cfg(not(feature = "tokio"))]
 use crate::witness::Key;
 #[cfg(feature = "tokio")]
 use crate::{
-    backoff::Backoff,
+    backoff::{Backoff, millis},
     breaker::Breaker,
     budget::Budget,
     clock::Clock,
     event::Observer,
     policy::Policy,
     retry::Counts,
+    sentence::Sentence,
     shared::Shared,
     witness::{Key, Witness},
 };
@@ -45,7 +46,7 @@ where
     F: Operation<Args>,
 {
     pub(crate) operation: F,
-    pub(crate) retry: R,
+    pub(crate) terms: R,
     pub(crate) classifier: K,
     pub(crate) key: Key<'a>,
     pub(crate) deadline: Option<Deadline>,
@@ -71,8 +72,8 @@ where
     F: Operation<Args>,
 {
     #[inline]
-    pub(crate) fn new(retry: R, key: Key<'a>, operation: F) -> Self {
-        Self { operation, retry, classifier: BySelf, key, deadline: None, reveal: None, state: PhantomData }
+    pub(crate) fn new(terms: R, key: Key<'a>, operation: F) -> Self {
+        Self { operation, terms, classifier: BySelf, key, deadline: None, reveal: None, state: PhantomData }
     }
 }
 
@@ -90,7 +91,7 @@ where
     pub fn classify<C: Classifier<F::Error>>(self, classifier: C) -> Call<'a, F, Args, R, State, C> {
         Call {
             operation: self.operation,
-            retry: self.retry,
+            terms: self.terms,
             classifier,
             key: self.key,
             deadline: self.deadline,
@@ -112,7 +113,7 @@ where
 impl<'a, F, Args, R, State, K> Call<'a, F, Args, R, State, K>
 where
     F: Operation<Args>,
-    R: std::borrow::Borrow<Retry<'a>>,
+    R: Terms<'a>,
     K: Classifier<F::Error>,
 {
     /// Answers with what `otherwise` makes of the failure, once the call is given up.
@@ -179,27 +180,23 @@ where
 #[cfg(feature = "tokio")]
 pub trait Combine<Args>: Operation<Args> + Sized {
     /// Vouches that the operation may be done more than once; `key` names the work item.
-    fn idempotent<'a>(self, key: impl Into<Key<'a>>) -> Call<'a, Self, Args, Retry<'a>, Witnessed> {
-        Call::new(Retry::new(ONCE), key.into(), self)
+    fn idempotent<'a>(self, key: impl Into<Key<'a>>) -> Call<'a, Self, Args, Sentence<'a>, Witnessed> {
+        Call::new(Sentence::default(), key.into(), self)
     }
 
     /// Takes the witness that the operation may be done more than once, such as an outbox's.
-    fn guarded_by<'a>(self, witness: impl Witness<'a>) -> Call<'a, Self, Args, Retry<'a>, Witnessed> {
-        Call::new(Retry::new(ONCE), witness.key(), self)
+    fn guarded_by<'a>(self, witness: impl Witness<'a>) -> Call<'a, Self, Args, Sentence<'a>, Witnessed> {
+        Call::new(Sentence::default(), witness.key(), self)
     }
 
     /// Does the operation once: for time-outs and breakers around what must not be repeated.
-    fn once<'a>(self) -> Call<'a, Self, Args, Retry<'a>, Once> {
-        Call::new(Retry::new(ONCE), Key::from(crate::seed::Seed::new(0)), self)
+    fn once<'a>(self) -> Call<'a, Self, Args, Sentence<'a>, Once> {
+        Call::new(Sentence::default(), Key::from(""), self)
     }
 }
 
 #[cfg(feature = "tokio")]
 impl<F: Operation<Args>, Args> Combine<Args> for F {}
-
-/// One attempt, with the toolkit's time-out until another is given.
-#[cfg(feature = "tokio")]
-const ONCE: Policy = Policy { total_ms: None, ..Policy::kfm().attempts(1) };
 
 /// Where in the sentence a combinator stands.
 #[cfg(feature = "tokio")]
@@ -235,7 +232,7 @@ impl Place for Retried {
 }
 
 #[cfg(feature = "tokio")]
-impl<'a, F, Args, State, K> Call<'a, F, Args, Retry<'a>, State, K>
+impl<'a, F, Args, State, K> Call<'a, F, Args, Sentence<'a>, State, K>
 where
     F: Operation<Args>,
     State: Place,
@@ -243,49 +240,49 @@ where
     /// Bounds what follows in time: the whole call before [`retry`](Call::retry), each attempt after it.
     #[inline]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        let policy = self.retry.policy;
-        let inside = State::INSIDE_RETRY;
-        self.retry.set_policy(if inside { policy.attempt_timeout(timeout) } else { policy.total(timeout) });
+        let ms = Some(millis(timeout));
+        *(if State::INSIDE_RETRY { &mut self.terms.attempt_timeout_ms } else { &mut self.terms.total_ms }) =
+            ms;
         self
     }
 
     /// Lets `breaker` refuse what follows: whole calls before [`retry`](Call::retry), attempts after it.
     #[inline]
     pub fn circuit_breaker(mut self, breaker: impl Into<Shared<'a, Breaker>>) -> Self {
-        let counts = if State::INSIDE_RETRY { Counts::Attempts } else { Counts::Calls };
-        self.retry = self.retry.circuit_breaker(breaker).counts(counts);
+        self.terms.counts = if State::INSIDE_RETRY { Counts::Attempts } else { Counts::Calls };
+        self.terms.breaker = Some(breaker.into());
         self
     }
 
     /// Takes every retry out of `budget`.
     pub fn budget(mut self, budget: impl Into<Shared<'a, Budget>>) -> Self {
-        self.retry = self.retry.budget(budget);
+        self.terms.rest().budget = Some(budget.into());
         self
     }
 
     /// Tells `observer` of failed attempts and changes of state.
     pub fn observer(mut self, observer: impl Into<Shared<'a, dyn Observer + 'a>>) -> Self {
-        self.retry = self.retry.observer(observer);
+        self.terms.rest().observer = Some(observer.into());
         self
     }
 
     /// Reads the time from `clock`, and waits on it, instead of the machine's.
     pub fn clock(mut self, clock: impl Into<Shared<'a, dyn Clock + 'a>>) -> Self {
-        self.retry.clock = clock.into();
+        self.terms.rest().clock = Some(clock.into());
         self
     }
 
     /// Names the call in telemetry.
     pub fn named(mut self, name: &'a str) -> Self {
-        self.retry = self.retry.named(name);
+        self.terms.rest().name = Some(name);
         self
     }
 
     #[inline]
-    fn into_state<Next>(self) -> Call<'a, F, Args, Retry<'a>, Next, K> {
+    fn into_state<Next>(self) -> Call<'a, F, Args, Sentence<'a>, Next, K> {
         Call {
             operation: self.operation,
-            retry: self.retry,
+            terms: self.terms,
             classifier: self.classifier,
             key: self.key,
             deadline: self.deadline,
@@ -296,33 +293,34 @@ where
 }
 
 #[cfg(feature = "tokio")]
-impl<'a, F, Args, K> Call<'a, F, Args, Retry<'a>, Witnessed, K>
+impl<'a, F, Args, K> Call<'a, F, Args, Sentence<'a>, Witnessed, K>
 where
     F: Operation<Args>,
 {
     /// Sets how long to wait between attempts.
     #[inline]
-    pub fn with_backoff(mut self, backoff: Backoff) -> Call<'a, F, Args, Retry<'a>, BackedOff, K> {
-        self.retry.set_policy(self.retry.policy.backoff(backoff));
+    pub fn with_backoff(mut self, backoff: Backoff) -> Call<'a, F, Args, Sentence<'a>, BackedOff, K> {
+        self.terms.backoff = Some(backoff);
         self.into_state()
     }
 
     /// Retries as a named policy says, which also replaces what `timeout` has set.
-    pub fn policy(mut self, policy: Policy) -> Call<'a, F, Args, Retry<'a>, Retried, K> {
-        self.retry.set_policy(policy);
+    pub fn policy(mut self, policy: Policy) -> Call<'a, F, Args, Sentence<'a>, Retried, K> {
+        self.terms.policy = Some(policy);
+        (self.terms.attempt_timeout_ms, self.terms.total_ms) = (None, None);
         self.into_state()
     }
 }
 
 #[cfg(feature = "tokio")]
-impl<'a, F, Args, K> Call<'a, F, Args, Retry<'a>, BackedOff, K>
+impl<'a, F, Args, K> Call<'a, F, Args, Sentence<'a>, BackedOff, K>
 where
     F: Operation<Args>,
 {
     /// Tries at most `attempts` times, the first included; 0 means 1.
     #[inline]
-    pub fn retry(mut self, attempts: u8) -> Call<'a, F, Args, Retry<'a>, Retried, K> {
-        self.retry.set_policy(self.retry.policy.attempts(attempts));
+    pub fn retry(mut self, attempts: u8) -> Call<'a, F, Args, Sentence<'a>, Retried, K> {
+        self.terms.attempts = Some(NonZeroU8::new(attempts).unwrap_or(NonZeroU8::MIN));
         self.into_state()
     }
 }

@@ -15,6 +15,7 @@ use crate::machine::{Failure, Machine, Step};
 use crate::nanos;
 use crate::operation::Attempt;
 use crate::retry::{Counts, Retry};
+use crate::terms::Terms;
 use crate::witness::Key;
 
 /// A moment that has not been read off the clock yet, or a limit that is not there.
@@ -40,38 +41,53 @@ pub(crate) struct Course<'a> {
 /// Leave for a first attempt that nothing but its policy bounds, and whose breaker is well; `None` if the call
 /// has to begin by [`Course::begin`].
 #[inline(always)]
-pub(crate) fn quick_leave(retry: &Retry<'_>, deadline: Option<Deadline>) -> Option<Ticket> {
+pub(crate) fn quick_leave<'a>(terms: &impl Terms<'a>, deadline: Option<Deadline>) -> Option<Ticket> {
     if deadline.is_some() || !Scope::current().is_outside() {
         return None;
     }
-    retry.breaker.as_ref().map_or(Some(Ticket::NONE), |breaker| breaker.quick_leave())
+    terms.breaker().map_or(Some(Ticket::NONE), |breaker| breaker.quick_leave())
 }
 
 /// The attempt that begins by [`quick_leave`], and its scope.
 #[inline(always)]
-pub(crate) fn quick_attempt(retry: &Retry<'_>) -> (Attempt, Scope) {
-    let ms = retry.first_limit_ms;
+pub(crate) fn quick_attempt(ms: u32) -> (Attempt, Scope) {
     (Attempt { number: 0, limit_ns: u64::from(ms) * 1_000_000 }, Scope::of(Limit::Lasts { ms }))
 }
 
 /// Takes note that an attempt that began by [`quick_leave`] succeeded at once.
 #[inline(always)]
-pub(crate) fn quick_success(retry: &Retry<'_>, ticket: Ticket) {
-    if let Some(breaker) = &retry.breaker
-        && !breaker.stays_healthy(ticket)
-    {
-        tell_breaker_of_success(retry, breaker, ticket, None);
-    }
-    if let Some(budget) = &retry.budget {
+pub(crate) fn quick_success<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
+    if let Some(budget) = terms.budget() {
         budget.deposit();
     }
+    if terms.breaker().is_some_and(|breaker| !breaker.stays_healthy(ticket)) {
+        quick_mend(terms, ticket);
+    }
+}
+
+/// Tells the breaker of a success after failures.
+#[cold]
+fn quick_mend<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
+    with_retry(terms, |retry| {
+        let Some(breaker) = &retry.breaker else { return };
+        tell_breaker_of_success(retry, breaker, ticket, None);
+    });
 }
 
 /// Takes back what [`quick_leave`] gave to an attempt that panicked.
 #[cold]
-pub(crate) fn quick_drop(retry: &Retry<'_>, ticket: Ticket) {
-    if let Some(breaker) = &retry.breaker {
+pub(crate) fn quick_drop<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
+    with_retry(terms, |retry| {
+        let Some(breaker) = &retry.breaker else { return };
         breaker.cancelled(ticket, Duration::ZERO, || retry.clock.monotonic());
+    });
+}
+
+/// Does what needs the whole value, for a call that is over.
+fn with_retry<'a>(terms: &mut impl Terms<'a>, act: impl FnOnce(&Retry<'a>)) {
+    let made = terms.make();
+    if let Some(retry) = terms.made().or(made.as_ref()) {
+        act(retry);
     }
 }
 

@@ -7,6 +7,7 @@
 //! goes into a header, [`Deadline::after`] what comes out of it.
 
 use std::cell::Cell;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -14,31 +15,38 @@ use crate::nanos;
 
 /// A moment on the monotonic time of one [`Clock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline(Duration);
+pub struct Deadline(
+    /// Its nanoseconds and one: a word with a value to spare, since every call carries one that may not be there.
+    NonZeroU64,
+);
 
 impl Deadline {
     /// Returns the moment `time` after now.
     pub fn after(clock: &dyn Clock, time: Duration) -> Self {
-        Self(clock.monotonic().saturating_add(time))
+        Self::at(clock.monotonic().saturating_add(time))
     }
 
     /// Returns the moment at `monotonic` on the clock.
     pub const fn at(monotonic: Duration) -> Self {
-        Self(monotonic)
+        Self::at_ns(nanos(monotonic))
+    }
+
+    const fn at_ns(ns: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(ns))
     }
 
     /// Returns the deadline of the attempt that this code runs in, if it runs in one on the same clock.
     pub fn inherited(clock: &dyn Clock) -> Option<Self> {
-        Scope::current().ends_ns(clock).map(|at_ns| Self(Duration::from_nanos(at_ns)))
+        Scope::current().ends_ns(clock).map(Self::at_ns)
     }
 
     /// Returns the time that is left; zero once it has passed.
     pub fn remaining(self, clock: &dyn Clock) -> Duration {
-        self.0.saturating_sub(clock.monotonic())
+        Duration::from_nanos(self.nanos()).saturating_sub(clock.monotonic())
     }
 
-    pub(crate) fn nanos(self) -> u64 {
-        nanos(self.0)
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0.get() - 1
     }
 }
 

@@ -1,6 +1,5 @@
 //! The async form: one future that runs attempts, cuts them off and waits in between.
 
-use std::borrow::Borrow;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -18,6 +17,7 @@ use crate::deadline::{Deadline, Entered, Scope};
 use crate::failed::{Failed, Report};
 use crate::operation::Operation;
 use crate::retry::Retry;
+use crate::terms::Terms;
 use crate::witness::Key;
 
 pin_project! {
@@ -29,10 +29,11 @@ pin_project! {
     pub struct Run<'a, F, Args, R, K>
     where
         F: Operation<Args>,
-        R: Borrow<Retry<'a>>,
+        R: Terms<'a>,
     {
         operation: F,
-        retry: R,
+        terms: R,
+        first_limit_ms: u32,
         classifier: K,
         key: Key<'a>,
         deadline: Option<Deadline>,
@@ -47,12 +48,12 @@ pin_project! {
     impl<'a, F, Args, R, K> PinnedDrop for Run<'a, F, Args, R, K>
     where
         F: Operation<Args>,
-        R: Borrow<Retry<'a>>,
+        R: Terms<'a>,
     {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if this.stage.is_midway() {
-                drop_midway(this.stage, (*this.retry).borrow(), this.running.is_none());
+                drop_midway(this.stage, this.terms, this.running.is_none());
             }
         }
     }
@@ -79,17 +80,24 @@ impl<T, E> Stage<'_, T, E> {
 
 /// Takes note that a call is dropped that was begun and is not over.
 #[cold]
-fn drop_midway<T, E>(stage: &mut Stage<'_, T, E>, retry: &Retry<'_>, waiting: bool) {
+fn drop_midway<'a, T, E>(stage: &mut Stage<'a, T, E>, terms: &mut impl Terms<'a>, waiting: bool) {
     match stage {
         Stage::New | Stage::Over => {}
-        Stage::First(ticket) => quick_drop(retry, *ticket),
-        Stage::Slow(slow) => slow.course.dropped(retry, waiting),
+        Stage::First(ticket) => quick_drop(terms, *ticket),
+        Stage::Slow(slow) => slow.course.dropped(whole(terms, &slow.made), waiting),
     }
+}
+
+/// Returns the whole value: the one made beforehand, or the one that a sentence made when it was needed.
+fn whole<'s, 'a>(terms: &'s impl Terms<'a>, made: &'s Option<Retry<'a>>) -> &'s Retry<'a> {
+    terms.made().or(made.as_ref()).expect("what was not made beforehand is made with the box")
 }
 
 /// What a call needs that is not over at once.
 struct Slow<'a, T, E> {
     course: Course<'a>,
+    // Of a sentence.
+    made: Option<Retry<'a>>,
     // Of the running attempt; or, while none runs, of the wait.
     timer: Option<Sleep>,
     // Of the last attempt, while the next is waited for.
@@ -101,7 +109,7 @@ struct Slow<'a, T, E> {
 impl<'a, F, Args, R, S, K> IntoFuture for Call<'a, F, Args, R, S, K>
 where
     F: Operation<Args>,
-    R: Borrow<Retry<'a>>,
+    R: Terms<'a>,
     K: Classifier<F::Error>,
 {
     type Output = Result<F::Output, Failed<F::Error>>;
@@ -111,7 +119,8 @@ where
     fn into_future(self) -> Self::IntoFuture {
         Run {
             operation: self.operation,
-            retry: self.retry,
+            first_limit_ms: self.terms.first_limit_ms(),
+            terms: self.terms,
             classifier: self.classifier,
             key: self.key,
             deadline: self.deadline,
@@ -127,7 +136,7 @@ where
 impl<'a, F, Args, R, K> Run<'a, F, Args, R, K>
 where
     F: Operation<Args>,
-    R: Borrow<Retry<'a>>,
+    R: Terms<'a>,
 {
     #[cfg(feature = "tower")]
     pub(crate) fn only_once(&mut self, because: OnlyOnce) {
@@ -138,7 +147,7 @@ where
 impl<'a, F, Args, R, K> Future for Run<'a, F, Args, R, K>
 where
     F: Operation<Args>,
-    R: Borrow<Retry<'a>>,
+    R: Terms<'a>,
     K: Classifier<F::Error>,
 {
     type Output = Result<F::Output, Failed<F::Error>>;
@@ -146,18 +155,17 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.as_mut().project();
-        let retry: &Retry<'a> = (*this.retry).borrow();
         let mut polled = None;
         if matches!(this.stage, Stage::New)
-            && let Some(ticket) = quick_leave(retry, *this.deadline)
+            && let Some(ticket) = quick_leave(this.terms, *this.deadline)
         {
             *this.stage = Stage::First(ticket);
-            let (attempt, scope) = quick_attempt(retry);
+            let (attempt, scope) = quick_attempt(*this.first_limit_ms);
             this.running.set(Some(this.operation.start(attempt)));
             match poll_attempt(scope.enter_from(Scope::OUTSIDE), this.running, cx) {
                 Poll::Ready(Ok(output)) => {
                     *this.stage = Stage::Over;
-                    quick_success(retry, ticket);
+                    quick_success(this.terms, ticket);
                     return Poll::Ready(Ok(output));
                 }
                 other => polled = Some(other),
@@ -174,7 +182,7 @@ where
 impl<'a, F, Args, R, K> Run<'a, F, Args, R, K>
 where
     F: Operation<Args>,
-    R: Borrow<Retry<'a>>,
+    R: Terms<'a>,
     K: Classifier<F::Error>,
 {
     /// Everything but a first attempt that is ready at once and succeeds, which `poll` does alone so that it
@@ -189,7 +197,6 @@ where
         mut polled: Option<Poll<Result<F::Output, F::Error>>>,
     ) -> Poll<()> {
         let mut this = self.project();
-        let retry: &Retry<'a> = (*this.retry).borrow();
         assert!(!matches!(this.stage, Stage::Over), "a call is polled again after its answer");
         let is_new = !matches!(this.stage, Stage::Slow(_));
         if is_new {
@@ -198,46 +205,49 @@ where
             if let Some(because) = *this.only_once {
                 course.only_once(because);
             }
-            *this.stage = Stage::Slow(Box::new(Slow { course, timer: None, error: None, answer: None }));
+            let made = this.terms.make();
+            *this.stage =
+                Stage::Slow(Box::new(Slow { course, made, timer: None, error: None, answer: None }));
         }
         let Stage::Slow(slow) = this.stage else { unreachable!("it was made above") };
+        let Slow { course, made, timer, error: last_error, answer } = &mut **slow;
+        let retry = whole(this.terms, made);
         if is_new && this.running.is_none() {
-            match slow.course.begin(retry) {
+            match course.begin(retry) {
                 Ok(attempt) => this.running.set(Some(this.operation.start(attempt))),
                 Err(report) => {
-                    slow.answer = Some(Err(Failed::without_error(report)));
+                    *answer = Some(Err(Failed::without_error(report)));
                     return Poll::Ready(());
                 }
             }
         }
         loop {
             if this.running.is_none() {
-                if let Some(wait) = &mut slow.timer {
+                if let Some(wait) = timer {
                     ready!(wait.as_mut().poll(cx));
-                    slow.timer = None;
+                    *timer = None;
                 }
-                match slow.course.next(retry) {
+                match course.next(retry) {
                     Ok(attempt) => this.running.set(Some(this.operation.start(attempt))),
                     Err(report) => {
-                        slow.answer = Some(Err(Failed { error: slow.error.take(), report }));
+                        *answer = Some(Err(Failed { error: last_error.take(), report }));
                         return Poll::Ready(());
                     }
                 }
-                slow.error = None;
+                *last_error = None;
             }
-            let answer = match polled.take() {
+            let outcome = match polled.take() {
                 Some(polled) => polled,
-                None => poll_attempt(slow.course.scope(retry).enter(), this.running.as_mut(), cx),
+                None => poll_attempt(course.scope(retry).enter(), this.running.as_mut(), cx),
             };
-            let error = match answer {
+            let error = match outcome {
                 Poll::Ready(Ok(output)) => {
-                    slow.course.succeeded(retry);
-                    slow.answer = Some(Ok(output));
+                    course.succeeded(retry);
+                    *answer = Some(Ok(output));
                     return Poll::Ready(());
                 }
                 Poll::Ready(Err(error)) => Some(error),
                 Poll::Pending => {
-                    let (course, timer) = (&mut slow.course, &mut slow.timer);
                     ready!(
                         timer
                             .get_or_insert_with(|| retry.clock.alarm(course.attempt_remaining(retry)))
@@ -247,16 +257,16 @@ where
                     None
                 }
             };
-            slow.timer = None;
+            *timer = None;
             this.running.set(None);
-            match settle(&mut slow.course, retry, this.classifier, error.as_ref(), *this.reveal) {
-                Ok(delay) => slow.timer = Some(retry.clock.sleep(delay)),
+            match settle(course, retry, this.classifier, error.as_ref(), *this.reveal) {
+                Ok(delay) => *timer = Some(retry.clock.sleep(delay)),
                 Err(report) => {
-                    slow.answer = Some(Err(Failed { error, report }));
+                    *answer = Some(Err(Failed { error, report }));
                     return Poll::Ready(());
                 }
             }
-            slow.error = error;
+            *last_error = error;
         }
     }
 }

@@ -37,11 +37,14 @@ pub mod retry;
 #[cfg(feature = "schemars")]
 pub mod schema;
 pub mod seed;
+#[cfg(feature = "tokio")]
+mod sentence;
 pub mod shared;
 #[cfg(feature = "stage")]
 pub mod stage;
 #[cfg(feature = "futures")]
 pub mod stream;
+pub mod terms;
 pub mod tries;
 pub mod witness;
 
@@ -65,11 +68,14 @@ pub use operation::{Attempt, Operation};
 pub use policy::{Beyond, ClassLimits, HintRule, Policy};
 pub use retry::{Counts, Retry};
 pub use seed::Seed;
+#[cfg(feature = "tokio")]
+pub use sentence::Sentence;
 pub use shared::Shared;
 pub use tries::{Fault, Tries};
 pub use witness::{Idempotent, Key, Witness, idempotent};
 
 /// Nanoseconds in `duration`; what does not fit is for ever (584 years).
-pub(crate) fn nanos(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+pub(crate) const fn nanos(duration: std::time::Duration) -> u64 {
+    let ns = duration.as_nanos();
+    if ns > u64::MAX as u128 { u64::MAX } else { ns as u64 }
 }

@@ -70,7 +70,7 @@ impl<'a> Retry<'a> {
     const fn assemble(policy: Policy, clock: Shared<'a, dyn Clock + 'a>) -> Self {
         Self {
             policy,
-            first_limit_ms: first_limit_ms(&policy),
+            first_limit_ms: first_limit_ms(policy.attempt_timeout_ms, policy.total_ms),
             name: "",
             clock,
             observer: None,
@@ -78,12 +78,6 @@ impl<'a> Retry<'a> {
             counts: Counts::Calls,
             budget: None,
         }
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(crate) const fn set_policy(&mut self, policy: Policy) {
-        self.policy = policy;
-        self.first_limit_ms = first_limit_ms(&policy);
     }
 
     /// Lets `breaker` refuse calls while their dependency keeps failing; it counts whole calls (R81).
@@ -190,9 +184,10 @@ impl std::fmt::Debug for Retry<'_> {
     }
 }
 
-const fn first_limit_ms(policy: &Policy) -> u32 {
-    let attempt_ms = if policy.attempt_timeout_ms == 0 { 1 } else { policy.attempt_timeout_ms };
-    match policy.total_ms {
+/// How long a first attempt may take that nothing else bounds, in milliseconds.
+pub(crate) const fn first_limit_ms(attempt_timeout_ms: u32, total_ms: Option<u32>) -> u32 {
+    let attempt_ms = if attempt_timeout_ms == 0 { 1 } else { attempt_timeout_ms };
+    match total_ms {
         Some(total_ms) if total_ms < attempt_ms => total_ms,
         _ => attempt_ms,
     }
