@@ -124,7 +124,7 @@ impl WalStore for TextLog {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { durable: true, many_writers: true, record_bytes_max: 4096, batch_bytes_max: 1 << 20 }
+        Capabilities { durable: true, many_writers: true, record_bytes_max: 4096, ..Capabilities::default() }
     }
 }
 

@@ -116,6 +116,8 @@ macro_rules! wal_store_laws {
             a_clock_that_jumps_back_for_long_never_shows
             scans_of_any_length_agree
             a_reopened_log_gives_the_same_leaves_and_epochs
+            a_store_archives_or_says_that_it_cannot
+            what_is_archived_is_part_of_the_log
         );
     };
     (@each $fixture:expr, $runner:expr; $($law:ident)*) => {
@@ -212,6 +214,7 @@ macro_rules! laws {
     };
 }
 
+mod archive;
 mod chain;
 mod concurrency;
 mod edges;
@@ -220,6 +223,7 @@ mod identity;
 mod records;
 mod reopening;
 
+pub use archive::*;
 pub use chain::*;
 pub use concurrency::*;
 pub use edges::*;

@@ -68,6 +68,12 @@ pub enum WalError {
     /// There was nothing to append: a defect of the caller.
     #[error("an append needs at least one record")]
     Empty,
+    /// The store has no way to do this: ask its capabilities before.
+    #[error("log cannot do this: what={what}")]
+    Unsupported {
+        /// What it was asked for.
+        what: &'static str,
+    },
     /// The log was opened for reading: open it for writing.
     #[error("log is open for reading only")]
     ReadOnly,

@@ -56,6 +56,8 @@ pub(crate) const SKIPPABLE: u16 = 1;
 pub(crate) const CHAINED: u16 = 2;
 
 /// What a frame is for. 7 and 8 are kept free for snapshots and signatures.
+///
+/// A kind that was added later can be passed over by who does not know it: the first version reads it as other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Opens a segment; the body says of which log and how long it is.
@@ -70,6 +72,8 @@ pub(crate) enum Kind {
     Seal,
     /// Claims an epoch, and says what an interrupted append left behind.
     Repair,
+    /// Says which segments are about to be archived, and why.
+    Archive,
     /// Written by a newer version, which says that it may be passed over.
     Other(u8),
 }
@@ -83,6 +87,7 @@ impl Kind {
             Self::Mark => 4,
             Self::Seal => 5,
             Self::Repair => 6,
+            Self::Archive => 9,
             Self::Other(number) => number,
         }
     }
@@ -95,6 +100,7 @@ impl Kind {
             4 => Self::Mark,
             5 => Self::Seal,
             6 => Self::Repair,
+            9 => Self::Archive,
             other => Self::Other(other),
         }
     }
@@ -105,7 +111,7 @@ impl Kind {
             Self::Segment | Self::Seal | Self::Other(_) => 0,
             Self::Data | Self::Fence => CHAINED,
             Self::Mark => SKIPPABLE,
-            Self::Repair => CHAINED | SKIPPABLE,
+            Self::Repair | Self::Archive => CHAINED | SKIPPABLE,
         }
     }
 }
@@ -120,6 +126,7 @@ impl Kind {
             Self::Mark => "mark",
             Self::Seal => "seal",
             Self::Repair => "repair",
+            Self::Archive => "archive",
             Self::Other(_) => "other",
         }
     }

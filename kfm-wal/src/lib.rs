@@ -53,5 +53,6 @@ pub use log::{Entry, Wal};
 pub use memory::MemoryLog;
 pub use record::Record;
 pub use store::{
-    Appended, BadPlace, Capabilities, Damage, Depth, Head, NewRecord, StoredRecord, VerifyReport, WalStore,
+    Appended, BadPlace, Capabilities, Damage, Depth, Head, NewRecord, RetainReason, Retained, StoredRecord,
+    VerifyReport, WalStore,
 };

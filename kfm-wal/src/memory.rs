@@ -11,8 +11,8 @@ use crate::frame::{self, Kind, leaf_of};
 use crate::position::Position;
 use crate::raw::{self, RawRecord, raw_records};
 use crate::store::{
-    Appended, BATCH_BYTES_MAX, Capabilities, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
-    VerifyReport, WalStore, check_limits, clamp_time, find_repeat,
+    Appended, Capabilities, Depth, Head, NewRecord, StoredRecord, VerifyReport, WalStore, check_limits,
+    clamp_time, find_repeat,
 };
 
 /// A log in memory; clones and [`MemoryLog::handle`]s share it.
@@ -136,12 +136,7 @@ impl WalStore for MemoryLog {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            durable: false,
-            many_writers: true,
-            record_bytes_max: RECORD_BYTES_MAX as u64,
-            batch_bytes_max: BATCH_BYTES_MAX as u64,
-        }
+        Capabilities { many_writers: true, ..Capabilities::default() }
     }
 }
 

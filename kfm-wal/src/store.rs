@@ -39,6 +39,8 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 /// - **Chained**: `head().chain` depends on every record before it and on their order.
 /// - **Limits**: a payload above [`Capabilities::record_bytes_max`] is [`WalError::TooLarge`], and nothing is
 ///   appended.
+/// - **Archived is not gone**: after [`WalStore::retain`] the log reads, verifies and recognises repeats as
+///   before, what was archived included.
 ///
 /// # Cancel safety
 /// A dropped `append` has appended the whole batch or nothing; repeating it under the same ids finds out
@@ -103,6 +105,20 @@ pub trait WalStore: Debug + Send + Sync {
     /// # Errors
     /// [`WalError::Io`]: the log could not be read; try again.
     async fn verify(&self, depth: Depth) -> Result<VerifyReport, WalError>;
+
+    /// Sets aside what lies wholly before `upto`, where the store can, and writes down why; nothing is deleted.
+    ///
+    /// A store that keeps all its records in one place for ever need not implement it.
+    ///
+    /// # Errors
+    /// - [`WalError::Unsupported`]: [`Capabilities::archives`] says so; nothing is to be done.
+    /// - [`WalError::TooLarge`]: shorten the reason.
+    /// - [`WalError::Io`]: some of it is set aside, and the log reads as before; call again.
+    /// - others as [`WalStore::append`].
+    async fn retain(&self, upto: Lsn, reason: &RetainReason) -> Result<Retained, WalError> {
+        let _ = (upto, reason);
+        Err(WalError::Unsupported { what: "archive" })
+    }
 
     /// Returns what this store can do.
     fn capabilities(&self) -> Capabilities;
@@ -181,17 +197,54 @@ pub struct Head {
     pub epoch: u64,
 }
 
-/// What a store can do, as data.
+/// Why records are set aside, as the log keeps it for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RetainReason {
+    /// The policy that allows it: the digest of a snapshot, or its name and version.
+    pub policy_ref: String,
+    /// Who asked for it.
+    pub requested_by: String,
+}
+
+/// The most that the texts of a [`RetainReason`] may hold together.
+pub const REASON_BYTES_MAX: usize = 2048;
+
+/// What was set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Retained {
+    /// Number of files or objects set aside by this call.
+    pub segments: u64,
+    /// Their bytes in use.
+    pub bytes: u64,
+    /// The first record that is not set aside, now and by earlier calls.
+    pub first_kept: Lsn,
+}
+
+/// What a store can do, as data; by default the least, with the largest limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Capabilities {
     /// Whether records outlive the process.
     pub durable: bool,
     /// Whether several handles may be open for writing, with a fence between them.
     pub many_writers: bool,
+    /// Whether [`WalStore::retain`] sets old records aside.
+    pub archives: bool,
     /// The largest payload of a record.
     pub record_bytes_max: u64,
     /// The largest sum of the payloads of a batch.
     pub batch_bytes_max: u64,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self {
+            durable: false,
+            many_writers: false,
+            archives: false,
+            record_bytes_max: RECORD_BYTES_MAX as u64,
+            batch_bytes_max: BATCH_BYTES_MAX as u64,
+        }
+    }
 }
 
 /// How closely [`WalStore::verify`] looks.

@@ -5,11 +5,13 @@ use std::path::Path;
 use kfm_lineage::{Digest, DigestKind, Lsn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::archive::ARCHIVE;
 use super::disk::{Disk, RealDisk};
-use super::{load, segment};
+use super::load;
 use crate::error::WalError;
-use crate::frame;
+use crate::frame::{self, Kind};
 
 /// A log as it lies in its folder, judged by nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +25,7 @@ pub struct Inspection {
 /// A segment as it lies in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentInspection {
-    /// The file's name.
+    /// The file, in the log's folder.
     pub name: String,
     /// Its length.
     pub bytes: u64,
@@ -40,7 +42,7 @@ pub struct FrameInspection {
     pub offset: u64,
     /// Its length.
     pub bytes: u64,
-    /// segment, data, fence, mark, seal, repair or other.
+    /// segment, data, fence, mark, seal, repair, archive or other.
     pub kind: String,
     /// The epoch of its writer.
     pub epoch: u64,
@@ -52,6 +54,9 @@ pub struct FrameInspection {
     pub durable_upto: Lsn,
     /// The chain before it.
     pub prev: Digest,
+    /// What a repair or an archiving says about itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Value>,
 }
 
 /// Lists every whole frame in a folder, whether the log opens or not.
@@ -67,13 +72,12 @@ pub fn inspect(dir: impl AsRef<Path>) -> Result<Inspection, WalError> {
 /// # Errors
 /// As [`inspect`].
 pub fn inspect_on(disk: &dyn Disk, dir: &Path) -> Result<Inspection, WalError> {
-    let mut names = load::list(disk, dir)?;
-    names.retain(|name| segment::parse_name(name).is_some());
-    names.sort();
+    let there = load::list(disk, dir)?;
     let mut segments = Vec::new();
-    for name in names {
-        let bytes = load::read(disk, &dir.join(&name))?;
-        segments.push(inspect_segment(name, &bytes));
+    for name in load::segments(disk, dir, &there)? {
+        let bytes = load::read_segment(disk, dir, &name)?;
+        let place = if there.contains(&name) { name } else { format!("{ARCHIVE}/{name}") };
+        segments.push(inspect_segment(place, &bytes));
     }
     let mut quarantined = load::list(disk, &dir.join(load::QUARANTINE))?;
     quarantined.sort();
@@ -94,6 +98,9 @@ fn inspect_segment(name: String, bytes: &[u8]) -> SegmentInspection {
                 count: header.count,
                 durable_upto: header.durable_upto,
                 prev: Digest::from_parts(DigestKind::Bytes, header.prev),
+                account: matches!(header.kind, Kind::Repair | Kind::Archive)
+                    .then(|| serde_json::from_slice(frame.body).ok())
+                    .flatten(),
             });
             at += frame.bytes;
         } else {

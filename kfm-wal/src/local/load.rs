@@ -8,12 +8,14 @@
 //! acknowledged, and its mark lost with the power; a bad sector that holds its header takes what lies before it
 //! in that sector along.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use kfm_lineage::Lsn;
 
-use super::disk::{Access, Disk};
+use super::archive::ARCHIVE;
+use super::disk::{Access, Disk, DiskFile};
 use super::read_ahead::{ReadAhead, ReadSegment};
 use super::replay::Replayed;
 use super::segment::{self, FIRST_FRAME_BYTES};
@@ -91,10 +93,9 @@ pub(crate) fn load_with(
     depth: Depth,
     take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<Loaded, WalError> {
-    let mut names = list(disk, dir)?;
+    let names = list(disk, dir)?;
     let format = names.iter().any(|name| name == FORMAT);
-    names.retain(|name| segment::parse_name(name).is_some());
-    names.sort();
+    let mut names = segments(disk, dir, &names)?;
     if planted(Bug::FormatDecides) && !format {
         names.clear();
     }
@@ -339,7 +340,7 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
         let path = dir.join(&tail.name);
         if !tail.sealed {
             let (end, mark_at) = (tail.end, tail.mark_offset());
-            let mut file = disk.open(&path, Access::Read).map_err(io_error("open", &path))?;
+            let mut file = segment::open(disk, dir, &tail.name, Access::Read)?;
             let mut place = |offset: u64| {
                 let mut bytes = [0; frame::FRAME_BYTES_MIN];
                 let read = file.read_at(offset, &mut bytes).map_err(io_error("read", &path))?;
@@ -357,7 +358,7 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
                 Err(Fault::Blank) if quiet => return Ok(true),
                 _ => {}
             }
-            let bytes = self::read(disk, &path)?;
+            let bytes = read_segment(disk, dir, &tail.name)?;
             let read = ReadSegment::plain(bytes);
             if !matches!(run(&read, end, view, Depth::Chain, &mut |_| ()), Ok(RunEnd::Blank | RunEnd::Sealed))
             {
@@ -368,7 +369,7 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
             }
         }
         let name = segment::name(view.position.next, view.position.epoch);
-        let Ok(bytes) = read(disk, &dir.join(&name)) else { return Ok(false) };
+        let Ok(bytes) = read_segment(disk, dir, &name) else { return Ok(false) };
         let Ok(frame) = frame::decode(&bytes) else { return Ok(false) };
         let mut position = view.position;
         match (segment::label(&frame), position.accept(&frame, Depth::Chain, None)) {
@@ -387,9 +388,27 @@ pub(crate) fn quarantined(disk: &dyn Disk, dir: &Path) -> Result<u64, WalError> 
     Ok(names.iter().filter(|name| !name.ends_with(segment::UNFINISHED)).count() as u64)
 }
 
+/// Returns the names of the segments, in order, given those of what is in the log's folder.
+///
+/// What is archived meanwhile is found in the archive, which is looked into afterwards.
+pub(crate) fn segments(disk: &dyn Disk, dir: &Path, there: &[String]) -> Result<Vec<String>, WalError> {
+    let archived = list(disk, &dir.join(ARCHIVE))?;
+    let names = there.iter().chain(&archived).filter(|name| segment::parse_name(name).is_some());
+    let names: BTreeSet<&String> = names.collect();
+    Ok(names.into_iter().cloned().collect())
+}
+
+/// Reads a segment whole.
+pub(crate) fn read_segment(disk: &dyn Disk, dir: &Path, name: &str) -> Result<Vec<u8>, WalError> {
+    read_whole(segment::open(disk, dir, name, Access::Read)?, &dir.join(name))
+}
+
 /// Reads a file whole.
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, WalError> {
-    let mut file = disk.open(path, Access::Read).map_err(io_error("open", path))?;
+    read_whole(disk.open(path, Access::Read).map_err(io_error("open", path))?, path)
+}
+
+fn read_whole(mut file: Box<dyn DiskFile>, path: &Path) -> Result<Vec<u8>, WalError> {
     let bytes = file.bytes().map_err(io_error("read", path))?;
     let mut buffer = vec![0; usize::try_from(bytes).expect("a segment fits in memory")];
     let read = file.read_at(0, &mut buffer).map_err(io_error("read", path))?;

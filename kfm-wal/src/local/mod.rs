@@ -9,10 +9,12 @@
 //! FORMAT                                            the log's id and format, for people
 //! LOCK                                              locked by the writer, who says who it is
 //! seg-<first position>-<epoch>.kfw                  frames, then zeros
+//! archive/seg-…                                     segments that were set aside, part of the log as before
 //! quarantine/seg-…-<offset>.bad                     what interrupted appends left
 //! ```
 
 pub mod ahead;
+mod archive;
 mod committer;
 pub mod disk;
 #[cfg(feature = "test-util")]
@@ -49,7 +51,7 @@ use crate::frame;
 use crate::planted::{Bug, planted};
 use crate::raw::raw_records;
 use crate::store::{
-    Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
+    Appended, Capabilities, Damage, Depth, Head, NewRecord, RetainReason, Retained, StoredRecord,
     VerifyReport, WalStore, check_limits,
 };
 pub use replay::{Replayed, replay, replay_on};
@@ -159,7 +161,7 @@ pub struct RecoveryReport {
     pub created: bool,
     /// Number of records.
     pub records: u64,
-    /// Number of frames that hold records, epochs or repairs.
+    /// Number of frames that hold records, epochs, repairs or archivings.
     pub frames: u64,
     /// Number of segments.
     pub segments: u64,
@@ -326,13 +328,12 @@ impl WalStore for LocalLog {
         verify_on(self.disk.as_ref(), &self.dir, depth)
     }
 
+    async fn retain(&self, upto: Lsn, reason: &RetainReason) -> Result<Retained, WalError> {
+        self.committer()?.with_tail(|tail| archive::archive(tail, &self.view, upto, reason))
+    }
+
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            durable: true,
-            many_writers: false,
-            record_bytes_max: RECORD_BYTES_MAX as u64,
-            batch_bytes_max: BATCH_BYTES_MAX as u64,
-        }
+        Capabilities { durable: true, archives: true, ..Capabilities::default() }
     }
 }
 
@@ -350,8 +351,7 @@ fn read_frames(
     for place in frames {
         if open.as_ref().is_none_or(|(segment, ..)| *segment != place.segment) {
             let name = guard(view).segments[place.segment as usize].name.clone();
-            let path = dir.join(&name);
-            let file = disk.open(&path, disk::Access::Read).map_err(load::io_error("open", &path))?;
+            let file = segment::open(disk, dir, &name, disk::Access::Read)?;
             open = Some((place.segment, name, file));
         }
         let (_, name, file) = open.as_mut().expect("just opened");

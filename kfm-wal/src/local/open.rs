@@ -62,6 +62,7 @@ pub(crate) fn open(
     let file = disk.open(&path, Access::Write).map_err(io_error("open", &path))?;
     let mut tail = Tail {
         disk: Arc::clone(&options.disk),
+        clock: Arc::clone(&options.clock),
         dir: dir.to_path_buf(),
         sizes: options.sizes,
         nonce,
@@ -133,13 +134,14 @@ fn settle(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
         [frame, seal]
     };
     for (name, offset, bytes) in unsure.into_iter().flatten() {
-        let path = tail.dir.join(name);
-        let rewritten = tail.disk.open(&path, Access::Write).and_then(|mut file| {
+        let path = tail.dir.join(&name);
+        let mut file = segment::open(tail.disk.as_ref(), &tail.dir, &name, Access::Write)?;
+        let rewritten = (|| {
             let mut frame = vec![0; usize::try_from(bytes).expect("a segment fits in memory")];
             file.read_at(offset, &mut frame)?;
             file.write_at(offset, &frame)?;
             file.sync()
-        });
+        })();
         rewritten.map_err(io_error("settle the end of", &path))?;
     }
     let dir = &tail.dir;

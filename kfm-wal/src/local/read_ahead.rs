@@ -45,8 +45,8 @@ impl ReadSegment {
         self.leaves.get(self.frames[n].1..end)
     }
 
-    fn read(disk: &dyn Disk, path: &Path, depth: Depth) -> Result<Self, WalError> {
-        let mut segment = Self::plain(load::read(disk, path)?);
+    fn read(disk: &dyn Disk, dir: &Path, name: &str, depth: Depth) -> Result<Self, WalError> {
+        let mut segment = Self::plain(load::read_segment(disk, dir, name)?);
         let mut at = 0;
         while depth == Depth::Chain
             && let Ok(frame) = frame::decode(segment.bytes.get(at..).unwrap_or_default())
@@ -96,13 +96,13 @@ impl<'scope, 'env> ReadAhead<'scope, 'env> {
             None => {
                 self.next += 1;
                 // Judged at once: hashing it here or there is the same.
-                ReadSegment::plain(load::read(self.disk, &self.dir.join(&self.names[self.next - 1]))?)
+                ReadSegment::plain(load::read_segment(self.disk, self.dir, &self.names[self.next - 1])?)
             }
         };
         while segment.bytes.len() >= LONG_BYTES && self.reading.len() < self.ahead {
             let Some(name) = self.names.get(self.next) else { break };
             let (disk, dir, depth) = (self.disk, self.dir, self.depth);
-            let read = move || ReadSegment::read(disk, &dir.join(name), depth);
+            let read = move || ReadSegment::read(disk, dir, name, depth);
             // Without a thread it is read when its turn comes.
             let Ok(reading) = Builder::new().spawn_scoped(self.scope, read) else { break };
             self.reading.push_back(reading);

@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 
 use kfm_lineage::Lsn;
 
+use super::archive::ARCHIVE;
 use super::disk::{Access, Disk, DiskFile};
+use super::load::io_error;
+use crate::error::WalError;
 use crate::frame::{self, Frame, Kind, frame_bytes, u64_at};
 use crate::planted::{Bug, planted};
 use crate::position::Position;
@@ -61,6 +64,23 @@ pub(crate) fn parse_name(name: &str) -> Option<(Lsn, u64)> {
 /// Returns the name of the file that holds what was set aside of a segment.
 pub(crate) fn quarantine_name(segment: &str, offset: u64) -> String {
     format!("{}-{offset:010}.bad", segment.trim_end_matches(".kfw"))
+}
+
+/// Opens a segment where it lies: in the log's folder, or in the archive.
+pub(crate) fn open(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    access: Access,
+) -> Result<Box<dyn DiskFile>, WalError> {
+    let path = dir.join(name);
+    match disk.open(&path, access) {
+        // In this order: it moves one way only.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            disk.open(&dir.join(ARCHIVE).join(name), access).map_err(io_error("open", &path))
+        }
+        opened => opened.map_err(io_error("open", &path)),
+    }
 }
 
 /// Reads a segment's first frame; none if it is another kind of frame.

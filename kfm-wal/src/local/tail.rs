@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use kfm_lineage::{Lsn, Timestamp};
+use kfm_retry::Clock;
 
 use super::SegmentSizes;
 use super::ahead::{Ahead, Background};
@@ -22,6 +23,8 @@ const ROOM_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Tail {
     pub(crate) disk: Arc<dyn Disk>,
+    /// Dates what the log notes about itself.
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dir: PathBuf,
     pub(crate) sizes: SegmentSizes,
     pub(crate) nonce: [u8; 16],

@@ -7,6 +7,7 @@ use kfm_lineage::{Digest, DigestKind};
 use super::RecoveryReport;
 use super::disk::{self, Disk, RealDisk};
 use super::load::{self, Ending, Loaded};
+use super::segment;
 use super::view::{FrameAt, View};
 use crate::error::WalError;
 use crate::frame;
@@ -104,10 +105,10 @@ fn chain_after(disk: &dyn Disk, dir: &Path, view: &View, at: &FrameAt) -> Result
 }
 
 fn read_frame(disk: &dyn Disk, dir: &Path, view: &View, at: &FrameAt) -> Result<Vec<u8>, WalError> {
-    let path = dir.join(&view.segments[at.segment as usize].name);
+    let name = &view.segments[at.segment as usize].name;
+    let mut file = segment::open(disk, dir, name, disk::Access::Read)?;
     let mut bytes = vec![0; at.bytes as usize];
-    let read = disk.open(&path, disk::Access::Read).and_then(|mut file| file.read_at(at.offset, &mut bytes));
-    read.map_err(load::io_error("read", &path))?;
+    file.read_at(at.offset, &mut bytes).map_err(load::io_error("read", &dir.join(name)))?;
     Ok(bytes)
 }
 

@@ -200,7 +200,7 @@ impl WalStore for SlotLog {
     fn capabilities(&self) -> Capabilities {
         let (record_bytes_max, batch_bytes_max) = self.limits;
         let durable = self.calls.slots.is_durable();
-        Capabilities { durable, many_writers: true, record_bytes_max, batch_bytes_max }
+        Capabilities { durable, many_writers: true, archives: false, record_bytes_max, batch_bytes_max }
     }
 }
 

@@ -64,7 +64,9 @@ impl View {
         }
         match frame.header.kind {
             Kind::Data | Kind::Fence | Kind::Other(_) => {}
-            Kind::Segment | Kind::Mark | Kind::Seal | Kind::Repair => return Err(Damage::ChainBreak),
+            Kind::Segment | Kind::Mark | Kind::Seal | Kind::Repair | Kind::Archive => {
+                return Err(Damage::ChainBreak);
+            }
         }
         let mut position = self.position;
         let records = position.accept(&frame, self.depth, None)?;
