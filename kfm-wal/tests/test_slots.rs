@@ -40,3 +40,60 @@ mod memory_shared {
     use super::*;
     kfm_wal::wal_store_laws!(Memory::new(Mode::Shared));
 }
+
+#[cfg(feature = "object-store")]
+mod objects {
+    use kfm_wal::slots::{ObjectSlots, Slots};
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+
+    struct Objects {
+        slots: Arc<dyn Slots>,
+        mode: Mode,
+        _dir: Option<tempfile::TempDir>,
+    }
+
+    impl Objects {
+        fn in_memory(mode: Mode) -> Self {
+            let slots = ObjectSlots::new(Arc::new(InMemory::new()), Path::from("logs/a")).volatile();
+            Self { slots: Arc::new(slots), mode, _dir: None }
+        }
+
+        fn in_folder(mode: Mode) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let slots = ObjectSlots::in_folder(dir.path().join("wal")).unwrap();
+            Self { slots: Arc::new(slots), mode, _dir: Some(dir) }
+        }
+    }
+
+    #[async_trait]
+    impl Fixture for Objects {
+        async fn open(&self) -> Arc<dyn WalStore> {
+            let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+            let options = SlotOptions::new(clock).with_mode(self.mode);
+            Arc::new(SlotLog::open(Arc::clone(&self.slots), options).await.unwrap().0)
+        }
+    }
+
+    mod in_memory_exclusive {
+        use super::*;
+        kfm_wal::wal_store_laws!(Objects::in_memory(Mode::Exclusive));
+    }
+
+    mod in_memory_shared {
+        use super::*;
+        kfm_wal::wal_store_laws!(Objects::in_memory(Mode::Shared));
+    }
+
+    mod in_a_folder_exclusive {
+        use super::*;
+        kfm_wal::wal_store_laws!(Objects::in_folder(Mode::Exclusive));
+    }
+
+    mod in_a_folder_shared {
+        use super::*;
+        kfm_wal::wal_store_laws!(Objects::in_folder(Mode::Shared));
+    }
+}

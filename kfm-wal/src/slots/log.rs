@@ -16,7 +16,7 @@ use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::WalError;
 use crate::local::RecoveryReport;
 use crate::store::{
-    Appended, BATCH_BYTES_MAX, Capabilities, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
+    Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
     VerifyReport, WalStore, check_limits,
 };
 
@@ -100,7 +100,7 @@ impl SlotLog {
     ) -> Result<(Self, RecoveryReport), WalError> {
         let nonce = options.entropy.bytes16();
         let calls = options.calls(slots, Seed::of(nonce));
-        let (format, created) = match read_format(&calls, true).await? {
+        let (format, created) = match find_format(&calls, true).await? {
             Some(format) => (format, false),
             None => make_format(&calls, &options, nonce).await?,
         };
@@ -121,7 +121,7 @@ impl SlotLog {
     pub async fn open_read_only(slots: Arc<dyn Slots>, options: SlotOptions) -> Result<Self, WalError> {
         let nonce = options.entropy.bytes16();
         let calls = options.calls(slots, Seed::of(nonce));
-        let format = read_format(&calls, false).await?;
+        let format = find_format(&calls, false).await?;
         Self::load(calls, format, false).await
     }
 
@@ -209,6 +209,19 @@ pub(crate) async fn read_format(calls: &Calls, writes: bool) -> Result<Option<Fo
     let Some(bytes) = calls.read(FORMAT_SLOT).await? else { return Ok(None) };
     let format = Format::decode(&bytes, writes);
     format.map(Some).map_err(|class| unreadable(calls.slots.name(FORMAT_SLOT), class))
+}
+
+/// Reads which log this is; none if there is no log, and nothing of one.
+async fn find_format(calls: &Calls, writes: bool) -> Result<Option<Format>, WalError> {
+    if let Some(format) = read_format(calls, writes).await? {
+        return Ok(Some(format));
+    }
+    if calls.last(FORMAT_SLOT).await?.is_none() {
+        return Ok(None);
+    }
+    // Another may have made the log in this moment; else its first slot is lost, and no other takes its place.
+    let lost = || unreadable(calls.slots.name(FORMAT_SLOT), Damage::MissingSegment);
+    read_format(calls, writes).await?.ok_or_else(lost).map(Some)
 }
 
 /// Makes a log where none is; another may be quicker.

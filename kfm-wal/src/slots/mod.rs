@@ -11,6 +11,8 @@ mod flight;
 mod format;
 pub mod log;
 pub mod memory;
+#[cfg(feature = "object-store")]
+pub mod object;
 mod verify;
 mod view;
 mod writer;
@@ -23,6 +25,8 @@ use bytes::Bytes;
 pub use calls::Patience;
 pub use log::{Mode, SlotLog, SlotOptions};
 pub use memory::MemorySlots;
+#[cfg(feature = "object-store")]
+pub use object::ObjectSlots;
 pub use verify::verify;
 
 use crate::error::Source;

@@ -1,0 +1,221 @@
+//! Slots as objects of any `object_store`: S3, Azure, a folder, memory.
+//!
+//! ```text
+//! <root>/FORMAT                                slot 0
+//! <root>/chain/<n / 4096, 8 digits>/<n, 20 digits>    the others
+//! <root>/proof/<name>/…                        what the promises of the store were tried out on
+//! ```
+//!
+//! Nothing but creation (`PutMode::Create`) is asked of the store: no update, no rename, no delete.
+
+use std::fmt::Write as _;
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+
+use super::{Created, SlotError, Slots};
+use crate::error::WalError;
+
+/// How many slots are in one folder: few enough for people and for file systems.
+const SLOTS_A_FOLDER: u64 = 4096;
+
+/// What a client's error says before the status of the answer, and nowhere else.
+const STATUS: &str = "status code: ";
+
+/// Slots as objects below a root.
+#[derive(Debug, Clone)]
+pub struct ObjectSlots {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    place: String,
+    durable: bool,
+}
+
+impl ObjectSlots {
+    /// Makes slots of the objects below `root`; the store's client must not retry
+    /// (`RetryConfig { max_retries: 0, .. }`), the log does.
+    pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
+        let place = format!("{store}/{root}");
+        Self { store, root, place, durable: true }
+    }
+
+    /// Makes slots of the files in a folder, which is made if it is not there; each is synced before it counts.
+    ///
+    /// # Errors
+    /// [`WalError::Io`]: the folder cannot be made or used.
+    pub fn in_folder(folder: impl AsRef<FsPath>) -> Result<Self, WalError> {
+        let place = folder.as_ref().display().to_string();
+        let unusable = |source| WalError::Io { action: "use the folder", path: place.clone(), source };
+        std::fs::create_dir_all(&folder).map_err(|error| unusable(error.into()))?;
+        let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unusable(error.into()))?;
+        let store = Arc::new(store.with_fsync(true));
+        Ok(Self { store, root: Path::default(), place, durable: true })
+    }
+
+    /// Sets where the slots are said to be, in messages: an address, without credentials.
+    #[must_use]
+    pub fn with_place(mut self, place: impl Into<String>) -> Self {
+        self.place = place.into();
+        self
+    }
+
+    /// Says that objects do not outlive the process.
+    #[must_use]
+    pub fn volatile(mut self) -> Self {
+        self.durable = false;
+        self
+    }
+
+    fn path(&self, n: u64) -> Path {
+        Path::from(format!("{}/{}", self.root, self.name(n)))
+    }
+}
+
+#[async_trait]
+impl Slots for ObjectSlots {
+    async fn create(&self, n: u64, frame: Bytes) -> Result<Created, SlotError> {
+        let created = PutMode::Create.into();
+        match self.store.put_opts(&self.path(n), PutPayload::from_bytes(frame), created).await {
+            Ok(_) => Ok(Created::Made),
+            // A 412, a 409 that means 'exists', and S3's 409 that means 'try again': the slot tells which.
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Created::Taken),
+            Err(error) => Err(outcome(error)),
+        }
+    }
+
+    async fn read(&self, n: u64) -> Result<Option<Bytes>, SlotError> {
+        let read = async { self.store.get(&self.path(n)).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(outcome(error)),
+        }
+    }
+
+    async fn last(&self, from: u64) -> Result<Option<u64>, SlotError> {
+        let chain = Path::from(format!("{}/chain", self.root));
+        let objects = match from {
+            0 | 1 => self.store.list(Some(&chain)),
+            _ => self.store.list_with_offset(Some(&chain), &self.path(from - 1)),
+        };
+        let number = |name: &str| name.parse().ok().filter(|n| self.name(*n).ends_with(name));
+        let last = objects
+            .try_fold(None, |last: Option<u64>, object| async move {
+                Ok(last.max(object.location.filename().and_then(number)))
+            })
+            .await;
+        match last {
+            Ok(Some(last)) => Ok(Some(last).filter(|last| *last >= from)),
+            Ok(None) if from == 0 => Ok(self.read(0).await?.map(|_| 0)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(outcome(error)),
+        }
+    }
+
+    fn name(&self, n: u64) -> String {
+        match n {
+            0 => "FORMAT".to_owned(),
+            _ => format!("chain/{:08}/{n:020}", n / SLOTS_A_FOLDER),
+        }
+    }
+
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    fn proving_ground(&self, name: &str) -> Option<Box<dyn Slots>> {
+        let root = Path::from(format!("{}/proof/{name}", self.root));
+        let mut place = self.place.clone();
+        let _ = write!(place, "/proof/{name}");
+        Some(Box::new(Self { root, place, ..self.clone() }))
+    }
+}
+
+/// Says what is known of a call that did not succeed.
+fn outcome(error: Error) -> SlotError {
+    let refused = matches!(
+        error,
+        // The bucket; an object that is not there is an answer, not an error.
+        Error::NotFound { .. }
+            | Error::InvalidPath { .. }
+            | Error::NotSupported { .. }
+            | Error::NotImplemented { .. }
+            | Error::PermissionDenied { .. }
+            | Error::Unauthenticated { .. }
+            | Error::UnknownConfigurationKey { .. }
+    );
+    let busy = !refused && is_unsent(&error);
+    let status = status_of(&error);
+    let source = Box::new(error);
+    match status {
+        _ if refused => SlotError::Refused { source },
+        _ if busy => SlotError::Busy { source },
+        Some(429) => SlotError::Busy { source },
+        // The others of the client's faults were not acted on: a time-out and a conflict may have been.
+        Some(400..=499) if status != Some(408) && status != Some(409) => SlotError::Refused { source },
+        _ => SlotError::Unknown { source },
+    }
+}
+
+/// Says whether a call never left this machine: nobody was there to connect to.
+fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(io, Some(ConnectionRefused | HostUnreachable | NetworkUnreachable))
+        || error.source().is_some_and(is_unsent)
+}
+
+/// Returns the status of the answer that an error is about; its client shows it in words only.
+fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
+    let said = error.to_string();
+    let status = said.split_once(STATUS).and_then(|(_, rest)| rest.get(..3)?.parse().ok());
+    status.or_else(|| status_of(error.source()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(what: &'static str) -> SlotError {
+        outcome(Error::Generic { store: "S3", source: what.into() })
+    }
+
+    #[test]
+    fn a_429_is_no_failure_and_a_503_may_have_been_acted_on() {
+        let status = |code| {
+            let text: String = format!("Server returned non-2xx status code: {code} because: body");
+            outcome(Error::Generic { store: "S3", source: text.into() })
+        };
+        assert!(matches!(status(429), SlotError::Busy { .. }));
+        for unknown in [408, 409, 500, 503] {
+            assert!(matches!(status(unknown), SlotError::Unknown { .. }), "{unknown}");
+        }
+        for refused in [400, 403, 411] {
+            assert!(matches!(status(refused), SlotError::Refused { .. }), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_unknown() {
+        assert!(matches!(said("connection reset"), SlotError::Unknown { .. }));
+        assert!(matches!(said("status code: "), SlotError::Unknown { .. }));
+    }
+
+    #[test]
+    fn names_sort_as_numbers_do() {
+        let slots = ObjectSlots::new(Arc::new(object_store::memory::InMemory::new()), Path::from("a/b"));
+        assert_eq!(slots.path(4097).to_string(), "a/b/chain/00000001/00000000000000004097");
+        assert_eq!(slots.path(0).to_string(), "a/b/FORMAT");
+        assert!(slots.name(4095) < slots.name(4096) && slots.name(99_999) < slots.name(100_000));
+    }
+}
