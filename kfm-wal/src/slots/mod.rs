@@ -7,12 +7,18 @@
 
 pub mod calls;
 mod chain;
+#[cfg(any(feature = "s3", feature = "azure"))]
+pub mod cloud;
 mod flight;
 mod format;
 pub mod log;
 pub mod memory;
 #[cfg(feature = "object-store")]
 pub mod object;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "s3", feature = "azure", feature = "postgres"))]
+mod tls;
 mod verify;
 mod view;
 mod writer;
@@ -27,6 +33,8 @@ pub use log::{Mode, SlotLog, SlotOptions};
 pub use memory::MemorySlots;
 #[cfg(feature = "object-store")]
 pub use object::ObjectSlots;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresSlots;
 pub use verify::verify;
 
 use crate::error::Source;

@@ -1,0 +1,181 @@
+//! Object stores over the network: an address becomes a client that neither retries nor judges.
+//!
+//! The client's own retries are off: a request that was repeated beneath us hears of its own success as 'already
+//! there', and the engine above repeats anyway, the same bytes into the same slot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::client::{ClientConfigKey, ClientOptions, HttpClient, HttpConnector};
+use object_store::path::Path;
+use object_store::{ObjectStore, RetryConfig};
+
+use super::ObjectSlots;
+use super::tls::client_config;
+
+/// How long a connection may take to be made.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a request may take; what becomes of it after that is unknown.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// Why an address of an object store cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// It does not read: use `s3://bucket/prefix` or `az://container/prefix`.
+    #[error("address is not understood: url={url}")]
+    Unreadable {
+        /// The address.
+        url: String,
+    },
+    /// This build has no client for it: build with the feature of its name.
+    #[error("this build has no client for such an address: url={url} feature={feature}")]
+    NotBuilt {
+        /// The address.
+        url: String,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// A pair of the environment, or the lack of one, keeps the client from being made: repair it.
+    #[error("client for the object store cannot be made: url={url}")]
+    Client {
+        /// The address.
+        url: String,
+        /// What the client says.
+        #[source]
+        source: object_store::Error,
+    },
+}
+
+/// Makes slots at `s3://bucket/prefix` or `az://container/prefix`.
+///
+/// Nothing is connected yet. `environment` are pairs of which those are taken whose names begin with `AWS_` or
+/// `AZURE_`, under the names that object_store's builders know: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`,
+/// `AWS_ALLOW_HTTP`, `AZURE_STORAGE_ACCOUNT_NAME`, …; without credentials among them the machine's own identity is
+/// asked for, as the products do it.
+///
+/// # Errors
+/// [`AddressError`]: the address or one of the pairs is not right; repair it.
+pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots, AddressError> {
+    let unreadable = || AddressError::Unreadable { url: url.to_owned() };
+    let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
+    let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if place.is_empty() || rest.contains(['?', '#', '@']) {
+        return Err(unreadable());
+    }
+    let prefix = Path::parse(prefix).map_err(|_| unreadable())?;
+    let store = match scheme {
+        "s3" => s3(url, environment)?,
+        "az" => azure(url, environment)?,
+        _ => return Err(unreadable()),
+    };
+    Ok(ObjectSlots::new(store, prefix).with_place(url))
+}
+
+/// The settings that pairs of one product's prefix are, under the builders' own names.
+#[cfg(any(feature = "s3", feature = "azure"))]
+fn settings<'a, K: std::str::FromStr>(
+    environment: &'a [(String, String)],
+    prefix: &'a str,
+) -> impl Iterator<Item = (K, &'a str)> {
+    environment
+        .iter()
+        .filter(move |(name, _)| name.starts_with(prefix))
+        .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.as_str())))
+}
+
+fn no_retries() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+#[cfg(feature = "s3")]
+fn s3(url: &str, environment: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+    let mut builder = object_store::aws::AmazonS3Builder::new();
+    for (key, value) in settings(environment, "AWS_") {
+        builder = builder.with_config(key, value);
+    }
+    let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(Connector).build();
+    let store = built.map_err(|source| AddressError::Client { url: url.to_owned(), source })?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "s3"))]
+fn s3(url: &str, _: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+    Err(AddressError::NotBuilt { url: url.to_owned(), feature: "s3" })
+}
+
+#[cfg(feature = "azure")]
+fn azure(url: &str, environment: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+    let mut builder = object_store::azure::MicrosoftAzureBuilder::new();
+    for (key, value) in settings(environment, "AZURE_") {
+        builder = builder.with_config(key, value);
+    }
+    let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(Connector).build();
+    let store = built.map_err(|source| AddressError::Client { url: url.to_owned(), source })?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "azure"))]
+fn azure(url: &str, _: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+    Err(AddressError::NotBuilt { url: url.to_owned(), feature: "azure" })
+}
+
+/// Makes the HTTP client, with this crate's own TLS.
+///
+/// Left to itself the client would take the process's cryptography, and panic where none was chosen.
+#[derive(Debug)]
+struct Connector;
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let failed = |source| object_store::Error::Generic { store: "HTTP", source };
+        let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp);
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(client_config(None).map_err(failed)?)
+            .https_only(allows_http.as_deref() != Some("true"))
+            .connect_timeout(CONNECT_MAX)
+            .timeout(ANSWER_MAX)
+            .user_agent(concat!("kfm/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| failed(Box::new(error)))?;
+        Ok(HttpClient::new(client))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(feature = "s3", feature = "azure"))]
+    use crate::slots::Slots;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[cfg(all(feature = "s3", feature = "azure"))]
+    #[test]
+    fn the_slots_are_below_the_address() {
+        let aws = pairs(&[("AWS_REGION", "us-east-1"), ("PATH", "/bin")]);
+        assert_eq!(slots("s3://bucket/logs/kansas", &aws).unwrap().place(), "s3://bucket/logs/kansas");
+        let azure =
+            pairs(&[("AZURE_STORAGE_ACCOUNT_NAME", "account"), ("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")]);
+        assert_eq!(slots("az://container", &azure).unwrap().place(), "az://container");
+    }
+
+    #[test]
+    fn an_address_that_says_too_little_or_too_much_is_refused() {
+        for url in ["bucket", "s3://", "s3:///x", "ftp://bucket/x", "s3://key@bucket/x", "s3://bucket/x?a=b"]
+        {
+            let refused = slots(url, &[]).err();
+            assert!(matches!(refused, Some(AddressError::Unreadable { .. })), "{url}: {refused:?}");
+        }
+    }
+
+    #[cfg(feature = "azure")]
+    #[test]
+    fn a_client_that_lacks_something_says_so() {
+        let refused = slots("az://container", &[]).err();
+        assert!(matches!(refused, Some(AddressError::Client { .. })), "{refused:?}");
+    }
+}

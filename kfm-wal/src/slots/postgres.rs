@@ -1,0 +1,209 @@
+//! Slots in a table of PostgreSQL, for teams whose only shared store is a database.
+//!
+//! ```sql
+//! CREATE TABLE kfm_wal (log text, n bigint, frame bytea, PRIMARY KEY (log, n))
+//! ```
+//! The primary key is the compare-and-set, and so the fence: of all who insert a slot the database lets one in.
+//! The epochs are in the frames, as on every other store. A frame is one row and one transaction; the table comes
+//! into being with the first frame, so that whoever only reads needs no right to make it.
+//!
+//! What a commit means is the server's to say, so it is asked: a server that does not flush (`fsync = off`) and a
+//! table that is not logged are refused, and `synchronous_commit` is `on` in every session, whatever the
+//! server's, database's or user's default is: with `off` and `local` a commit that was answered can be lost.
+
+mod address;
+mod session;
+mod tls;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use kfm_retry::Clock;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+
+use super::{Created, SlotError, Slots};
+use address::Address;
+use session::Sessions;
+
+use crate::error::Source;
+
+pub use address::AddressError;
+
+/// The table; made where the connection's `search_path` says.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS kfm_wal (log text NOT NULL, n bigint NOT NULL CHECK (n >= 0), \
+                     frame bytea NOT NULL, PRIMARY KEY (log, n))";
+const INSERT: &str = "INSERT INTO kfm_wal (log, n, frame) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+const READ: &str = "SELECT frame FROM kfm_wal WHERE log = $1 AND n = $2";
+const LAST: &str = "SELECT max(n) FROM kfm_wal WHERE log = $1 AND n >= $2";
+
+/// Slots in a table of PostgreSQL.
+///
+/// It connects when it is first used, and anew after a connection was lost; one connection serves all calls.
+/// Its methods have to be called on a tokio runtime, on which the connection's task lives.
+#[derive(Debug)]
+pub struct PostgresSlots {
+    log: String,
+    place: String,
+    sessions: Sessions,
+}
+
+impl PostgresSlots {
+    /// Makes slots at `postgres://[user@]host[:port]/database[?log=NAME&sslmode=MODE&sslrootcert=FILE]`.
+    ///
+    /// Nothing is connected yet. `log` (default `kfm`) names one of many logs in the table. `environment` are pairs
+    /// of which `PGUSER`, `PGPASSWORD`, `PGSSLMODE` and `PGSSLROOTCERT` are taken, as the product's own tools do;
+    /// a password in the address is refused. With `sslmode` `prefer`, the default, a server that offers TLS gets
+    /// it; with `require`, `verify-ca` and `verify-full` it must. A certificate is judged in all of them.
+    ///
+    /// # Errors
+    /// [`AddressError`]: the address or one of the pairs does not say where and who; repair it.
+    pub fn new(
+        url: &str,
+        environment: &[(String, String)],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AddressError> {
+        let Address { log, place, config, roots } = address::parse(url, environment)?;
+        Ok(Self { log, place, sessions: Sessions::new(config, roots, clock) })
+    }
+
+    /// Returns the name and version of the server, as it says it.
+    ///
+    /// # Errors
+    /// As [`Slots::read`].
+    pub async fn product(&self) -> Result<String, SlotError> {
+        let text = self.sessions.setting("server_version").await.map_err(SlotError::from)?;
+        Ok(format!("PostgreSQL {text}"))
+    }
+
+    async fn insert(&self, n: i64, frame: &[u8]) -> Result<Created, Failed> {
+        let rows = self
+            .sessions
+            .execute(INSERT, &[(&self.log, Type::TEXT), (&n, Type::INT8), (&frame, Type::BYTEA)])
+            .await?;
+        Ok(if rows == 1 { Created::Made } else { Created::Taken })
+    }
+}
+
+#[async_trait]
+impl Slots for PostgresSlots {
+    async fn create(&self, n: u64, frame: Bytes) -> Result<Created, SlotError> {
+        let n = number(n)?;
+        match self.insert(n, &frame).await {
+            Err(failed) if failed.is_missing_table() => {
+                self.sessions.make(TABLE).await?;
+                Ok(self.insert(n, &frame).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn read(&self, n: u64) -> Result<Option<Bytes>, SlotError> {
+        let n = number(n)?;
+        let row = self.sessions.row(READ, &[(&self.log, Type::TEXT), (&n, Type::INT8)]).await;
+        match row {
+            Err(failed) if failed.is_missing_table() => Ok(None),
+            Err(failed) => Err(failed.into()),
+            Ok(None) => Ok(None),
+            Ok(Some(row)) => {
+                Ok(Some(Bytes::from(row.try_get::<_, Vec<u8>>(0).map_err(Failed::of_statement)?)))
+            }
+        }
+    }
+
+    async fn last(&self, from: u64) -> Result<Option<u64>, SlotError> {
+        let from = number(from)?;
+        let row = self.sessions.row(LAST, &[(&self.log, Type::TEXT), (&from, Type::INT8)]).await;
+        let newest = match row {
+            Err(failed) if failed.is_missing_table() => None,
+            Err(failed) => return Err(failed.into()),
+            Ok(row) => match row {
+                Some(row) => row.try_get::<_, Option<i64>>(0).map_err(Failed::of_statement)?,
+                None => None,
+            },
+        };
+        Ok(newest.and_then(|n| u64::try_from(n).ok()))
+    }
+
+    fn name(&self, n: u64) -> String {
+        format!("log={} n={n}", self.log)
+    }
+
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    /// None: that a primary key is unique needs no proof.
+    fn proving_ground(&self, _: &str) -> Option<Box<dyn Slots>> {
+        None
+    }
+}
+
+/// A slot's number, as the table has it.
+fn number(n: u64) -> Result<i64, SlotError> {
+    i64::try_from(n).map_err(|source| SlotError::Refused { source: Box::new(source) })
+}
+
+/// Why a statement brought nothing.
+#[derive(Debug)]
+enum Failed {
+    /// There is no connection, since the server said something else: nothing was sent.
+    Connecting(tokio_postgres::Error),
+    /// There is no connection, since nobody answered in time: nothing was sent.
+    Unreachable,
+    /// The connection is there, and the server cannot hold a log.
+    Unfit(Source),
+    /// The statement was sent.
+    Sent(tokio_postgres::Error),
+    /// The statement was sent, and no answer came in time.
+    TimedOut,
+}
+
+impl Failed {
+    fn of_statement(error: tokio_postgres::Error) -> Self {
+        Self::Sent(error)
+    }
+
+    fn is_missing_table(&self) -> bool {
+        matches!(self, Self::Sent(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE))
+    }
+}
+
+/// What is known of a statement's effect, by what the server says, or does not.
+///
+/// The classes of states are those of the product's manual, appendix A. A server that answers a statement with an
+/// error has undone it, unless it is going down at that moment.
+impl From<Failed> for SlotError {
+    fn from(failed: Failed) -> Self {
+        let (error, was_sent) = match failed {
+            Failed::TimedOut => return Self::Unknown { source: "server did not answer in time".into() },
+            Failed::Unreachable => return Self::Busy { source: "server did not answer in time".into() },
+            Failed::Unfit(source) => return Self::Refused { source },
+            Failed::Connecting(error) => (error, false),
+            Failed::Sent(error) => (error, true),
+        };
+        let class = error.code().map_or("", |state| &state.code()[..2]);
+        match (error.code(), class) {
+            // In a moment: starting up, or a standby that is being promoted; out of room, or of connections; cut off by
+            // a limit of time; a deadlock, or a transaction that has to be repeated.
+            (Some(state), _)
+                if [&SqlState::CANNOT_CONNECT_NOW, &SqlState::READ_ONLY_SQL_TRANSACTION].contains(&state) =>
+            {
+                Self::Busy { source: Box::new(error) }
+            }
+            (_, "53" | "55" | "40") => Self::Busy { source: Box::new(error) },
+            (Some(&SqlState::QUERY_CANCELED), _) => Self::Busy { source: Box::new(error) },
+            // Who asks may not, or what is asked for is not there.
+            (_, "28" | "3D" | "3F" | "42" | "22" | "23" | "0A" | "54") => {
+                Self::Refused { source: Box::new(error) }
+            }
+            _ if !was_sent => Self::Busy { source: Box::new(error) },
+            _ => Self::Unknown { source: Box::new(error) },
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Where the database is and who asks: an address, without secrets, and pairs of the environment.
+
+use std::path::PathBuf;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+/// The log that is meant where the address names none.
+const LOG: &str = "kfm";
+
+/// The longest name of a log.
+const LOG_BYTES_MAX: usize = 128;
+
+/// Why an address of a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// It does not read: repair it.
+    #[error("address of the database does not read")]
+    Unreadable {
+        /// What is wrong with it.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// It has no host: name one.
+    #[error("address of the database has no host")]
+    NoHost,
+    /// Nobody asks: put a user into the address, or set `PGUSER`.
+    #[error("address of the database has no user, and PGUSER is not set")]
+    NoUser,
+    /// It has a password, which would be shown and kept: take it out, and set `PGPASSWORD`.
+    #[error("address of the database has a password, which belongs into PGPASSWORD")]
+    Password,
+    /// A log's name has letters, digits, `-`, `_`, `.` and `/`: take another.
+    #[error("name of a log is not understood: log={log}")]
+    Log {
+        /// The name.
+        log: String,
+    },
+    /// `sslmode` is `disable`, `prefer`, `require`, `verify-ca` or `verify-full`.
+    #[error("sslmode is not understood: sslmode={mode}")]
+    SslMode {
+        /// What was given.
+        mode: String,
+    },
+}
+
+/// An address, taken apart.
+pub(super) struct Address {
+    pub(super) log: String,
+    /// For messages: without user and secrets.
+    pub(super) place: String,
+    pub(super) config: Config,
+    /// A file of certificates to trust beside the system's.
+    pub(super) roots: Option<PathBuf>,
+}
+
+pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Address, AddressError> {
+    let given = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let (mut log, mut roots, mut mode) = (LOG, given("PGSSLROOTCERT"), given("PGSSLMODE"));
+    let mut rest = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("log", value)) => log = value,
+            Some(("sslrootcert", value)) => roots = Some(value),
+            Some(("sslmode", value)) => mode = Some(value),
+            _ => rest.push(pair),
+        }
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    if log.is_empty() || log.len() > LOG_BYTES_MAX || !log.bytes().all(is_plain) {
+        return Err(AddressError::Log { log: log.to_owned() });
+    }
+    let mut config: Config =
+        format!("{base}?{}", rest.join("&")).parse().map_err(|source| AddressError::Unreadable { source })?;
+    if config.get_password().is_some() {
+        return Err(AddressError::Password);
+    }
+    if let Some(password) = given("PGPASSWORD") {
+        config.password(password);
+    }
+    if config.get_user().is_none() {
+        config.user(given("PGUSER").ok_or(AddressError::NoUser)?);
+    }
+    config.ssl_mode(match mode {
+        None | Some("prefer" | "allow") => SslMode::Prefer,
+        Some("disable") => SslMode::Disable,
+        Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
+        Some(mode) => return Err(AddressError::SslMode { mode: mode.to_owned() }),
+    });
+    let place = place(&config, log)?;
+    Ok(Address { log: log.to_owned(), place, config, roots: roots.map(PathBuf::from) })
+}
+
+fn place(config: &Config, log: &str) -> Result<String, AddressError> {
+    let port = |at: usize| config.get_ports().get(at).or(config.get_ports().first()).copied().unwrap_or(5432);
+    let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| match host {
+        Host::Tcp(name) => format!("{name}:{}", port(at)),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let hosts: Vec<String> = hosts.collect();
+    if hosts.is_empty() {
+        return Err(AddressError::NoHost);
+    }
+    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    Ok(format!("postgres://{}/{database}?log={log}", hosts.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment() -> Vec<(String, String)> {
+        [("PGUSER", "kfm"), ("PGPASSWORD", "secret"), ("PGSSLMODE", "require")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec()
+    }
+
+    #[test]
+    fn the_environment_says_who_and_the_address_says_where() {
+        let address =
+            parse("postgres://db.example:5433/ops?log=kansas&connect_timeout=3", &environment()).unwrap();
+        assert_eq!(address.place, "postgres://db.example:5433/ops?log=kansas");
+        assert_eq!(address.config.get_user(), Some("kfm"));
+        assert_eq!(address.config.get_password(), Some(&b"secret"[..]));
+        assert_eq!(address.config.get_ssl_mode(), SslMode::Require);
+        let address =
+            parse("postgres://me@db.example/ops?sslmode=disable&sslrootcert=ca.pem", &environment());
+        let address = address.unwrap();
+        assert_eq!(address.config.get_user(), Some("me"));
+        assert_eq!((address.log.as_str(), address.roots), ("kfm", Some(PathBuf::from("ca.pem"))));
+        assert_eq!(address.config.get_ssl_mode(), SslMode::Disable);
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_refused_without_repeating_it() {
+        let refused = parse("postgres://kfm:hush@db.example/ops", &environment()).err().unwrap();
+        assert!(matches!(refused, AddressError::Password) && !refused.to_string().contains("hush"));
+    }
+
+    #[test]
+    fn an_address_that_says_too_little_or_too_much_is_refused() {
+        for (url, expected) in [
+            ("postgres:///ops", "has no host"),
+            ("postgres://db/ops?log=", "name of a log"),
+            ("postgres://db/ops?log=a%20b", "name of a log"),
+            ("postgres://db/ops?sslmode=maybe", "sslmode=maybe"),
+            ("postgres://db/ops?colour=red", "does not read"),
+        ] {
+            let said = parse(url, &environment()).err().unwrap().to_string();
+            assert!(said.contains(expected), "{url}: {said}");
+        }
+        assert!(matches!(parse("postgres://db/ops", &[]), Err(AddressError::NoUser)));
+    }
+}

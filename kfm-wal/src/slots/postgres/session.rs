@@ -1,0 +1,149 @@
+//! The connection: made when it is needed, made anew when it was lost, and asked what a commit means.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kfm_retry::Clock;
+use tokio::sync::Mutex;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Row};
+
+use super::Failed;
+use super::tls::Tls;
+
+/// How long a connection may take to be made.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a statement may take; then the connection is given up, and what became of the statement is unknown.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
+
+/// What a session has to say before it is used: whether commits are flushed, and whether the table is logged.
+const MEANING: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), \
+                       (SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass('kfm_wal'))";
+
+type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
+
+/// One connection at a time.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    config: Config,
+    roots: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
+    /// Those who find no connection wait here for the one who makes it.
+    client: Mutex<Option<Arc<Client>>>,
+}
+
+impl Sessions {
+    pub(super) fn new(mut config: Config, roots: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        config
+            .application_name("kfm")
+            .connect_timeout(CONNECT_MAX)
+            .options("-c synchronous_commit=on")
+            // A standby shows the past, and takes nothing.
+            .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        Self { config, roots, clock, client: Mutex::new(None) }
+    }
+
+    /// Runs a statement and returns how many rows it touched.
+    pub(super) async fn execute(&self, statement: &str, parameters: &Parameters<'_>) -> Result<u64, Failed> {
+        let client = self.client().await?;
+        self.answered(&client, client.execute_typed(statement, parameters)).await
+    }
+
+    /// Runs a query and returns its only row.
+    pub(super) async fn row(&self, query: &str, parameters: &Parameters<'_>) -> Result<Option<Row>, Failed> {
+        let client = self.client().await?;
+        self.answered(&client, client.query_typed_opt(query, parameters)).await
+    }
+
+    /// Makes the table; one that somebody else makes at the same time is right too.
+    pub(super) async fn make(&self, statement: &str) -> Result<(), Failed> {
+        use tokio_postgres::error::SqlState;
+        match self.execute(statement, &[]).await {
+            // `IF NOT EXISTS` looks first and makes then: the loser of that race meets the winner's table or type.
+            Err(Failed::Sent(error))
+                if [Some(&SqlState::UNIQUE_VIOLATION), Some(&SqlState::DUPLICATE_TABLE)]
+                    .contains(&error.code()) =>
+            {
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Returns a setting of the server.
+    pub(super) async fn setting(&self, name: &str) -> Result<String, Failed> {
+        let row = self.row("SELECT current_setting($1)", &[(&name, Type::TEXT)]).await?;
+        row.map_or(Ok(String::new()), |row| row.try_get(0).map_err(Failed::of_statement))
+    }
+
+    /// Returns the connection, or makes one.
+    async fn client(&self) -> Result<Arc<Client>, Failed> {
+        let mut kept = self.client.lock().await;
+        if let Some(client) = kept.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(client));
+        }
+        *kept = None;
+        let tls = Tls::new(self.roots.as_deref()).map_err(Failed::Unfit)?;
+        let connecting = self.config.connect(tls);
+        let (client, connection) = within(&*self.clock, CONNECT_MAX, connecting)
+            .await
+            .ok_or(Failed::Unreachable)?
+            .map_err(Failed::Connecting)?;
+        // Ends with the client.
+        tokio::spawn(connection);
+        let client = Arc::new(client);
+        self.refuse_forgetful(&client).await?;
+        *kept = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// Refuses a server that answers commits which a power cut takes back.
+    async fn refuse_forgetful(&self, client: &Client) -> Result<(), Failed> {
+        let asked = within(&*self.clock, ANSWER_MAX, client.query_typed_one(MEANING, &[])).await;
+        let row = asked.ok_or(Failed::Unreachable)?.map_err(Failed::Connecting)?;
+        let text = |column: usize| row.try_get::<_, Option<String>>(column).map_err(Failed::Connecting);
+        let setting = |column| text(column).map(Option::unwrap_or_default);
+        if setting(0)? != "on" {
+            return Err(Failed::Unfit("server does not flush what it commits: fsync=off".into()));
+        }
+        let commit = setting(1)?;
+        if commit != "on" {
+            let why = format!("session does not wait for its commits: synchronous_commit={commit}");
+            return Err(Failed::Unfit(why.into()));
+        }
+        match text(2)?.as_deref() {
+            None | Some("p") => Ok(()),
+            Some(_) => {
+                Err(Failed::Unfit("table kfm_wal is not logged: a crash of the server empties it".into()))
+            }
+        }
+    }
+
+    /// Waits for an answer; a connection that brings none in time is given up.
+    async fn answered<T>(
+        &self,
+        client: &Arc<Client>,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failed> {
+        if let Some(answer) = within(&*self.clock, ANSWER_MAX, statement).await {
+            return answer.map_err(Failed::Sent);
+        }
+        let mut kept = self.client.lock().await;
+        if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, client)) {
+            *kept = None;
+        }
+        Err(Failed::TimedOut)
+    }
+}
+
+/// Waits for a future as long as a clock says; none if it took longer.
+async fn within<T>(clock: &dyn Clock, most: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let work = std::pin::pin!(work);
+    match futures::future::select(work, clock.alarm(most)).await {
+        futures::future::Either::Left((done, _)) => Some(done),
+        futures::future::Either::Right(_) => None,
+    }
+}

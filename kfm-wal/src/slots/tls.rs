@@ -1,0 +1,44 @@
+//! The TLS of every client: rustls with ring, certificates judged by the system's roots.
+//!
+//! A certificate is always judged, also where a product's own tools would not; a root of one's own is added, not
+//! put in place of the system's.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+
+use crate::error::Source;
+
+/// Returns the configuration of a client that trusts the system's roots and those in the file `more`.
+///
+/// A system without any root is no error here: it trusts nobody, which the first handshake says.
+///
+/// # Errors
+/// `more` cannot be read, or holds no certificate.
+pub(super) fn client_config(more: Option<&Path>) -> Result<ClientConfig, Source> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let mut roots = Vec::new();
+    if let Some(path) = more {
+        for certificate in CertificateDer::pem_file_iter(path)? {
+            roots.push(certificate?);
+        }
+        if roots.is_empty() {
+            return Err(format!("file holds no certificate: path={}", path.display()).into());
+        }
+    }
+    let builder = match Verifier::new_with_extra_roots(roots.iter().cloned(), provider) {
+        Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
+        Err(_) => {
+            let mut store = RootCertStore::empty();
+            store.add_parsable_certificates(roots);
+            builder.with_root_certificates(store)
+        }
+    };
+    Ok(builder.with_no_client_auth())
+}
