@@ -10,6 +10,8 @@ use super::oracle::{CELLS, Cell, Oracle};
 pub enum Action {
     /// A pipeline publishes values; none retires a cell.
     Publish(BTreeMap<Cell, Option<u64>>, Option<Stop>),
+    /// A hotfix changes every document of a collection.
+    Correct(&'static str, Option<Stop>),
     /// Somebody changes a document by hand, and it is reconciled.
     EditByHand(Cell, Option<u64>),
     /// An operation is rolled back, whether or not that can be done.
@@ -52,12 +54,17 @@ pub fn choose(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> Action {
         let values = moves.map(|_| one_cell(chance, oracle, cells)).collect();
         return Action::Publish(values, stop(chance));
     }
-    if roll < 46 {
+    let standing: Vec<&'static str> =
+        oracle.seen.iter().filter_map(|(cell, value)| cell.collection(*value)).collect();
+    if roll < 52 && !standing.is_empty() {
+        return Action::Correct(*chance.one_of(&standing), stop(chance));
+    }
+    if roll < 58 {
         let documents: Vec<Cell> = cells.iter().copied().filter(|cell| cell.is_document()).collect();
         let (cell, value) = one_cell(chance, oracle, &documents);
         return Action::EditByHand(cell, value);
     }
-    if roll < 80 || oracle.turns.is_empty() {
+    if roll < 84 || oracle.turns.is_empty() {
         let operation = chance.between(0, oracle.operations.len() as u64 - 1) as usize;
         let moved: Vec<Cell> = oracle.operations[operation].wrote.keys().copied().collect();
         let skip = chance.percent(12).then(|| *chance.one_of(&moved));

@@ -1,4 +1,4 @@
-//! Random histories of publishes, rollbacks, reverts and edits by hand, against a model of what the oracle
+//! Random histories of publishes, hotfixes, rollbacks, reverts and edits by hand, against a model of what the oracle
 //! says of owners, predecessors and undone marks (`states.md` section 2).
 //!
 //! `KFM_MODEL_SEED=17 cargo test -p kfm-rollback --test history model` runs one history alone.
@@ -46,6 +46,7 @@ fn random_histories_end_where_the_model_says_after_every_operation() {
         ),
         (corner(|answer| matches!(answer, Answer::Denied)), "denied"),
         (corner(|answer| matches!(answer, Answer::Refused)), "refused"),
+        (corner(|answer| matches!(answer, Answer::Patched(_))), "patched since"),
         (corner(|answer| matches!(answer, Answer::WentBack)), "went back"),
     ] {
         assert!(count >= 3, "too few histories come here: {name} {count}");
@@ -70,6 +71,7 @@ async fn history(seed: u64) -> Vec<Answer> {
         told.push_str(&format!("\n  {action:?}"));
         let answered = match &action {
             Action::Publish(cells, stop) => engine.publish(cells, *stop).await,
+            Action::Correct(collection, stop) => engine.correct(collection, *stop).await,
             Action::EditByHand(cell, value) => engine.edit_and_reconcile(cell, *value).await,
             Action::RollBack(operation, how) => {
                 engine.roll_back(&oracle.operations[*operation].name, how).await
@@ -79,6 +81,7 @@ async fn history(seed: u64) -> Vec<Answer> {
         let expected = match &action {
             _ if answered == Answer::WentBack => Answer::WentBack,
             Action::Publish(cells, _) => oracle.publish(cells, &answered),
+            Action::Correct(collection, _) => oracle.correct(collection, &answered),
             Action::EditByHand(cell, value) => oracle.reconcile(cell, *value, &answered),
             Action::RollBack(operation, how) => oracle.roll_back(*operation, how.skip.as_ref(), &answered),
             Action::Revert { turn } => oracle.revert(*turn, &answered),

@@ -1,7 +1,7 @@
 //! The model: `states.md` section 2 with nothing of the engine in it, and the one row of section 5 that
 //! documents without any link can run into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A cell of the small platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,14 +54,21 @@ impl Cell {
     }
 }
 
+/// What a hotfix makes of a value: another one of the same collection.
+pub fn corrected(value: u64) -> u64 {
+    value + 2
+}
+
 /// Values by cell; a cell that is not there is absent.
 pub type Values = BTreeMap<Cell, u64>;
 
-/// An operation that writes values of its own: a publish, or a reconcile.
+/// An operation that writes values of its own: a publish, a reconcile or a hotfix.
 #[derive(Debug, Clone)]
 pub struct Operation {
     pub name: String,
     pub wrote: BTreeMap<Cell, Option<u64>>,
+    /// Whose version of each cell it patched, if it is a hotfix.
+    patched: BTreeMap<Cell, usize>,
     pub undone: bool,
     at: Moment,
 }
@@ -108,7 +115,9 @@ pub enum Answer {
     Denied,
     /// A later one did the same again.
     Refused,
-    /// A publish completed under this name, or changed nothing.
+    /// These hotfixes patched what it made, or what was made from that.
+    Patched(BTreeSet<String>),
+    /// A publish or a hotfix completed under this name, or changed nothing.
     Published(Option<String>),
     /// It was interrupted and taken back: it never happened.
     WentBack,
@@ -147,7 +156,27 @@ impl Oracle {
         let name = answered.name();
         let at = self.make(&wrote);
         self.project(&wrote, &at.before);
-        self.operations.push(Operation { name: name.clone(), wrote, undone: false, at });
+        self.begin(name, wrote, at)
+    }
+
+    /// A hotfix writes another value into every document of a collection.
+    pub fn correct(&mut self, collection: &str, answered: &Answer) -> Answer {
+        let members = self.seen.iter().filter(|(cell, value)| cell.collection(**value) == Some(collection));
+        let wrote: BTreeMap<Cell, Option<u64>> =
+            members.map(|(cell, value)| (*cell, Some(corrected(*value)))).collect();
+        // What a rollback left alone on request stands and is nobody's.
+        let patched = wrote.keys().filter_map(|cell| Some((*cell, self.owner_now(cell)?))).collect();
+        let name = answered.name();
+        let at = self.make(&wrote);
+        self.project(&wrote, &at.before);
+        let answer = self.begin(name, wrote, at);
+        self.operations.last_mut().unwrap().patched = patched;
+        answer
+    }
+
+    fn begin(&mut self, name: String, wrote: BTreeMap<Cell, Option<u64>>, at: Moment) -> Answer {
+        let operation = Operation { name: name.clone(), wrote, patched: BTreeMap::new(), undone: false, at };
+        self.operations.push(operation);
         Answer::Published(Some(name))
     }
 
@@ -159,8 +188,7 @@ impl Oracle {
         let name = answered.name();
         let wrote = BTreeMap::from([(*cell, value)]);
         let at = self.make(&wrote);
-        self.operations.push(Operation { name: name.clone(), wrote, undone: false, at });
-        Answer::Published(Some(name))
+        self.begin(name, wrote, at)
     }
 
     pub fn roll_back(&mut self, operation: usize, skip: Option<&Cell>, answered: &Answer) -> Answer {
@@ -168,6 +196,22 @@ impl Oracle {
             return Answer::Nothing { left: BTreeMap::new(), owners: Vec::new() };
         }
         self.turn(operation, false, skip, answered)
+    }
+
+    /// The hotfixes whose value stands, and that patched what an operation made, or a patch of that.
+    fn patches_of(&self, operation: usize) -> BTreeSet<String> {
+        let mut standing = BTreeSet::new();
+        for cell in self.operations[operation].wrote.keys() {
+            let mut made = BTreeSet::from([operation]);
+            for (at, later) in self.operations.iter().enumerate() {
+                if later.patched.get(cell).is_some_and(|patched| made.contains(patched)) {
+                    made.insert(at);
+                }
+            }
+            let owner = self.owner_now(cell).filter(|owner| *owner != operation && made.contains(owner));
+            standing.extend(owner.map(|owner| self.operations[owner].name.clone()));
+        }
+        standing
     }
 
     /// Takes a rollback back, or a revert: the operation stands the other way round.
@@ -183,6 +227,12 @@ impl Oracle {
         self.turn(operation, !stands, None, answered)
     }
 
+    /// The last standing operation that moved a cell.
+    fn owner_now(&self, cell: &Cell) -> Option<usize> {
+        let wrote = |operation: &Operation| !operation.undone && operation.wrote.contains_key(cell);
+        self.operations.iter().rposition(wrote)
+    }
+
     /// The last standing operation that moved a cell, if `assumed` stood or not.
     fn owner(&self, cell: &Cell, assumed: usize, stands: bool) -> Option<usize> {
         let is_standing = |at: usize| if at == assumed { stands } else { !self.operations[at].undone };
@@ -192,6 +242,10 @@ impl Oracle {
     }
 
     fn turn(&mut self, operation: usize, stands: bool, skip: Option<&Cell>, answered: &Answer) -> Answer {
+        let patches = if stands { BTreeSet::new() } else { self.patches_of(operation) };
+        if !patches.is_empty() {
+            return Answer::Patched(patches);
+        }
         let (mut moves, mut left, mut owners) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for cell in self.operations[operation].wrote.keys() {
             if skip == Some(cell) {
@@ -276,9 +330,9 @@ impl Oracle {
         }
     }
 
-    /// The operations that are marked as undone, in order.
+    /// The publishes that are marked as undone, in order.
     pub fn undone(&self) -> Vec<&str> {
-        let undone = self.operations.iter().filter(|operation| operation.undone);
+        let undone = self.operations.iter().filter(|it| it.undone && it.name.starts_with("pub_"));
         undone.map(|operation| operation.name.as_str()).collect()
     }
 }

@@ -7,12 +7,15 @@ use bytes::Bytes;
 use kfm_lineage::{Digest, Domain, canonical_json};
 use kfm_rollback::memory::MemoryOp;
 use kfm_rollback::report::{ExecuteReport, SkippedLine, Status};
-use kfm_rollback::{DomainOp, Error, ExecuteRequest, PlanRequest, PlanTarget, Platform};
+use kfm_rollback::{
+    DomainOp, Error, ExecuteRequest, HotfixDone, HotfixRequest, PlanRequest, PlanTarget, Platform,
+};
 use kfm_telemetry::MemorySink;
+use kfm_wal::record::Correction;
 use serde_json::{Value, json};
 
 use super::choose::{RollBack, Stop};
-use super::oracle::{Answer, Cell, Left, Oracle};
+use super::oracle::{Answer, Cell, Left, Oracle, corrected};
 use crate::support::World;
 
 /// The engine on a small platform.
@@ -42,7 +45,6 @@ impl Seen {
         let documents = oracle.seen.iter().filter(|(cell, _)| cell.is_document());
         let own = oracle.seen.iter().filter(|(cell, _)| !cell.is_document());
         let own = own.map(|(cell, value)| (cell.key().to_owned(), own_content(*value).to_string()));
-        let cell_of = |key: &str| *super::oracle::CELLS.iter().find(|cell| cell.key() == key).unwrap();
         let nodes = oracle.nodes.iter().map(|(key, value)| ((*key).to_owned(), digest(cell_of(key), *value)));
         let listings: BTreeMap<String, Vec<(String, String)>> = oracle
             .listings
@@ -74,6 +76,12 @@ fn content(cell: Cell, value: u64) -> Vec<u8> {
         }),
     };
     document.to_string().into_bytes()
+}
+
+/// The value that an item shows.
+fn value_of(bytes: &[u8]) -> u64 {
+    let document: Value = serde_json::from_slice(bytes).unwrap();
+    document["properties"]["title"].as_str().unwrap().parse().unwrap()
 }
 
 fn digest(cell: Cell, value: u64) -> String {
@@ -144,6 +152,40 @@ impl Engine {
         }
     }
 
+    /// Writes another value into every document of a collection, as a hotfix; what stops on the way is ended as
+    /// `stop` says.
+    pub async fn correct(&self, collection: &str, stop: Option<Stop>) -> Answer {
+        let correction = Correction {
+            kind: "stac".into(),
+            scope: collection.into(),
+            field: "/properties/title".into(),
+            values: None,
+        };
+        let request = HotfixRequest::new("model".parse().unwrap(), correction, "the model wants it");
+        let mut hotfix = self.open_for(stop).await.begin_hotfix(request).await.unwrap();
+        for document in hotfix.documents_of(collection).await.unwrap() {
+            let cell = cell_of(&document.path);
+            let standing = hotfix.read(&document).await.unwrap();
+            let value = value_of(&standing);
+            assert_eq!(standing, content(cell, value));
+            hotfix.replace(&document, content(cell, corrected(value))).unwrap();
+        }
+        let ended = match hotfix.finish().await {
+            Ok(HotfixDone::Executed { report, .. }) => Ok(*report),
+            Ok(HotfixDone::Rehearsed(_)) => panic!("it was to be done"),
+            Err(Error::Unfinished { operation, .. }) => {
+                let abort = stop == Some(Stop::ThenAbort);
+                self.open().await.hotfix_resume(operation.as_str(), abort, Vec::new()).await
+            }
+            Err(error) => Err(error),
+        };
+        let report = ended.unwrap();
+        match report.status {
+            Status::Completed => Answer::Published(report.hotfix_id.map(|id| id.to_string())),
+            status => ended_otherwise(status, stop),
+        }
+    }
+
     /// Changes a document past the engine, and records what stands then.
     pub async fn edit_and_reconcile(&self, cell: &Cell, value: Option<u64>) -> Answer {
         self.catalog.set_foreign(cell.key(), value.map(|value| Bytes::from(content(*cell, value))));
@@ -152,9 +194,18 @@ impl Engine {
     }
 
     pub async fn roll_back(&self, operation: &str, how: &RollBack) -> Answer {
-        let mut target = PlanTarget::Publish(operation.into());
+        let is_hotfix = operation.starts_with("hf_");
+        let mut target = match is_hotfix {
+            true => PlanTarget::Hotfix(operation.into()),
+            false => PlanTarget::Publish(operation.into()),
+        };
         if how.plan_first {
-            match self.open().await.plan(PlanRequest::new(operation)).await {
+            let platform = self.open().await;
+            let planned = match is_hotfix {
+                true => platform.plan_hotfix_revert(operation, None).await,
+                false => platform.plan(PlanRequest::new(operation)).await,
+            };
+            match planned {
                 Ok(plan) if plan.path.is_some() => target = PlanTarget::Plan(plan.plan_id.to_string()),
                 Ok(plan) => assert_eq!(plan.steps.total, 0),
                 Err(error) => return answer(Err(error), None),
@@ -225,6 +276,11 @@ fn answer(result: Result<ExecuteReport, Error>, stop: Option<Stop>) -> Answer {
     let report = match result {
         Ok(report) => report,
         Err(Error::Denied { .. }) => return Answer::Denied,
+        Err(Error::Conflict { message, next, .. })
+            if message.starts_with("later work was derived from it") =>
+        {
+            return Answer::Patched(next.iter().map(undone_by).collect());
+        }
         Err(Error::Conflict { .. }) => return Answer::Refused,
         Err(error) => panic!("{error:?}"),
     };
@@ -237,11 +293,17 @@ fn answer(result: Result<ExecuteReport, Error>, stop: Option<Stop>) -> Answer {
             let documents = report.applied.by_domain.get("stac").copied().unwrap_or(0);
             Answer::Moved { name: name.to_string(), documents, left }
         }
-        _ => {
-            let owner =
-                |command: &String| command.strip_prefix("kfm rollback plan --publish-id ").unwrap().into();
-            Answer::Nothing { left, owners: report.next.iter().map(owner).collect() }
-        }
+        _ => Answer::Nothing { left, owners: report.next.iter().map(undone_by).collect() },
+    }
+}
+
+/// The operation that a command undoes.
+fn undone_by(command: &String) -> String {
+    let words: Vec<&str> = command.split(' ').collect();
+    match words[..] {
+        ["kfm", "rollback", "plan", "--publish-id", id] => id.to_owned(),
+        ["kfm", "hotfix", "revert", "--hotfix-id", id, "--reason", _] => id.to_owned(),
+        _ => panic!("it undoes nothing: {command}"),
     }
 }
 
@@ -252,7 +314,11 @@ fn ended_otherwise(status: Status, stop: Option<Stop>) -> Answer {
 }
 
 fn key_of(key: &str) -> &'static str {
-    super::oracle::CELLS.iter().find(|cell| cell.key() == key).unwrap().key()
+    cell_of(key).key()
+}
+
+fn cell_of(key: &str) -> Cell {
+    *super::oracle::CELLS.iter().find(|cell| cell.key() == key).unwrap()
 }
 
 fn left(line: &SkippedLine) -> Left {
