@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, Domain, Move, OperationId, OperationKind, RollbackId, Value};
+use kfm_lineage::{Digest, Domain, Lsn, Move, OperationId, OperationKind, RollbackId, Value};
 use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::Correction;
 
@@ -156,7 +156,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     let steps: Vec<PlanStep> = moves
         .into_iter()
         .map(|step| PlanStep {
-            basis: session.history.cell(&step.cell).map_or(kfm_lineage::Lsn::ZERO, |cell| cell.generation()),
+            basis: session.history.cell(&step.cell).map_or(Lsn::ZERO, |cell| cell.generation()),
             step,
         })
         .collect();
@@ -364,7 +364,8 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
     }
 }
 
-/// Refuses to guess what stood before a move whose record says that something did (R23).
+/// Refuses to guess what stood before a move whose record says that something did, and the log knows of no such
+/// value (R23): a pipeline that writes its own records published onto what nobody had adopted.
 fn refuse_unknown_predecessor(
     session: &Session,
     target: &Operation,
@@ -372,9 +373,13 @@ fn refuse_unknown_predecessor(
     source: Option<&Write>,
     stands: bool,
 ) -> Result<()> {
-    let first = session.history.cell(&own.cell).and_then(|cell| cell.writes.first());
-    let is_first = first.is_some_and(|write| write.operation == target.id);
-    if stands || source.is_some() || own.before.is_none() || !is_first || !target.moves_references() {
+    let before = session.history.cell(&own.cell).and_then(|cell| cell.value_at(Lsn(target.opened.0 - 1)));
+    if stands
+        || source.is_some()
+        || own.before.is_none()
+        || own.before == before
+        || !target.moves_references()
+    {
         return Ok(());
     }
     Err(Error::Incomplete {

@@ -19,6 +19,7 @@ mod days;
 mod durable_forms;
 mod either_order;
 mod every_publish;
+mod foreign_records;
 mod held;
 mod model;
 mod own_cells;
