@@ -115,6 +115,9 @@ fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Ans
         _ if nothing && report.publish_id.is_none() => {
             Screen::new(Tone::Good, "Nothing differs: nothing was published")
         }
+        Status::Completed if nothing => {
+            Screen::new(Tone::Good, "Nothing to do: this publish was completed already")
+        }
         _ if dry_run => Screen::new(Tone::Plain, format!("Would publish {cells}; nothing was written")),
         Status::Completed => Screen::new(Tone::Good, format!("Published {cells}")),
         Status::Aborted => Screen::new(Tone::Good, "Aborted: readers see what they saw before"),

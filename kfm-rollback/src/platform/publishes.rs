@@ -4,11 +4,11 @@ use kfm_lineage::{OperationId, PublishId, Slug};
 
 use super::Platform;
 use crate::error::Result;
-use crate::execute::{Resume, resume};
+use crate::execute::Resume;
 use crate::history::{Operation, read_moves};
 use crate::plan::step_line;
 use crate::platform::lock::PlatformLock;
-use crate::publish::{self, Publish, PublishFolder, Unit, finished, publish_report};
+use crate::publish::{self, Publish, PublishFolder, Unit};
 use crate::refusal::recorded;
 use crate::report::{
     AdoptReport, CellCount, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport,
@@ -123,19 +123,7 @@ impl Platform {
     pub async fn publish_resume(&self, id: &str, abort: bool) -> Result<PublishReport> {
         let mut session = Session::write(self, "publish resume").await?;
         let publish = crate::resolve::publish(&session, id)?;
-        let outcome = resume(&mut session, &publish.id, Resume { abort, skip: Vec::new() }).await?;
-        let publish_id = PublishId::parse(publish.id.as_str()).ok();
-        let mut report = publish_report(publish_id, Status::Running);
-        for step in read_moves(&session.versions(), &publish.moves).await? {
-            match (step.cell.domain, step.before, step.after) {
-                (kfm_lineage::Domain::Stac, None, _) => report.added += 1,
-                (kfm_lineage::Domain::Stac, _, None) => report.retired += 1,
-                (kfm_lineage::Domain::Stac, ..) => report.changed += 1,
-                _ => {}
-            }
-        }
-        let report = finished(&session, report, &outcome, publish.opened_at);
-        Ok(PublishReport { duration_ms: outcome.worked_ms, ..report })
+        publish::resume_publish(&mut session, &publish, Resume { abort, skip: Vec::new() }).await
     }
 }
 

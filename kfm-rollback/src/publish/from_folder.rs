@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kfm_lineage::{PublishId, Slug};
 
+use super::again::{publish_again, taken};
 use super::changes::Changes;
 use super::folder::{self, FolderDocument};
 use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
@@ -62,6 +63,11 @@ struct Comparison {
 
 /// Publishes what differs in a folder.
 pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolder) -> Result<PublishReport> {
+    refuse_own_folder(&session.platform, &request.from)?;
+    if let Some(publish) = request.publish_id.as_ref().and_then(|id| taken(session, id)) {
+        session.begin_phase("compare", 0);
+        return publish_again(session, request, &publish).await;
+    }
     let compared = compare(session, request).await?;
     let mut unit = Unit::new(session, &request.pipeline, request.publish_id.clone(), request.reason.clone());
     unit.strict = request.strict;
@@ -99,7 +105,6 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
 async fn compare(session: &mut Session, request: &PublishFolder) -> Result<Comparison> {
     session.begin_phase("compare", 0);
     let bytes_max = session.platform.settings().limits.document_bytes_max;
-    refuse_own_folder(&session.platform, &request.from)?;
     let listed = folder::list(&request.from)?;
     let mut compared = Comparison { assets: listed.assets, ..Comparison::default() };
     let catalog = session.catalog();

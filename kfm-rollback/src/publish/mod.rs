@@ -1,6 +1,7 @@
 //! Publishes: a unit of reference moves, recorded before it is done (R10, R49).
 
 mod adopt;
+mod again;
 mod changes;
 mod folder;
 mod from_folder;
@@ -11,6 +12,7 @@ pub use from_folder::PublishFolder;
 pub use hook::Publish;
 
 pub(crate) use adopt::{adopt, reconcile};
+pub(crate) use again::resume_publish;
 pub(crate) use folder::check_size;
 pub(crate) use from_folder::publish_folder;
-pub(crate) use unit::{Unit, finished, publish_report};
+pub(crate) use unit::Unit;

@@ -9,6 +9,7 @@ use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
 use serde::Serialize;
 
+use super::again::id_is_taken;
 use super::changes::Changes;
 use crate::assess::{
     Case, apply_treatments, catalog_now, denied, describe_move, labels_of, treat_moves, with_moves,
@@ -161,7 +162,9 @@ pub(crate) async fn publish_unit(
     store: impl AsyncFnOnce(&VersionStore) -> Result<()>,
 ) -> Result<PublishReport> {
     let id = OperationId::from(unit.id.clone());
-    refuse_used(session, &id)?;
+    if let Some(operation) = session.history.operation(&id) {
+        return Err(id_is_taken(operation));
+    }
     let Some(judged) = judge_unit(session, unit, &changes).await? else {
         return Ok(publish_report(None, Status::Completed));
     };
@@ -202,23 +205,6 @@ pub(crate) fn finished(
     report.duration_ms = u64::try_from(elapsed).unwrap_or(0);
     report.phases_ms = session.phases_ms.clone();
     report
-}
-
-/// One id, one use (`states.md` section 3).
-fn refuse_used(session: &Session, id: &OperationId) -> Result<()> {
-    let Some(operation) = session.history.operation(id) else { return Ok(()) };
-    let status = operation.status(false);
-    let (hint, next) = if status.is_open() {
-        ("resume or abort it", crate::status::resume_commands(id))
-    } else {
-        ("take a new id", Vec::new())
-    };
-    Err(Error::Conflict {
-        message: format!("a publish has this id already: publish_id={id} status={status}"),
-        conflicts: Vec::new(),
-        hint: hint.into(),
-        next,
-    })
 }
 
 /// Refuses documents that the log does not know, or that another hand changed.

@@ -23,6 +23,7 @@ mod foreign_records;
 mod held;
 mod model;
 mod own_cells;
+mod publish_again;
 mod ratchet;
 mod small;
 mod stale;

@@ -1,0 +1,135 @@
+//! A publish under an id that the log has already: one id, one use (`states.md` section 3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::{CellId, Domain, Lsn, Move, OperationId, PublishId, Value};
+
+use super::folder;
+use super::from_folder::PublishFolder;
+use super::unit::{finished, publish_report};
+use crate::error::{Error, Result};
+use crate::execute::{Resume, resume};
+use crate::history::{Kind, Operation, read_moves};
+use crate::report::{CellCount, PublishReport, Status};
+use crate::session::Session;
+
+/// Publishes a folder again under the id of `publish`: an open one of the same content is resumed, a completed
+/// one that stands is done already.
+///
+/// # Errors
+/// [`Error::Conflict`]: the folder has other content, or the publish went back or was undone; take a new id, or
+/// end what is open. Otherwise as [`resume`].
+pub(super) async fn publish_again(
+    session: &mut Session,
+    request: &PublishFolder,
+    publish: &Operation,
+) -> Result<PublishReport> {
+    let moves = read_moves(&session.versions(), &publish.moves).await?;
+    let is_of_use = match publish.status(false) {
+        Status::Completed => session.history.stands(&publish.id),
+        // What has begun to go back goes back, and is not what was asked for.
+        status => status.is_open() && publish.journal.abort.is_none(),
+    };
+    if publish.kind != Kind::Publish || !is_of_use {
+        return Err(id_is_taken(publish));
+    }
+    let folder = read_folder(session, request, publish.opened)?;
+    let own = moves.iter().filter(|step| !step.derived);
+    let recorded: BTreeMap<CellId, Value> = own.map(|step| (step.cell.clone(), step.after)).collect();
+    if folder.differing != recorded {
+        return Err(id_is_taken(publish));
+    }
+    let publish_id = PublishId::parse(publish.id.as_str()).ok();
+    let report = match (publish.closed.is_some(), request.dry_run) {
+        (true, false) => publish_report(publish_id, Status::Completed),
+        (true, true) => publish_report(None, Status::DryRun),
+        (false, true) => PublishReport {
+            moves: CellCount::of(moves.iter().map(|step| step.cell.domain)),
+            ..counted(publish_report(None, Status::DryRun), &moves)
+        },
+        (false, false) => resume_publish(session, publish, Resume::default()).await?,
+    };
+    Ok(PublishReport { unchanged: folder.unchanged, assets: folder.assets, ..report })
+}
+
+/// Takes an unfinished publish up again, or takes it back.
+///
+/// # Errors
+/// As [`resume`].
+pub(crate) async fn resume_publish(
+    session: &mut Session,
+    publish: &Operation,
+    how: Resume,
+) -> Result<PublishReport> {
+    let outcome = resume(session, &publish.id, how).await?;
+    let moves = read_moves(&session.versions(), &publish.moves).await?;
+    let report = publish_report(PublishId::parse(publish.id.as_str()).ok(), Status::Running);
+    let report = finished(session, counted(report, &moves), &outcome, publish.opened_at);
+    Ok(PublishReport { duration_ms: outcome.worked_ms, ..report })
+}
+
+/// Counts the documents that moves add, change and retire.
+fn counted(mut report: PublishReport, moves: &[Move]) -> PublishReport {
+    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+        match (step.before, step.after) {
+            (None, _) => report.added += 1,
+            (_, None) => report.retired += 1,
+            _ => report.changed += 1,
+        }
+    }
+    report
+}
+
+/// Refuses to use an id twice.
+pub(super) fn id_is_taken(publish: &Operation) -> Error {
+    let status = publish.status(false);
+    let (hint, next) = if status.is_open() {
+        ("resume or abort it", crate::status::resume_commands(&publish.id))
+    } else {
+        ("take a new id", Vec::new())
+    };
+    Error::Conflict {
+        message: format!("a publish has this id already: publish_id={} status={status}", publish.id),
+        conflicts: Vec::new(),
+        hint: hint.into(),
+        next,
+    }
+}
+
+/// Returns the operation that has an id already.
+pub(super) fn taken(session: &Session, id: &PublishId) -> Option<Operation> {
+    session.history.operation(&OperationId::from(id.clone())).cloned()
+}
+
+/// A folder, compared with the catalog as it was when a publish was opened.
+#[derive(Debug, Default)]
+struct FolderThen {
+    /// What each document that differed then is to be; none retires it.
+    differing: BTreeMap<CellId, Value>,
+    unchanged: u64,
+    assets: u64,
+}
+
+/// Compares a folder with what the log knew of the catalog right before `opened`, whatever stands there now.
+fn read_folder(session: &Session, request: &PublishFolder, opened: Lsn) -> Result<FolderThen> {
+    let bytes_max = session.platform.settings().limits.document_bytes_max;
+    let listed = folder::list(&request.from)?;
+    let mut then = FolderThen { assets: listed.assets, ..FolderThen::default() };
+    let before = Lsn(opened.0 - 1);
+    let catalog = session.catalog();
+    let stood: BTreeMap<&str, _> = session.history.documents_at(catalog.name(), before).collect();
+    let mut kept = BTreeSet::new();
+    for document in &listed.documents {
+        let digest = kfm_lineage::Digest::of_bytes(&folder::read(document, bytes_max)?);
+        match stood.get(document.path.as_str()) {
+            Some(standing) if *standing == digest => then.unchanged += 1,
+            _ => drop(then.differing.insert(session.document(document.path.as_str()), Some(digest))),
+        }
+        kept.insert(document.path.as_str());
+    }
+    if request.mirror {
+        let gone = stood.keys().filter(|path| !kept.contains(*path));
+        then.differing.extend(gone.map(|path| (session.document(path), None)));
+    }
+    Ok(then)
+}
