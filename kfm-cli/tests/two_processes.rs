@@ -39,13 +39,39 @@ fn a_second_process_is_told_who_works_and_the_lock_dies_with_its_holder() {
     }
     let status = json(root, &["status"], 7);
     assert_eq!((&status["open"][0]["id"], &status["open"][0]["status"]), (&SECOND.into(), &"running".into()));
+    let running = &status["running"];
+    assert_eq!((&running["operation"], &running["requested_by"]), (&SECOND.into(), &"anna".into()));
+    assert_eq!(running["pid"], worker.pid());
 
     worker.kill();
-    assert_eq!(json(root, &["status"], 7)["open"][0]["status"], "interrupted");
+    let status = json(root, &["status"], 7);
+    assert_eq!((&status["open"][0]["status"], status.get("running")), (&"interrupted".into(), None));
     set_grace(root, 0);
     let resumed = json(root, &["publish", "resume", "--publish-id", SECOND], 0);
     assert_eq!(resumed["status"], "completed");
     assert_eq!(state(root).documents, second_version());
+}
+
+#[test]
+fn status_names_who_is_at_work_and_has_opened_nothing_yet() {
+    let root = stage::platform();
+    let root = root.path();
+    stage::ask(root, async |platform| {
+        let publish = platform.begin_publish("slow_ingest".parse().unwrap()).await.unwrap();
+        let status = json(root, &["status"], 0);
+        let running = &status["running"];
+        assert_eq!(
+            (&running["doing"], &running["requested_by"], running.get("operation")),
+            (&"publish slow_ingest".into(), &"tester".into(), None),
+            "{status:#}"
+        );
+        assert_eq!(status["open"], serde_json::json!([]));
+        let screen = String::from_utf8(run_to(root, &["status"], 0).stdout).unwrap();
+        assert!(screen.contains("publish slow_ingest by tester since"), "{screen}");
+        assert!(screen.contains("it has not opened an operation yet"), "{screen}");
+        drop(publish);
+    });
+    assert_eq!(json(root, &["status"], 0).get("running"), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
 use crate::platform::lock::PlatformLock;
-use crate::report::{OperationLine, SkippedLine, Status, StatusReport};
+use crate::report::{OperationLine, RunningLine, SkippedLine, Status, StatusReport};
 use crate::session::Session;
 
 /// The commands that end an open operation.
@@ -147,5 +147,13 @@ pub(crate) async fn status(session: &Session) -> Result<StatusReport> {
             )
         })
         .collect();
-    Ok(StatusReport { open, owed })
+    let running = PlatformLock::holder(&session.platform.lock_path())?.map(|holder| RunningLine {
+        doing: holder.doing,
+        requested_by: holder.actor,
+        host: holder.host,
+        pid: holder.pid,
+        since: holder.since,
+        operation: holder.operation,
+    });
+    Ok(StatusReport { open, running, owed })
 }

@@ -1,7 +1,7 @@
 //! `kfm status`: what is open, what it waits for, what to do, what is owed.
 
 use clap::Args;
-use kfm_rollback::report::{self, OperationLine};
+use kfm_rollback::report::{self, OperationLine, RunningLine};
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -21,6 +21,9 @@ impl Status {
             0 => Screen::new(Tone::Good, "Nothing is open"),
             open => Screen::new(Tone::Warn, format!("{} open", words::count(open, "operation"))),
         };
+        if let Some(running) = &report.running {
+            show_running(&mut screen, running);
+        }
         for line in report.open.iter().take(LIST_LINES_MAX) {
             show_operation(&mut screen, line);
             screen.next(&line.next);
@@ -35,6 +38,15 @@ impl Status {
         screen.more(report.owed.len().saturating_sub(LIST_LINES_MAX) as u64, None);
         let complaint = unfinished(&report.open);
         Ok(Answer::new(&report, screen)?.complain(complaint))
+    }
+}
+
+/// Shows the process at work; what it has opened is among the operations.
+fn show_running(screen: &mut Screen, running: &RunningLine) {
+    let RunningLine { doing, requested_by, host, pid, since, operation } = running;
+    screen.fact("at work", format!("{doing} by {requested_by} since {since} (host={host} pid={pid})"));
+    if operation.is_none() {
+        screen.fact("", "it has not opened an operation yet");
     }
 }
 

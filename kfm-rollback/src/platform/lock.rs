@@ -116,8 +116,16 @@ impl PlatformLock {
     /// Says which operation is worked on now; none if none is. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::File`]: the file is there and cannot be read.
+    /// As [`holder`](Self::holder).
     pub(crate) fn at_work(path: &Path) -> Result<Option<OperationId>> {
+        Ok(Self::holder(path)?.and_then(|holder| holder.operation))
+    }
+
+    /// Says who holds the lock now; none if nobody does, or has not said who it is yet. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::File`]: the file is there and cannot be read.
+    pub(crate) fn holder(path: &Path) -> Result<Option<Holder>> {
         let failed = |source| Error::File { path: path.display().to_string(), source };
         let mut file = match File::open(path) {
             Ok(file) => file,
@@ -126,7 +134,7 @@ impl PlatformLock {
         };
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(read(&mut file).and_then(|holder| holder.operation)),
+            Err(TryLockError::WouldBlock) => Ok(read(&mut file)),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }

@@ -23,7 +23,7 @@ pub use health::{
 };
 pub use hotfix::{FieldChange, HotfixReport};
 pub use listing::{CellCount, FIRST_MAX, Listing};
-pub use operation::{ExecuteReport, OperationLine, RollbackList, RollbackShow, StatusReport};
+pub use operation::{ExecuteReport, OperationLine, RollbackList, RollbackShow, RunningLine, StatusReport};
 pub use plan::{DecisionLine, DryRunReport, PlanReport, ScopeCounts, SkippedLine, StepLine};
 pub use publish::{PublishLine, PublishList, PublishReport, PublishShow};
 pub use status::Status;

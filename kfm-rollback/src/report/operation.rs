@@ -109,6 +109,27 @@ pub struct RollbackShow {
 pub struct StatusReport {
     /// Every operation that keeps cells or waits for approvals.
     pub open: Vec<OperationLine>,
+    /// The process that works in the platform now, whether or not it has opened an operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningLine>,
     /// What is owed: ratifications, reviews that are due.
     pub owed: Vec<String>,
+}
+
+/// A process that holds the platform's lock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunningLine {
+    /// What it does, in words.
+    pub doing: String,
+    /// Who asked.
+    pub requested_by: String,
+    /// The host that it runs on.
+    pub host: String,
+    /// Its number there.
+    pub pid: u32,
+    /// Since when.
+    pub since: String,
+    /// The operation that it works on, once it has opened one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationId>,
 }
