@@ -57,7 +57,7 @@ pub fn choose(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> Action {
     let standing: Vec<&'static str> =
         oracle.seen.iter().filter_map(|(cell, value)| cell.collection(*value)).collect();
     if roll < 52 && !standing.is_empty() {
-        return Action::Correct(*chance.one_of(&standing), stop(chance));
+        return Action::Correct(chance.one_of::<&str>(&standing), stop(chance));
     }
     if roll < 58 {
         let documents: Vec<Cell> = cells.iter().copied().filter(|cell| cell.is_document()).collect();
