@@ -74,6 +74,8 @@ pub(crate) enum Kind {
     Repair,
     /// Says which segments are about to be archived, and why.
     Archive,
+    /// Says that a holder still holds the log, or gives it back.
+    Hold,
     /// Written by a newer version, which says that it may be passed over.
     Other(u8),
 }
@@ -88,6 +90,7 @@ impl Kind {
             Self::Seal => 5,
             Self::Repair => 6,
             Self::Archive => 9,
+            Self::Hold => 10,
             Self::Other(number) => number,
         }
     }
@@ -101,6 +104,7 @@ impl Kind {
             5 => Self::Seal,
             6 => Self::Repair,
             9 => Self::Archive,
+            10 => Self::Hold,
             other => Self::Other(other),
         }
     }
@@ -111,7 +115,7 @@ impl Kind {
             Self::Segment | Self::Seal | Self::Other(_) => 0,
             Self::Data | Self::Fence => CHAINED,
             Self::Mark => SKIPPABLE,
-            Self::Repair | Self::Archive => CHAINED | SKIPPABLE,
+            Self::Repair | Self::Archive | Self::Hold => CHAINED | SKIPPABLE,
         }
     }
 }
@@ -127,6 +131,7 @@ impl Kind {
             Self::Seal => "seal",
             Self::Repair => "repair",
             Self::Archive => "archive",
+            Self::Hold => "hold",
             Self::Other(_) => "other",
         }
     }

@@ -9,11 +9,13 @@ use kfm_retry::{Clock, Seed};
 use super::calls::{Calls, Patience};
 use super::chain::{self, catch_up, find_gap};
 use super::format::{FORMAT_SLOT, Format, unreadable};
+use super::hold::Silence;
 use super::view::{View, guard};
-use super::writer::Writer;
+use super::writer::{Taking, Writer};
 use super::{Created, SlotError, Slots};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::WalError;
+use crate::frame::Kind;
 use crate::local::RecoveryReport;
 use crate::store::{
     Appended, BATCH_BYTES_MAX, Capabilities, Damage, Depth, Head, NewRecord, RECORD_BYTES_MAX, StoredRecord,
@@ -79,9 +81,11 @@ impl SlotOptions {
 /// on with it. A future that is neither polled nor dropped holds up those who append after it.
 #[derive(Debug)]
 pub struct SlotLog {
-    calls: Calls,
-    view: Mutex<View>,
-    writer: Option<Writer>,
+    pub(super) calls: Calls,
+    pub(super) view: Mutex<View>,
+    pub(super) writer: Option<Writer>,
+    /// Since when nothing was heard of whoever holds the log.
+    pub(super) silence: Silence,
     /// Whether the log is there; for readers, who may come first.
     there: Mutex<bool>,
     limits: (u64, u64),
@@ -140,7 +144,8 @@ impl SlotLog {
         };
         let report = RecoveryReport { created, ..summary(&guard(&view)) };
         let there = Mutex::new(log_id.is_some());
-        Ok(Self { calls, view, writer: None, there, limits, report })
+        let silence = Silence::begin(&calls, &guard(&view));
+        Ok(Self { calls, view, writer: None, silence, there, limits, report })
     }
 
     /// Returns what opening this log found and did.
@@ -154,7 +159,7 @@ impl SlotLog {
     }
 
     /// Takes in what was appended since, by others too.
-    async fn refresh(&self) -> Result<(), WalError> {
+    pub(super) async fn refresh(&self) -> Result<(), WalError> {
         if !*guard(&self.there) {
             let Some(format) = read_format(&self.calls, false).await? else { return Ok(()) };
             let mut there = guard(&self.there);
@@ -166,7 +171,7 @@ impl SlotLog {
         catch_up(&self.calls, &self.view).await
     }
 
-    fn writer(&self) -> Result<&Writer, WalError> {
+    pub(super) fn writer(&self) -> Result<&Writer, WalError> {
         self.writer.as_ref().ok_or(WalError::ReadOnly)
     }
 }
@@ -190,7 +195,10 @@ impl WalStore for SlotLog {
     }
 
     async fn fence(&self) -> Result<u64, WalError> {
-        self.writer()?.fence(&self.calls, &self.view).await
+        let taking = Taking { kind: Kind::Fence, body: &[], only_at: None };
+        let writer = self.writer()?;
+        writer.take(&self.calls, &self.view, taking).await?;
+        Ok(writer.epoch())
     }
 
     async fn verify(&self, depth: Depth) -> Result<VerifyReport, WalError> {

@@ -11,6 +11,7 @@ mod chain;
 pub mod cloud;
 mod flight;
 mod format;
+pub mod hold;
 pub mod log;
 pub mod memory;
 #[cfg(feature = "object-store")]
@@ -29,6 +30,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use calls::Patience;
+pub use hold::Holder;
 pub use log::{Mode, SlotLog, SlotOptions};
 pub use memory::MemorySlots;
 #[cfg(feature = "object-store")]

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use kfm_lineage::{Digest, DigestKind, Lsn};
 
 use super::format::damage_of;
-use crate::frame::{self, Kind};
+use super::hold::Hold;
+use crate::frame::{self, Header, Kind};
 use crate::position::Position;
 use crate::raw::{RawRecord, raw_records};
 use crate::store::{BadPlace, Damage, Depth, Head, StoredRecord};
@@ -29,6 +30,8 @@ pub(crate) struct View {
     kept_bytes: usize,
     /// Bytes in all frames.
     pub(crate) bytes: u64,
+    /// Who holds the log.
+    pub(crate) hold: Option<Hold>,
     depth: Depth,
 }
 
@@ -52,6 +55,7 @@ impl View {
             kept: BTreeMap::new(),
             kept_bytes: 0,
             bytes: 0,
+            hold: None,
             depth,
         }
     }
@@ -63,14 +67,18 @@ impl View {
             return Err(Damage::Malformed);
         }
         match frame.header.kind {
-            Kind::Data | Kind::Fence | Kind::Other(_) => {}
+            Kind::Data | Kind::Fence | Kind::Hold | Kind::Other(_) => {}
             Kind::Segment | Kind::Mark | Kind::Seal | Kind::Repair | Kind::Archive => {
                 return Err(Damage::ChainBreak);
             }
         }
         let mut position = self.position;
         let records = position.accept(&frame, self.depth, None)?;
-        let first = frame.header.first;
+        let Header { kind, epoch, first, nonce, .. } = frame.header;
+        let hold = match kind {
+            Kind::Fence | Kind::Hold => Some(Hold::after(self.hold.clone(), kind, epoch, nonce, frame.body)?),
+            _ => None,
+        };
         for (lsn, record) in (first.0..).zip(&records) {
             match self.ids.entry(record.op_id) {
                 Entry::Occupied(_) => return Err(Damage::DuplicateOperation),
@@ -78,6 +86,9 @@ impl View {
             };
         }
         self.position = position;
+        if let Some(hold) = hold {
+            self.hold = hold;
+        }
         self.places.push(Place { first, count: frame.header.count, prev: frame.header.prev });
         self.bytes += bytes.len() as u64;
         self.keep(bytes);

@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -34,17 +35,34 @@ pub(crate) struct Writer {
     pub(crate) nonce: [u8; 16],
     mode: Mode,
     line: Mutex<VecDeque<Member>>,
+    turn: Mutex<Turn>,
     end: AsyncMutex<End>,
 }
 
-/// The end of the log, as this handle may write there.
+/// As what this handle writes.
 #[derive(Debug)]
-struct End {
-    /// The epoch in which this handle writes.
+struct Turn {
+    /// The epoch in which it writes.
     epoch: u64,
     /// Whether it claimed that epoch itself.
     claimed: bool,
+    /// When it last wrote, by its clock.
+    written: Duration,
+}
+
+/// The end of the log: what is on its way there.
+#[derive(Debug, Default)]
+struct End {
     flight: Option<Flight>,
+}
+
+/// A frame without records that is to be appended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taking<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) body: &'a [u8],
+    /// The only slot for it: behind what was judged.
+    pub(crate) only_at: Option<u64>,
 }
 
 /// What the records of an id in the log are, for those who bring the id again.
@@ -52,8 +70,8 @@ type Stored = HashMap<[u8; 16], StoredRecord>;
 
 impl Writer {
     pub(crate) fn new(nonce: [u8; 16], mode: Mode, epoch: u64) -> Self {
-        let end = AsyncMutex::new(End { epoch, claimed: false, flight: None });
-        Self { nonce, mode, line: Mutex::new(VecDeque::new()), end }
+        let turn = Mutex::new(Turn { epoch, claimed: false, written: Duration::ZERO });
+        Self { nonce, mode, line: Mutex::new(VecDeque::new()), turn, end: AsyncMutex::new(End::default()) }
     }
 
     /// Appends records, each within the limits, and answers once they are durable.
@@ -82,23 +100,46 @@ impl Writer {
         }
     }
 
-    /// Claims the next epoch.
-    pub(crate) async fn fence(&self, calls: &Calls, view: &Mutex<View>) -> Result<u64, WalError> {
+    /// Appends a frame without records; false if it may stand in one slot only, and another frame is there.
+    pub(crate) async fn take(
+        &self,
+        calls: &Calls,
+        view: &Mutex<View>,
+        taking: Taking<'_>,
+    ) -> Result<bool, WalError> {
         let mut end = self.end.lock().await;
         let mut tries = calls.tries();
         self.finish(calls, view, &mut end, &mut tries).await?;
         loop {
-            end.flight = Some(self.frame_of(view, Kind::Fence, &[]));
+            if taking.kind != Kind::Fence {
+                self.may_write(view).map_err(|failure| failure.error())?;
+            }
+            let flight = self.frame_of(view, taking.kind, taking.body);
+            if taking.only_at.is_some_and(|only| only != flight.n) {
+                return Ok(false);
+            }
+            end.flight = Some(flight);
             match self.land(calls, view, &mut end, &mut tries).await {
-                Landing::Landed => return Ok(end.epoch),
+                Landing::Landed => return Ok(true),
                 Landing::Lost(_) if calls.has_time(&tries) => {}
                 Landing::Lost(_) => return Err(crowded_out(calls, view).error()),
                 Landing::Failed(failure) => return Err(failure.error()),
                 Landing::Unknown(said) => {
-                    return Err(WalError::Unknown { id: "fence".to_owned(), source: said.into() });
+                    let id = taking.kind.as_str().to_owned();
+                    return Err(WalError::Unknown { id, source: said.into() });
                 }
             }
         }
+    }
+
+    /// Returns the epoch in which this handle writes.
+    pub(crate) fn epoch(&self) -> u64 {
+        guard(&self.turn).epoch
+    }
+
+    /// Returns when this handle last wrote, by its clock.
+    pub(crate) fn written(&self) -> Duration {
+        guard(&self.turn).written
     }
 
     /// Goes on with what is on its way, until it is in the log or will never be.
@@ -128,7 +169,7 @@ impl Writer {
         let mut tries = calls.tries();
         loop {
             if end.flight.is_none() {
-                match self.board(calls, view, end).await {
+                match self.board(calls, view).await {
                     Ok(flight) => end.flight = flight,
                     Err(failure) => return self.refuse_line(&failure),
                 }
@@ -163,21 +204,28 @@ impl Writer {
     }
 
     /// Answers what needs no frame, and makes a frame of the rest; none if nothing is left.
-    async fn board(&self, calls: &Calls, view: &Mutex<View>, end: &End) -> Result<Option<Flight>, Failure> {
-        self.may_write(view, end)?;
-        if self.mode == Mode::Exclusive && !end.claimed {
+    async fn board(&self, calls: &Calls, view: &Mutex<View>) -> Result<Option<Flight>, Failure> {
+        self.may_write(view)?;
+        if self.mode == Mode::Exclusive && !guard(&self.turn).claimed {
             return Ok(Some(self.frame_of(view, Kind::Fence, &[])));
         }
         // Whoever waits stays in line while the log is read for them: this future may be dropped there.
         let (stored, judged) = self.look_up(calls, view).await.map_err(Failure::of)?;
-        self.may_write(view, end)?;
+        self.may_write(view)?;
         Ok(self.fill(&guard(view), &stored, judged))
     }
 
-    /// Says whether this handle may append at all.
-    fn may_write(&self, view: &Mutex<View>, end: &End) -> Result<(), Failure> {
-        let epoch = guard(view).position.epoch;
-        if epoch > end.epoch { Err(Failure::Fenced(epoch)) } else { Ok(()) }
+    /// Says whether this handle may append at all, as far as it has read.
+    pub(crate) fn may_write(&self, view: &Mutex<View>) -> Result<(), Failure> {
+        let view = guard(view);
+        let epoch = view.position.epoch;
+        if epoch > guard(&self.turn).epoch {
+            return Err(Failure::Fenced(epoch));
+        }
+        match &view.hold {
+            Some(hold) if hold.nonce != self.nonce => Err(Failure::Locked(hold.holder.holder.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what the first in line have to be compared with; returns it, and how many they are.
@@ -319,9 +367,12 @@ impl Writer {
         if *held != flight.frame {
             return Landing::Lost(flight.members.into_iter().map(|(member, _)| member).collect());
         }
+        let mut turn = guard(&self.turn);
+        turn.written = calls.clock.monotonic();
         if flight.claims {
-            (end.epoch, end.claimed) = (flight.epoch, true);
+            (turn.epoch, turn.claimed) = (flight.epoch, true);
         }
+        drop(turn);
         flight.members.into_iter().for_each(|(member, appended)| member.answer(Ok(appended)));
         Landing::Landed
     }

@@ -1,0 +1,240 @@
+//! Who holds a log, for how long, and until when: claims with a lease.
+//!
+//! A claim is a fence that says who it is. Whoever holds the log says so again, with any frame, at least three
+//! times a lease; a holder of whom nothing is heard for a whole lease, by the clock of who listens, may be
+//! followed. What keeps two of them apart is the epoch that the claim takes, never a clock: a holder that was
+//! paused and wakes up is fenced, and [`SlotLog::still_mine`] tells it so before it acts on anything else.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use kfm_lineage::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::calls::Calls;
+use super::log::SlotLog;
+use super::view::{View, guard};
+use super::writer::Taking;
+use crate::error::WalError;
+use crate::frame::Kind;
+use crate::store::Damage;
+
+/// The most that a holder may say about itself, in bytes.
+pub const HOLDER_BYTES_MAX: usize = 1024;
+
+/// The shortest and the longest time between two looks at a log that another holds.
+const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// Who holds a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Holder {
+    /// What it says about itself: host, process, who, what.
+    pub holder: String,
+    /// The epoch that it claimed.
+    pub epoch: u64,
+    /// After how much silence it may be followed, in milliseconds.
+    pub lease_ms: u64,
+    /// When it claimed the log, by its own clock.
+    pub since: Timestamp,
+    /// When it last said that it holds the log, by its own clock; a hint, and no more.
+    pub renewed: Timestamp,
+}
+
+impl Holder {
+    /// Returns after how much silence the holder may be followed.
+    pub fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+}
+
+/// What a frame says about who holds the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hold", rename_all = "snake_case")]
+pub(crate) enum Statement {
+    Claimed { holder: String, lease_ms: u64, at: Timestamp },
+    Renewed { at: Timestamp },
+    Released { at: Timestamp },
+}
+
+impl Statement {
+    fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and numbers have a form in JSON")
+    }
+}
+
+/// A holder, and the handle that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) nonce: [u8; 16],
+    pub(crate) holder: Holder,
+}
+
+impl Hold {
+    /// Returns who holds the log after a frame, given who held it before.
+    pub(crate) fn after(
+        before: Option<Self>,
+        kind: Kind,
+        epoch: u64,
+        nonce: [u8; 16],
+        body: &[u8],
+    ) -> Result<Option<Self>, Damage> {
+        if kind == Kind::Fence && body.is_empty() {
+            return Ok(None);
+        }
+        let statement: Statement = serde_json::from_slice(body).map_err(|_| Damage::Malformed)?;
+        match (kind, statement, before) {
+            (Kind::Fence, Statement::Claimed { holder, lease_ms, at }, _) => {
+                let holder = Holder { holder, epoch, lease_ms, since: at, renewed: at };
+                Ok(Some(Self { nonce, holder }))
+            }
+            (Kind::Hold, Statement::Renewed { at }, Some(mut hold)) if hold.nonce == nonce => {
+                hold.holder.renewed = at;
+                Ok(Some(hold))
+            }
+            (Kind::Hold, Statement::Released { .. }, Some(hold)) if hold.nonce == nonce => Ok(None),
+            _ => Err(Damage::Malformed),
+        }
+    }
+}
+
+/// Since when a log has not moved, as far as this handle has seen.
+#[derive(Debug)]
+pub(crate) struct Silence(Mutex<(u64, Duration)>);
+
+impl Silence {
+    pub(crate) fn begin(calls: &Calls, view: &View) -> Self {
+        Self(Mutex::new((view.next, calls.clock.monotonic())))
+    }
+
+    /// Returns for how long the log has not moved.
+    fn lasts(&self, calls: &Calls, next: u64) -> Duration {
+        let now = calls.clock.monotonic();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0 != next {
+            *seen = (next, now);
+        }
+        now.saturating_sub(seen.1)
+    }
+}
+
+impl SlotLog {
+    /// Takes the log for one holder alone, and returns the epoch it claimed.
+    ///
+    /// While another holds it, this waits: until the other releases it, or was silent for the lease that it named,
+    /// but no longer than `patience`, which may be zero. `holder` says who this is, `lease` how long others have to
+    /// wait once nothing is heard of it.
+    ///
+    /// # Cancel safety
+    /// A dropped claim may hold the log; claiming again finds out.
+    ///
+    /// # Errors
+    /// - [`WalError::Locked`]: another holds the log; wait, or stop that one.
+    /// - [`WalError::Unknown`]: claim again.
+    /// - [`WalError::ReadOnly`]: open the log for writing.
+    /// - [`WalError::Io`]: nothing was claimed; try again.
+    pub async fn claim(&self, holder: &str, lease: Duration, patience: Duration) -> Result<u64, WalError> {
+        let writer = self.writer()?;
+        let begun = self.calls.clock.monotonic();
+        loop {
+            self.refresh().await?;
+            let (next, hold) = {
+                let view = guard(&self.view);
+                (view.next, view.hold.clone())
+            };
+            let silence = self.silence.lasts(&self.calls, next);
+            let other = hold.filter(|hold| hold.nonce != writer.nonce && silence < hold.holder.lease());
+            let Some(other) = other else {
+                let body = Statement::Claimed {
+                    holder: shorten(holder),
+                    lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+                    at: self.now(),
+                };
+                let taking = Taking { kind: Kind::Fence, body: &body.encode(), only_at: Some(next) };
+                match writer.take(&self.calls, &self.view, taking).await? {
+                    true => return Ok(writer.epoch()),
+                    // Somebody wrote in this moment: look who.
+                    false => continue,
+                }
+            };
+            let waited = self.calls.clock.monotonic().saturating_sub(begun);
+            if waited >= patience {
+                return Err(WalError::Locked { holder: other.holder.holder });
+            }
+            let pause = (other.holder.lease() / 8).clamp(LOOK.0, LOOK.1).min(patience - waited);
+            self.calls.clock.sleep(pause).await;
+        }
+    }
+
+    /// Says again that this handle holds the log, if it has said nothing for a third of its lease.
+    ///
+    /// # Errors
+    /// - [`WalError::Fenced`], [`WalError::Locked`]: end; another holds the log.
+    /// - others as [`WalStore::append`](crate::WalStore::append).
+    pub async fn renew(&self) -> Result<(), WalError> {
+        let writer = self.writer()?;
+        let Some(hold) = self.own_hold() else { return writer.may_write(&self.view).map_err(|f| f.error()) };
+        let silent = self.calls.clock.monotonic().saturating_sub(writer.written());
+        if silent < hold.holder.lease() / 3 {
+            return Ok(());
+        }
+        self.state(&Statement::Renewed { at: self.now() }).await
+    }
+
+    /// Gives the log back, if this handle holds it.
+    ///
+    /// # Errors
+    /// As [`SlotLog::renew`].
+    pub async fn release(&self) -> Result<(), WalError> {
+        match self.own_hold() {
+            Some(_) => self.state(&Statement::Released { at: self.now() }).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Looks whether this handle may still append: nobody took the log over up to this moment.
+    ///
+    /// # Errors
+    /// - [`WalError::Fenced`], [`WalError::Locked`]: end; another holds the log, and acts.
+    /// - [`WalError::Io`]: it is not known; do not act.
+    pub async fn still_mine(&self) -> Result<(), WalError> {
+        let writer = self.writer()?;
+        self.refresh().await?;
+        writer.may_write(&self.view).map_err(|failure| failure.error())
+    }
+
+    /// Returns who holds the log, dead or alive.
+    ///
+    /// # Errors
+    /// As [`WalStore::scan`](crate::WalStore::scan).
+    pub async fn holder(&self) -> Result<Option<Holder>, WalError> {
+        self.refresh().await?;
+        Ok(guard(&self.view).hold.clone().map(|hold| hold.holder))
+    }
+
+    fn own_hold(&self) -> Option<Hold> {
+        let mine = self.writer.as_ref()?.nonce;
+        guard(&self.view).hold.clone().filter(|hold| hold.nonce == mine)
+    }
+
+    /// Appends a statement of the holder, unless another has taken the log over.
+    async fn state(&self, statement: &Statement) -> Result<(), WalError> {
+        let writer = self.writer()?;
+        let body = statement.encode();
+        let taking = Taking { kind: Kind::Hold, body: &body, only_at: None };
+        writer.take(&self.calls, &self.view, taking).await.map(|_| ())
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::try_from(self.calls.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// Returns what a holder says about itself as one line that is not too long.
+fn shorten(holder: &str) -> String {
+    let mut line: String = holder.chars().filter(|char| !char.is_control()).collect();
+    while line.len() > HOLDER_BYTES_MAX {
+        line.pop();
+    }
+    line
+}
