@@ -97,6 +97,14 @@ pub enum WalError {
         #[source]
         source: Source,
     },
+    /// The store breaks a promise that a log stands on: use another store, nothing was written to this one.
+    #[error("store is not fit to hold a log: path={path} broken={promise}")]
+    Unfit {
+        /// The store.
+        path: String,
+        /// The promise that it broke.
+        promise: &'static str,
+    },
     /// A newer version wrote records that must be understood before anything is appended: upgrade.
     #[error("log holds a record that only a newer version knows: lsn={lsn} rtype={rtype} schema={schema}")]
     FutureRecord {

@@ -72,7 +72,7 @@ mod objects {
     impl Fixture for Objects {
         async fn open(&self) -> Arc<dyn WalStore> {
             let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
-            let options = SlotOptions::new(clock).with_mode(self.mode);
+            let options = SlotOptions::new(clock).with_mode(self.mode).with_proofs(0);
             Arc::new(SlotLog::open(Arc::clone(&self.slots), options).await.unwrap().0)
         }
     }

@@ -31,6 +31,11 @@ impl Member {
         self.records.iter().map(|record| RECORD_HEADER_BYTES + record.payload.len()).sum()
     }
 
+    /// Says whether the caller lets the records stand at `next`.
+    pub(crate) fn is_expected_at(&self, next: Lsn) -> bool {
+        self.expected.is_none_or(|expected| expected.0.checked_add(1) == Some(next.0))
+    }
+
     pub(crate) fn id(&self) -> String {
         let id = self.records.first().map_or([0; 16], |record| record.op_id);
         format!("{:032x}", u128::from_be_bytes(id))

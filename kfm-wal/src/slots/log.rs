@@ -10,6 +10,7 @@ use super::calls::{Calls, Patience};
 use super::chain::{self, catch_up, find_gap};
 use super::format::{FORMAT_SLOT, Format, unreadable};
 use super::hold::Silence;
+use super::prove::prove;
 use super::view::{View, guard};
 use super::writer::{Taking, Writer};
 use super::{Created, SlotError, Slots};
@@ -37,15 +38,19 @@ pub enum Mode {
 pub struct SlotOptions {
     mode: Mode,
     patience: Patience,
+    proofs: u32,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
+
+/// How many races a store has to stand by default before a log is made in it.
+const PROOFS: u32 = 8;
 
 impl SlotOptions {
     /// Makes the default options; `clock` bounds the waits for the store, records bring their own time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (mode, patience) = (Mode::default(), Patience::default());
-        Self { mode, patience, clock, entropy: Arc::new(SystemEntropy) }
+        Self { mode, patience, proofs: PROOFS, clock, entropy: Arc::new(SystemEntropy) }
     }
 
     /// Sets who may append.
@@ -59,6 +64,15 @@ impl SlotOptions {
     #[must_use]
     pub fn with_patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Sets how many races a store has to stand before a log is made in it; by default 8.
+    ///
+    /// A store that looks first and writes then loses one race in many: more rounds find it more surely.
+    #[must_use]
+    pub fn with_proofs(mut self, rounds: u32) -> Self {
+        self.proofs = rounds;
         self
     }
 
@@ -93,9 +107,11 @@ pub struct SlotLog {
 }
 
 impl SlotLog {
-    /// Opens a log for writing, and makes it if there is none. Claims nothing yet.
+    /// Opens a log for writing, and makes it if there is none, in a store that stands the races of
+    /// [`SlotOptions::with_proofs`]. Claims nothing yet.
     ///
     /// # Errors
+    /// - [`WalError::Unfit`]: use another store.
     /// - [`WalError::Corrupt`]: nothing was changed; restore the log.
     /// - [`WalError::Io`]: repair the store, its address or the credentials, and try again.
     pub async fn open(
@@ -239,7 +255,9 @@ async fn make_format(
     nonce: [u8; 16],
 ) -> Result<(Format, bool), WalError> {
     let made_at = Timestamp::try_from(options.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let mine = Format::new(options.entropy.bytes16(), made_at, 0);
+    let ground = format!("{:032x}", u128::from_be_bytes(options.entropy.bytes16()));
+    let proofs = prove(calls, &ground, options.proofs).await?;
+    let mine = Format::new(options.entropy.bytes16(), made_at, proofs);
     let bytes = mine.encode(nonce);
     let mut tries = calls.tries();
     loop {

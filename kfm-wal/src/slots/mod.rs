@@ -18,6 +18,7 @@ pub mod memory;
 pub mod object;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod prove;
 #[cfg(any(feature = "s3", feature = "azure", feature = "postgres"))]
 mod tls;
 mod verify;

@@ -68,6 +68,16 @@ pub(crate) struct Taking<'a> {
 /// What the records of an id in the log are, for those who bring the id again.
 type Stored = HashMap<[u8; 16], StoredRecord>;
 
+/// What was read for those in line, before they are judged.
+#[derive(Debug)]
+struct LookUp {
+    /// How many of them it was read for.
+    judged: usize,
+    /// Whether the log was read to its end for them.
+    caught_up: bool,
+    stored: Stored,
+}
+
 impl Writer {
     pub(crate) fn new(nonce: [u8; 16], mode: Mode, epoch: u64) -> Self {
         let turn = Mutex::new(Turn { epoch, claimed: false, written: Duration::ZERO });
@@ -210,9 +220,9 @@ impl Writer {
             return Ok(Some(self.frame_of(view, Kind::Fence, &[])));
         }
         // Whoever waits stays in line while the log is read for them: this future may be dropped there.
-        let (stored, judged) = self.look_up(calls, view).await.map_err(Failure::of)?;
+        let looked_up = self.look_up(calls, view).await.map_err(Failure::of)?;
         self.may_write(view)?;
-        Ok(self.fill(&guard(view), &stored, judged))
+        Ok(self.fill(&guard(view), &looked_up))
     }
 
     /// Says whether this handle may append at all, as far as it has read.
@@ -228,14 +238,15 @@ impl Writer {
         }
     }
 
-    /// Reads what the first in line have to be compared with; returns it, and how many they are.
-    async fn look_up(&self, calls: &Calls, view: &Mutex<View>) -> Result<(Stored, usize), WalError> {
-        let (judged, beyond) = {
+    /// Reads what the first in line have to be compared with.
+    async fn look_up(&self, calls: &Calls, view: &Mutex<View>) -> Result<LookUp, WalError> {
+        let (judged, astray) = {
             let (line, view) = (guard(&self.line), guard(view));
-            (line.len(), line.iter().any(|member| member.expected >= Some(view.position.next)))
+            let astray = |member: &Member| !member.is_expected_at(view.position.next);
+            (line.len(), line.iter().any(astray))
         };
-        if beyond {
-            // The caller knows of records that this handle has not seen yet.
+        if astray {
+            // The caller may know of records that this handle has not seen, or repeat one of them.
             catch_up(calls, view).await?;
         }
         let known: Vec<Lsn> = {
@@ -248,15 +259,16 @@ impl Writer {
             let found = chain::records(calls, view, lsn, 1).await?;
             stored.extend(found.into_iter().map(|record| (record.record.op_id, record)));
         }
-        Ok((stored, judged))
+        Ok(LookUp { judged, caught_up: astray, stored })
     }
 
-    /// Makes a frame of the first `judged` in line, as many as fit.
-    fn fill(&self, view: &View, stored: &Stored, judged: usize) -> Option<Flight> {
+    /// Makes a frame of the first in line, as many as fit.
+    fn fill(&self, view: &View, looked_up: &LookUp) -> Option<Flight> {
+        let stored = &looked_up.stored;
         let mut load = Load::new(view.position.last_at);
         let (mut boarded, mut later, mut ids) = (Vec::new(), Vec::new(), HashSet::new());
         let mut line = guard(&self.line);
-        for _ in 0..judged {
+        for _ in 0..looked_up.judged {
             let full = |member: &Member| load.bytes() > 0 && load.bytes() + member.bytes() > GROUP_BYTES_MAX;
             if line.front().is_none_or(full) {
                 break;
@@ -265,17 +277,18 @@ impl Writer {
             if member.answer.is_canceled() {
                 continue;
             }
-            let waits = |record: &NewRecord| {
-                // A repeat of what is about to be written is decided once that is durable; and somebody may have
-                // read on while the log was read for this one.
-                let read = stored.contains_key(&record.op_id);
-                ids.contains(&record.op_id) || view.lsn_of(&record.op_id).is_some() && !read
+            let next = Lsn(view.position.next.0 + load.records());
+            let is_undecided = |record: &NewRecord| {
+                ids.contains(&record.op_id)
+                    || view.lsn_of(&record.op_id).is_some() && !stored.contains_key(&record.op_id)
             };
-            if member.records.iter().any(waits) {
+            // What hangs on a frame that is not durable yet, or on what was read on meanwhile, is decided later.
+            let astray = !member.is_expected_at(next) && (load.records() > 0 || !looked_up.caught_up);
+            let repeats = member.records.iter().any(|record| stored.contains_key(&record.op_id));
+            if member.records.iter().any(is_undecided) || astray && !repeats {
                 later.push(member);
                 continue;
             }
-            let next = Lsn(view.position.next.0 + load.records());
             match judge(&member, stored, next) {
                 Ok(None) => {}
                 Ok(Some(already)) => {
@@ -383,12 +396,7 @@ fn judge(member: &Member, stored: &Stored, next: Lsn) -> Result<Option<Appended>
     if let Some(already) = find_repeat(&member.records, |id| stored.get(id))? {
         return Ok(Some(already));
     }
-    match member.expected {
-        Some(expected) if expected.0.checked_add(1) != Some(next.0) => {
-            Err(WalError::Moved { head: Lsn(next.0 - 1) })
-        }
-        _ => Ok(None),
-    }
+    if member.is_expected_at(next) { Ok(None) } else { Err(WalError::Moved { head: Lsn(next.0 - 1) }) }
 }
 
 /// Ends a flight of which nothing is in the log.
