@@ -56,6 +56,8 @@ fn histories_do_what_they_are_for() {
         "repair",
         "fence",
         "read",
+        "follow",
+        "archived",
         "verify",
         "strike_refused",
         "strike_intact",

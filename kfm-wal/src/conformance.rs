@@ -118,6 +118,11 @@ macro_rules! wal_store_laws {
             a_reopened_log_gives_the_same_leaves_and_epochs
             a_store_archives_or_says_that_it_cannot
             what_is_archived_is_part_of_the_log
+            a_follower_is_shown_each_record_once
+            a_follower_beside_appenders_misses_nothing
+            a_follower_goes_on_after_a_reopening
+            an_announced_append_wakes_a_follower
+            a_dropped_wait_passes_nothing_over
         );
     };
     (@each $fixture:expr, $runner:expr; $($law:ident)*) => {
@@ -219,6 +224,7 @@ mod chain;
 mod concurrency;
 mod edges;
 mod epochs;
+mod follow;
 mod identity;
 mod records;
 mod reopening;
@@ -228,6 +234,7 @@ pub use chain::*;
 pub use concurrency::*;
 pub use edges::*;
 pub use epochs::*;
+pub use follow::*;
 pub use identity::*;
 pub use records::*;
 pub use reopening::*;

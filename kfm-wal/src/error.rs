@@ -115,6 +115,16 @@ pub enum WalError {
         /// The version of its type.
         schema: u16,
     },
+    /// A newer version wrote here in a form that must be understood to read on: upgrade.
+    #[error("log was written by a newer version: segment={segment} offset={offset} lsn={lsn}")]
+    FutureFormat {
+        /// The file or object.
+        segment: String,
+        /// Where in it the first frame that is not understood begins, in bytes.
+        offset: u64,
+        /// The first record that cannot be read.
+        lsn: Lsn,
+    },
     /// A record of a known type does not read, or a typed value cannot be written: a defect, report it.
     #[error("record does not fit its type: lsn={lsn}")]
     Malformed {

@@ -72,7 +72,8 @@ pub(crate) enum Kind {
     Seal,
     /// Claims an epoch, and says what an interrupted append left behind.
     Repair,
-    /// Says which segments are about to be archived, and why.
+    /// Claims an epoch, so that position and epoch name one end of the log, and says which segments are about to
+    /// be archived, and why.
     Archive,
     /// Says that a holder still holds the log, or gives it back.
     Hold,

@@ -24,6 +24,7 @@
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod announce;
 #[cfg(feature = "test-util")]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a law that is broken is a test that fails")]
 pub mod conformance;
@@ -31,6 +32,7 @@ pub mod entropy;
 pub mod error;
 pub mod export;
 pub mod fold;
+pub mod follow;
 mod frame;
 pub mod index;
 pub mod local;
@@ -45,8 +47,10 @@ pub mod schema;
 pub mod slots;
 pub mod store;
 
+pub use announce::Announcing;
 pub use error::{Outlook, WalError};
 pub use fold::PublishRecord;
+pub use follow::Follower;
 pub use kfm_lineage::Lsn;
 pub use local::{LocalLog, LocalOptions, RecoveryReport};
 pub use log::{Entry, Wal};

@@ -70,7 +70,7 @@ impl Position {
     ///
     /// All that came before is durable, since a frame is written only after the one before was synced.
     pub(crate) fn header(&self, kind: Kind, count: u32, nonce: [u8; 16]) -> Header {
-        let claims = matches!(kind, Kind::Fence | Kind::Repair);
+        let claims = matches!(kind, Kind::Fence | Kind::Repair | Kind::Archive);
         Header {
             kind,
             flags: kind.flags(),
@@ -104,8 +104,10 @@ impl Position {
         }
         self.chain = header.prev;
         match header.kind {
-            Kind::Fence | Kind::Repair if header.epoch <= self.epoch => return Err(Damage::EpochRegress),
-            Kind::Fence | Kind::Repair | Kind::Other(_) => {}
+            Kind::Fence | Kind::Repair | Kind::Archive if header.epoch <= self.epoch => {
+                return Err(Damage::EpochRegress);
+            }
+            Kind::Fence | Kind::Repair | Kind::Archive | Kind::Other(_) => {}
             _ if header.epoch != self.epoch => return Err(Damage::EpochRegress),
             _ => {}
         }
@@ -114,6 +116,8 @@ impl Position {
                 raw_records(frame.body, header.count).ok_or(Damage::Malformed)?
             }
             _ if header.count == 0 && header.kind != Kind::Data => Vec::new(),
+            // It may be passed over, and what it holds may not.
+            Kind::Other(_) => return Err(Damage::FutureFormat),
             _ => return Err(Damage::Malformed),
         };
         let mut last_at = self.last_at;

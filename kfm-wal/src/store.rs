@@ -311,9 +311,28 @@ pub struct BadPlace {
     pub class: Damage,
 }
 
+#[cfg(feature = "slots")]
+impl BadPlace {
+    /// Takes the damage out of an error, which may be another one.
+    pub(crate) fn of(error: WalError) -> Result<Self, WalError> {
+        match error {
+            WalError::Corrupt { segment, offset, lsn, class } => Ok(Self { segment, offset, lsn, class }),
+            WalError::FutureFormat { segment, offset, lsn } => {
+                Ok(Self { segment, offset, lsn, class: Damage::FutureFormat })
+            }
+            other => Err(other),
+        }
+    }
+}
+
 impl From<BadPlace> for WalError {
     fn from(bad: BadPlace) -> Self {
-        Self::Corrupt { segment: bad.segment, offset: bad.offset, lsn: bad.lsn, class: bad.class }
+        let BadPlace { segment, offset, lsn, class } = bad;
+        match class {
+            // Nothing to restore: the next step is another one.
+            Damage::FutureFormat => Self::FutureFormat { segment, offset, lsn },
+            class => Self::Corrupt { segment, offset, lsn, class },
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use kfm_wal::conformance::run;
 use kfm_wal::local::inspect::inspect_on;
 use kfm_wal::local::simulated::{Fault, SimulatedDisk};
 use kfm_wal::local::verify_on;
-use kfm_wal::{Depth, LocalLog, Lsn, RetainReason, Retained, WalError, WalStore};
+use kfm_wal::{Damage, Depth, LocalLog, Lsn, RetainReason, Retained, WalError, WalStore};
 
 const RECORDS: u64 = 150;
 
@@ -167,6 +167,26 @@ fn a_segment_that_is_missing_from_the_archive_is_damage() {
     let refused = open(Arc::new(disk.clone())).unwrap_err();
     assert!(matches!(refused, WalError::Corrupt { .. }), "{refused}");
     assert!(!verify_on(&disk, Path::new(DIR), Depth::Crc).unwrap().ok);
+}
+
+#[test]
+fn an_archive_without_what_came_after_it_is_no_log() {
+    let (disk, log) = filled();
+    retain(&log, RECORDS).unwrap();
+    drop(log);
+    segments(&disk).iter().for_each(|path| disk.lose(path));
+    // Even if its last segment looks as if it had not been ended.
+    let path = archived(&disk).pop().unwrap();
+    let mut bytes = disk.contents(&path).unwrap();
+    let seal = inspect_on(&disk, Path::new(DIR)).unwrap().segments.pop().unwrap();
+    let seal = seal.frames.iter().find(|frame| frame.kind == "seal").unwrap().offset;
+    bytes[seal as usize..].fill(0);
+    disk.overwrite(&path, bytes);
+    let refused = open(Arc::new(disk.clone())).unwrap_err();
+    assert!(
+        matches!(refused, WalError::Corrupt { class: Damage::MissingSegment, .. }),
+        "its end was lost: {refused}"
+    );
 }
 
 #[test]

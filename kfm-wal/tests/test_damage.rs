@@ -261,7 +261,7 @@ fn a_frame_of_a_newer_version_is_not_repaired_away() {
     let crc = crc32c::crc32c(&bytes[at..at + 96]);
     bytes[at + 96..at + 100].copy_from_slice(&crc.to_le_bytes());
     disk.overwrite(&path, bytes);
-    assert!(matches!(open(Arc::new(disk)), Err(WalError::Corrupt { class: Damage::FutureFormat, .. })));
+    assert!(matches!(open(Arc::new(disk)), Err(WalError::FutureFormat { .. })));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use kfm_retry::ManualClock;
 use kfm_wal::conformance::Fixture;
 use kfm_wal::local::SegmentSizes;
-use kfm_wal::{LocalLog, LocalOptions, MemoryLog, WalStore};
+use kfm_wal::{Announcing, LocalLog, LocalOptions, MemoryLog, WalStore};
 
 struct Memory(MemoryLog);
 
@@ -39,9 +39,24 @@ impl Fixture for Local {
     }
 }
 
+/// The wrapper that announces appends, above a store.
+struct Above(Local);
+
+#[async_trait]
+impl Fixture for Above {
+    async fn open(&self) -> Arc<dyn WalStore> {
+        Arc::new(Announcing::new(self.0.open().await))
+    }
+}
+
 mod memory {
     use super::*;
     kfm_wal::wal_store_laws!(Memory(MemoryLog::new()));
+}
+
+mod announcing {
+    use super::*;
+    kfm_wal::wal_store_laws!(Above(Local::new(SegmentSizes::default())));
 }
 
 mod local {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kfm_lineage::Timestamp;
 use kfm_retry::Clock;
-use kfm_wal::{Depth, Lsn, NewRecord, WalError, WalStore};
+use kfm_wal::{Depth, Follower, Lsn, NewRecord, RetainReason, WalError, WalStore};
 
 use super::Witness;
 use crate::chance::Chance;
@@ -217,6 +217,41 @@ impl Cast {
             let mut oracle = self.witness.oracle();
             oracle.head(&head);
             oracle.shown(from, &records);
+        }
+    }
+
+    /// Follows the log from somewhere on, a few records at a time.
+    pub async fn follow(self, mut chance: Chance, looks: u64) {
+        let from = 1 + chance.below(self.witness.oracle().certain() + 1);
+        let mut follower = Follower::new(Arc::clone(&self.log), Arc::new(self.clock.clone()), Lsn(from));
+        for _ in 0..looks {
+            self.pause(&mut chance).await;
+            let position = follower.position().0;
+            match follower.look(1 + chance.index(5)).await {
+                Ok(records) => {
+                    self.witness.trace.note(format_args!("follow {position} {}", records.len()));
+                    self.witness.count("follow");
+                    self.witness.oracle().shown(position, &records);
+                }
+                Err(error) => self.refused("follow", &error),
+            }
+        }
+    }
+
+    /// Sets old segments aside now and then.
+    pub async fn retain(self, mut chance: Chance, times: u64) {
+        let (policy_ref, requested_by) = ("a policy".to_owned(), "an archivist".to_owned());
+        let reason = RetainReason { policy_ref, requested_by };
+        for _ in 0..times {
+            self.pause(&mut chance).await;
+            let upto = Lsn(chance.below(self.witness.oracle().certain() + 3));
+            match self.log.retain(upto, &reason).await {
+                Ok(retained) => {
+                    self.witness.trace.note(format_args!("retain {upto} {retained:?}"));
+                    self.witness.count(if retained.segments > 0 { "archived" } else { "nothing_to_archive" });
+                }
+                Err(error) => return self.refused("retain", &error),
+            }
         }
     }
 

@@ -29,6 +29,10 @@ pub const DIR: &str = "/wal";
 /// How many of a hundred calls to a disk let another process go first.
 const INTERLEAVE_PERCENT: u64 = 15;
 
+/// Salts of the chances of who came later.
+const ARCHIVIST: u64 = 1 << 40;
+const FOLLOWER: u64 = 1 << 41;
+
 /// How many single faults the log of a history is struck with at the end.
 const STRIKES: u64 = 5;
 
@@ -108,6 +112,11 @@ impl World {
 
     fn end(self) -> History {
         self.witness.history(self.seed)
+    }
+
+    /// Returns chances for who came to these histories later: without one of them, a seed is what it was.
+    fn late_chance(&self, salt: u64) -> Chance {
+        Chance::new(self.seed.wrapping_mul(1009).wrapping_add(u64::from(self.processes)) ^ salt)
     }
 
     fn process(&mut self) -> (ProcessId, ProcessDisk) {
@@ -232,6 +241,7 @@ impl World {
         let options = self.options(Arc::new(disk.clone()));
         let reasons = Reasons { machine: self.machine.clone(), disk: disk.clone(), fault_at };
         let mut chance = self.chance.fork();
+        let mut late = self.late_chance(ARCHIVIST);
         let rival = self.process();
         let rival_options = self.options(Arc::new(rival.1.clone()));
         let (witness, schedule, handle) = (self.witness.clone(), self.schedule.clone(), Arc::clone(handle));
@@ -259,7 +269,12 @@ impl World {
                 schedule.spawn(process, cast.clone().read(chance.fork(), 2));
             }
             if chance.percent(15) {
-                schedule.spawn(rival.0, rival_opens(rival_options, cast.witness, cast.undisturbed));
+                let (witness, undisturbed) = (cast.witness.clone(), Arc::clone(&cast.undisturbed));
+                schedule.spawn(rival.0, rival_opens(rival_options, witness, undisturbed));
+            }
+            if late.percent(25) {
+                let times = 1 + late.below(2);
+                schedule.spawn(process, cast.retain(late, times));
             }
         });
     }
@@ -270,6 +285,7 @@ impl World {
         let (witness, schedule, clock) = (self.witness.clone(), self.schedule.clone(), self.clock.clone());
         let reasons = Reasons { machine: self.machine.clone(), disk: disk.clone(), fault_at: None };
         let mut chance = self.chance.fork();
+        let mut late = self.late_chance(FOLLOWER);
         self.schedule.spawn(process, async move {
             let undisturbed: Arc<dyn Undisturbed> = Arc::new(reasons);
             let log: Arc<dyn WalStore> = match LocalLog::open_read_only_on(DIR, Arc::new(disk)) {
@@ -282,7 +298,11 @@ impl World {
             let cast = Cast { log, witness, clock, payload_bytes_max: 0, undisturbed, beside_a_writer: true };
             let (reads, verifies) = (1 + chance.below(5), chance.below(2));
             schedule.spawn(process, cast.clone().read(chance.fork(), reads));
-            schedule.spawn(process, cast.verify(chance.fork(), verifies));
+            schedule.spawn(process, cast.clone().verify(chance.fork(), verifies));
+            if late.percent(40) {
+                let looks = 1 + late.below(12);
+                schedule.spawn(process, cast.follow(late, looks));
+            }
         });
     }
 

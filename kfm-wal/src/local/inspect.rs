@@ -55,6 +55,9 @@ pub struct FrameInspection {
     /// The chain before it.
     pub prev: Digest,
     /// What a repair or an archiving says about itself.
+    ///
+    /// Where a repair found no room for a file of their own, `quarantined` is null and the torn bytes are in the
+    /// frame, behind this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Value>,
 }
@@ -99,7 +102,7 @@ fn inspect_segment(name: String, bytes: &[u8]) -> SegmentInspection {
                 durable_upto: header.durable_upto,
                 prev: Digest::from_parts(DigestKind::Bytes, header.prev),
                 account: matches!(header.kind, Kind::Repair | Kind::Archive)
-                    .then(|| serde_json::from_slice(frame.body).ok())
+                    .then(|| serde_json::from_slice(frame.body.split(|byte| *byte == b'\n').next()?).ok())
                     .flatten(),
             });
             at += frame.bytes;

@@ -95,7 +95,8 @@ pub(crate) fn load_with(
 ) -> Result<Loaded, WalError> {
     let names = list(disk, dir)?;
     let format = names.iter().any(|name| name == FORMAT);
-    let mut names = segments(disk, dir, &names)?;
+    let there: Vec<String> = names;
+    let mut names = segments(disk, dir, &there)?;
     if planted(Bug::FormatDecides) && !format {
         names.clear();
     }
@@ -110,6 +111,11 @@ pub(crate) fn load_with(
     })?;
     let ending = match (&ending, &view) {
         (Ending::Bad(_), _) | (_, None) => ending,
+        // What is archived has a successor that is not.
+        (_, Some(view)) if names.last().is_some_and(|last| !there.contains(last)) => {
+            let segment = view.segments.last().expect("a log has a segment");
+            missing(&segment.name, segment.end, view.position.next)
+        }
         (_, Some(view)) if format => check_format(disk, dir, view)?.unwrap_or(ending),
         _ => ending,
     };

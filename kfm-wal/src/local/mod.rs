@@ -23,6 +23,8 @@ mod ids;
 pub mod inspect;
 mod line;
 mod load;
+#[cfg(test)]
+mod newer;
 mod open;
 pub mod probe;
 mod read_ahead;
@@ -171,7 +173,7 @@ pub struct RecoveryReport {
     pub torn_bytes: u64,
     /// Whether the log's end was repaired; a reader leaves that to the next writer.
     pub repaired: bool,
-    /// The file, in the log's folder, that holds the torn bytes now.
+    /// The file, in the log's folder, that holds the torn bytes now; on a full disk the repair itself holds them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<String>,
     /// The epoch that this writer claimed; for a reader, the last one.
@@ -201,6 +203,7 @@ impl LocalLog {
     /// # Errors
     /// - [`WalError::Locked`]: another writer has it; wait, or stop that one.
     /// - [`WalError::Corrupt`]: nothing was changed; restore the log, or repair it by hand.
+    /// - [`WalError::FutureFormat`]: nothing was changed; upgrade.
     /// - [`WalError::Io`]: repair the disk and try again.
     pub fn open(dir: impl AsRef<Path>, options: LocalOptions) -> Result<(Self, RecoveryReport), WalError> {
         let dir = dir.as_ref().to_path_buf();
@@ -215,6 +218,7 @@ impl LocalLog {
     ///
     /// # Errors
     /// - [`WalError::Corrupt`]: the log is damaged; [`verify`] says more.
+    /// - [`WalError::FutureFormat`]: a newer version wrote it; upgrade.
     /// - [`WalError::Io`]: try again.
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self, WalError> {
         Self::open_read_only_on(dir, Arc::new(RealDisk))

@@ -1,5 +1,9 @@
 //! Opening a log for writing: lock, read, repair, and claim the next epoch.
+//!
+//! None of it needs room on the disk that the log does not have already: on a full one torn bytes go into the
+//! repair itself, over the place where they lay, and an epoch is claimed in the room that records leave.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +17,7 @@ use super::tail::{Batch, Failure, Tail};
 use super::view::View;
 use super::{LocalOptions, RecoveryReport, summary};
 use crate::error::WalError;
-use crate::frame::{self, Kind, frame_bytes};
+use crate::frame::{self, BODY_BYTES_MAX, Kind, frame_bytes};
 use crate::planted::{Bug, planted};
 
 /// The file whose lock keeps other writers out.
@@ -82,7 +86,7 @@ pub(crate) fn open(
         Ending::Clean | Ending::Bad(_) => 0,
     };
     let quarantined = match ending {
-        Ending::Torn(torn) => Some(repair_tail(&mut tail, &view, torn, now)?),
+        Ending::Torn(torn) => repair_tail(&mut tail, &view, torn, now)?,
         Ending::Unsealed(torn) => reseal(&mut tail, &view, torn, now)?,
         Ending::Clean | Ending::Bad(_) => {
             claim(&mut tail, &view)?;
@@ -98,8 +102,11 @@ fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Box<dyn DiskLock>, 
     let path = dir.join(LOCK);
     match disk.lock(&path).map_err(io_error("lock", &path))? {
         Some(mut lock) => {
-            lock.note(holder).map_err(io_error("lock", &path))?;
-            Ok(lock)
+            match lock.note(holder) {
+                // It is held all the same; others are told of an unknown holder.
+                Err(error) if !is_full(&error) => Err(io_error("lock", &path)(error)),
+                _ => Ok(lock),
+            }
         }
         None => {
             // The holder may not have written it down yet.
@@ -153,23 +160,44 @@ pub(crate) fn claim(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError>
     if planted(Bug::EpochNotClaimed) {
         return Ok(());
     }
-    tail.write(view, Kind::Fence, &mut Batch::new(&[])).map_err(|failure| refuse(tail, failure))
+    match tail.write(view, Kind::Fence, &mut Batch::new(&[])) {
+        Err(Failure::NotWritten(error)) if finds_no_room(&error) && !tail.poisoned => {
+            if put_in_reserve(tail, view, Kind::Fence, &[])? { Ok(()) } else { Err(error) }
+        }
+        written => written.map_err(|failure| refuse(tail, failure)),
+    }
+}
+
+/// Writes a frame without records into the last segment, also where no record may go; false if it does not fit.
+fn put_in_reserve(tail: &mut Tail, view: &Mutex<View>, kind: Kind, body: &[u8]) -> Result<bool, WalError> {
+    let (end, capacity) = {
+        let view = guard(view);
+        view.segments.last().map_or((0, 0), |segment| (segment.end, segment.capacity))
+    };
+    // Behind it there must be room for the seal.
+    if end + (frame_bytes(body.len()) + frame::FRAME_BYTES_MIN) as u64 > capacity {
+        return Ok(false);
+    }
+    let header = guard(view).position.header(kind, 0, tail.nonce);
+    let (mut frame, chain) = frame::encode(&header, body, &[]);
+    let put = tail.put(view, &header, &mut frame);
+    put.map_err(|source| refuse(tail, Failure::Unknown(source)))?;
+    guard(view).position.advance(&header, chain, None);
+    Ok(true)
 }
 
 /// Sets torn bytes at the end of the last segment aside, and writes the repair over them.
-fn repair_tail(tail: &mut Tail, view: &Mutex<View>, torn: Torn, now: Timestamp) -> Result<String, WalError> {
-    let segment = guard(view).segments.last().expect("a log has a segment").clone();
-    let (name, account) = quarantine(tail, &segment.name, torn, now)?;
-    let bytes = frame_bytes(account.len());
+fn repair_tail(
+    tail: &mut Tail,
+    view: &Mutex<View>,
+    torn: Torn,
+    now: Timestamp,
+) -> Result<Option<String>, WalError> {
+    let segment = guard(view).segments.last().expect("a log has a segment").name.clone();
+    let (name, account) = quarantine(tail, &segment, torn, now)?;
     // The reserve is there for this; a second repair in it moves on to the next segment.
-    if segment.end + (bytes + frame::FRAME_BYTES_MIN) as u64 <= segment.capacity {
-        let header = guard(view).position.header(Kind::Repair, 0, tail.nonce);
-        let (mut frame, chain) = frame::encode(&header, &account, &[]);
-        let put = tail.put(view, &header, &mut frame);
-        put.map_err(|source| refuse(tail, Failure::Unknown(source)))?;
-        guard(view).position.advance(&header, chain, None);
-    } else {
-        tail.rotate(view, bytes as u64)?;
+    if !put_in_reserve(tail, view, Kind::Repair, &account)? {
+        tail.rotate(view, frame_bytes(account.len()) as u64)?;
         tail.write(view, Kind::Repair, &mut Batch::new(&account)).map_err(|failure| refuse(tail, failure))?;
     }
     Ok(name)
@@ -202,7 +230,7 @@ fn reseal(
     sealed.map_err(io_error("seal", &path))?;
     guard(view).segments[index].sealed = true;
     let (name, kind, body) = match aside {
-        Some((name, account)) => (Some(name), Kind::Repair, account),
+        Some((name, account)) => (name, Kind::Repair, account),
         None => (None, Kind::Fence, Vec::new()),
     };
     tail.write(view, kind, &mut Batch::new(&body)).map_err(|failure| refuse(tail, failure))?;
@@ -210,7 +238,15 @@ fn reseal(
 }
 
 /// Copies torn bytes to a file of their own; returns its name and the account of it for the log.
-fn quarantine(tail: &Tail, segment: &str, torn: Torn, now: Timestamp) -> Result<(String, Vec<u8>), WalError> {
+///
+/// On a full disk there is no such file, and the bytes are in the account, behind its line: they need no more
+/// room than they had.
+fn quarantine(
+    tail: &Tail,
+    segment: &str,
+    torn: Torn,
+    now: Timestamp,
+) -> Result<(Option<String>, Vec<u8>), WalError> {
     let path = tail.dir.join(segment);
     let bytes = load::read(tail.disk.as_ref(), &path)?;
     let start = usize::try_from(torn.offset).expect("a segment fits in memory");
@@ -218,10 +254,15 @@ fn quarantine(tail: &Tail, segment: &str, torn: Torn, now: Timestamp) -> Result<
     let bytes = &bytes[start..start + length];
     let name = segment::quarantine_name(segment, torn.offset);
     let dir = tail.dir.join(QUARANTINE);
-    tail.disk.create_dir(&dir).map_err(io_error("make", &dir))?;
-    write_whole(tail.disk.as_ref(), &dir, &name, |file| file.write_at(0, bytes))
-        .map_err(|error| io_error("set torn bytes aside in", &dir)(error.source))?;
-    let name = format!("{QUARANTINE}/{name}");
+    let copied = tail.disk.create_dir(&dir).and_then(|()| {
+        let written = write_whole(tail.disk.as_ref(), &dir, &name, |file| file.write_at(0, bytes));
+        written.map_err(|error| error.source)
+    });
+    let name = match copied {
+        Ok(()) => Some(format!("{QUARANTINE}/{name}")),
+        Err(error) if is_full(&error) && bytes.len() < BODY_BYTES_MAX / 2 => None,
+        Err(error) => return Err(io_error("set torn bytes aside in", &dir)(error)),
+    };
     let account = serde_json::json!({
         "at": now,
         "bytes": torn.bytes,
@@ -230,7 +271,22 @@ fn quarantine(tail: &Tail, segment: &str, torn: Torn, now: Timestamp) -> Result<
         "quarantined": name,
         "segment": segment,
     });
-    Ok((name, account.to_string().into_bytes()))
+    let mut account = account.to_string().into_bytes();
+    if name.is_none() {
+        account.push(b'\n');
+        account.extend_from_slice(bytes);
+    }
+    Ok((name, account))
+}
+
+/// Says whether a file system refused because there is no room on it.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn finds_no_room(error: &WalError) -> bool {
+    let WalError::Io { source, .. } = error else { return false };
+    source.downcast_ref::<io::Error>().is_some_and(is_full)
 }
 
 fn refuse(tail: &Tail, failure: Failure) -> WalError {

@@ -93,10 +93,11 @@ pub(crate) enum Failure {
 impl Failure {
     /// Makes the failure of a call that changed nothing.
     pub(crate) fn of(error: WalError) -> Self {
+        let error = match BadPlace::of(error) {
+            Ok(bad) => return Self::Damaged(bad),
+            Err(other) => other,
+        };
         match error {
-            WalError::Corrupt { segment, offset, lsn, class } => {
-                Self::Damaged(BadPlace { segment, offset, lsn, class })
-            }
             WalError::Fenced { epoch } => Self::Fenced(epoch),
             WalError::Locked { holder } => Self::Locked(holder),
             WalError::Io { action, path, source } => Self::Store { action, path, said: chain_of(&*source) },

@@ -35,7 +35,7 @@ pub(crate) async fn examine(
 ) -> Result<VerifyReport, WalError> {
     let format = match read_format(calls, false).await {
         Ok(format) => format,
-        Err(error) => return Ok(damaged(bad_place(error)?)),
+        Err(error) => return Ok(damaged(BadPlace::of(error)?)),
     };
     let Some(log_id) = format.as_ref().and_then(|format| format.log_id()) else {
         let view = View::new(&[0; 16], depth);
@@ -47,21 +47,13 @@ pub(crate) async fn examine(
     let view = Mutex::new(View::new(&log_id, depth));
     let mut first_bad = match catch_up(calls, &view).await {
         Ok(()) => find_gap(calls, &view).await?,
-        Err(error) => Some(bad_place(error)?),
+        Err(error) => Some(BadPlace::of(error)?),
     };
     if let (Some(witness), None) = (witness, &first_bad) {
         first_bad = compare(calls, &guard(&view), witness);
     }
     let view = guard(&view);
     Ok(report(&view, first_bad))
-}
-
-/// Takes the damage out of an error, which may be another one.
-fn bad_place(error: WalError) -> Result<BadPlace, WalError> {
-    match error {
-        WalError::Corrupt { segment, offset, lsn, class } => Ok(BadPlace { segment, offset, lsn, class }),
-        other => Err(other),
-    }
 }
 
 fn damaged(bad: BadPlace) -> VerifyReport {

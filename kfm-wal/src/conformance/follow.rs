@@ -1,0 +1,142 @@
+//! What a follower is shown of a log that grows.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use kfm_lineage::Lsn;
+use kfm_retry::Clock;
+use kfm_retry::clock::Sleep;
+
+use super::{Fixture, all, append, join_all, record};
+use crate::announce::Announcing;
+use crate::follow::Follower;
+use crate::store::{StoredRecord, WalStore};
+
+/// A clock of which a sleep ends when every other task has run once, or never.
+#[derive(Debug, Clone, Copy)]
+enum Turns {
+    Pass,
+    Stand,
+}
+
+impl Clock for Turns {
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        let (clock, mut turned) = (*self, false);
+        Box::pin(std::future::poll_fn(move |context| {
+            if turned {
+                return Poll::Ready(());
+            }
+            if let Self::Pass = clock {
+                turned = true;
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        }))
+    }
+}
+
+fn follower(log: &Arc<dyn WalStore>, from: u64) -> Follower {
+    Follower::new(Arc::clone(log), Arc::new(Turns::Pass), Lsn(from))
+}
+
+laws! {
+    /// `Follower`, law *Each once*: what is there, whatever the limit.
+    fn a_follower_is_shown_each_record_once(fixture) {
+        let log = fixture.open().await;
+        for n in 1..=10 {
+            append(log.as_ref(), n).await;
+        }
+        let there = all(log.as_ref()).await;
+        for (from, limit) in [(0, 0), (1, 1), (1, 3), (4, 100), (10, 2)] {
+            let mut follower = follower(&log, from);
+            let mut shown: Vec<StoredRecord> = Vec::new();
+            while follower.position() <= Lsn(10) {
+                let records = follower.next(limit).await.unwrap();
+                assert!((1..=limit.max(1)).contains(&records.len()));
+                shown.extend(records);
+            }
+            assert_eq!(shown, there[usize::try_from(from.max(1) - 1).unwrap()..], "from={from} limit={limit}");
+            assert_eq!(follower.look(limit).await.unwrap(), []);
+        }
+    }
+
+    /// `Follower`, law *Each once*: what is appended while it waits, by many at a time.
+    fn a_follower_beside_appenders_misses_nothing(fixture) {
+        let log = fixture.open().await;
+        let mut follower = follower(&log, 1);
+        let following = async {
+            let mut shown = Vec::new();
+            while shown.len() < 40 {
+                shown.extend(follower.next(7).await.unwrap());
+            }
+            shown
+        };
+        let mut tasks: Vec<Pin<Box<dyn Future<Output = Vec<StoredRecord>> + Send + '_>>> =
+            vec![Box::pin(following)];
+        for appender in 0..4 {
+            let log = &log;
+            tasks.push(Box::pin(async move {
+                for n in 0..10 {
+                    append(log.as_ref(), 100 * appender + n).await;
+                }
+                Vec::new()
+            }));
+        }
+        let shown = join_all(tasks).await.concat();
+        assert_eq!(shown, all(log.as_ref()).await);
+    }
+
+    /// `Follower`, law *Each once*: who keeps the position goes on from there.
+    fn a_follower_goes_on_after_a_reopening(fixture) {
+        let mut position = Lsn(1);
+        let mut shown = Vec::new();
+        for n in 1..=6 {
+            let log = fixture.open().await;
+            let mut follower = Follower::new(Arc::clone(&log), Arc::new(Turns::Pass), position);
+            append(log.as_ref(), n).await;
+            shown.extend(follower.next(100).await.unwrap());
+            position = follower.position();
+        }
+        assert_eq!(shown, all(fixture.open().await.as_ref()).await);
+    }
+
+    /// `Announcing`: an append wakes who waits, however long it meant to.
+    fn an_announced_append_wakes_a_follower(fixture) {
+        let log = Announcing::new(fixture.open().await);
+        let mut follower = log.follower(Arc::new(Turns::Stand), Lsn(1));
+        let tasks: Vec<Pin<Box<dyn Future<Output = Vec<StoredRecord>> + Send + '_>>> = vec![
+            Box::pin(async { follower.next(9).await.unwrap() }),
+            Box::pin(async {
+                append(&log, 1).await;
+                Vec::new()
+            }),
+        ];
+        assert_eq!(join_all(tasks).await.concat()[0].record, record(1));
+    }
+
+    /// Cancel safety of `Follower::next`.
+    fn a_dropped_wait_passes_nothing_over(fixture) {
+        let log = fixture.open().await;
+        append(log.as_ref(), 1).await;
+        let mut follower = follower(&log, 1);
+        for _ in 0..3 {
+            let mut waiting = pin!(follower.next(9));
+            if let Poll::Ready(shown) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                assert_eq!(shown.unwrap()[0].lsn, Lsn(1));
+                return;
+            }
+        }
+        assert_eq!(follower.next(9).await.unwrap()[0].lsn, Lsn(1));
+    }
+}
