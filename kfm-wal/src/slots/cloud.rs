@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, RetryConfig};
 
 use super::ObjectSlots;
+use super::address::AddressError;
 use super::tls::client_config;
 
 /// How long a connection may take to be made.
@@ -18,35 +19,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// How long a request may take; what becomes of it after that is unknown.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-
-/// Why an address of an object store cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressError {
-    /// It does not read: use `s3://bucket/prefix` or `az://container/prefix`.
-    #[error("address is not understood: url={url}")]
-    Unreadable {
-        /// The address.
-        url: String,
-    },
-    /// This build has no client for it: build with the feature of its name.
-    #[error("this build has no client for such an address: url={url} feature={feature}")]
-    NotBuilt {
-        /// The address.
-        url: String,
-        /// The feature.
-        feature: &'static str,
-    },
-    /// A pair of the environment, or the lack of one, keeps the client from being made: repair it.
-    #[error("client for the object store cannot be made: url={url}")]
-    Client {
-        /// The address.
-        url: String,
-        /// What the client says.
-        #[source]
-        source: object_store::Error,
-    },
-}
 
 /// Makes slots at `s3://bucket/prefix` or `az://container/prefix`.
 ///
@@ -96,7 +68,7 @@ fn s3(url: &str, environment: &[(String, String)]) -> Result<Arc<dyn ObjectStore
         builder = builder.with_config(key, value);
     }
     let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(Connector).build();
-    let store = built.map_err(|source| AddressError::Client { url: url.to_owned(), source })?;
+    let store = built.map_err(|source| AddressError::Client { source: Box::new(source) })?;
     Ok(Arc::new(store))
 }
 
@@ -112,7 +84,7 @@ fn azure(url: &str, environment: &[(String, String)]) -> Result<Arc<dyn ObjectSt
         builder = builder.with_config(key, value);
     }
     let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(Connector).build();
-    let store = built.map_err(|source| AddressError::Client { url: url.to_owned(), source })?;
+    let store = built.map_err(|source| AddressError::Client { source: Box::new(source) })?;
     Ok(Arc::new(store))
 }
 

@@ -5,6 +5,7 @@
 //! on every store. The number of a slot is the compare-and-set: whoever creates slot `n` is the only one who
 //! appended there, and knows all that lies before it.
 
+pub mod address;
 pub mod calls;
 mod chain;
 #[cfg(any(feature = "s3", feature = "azure"))]
@@ -30,6 +31,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use address::{AddressError, slots_at};
 pub use calls::Patience;
 pub use hold::Holder;
 pub use log::{Mode, SlotLog, SlotOptions};

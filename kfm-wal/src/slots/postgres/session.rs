@@ -14,10 +14,11 @@ use super::Failed;
 use super::tls::Tls;
 
 /// How long a connection may take to be made.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// How long a statement may take; then the connection is given up, and what became of the statement is unknown.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
+/// How long a statement may take; then the connection is given up, and what became of the statement is unknown. Less
+/// than the engine above waits: whoever is not waited for gives nothing up.
+const ANSWER_MAX: Duration = Duration::from_secs(8);
 
 /// What a session has to say before it is used: whether commits are flushed, and whether the table is logged.
 const MEANING: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), \
@@ -40,6 +41,7 @@ impl Sessions {
         config
             .application_name("kfm")
             .connect_timeout(CONNECT_MAX)
+            .tcp_user_timeout(ANSWER_MAX)
             .options("-c synchronous_commit=on")
             // A standby shows the past, and takes nothing.
             .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);

@@ -1,0 +1,98 @@
+//! From an address to slots: which store it is, and whether this build has a client for it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kfm_retry::Clock;
+
+use super::Slots;
+use crate::error::Source;
+
+/// What addresses of slots begin with, for whoever has to tell them from other addresses.
+pub const SCHEMES: &[&str] = &["s3", "az", "postgres", "postgresql", "object+file"];
+
+/// Why an address of slots cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// It does not read: use `s3://bucket/prefix`, `az://container/prefix`, `postgres://host/database` or
+    /// `object+file:folder`.
+    #[error("address of the log is not understood: url={url}")]
+    Unreadable {
+        /// The address.
+        url: String,
+    },
+    /// This build has no client for it: build with the feature.
+    #[error("this build has no client for such a log: url={url} feature={feature}")]
+    NotBuilt {
+        /// The address.
+        url: String,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// A part of it, a pair of the environment or the lack of one keeps the client from being made: repair that.
+    #[error("client for the log cannot be made")]
+    Client {
+        /// What is wrong.
+        #[source]
+        source: Source,
+    },
+}
+
+/// Makes the slots at an address; nothing is connected yet.
+///
+/// `root` is what the folder of `object+file:` is relative to. `environment` are the pairs that say who asks, under
+/// the names of the products: `AWS_…`, `AZURE_…`, `PGUSER`, `PGPASSWORD`, …; an address with secrets is refused.
+///
+/// # Errors
+/// [`AddressError`]: what is wrong with the address or the environment; repair it.
+pub fn slots_at(
+    url: &str,
+    root: &Path,
+    environment: &[(String, String)],
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Slots>, AddressError> {
+    match url.split_once(':').map(|(scheme, rest)| (scheme, rest)) {
+        Some(("s3" | "az", _)) => cloud(url, environment),
+        Some(("postgres" | "postgresql", _)) => postgres(url, environment, clock),
+        Some(("object+file", path)) => folder(url, &root.join(path.strip_prefix("//").unwrap_or(path))),
+        _ => Err(AddressError::Unreadable { url: url.to_owned() }),
+    }
+}
+
+#[cfg(any(feature = "s3", feature = "azure"))]
+fn cloud(url: &str, environment: &[(String, String)]) -> Result<Arc<dyn Slots>, AddressError> {
+    Ok(Arc::new(super::cloud::slots(url, environment)?))
+}
+
+#[cfg(not(any(feature = "s3", feature = "azure")))]
+fn cloud(url: &str, _: &[(String, String)]) -> Result<Arc<dyn Slots>, AddressError> {
+    Err(AddressError::NotBuilt { url: url.to_owned(), feature: "s3 or azure" })
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(
+    url: &str,
+    environment: &[(String, String)],
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Slots>, AddressError> {
+    let slots = super::PostgresSlots::new(url, environment, clock);
+    Ok(Arc::new(slots.map_err(|source| AddressError::Client { source: Box::new(source) })?))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_: &str, _: &[(String, String)], _: Arc<dyn Clock>) -> Result<Arc<dyn Slots>, AddressError> {
+    // The address is not repeated: it may hold what it must not.
+    Err(AddressError::NotBuilt { url: "postgres:".to_owned(), feature: "postgres" })
+}
+
+#[cfg(feature = "object-store")]
+fn folder(_: &str, folder: &Path) -> Result<Arc<dyn Slots>, AddressError> {
+    let slots = super::ObjectSlots::in_folder(folder);
+    Ok(Arc::new(slots.map_err(|source| AddressError::Client { source: Box::new(source) })?))
+}
+
+#[cfg(not(feature = "object-store"))]
+fn folder(url: &str, _: &Path) -> Result<Arc<dyn Slots>, AddressError> {
+    Err(AddressError::NotBuilt { url: url.to_owned(), feature: "object-store" })
+}
