@@ -134,6 +134,21 @@ impl SlotLog {
     /// - [`WalError::ReadOnly`]: open the log for writing.
     /// - [`WalError::Io`]: nothing was claimed; try again.
     pub async fn claim(&self, holder: &str, lease: Duration, patience: Duration) -> Result<u64, WalError> {
+        self.claim_after(holder, lease, patience, &|_| false).await
+    }
+
+    /// Claims the log as [`claim`](Self::claim) does, and follows a holder at once of whom `is_gone` knows that it is
+    /// gone: a process of this very machine that has died, not one that is merely silent.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub async fn claim_after(
+        &self,
+        holder: &str,
+        lease: Duration,
+        patience: Duration,
+        is_gone: &(dyn Fn(&Holder) -> bool + Sync),
+    ) -> Result<u64, WalError> {
         let writer = self.writer()?;
         let begun = self.calls.clock.monotonic();
         loop {
@@ -143,7 +158,8 @@ impl SlotLog {
                 (view.next, view.hold.clone())
             };
             let silence = self.silence.lasts(&self.calls, next);
-            let other = hold.filter(|hold| hold.nonce != writer.nonce && silence < hold.holder.lease());
+            let lives = |hold: &Hold| silence < hold.holder.lease() && !is_gone(&hold.holder);
+            let other = hold.filter(|hold| hold.nonce != writer.nonce && lives(hold));
             let Some(other) = other else {
                 let body = Statement::Claimed {
                     holder: shorten(holder),
