@@ -47,11 +47,15 @@ pub trait Fixture: Send + Sync {
 pub type Law<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Runs every law on a store, each as a test of its own on a new [`Fixture`].
+///
+/// A runner may follow, for stores that need a runtime, and attributes of the tests, for those that need a server:
+/// `wal_store_laws!(fixture, runner, #[ignore = "needs a server"])`.
 #[macro_export]
 macro_rules! wal_store_laws {
     ($fixture:expr) => { $crate::wal_store_laws!($fixture, $crate::conformance::run); };
-    ($fixture:expr, $runner:expr) => {
-        $crate::wal_store_laws!(@each $fixture, $runner;
+    ($fixture:expr, $runner:expr) => { $crate::wal_store_laws!($fixture, $runner,); };
+    ($fixture:expr, $runner:expr, $(#[$attribute:meta])*) => {
+        $crate::wal_store_laws!(@each $fixture, $runner, [$(#[$attribute])*];
             an_empty_log_has_no_records
             positions_count_from_one_without_gaps
             what_was_appended_comes_back_byte_for_byte
@@ -125,16 +129,18 @@ macro_rules! wal_store_laws {
             a_dropped_wait_passes_nothing_over
         );
     };
-    (@each $fixture:expr, $runner:expr; $($law:ident)*) => {
-        $(
+    (@each $fixture:expr, $runner:expr, $attributes:tt; $($law:ident)*) => {
+        $($crate::wal_store_laws!(@one $fixture, $runner, $attributes; $law);)*
+    };
+    (@one $fixture:expr, $runner:expr, [$(#[$attribute:meta])*]; $law:ident) => {
             #[test]
+            $(#[$attribute])*
             fn $law() {
                 let fixture = $fixture;
                 let runner = $runner;
                 let law: $crate::conformance::Law<'_> = Box::pin($crate::conformance::$law(&fixture));
                 runner(law);
             }
-        )*
     };
 }
 

@@ -1,0 +1,304 @@
+//! The log on real servers, as `testing/servers/up` starts them: the laws, a kill under load, a liar, a wrong key.
+//!
+//! Every test is ignored where there are no servers; `.ci/servers` starts them and runs all of them.
+#![cfg(all(feature = "s3", feature = "azure", feature = "postgres"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kfm_lineage::{Lsn, Timestamp};
+use kfm_retry::SystemClock;
+use kfm_wal::conformance::{Fixture, Law};
+use kfm_wal::entropy::{Entropy, SystemEntropy};
+use kfm_wal::slots::{Created, Mode, SlotLog, SlotOptions, Slots, slots_at};
+use kfm_wal::{NewRecord, WalError, WalStore};
+
+type Pairs = Vec<(String, String)>;
+
+/// The folder that `testing/servers/up` was given.
+fn run_dir() -> PathBuf {
+    PathBuf::from(std::env::var("KFM_SERVERS_RUN").expect("the folder that testing/servers/up was given"))
+}
+
+/// Where a server is and who asks, as its file says.
+fn surroundings(server: &str) -> (String, Pairs) {
+    let text = std::fs::read_to_string(run_dir().join(format!("{server}.env"))).unwrap();
+    let mut pairs: Pairs = Vec::new();
+    let mut url = String::new();
+    for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+        match name {
+            "KFM_WAL_URL" => url = value.to_owned(),
+            name => pairs.push((name.to_owned(), value.to_owned())),
+        }
+    }
+    (url, pairs)
+}
+
+/// A place on a server where no log was ever.
+fn new_place(server: &str) -> (String, Pairs) {
+    let (url, pairs) = surroundings(server);
+    let name: String = SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect();
+    let url = if url.starts_with("postgres") { format!("{url}?log={name}") } else { format!("{url}/{name}") };
+    (url, pairs)
+}
+
+fn slots((url, pairs): &(String, Pairs)) -> Arc<dyn Slots> {
+    slots_at(url, &run_dir(), pairs, Arc::new(SystemClock)).unwrap()
+}
+
+fn options(mode: Mode) -> SlotOptions {
+    SlotOptions::new(Arc::new(SystemClock)).with_mode(mode)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn on_tokio(law: Law<'_>) {
+    runtime().block_on(law);
+}
+
+/// A new log on a server.
+struct Server {
+    place: (String, Pairs),
+    mode: Mode,
+}
+
+impl Server {
+    fn new(name: &str, mode: Mode) -> Self {
+        Self { place: new_place(name), mode }
+    }
+}
+
+#[async_trait]
+impl Fixture for Server {
+    async fn open(&self) -> Arc<dyn WalStore> {
+        Arc::new(SlotLog::open(slots(&self.place), options(self.mode)).await.unwrap().0)
+    }
+}
+
+macro_rules! laws_on {
+    ($($module:ident: $server:literal, $mode:ident;)*) => {
+        $(mod $module {
+            use super::*;
+            kfm_wal::wal_store_laws!(
+                Server::new($server, Mode::$mode),
+                on_tokio,
+                #[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+            );
+        })*
+    };
+}
+
+laws_on! {
+    laws_on_ministack: "ministack", Exclusive;
+    laws_on_ministack_shared: "ministack", Shared;
+    laws_on_seaweedfs: "seaweedfs", Exclusive;
+    laws_on_azurite: "azurite", Exclusive;
+    laws_on_azurite_shared: "azurite", Shared;
+    laws_on_postgresql: "postgresql", Exclusive;
+    laws_on_postgresql_shared: "postgresql", Shared;
+}
+
+fn record(n: u64) -> NewRecord {
+    let mut op_id = [0; 16];
+    op_id[..8].copy_from_slice(&n.to_le_bytes());
+    NewRecord { op_id, rtype: 1, schema: 1, at: Timestamp::UNIX_EPOCH, payload: n.to_string().into_bytes() }
+}
+
+/// How many tasks append while a server is killed.
+const APPENDERS: u64 = 16;
+
+/// Starts, ends or kills a server with the scripts beside the tests.
+fn script(words: &[&str]) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testing/servers");
+    let status = Command::new(folder.join(words[0])).args(&words[1..]).status().unwrap();
+    assert!(status.success(), "{words:?}");
+}
+
+/// Kills a server under appenders, starts it on the same data, and holds the log to what it has answered.
+///
+/// The server is one that no other test uses at this time: `.ci/servers` runs these alone.
+async fn survives_kills(server: &str, kills: u32) {
+    let place = new_place(server);
+    let (log, _) = SlotLog::open(slots(&place), options(Mode::Exclusive)).await.unwrap();
+    let log = Arc::new(log);
+    let enough = Arc::new(AtomicBool::new(false));
+    let mut appenders = Vec::new();
+    for appender in 0..APPENDERS {
+        let (log, enough) = (Arc::clone(&log), Arc::clone(&enough));
+        appenders.push(tokio::spawn(async move {
+            let (mut answered, mut refused) = (BTreeMap::new(), BTreeSet::new());
+            for n in 0.. {
+                let id = n * APPENDERS + appender;
+                match log.append(&[record(id)], None).await {
+                    Ok(appended) => _ = answered.insert(id, appended.first),
+                    Err(WalError::Unknown { .. }) => {}
+                    Err(_) => _ = refused.insert(id),
+                }
+                if enough.load(Ordering::SeqCst) {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            (answered, refused)
+        }));
+    }
+    let run = run_dir().display().to_string();
+    for _ in 0..kills {
+        // The appenders have to have something under way; what exactly, chance says.
+        kfm_retry::Clock::sleep(&SystemClock, Duration::from_millis(700)).await;
+        let (down, up) =
+            (["down", "-9", &run, server].map(str::to_owned), ["up", &run, server].map(str::to_owned));
+        tokio::task::spawn_blocking(move || {
+            script(&down.each_ref().map(String::as_str));
+            script(&up.each_ref().map(String::as_str));
+        })
+        .await
+        .unwrap();
+    }
+    enough.store(true, Ordering::SeqCst);
+    let mut answered = BTreeMap::new();
+    let mut refused = BTreeSet::new();
+    for appender in appenders {
+        let (more, no) = appender.await.unwrap();
+        answered.extend(more);
+        refused.extend(no);
+    }
+    assert!(answered.len() as u64 > APPENDERS, "too little happened: {}", answered.len());
+
+    let reader = SlotLog::open_read_only(slots(&place), options(Mode::Exclusive)).await.unwrap();
+    let mut there: BTreeMap<u64, Vec<Lsn>> = BTreeMap::new();
+    for stored in reader.scan(Lsn(1), usize::MAX).await.unwrap() {
+        let id = u64::from_le_bytes(stored.record.op_id[..8].try_into().unwrap());
+        there.entry(id).or_default().push(stored.lsn);
+    }
+    for (id, lsn) in &answered {
+        assert_eq!(there.get(id), Some(&vec![*lsn]), "record {id} was answered");
+    }
+    for (id, lsns) in &there {
+        assert!(lsns.len() == 1 && !refused.contains(id), "record {id}: {lsns:?}");
+    }
+    assert!(reader.verify(kfm_wal::Depth::Chain).await.unwrap().ok);
+    println!(
+        "{server}: {} answered, {} refused, {} there, {kills} kills",
+        answered.len(),
+        refused.len(),
+        there.len()
+    );
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn killed_postgresql_keeps_what_it_has_answered() {
+    on_tokio(Box::pin(survives_kills("postgresql", 5)));
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn killed_azurite_keeps_what_it_has_answered() {
+    on_tokio(Box::pin(survives_kills("azurite", 3)));
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn killed_seaweedfs_keeps_what_it_has_answered() {
+    on_tokio(Box::pin(survives_kills("seaweedfs", 2)));
+}
+
+/// Eight at a time create one slot; returns in how many of `rounds` more than one was let in.
+async fn races_with_many_winners(place: &(String, Pairs), rounds: u64) -> u64 {
+    let slots = slots(place);
+    let mut lost = 0;
+    for n in 1..=rounds {
+        let tries = (0..8_u8).map(|writer| {
+            let slots = Arc::clone(&slots);
+            tokio::spawn(async move { slots.create(n, vec![writer; 100].into()).await })
+        });
+        let mut winners = 0;
+        for tried in tries.collect::<Vec<_>>() {
+            winners += u64::from(matches!(tried.await.unwrap(), Ok(Created::Made)));
+        }
+        lost += u64::from(winners != 1);
+    }
+    lost
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn a_race_for_a_slot_has_one_winner_on_servers_that_keep_their_word() {
+    for (server, rounds) in [("ministack", 40), ("azurite", 40), ("postgresql", 100)] {
+        let lost = runtime().block_on(races_with_many_winners(&new_place(server), rounds));
+        assert_eq!(lost, 0, "{server}");
+    }
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn a_wrong_key_or_password_is_refused_at_once_and_named() {
+    for (server, name) in [
+        ("seaweedfs", "AWS_SECRET_ACCESS_KEY"),
+        ("azurite", "AZURE_STORAGE_ACCOUNT_KEY"),
+        ("postgresql", "PGPASSWORD"),
+    ] {
+        let (url, mut pairs) = new_place(server);
+        for (key, value) in &mut pairs {
+            if key == name {
+                *value = "d3Jvbmc=".to_owned();
+            }
+        }
+        let opened = runtime().block_on(SlotLog::open(slots(&(url, pairs)), options(Mode::Exclusive)));
+        let error = opened.err().unwrap();
+        let mut said = error.to_string();
+        let mut beneath = std::error::Error::source(&error);
+        while let Some(source) = beneath {
+            said = format!("{said}: {source}");
+            beneath = source.source();
+        }
+        assert!(matches!(error, WalError::Io { .. }) && said.contains("refused"), "{server}: {said}");
+        assert!(!said.contains("d3Jvbmc="), "{server}: {said}");
+        println!("{server}: {said}");
+    }
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn a_database_that_forgets_its_commits_is_refused() {
+    let place = new_place("postgresql");
+    runtime().block_on(async {
+        // The table comes into being with the first log.
+        SlotLog::open(slots(&place), options(Mode::Exclusive)).await.unwrap();
+        let (url, pairs) = surroundings("postgresql");
+        let mut config: tokio_postgres::Config = url.parse().unwrap();
+        for (name, value) in &pairs {
+            match name.as_str() {
+                "PGUSER" => _ = config.user(value),
+                _ => _ = config.password(value),
+            }
+        }
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+            .batch_execute(
+                "CREATE SCHEMA IF NOT EXISTS forgetful; CREATE UNLOGGED TABLE IF NOT EXISTS \
+            forgetful.kfm_wal (log text, n bigint, frame bytea, PRIMARY KEY (log, n)); \
+            ALTER ROLE kfm SET search_path = forgetful; ALTER ROLE kfm SET synchronous_commit = off",
+            )
+            .await
+            .unwrap();
+        let refused = slots(&place).read(0).await;
+        let standing = client.batch_execute("ALTER ROLE kfm RESET search_path").await;
+        standing.unwrap();
+        let said = std::error::Error::source(&refused.unwrap_err()).unwrap().to_string();
+        assert!(said.starts_with("table kfm_wal is not logged"), "{said}");
+        // The role's own default does not count.
+        assert!(slots(&place).read(0).await.unwrap().is_some());
+        client.batch_execute("ALTER ROLE kfm RESET synchronous_commit").await.unwrap();
+    });
+}
