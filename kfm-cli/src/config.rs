@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::Command;
 
+use kfm_rollback::Credentials;
+
 /// What the command takes from its surroundings.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment {
@@ -13,6 +15,8 @@ pub(crate) struct Environment {
     pub(crate) actor: Option<String>,
     /// The name of the system's user, as the environment tells it.
     pub(crate) user: Option<String>,
+    /// Who asks the servers that the settings name.
+    pub(crate) credentials: Credentials,
     /// Whether `NO_COLOR` is set, to anything but the empty text.
     pub(crate) no_color: bool,
     /// Whether standard input is a terminal.
@@ -33,6 +37,10 @@ impl Environment {
             root: std::env::var_os("KFM_ROOT").filter(|value| !value.is_empty()).map(PathBuf::from),
             actor: text("KFM_ACTOR"),
             user: text("USER").or_else(|| text("LOGNAME")).or_else(|| text("USERNAME")),
+            credentials: Credentials::from_pairs(
+                std::env::vars_os()
+                    .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+            ),
             no_color: dumb || text("NO_COLOR").is_some(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),

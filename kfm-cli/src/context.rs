@@ -1,7 +1,7 @@
 //! [`Context`]: what every subcommand has at hand.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kfm_rollback::{Interrupt, NoProgress, OpenOptions, Platform, Progress};
@@ -20,17 +20,24 @@ pub(crate) struct Context<'a> {
     /// Where to write.
     pub(crate) out: &'a Output,
     environment: Environment,
+    /// The platforms that were opened, to be left at the end.
+    opened: Arc<Mutex<Vec<Platform>>>,
 }
 
 impl<'a> Context<'a> {
     /// Makes the context of one command.
     pub(crate) fn new(global: Global, environment: Environment, out: &'a Output) -> Self {
-        Self { global, out, environment }
+        Self { global, out, environment, opened: Arc::default() }
     }
 
     /// Makes the same context with other global options, for a command that works in a platform of its own.
     pub(crate) fn with_global(&self, global: Global) -> Self {
-        Self { global, out: self.out, environment: self.environment.clone() }
+        Self {
+            global,
+            out: self.out,
+            environment: self.environment.clone(),
+            opened: Arc::clone(&self.opened),
+        }
     }
 
     /// Says whether a question can be asked: on a terminal, where the answer is not for a program.
@@ -67,9 +74,20 @@ impl<'a> Context<'a> {
             progress: self.progress(),
             interrupt,
             wait: Duration::from_secs(self.global.wait),
+            credentials: self.environment.credentials.clone(),
             ..OpenOptions::new(actor)
         };
-        Ok(Platform::open(&self.root()?, options).await?)
+        let platform = Platform::open(&self.root()?, options).await?;
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(platform.clone());
+        Ok(platform)
+    }
+
+    /// Waits until every log that was claimed is given back; the last thing that a command does.
+    pub(crate) async fn leave(&self) {
+        let opened = std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
+        for platform in opened {
+            platform.leave().await;
+        }
     }
 
     /// Returns the platform's folder: `--root`, else `KFM_ROOT`, else the nearest parent that is one.

@@ -229,7 +229,10 @@ impl From<TelemetryError> for Error {
 
 impl From<kfm_wal::WalError> for Error {
     fn from(error: kfm_wal::WalError) -> Self {
-        Self::Log(Box::new(error))
+        match error {
+            kfm_wal::WalError::Locked { holder } => Self::Locked { holder },
+            error => Self::Log(Box::new(error)),
+        }
     }
 }
 

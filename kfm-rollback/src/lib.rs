@@ -38,8 +38,8 @@ mod status;
 pub use error::{Error, Result};
 pub use op::DomainOp;
 pub use platform::{
-    Cascade, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, Interrupt, LabelAssign, NoProgress,
-    OpenOptions, PlanRequest, PlanTarget, Platform, Progress, Settings, StandingDocument,
+    Cascade, Credentials, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, Interrupt, LabelAssign,
+    NoProgress, OpenOptions, PlanRequest, PlanTarget, Platform, Progress, Settings, StandingDocument,
 };
 pub use publish::{Publish, PublishFolder};
 pub use stage::LogStages;

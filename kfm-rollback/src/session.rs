@@ -12,7 +12,7 @@ use kfm_lineage::{CellId, Domain, Lsn, OperationId, Timestamp};
 use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
 use kfm_wal::Wal;
-use kfm_wal::local::LocalLog;
+use kfm_wal::WalStore;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
 
 use crate::error::{Error, Result, text_of};
@@ -21,6 +21,7 @@ use crate::history::History;
 use crate::op::{DomainOp, OpError};
 use crate::platform::Platform;
 use crate::platform::lock::{Holder, PlatformLock};
+use crate::platform::log::Hold;
 use crate::report::FindingLine;
 use crate::versions::VersionStore;
 
@@ -42,6 +43,8 @@ pub(crate) struct Session {
     /// Wall time of each phase in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
     phase: Option<(String, Duration)>,
+    /// The claim on a shared log; none where the log is in a folder, or in a session that only reads.
+    hold: Option<Hold>,
     /// Held to the end of the session; none in a session that only reads.
     lock: Option<PlatformLock>,
 }
@@ -49,12 +52,11 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a session that changes nothing.
     pub(crate) async fn read(platform: &Platform) -> Result<Self> {
-        refuse_lost_log(platform)?;
-        let log = LocalLog::open_read_only(platform.wal_dir())?;
-        Self::begin(platform, log, None).await
+        Self::begin(platform, platform.wal_reader().await?, None, None).await
     }
 
-    /// Opens a session that may change things: takes the lock, repairs a torn tail of the log.
+    /// Opens a session that may change things: takes the lock, and repairs a torn tail of the log or claims it from
+    /// other hosts.
     pub(crate) async fn write(platform: &Platform, doing: &str) -> Result<Self> {
         let options = platform.options();
         let holder = Holder {
@@ -65,14 +67,18 @@ impl Session {
             since: now(&options.clock).to_string(),
             operation: None,
         };
-        let lock = PlatformLock::acquire(&platform.lock_path(), holder, options).await?;
-        refuse_lost_log(platform)?;
-        let (log, _report) = LocalLog::open(platform.wal_dir(), platform.wal_options())?;
-        Self::begin(platform, log, Some(lock)).await
+        let lock = PlatformLock::acquire(&platform.lock_path(), holder.clone(), options).await?;
+        let (log, hold) = platform.wal_writer(&holder).await?;
+        Self::begin(platform, log, Some(lock), hold).await
     }
 
-    async fn begin(platform: &Platform, log: LocalLog, lock: Option<PlatformLock>) -> Result<Self> {
-        let wal = Wal::open(Arc::new(log), Arc::clone(&platform.options().clock)).await?;
+    async fn begin(
+        platform: &Platform,
+        log: Arc<dyn WalStore>,
+        lock: Option<PlatformLock>,
+        hold: Option<Hold>,
+    ) -> Result<Self> {
+        let wal = Wal::open(log, Arc::clone(&platform.options().clock)).await?;
         let versions = platform.versions();
         let history = History::fold(&wal, &versions).await?;
         let files = platform
@@ -93,6 +99,7 @@ impl Session {
             policy_fault,
             phases_ms: BTreeMap::new(),
             phase: None,
+            hold,
             lock,
         })
     }
@@ -171,6 +178,17 @@ impl Session {
         Err(Error::Denied { operation: operation.to_owned(), findings: vec![finding] })
     }
 
+    /// Refuses if another host has taken the shared log over: it acts now, and this process acts no more.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log): another host has it, or it is not known whether one has.
+    pub(crate) async fn refuse_if_followed(&self) -> Result<()> {
+        match &self.hold {
+            Some(hold) => hold.still_mine().await.map_err(|error| Error::Log(Box::new(error))),
+            None => Ok(()),
+        }
+    }
+
     /// Appends a record to the log and takes note of it.
     ///
     /// # Errors
@@ -225,9 +243,10 @@ impl Session {
         Ok(())
     }
 
-    /// Says whether somebody asked to stop.
+    /// Says whether somebody asked to stop, or another host has followed this process.
     pub(crate) fn interrupted(&self) -> bool {
-        self.platform.options().interrupt.is_requested()
+        let is_followed = self.hold.as_ref().is_some_and(Hold::is_followed);
+        is_followed || self.platform.options().interrupt.is_requested()
     }
 
     /// Waits for the time that readers get between the switch and the first disappearance, or until somebody
@@ -264,24 +283,6 @@ impl Session {
     pub(crate) fn progress(&self, done: u64) {
         self.platform.options().progress.advance(done);
     }
-}
-
-/// Refuses if there was a log and its folder is gone: a new one would say that nothing ever happened.
-///
-/// # Errors
-/// [`Error::Incomplete`]: restore the log.
-fn refuse_lost_log(platform: &Platform) -> Result<()> {
-    let folder = platform.wal_dir();
-    let disk = platform.disk();
-    let is_used = |folder: &std::path::Path| disk.list(folder).is_ok_and(|names| !names.is_empty());
-    if !is_used(&platform.ledger_dir()) || is_used(&folder) {
-        return Ok(());
-    }
-    Err(Error::Incomplete {
-        message: format!("the log is missing, though the ledger has entries: place={}", folder.display()),
-        hint: "restore the log from a backup, or mend [wal] url in kfm.toml".into(),
-        next: vec!["kfm doctor".into()],
-    })
 }
 
 /// Returns the civil time of a clock, to the microsecond, which is what records keep.

@@ -53,10 +53,23 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
     }
 }
 
+/// Says which operation is worked on now, by a process of this platform or by another host that holds the log.
+///
+/// What another host works on it does not say; one operation acts at a time, so it is the one that was opened last.
+pub(crate) async fn at_work(session: &Session) -> Result<Option<OperationId>> {
+    if let Some(operation) = PlatformLock::at_work(&session.platform.lock_path())? {
+        return Ok(Some(operation));
+    }
+    let newest = session.history.open_operations().last().map(|open| open.id.clone());
+    match newest {
+        Some(newest) if session.platform.is_held_elsewhere().await? => Ok(Some(newest)),
+        _ => Ok(None),
+    }
+}
+
 /// Says where an operation stands.
 pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> Result<OperationLine> {
-    let at_work = operation.closed.is_none()
-        && PlatformLock::at_work(&session.platform.lock_path())?.as_ref() == Some(&operation.id);
+    let at_work = operation.closed.is_none() && at_work(session).await?.as_ref() == Some(&operation.id);
     let status = operation.status(at_work);
     let done = match status {
         Status::Completed => operation.moves.count,

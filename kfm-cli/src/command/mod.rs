@@ -111,6 +111,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Res
         Command::Man(command) => command.run(&cx),
         Command::Schemas(command) => command.run(&cx),
     };
+    cx.leave().await;
     match result {
         Ok(Answer { keys, screen, complaint }) => {
             Ok(Answer { keys, screen, complaint: complaint.map(|failure| runnable(&cx, failure)) })

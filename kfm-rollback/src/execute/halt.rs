@@ -1,6 +1,7 @@
 //! Why a run of steps stopped before its end.
 
 use kfm_lineage::{CellId, Value};
+use kfm_wal::WalError;
 
 use crate::error::{Error, text_of};
 use crate::op::OpError;
@@ -32,9 +33,24 @@ pub(crate) enum Halt {
     Record(Error),
     /// The log failed: nothing more can be noted, so nothing more is done.
     Log(Error),
+    /// Another host has taken the shared log over: it acts now, and this process does nothing more.
+    Followed(Error),
 }
 
 impl Halt {
+    /// Sorts what the log said: whether it failed, or is another host's by now.
+    pub(crate) fn of_log(error: Error) -> Self {
+        let said = match &error {
+            Error::Locked { .. } => return Self::Followed(error),
+            Error::Log(source) => source.downcast_ref::<WalError>(),
+            _ => None,
+        };
+        match said {
+            Some(WalError::Fenced { .. }) => Self::Followed(error),
+            _ => Self::Log(error),
+        }
+    }
+
     /// Returns the reason's name for a held operation.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -46,6 +62,7 @@ impl Halt {
             Self::Policy(_) => "policy",
             Self::Record(_) => "record_pending",
             Self::Log(_) => "log",
+            Self::Followed(_) => "followed",
         }
     }
 }
@@ -67,6 +84,10 @@ impl std::fmt::Display for Halt {
                 f.write_str(&text_of(error))
             }
             Self::Log(error) => f.write_str(&text_of(error)),
+            Self::Followed(error) => {
+                f.write_str("another host has taken the log over and acts now, ")?;
+                f.write_str(&text_of(error))
+            }
         }
     }
 }

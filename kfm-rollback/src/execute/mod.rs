@@ -59,7 +59,12 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
             Err(halt) => halt,
         };
         match (halt, direction) {
-            (halt @ (Halt::Interrupted | Halt::Log(_)), _) => {
+            (Halt::Interrupted, _) => {
+                let followed = session.refuse_if_followed().await.err();
+                let halt = followed.map_or(Halt::Interrupted, Halt::of_log);
+                return Err(unfinished(id, Status::Interrupted, &halt));
+            }
+            (halt @ (Halt::Log(_) | Halt::Followed(_)), _) => {
                 return Err(unfinished(id, Status::Interrupted, &halt));
             }
             (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
@@ -67,7 +72,7 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
                 let reason = format!("{}: {halt}", halt.reason());
                 let abort = JournalEntry::AbortRequested { by: "engine".into(), reason };
                 if let Err(error) = session.journal(id, abort).await {
-                    return Err(unfinished(id, Status::Interrupted, &Halt::Log(error)));
+                    return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
                 }
                 // What was visible before may be protected by now: the prior state is joined with that too.
                 match resume::treated_today(session, operation.kind, &steps.moves, Direction::Backward).await
@@ -90,6 +95,9 @@ async fn finish(
     scope_digest: kfm_lineage::Digest,
 ) -> Result<Outcome> {
     session.begin_phase("record", 0);
+    if let Err(error) = session.refuse_if_followed().await {
+        return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
+    }
     let recorded = match Outcome::of(session, id, steps, direction, scope_digest).await {
         Ok(outcome) => records::write(session, id, &outcome).await.map(|manifest| (outcome, manifest)),
         Err(error) => Err(error),
@@ -109,7 +117,7 @@ async fn finish(
         manifest: manifest.as_ref().map(|(_, digest)| *digest),
     };
     if let Err(error) = session.log(crate::execute::open::closing(session, id, close)).await {
-        return Err(unfinished(id, Status::Interrupted, &Halt::Log(error)));
+        return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
     }
     session.end_phase();
     let outcome = Outcome { manifest: manifest.map(|(path, _)| path), ..outcome };
@@ -131,7 +139,7 @@ async fn hold(session: &mut Session, id: &OperationId, halt: &Halt, direction: D
     records::alert_held(session, id, halt, direction).await;
     match noted {
         Ok(()) => unfinished(id, Status::Held, halt),
-        Err(error) => unfinished(id, Status::Interrupted, &Halt::Log(error)),
+        Err(error) => unfinished(id, Status::Interrupted, &Halt::of_log(error)),
     }
 }
 
@@ -141,7 +149,11 @@ fn unfinished(id: &OperationId, status: Status, halt: &Halt) -> Error {
         operation: id.clone(),
         status,
         held_reason: (status == Status::Held).then(|| halt.reason().to_owned()),
-        next: crate::status::resume_commands(id),
+        next: match halt {
+            // How it stands now is the other host's doing.
+            Halt::Followed(_) => vec!["kfm status".to_owned()],
+            _ => crate::status::resume_commands(id),
+        },
     }
 }
 

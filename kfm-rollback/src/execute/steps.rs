@@ -75,18 +75,18 @@ pub(crate) async fn make_steps(
         }
         if planted(Bug::OutcomeBeforeEffect) {
             let early = JournalEntry::Outcome { direction, batch, applied: batch.count, already: 0 };
-            session.journal(cx.operation(), early).await.map_err(Halt::Log)?;
+            session.journal(cx.operation(), early).await.map_err(Halt::of_log)?;
         }
         if !planted(Bug::NoIntent) {
             session
                 .journal(cx.operation(), JournalEntry::Intent { direction, batch })
                 .await
-                .map_err(Halt::Log)?;
+                .map_err(Halt::of_log)?;
         }
         let made = make_batch(session, cx, steps, &steps.moves[range], direction).await?;
         let outcome =
             JournalEntry::Outcome { direction, batch, applied: made.applied, already: made.already };
-        session.journal(cx.operation(), outcome).await.map_err(Halt::Log)?;
+        session.journal(cx.operation(), outcome).await.map_err(Halt::of_log)?;
         done += batch.count;
         session.progress(done);
     }
@@ -162,7 +162,7 @@ async fn make_batch(
     let key = format!("{}/{}", cx.operation(), moves.first().map_or("-", |step| step.cell.key.as_str()));
     // A swap whose outcome is not known is looked at, not repeated blindly: each attempt observes first.
     let retry = Retry::with_clock(BATCH_POLICY, session.clock());
-    let made = retry.run(idempotent(&key), || try_batch(&store, cx, steps, &moves, direction)).await;
+    let made = retry.run(idempotent(&key), || try_batch(session, &store, cx, steps, &moves, direction)).await;
     made.map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
 }
 
@@ -182,6 +182,7 @@ impl Classify for Halt {
 }
 
 async fn try_batch(
+    session: &Session,
     store: &Arc<dyn DomainOp>,
     cx: &WriteContext,
     steps: &Steps,
@@ -204,6 +205,8 @@ async fn try_batch(
     if swaps.is_empty() {
         return Ok(Made::default());
     }
+    // The last look before the act: what is left is the time between this answer and the store's.
+    session.refuse_if_followed().await.map_err(Halt::of_log)?;
     let outcomes = store.swap(cx, &swaps).await.map_err(Halt::Store)?;
     let mut made = Made::default();
     for (step, outcome) in moves.iter().zip(outcomes) {

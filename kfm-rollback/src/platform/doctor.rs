@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use kfm_lineage::CellId;
-use kfm_wal::local::LocalLog;
 
 use super::Platform;
 use crate::error::{Result, text_of};
@@ -42,21 +41,21 @@ impl Platform {
             findings
                 .push("no store is projected from the catalog: graph, search and cache are not kept".into());
         }
-        Ok(DoctorReport { stores, own: self.own_health(), findings })
+        Ok(DoctorReport { stores, own: self.own_health().await, findings })
     }
 }
 
 impl Platform {
     /// Looks at what the platform keeps itself, without changing any of it.
-    fn own_health(&self) -> Vec<OwnHealth> {
+    async fn own_health(&self) -> Vec<OwnHealth> {
         let settings = self.settings();
-        let log = || LocalLog::open_read_only(self.wal_dir()).map(drop).map_err(|error| text_of(&error));
+        let log = self.wal_reader().await.map(drop).map_err(|error| text_of(&error));
         let policy = |result: Result<()>| {
             result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)))
         };
         let versions = self.versions_dir();
         let parts = [
-            ("log", self.wal_dir(), self.lists(&self.wal_dir()).and_then(|()| log())),
+            ("log", PathBuf::from(self.wal_place()), log),
             ("versions", versions.clone(), self.lists(&versions)),
             ("ledger", self.ledger_dir(), self.lists_or_is_none(&self.ledger_dir())),
             ("telemetry", self.telemetry_dir(), self.lists_or_is_none(&self.telemetry_dir())),

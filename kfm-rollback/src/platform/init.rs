@@ -65,7 +65,7 @@ impl Platform {
         super::files::write_durably(&RealDisk, &file, Settings::EMBEDDED.as_bytes())?;
         let platform = Self::open(root, OpenOptions::new("init")).await?;
         // The log comes into being, so that whoever only reads finds it; an empty folder is an empty store.
-        kfm_wal::local::LocalLog::open(platform.wal_dir(), platform.wal_options())?;
+        kfm_wal::LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         let stores = settings.stores.iter().map(|(name, store)| StoreSummary {
             name: name.clone(),
             domain: store.domain.to_string(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 pub(crate) mod lock;
+pub(crate) mod log;
 
 mod approve;
 mod check;
@@ -16,17 +17,18 @@ mod settings;
 mod verify;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::{Digest, Domain, OperationId};
 use kfm_policy::{LabelRegistry, Policy, PolicyCheck, Principals};
 use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
 use kfm_wal::local::disk::Disk;
 use kfm_wal::record::ReleaseRef;
+use tokio::task::JoinHandle;
 
 pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
 pub use labels::{LabelAssign, LabelLine, LabelsReport};
-pub use options::{Interrupt, NoProgress, OpenOptions, Progress};
+pub use options::{Credentials, Interrupt, NoProgress, OpenOptions, Progress};
 pub use publishes::Cascade;
 pub use rollbacks::{ExecuteRequest, PlanRequest, PlanTarget};
 pub use settings::{
@@ -38,6 +40,7 @@ use crate::blob::LocalBlobs;
 use crate::embedded::{EmbeddedCache, EmbeddedGraph, EmbeddedSearch};
 use crate::error::{Error, Result};
 use crate::op::DomainOp;
+use crate::platform::log::LogPlace;
 use crate::stac::StaticCatalog;
 use crate::versions::VersionStore;
 
@@ -61,6 +64,9 @@ struct Inner {
     stores: Vec<Arc<dyn DomainOp>>,
     policy: Policy,
     records: Arc<dyn RecordSink>,
+    log: LogPlace,
+    /// What gives a shared log back; shared by all clones.
+    departures: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 /// The release's files, with the digest of what they lead to.
@@ -111,7 +117,10 @@ impl Platform {
         let records: Arc<dyn RecordSink> =
             Arc::new(TelemetryWriter::new(root.join(&settings.telemetry.dir), Arc::clone(&options.clock)));
         let policy = Policy::default();
-        Ok(Self(Arc::new(Inner { root, settings, options, versions, stores, policy, records })))
+        let log = LogPlace::of(&settings, &root, &options)?;
+        let departures = Arc::default();
+        let inner = Inner { root, settings, options, versions, stores, policy, records, log, departures };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Puts another store in the place of the one that the settings name, or adds one.
@@ -153,6 +162,8 @@ impl Platform {
             stores: self.0.stores.clone(),
             policy: self.0.policy.clone(),
             records: Arc::clone(&self.0.records),
+            log: self.0.log.clone(),
+            departures: Arc::clone(&self.0.departures),
         };
         change(&mut inner);
         Self(Arc::new(inner))
@@ -199,7 +210,20 @@ impl Platform {
         self.0.stores.iter().filter(|store| store.domain() != Domain::Stac).cloned().collect()
     }
 
-    /// Returns the folder of the log.
+    pub(crate) fn log_place(&self) -> &LogPlace {
+        &self.0.log
+    }
+
+    /// Notes a task that gives a shared log back.
+    pub(crate) fn depart(&self, departure: JoinHandle<()>) {
+        self.0.departures.lock().unwrap_or_else(PoisonError::into_inner).push(departure);
+    }
+
+    pub(crate) fn departures(&self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut *self.0.departures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the folder of the log, where it is in one; else where it would be.
     pub fn wal_dir(&self) -> PathBuf {
         local_path(&self.0.settings.wal.url).map_or_else(|| self.own("wal"), |path| self.0.root.join(path))
     }
@@ -244,7 +268,15 @@ impl Platform {
         let settings = &self.0.settings;
         let stores = settings.stores.values().filter_map(|store| local_path(&store.url));
         let stores = stores.map(|path| self.0.root.join(path));
-        stores.chain([self.wal_dir(), self.versions_dir(), self.0.root.join(settings::OWN_FOLDER)]).collect()
+        let log = match self.log_place() {
+            LogPlace::Folder(folder) => Some(folder.clone()),
+            LogPlace::Slots(_) => {
+                let path = self.0.settings.wal.url.strip_prefix("object+file:");
+                path.map(|path| self.0.root.join(path.strip_prefix("//").unwrap_or(path)))
+            }
+        };
+        let own = [self.versions_dir(), self.0.root.join(settings::OWN_FOLDER)];
+        stores.chain(log).chain(own).collect()
     }
 
     fn own(&self, name: &str) -> PathBuf {

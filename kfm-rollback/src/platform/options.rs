@@ -27,6 +27,35 @@ pub struct OpenOptions {
     pub interrupt: Interrupt,
     /// How long the lock is waited for; zero refuses at once.
     pub wait: Duration,
+    /// Who asks the servers that the settings name.
+    pub credentials: Credentials,
+}
+
+/// Pairs that say who asks a server, under the products' own names: `AWS_ACCESS_KEY_ID`, `PGPASSWORD`, ….
+///
+/// The command takes them from its environment; a library never reads that. They are never shown.
+#[derive(Clone, Default)]
+pub struct Credentials(Vec<(String, String)>);
+
+impl Credentials {
+    /// Beginnings of the names that are taken from an environment.
+    const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "PG"];
+
+    /// Takes those pairs of an environment that say who asks a server.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let is_known = |name: &str| Self::PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        Self(pairs.into_iter().filter(|(name, _)| is_known(name)).collect())
+    }
+
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+}
+
+impl Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 impl OpenOptions {
@@ -41,6 +70,7 @@ impl OpenOptions {
             progress: Arc::new(NoProgress),
             interrupt: Interrupt::default(),
             wait: Duration::ZERO,
+            credentials: Credentials::default(),
         }
     }
 

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::execute::Resume;
 use crate::history::{Operation, read_moves};
 use crate::plan::step_line;
-use crate::platform::lock::PlatformLock;
 use crate::publish::{self, Publish, PublishFolder, Unit};
 use crate::refusal::recorded;
 use crate::report::{
@@ -81,7 +80,7 @@ impl Platform {
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn publishes(&self) -> Result<PublishList> {
         let session = Session::read(self).await?;
-        let at_work = PlatformLock::at_work(&self.lock_path())?;
+        let at_work = crate::status::at_work(&session).await?;
         let is_at_work = |publish: &Operation| at_work.as_ref() == Some(&publish.id);
         let publishes = session.history.publishes();
         let publishes = publishes.map(|publish| line(&session, publish, is_at_work(publish))).collect();
@@ -95,7 +94,7 @@ impl Platform {
     pub async fn publish_show(&self, id: &str) -> Result<PublishShow> {
         let session = Session::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
-        let at_work = PlatformLock::at_work(&self.lock_path())?.as_ref() == Some(&publish.id);
+        let at_work = crate::status::at_work(&session).await?.as_ref() == Some(&publish.id);
         let moves = read_moves(&session.versions(), &publish.moves).await?;
         let mut cells = Listing::of(moves.iter().map(|step| step_line(step, false)));
         cells.by_domain = CellCount::of(moves.iter().map(|step| step.cell.domain)).by_domain;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kfm_lineage::Domain;
+use kfm_wal::slots::address::SCHEMES;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
@@ -21,6 +22,9 @@ pub const FILE_NAME: &str = "kfm.toml";
 
 /// The folder, beside `kfm.toml`, that holds what is the toolkit's own.
 pub(super) const OWN_FOLDER: &str = ".kfm";
+
+/// The shortest lease on a shared log: within it a store has to take three frames.
+const LEASE_MS_MIN: u64 = 1_000;
 
 /// The settings of a platform. Paths are relative to the folder of `kfm.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -75,13 +79,27 @@ pub struct StoreSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WalSettings {
-    /// Where it lies; default `file:wal`.
+    /// Where it lies; default `file:wal`. One that hosts share is at `s3://bucket/prefix`, `az://container/prefix`,
+    /// `postgres://host/database` or, in a folder that they share, `object+file:folder`.
+    #[serde(default = "local_wal")]
     pub url: String,
+    /// After how many milliseconds of silence another host may follow the one that holds a shared log; default
+    /// 30,000.
+    #[serde(default = "lease_ms")]
+    pub lease_ms: u64,
+}
+
+fn local_wal() -> String {
+    "file:wal".into()
+}
+
+fn lease_ms() -> u64 {
+    30_000
 }
 
 impl Default for WalSettings {
     fn default() -> Self {
-        Self { url: "file:wal".into() }
+        Self { url: local_wal(), lease_ms: lease_ms() }
     }
 }
 
@@ -242,7 +260,21 @@ impl Settings {
                 return Err(format!("a store's name has letters, digits, _ and -: store={name}"));
             }
         }
+        self.check_wal()?;
         places::check(self)
+    }
+
+    fn check_wal(&self) -> std::result::Result<(), String> {
+        let scheme = self.wal.url.split_once(':').map_or("", |(scheme, _)| scheme);
+        if local_path(&self.wal.url).is_none() && !SCHEMES.contains(&scheme) {
+            let known = SCHEMES.join(", ");
+            return Err(format!("a log's url begins with file, {known}: key=wal.url scheme={scheme}"));
+        }
+        if self.wal.lease_ms < LEASE_MS_MIN {
+            let lease_ms = self.wal.lease_ms;
+            return Err(format!("a lease is at least {LEASE_MS_MIN}: key=wal.lease_ms value={lease_ms}"));
+        }
+        Ok(())
     }
 
     /// Returns the catalog's name and settings.

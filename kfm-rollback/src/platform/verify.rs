@@ -8,10 +8,11 @@ use kfm_wal::record::EndState;
 use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::execute::status_of;
 use crate::history::read_moves;
 use crate::manifest::RollbackManifest;
+use crate::platform::log::LogPlace;
 use crate::refusal::entry_status;
 use crate::report::{CheckLine, VerifyReport};
 use crate::resolve;
@@ -24,26 +25,39 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log cannot be read at all; damage is an answer.
     pub async fn wal_verify(&self) -> Result<WalReport> {
-        Ok(kfm_wal::local::verify(self.wal_dir(), Depth::Chain)?)
+        self.wal_verify_to(Depth::Chain, None).await
     }
 
-    /// Opens the operations log for writing and closes it: what an interrupted append left is set aside, and the
-    /// repair is noted in the log.
+    /// Opens a log in a folder for writing and closes it: what an interrupted append left is set aside, and the
+    /// repair is noted in the log. A shared log has nothing to repair.
     ///
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log is damaged, or written by another process; nothing was changed.
     pub async fn wal_repair(&self) -> Result<kfm_wal::RecoveryReport> {
-        Ok(kfm_wal::LocalLog::open(self.wal_dir(), self.wal_options())?.1)
+        match self.log_place() {
+            LogPlace::Folder(folder) => Ok(kfm_wal::LocalLog::open(folder, self.wal_options())?.1),
+            LogPlace::Slots(_) => Ok(kfm_wal::RecoveryReport::default()),
+        }
     }
 
     /// Measures whether a sync of the disk below the operations log does what it says.
     ///
     /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid): the log is on a server, whose disk cannot be reached from here.
     /// [`Error::Log`](crate::Error::Log): the folder of the log cannot be written; nothing is known.
     pub async fn wal_probe(&self) -> Result<kfm_wal::local::probe::DurabilityReport> {
+        let LogPlace::Folder(folder) = self.log_place() else {
+            return Err(Error::invalid(
+                format!(
+                    "a shared log has no disk that can be measured from here: place={}",
+                    self.wal_place()
+                ),
+                "ask the server: PostgreSQL is refused unless it flushes its commits; an object store answers for itself",
+            ));
+        };
         let options = &self.0.options;
         let (disk, clock) = (options.disk.as_ref(), options.clock.as_ref());
-        Ok(kfm_wal::local::probe::probe_durability(disk, clock, &self.wal_dir())?)
+        Ok(kfm_wal::local::probe::probe_durability(disk, clock, folder)?)
     }
 
     /// Verifies the governance ledger, and that the JSON file rendered from it agrees with it.
@@ -136,7 +150,17 @@ impl Platform {
         });
         check("ledger and log", entered, format!("entries={}", entries.len()));
         let missing = unaccounted(&session, &entries);
-        check("every operation in the ledger", missing.is_empty(), listed(&missing, entries.len()));
+        match self.wal_is_shared() {
+            // A host that shares its log enters in its ledger what it did itself.
+            true => check(
+                "every operation in the ledger",
+                true,
+                format!("entries={} of other hosts={}", entries.len(), missing.len()),
+            ),
+            false => {
+                check("every operation in the ledger", missing.is_empty(), listed(&missing, entries.len()))
+            }
+        }
         let unknown = unknown_to_the_log(&session, &entries);
         check("every ledger entry in the log", unknown.is_empty(), listed(&unknown, entries.len()));
         if let Some(frame) = &rollback.frame {

@@ -8,8 +8,8 @@ use clap::Args;
 use kfm_lineage::Lsn;
 use kfm_rollback::report::Listing;
 use kfm_rollback::{Error, Platform};
+use kfm_wal::WalStore;
 use kfm_wal::export::ExportLine;
-use kfm_wal::{LocalLog, WalStore};
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -28,21 +28,21 @@ pub(crate) struct Export {
 
 impl Export {
     pub(super) async fn run(self, cx: &Context<'_>, platform: &Platform) -> Result<Answer> {
-        let log = LocalLog::open_read_only(platform.wal_dir()).map_err(Error::from)?;
+        let log = platform.wal_reader().await?;
         match self.out {
-            Some(path) if !cx.is_rehearsal() => to_file(&log, &path).await,
+            Some(path) if !cx.is_rehearsal() => to_file(&*log, &path).await,
             _ if cx.out.is_json() => {
                 let mut lines = Vec::new();
                 let take = |line| {
                     lines.push(line);
                     Ok(())
                 };
-                each_line(&log, take).await?;
+                each_line(&*log, take).await?;
                 Answer::new(&serde_json::json!({ "records": Listing::of(lines) }), Screen::default())
             }
             _ => {
                 let mut text = Vec::new();
-                each_line(&log, |line| write(&mut text, &line)).await?;
+                each_line(&*log, |line| write(&mut text, &line)).await?;
                 let text = String::from_utf8_lossy(&text).into_owned();
                 Answer::new(&serde_json::json!({}), Screen::raw(text))
             }
@@ -50,7 +50,7 @@ impl Export {
     }
 }
 
-async fn to_file(log: &LocalLog, path: &Path) -> Result<Answer> {
+async fn to_file(log: &dyn WalStore, path: &Path) -> Result<Answer> {
     let failed = |error| Failure::file(path, &error);
     let mut file = BufWriter::new(File::create(path).map_err(failed)?);
     let total = each_line(log, |line| write(&mut file, &line)).await?;
@@ -62,7 +62,10 @@ async fn to_file(log: &LocalLog, path: &Path) -> Result<Answer> {
 }
 
 /// Hands every record over, in order, and returns how many there were.
-async fn each_line(log: &LocalLog, mut take: impl FnMut(ExportLine) -> std::io::Result<()>) -> Result<u64> {
+async fn each_line(
+    log: &dyn WalStore,
+    mut take: impl FnMut(ExportLine) -> std::io::Result<()>,
+) -> Result<u64> {
     let mut next = Lsn::ZERO.next();
     loop {
         let page = log.scan(next, PAGE_RECORDS).await.map_err(Error::from)?;

@@ -3,11 +3,20 @@
 use kfm_rollback::{Error, Platform};
 use kfm_wal::local::inspect::{FrameInspection, SegmentInspection, inspect};
 
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Shows every segment and its newest frames.
 pub(super) fn run(platform: &Platform) -> Result<Answer> {
+    if platform.wal_is_shared() {
+        let place = platform.wal_place();
+        let message = format!("a shared log has no segments to be shown: place={place}");
+        let next = ["kfm wal verify".to_owned(), "kfm wal export".to_owned()];
+        return Err(Failure::usage(message)
+            .with_hint("its frames are judged by verify")
+            .with_next(next)
+            .into());
+    }
     let found = inspect(platform.wal_dir()).map_err(Error::from)?;
     let mut screen = Screen::new(Tone::Plain, words::count(found.segments.len() as u64, "segment"));
     for segment in &found.segments {

@@ -32,7 +32,7 @@ impl Wal {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
         match self {
-            Self::Verify(verify) => verify.run(&platform),
+            Self::Verify(verify) => verify.run(&platform).await,
             Self::Inspect => inspect::run(&platform),
             Self::Export(export) => export.run(cx, &platform).await,
             Self::Repair(repair) => repair.run(cx, &platform).await,

@@ -19,7 +19,7 @@ pub(super) async fn run(platform: &Platform) -> Result<Answer> {
         Screen::new(Tone::Bad, "A sync takes no time: nothing reaches a device")
     };
     let time = |ns: u64| format!("{:?}", Duration::from_nanos(ns));
-    screen.fact("place", shell::place(platform.wal_dir()));
+    screen.fact("place", shell::place(platform.wal_place()));
     screen.fact("a write", time(report.write_ns_p50)).fact("a sync", time(report.sync_ns_p50));
     screen.fact("the longest", time(report.sync_ns_max));
     if reaches {

@@ -1,8 +1,8 @@
 //! `kfm wal repair`: what an interrupted append left, shown or set aside; damage is named and refused.
 
 use clap::Args;
-use kfm_rollback::{Error, Platform};
-use kfm_wal::local::repair::{RepairPlan, plan_repair};
+use kfm_rollback::Platform;
+use kfm_wal::local::repair::RepairPlan;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub(crate) struct Repaired {
 
 impl Repair {
     pub(super) async fn run(self, cx: &Context<'_>, platform: &Platform) -> Result<Answer> {
-        let plan = plan_repair(platform.wal_dir()).map_err(Error::from)?;
+        let plan = platform.wal_repair_plan().await?;
         let apply = self.apply && !cx.is_rehearsal() && !plan.is_empty() && plan.first_bad.is_none();
         let quarantined = if apply { platform.wal_repair().await?.quarantined } else { None };
         let complaint = complaint(&plan);
@@ -54,7 +54,7 @@ fn screen(platform: &Platform, plan: &RepairPlan, applied: bool) -> Screen {
         (None, false, true) => Screen::new(Tone::Good, "The end of the log is repaired"),
         (None, false, false) => Screen::new(Tone::Warn, "The log ends in an append that never finished"),
     };
-    screen.fact("place", shell::place(platform.wal_dir()));
+    screen.fact("place", shell::place(platform.wal_place()));
     if let Some(torn) = &plan.torn {
         screen.fact("torn", format!("{} at byte {}", words::count(torn.bytes, "byte"), torn.offset));
         screen.fact("segment", &torn.segment);

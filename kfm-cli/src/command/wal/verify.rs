@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use kfm_rollback::{Error, Platform};
-use kfm_wal::local::{verify, verify_against};
+use kfm_rollback::Platform;
 use kfm_wal::{Damage, Depth, Head, VerifyReport};
 
 use crate::error::{Failure, Result};
@@ -32,16 +31,13 @@ enum Closeness {
 }
 
 impl Verify {
-    pub(super) fn run(self, platform: &Platform) -> Result<Answer> {
+    pub(super) async fn run(self, platform: &Platform) -> Result<Answer> {
         let depth = match self.depth {
             Closeness::Crc => Depth::Crc,
             Closeness::Chain => Depth::Chain,
         };
-        let report = match &self.against {
-            Some(path) => verify_against(platform.wal_dir(), &checkpoint(path)?),
-            None => verify(platform.wal_dir(), depth),
-        };
-        answer(platform, &report.map_err(Error::from)?)
+        let witness = self.against.as_deref().map(checkpoint).transpose()?;
+        answer(platform, &platform.wal_verify_to(depth, witness.as_ref()).await?)
     }
 }
 
@@ -63,7 +59,7 @@ fn answer(platform: &Platform, report: &VerifyReport) -> Result<Answer> {
             Screen::new(Tone::Good, format!("The log is whole: {}", words::count(report.records, "record")))
         }
     };
-    screen.fact("place", shell::place(platform.wal_dir()));
+    screen.fact("place", shell::place(platform.wal_place()));
     screen.fact("records", report.records).fact("segments", report.segments);
     screen.fact("chain", report.head.chain);
     if report.quarantined > 0 {

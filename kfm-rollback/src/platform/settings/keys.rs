@@ -20,7 +20,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("stores.*", &["domain", "kind", "url", "mode"]),
-    ("wal", &["url"]),
+    ("wal", &["url", "lease_ms"]),
     ("policy", &["labels", "suppressions", "principals", "publish"]),
     ("versions", &["url"]),
     ("telemetry", &["dir"]),

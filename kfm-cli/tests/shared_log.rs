@@ -1,0 +1,264 @@
+//! Two hosts, each with a platform of its own, on one log and the same stores.
+#![cfg(unix)]
+#![allow(missing_docs, unreachable_pub, reason = "it is a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "kills/stage.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod stage;
+#[path = "kills/work.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod work;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use stage::{Documents, FIRST, SECOND, files_below, first_version, publish, run_to, second_version};
+use work::{Worker, set_grace};
+
+/// Longer than a test waits.
+const LONG_MS: u64 = 600_000;
+
+/// The lease in these tests.
+const LEASE_MS: u64 = 3_000;
+
+/// Two platforms: what they share, and what is each one's own.
+struct Hosts {
+    folder: tempfile::TempDir,
+}
+
+impl Hosts {
+    /// Makes both; the first version is published, and both have the second at hand.
+    fn new(log: impl Fn(&Path) -> String) -> Self {
+        let folder = stage::folder();
+        let hosts = Self { folder };
+        let log = log(&hosts.shared());
+        for root in [hosts.a(), hosts.b()] {
+            std::fs::create_dir(&root).unwrap();
+            run_to(&root, &["init"], 0);
+            hosts.share(&root, &log);
+            stage::write(&root.join("first"), &first_version());
+            stage::write(&root.join("second"), &second_version());
+        }
+        let words = ["labels", "assign", "--under", "", "--care", "public", "--authority", "Council"];
+        let why = ["--reason", "open data", "--review-by", "2099-12-31"];
+        run_to(&hosts.a(), &[&words[..], &why].concat(), 0);
+        run_to(&hosts.a(), &publish("first", FIRST), 0);
+        hosts
+    }
+
+    fn share(&self, root: &Path, log: &str) {
+        let shared = self.shared();
+        std::fs::remove_dir_all(root.join("wal")).unwrap();
+        let file = root.join("kfm.toml");
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        for name in ["catalog", "graph", "search", "cache", "versions"] {
+            let place = shared.join(name);
+            std::fs::create_dir_all(&place).unwrap();
+            text = text.replace(&format!("\"file:{name}\""), &format!("\"file:{}\"", place.display()));
+        }
+        let versions = shared.join("versions");
+        text = text.replace("file:.kfm/versions", &format!("file:{}", versions.display()));
+        text = text.replace("policy/labels.toml", &shared.join("labels.toml").display().to_string());
+        text = text.replace("\"file:wal\"", &format!("\"{log}\"\nlease_ms = {LEASE_MS}"));
+        std::fs::write(file, text).unwrap();
+    }
+
+    fn shared(&self) -> PathBuf {
+        self.folder.path().join("shared")
+    }
+
+    fn a(&self) -> PathBuf {
+        self.folder.path().join("a")
+    }
+
+    fn b(&self) -> PathBuf {
+        self.folder.path().join("b")
+    }
+
+    /// What readers see of the catalog.
+    fn documents(&self) -> Documents {
+        let files = files_below(&self.shared().join("catalog")).into_iter();
+        let visible = files.filter(|(path, _)| !stage::is_dot_file(path));
+        visible.map(|(path, bytes)| (path.display().to_string(), bytes)).collect()
+    }
+
+    /// Everything that both write to, byte for byte.
+    fn everything(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        files_below(&self.shared())
+    }
+}
+
+fn in_a_folder(shared: &Path) -> String {
+    format!("object+file:{}", shared.join("log").display())
+}
+
+fn json(root: &Path, words: &[&str], code: i32) -> Value {
+    serde_json::from_slice(&run_to(root, &[words, &["--json"]].concat(), code).stdout).unwrap()
+}
+
+fn signal(worker: &Worker, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &worker.pid().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
+fn every_command_works_on_a_log_that_hosts_share() {
+    let hosts = Hosts::new(in_a_folder);
+    every_command_works(&hosts);
+}
+
+fn every_command_works(hosts: &Hosts) {
+    let (a, b) = (&hosts.a(), &hosts.b());
+    run_to(b, &publish("second", SECOND), 0);
+    assert_eq!(hosts.documents(), second_version());
+    let list = json(a, &["publish", "list"], 0);
+    assert_eq!(list["publishes"].as_array().unwrap().len(), 2, "{list:#}");
+    let rollback = ["rollback", "execute", "--publish-id", SECOND, "--reason", "bad ingest", "--yes"];
+    let done = json(a, &rollback, 0);
+    assert_eq!((&done["status"], hosts.documents()), (&"completed".into(), first_version()));
+    let id = done["rollback_id"].as_str().unwrap();
+    assert_eq!(json(a, &["verify", "--rollback-id", id], 0)["ok"], true);
+    run_to(b, &["rollback", "revert", "--rollback-id", id, "--reason", "was right"], 0);
+    assert_eq!(hosts.documents(), second_version());
+
+    let verified = json(b, &["wal", "verify"], 0);
+    let exported = json(a, &["wal", "export"], 0);
+    assert_eq!(verified["records"], exported["records"]["total"]);
+    assert_eq!(json(a, &["wal", "repair", "--apply"], 0)["applied"], false);
+    let witness = hosts.folder.path().join("head.json");
+    std::fs::write(&witness, verified["head"].to_string()).unwrap();
+    run_to(a, &["wal", "verify", "--against", witness.to_str().unwrap()], 0);
+    for words in [&["wal", "inspect"][..], &["wal", "probe-durability"]] {
+        let refused = json(a, words, 2);
+        assert!(
+            refused["error"]["message"].as_str().unwrap().starts_with("a shared log has no"),
+            "{refused:#}"
+        );
+    }
+    let doctor = json(b, &["doctor"], 0);
+    assert!(doctor["own"][0]["ok"] == true && doctor["own"][0]["place"] != "wal", "{doctor:#}");
+    run_to(a, &["status"], 0);
+    run_to(b, &["ledger", "verify"], 0);
+}
+
+#[test]
+fn while_one_host_works_the_other_is_told_who_it_is_or_waits() {
+    let hosts = Hosts::new(in_a_folder);
+    let (a, b) = (&hosts.a(), &hosts.b());
+    set_grace(a, 2 * LEASE_MS);
+    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+
+    let refused = json(b, &["rollback", "plan", "--publish-id", FIRST], 6);
+    assert_eq!((&refused["error"]["kind"], &refused["status"]), (&"locked".into(), &"refused".into()));
+    let holder = refused["holder"].as_str().unwrap();
+    for word in ["publish", "anna", "host=", &format!("pid={}", worker.pid()), a.to_str().unwrap()] {
+        assert!(holder.contains(word), "no {word} in {holder}");
+    }
+    let status = json(b, &["status"], 7);
+    assert_eq!((&status["open"][0]["id"], &status["open"][0]["status"]), (&SECOND.into(), &"running".into()));
+
+    // It is at work for longer than a lease, and holds the log nevertheless.
+    stage::write(&b.join("third"), &[("third.json".to_owned(), b"{}".to_vec())].into());
+    let words = ["publish", "--from", "third", "--pipeline", "test", "--wait", "600"];
+    assert_eq!(json(b, &words, 0)["status"], "completed");
+    assert_eq!(worker.ended().0, Some(0));
+    let mut expected = second_version();
+    expected.insert("third.json".to_owned(), b"{}".to_vec());
+    assert_eq!(hosts.documents(), expected);
+    run_to(a, &["wal", "verify"], 0);
+}
+
+#[test]
+fn a_host_that_was_paused_and_followed_writes_nothing_when_it_wakes_up() {
+    let hosts = Hosts::new(in_a_folder);
+    a_paused_host_writes_nothing(&hosts);
+}
+
+fn a_paused_host_writes_nothing(hosts: &Hosts) {
+    let (a, b) = (&hosts.a(), &hosts.b());
+    set_grace(a, LONG_MS);
+    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+    signal(&worker, "STOP");
+
+    let abort = ["publish", "resume", "--publish-id", SECOND, "--abort", "--wait", "600"];
+    assert_eq!(json(b, &abort, 0)["status"], "aborted");
+    assert_eq!(hosts.documents(), first_version());
+    let (before, verified) = (hosts.everything(), json(b, &["wal", "verify"], 0));
+
+    signal(&worker, "CONT");
+    let (code, answer) = worker.ended();
+    assert_eq!(code, Some(7), "{answer:#}");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("another host has taken the log over"), "{message}");
+    assert_eq!(answer["error"]["next"], serde_json::json!(["kfm status"]));
+    assert!(hosts.everything() == before, "it wrote something");
+    assert_eq!(json(b, &["wal", "verify"], 0)["head"], verified["head"]);
+    run_to(a, &["status"], 0);
+}
+
+#[test]
+fn a_host_that_died_is_followed_at_once_from_its_own_platform() {
+    let hosts = Hosts::new(in_a_folder);
+    let (a, b) = (&hosts.a(), &hosts.b());
+    set_grace(a, LONG_MS);
+    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+    worker.kill();
+    set_grace(a, 0);
+    assert_eq!(json(b, &["rollback", "plan", "--publish-id", FIRST], 6)["status"], "refused");
+    assert_eq!(json(a, &["publish", "resume", "--publish-id", SECOND], 0)["status"], "completed");
+    assert_eq!(hosts.documents(), second_version());
+}
+
+#[test]
+fn a_log_that_is_lost_is_not_begun_anew() {
+    let hosts = Hosts::new(in_a_folder);
+    std::fs::remove_dir_all(hosts.shared().join("log")).unwrap();
+    let refused = json(&hosts.a(), &publish("second", SECOND), 4);
+    assert!(refused["error"]["message"].as_str().unwrap().starts_with("the log is missing"), "{refused:#}");
+    assert_eq!(json(&hosts.a(), &["status"], 4)["error"]["kind"], "incomplete");
+    assert_eq!(hosts.documents(), first_version());
+}
+
+#[test]
+fn an_address_with_a_password_or_of_an_unknown_kind_is_refused() {
+    let hosts = Hosts::new(in_a_folder);
+    let file = hosts.a().join("kfm.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let log = in_a_folder(&hosts.shared());
+    for (url, expected) in [
+        ("ftp://host/log", "scheme=ftp"),
+        ("postgres://kfm:hush@127.0.0.1:1/kfm", "password"),
+        ("az://container/log", "client for the log"),
+    ] {
+        std::fs::write(&file, text.replace(&log, url)).unwrap();
+        let refused = json(&hosts.a(), &["status"], 2)["error"].to_string();
+        assert!(refused.contains(expected) && !refused.contains("hush"), "{url}: {refused}");
+    }
+}
+
+/// A log on the server that the environment names, as `testing/servers/up` writes it: `KFM_WAL_URL`, and who asks.
+fn on_a_server(_: &Path) -> String {
+    let url = std::env::var("KFM_WAL_URL").unwrap();
+    let name = kfm_wal::entropy::SystemEntropy;
+    let name: String =
+        kfm_wal::entropy::Entropy::bytes16(&name).iter().map(|byte| format!("{byte:02x}")).collect();
+    if url.starts_with("postgres") { format!("{url}?log={name}") } else { format!("{url}/{name}") }
+}
+
+#[test]
+#[ignore = "needs KFM_WAL_URL: .ci/servers"]
+fn every_command_works_on_a_server() {
+    every_command_works(&Hosts::new(on_a_server));
+}
+
+#[test]
+#[ignore = "needs KFM_WAL_URL: .ci/servers"]
+fn a_host_that_was_paused_writes_nothing_to_a_server_either() {
+    a_paused_host_writes_nothing(&Hosts::new(on_a_server));
+}
