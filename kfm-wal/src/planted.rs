@@ -4,7 +4,7 @@
 //! its variant in `KFM_PLANTED_BUG`; in every other build the question is a constant and leaves nothing behind.
 //! Each bug is a trap that a log of this kind has fallen into; `kfm-sim -- planted` shows that each is caught.
 
-/// A defect of the local log, by the trap it falls into.
+/// A defect of a log, by the trap it falls into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
     /// A repeated append of what is in the log is read as another's (SlateDB, Delta: own success read as conflict).
@@ -45,11 +45,40 @@ pub enum Bug {
     AnsweredBeforeSync,
     /// The expected position is taken and not looked at (an option silently ignored, immudb).
     ExpectedIgnored,
+
+    /// What a slot holds is another's, also where it is one's own (SlateDB, Iceberg: own success read as conflict).
+    SelfWinIsConflict,
+    /// A frame that is on its way is given up for another one in its place (a put still in flight).
+    FlightGivenUp,
+    /// What was sent and not answered is said not to be appended (wal3, Iceberg).
+    UnknownIsNotAppended,
+    /// A 409 that means 'try again' is taken for 'exists' (object_store, OpenDAL).
+    RetryableIsExists,
+    /// A 429 is taken for a failure (Delta, Lance).
+    BusyIsFailure,
+    /// A writer that was shut out goes on in the epoch of who shut it out (a zombie).
+    ZombieWrites,
+    /// An epoch is claimed in memory, and the chain knows nothing of it (SlateDB: a fence behind the boundary).
+    EpochNotInChain,
+    /// Who lost a slot tries again without reading who won it (two writers hang: Chroma).
+    LoserDoesNotRead,
+    /// What is moved behind another's frame is not compared with its ids again (duplicates: Delta).
+    RebaseForgetsIds,
+    /// What is moved behind another's frame is not held against its expected position again.
+    RebaseForgetsExpected,
+    /// The list decides where the log ends (a list that is behind).
+    ListDecides,
+    /// A slot that is missing is taken for the end (a deleted object).
+    GapIsEnd,
+    /// A frame that its leader left is forgotten, and those who wait in it with it (okaywal).
+    LeaderLeavesNothing,
+    /// Who holds the log is asked of memory (a paused host that wakes up).
+    HolderNotAsked,
 }
 
 impl Bug {
-    /// Every bug, in the order above.
-    pub const ALL: [Self; 19] = [
+    /// The bugs of the local log, in the order above.
+    pub const LOCAL: [Self; 19] = [
         Self::OwnAppendIsConflict,
         Self::EpochNotClaimed,
         Self::ReplayForgetsIds,
@@ -70,6 +99,24 @@ impl Bug {
         Self::AnsweredBeforeSync,
         Self::ExpectedIgnored,
     ];
+
+    /// The bugs of the log on slots, in the order above.
+    pub const SLOTS: [Self; 14] = [
+        Self::SelfWinIsConflict,
+        Self::FlightGivenUp,
+        Self::UnknownIsNotAppended,
+        Self::RetryableIsExists,
+        Self::BusyIsFailure,
+        Self::ZombieWrites,
+        Self::EpochNotInChain,
+        Self::LoserDoesNotRead,
+        Self::RebaseForgetsIds,
+        Self::RebaseForgetsExpected,
+        Self::ListDecides,
+        Self::GapIsEnd,
+        Self::LeaderLeavesNothing,
+        Self::HolderNotAsked,
+    ];
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -87,7 +134,7 @@ mod chosen {
         let chosen = CHOSEN.get_or_init(|| {
             #[allow(clippy::disallowed_methods, reason = "the build with planted bugs is no product")]
             let name = std::env::var(VARIABLE).ok()?;
-            Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name)
+            Bug::LOCAL.into_iter().chain(Bug::SLOTS).find(|bug| format!("{bug:?}") == name)
         });
         *chosen == Some(bug)
     }

@@ -25,6 +25,67 @@ impl MemorySlots {
     }
 }
 
+/// Slots that take their time, as those of a remote store do; for tests and measurements.
+#[cfg(feature = "test-util")]
+#[derive(Debug, Clone)]
+pub struct SlowSlots {
+    slots: MemorySlots,
+    clock: Arc<dyn kfm_retry::Clock>,
+    create: std::time::Duration,
+    read: std::time::Duration,
+}
+
+#[cfg(feature = "test-util")]
+impl SlowSlots {
+    /// Makes slots of which none is there; half the time of a call is before what it does, half after it.
+    pub fn new(
+        clock: Arc<dyn kfm_retry::Clock>,
+        create: std::time::Duration,
+        read: std::time::Duration,
+    ) -> Self {
+        Self { slots: MemorySlots::new(), clock, create, read }
+    }
+}
+
+#[cfg(feature = "test-util")]
+#[async_trait]
+impl Slots for SlowSlots {
+    async fn create(&self, n: u64, frame: Bytes) -> Result<Created, SlotError> {
+        self.clock.sleep(self.create / 2).await;
+        let created = self.slots.create(n, frame).await;
+        self.clock.sleep(self.create / 2).await;
+        created
+    }
+
+    async fn read(&self, n: u64) -> Result<Option<Bytes>, SlotError> {
+        self.clock.sleep(self.read / 2).await;
+        let read = self.slots.read(n).await;
+        self.clock.sleep(self.read / 2).await;
+        read
+    }
+
+    async fn last(&self, from: u64) -> Result<Option<u64>, SlotError> {
+        self.clock.sleep(self.read).await;
+        self.slots.last(from).await
+    }
+
+    fn name(&self, n: u64) -> String {
+        self.slots.name(n)
+    }
+
+    fn place(&self) -> String {
+        self.slots.place()
+    }
+
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    fn proving_ground(&self, _: &str) -> Option<Box<dyn Slots>> {
+        None
+    }
+}
+
 #[cfg(feature = "test-util")]
 impl MemorySlots {
     /// Replaces what a slot holds, or takes it away, as no log ever does: damage, for tests.

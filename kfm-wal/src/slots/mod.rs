@@ -22,6 +22,7 @@ pub mod postgres;
 mod prove;
 #[cfg(any(feature = "s3", feature = "azure", feature = "postgres"))]
 mod tls;
+mod turns;
 mod verify;
 mod view;
 mod writer;

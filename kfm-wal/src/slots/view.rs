@@ -9,6 +9,7 @@ use kfm_lineage::{Digest, DigestKind, Lsn};
 
 use super::format::damage_of;
 use super::hold::Hold;
+use super::turns::Turns;
 use crate::frame::{self, Header, Kind};
 use crate::position::Position;
 use crate::raw::{RawRecord, raw_records};
@@ -32,6 +33,8 @@ pub(crate) struct View {
     pub(crate) bytes: u64,
     /// Who holds the log.
     pub(crate) hold: Option<Hold>,
+    /// Who appended lately.
+    pub(crate) turns: Turns,
     depth: Depth,
 }
 
@@ -56,6 +59,7 @@ impl View {
             kept_bytes: 0,
             bytes: 0,
             hold: None,
+            turns: Turns::default(),
             depth,
         }
     }
@@ -88,6 +92,9 @@ impl View {
         self.position = position;
         if let Some(hold) = hold {
             self.hold = hold;
+        }
+        if kind == Kind::Data {
+            self.turns.note(nonce, self.next);
         }
         self.places.push(Place { first, count: frame.header.count, prev: frame.header.prev });
         self.bytes += bytes.len() as u64;
@@ -123,7 +130,7 @@ impl View {
     /// Says in which slot, and how, a sound log differs from what a witness has seen of it, if it does.
     pub(crate) fn differs_from(&self, witness: &Head) -> Option<(u64, Damage)> {
         let last = self.position.last();
-        if witness.lsn > last {
+        if witness.lsn > last || witness.epoch > self.position.epoch {
             return Some((self.next, Damage::LostTail));
         }
         let chain = witness.chain.bytes();

@@ -20,10 +20,12 @@ use super::calls::{Calls, Tries};
 use super::chain::{self, catch_up};
 use super::flight::{AppendResult, Failure, Flight, Landing, Load, Member, chain_of, unknown};
 use super::log::Mode;
+use super::turns::{self, Pace};
 use super::view::{View, guard};
 use super::{Created, SlotError};
 use crate::error::WalError;
 use crate::frame::Kind;
+use crate::planted::{Bug, planted};
 use crate::store::{Appended, NewRecord, StoredRecord, find_repeat};
 
 /// How many bytes of several appends go into one frame; a single larger one goes alone.
@@ -36,6 +38,7 @@ pub(crate) struct Writer {
     mode: Mode,
     line: Mutex<VecDeque<Member>>,
     turn: Mutex<Turn>,
+    pace: Pace,
     end: AsyncMutex<End>,
 }
 
@@ -81,7 +84,8 @@ struct LookUp {
 impl Writer {
     pub(crate) fn new(nonce: [u8; 16], mode: Mode, epoch: u64) -> Self {
         let turn = Mutex::new(Turn { epoch, claimed: false, written: Duration::ZERO });
-        Self { nonce, mode, line: Mutex::new(VecDeque::new()), turn, end: AsyncMutex::new(End::default()) }
+        let (line, end) = (Mutex::new(VecDeque::new()), AsyncMutex::new(End::default()));
+        Self { nonce, mode, line, turn, pace: Pace::default(), end }
     }
 
     /// Appends records, each within the limits, and answers once they are durable.
@@ -117,6 +121,11 @@ impl Writer {
         view: &Mutex<View>,
         taking: Taking<'_>,
     ) -> Result<bool, WalError> {
+        if planted(Bug::EpochNotInChain) && taking.kind == Kind::Fence {
+            let mut turn = guard(&self.turn);
+            (turn.epoch, turn.claimed) = (guard(view).position.epoch + 1, true);
+            return Ok(true);
+        }
         let mut end = self.end.lock().await;
         let mut tries = calls.tries();
         self.finish(calls, view, &mut end, &mut tries).await?;
@@ -177,6 +186,9 @@ impl Writer {
     /// Brings one frame into a slot: what was on its way, or one of those who wait.
     async fn serve(&self, calls: &Calls, view: &Mutex<View>, end: &mut End) {
         let mut tries = calls.tries();
+        if planted(Bug::LeaderLeavesNothing) {
+            end.flight = None;
+        }
         loop {
             if end.flight.is_none() {
                 match self.board(calls, view).await {
@@ -203,7 +215,10 @@ impl Writer {
     }
 
     /// Puts appends back where they stood.
-    fn rejoin(&self, members: Vec<Member>) {
+    fn rejoin(&self, mut members: Vec<Member>) {
+        if planted(Bug::RebaseForgetsExpected) {
+            members.iter_mut().for_each(|member| member.expected = None);
+        }
         let mut line = guard(&self.line);
         members.into_iter().rev().for_each(|member| line.push_front(member));
     }
@@ -219,6 +234,9 @@ impl Writer {
         if self.mode == Mode::Exclusive && !guard(&self.turn).claimed {
             return Ok(Some(self.frame_of(view, Kind::Fence, &[])));
         }
+        if self.mode == Mode::Shared {
+            turns::wait(calls, view, &self.pace, &self.nonce).await.map_err(Failure::of)?;
+        }
         // Whoever waits stays in line while the log is read for them: this future may be dropped there.
         let looked_up = self.look_up(calls, view).await.map_err(Failure::of)?;
         self.may_write(view)?;
@@ -229,7 +247,7 @@ impl Writer {
     pub(crate) fn may_write(&self, view: &Mutex<View>) -> Result<(), Failure> {
         let view = guard(view);
         let epoch = view.position.epoch;
-        if epoch > guard(&self.turn).epoch {
+        if epoch > guard(&self.turn).epoch && !planted(Bug::ZombieWrites) {
             return Err(Failure::Fenced(epoch));
         }
         match &view.hold {
@@ -240,6 +258,9 @@ impl Writer {
 
     /// Reads what the first in line have to be compared with.
     async fn look_up(&self, calls: &Calls, view: &Mutex<View>) -> Result<LookUp, WalError> {
+        if planted(Bug::RebaseForgetsIds) {
+            return Ok(LookUp { judged: guard(&self.line).len(), caught_up: true, stored: Stored::new() });
+        }
         let (judged, astray) = {
             let (line, view) = (guard(&self.line), guard(view));
             let astray = |member: &Member| !member.is_expected_at(view.position.next);
@@ -279,6 +300,9 @@ impl Writer {
             }
             let next = Lsn(view.position.next.0 + load.records());
             let is_undecided = |record: &NewRecord| {
+                if planted(Bug::RebaseForgetsIds) {
+                    return false;
+                }
                 ids.contains(&record.op_id)
                     || view.lsn_of(&record.op_id).is_some() && !stored.contains_key(&record.op_id)
             };
@@ -323,6 +347,10 @@ impl Writer {
         loop {
             let said = match self.approach(calls, view, flight).await {
                 Ok(Some(held)) => return self.settle(calls, view, end, &held),
+                Ok(None) if planted(Bug::FlightGivenUp) => {
+                    let members = end.flight.take().map(|flight| flight.members).unwrap_or_default();
+                    return Landing::Lost(members.into_iter().map(|(member, _)| member).collect());
+                }
                 Ok(None) => "the slot is not there yet".to_owned(),
                 Err(error @ SlotError::Refused { .. }) if !flight.sent => {
                     let failure = Failure::of(calls.io("create", flight.n, error));
@@ -333,7 +361,7 @@ impl Writer {
             if calls.pause(tries).await {
                 continue;
             }
-            if !flight.sent {
+            if !flight.sent || planted(Bug::UnknownIsNotAppended) {
                 let path = calls.path(flight.n);
                 return fail(end, Failure::Store { action: "create", path, said });
             }
@@ -359,13 +387,30 @@ impl Writer {
         }
         // From here on it may be there, even if this future is dropped now.
         let sent = std::mem::replace(&mut flight.sent, true);
-        match calls.create(flight.n, flight.frame.clone()).await {
+        let begun = calls.clock.monotonic();
+        let created = calls.create(flight.n, flight.frame.clone()).await;
+        if created.is_ok() {
+            self.pace.note(calls.clock.monotonic().saturating_sub(begun));
+        }
+        match created {
             Ok(Created::Made) => Ok(Some(flight.frame.clone())),
+            Ok(Created::Taken) if planted(Bug::RetryableIsExists) => match calls.look(flight.n).await? {
+                None => {
+                    flight.sent = sent;
+                    Err(SlotError::Refused { source: "the slot exists".into() })
+                }
+                held => Ok(held),
+            },
             // An own success that was lost on its way back, another's frame, or nobody's.
             Ok(Created::Taken) | Err(SlotError::Unknown { .. }) => calls.look(flight.n).await,
             Err(error) => {
                 flight.sent = sent;
-                Err(error)
+                match error {
+                    SlotError::Busy { source } if planted(Bug::BusyIsFailure) => {
+                        Err(SlotError::Refused { source })
+                    }
+                    error => Err(error),
+                }
             }
         }
     }
@@ -373,11 +418,14 @@ impl Writer {
     /// Draws the conclusion from what the slot of the frame on its way holds.
     fn settle(&self, calls: &Calls, view: &Mutex<View>, end: &mut End, held: &Bytes) -> Landing {
         let Some(flight) = end.flight.take() else { return Landing::Landed };
+        if planted(Bug::LoserDoesNotRead) && *held != flight.frame {
+            return Landing::Lost(flight.members.into_iter().map(|(member, _)| member).collect());
+        }
         if let Err(error) = chain::take_in(calls, view, flight.n, held) {
             end.flight = Some(flight);
             return fail(end, Failure::of(error));
         }
-        if *held != flight.frame {
+        if *held != flight.frame || planted(Bug::SelfWinIsConflict) {
             return Landing::Lost(flight.members.into_iter().map(|(member, _)| member).collect());
         }
         let mut turn = guard(&self.turn);
