@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::counts::Counts;
-use crate::wal::{History, local};
+use crate::wal::{History, local, slots};
 use crate::{evidence, honesty};
 
 /// How many broken promises are kept; the first is what matters.
@@ -18,6 +18,8 @@ const SEEDS_A_CHUNK: u64 = 2000;
 pub enum Campaign {
     /// A history of the log with crashes and faults.
     Wal,
+    /// A history of the log on slots, with several hosts and a bad store.
+    Slots,
     /// A log, struck by single faults.
     Honesty,
 }
@@ -36,6 +38,7 @@ impl Campaign {
     pub fn of(name: &str) -> Option<Self> {
         match name {
             "wal" => Some(Self::Wal),
+            "slots" => Some(Self::Slots),
             "honesty" => Some(Self::Honesty),
             _ => None,
         }
@@ -45,14 +48,21 @@ impl Campaign {
     pub fn name(self) -> &'static str {
         match self {
             Self::Wal => "wal",
+            Self::Slots => "slots",
             Self::Honesty => "honesty",
         }
     }
 
     /// Runs one seed.
     pub fn history(self, seed: u64) -> History {
+        self.read(seed, false)
+    }
+
+    /// Runs one seed, step by step where `readable`.
+    pub fn read(self, seed: u64, readable: bool) -> History {
         match self {
-            Self::Wal => local::history(seed, false),
+            Self::Wal => local::history(seed, readable),
+            Self::Slots => slots::history(seed, readable),
             Self::Honesty => honesty::strikes(seed),
         }
     }

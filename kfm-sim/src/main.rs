@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -- wal --seeds 0..10000        # histories of the log; exit 1 if a promise was broken
 //! cargo run --release -- wal --seed 42               # one of them, step by step
+//! cargo run --release -- slots --seeds 0..10000      # histories of the log on slots, on a bad object store
 //! cargo run --release -- honesty --seeds 0..1000     # a hundred single faults on each of a thousand logs
 //! cargo run --release -- long wal --minutes 90 --file F --commit C --machine M
 //! cargo run --release --features planted-bugs -- planted --seeds 0..1000
@@ -18,13 +19,13 @@ use kfm_sim::campaign::{Campaign, Outcome};
 use kfm_sim::counts::Counts;
 use kfm_sim::evidence::Origin;
 use kfm_sim::wal::damage::Kind;
-use kfm_sim::wal::local;
 
 #[cfg(feature = "planted-bugs")]
 mod planted;
 
-const USAGE: &str = "usage: kfm-sim wal|honesty --seeds A..B [--first] | wal --seed N | planted --seeds A..B
-       kfm-sim long wal|honesty --minutes M --file FILE --commit COMMIT --machine TEXT";
+const USAGE: &str =
+    "usage: kfm-sim wal|slots|honesty --seeds A..B [--first] | wal|slots --seed N | planted --seeds A..B
+       kfm-sim long wal|slots|honesty --minutes M --file FILE --commit COMMIT --machine TEXT";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 /// Does what the words say; none if they say nothing.
 fn command(words: &[&str]) -> Option<ExitCode> {
     match words {
-        ["wal", "--seed", seed] => Some(show(seed.parse().ok()?)),
+        [name @ ("wal" | "slots"), "--seed", seed] => Some(show(Campaign::of(name)?, seed.parse().ok()?)),
         [name, "--seeds", seeds] if *name != "planted" => {
             let outcome = Campaign::of(name)?.run(range(seeds)?, usize::MAX);
             Some(report(&outcome))
@@ -56,8 +57,8 @@ fn range(text: &str) -> Option<Range<u64>> {
     Some(first.parse().ok()?..end.parse().ok()?)
 }
 
-fn show(seed: u64) -> ExitCode {
-    let history = local::history(seed, true);
+fn show(campaign: Campaign, seed: u64) -> ExitCode {
+    let history = campaign.read(seed, true);
     history.lines.iter().for_each(|line| println!("{line}"));
     exit(history.violation.is_none())
 }

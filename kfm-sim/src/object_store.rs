@@ -128,14 +128,18 @@ impl SimulatedStore {
     async fn arrive(&self) -> Result<()> {
         self.travel().await;
         let busy = self.shared().chance.percent(self.toxics.busy_percent);
-        if busy { Err(generic("503 slow down")) } else { Ok(()) }
+        if busy { Err(generic("status code: 503 slow down")) } else { Ok(()) }
     }
 
     fn fate(&self, creates: bool) -> Fate {
         let toxics = self.toxics;
         let chance = &mut self.shared().chance;
         if chance.percent(toxics.busy_percent) {
-            return Fate::Refused(if chance.percent(50) { "429 too many requests" } else { "503 slow down" });
+            return Fate::Refused(if chance.percent(50) {
+                "status code: 429 too many requests"
+            } else {
+                "status code: 503 slow down"
+            });
         }
         if chance.percent(toxics.request_lost_percent) {
             return Fate::Lost;

@@ -5,7 +5,7 @@
 //! they are, for ever. What was sent and not answered may be there or not, until it is seen or a recovery did
 //! not find it; from then on it stays so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::{Digest, Timestamp};
 use kfm_wal::{Appended, Head, NewRecord, Outlook, StoredRecord, WalError};
@@ -23,6 +23,8 @@ pub struct Sent {
     expected: Option<u64>,
     /// Whether the batch was in the log for certain when it began.
     was_certain: bool,
+    /// The last epoch that was claimed when it began.
+    claimed: u64,
 }
 
 /// What is known of all appends to one log.
@@ -36,6 +38,10 @@ pub struct Oracle {
     /// The chain at the end of the log, by position and epoch.
     chains: BTreeMap<(u64, u64), Digest>,
     epoch: u64,
+    /// Where several hosts have the log: the epoch in which each writes, as far as is known.
+    hosts: BTreeMap<u32, u64>,
+    /// Every epoch that one of them claimed.
+    epochs: BTreeSet<u64>,
     violation: Option<Violation>,
 }
 
@@ -96,7 +102,8 @@ impl Oracle {
     pub fn sent(&mut self, batch: BatchId, expected: Option<u64>) -> Sent {
         self.batches[batch].sent += 1;
         self.batches[batch].in_flight += 1;
-        Sent { batch, expected, was_certain: self.batches[batch].first.is_some() }
+        let was_certain = self.batches[batch].first.is_some();
+        Sent { batch, expected, was_certain, claimed: self.epoch }
     }
 
     /// Notes that an append of a batch will never be answered.
@@ -105,9 +112,13 @@ impl Oracle {
         self.batches[sent.batch].unknown = true;
     }
 
-    /// Notes the answer to an append of a batch.
-    pub fn answered(&mut self, sent: Sent, answer: &Result<Appended, WalError>) {
+    /// Notes the answer to an append of a batch by a process.
+    pub fn answered(&mut self, process: u32, sent: Sent, answer: &Result<Appended, WalError>) {
         let Sent { batch, expected, .. } = sent;
+        let fenced = self.hosts.get(&process).is_some_and(|epoch| *epoch < sent.claimed);
+        if fenced && matches!(answer, Ok(appended) if !appended.already) {
+            self.violate(format!("a fenced writer appended: process={process} batch={batch}"));
+        }
         let known = &mut self.batches[batch];
         known.in_flight -= 1;
         match answer {
@@ -217,9 +228,48 @@ impl Oracle {
         }
     }
 
-    /// Notes an epoch that a writer claimed.
-    pub fn claimed(&mut self, epoch: u64) {
-        if epoch <= self.epoch {
+    /// Notes one of several hosts, which opened the log in an epoch.
+    pub fn joined(&mut self, process: u32, epoch: u64) {
+        self.hosts.insert(process, epoch);
+    }
+
+    /// Notes the whole log as somebody read it while others may still write: all that is certain must be there.
+    pub fn opened(&mut self, process: u32, epoch: u64, records: &[StoredRecord]) {
+        self.joined(process, epoch);
+        if (records.len() as u64) < self.certain() {
+            let (found, certain) = (records.len(), self.certain());
+            return self.violate(format!("lost: {certain} records are certain, {found} are there"));
+        }
+        self.shown(1, records);
+    }
+
+    /// Notes that a claim of a host was not answered: from now on it may write in any epoch.
+    pub fn claim_unanswered(&mut self, process: u32) {
+        if let Some(epoch) = self.hosts.get_mut(&process) {
+            *epoch = u64::MAX;
+        }
+    }
+
+    /// Returns the last epoch that was claimed.
+    pub fn claimed_last(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Returns the epoch in which a host writes, as far as is known.
+    pub fn epoch_of(&self, process: u32) -> Option<u64> {
+        self.hosts.get(&process).copied()
+    }
+
+    /// Notes an epoch that a process claimed; of several hosts, each hears of its own when it does.
+    pub fn claimed(&mut self, process: u32, epoch: u64) {
+        let again = match self.hosts.get_mut(&process) {
+            Some(own) => {
+                *own = epoch.max(*own);
+                !self.epochs.insert(epoch)
+            }
+            None => epoch <= self.epoch,
+        };
+        if again {
             self.violate(format!("an epoch was claimed twice: epoch={epoch} before={}", self.epoch));
         }
         self.epoch = self.epoch.max(epoch);
@@ -229,7 +279,8 @@ impl Oracle {
     ///
     /// A log that nobody has claimed yet may not outlive a power cut, and is another one then.
     pub fn head(&mut self, head: &Head) {
-        if head.epoch == 0 {
+        // Among several hosts a holder's word moves the chain, and neither position nor epoch.
+        if head.epoch == 0 || !self.hosts.is_empty() {
             return;
         }
         let key = (head.lsn.0, head.epoch);
@@ -268,12 +319,12 @@ mod tests {
     #[test]
     fn an_honest_log_breaks_no_promise() {
         let (mut oracle, sent) = with(&[&[1, 2], &[3]]);
-        oracle.answered(sent[0], &ok(1, 2, false));
+        oracle.answered(0, sent[0], &ok(1, 2, false));
         oracle.unanswered(sent[1]);
         oracle.shown(1, &[stored(1, 1), stored(2, 2)]);
         oracle.recovered(&[stored(1, 1), stored(2, 2)]);
         let again = oracle.sent(1, Some(2));
-        oracle.answered(again, &ok(3, 3, false));
+        oracle.answered(0, again, &ok(3, 3, false));
         oracle.recovered(&[stored(1, 1), stored(2, 2), stored(3, 3)]);
         assert_eq!(oracle.violation(), None);
     }
@@ -281,7 +332,7 @@ mod tests {
     #[test]
     fn what_was_acknowledged_or_shown_must_stay() {
         let (mut acknowledged, sent) = with(&[&[1]]);
-        acknowledged.answered(sent[0], &ok(1, 1, false));
+        acknowledged.answered(0, sent[0], &ok(1, 1, false));
         let (mut shown, _) = with(&[&[1]]);
         shown.shown(1, &[stored(1, 1)]);
         for mut oracle in [acknowledged, shown] {
@@ -317,8 +368,8 @@ mod tests {
     fn one_batch_is_new_once() {
         let (mut oracle, sent) = with(&[&[1]]);
         let twin = oracle.sent(0, None);
-        oracle.answered(sent[0], &ok(1, 1, false));
-        oracle.answered(twin, &ok(1, 1, false));
+        oracle.answered(0, sent[0], &ok(1, 1, false));
+        oracle.answered(0, twin, &ok(1, 1, false));
         assert!(oracle.violation().is_some_and(|text| text.starts_with("a batch was appended twice")));
     }
 }

@@ -10,9 +10,9 @@ use kfm_wal::planted::{Bug, VARIABLE};
 /// caught without one.
 pub fn command(seeds: &str) -> ExitCode {
     let Ok(program) = std::env::current_exe() else { return ExitCode::from(2) };
-    let histories = |bug: Option<Bug>| {
+    let histories = |campaign: &str, bug: Option<Bug>| {
         let mut command = Command::new(&program);
-        command.args(["wal", "--seeds", seeds, "--first"]).env_remove(VARIABLE);
+        command.args([campaign, "--seeds", seeds, "--first"]).env_remove(VARIABLE);
         if let Some(bug) = bug {
             command.env(VARIABLE, format!("{bug:?}"));
         }
@@ -25,17 +25,19 @@ pub fn command(seeds: &str) -> ExitCode {
         Ok::<_, std::io::Error>(broken.or(died))
     };
     let mut failed = 0;
-    for bug in [None].into_iter().chain(Bug::ALL.map(Some)) {
+    let local = [None].into_iter().chain(Bug::LOCAL.map(Some)).map(|bug| ("wal", bug));
+    let slots = [None].into_iter().chain(Bug::SLOTS.map(Some)).map(|bug| ("slots", bug));
+    for (campaign, bug) in local.chain(slots) {
         let name = bug.map_or_else(|| "no bug".to_owned(), |bug| format!("{bug:?}"));
-        let verdict = match histories(bug) {
+        let verdict = match histories(campaign, bug) {
             Ok(Some(broken)) => broken,
             Ok(None) => "not caught".to_owned(),
             Err(error) => format!("not run: {error}"),
         };
         let good = (verdict != "not caught") == bug.is_some() && !verdict.starts_with("not run");
         failed += u32::from(!good);
-        println!("{} {name:24} {verdict}", if good { "ok  " } else { "FAIL" });
+        println!("{} {campaign:5} {name:24} {verdict}", if good { "ok  " } else { "FAIL" });
     }
-    println!("{} bugs planted, {failed} failed", Bug::ALL.len());
+    println!("{} bugs planted, {failed} failed", Bug::LOCAL.len() + Bug::SLOTS.len());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

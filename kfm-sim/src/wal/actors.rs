@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kfm_lineage::Timestamp;
 use kfm_retry::Clock;
-use kfm_wal::{Depth, Follower, Lsn, NewRecord, RetainReason, WalError, WalStore};
+use kfm_wal::{Depth, Follower, Lsn, NewRecord, Outlook, RetainReason, WalError, WalStore};
 
 use super::Witness;
 use crate::chance::Chance;
@@ -23,6 +23,8 @@ const ERRORS_MAX: u32 = 3;
 pub struct Cast {
     /// The handle on the log.
     pub log: Arc<dyn WalStore>,
+    /// The process that has it.
+    pub process: u32,
     /// Who judges.
     pub witness: Witness,
     /// Time.
@@ -39,6 +41,12 @@ pub struct Cast {
 pub trait Undisturbed: std::fmt::Debug + Send + Sync {
     /// Whether no fault has happened, no kill, no power cut.
     fn undisturbed(&self) -> bool;
+
+    /// Whether this error has such a reason all the same.
+    fn explains(&self, error: &WalError) -> bool {
+        let _ = error;
+        false
+    }
 }
 
 /// An append that is being answered; dropped before, it is unanswered.
@@ -61,9 +69,16 @@ impl Cast {
     }
 
     /// Notes an error that nothing explains.
-    fn refused(&self, what: &str, error: &WalError) {
-        if self.undisturbed.undisturbed() {
+    pub(super) fn refused(&self, what: &str, error: &WalError) {
+        if self.undisturbed.undisturbed() && !self.undisturbed.explains(error) {
             self.witness.violate(format!("{what} failed without a reason: {error}"));
+        }
+    }
+
+    /// Notes a claim of which nothing is known.
+    pub(super) fn claim_failed(&self, error: &WalError) {
+        if error.outlook() == Outlook::Unknown {
+            self.witness.oracle().claim_unanswered(self.process);
         }
     }
 
@@ -131,7 +146,7 @@ impl Cast {
             Err(WalError::Fenced { .. }) => "append_fenced",
             Err(_) => "append_refused",
         });
-        self.witness.oracle().answered(sent, &answer);
+        self.witness.oracle().answered(self.process, sent, &answer);
         match answer {
             Ok(_) | Err(WalError::Moved { .. }) => true,
             Err(error) => {
@@ -192,9 +207,12 @@ impl Cast {
                 Ok(epoch) => {
                     self.witness.trace.note(format_args!("fence {epoch}"));
                     self.witness.count("fence");
-                    self.witness.oracle().claimed(epoch);
+                    self.witness.oracle().claimed(self.process, epoch);
                 }
-                Err(error) => return self.refused("fence", &error),
+                Err(error) => {
+                    self.claim_failed(&error);
+                    return self.refused("fence", &error);
+                }
             }
         }
     }

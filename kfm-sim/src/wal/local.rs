@@ -251,7 +251,15 @@ impl World {
             let Some(log) = open(options, &witness, undisturbed.as_ref()).await else { return };
             let log = Arc::new(log);
             *handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&log));
-            let cast = Cast { log, witness, clock, payload_bytes_max, undisturbed, beside_a_writer: false };
+            let cast = Cast {
+                log,
+                process: process.0,
+                witness,
+                clock,
+                payload_bytes_max,
+                undisturbed,
+                beside_a_writer: false,
+            };
             let appenders = *chance.pick(&[1, 1, 2, 3, 6]);
             for _ in 0..appenders {
                 let cast = cast.clone();
@@ -295,7 +303,15 @@ impl World {
                 }
                 Err(_) => return,
             };
-            let cast = Cast { log, witness, clock, payload_bytes_max: 0, undisturbed, beside_a_writer: true };
+            let cast = Cast {
+                log,
+                process: process.0,
+                witness,
+                clock,
+                payload_bytes_max: 0,
+                undisturbed,
+                beside_a_writer: true,
+            };
             let (reads, verifies) = (1 + chance.below(5), chance.below(2));
             schedule.spawn(process, cast.clone().read(chance.fork(), reads));
             schedule.spawn(process, cast.clone().verify(chance.fork(), verifies));
@@ -372,7 +388,7 @@ async fn open(options: LocalOptions, witness: &Witness, undisturbed: &dyn Undist
         Err(_) => return None,
     };
     let mut oracle = witness.oracle();
-    oracle.claimed(report.epoch);
+    oracle.claimed(0, report.epoch);
     if report.records != records.len() as u64 {
         oracle.violate(format!("{} records were recovered, {} are read", report.records, records.len()));
     }

@@ -1,8 +1,10 @@
 //! Histories of the log: appenders, fencers, verifiers, readers, rivals; faults, kills, power cuts.
 
 pub mod actors;
+pub mod crowd;
 pub mod damage;
 pub mod local;
+pub mod slots;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
