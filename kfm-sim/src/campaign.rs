@@ -10,9 +10,6 @@ use crate::{evidence, honesty};
 /// How many broken promises are kept; the first is what matters.
 const BROKEN_MAX: usize = 10;
 
-/// How many seeds are run between two looks at the time, and two versions of the evidence.
-const SEEDS_A_CHUNK: u64 = 2000;
-
 /// What a seed stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Campaign {
@@ -50,6 +47,15 @@ impl Campaign {
             Self::Wal => "wal",
             Self::Slots => "slots",
             Self::Honesty => "honesty",
+        }
+    }
+
+    /// Returns how many seeds are run between two looks at the time, and two versions of the evidence.
+    fn seeds_a_chunk(self) -> u64 {
+        match self {
+            Self::Wal => 2000,
+            // A hundred faults each.
+            Self::Honesty => 200,
         }
     }
 
@@ -102,7 +108,7 @@ impl Campaign {
         let mut evidence = evidence::Evidence::read(file, self.name())?;
         while begun.elapsed() < time {
             let first = evidence.next_seed();
-            let seeds = first..first + SEEDS_A_CHUNK;
+            let seeds = first..first + self.seeds_a_chunk();
             let outcome = self.run(seeds.clone(), usize::MAX);
             evidence.add(origin, seeds, &outcome);
             evidence.write(file)?;

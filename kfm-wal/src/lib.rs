@@ -34,6 +34,9 @@ pub mod export;
 pub mod fold;
 pub mod follow;
 mod frame;
+#[cfg(feature = "test-util")]
+#[allow(clippy::panic, reason = "what a fuzzer finds is a panic")]
+pub mod fuzz;
 pub mod index;
 pub mod local;
 pub mod log;

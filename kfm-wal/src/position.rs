@@ -107,6 +107,8 @@ impl Position {
             Kind::Fence | Kind::Repair | Kind::Archive if header.epoch <= self.epoch => {
                 return Err(Damage::EpochRegress);
             }
+            // Epochs are claimed one by one, each by who saw the one before.
+            _ if header.epoch > self.epoch.saturating_add(1) => return Err(Damage::ChainBreak),
             Kind::Fence | Kind::Repair | Kind::Archive | Kind::Other(_) => {}
             _ if header.epoch != self.epoch => return Err(Damage::EpochRegress),
             _ => {}

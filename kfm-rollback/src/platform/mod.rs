@@ -229,6 +229,9 @@ impl Platform {
     }
 
     /// How the log is opened for writing.
+    ///
+    /// Nothing is filled ahead: a command appends a few records and ends, and while the last segment is more than
+    /// half full, each one would begin to fill the next and throw it away. The one that needs it makes it.
     pub(crate) fn wal_options(&self) -> kfm_wal::LocalOptions {
         let options = &self.0.options;
         let holder = format!("{} host={} pid={}", options.actor, options.host, options.pid);
