@@ -29,7 +29,11 @@ impl<'a> RawRecord<'a> {
         }
         let (bytes, rest) = body.split_at_checked(RECORD_HEADER_BYTES + payload_bytes)?;
         *body = rest;
-        let at = Timestamp::new(u64_at(bytes, 24) as i64, u32_at(bytes, 32) as i32).ok()?;
+        let (seconds, nanoseconds) = (u64_at(bytes, 24) as i64, u32_at(bytes, 32) as i32);
+        // One form for each time: else one record would have two leaves.
+        let at = Timestamp::new(seconds, nanoseconds)
+            .ok()
+            .filter(|at| (at.as_second(), at.subsec_nanosecond()) == (seconds, nanoseconds))?;
         Some(Self { bytes, op_id: bytes[8..24].try_into().expect("16 bytes"), at })
     }
 
@@ -111,6 +115,17 @@ mod tests {
             let stored = raw_records(&body, 1).unwrap()[0].stored(Lsn(5), 6);
             assert_eq!((stored.record, stored.skew_ms), (record, 4));
         }
+    }
+
+    #[test]
+    fn a_time_in_another_form_does_not_read() {
+        let at = Timestamp::new(9, 999_999_999).unwrap();
+        let record = NewRecord { op_id: [1; 16], rtype: 2, schema: 3, at, payload: Vec::new() };
+        let mut body = Vec::new();
+        write(&mut body, &record, at, 0);
+        body[24..36].copy_from_slice(&[&10_i64.to_le_bytes()[..], &(-1_i32).to_le_bytes()[..]].concat());
+        assert_eq!(Timestamp::new(10, -1).unwrap(), at);
+        assert!(raw_records(&body, 1).is_none());
     }
 
     #[test]
