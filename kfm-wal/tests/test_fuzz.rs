@@ -17,8 +17,11 @@ fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 /// Calls a target for each input and for inputs close to it, in an order that is always the same.
 fn with_neighbours(target: &str, body: fn(&[u8]), neighbours: usize) {
     for (path, bytes) in corpus(target) {
-        println!("{}", path.display());
-        body(&bytes);
+        let holds = |bytes: &[u8]| {
+            let outcome = std::panic::catch_unwind(|| body(bytes));
+            assert!(outcome.is_ok(), "{} {bytes:?}", path.display());
+        };
+        holds(&bytes);
         let mut number = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..neighbours {
             let mut near = bytes.clone();
@@ -30,7 +33,7 @@ fn with_neighbours(target: &str, body: fn(&[u8]), neighbours: usize) {
                     *byte = (number >> 24) as u8;
                 }
             }
-            body(&near);
+            holds(&near);
         }
     }
 }

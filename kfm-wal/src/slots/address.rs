@@ -52,7 +52,7 @@ pub fn slots_at(
     environment: &[(String, String)],
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<dyn Slots>, AddressError> {
-    match url.split_once(':').map(|(scheme, rest)| (scheme, rest)) {
+    match url.split_once(':') {
         Some(("s3" | "az", _)) => cloud(url, environment),
         Some(("postgres" | "postgresql", _)) => postgres(url, environment, clock),
         Some(("object+file", path)) => folder(url, &root.join(path.strip_prefix("//").unwrap_or(path))),
