@@ -1,0 +1,137 @@
+//! What executing answers, and what is answered where there was nothing to do.
+
+use kfm_lineage::{HotfixId, OperationId, OperationKind, RollbackId};
+
+use crate::error::Result;
+use crate::execute::{Outcome, status_of};
+use crate::plan::Wanted;
+use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine, Status};
+use crate::session::Session;
+use crate::status;
+
+/// Reports how an operation ended; what it left alone is what its record says, also after a resume.
+pub(in crate::platform) async fn executed(
+    session: &Session,
+    id: &OperationId,
+    outcome: &Outcome,
+) -> Result<ExecuteReport> {
+    let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
+    let operation = session.history.operation(id);
+    let skipped: Vec<SkippedLine> = match operation.and_then(|operation| operation.frame.as_ref()) {
+        Some(frame) => session.versions().read_segment(&frame.payload.skipped).await?,
+        None => Vec::new(),
+    };
+    let status = status_of(outcome.end);
+    let reversible = status == Status::Completed;
+    Ok(ExecuteReport {
+        rollback_id: RollbackId::parse(id.as_str()).ok(),
+        hotfix_id: operation.and_then(|operation| HotfixId::parse(operation.target.as_str()).ok()),
+        plan_id: operation.and_then(|operation| operation.plan_id),
+        status,
+        applied: outcome.applied.clone(),
+        already: outcome.already,
+        skipped: Listing::of(skipped),
+        broken_links_before: before.broken_links,
+        broken_links_after: after.broken_links,
+        orphan_count_before: before.orphan_count,
+        orphan_count_after: after.orphan_count,
+        manifest: outcome.manifest.clone(),
+        duration_ms: outcome.worked_ms,
+        phases_ms: session.phases_ms.clone(),
+        note: None,
+        next: match id.kind() {
+            OperationKind::Rollback if reversible => vec![
+                format!("kfm verify --rollback-id {id}"),
+                format!("kfm rollback revert --rollback-id {id} --reason '…'"),
+            ],
+            OperationKind::Hotfix if reversible => {
+                vec![format!("kfm hotfix revert --hotfix-id {id} --reason '…'")]
+            }
+            _ => Vec::new(),
+        },
+    })
+}
+
+/// Reports that there was nothing to do, with the catalog as it stands.
+pub(super) async fn executed_nothing(
+    session: &Session,
+    note: impl Into<String>,
+    rollback_id: Option<RollbackId>,
+) -> Result<ExecuteReport> {
+    let now = crate::assess::catalog_now(session).await?.census().counts();
+    Ok(ExecuteReport {
+        broken_links_before: now.broken_links,
+        broken_links_after: now.broken_links,
+        orphan_count_before: now.orphan_count,
+        orphan_count_after: now.orphan_count,
+        ..ExecuteReport::of_nothing(note, rollback_id)
+    })
+}
+
+impl ExecuteReport {
+    /// Reports that there was nothing to do, and which rollback did it before.
+    fn of_nothing(note: impl Into<String>, rollback_id: Option<RollbackId>) -> Self {
+        Self {
+            rollback_id,
+            hotfix_id: None,
+            plan_id: None,
+            status: Status::Completed,
+            applied: CellCount::default(),
+            already: 0,
+            skipped: Listing::default(),
+            broken_links_before: 0,
+            broken_links_after: 0,
+            orphan_count_before: 0,
+            orphan_count_after: 0,
+            manifest: None,
+            duration_ms: 0,
+            phases_ms: std::collections::BTreeMap::new(),
+            note: Some(note.into()),
+            next: Vec::new(),
+        }
+    }
+}
+
+/// Reports a plan without steps: what is left alone, and why.
+pub(super) async fn nothing_report(
+    session: &Session,
+    wanted: &Wanted,
+    note: String,
+    skipped: Vec<SkippedLine>,
+) -> Result<PlanReport> {
+    let now = crate::assess::catalog_now(session).await?.census().counts();
+    let empty = crate::scope::scope_digest([]);
+    let next = status::owner_commands(&skipped);
+    Ok(PlanReport {
+        plan_id: empty,
+        content_id: empty,
+        path: None,
+        rollback_id: None,
+        correction: None,
+        publish_id: wanted.target.clone(),
+        reverts: wanted.reverts.clone(),
+        status: Status::Planned,
+        steps: Listing::default(),
+        skipped: Listing::of(skipped),
+        scope: Default::default(),
+        dependents: Vec::new(),
+        risk_level: "low".into(),
+        risk_reasons: vec![note],
+        tier: crate::assess::DOCUMENT_TIER,
+        approvals_needed: Vec::new(),
+        decision: crate::report::DecisionLine {
+            allowed: true,
+            policy_snapshot_ref: session.policy.snapshot_ref(),
+            rules: 0,
+            entities: 0,
+            links: 0,
+        },
+        findings: Listing::default(),
+        broken_links_before: now.broken_links,
+        broken_links_planned: now.broken_links,
+        orphan_count_before: now.orphan_count,
+        orphan_count_planned: now.orphan_count,
+        returned: 0,
+        next,
+    })
+}

@@ -1,0 +1,170 @@
+//! Executes plans, also of reverts and hotfixes, and takes up again what did not end.
+
+use kfm_lineage::RollbackId;
+
+use super::answer::{executed, executed_nothing};
+use super::plan::{fresh_id, stored_plan};
+use super::request::{ExecuteRequest, PlanTarget};
+use super::revert::revert_of;
+use crate::assess::denied;
+use crate::error::{Error, Result};
+use crate::execute::{Resume, resume};
+use crate::plan::{Drafted, Executed, Plan, PlanKind, Wanted, draft, execute_plan, load_plan, store_plan};
+use crate::platform::Platform;
+use crate::refusal::recorded;
+use crate::report::{ExecuteReport, Listing, SkippedLine};
+use crate::session::Session;
+use crate::{resolve, status};
+
+impl Platform {
+    /// Executes a plan exactly, or a rollback that is planned if need be.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves nothing, or an interrupted rollback that can be resumed or aborted.
+    ///
+    /// # Errors
+    /// As [`Error`] says; after all but [`Error::Unfinished`] nothing is half done.
+    pub async fn execute(&self, request: ExecuteRequest) -> Result<ExecuteReport> {
+        let mut session = Session::write(self, "rollback execute").await?;
+        require_reason(&request.reason)?;
+        match &request.target {
+            PlanTarget::Plan(text) => {
+                if !request.skip.is_empty() || request.force.is_some() {
+                    return Err(Error::invalid(
+                        "a plan is executed exactly as it was made, without --skip or --force",
+                        "plan again with what is to be left alone",
+                    ));
+                }
+                let plan = load_plan(&session, text)?;
+                self.execute_in(&mut session, plan, &request.reason).await
+            }
+            PlanTarget::Publish(text) => {
+                let publish = resolve::publish(&session, text)?;
+                let wanted = Wanted {
+                    skip: request.skip,
+                    forced: request.force,
+                    reason: Some(request.reason.clone()),
+                    ..Wanted::rollback(publish.id)
+                };
+                self.execute_wanted(&mut session, wanted, &request.reason).await
+            }
+            PlanTarget::Hotfix(text) => {
+                let wanted = Wanted {
+                    skip: request.skip,
+                    reason: Some(request.reason.clone()),
+                    ..Wanted::rollback(resolve::hotfix(&session, text)?.id)
+                };
+                self.execute_wanted(&mut session, wanted, &request.reason).await
+            }
+            PlanTarget::Revert(text) => {
+                let wanted =
+                    Wanted { skip: request.skip, ..revert_of(&session, text, Some(request.reason.clone()))? };
+                self.execute_wanted(&mut session, wanted, &request.reason).await
+            }
+        }
+    }
+
+    /// Takes a rollback back, as a rollback (R45).
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute).
+    pub async fn revert(&self, id: &str, reason: &str) -> Result<ExecuteReport> {
+        require_reason(reason)?;
+        let mut session = Session::write(self, "rollback revert").await?;
+        let wanted = revert_of(&session, id, Some(reason.to_owned()))?;
+        self.execute_wanted(&mut session, wanted, reason).await
+    }
+
+    pub(in crate::platform) async fn execute_wanted(
+        &self,
+        session: &mut Session,
+        wanted: Wanted,
+        reason: &str,
+    ) -> Result<ExecuteReport> {
+        let target = wanted.target.clone();
+        let result = self.plan_for(session, wanted).await;
+        match recorded(session, "rollback_execute", Some(target), None, result).await? {
+            Planned::Plan(plan) => self.execute_in(session, *plan, reason).await,
+            Planned::Nothing { note, skipped, last } => {
+                let next = status::owner_commands(&skipped);
+                let mut report = executed_nothing(session, note, last).await?;
+                report.skipped = Listing::of(skipped);
+                report.next = next;
+                Ok(report)
+            }
+        }
+    }
+
+    /// Plans anew, or takes the stored plan of the same content: its approvals count.
+    async fn plan_for(&self, session: &mut Session, wanted: Wanted) -> Result<Planned> {
+        let target = wanted.target.clone();
+        match draft(session, wanted).await? {
+            Drafted::Nothing { note, skipped } => {
+                let last = session.history.last_turn(&target);
+                let last = last.and_then(|last| RollbackId::parse(last.id.as_str()).ok());
+                Ok(Planned::Nothing { note, skipped, last })
+            }
+            Drafted::Change(draft) if !draft.decision.allowed => Err(denied("rollback", &draft.decision)),
+            Drafted::Change(draft) => {
+                if let Some(plan) = stored_plan(session, &draft) {
+                    return Ok(Planned::Plan(Box::new(plan)));
+                }
+                let operation = fresh_id(session, &draft);
+                Ok(Planned::Plan(Box::new(store_plan(session, &draft, operation).await?)))
+            }
+        }
+    }
+
+    pub(in crate::platform) async fn execute_in(
+        &self,
+        session: &mut Session,
+        plan: Plan,
+        reason: &str,
+    ) -> Result<ExecuteReport> {
+        let result = execute_plan(session, &plan, reason).await;
+        let name = match plan.content.kind {
+            PlanKind::Rollback => "rollback_execute",
+            PlanKind::Revert => "revert",
+            PlanKind::Hotfix => "hotfix",
+        };
+        let result =
+            recorded(session, name, Some(plan.operation.clone()), Some(plan.plan_id), result).await?;
+        Ok(match result {
+            Executed::Before => {
+                let note = "nothing to do: this plan was executed already";
+                let mut report = executed_nothing(session, note, plan.rollback_id()).await?;
+                report.hotfix_id = plan.hotfix_id();
+                report.plan_id = Some(plan.plan_id);
+                report
+            }
+            Executed::Done(outcome) => executed(session, &plan.operation, &outcome).await?,
+        })
+    }
+
+    /// Takes an unfinished rollback (or hotfix) up again, or takes it back.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`]: it has ended. [`Error::Unfinished`]: it waits still.
+    pub async fn rollback_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
+        let mut session = Session::write(self, "rollback resume").await?;
+        let operation = match id.starts_with("hf_") {
+            true => resolve::hotfix(&session, id)?,
+            false => resolve::rollback(&session, id)?,
+        };
+        let outcome = resume(&mut session, &operation.id, Resume { abort, skip }).await?;
+        executed(&session, &operation.id, &outcome).await
+    }
+}
+
+/// A plan that is to be executed, or why there is none.
+enum Planned {
+    Plan(Box<Plan>),
+    Nothing { note: String, skipped: Vec<SkippedLine>, last: Option<RollbackId> },
+}
+
+pub(in crate::platform) fn require_reason(reason: &str) -> Result<()> {
+    if reason.trim().is_empty() {
+        return Err(Error::invalid("a reason is needed, and this one is empty", "say why in --reason"));
+    }
+    Ok(())
+}

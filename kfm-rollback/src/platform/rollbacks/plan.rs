@@ -1,0 +1,119 @@
+//! Plans that are made and stored, and nothing else.
+
+use std::path::PathBuf;
+
+use kfm_lineage::{OperationId, RollbackId};
+use kfm_wal::record::PlanRecord;
+
+use super::answer::nothing_report;
+use super::request::PlanRequest;
+use super::revert::revert_of;
+use crate::assess::denied;
+use crate::error::{Error, Result};
+use crate::plan::{Draft, Drafted, Plan, Wanted, bytes_of, draft, load_plan, plan_report, store_plan};
+use crate::platform::Platform;
+use crate::platform::files::write_durably;
+use crate::platform::publishes::Cascade;
+use crate::refusal::recorded;
+use crate::report::PlanReport;
+use crate::resolve;
+use crate::session::Session;
+
+impl Platform {
+    /// Plans the rollback of a publish, and stores the plan.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]: a rule denies it. [`Error::Conflict`]: something stands against it.
+    /// [`Error::Incomplete`]: the log cannot carry it.
+    pub async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
+        let mut session = Session::write(self, "rollback plan").await?;
+        let publish = resolve::publish(&session, &request.publish)?;
+        let mut wanted = Wanted::rollback(publish.id.clone());
+        wanted.hide_unmaskable = request.hide_unmaskable;
+        wanted.skip = request.skip;
+        wanted.forced = request.force;
+        wanted.reason = request.reason;
+        self.plan_wanted(&mut session, wanted, request.cascade, request.out).await
+    }
+
+    /// Plans to take a rollback back, and stores the plan.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub async fn plan_revert(&self, id: &str, reason: Option<String>) -> Result<PlanReport> {
+        let mut session = Session::write(self, "rollback revert").await?;
+        let wanted = revert_of(&session, id, reason)?;
+        self.plan_wanted(&mut session, wanted, None, None).await
+    }
+
+    pub(in crate::platform) async fn plan_wanted(
+        &self,
+        session: &mut Session,
+        wanted: Wanted,
+        cascade: Option<Cascade>,
+        out: Option<PathBuf>,
+    ) -> Result<PlanReport> {
+        let target = wanted.target.clone();
+        let result = self.plan_in(session, wanted, cascade, out).await;
+        recorded(session, "rollback_plan", Some(target), None, result).await
+    }
+
+    async fn plan_in(
+        &self,
+        session: &mut Session,
+        wanted: Wanted,
+        cascade: Option<Cascade>,
+        out: Option<PathBuf>,
+    ) -> Result<PlanReport> {
+        if cascade.is_some() {
+            return Err(Error::invalid(
+                "this kfm only refuses where later work was derived, it does not take it along yet",
+                "roll back what was derived first, the newest first",
+            ));
+        }
+        let drafted = draft(session, wanted.clone()).await?;
+        let Drafted::Change(draft) = drafted else {
+            return self.report_of_nothing(session, wanted, drafted).await;
+        };
+        if !draft.decision.allowed {
+            return Err(denied("rollback_plan", &draft.decision));
+        }
+        let operation = fresh_id(session, &draft);
+        let plan = store_plan(session, &draft, operation).await?;
+        if let Some(out) = out {
+            write_durably(session.platform.disk(), &out, &bytes_of(&plan))?;
+        }
+        Ok(plan_report(session, &plan, &draft, true))
+    }
+
+    /// Reports a plan without steps: what is left alone, and why. Nothing is stored.
+    async fn report_of_nothing(
+        &self,
+        session: &Session,
+        wanted: Wanted,
+        drafted: Drafted,
+    ) -> Result<PlanReport> {
+        let Drafted::Nothing { note, skipped } = drafted else {
+            return Err(Error::invalid("there is something to do", "report this as a defect"));
+        };
+        nothing_report(session, &wanted, note, skipped).await
+    }
+}
+
+/// Finds the stored plan of the same change that was not executed; its approvals count.
+pub(in crate::platform) fn stored_plan(session: &Session, draft: &Draft) -> Option<Plan> {
+    let of_the_same_change = |plan: &&PlanRecord| {
+        plan.content_id == draft.content_id && session.history.operation(&plan.operation).is_none()
+    };
+    let plan_id = session.history.plans().into_iter().rev().find(of_the_same_change)?.plan_id;
+    load_plan(session, &plan_id.to_string()).ok()
+}
+
+/// The id of the operation that a plan opens; the second of a second gets a suffix (R11).
+pub(super) fn fresh_id(session: &Session, draft: &Draft) -> OperationId {
+    let at = session.now();
+    let taken = session.history.taken_ids();
+    let mut candidates = (1..).map(|nth| RollbackId::new(at, &draft.content.target, nth));
+    let id = candidates.find(|id| !taken.contains(id.as_str())).expect("a log does not have every number");
+    id.into()
+}

@@ -1,0 +1,49 @@
+//! What taking a rollback back comes to: the other turn of what it was about (R45).
+
+use kfm_lineage::RollbackId;
+
+use crate::error::{Error, Result};
+use crate::history::Kind;
+use crate::plan::{PlanKind, Wanted};
+use crate::session::Session;
+use crate::{resolve, status};
+
+/// Takes the other turn of a rollback: what it undid stands again, what it made again is undone.
+pub(super) fn revert_of(session: &Session, id: &str, reason: Option<String>) -> Result<Wanted> {
+    let rollback = resolve::rollback(session, id)?;
+    if !rollback.is_completed() {
+        let status = rollback.status(false);
+        return Err(match status.is_open() {
+            true => Error::Incomplete {
+                message: format!("it has not ended: rollback_id={} status={status}", rollback.id),
+                hint: "resume or abort it first".into(),
+                next: status::resume_commands(&rollback.id),
+            },
+            false => Error::invalid(
+                format!("nothing of it stands, it went back by itself: rollback_id={}", rollback.id),
+                "there is nothing to revert",
+            ),
+        });
+    }
+    let last = session.history.last_turn(&rollback.target);
+    if let Some(last) = last.filter(|last| last.opened > rollback.opened)
+        && last.kind == rollback.kind
+    {
+        return Err(Error::Conflict {
+            message: format!("a later one did the same again: rollback_id={} later={}", rollback.id, last.id),
+            conflicts: Vec::new(),
+            hint: "revert the later one".into(),
+            next: vec![format!("kfm rollback revert --rollback-id {} --reason '…'", last.id)],
+        });
+    }
+    let kind = match rollback.kind {
+        Kind::Revert => PlanKind::Rollback,
+        _ => PlanKind::Revert,
+    };
+    Ok(Wanted {
+        kind,
+        reverts: RollbackId::parse(rollback.id.as_str()).ok(),
+        reason,
+        ..Wanted::rollback(rollback.target)
+    })
+}
