@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 
 use kfm_rollback::Error;
 use kfm_rollback::op::OpError;
-use kfm_rollback::report::{FindingLine, Listing, Status};
+use kfm_rollback::report::{Conflicts, FindingLine, Listing, Status};
 use kfm_telemetry::TelemetryError;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -219,9 +219,12 @@ impl From<Error> for Box<Failure> {
             }
             Error::Conflict { conflicts, hint, next, .. } => {
                 (failure.hint, failure.next) = (hint, next);
-                failure.details = conflict_list(&conflicts);
-                failure =
-                    failure.with_key("status", Status::Refused).with_key("conflicts", Listing::of(conflicts));
+                let against = Conflicts::of(conflicts);
+                failure.details = conflict_list(&against);
+                failure = failure
+                    .with_key("status", Status::Refused)
+                    .with_key("conflicts", against.conflicts)
+                    .with_key("conflicts_total", against.conflicts_total);
             }
             Error::Locked { holder } => {
                 failure.hint =

@@ -107,10 +107,7 @@ fn a_document_that_another_hand_changed_is_refused_and_kept() {
     sandbox.write("catalog/things/a.json", &by_hand);
     let words = hotfix("CC0-1.0", "CC-BY-4.0");
     let rehearsed = sandbox.json(6, &[&words[..], &["--dry-run"]].concat());
-    assert_eq!(
-        (&rehearsed["ready"], &rehearsed["conflicts"]["first"][0]["kind"]),
-        (&false.into(), &"foreign".into())
-    );
+    assert_eq!((&rehearsed["ready"], &rehearsed["conflicts"][0]["kind"]), (&false.into(), &"foreign".into()));
     assert_eq!(sandbox.json(6, &words)["status"], "refused");
     assert_eq!(sandbox.read("catalog/things/a.json"), Some(by_hand));
     assert_eq!(sandbox.read("catalog/things/b.json"), Some(item_with_licence("b", "first", "CC0-1.0")));

@@ -307,7 +307,7 @@ fn check_records(root: &Path) {
     ask(root, async |platform| {
         assert!(platform.status().await.unwrap().open.is_empty());
         assert!(platform.wal_verify().await.unwrap().ok);
-        assert!(platform.ledger_verify().await.unwrap().ok);
+        assert!(platform.ledger_verify().await.unwrap().ledger.ok);
     });
 }
 

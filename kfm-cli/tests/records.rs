@@ -121,7 +121,7 @@ fn a_document_edited_by_hand_is_listed_refused_and_can_be_recorded() {
     );
     let refused =
         sandbox.json(6, &["rollback", "execute", "--publish-id", &second, "--reason", "r", "--yes"]);
-    assert_eq!(refused["conflicts"]["first"][0]["kind"], "foreign", "{refused:#}");
+    assert_eq!(refused["conflicts"][0]["kind"], "foreign", "{refused:#}");
     assert_eq!(sandbox.read("catalog/things/a.json"), Some(item("a", "by hand")));
     let recorded = sandbox.json(0, &["reconcile", "--adopt"]);
     assert!(recorded["publish_id"].is_string(), "{recorded:#}");

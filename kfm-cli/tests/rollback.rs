@@ -93,6 +93,38 @@ fn a_dry_run_writes_nothing_and_says_whether_it_is_ready() {
 }
 
 #[test]
+fn a_dry_run_that_is_refused_before_it_is_planned_is_not_ready_and_says_what_stands_against_it() {
+    let (sandbox, _, second) = two_publishes();
+    let words = ["hotfix", "stac", "--collection", "things", "--field", "properties.title"];
+    let values = ["--from", "second", "--to", "better", "--reason", "r"];
+    let hotfix = sandbox.json(0, &[&words[..], &values].concat())["hotfix_id"].as_str().unwrap().to_owned();
+    let before = sandbox.files();
+    let report = sandbox.json(6, &["rollback", "dry-run", "--publish-id", &second]);
+    has_keys(&report, "plan_id ready conflicts conflicts_total steps skipped");
+    assert_eq!((&report["ready"], &report["conflicts_total"]), (&false.into(), &1.into()));
+    let conflict = &report["conflicts"][0];
+    assert_eq!((&conflict["kind"], &conflict["subject"]), (&"dependent".into(), &hotfix.as_str().into()));
+    let undo = format!("kfm hotfix revert --hotfix-id {hotfix} --reason");
+    assert!(report["error"]["next"][0].as_str().unwrap().starts_with(&undo), "{report:#}");
+    assert_eq!(sandbox.files(), before);
+}
+
+#[test]
+fn an_execution_that_is_refused_leaves_no_plan_behind() {
+    let (sandbox, _, second) = two_publishes();
+    sandbox.write("catalog/things/a.json", "{}");
+    let execute = ["rollback", "execute", "--publish-id", &second, "--reason", "r", "--yes"];
+    let refused = sandbox.json(6, &execute);
+    assert_eq!(
+        (&refused["status"], &refused["conflicts"][0]["kind"]),
+        (&"refused".into(), &"foreign".into())
+    );
+    let plans = std::fs::read_dir(sandbox.path().join(".kfm/plans")).map_or(0, Iterator::count);
+    assert_eq!(plans, 0);
+    assert_eq!(sandbox.json(0, &["rollback", "list"])["rollbacks"], serde_json::json!([]));
+}
+
+#[test]
 fn a_rollback_restores_the_bytes_and_does_nothing_the_second_time() {
     let (sandbox, _, second) = two_publishes();
     let words = ["rollback", "execute", "--publish-id", &second, "--reason", "wrong title", "--yes"];

@@ -2,7 +2,7 @@
 
 use kfm_lineage::HotfixId;
 use kfm_rollback::report::{
-    CellCount, ConflictLine, DryRunReport, ExecuteReport, HotfixReport, Listing, OperationLine, PlanReport,
+    CellCount, Conflicts, DryRunReport, ExecuteReport, HotfixReport, Listing, OperationLine, PlanReport,
     Status,
 };
 
@@ -40,10 +40,10 @@ pub(crate) fn report_of_rehearsal(rehearsal: DryRunReport) -> HotfixReport {
         hotfix_id: HotfixId::parse(plan.publish_id.as_str()).ok(),
         skipped: plan.skipped.total,
         ready: Some(rehearsal.ready),
-        next: next_of_rehearsal(&rehearsal.conflicts),
+        next: next_of_rehearsal(&rehearsal),
         ..empty(Status::DryRun)
     };
-    let report = HotfixReport { conflicts: Listing::of(rehearsal.conflicts), ..judged(report, plan) };
+    let report = HotfixReport { against: rehearsal.against.clone(), ..judged(report, plan) };
     HotfixReport { matches: documents_of(&report.changed) + report.skipped, ..report }
 }
 
@@ -60,9 +60,14 @@ pub(crate) fn judged(report: HotfixReport, plan: &PlanReport) -> HotfixReport {
 }
 
 /// Says what mends what stands against it.
-pub(crate) fn next_of_rehearsal(conflicts: &[ConflictLine]) -> Vec<String> {
-    let is_foreign = conflicts.iter().any(|conflict| conflict.kind == "foreign");
-    is_foreign.then(|| "kfm reconcile".to_owned()).into_iter().collect()
+pub(crate) fn next_of_rehearsal(rehearsal: &DryRunReport) -> Vec<String> {
+    let is_foreign = rehearsal.against.conflicts.iter().any(|conflict| conflict.kind == "foreign");
+    match (is_foreign, rehearsal.plan.steps.total) {
+        (true, _) => vec!["kfm reconcile".to_owned()],
+        // It was refused before it could be planned, which says what to do.
+        (false, 0) => rehearsal.plan.next.clone(),
+        (false, _) => Vec::new(),
+    }
 }
 
 fn documents_of(cells: &CellCount) -> u64 {
@@ -84,7 +89,7 @@ pub(crate) fn empty(status: Status) -> HotfixReport {
         risk_level: None,
         approvals_needed: Vec::new(),
         ready: None,
-        conflicts: Listing::default(),
+        against: Conflicts::default(),
         changes: Listing::default(),
         findings: Listing::default(),
         manifest: None,

@@ -121,8 +121,8 @@ pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixRepo
     Ok(match hotfix.finish().await? {
         HotfixDone::Rehearsed(rehearsal) => HotfixReport {
             ready: Some(rehearsal.ready),
-            next: next_of_rehearsal(&rehearsal.conflicts),
-            conflicts: Listing::of(rehearsal.conflicts.clone()),
+            next: next_of_rehearsal(&rehearsal),
+            against: rehearsal.against.clone(),
             ..judged(report, &rehearsal.plan)
         },
         HotfixDone::Executed { plan, report: done } => HotfixReport {

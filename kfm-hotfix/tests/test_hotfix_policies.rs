@@ -286,7 +286,7 @@ async fn a_document_that_another_hand_changed_is_refused_and_nothing_moves() {
     assert!(conflicts.len() == 1 && conflicts[0].subject.ends_with(ITEMS[1]), "{conflicts:?}");
     assert_eq!(world.documents(), documents);
     let rehearsed = ask(&world, StacHotfix { dry_run: true, ..licence() }).await.unwrap();
-    assert_eq!((rehearsed.ready, rehearsed.conflicts.total), (Some(false), 1));
+    assert_eq!((rehearsed.ready, rehearsed.against.conflicts_total), (Some(false), 1));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use kfm_telemetry::{EventId, Label, LedgerEntry, OperationRecord, RecordKind, St
 use kfm_wal::record::{Record, RefusalRecord};
 
 use crate::error::{Error, Result};
+use crate::execute::{operation_type, stage_of};
 use crate::report::Status;
 use crate::session::Session;
 
@@ -60,14 +61,8 @@ async fn record(
     let name = EventId::lossy(&record.id());
     session.log(record).await?;
     session.keep_policy().await?;
+    let (kind, stage) = named(session, operation, subject.as_ref());
     let subject = subject.as_ref().map(OperationId::as_str).unwrap_or_default();
-    let (kind, stage) = match operation {
-        "publish" => (OperationType::Publish, Stage::Publish),
-        "revert" => (OperationType::Revert, Stage::RollbackRevert),
-        "hotfix" => (OperationType::Hotfix, Stage::HotfixApply),
-        "rollback_plan" => (OperationType::Rollback, Stage::RollbackPlan),
-        _ => (OperationType::Rollback, Stage::RollbackExecute),
-    };
     let mut entry = LedgerEntry::new(name.clone(), kind, Label::lossy(&actor), entry_status(status));
     entry.publish_id = PublishId::parse(subject).ok();
     entry.rollback_id = RollbackId::parse(subject).ok();
@@ -86,6 +81,23 @@ async fn record(
     };
     line.error_class = kfm_lineage::Slug::parse(error.kind()).ok();
     Ok(session.platform.records().append(&line).await?)
+}
+
+/// Returns what was asked for as ledger and telemetry name it.
+fn named(session: &Session, operation: &str, subject: Option<&OperationId>) -> (OperationType, Stage) {
+    match operation {
+        "publish" => (OperationType::Publish, Stage::Publish),
+        "adopt" => (OperationType::Adopt, Stage::Adopt),
+        "reconcile" => (OperationType::Reconcile, Stage::Reconcile),
+        "revert" => (OperationType::Revert, Stage::RollbackRevert),
+        "hotfix" => (OperationType::Hotfix, Stage::HotfixApply),
+        "rollback_plan" => (OperationType::Rollback, Stage::RollbackPlan),
+        "resume" => match subject.and_then(|id| session.history.operation(id)) {
+            Some(resumed) => (operation_type(resumed.kind), stage_of(resumed.kind, &resumed.target)),
+            None => (OperationType::Rollback, Stage::RollbackExecute),
+        },
+        _ => (OperationType::Rollback, Stage::RollbackExecute),
+    }
 }
 
 /// Returns a status as the ledger writes it.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
 use crate::platform::lock::PlatformLock;
-use crate::report::{OperationLine, RunningLine, SkippedLine, Status, StatusReport};
+use crate::report::{ConflictLine, OperationLine, RunningLine, SkippedLine, Status, StatusReport};
 use crate::session::Session;
 
 /// The commands that end an open operation.
@@ -47,7 +47,13 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
         message: format!(
             "an operation that has not ended keeps this cell: operation={operation} cell={cell}"
         ),
-        conflicts: Vec::new(),
+        conflicts: vec![ConflictLine {
+            kind: "open_operation".into(),
+            subject: operation.to_string(),
+            expected: None,
+            observed: None,
+            message: format!("{operation} has not ended"),
+        }],
         hint: "resume or abort it first".into(),
         next: resume_commands(operation),
     }

@@ -283,6 +283,12 @@ pub struct OperationFrame {
     /// The telemetry file that has its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<String>,
+    /// The bill of materials of the release that opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom_ref: Option<ReleaseRef>,
+    /// The manifest of the release that opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_ref: Option<ReleaseRef>,
 }
 
 /// What an operation frame stands for.

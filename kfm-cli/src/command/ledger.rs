@@ -1,9 +1,8 @@
 //! `kfm ledger`: the governance ledger, verified, listed and rendered.
 
-use std::path::Path;
-
 use clap::Subcommand;
-use kfm_telemetry::ledger::{Ledger as Chain, LedgerReport, StoredEntry, ViewState};
+use kfm_rollback::Platform;
+use kfm_telemetry::ledger::{LedgerReport, StoredEntry, ViewState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,7 +13,7 @@ use crate::output::{Answer, Screen, Tone, words};
 /// Commands of `kfm ledger`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ledger {
-    /// Check the chain and compare the JSON file with it; exits 1 if anything is wrong
+    /// Check the chain against the JSON file and the log; exits 1 if anything is wrong
     Verify,
     /// List the newest entries
     List,
@@ -31,38 +30,48 @@ pub(crate) struct Entries {
 impl Ledger {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
-        let (dir, view) = (platform.ledger_dir(), platform.ledger_view());
         match self {
             Self::Render if !cx.is_rehearsal() => {
-                Chain::open_read_only(&dir)?.render(&view).await?;
-                verify(cx, &dir, &view).await
+                platform.ledger_render().await?;
+                verify(cx, &platform).await
             }
-            Self::Verify | Self::Render => verify(cx, &dir, &view).await,
-            Self::List => list(Chain::open_read_only(&dir)?.entries().await?),
+            Self::Verify | Self::Render => verify(cx, &platform).await,
+            Self::List => list(platform.ledger_entries().await?),
         }
     }
 }
 
-async fn verify(cx: &Context<'_>, dir: &Path, view: &Path) -> Result<Answer> {
-    let report = Chain::verify_folder(dir, Some(view)).await?;
+async fn verify(cx: &Context<'_>, platform: &Platform) -> Result<Answer> {
+    let answer = platform.ledger_verify().await?;
+    let report = &answer.ledger;
     let mut screen = match report.ok {
         true => {
             Screen::new(Tone::Good, format!("The ledger is whole: {}", words::count(report.entries, "entry")))
         }
-        false => Screen::new(Tone::Bad, "The ledger is not what was written"),
+        false if answer.checks.iter().all(|check| check.ok) => {
+            Screen::new(Tone::Bad, "The ledger is not what was written")
+        }
+        false => Screen::new(Tone::Bad, "Ledger and log do not agree"),
     };
-    screen.fact("chain", report.chain.head.chain).fact("place", dir.display());
+    screen.fact("chain", report.chain.head.chain).fact("place", platform.ledger_dir().display());
     if let Some(bad) = &report.first_bad {
         screen.fact("first bad entry", format!("{}: {}", bad.lsn, bad.why));
     }
-    show_view(&mut screen, &report);
+    show_view(&mut screen, report);
+    for check in answer.checks.iter().filter(|check| !check.ok) {
+        screen.fact("against the log", format!("not {}: {}", check.name, check.detail));
+    }
     let behind =
         report.view.as_ref().is_some_and(|view| matches!(view.state, ViewState::Missing | ViewState::Behind));
     if behind && report.ok {
         screen.next(&cx.runnable(&["kfm ledger render".to_owned()]));
     }
-    let complaint = (!report.ok).then(|| Failure::findings("ledger is not what was written"));
-    Ok(Answer::new(&report, screen)?.complain(complaint))
+    let message = match answer.checks.iter().all(|check| check.ok) {
+        true => "ledger is not what was written",
+        false => "ledger and log do not agree",
+    };
+    let complaint = (!report.ok).then(|| Failure::findings(message));
+    Ok(Answer::new(&answer, screen)?.complain(complaint))
 }
 
 fn show_view(screen: &mut Screen, report: &LedgerReport) {

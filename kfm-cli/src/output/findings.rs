@@ -1,6 +1,6 @@
 //! Findings and conflicts on a screen: what is seen, and what to do about it.
 
-use kfm_rollback::report::{ConflictLine, FindingLine, Listing};
+use kfm_rollback::report::{Conflicts, FindingLine, Listing};
 
 use super::screen::{LIST_LINES_MAX, Screen};
 use super::{Tone, words};
@@ -79,17 +79,17 @@ pub(crate) fn finding_list(screen: &mut Screen, heading: &str, findings: &Listin
 }
 
 /// Shows what stands against an operation.
-pub(crate) fn conflict_list(conflicts: &[ConflictLine]) -> Screen {
+pub(crate) fn conflict_list(against: &Conflicts) -> Screen {
     let mut screen = Screen::default();
-    if !conflicts.is_empty() {
+    if against.conflicts_total > 0 {
         screen.heading("what stands against it");
     }
-    for conflict in conflicts.iter().take(LIST_LINES_MAX) {
+    for conflict in against.conflicts.iter().take(LIST_LINES_MAX) {
         screen.item(Tone::Warn, format!("{}  {}", conflict.kind, conflict.subject)).detail(&conflict.message);
         if let (Some(expected), Some(observed)) = (&conflict.expected, &conflict.observed) {
             screen.detail(format!("expected {expected}, seen {observed}"));
         }
     }
-    screen.more(conflicts.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+    screen.more(against.conflicts_total.saturating_sub(LIST_LINES_MAX as u64), None);
     screen
 }

@@ -186,8 +186,8 @@ impl Sandbox {
 
     /// Runs a command that is to be refused with `code`, and checks that it says so wholly and changes nothing.
     ///
-    /// A refusal by policy or for a conflict is itself recorded (R6), and execute stores the plan that it then
-    /// cannot carry out; everything else stays as it is.
+    /// A refusal by policy or for a conflict is itself recorded (R6), and an execution that lacks approvals stores
+    /// the plan that is to be approved; everything else stays as it is.
     #[track_caller]
     pub fn refuses(&self, code: i32, words: &[&str]) -> Value {
         let records = code != 2 || words.contains(&"execute");

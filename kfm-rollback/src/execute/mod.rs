@@ -4,6 +4,7 @@
 //! resuming: starting is resuming with an empty journal. The end is what the scope's digest says it is.
 
 mod halt;
+mod labels;
 mod open;
 mod outcome;
 mod records;
@@ -15,16 +16,16 @@ use kfm_lineage::OperationId;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry};
 
 pub(crate) use halt::Halt;
-pub(crate) use open::{
-    Opening, Prepared, enforce_labels, foreign_values, open, preflight, prepare, status_of,
-};
+pub(crate) use labels::enforce_labels;
+pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, status_of};
 pub(crate) use outcome::{Outcome, change as integrity_change};
-pub(crate) use records::telemetry_ref;
+pub(crate) use records::{operation_type, stage_of, telemetry_ref};
 pub(crate) use resume::{Resume, resume};
 pub(crate) use steps::Steps;
 
 use crate::context::WriteContext;
 use crate::error::{Error, Result};
+use crate::history::ENGINE;
 use crate::planted::{Bug, planted};
 use crate::report::Status;
 use crate::session::Session;
@@ -70,7 +71,7 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
             (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
                 tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
                 let reason = format!("{}: {halt}", halt.reason());
-                let abort = JournalEntry::AbortRequested { by: "engine".into(), reason };
+                let abort = JournalEntry::AbortRequested { by: ENGINE.into(), reason };
                 if let Err(error) = session.journal(id, abort).await {
                     return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
                 }
@@ -121,7 +122,10 @@ async fn finish(
     }
     session.end_phase();
     let outcome = Outcome { manifest: manifest.map(|(path, _)| path), ..outcome };
+    let is_asked = session.history.operation(id).is_some_and(|operation| operation.journal.abort_asked);
     match (outcome.end, &outcome.error) {
+        // Whoever asked for the abort has got what was asked for, whoever began it.
+        (EndState::Aborted, _) if is_asked => Ok(outcome),
         (EndState::Completed, _) | (_, None) => Ok(outcome),
         (_, Some(error)) => Err(Error::Failed {
             message: format!("it failed and went back to the prior state, {error}: operation={id}"),

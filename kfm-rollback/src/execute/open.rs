@@ -9,9 +9,10 @@ use kfm_policy::Permit;
 use kfm_telemetry::TelemetryError;
 use kfm_wal::WalError;
 use kfm_wal::record::{
-    Close, EndState, LabelsRecord, OperationClosed, PublishCompletion, PublishStatus, Record, SegmentRef,
+    Close, EndState, OperationClosed, PublishCompletion, PublishStatus, Record, SegmentRef,
 };
 
+use super::labels::enforce_labels;
 use crate::assess::listings;
 use crate::derive::{derived_cells, derived_moves, project};
 use crate::error::{Error, Result};
@@ -183,17 +184,6 @@ fn is_damage(error: &Error) -> bool {
         ),
         _ => false,
     }
-}
-
-/// Brings the registry's new entries into force: from now on the log has them.
-pub(crate) async fn enforce_labels(session: &mut Session) -> Result<()> {
-    let entries = session.registry.new_entries();
-    if entries.is_empty() {
-        return Ok(());
-    }
-    session.log(Record::Labels(LabelsRecord { entries })).await?;
-    session.registry = session.platform.registry(session.history.labels())?;
-    Ok(())
 }
 
 /// Makes the record that ends an operation.

@@ -9,7 +9,7 @@ use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 use super::Steps;
 use crate::assess::{catalog_at, with_moves};
 use crate::error::Result;
-use crate::history::{Kind, Operation};
+use crate::history::{ENGINE, Kind, Operation};
 use crate::report::CellCount;
 use crate::session::Session;
 
@@ -45,7 +45,7 @@ impl Outcome {
         let operation = session.history.operation(id).cloned().expect("the operation that is run");
         let (end, error) = match (direction, &operation.journal.abort) {
             (Direction::Forward, _) => (EndState::Completed, None),
-            (Direction::Backward, Some((by, reason))) if by == "engine" => {
+            (Direction::Backward, Some((by, reason))) if by == ENGINE => {
                 (EndState::Aborted, Some(reason.clone()))
             }
             (Direction::Backward, _) => (EndState::Aborted, None),

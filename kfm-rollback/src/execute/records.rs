@@ -81,7 +81,6 @@ fn rollback_manifest(
     at: Timestamp,
 ) -> Result<RollbackManifest> {
     let frame = operation.frame.as_ref().expect("a rollback is opened by a frame");
-    let release = session.platform.release_refs();
     let plan = session.history.plan(&frame.payload.plan_id);
     let subjects = [
         Subject { name: Label::lossy("plan"), digest: frame.payload.plan_id },
@@ -125,8 +124,8 @@ fn rollback_manifest(
         attestations: vec![to_value(&statement)],
         policy_snapshot_ref: frame.governance.policy_snapshot_ref,
         telemetry_ref: telemetry_ref(session, operation.kind, &operation.target),
-        sbom_ref: release.sbom,
-        manifest_ref: release.manifest,
+        sbom_ref: operation.sbom_ref.clone(),
+        manifest_ref: operation.manifest_ref.clone(),
         reversal_instructions: frame.reversal.clone(),
         error: outcome.error.clone(),
     })
@@ -212,7 +211,7 @@ fn event_name(operation: &Operation, outcome: &Outcome) -> String {
 }
 
 /// The stage under which an operation is recorded; taking a hotfix back is one of the hotfix's (R90).
-fn stage_of(kind: Kind, target: &OperationId) -> Stage {
+pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
     match kind {
         Kind::Publish => Stage::Publish,
         Kind::Adopt => Stage::Adopt,
@@ -221,6 +220,18 @@ fn stage_of(kind: Kind, target: &OperationId) -> Stage {
         Kind::Rollback => Stage::RollbackExecute,
         Kind::Revert => Stage::RollbackRevert,
         Kind::Hotfix => Stage::HotfixApply,
+    }
+}
+
+/// What an operation is in the ledger.
+pub(crate) fn operation_type(kind: Kind) -> OperationType {
+    match kind {
+        Kind::Publish => OperationType::Publish,
+        Kind::Adopt => OperationType::Adopt,
+        Kind::Reconcile => OperationType::Reconcile,
+        Kind::Rollback => OperationType::Rollback,
+        Kind::Revert => OperationType::Revert,
+        Kind::Hotfix => OperationType::Hotfix,
     }
 }
 
@@ -287,18 +298,10 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
 async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
     // The manifest is not among the subjects: it names its time, and a resumed operation must come to the
     // same entry. The log's closing record has its digest.
-    let kind = match operation.kind {
-        Kind::Publish => OperationType::Publish,
-        Kind::Adopt => OperationType::Adopt,
-        Kind::Reconcile => OperationType::Reconcile,
-        Kind::Rollback => OperationType::Rollback,
-        Kind::Revert => OperationType::Revert,
-        Kind::Hotfix => OperationType::Hotfix,
-    };
+    let kind = operation_type(operation.kind);
     let status = crate::refusal::entry_status(status_of(outcome.end));
     let name = EventId::lossy(&event_name(operation, outcome));
     let mut entry = LedgerEntry::new(name, kind, Label::lossy(&operation.requested_by), status);
-    let release = session.platform.release_refs();
     entry.wal_id = Some(Label::lossy(operation.id.as_str()));
     entry.lineage_ref = Some(Label::lossy(&format!("publish:{}+", operation.target)));
     entry.publish_id = PublishId::parse(operation.target.as_str()).ok();
@@ -312,8 +315,8 @@ async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at:
         entry.tier = Some(frame.tier);
         entry.reviewers = frame.governance.reviewers.iter().map(|name| Label::lossy(name)).collect();
     }
-    entry.sbom_ref = release.sbom;
-    entry.manifest_ref = release.manifest;
+    entry.sbom_ref = operation.sbom_ref.clone();
+    entry.manifest_ref = operation.manifest_ref.clone();
     let subject = |name: &str, digest| Subject { name: Label::lossy(name), digest };
     entry.subjects = vec![
         subject("scope/before", operation.pre_state_hash),

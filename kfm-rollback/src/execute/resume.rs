@@ -69,7 +69,7 @@ async fn take_up(session: &mut Session, operation: &Operation, how: Resume) -> R
     let options = session.platform.options().clone();
     let resumed = JournalEntry::Resumed { by: options.actor.clone(), host: options.host, pid: options.pid };
     session.journal(id, resumed).await?;
-    if how.abort && operation.journal.abort.is_none() {
+    if how.abort && !operation.journal.abort_asked {
         let asked = JournalEntry::AbortRequested { by: options.actor, reason: "asked for".into() };
         session.journal(id, asked).await?;
     }

@@ -17,6 +17,7 @@ use kfm_wal::record::{
 };
 
 pub use cell::{CellHistory, Write};
+pub(crate) use operation::ENGINE;
 pub use operation::{Closed, JournalState, Kind, Operation};
 
 use crate::error::{Error, Result};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use kfm_lineage::{Digest, Lsn, OperationId, RollbackId, Timestamp};
 use kfm_wal::record::{
-    Batch, Close, Direction, EndState, JournalEntry, OperationFrame, PublishIntent, PublishKind, SegmentRef,
+    Batch, Close, Direction, EndState, JournalEntry, OperationFrame, PublishIntent, PublishKind, ReleaseRef,
+    SegmentRef,
 };
 
 use crate::report::Status;
@@ -84,6 +85,10 @@ pub struct Operation {
     pub pre_state_hash: Digest,
     /// Digest of the scope as planned.
     pub post_state_expected: Digest,
+    /// The bill of materials of the release that opened it.
+    pub sbom_ref: Option<ReleaseRef>,
+    /// The manifest of the release that opened it.
+    pub manifest_ref: Option<ReleaseRef>,
     /// The plan that is executed.
     pub plan_id: Option<Digest>,
     /// The plan's content.
@@ -118,6 +123,8 @@ impl Operation {
             policy_snapshot_ref: intent.policy_snapshot_ref,
             pre_state_hash: intent.pre_state_hash,
             post_state_expected: intent.post_state_expected,
+            sbom_ref: intent.sbom_ref.clone(),
+            manifest_ref: intent.manifest_ref.clone(),
             plan_id: None,
             content_id: None,
             frame: None,
@@ -145,6 +152,8 @@ impl Operation {
             policy_snapshot_ref: frame.governance.policy_snapshot_ref,
             pre_state_hash: frame.pre_state_hash,
             post_state_expected: frame.post_state_expected,
+            sbom_ref: frame.sbom_ref.clone(),
+            manifest_ref: frame.manifest_ref.clone(),
             plan_id: Some(frame.payload.plan_id),
             content_id: Some(frame.payload.content_id),
             frame: Some(Box::new(frame.clone())),
@@ -183,6 +192,9 @@ impl Operation {
     }
 }
 
+/// The name under which the engine begins an abort that nobody asked for.
+pub(crate) const ENGINE: &str = "engine";
+
 /// What the journal of an operation says so far.
 #[derive(Debug, Clone, Default)]
 pub struct JournalState {
@@ -194,8 +206,10 @@ pub struct JournalState {
     pub made: BTreeSet<Batch>,
     /// Batches that are durable at their prior value, since the abort began.
     pub unmade: BTreeSet<Batch>,
-    /// Who wanted the abort and why, once it has begun.
+    /// Who wanted the abort first and why, once it has begun.
     pub abort: Option<(String, String)>,
+    /// Whether somebody asked for the abort, be it that the engine had begun it.
+    pub abort_asked: bool,
     /// What it waits for: reason and detail; none once it is taken up again.
     pub held: Option<(String, String)>,
     /// Whether another process took it up again.
@@ -222,8 +236,9 @@ impl JournalState {
             JournalEntry::Outcome { direction: Direction::Backward, batch, .. } => {
                 self.unmade.insert(*batch);
             }
-            JournalEntry::AbortRequested { by, reason } if self.abort.is_none() => {
-                self.abort = Some((by.clone(), reason.clone()));
+            JournalEntry::AbortRequested { by, reason } => {
+                self.abort_asked |= by != ENGINE;
+                self.abort.get_or_insert_with(|| (by.clone(), reason.clone()));
             }
             JournalEntry::Held { reason, detail } => self.held = Some((reason.clone(), detail.clone())),
             JournalEntry::Resumed { .. } => {

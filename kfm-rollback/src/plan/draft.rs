@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::execute::integrity_change;
 use crate::history::{Kind, Operation, Write, read_moves};
 use crate::planted::{Bug, planted};
-use crate::report::{SkippedLine, Status};
+use crate::report::{ConflictLine, SkippedLine, Status};
 use crate::session::Session;
 use crate::versions::segment_of;
 
@@ -428,6 +428,16 @@ async fn without_missing(
     Ok(present)
 }
 
+fn dependent(id: &OperationId) -> ConflictLine {
+    ConflictLine {
+        kind: "dependent".into(),
+        subject: id.to_string(),
+        expected: None,
+        observed: None,
+        message: format!("{id} was derived from it"),
+    }
+}
+
 /// Refuses to undo what later work stands on (`states.md` section 3).
 fn refuse_dependents<'a>(
     target: &OperationId,
@@ -440,7 +450,7 @@ fn refuse_dependents<'a>(
     let list = dependents.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
     Err(Error::Conflict {
         message: format!("later work was derived from it: target={target} dependents={list}"),
-        conflicts: Vec::new(),
+        conflicts: dependents.iter().map(|id| dependent(id)).collect(),
         hint: "roll back what was derived from it first, the newest first; '--cascade' does not take it along yet"
             .into(),
         next: dependents.into_iter().rev().map(crate::status::undo_command).collect(),

@@ -44,7 +44,7 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
         return Err(stale(plan, "what it was planned on has changed".into(), changes));
     }
     preflight(session, &draft.moves()).await?;
-    open_and_run(session, plan, *draft, reason).await
+    execute_draft(session, plan, *draft, reason).await
 }
 
 /// Drafts a plan again, from what the log and the stores say now.
@@ -157,7 +157,17 @@ async fn differences(session: &Session, plan: &Plan, draft: &Draft) -> Result<Ve
     Ok(lines)
 }
 
-async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: &str) -> Result<Executed> {
+/// Executes a plan that was made, and looked at by [`preflight`], in this session: under the lock nothing can have
+/// changed since that the log knows.
+///
+/// # Errors
+/// As [`execute_plan`].
+pub(crate) async fn execute_draft(
+    session: &mut Session,
+    plan: &Plan,
+    draft: Draft,
+    reason: &str,
+) -> Result<Executed> {
     let approvals: Vec<Approval> =
         session.history.approvals(&plan.plan_id).map(crate::approvals::approval_of).collect();
     let consent = Consent::Asked {
@@ -175,7 +185,7 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
         contents: Vec::new(),
     };
     let prepared = prepare(session, opening).await?;
-    let versions = session.versions();
+    let (versions, release) = (session.versions(), session.platform.release_refs());
     let name = match plan.content.kind {
         PlanKind::Rollback => OperationName::Rollback,
         PlanKind::Revert => OperationName::Revert,
@@ -209,6 +219,8 @@ async fn open_and_run(session: &mut Session, plan: &Plan, draft: Draft, reason: 
         },
         lineage_links: versions.put_segment(&entities).await?,
         telemetry: Some(telemetry_ref(session, name.into(), &plan.content.target)),
+        sbom_ref: release.sbom,
+        manifest_ref: release.manifest,
     };
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
     let mut steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use draft::{Draft, Drafted, Wanted, draft};
-pub(crate) use execute::{Executed, draft_again, execute_plan};
+pub(crate) use execute::{Executed, draft_again, execute_draft, execute_plan};
 pub(crate) use file::{bytes_of, load_plan, plan_of, store_plan};
 pub(crate) use report::{plan_report, step_line};
 

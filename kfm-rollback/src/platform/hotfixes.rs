@@ -11,10 +11,10 @@ use kfm_lineage::{Digest, HotfixId, Move, OperationId, Slug, Version};
 use kfm_wal::record::Correction;
 
 use super::Platform;
-use super::rollbacks::{executed, rehearsed, require_reason, stored_plan};
+use super::rollbacks::{executed, refused_rehearsal, rehearsed, require_reason, stored_plan};
 use crate::assess::{Protections, catalog_now, denied, describe_move};
 use crate::error::{Error, Result};
-use crate::execute::{Resume, resume};
+use crate::execute::{Resume, preflight, resume};
 use crate::plan::{Draft, Drafted, Plan, PlanKind, Wanted, draft, plan_report, store_plan};
 use crate::publish::check_size;
 use crate::refusal::recorded;
@@ -150,7 +150,9 @@ impl Platform {
     pub async fn hotfix_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "hotfix resume").await?;
         let hotfix = resolve::hotfix(&session, id)?;
-        let outcome = resume(&mut session, &hotfix.id, Resume { abort, skip }).await?;
+        let resumed = resume(&mut session, &hotfix.id, Resume { abort, skip }).await;
+        let subject = Some(hotfix.id.clone());
+        let outcome = recorded(&mut session, "resume", subject, None, resumed).await?;
         executed(&session, &hotfix.id, &outcome).await
     }
 }
@@ -213,15 +215,19 @@ impl Hotfix {
         let wanted = self.wanted(&operation).await?;
         let Self { mut session, request, .. } = self;
         if request.dry_run {
-            let draft = allowed(&mut session, wanted, &request).await?;
-            let plan = stored_plan(&session, &draft);
-            let report = rehearsed(&session, &draft, plan, operation, Vec::new()).await?;
+            let report = match allowed(&mut session, wanted.clone(), &request).await {
+                Ok(draft) => {
+                    let plan = stored_plan(&session, &draft);
+                    rehearsed(&session, &draft, plan, operation, Vec::new()).await?
+                }
+                Err(error) => refused_rehearsal(&session, &wanted, error).await?,
+            };
             return Ok(HotfixDone::Rehearsed(Box::new(report)));
         }
         let planned = planned(&mut session, wanted, &request, &operation).await;
-        let (plan, shown) = recorded(&mut session, "hotfix", Some(operation), None, planned).await?;
+        let (plan, draft, shown) = recorded(&mut session, "hotfix", Some(operation), None, planned).await?;
         let platform = session.platform.clone();
-        let report = platform.execute_in(&mut session, plan, &request.reason).await?;
+        let report = platform.execute_in(&mut session, plan, Some(draft), &request.reason).await?;
         Ok(HotfixDone::Executed { plan: Box::new(shown), report: Box::new(report) })
     }
 
@@ -296,14 +302,15 @@ async fn planned(
     wanted: Wanted,
     request: &HotfixRequest,
     operation: &OperationId,
-) -> Result<(Plan, PlanReport)> {
+) -> Result<(Plan, Box<Draft>, PlanReport)> {
     let draft = allowed(session, wanted, request).await?;
+    preflight(session, &draft.moves()).await?;
     let plan = match stored_plan(session, &draft) {
         Some(plan) => plan,
         None => store_plan(session, &draft, operation.clone()).await?,
     };
     let report = plan_report(session, &plan, &draft, true);
-    Ok((plan, report))
+    Ok((plan, draft, report))
 }
 
 /// The id of a hotfix that begins now; the second of a second gets a suffix (R11).

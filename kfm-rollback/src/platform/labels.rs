@@ -1,8 +1,6 @@
 //! The label registry, as methods of a platform.
 
 use kfm_policy::{CareLabel, LabelRegistry, RegistryEntry};
-use kfm_telemetry::ledger::{EntryStatus, OperationType};
-use kfm_telemetry::{EventId, Label, LedgerEntry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,17 +84,6 @@ impl Platform {
         write_durably(self.disk(), &path, text.as_bytes())?;
         session.registry = self.registry(session.history.labels())?;
         enforce_labels(&mut session).await?;
-        let value = serde_json::to_value(&entry).expect("an entry is plain data");
-        let digest = kfm_lineage::Digest::of_json(&value).expect("an entry has a canonical form");
-        let name = EventId::lossy(&format!("label/{digest}"));
-        let mut line = LedgerEntry::new(
-            name,
-            OperationType::Label,
-            Label::lossy(session.actor()),
-            EntryStatus::Completed,
-        );
-        line.reason = Some(kfm_telemetry::Reason::lossy(&assign.reason));
-        self.ledger()?.append(&line, session.now()).await?;
         Ok(report(&session.registry))
     }
 }

@@ -10,6 +10,7 @@ mod doctor;
 mod hotfixes;
 mod init;
 mod labels;
+mod ledger;
 mod options;
 mod publishes;
 mod rollbacks;

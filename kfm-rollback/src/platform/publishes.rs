@@ -59,7 +59,8 @@ impl Platform {
     /// [`Error::NotFound`](crate::Error::NotFound): there is no such store. [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn adopt(&self, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
         let mut session = Session::write(self, "adopt").await?;
-        publish::adopt(&mut session, store, reason).await
+        let adopted = publish::adopt(&mut session, store, reason).await;
+        recorded(&mut session, "adopt", None, None, adopted).await
     }
 
     /// Lists what changed behind the log's back; records it if `adopt`.
@@ -67,11 +68,12 @@ impl Platform {
     /// # Errors
     /// [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn reconcile(&self, adopt: bool) -> Result<ReconcileReport> {
-        let mut session = match adopt {
-            true => Session::write(self, "reconcile").await?,
-            false => Session::read(self).await?,
-        };
-        publish::reconcile(&mut session, adopt).await
+        if !adopt {
+            return publish::reconcile(&mut Session::read(self).await?, false).await;
+        }
+        let mut session = Session::write(self, "reconcile").await?;
+        let reconciled = publish::reconcile(&mut session, true).await;
+        recorded(&mut session, "reconcile", None, None, reconciled).await
     }
 
     /// Lists the publishes, in the log's order.
@@ -122,7 +124,9 @@ impl Platform {
     pub async fn publish_resume(&self, id: &str, abort: bool) -> Result<PublishReport> {
         let mut session = Session::write(self, "publish resume").await?;
         let publish = crate::resolve::publish(&session, id)?;
-        publish::resume_publish(&mut session, &publish, Resume { abort, skip: Vec::new() }).await
+        let how = Resume { abort, skip: Vec::new() };
+        let resumed = publish::resume_publish(&mut session, &publish, how).await;
+        recorded(&mut session, "resume", Some(publish.id), None, resumed).await
     }
 }
 

@@ -1,13 +1,10 @@
 //! Checks the records against each other and against the stores, offline.
 
-use std::collections::BTreeSet;
-
-use kfm_telemetry::ledger::{EntryStatus, LedgerReport, StoredEntry};
-use kfm_telemetry::{Label, Ledger};
 use kfm_wal::record::EndState;
 use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
+use super::ledger::{every_entry_in_log, every_operation_in};
 use crate::error::{Error, Result};
 use crate::execute::status_of;
 use crate::history::read_moves;
@@ -60,35 +57,6 @@ impl Platform {
         Ok(kfm_wal::local::probe::probe_durability(disk, clock, folder)?)
     }
 
-    /// Verifies the governance ledger, and that the JSON file rendered from it agrees with it.
-    ///
-    /// # Errors
-    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read at all; damage is an answer.
-    pub async fn ledger_verify(&self) -> Result<LedgerReport> {
-        let view = self.ledger_view();
-        let view = view.is_file().then_some(view);
-        let report = Ledger::verify_folder(&self.ledger_dir(), view.as_deref()).await;
-        Ok(report?)
-    }
-
-    /// Lists the entries of the governance ledger.
-    ///
-    /// # Errors
-    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read.
-    pub async fn ledger_entries(&self) -> Result<Vec<StoredEntry>> {
-        Ok(Ledger::open_read_only(self.ledger_dir())?.entries().await?)
-    }
-
-    /// Renders the ledger into its JSON file; answers where it lies.
-    ///
-    /// # Errors
-    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read, or the file not be written.
-    pub async fn ledger_render(&self) -> Result<String> {
-        let view = self.ledger_view();
-        Ledger::open_read_only(self.ledger_dir())?.render(&view).await?;
-        Ok(self.shown(&view))
-    }
-
     /// Checks that manifest, log, ledger and stores agree about a rollback that ended, at whichever end.
     ///
     /// # Errors
@@ -103,7 +71,7 @@ impl Platform {
         };
         let wal = self.wal_verify().await?;
         check("log", wal.ok, format!("records={} segments={}", wal.records, wal.segments));
-        let ledger = self.ledger_verify().await?;
+        let ledger = self.ledger_chain().await?;
         check("ledger", ledger.ok, format!("entries={}", ledger.entries));
         let status = rollback.status(false);
         check("ended", rollback.closed.is_some(), format!("status={status}"));
@@ -149,20 +117,9 @@ impl Platform {
                 && stored.entry.plan_id == rollback.plan_id
         });
         check("ledger and log", entered, format!("entries={}", entries.len()));
-        let missing = unaccounted(&session, &entries);
-        match self.wal_is_shared() {
-            // A host that shares its log enters in its ledger what it did itself.
-            true => check(
-                "every operation in the ledger",
-                true,
-                format!("entries={} of other hosts={}", entries.len(), missing.len()),
-            ),
-            false => {
-                check("every operation in the ledger", missing.is_empty(), listed(&missing, entries.len()))
-            }
+        for line in [every_operation_in(&session, &entries), every_entry_in_log(&session, &entries)] {
+            check(&line.name, line.ok, line.detail);
         }
-        let unknown = unknown_to_the_log(&session, &entries);
-        check("every ledger entry in the log", unknown.is_empty(), listed(&unknown, entries.len()));
         if let Some(frame) = &rollback.frame {
             let policy = frame.governance.policy_snapshot_ref;
             check("policy", session.versions().contains(&policy).await?, format!("digest={policy}"));
@@ -170,40 +127,6 @@ impl Platform {
         check_stores(&session, &moves, &mut check).await?;
         let ok = checks.iter().all(|line| line.ok);
         Ok(VerifyReport { ok, checks })
-    }
-}
-
-/// The operations that the log has ended and the ledger does not have (R92): its end was cut off, or it was
-/// restored from an older backup.
-fn unaccounted(session: &Session, entries: &[StoredEntry]) -> Vec<String> {
-    let entered: BTreeSet<(&str, EntryStatus)> = entries
-        .iter()
-        .filter_map(|stored| Some((stored.entry.wal_id.as_ref()?.as_str(), stored.entry.status)))
-        .collect();
-    let ended = session.history.operations().filter_map(|operation| {
-        let closed = operation.closed.as_ref()?;
-        let status = entry_status(status_of(closed.close.end));
-        (!entered.contains(&(Label::lossy(operation.id.as_str()).as_str(), status)))
-            .then(|| operation.id.to_string())
-    });
-    ended.collect()
-}
-
-/// The operations that the ledger names and the log does not know: the log's end was cut off.
-fn unknown_to_the_log(session: &Session, entries: &[StoredEntry]) -> Vec<String> {
-    let known: BTreeSet<Label> =
-        session.history.operations().map(|operation| Label::lossy(operation.id.as_str())).collect();
-    let named = entries.iter().filter_map(|stored| stored.entry.wal_id.as_ref());
-    named.filter(|named| !known.contains(*named)).map(ToString::to_string).collect()
-}
-
-fn listed(missing: &[String], entries: usize) -> String {
-    match missing {
-        [] => format!("entries={entries}"),
-        some => {
-            let first = some.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
-            format!("restore ledger and log from one backup: missing={} first={first}", some.len())
-        }
     }
 }
 

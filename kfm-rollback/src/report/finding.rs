@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::listing::FIRST_MAX;
+
 /// One finding, as a person reads it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingLine {
@@ -26,7 +28,7 @@ pub struct FindingLine {
 /// Something that stands against executing a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConflictLine {
-    /// foreign, stale, open_operation, denied, approvals, store.
+    /// foreign, stale, open_operation, dependent, repeated, approvals.
     pub kind: String,
     /// The cell or operation it is about.
     pub subject: String,
@@ -38,4 +40,22 @@ pub struct ConflictLine {
     pub observed: Option<String>,
     /// A sentence for people.
     pub message: String,
+}
+
+/// What stands against an operation: the first [`FIRST_MAX`] conflicts, and how many there are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Conflicts {
+    /// The first of them.
+    pub conflicts: Vec<ConflictLine>,
+    /// All of them.
+    pub conflicts_total: u64,
+}
+
+impl Conflicts {
+    /// Counts conflicts, and keeps the first.
+    pub fn of(mut conflicts: Vec<ConflictLine>) -> Self {
+        let conflicts_total = conflicts.len() as u64;
+        conflicts.truncate(FIRST_MAX);
+        Self { conflicts, conflicts_total }
+    }
 }

@@ -1,6 +1,7 @@
 //! Answers of the commands that look and change nothing, and of `init`.
 
 use kfm_lineage::Digest;
+use kfm_telemetry::ledger::LedgerReport;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -126,4 +127,14 @@ pub struct CheckLine {
     pub ok: bool,
     /// What was seen.
     pub detail: String,
+}
+
+/// Answer of `ledger verify` and `ledger render`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerVerifyReport {
+    /// What the ledger's own check found; it is only well if it agrees with the log too.
+    #[serde(flatten)]
+    pub ledger: LedgerReport,
+    /// How it compares with the operations log; nothing if it is damaged.
+    pub checks: Vec<CheckLine>,
 }

@@ -4,7 +4,7 @@ use kfm_lineage::{Digest, HotfixId, RollbackId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::finding::{ConflictLine, FindingLine};
+use super::finding::{Conflicts, FindingLine};
 use super::listing::{CellCount, Listing};
 use super::status::Status;
 
@@ -41,7 +41,8 @@ pub struct HotfixReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,
     /// What stands against it.
-    pub conflicts: Listing<ConflictLine>,
+    #[serde(flatten)]
+    pub against: Conflicts,
     /// The change of each document.
     pub changes: Listing<FieldChange>,
     /// What policy found.

@@ -17,9 +17,10 @@ mod status;
 
 pub use adoption::{AdoptReport, ForeignCell, ReconcileReport};
 pub use approval::{ApprovalLine, ApprovalsReport, PrincipalLine};
-pub use finding::{ConflictLine, FindingLine};
+pub use finding::{ConflictLine, Conflicts, FindingLine};
 pub use health::{
-    CatalogReport, CheckLine, DoctorReport, InitReport, OwnHealth, StoreHealth, StoreSummary, VerifyReport,
+    CatalogReport, CheckLine, DoctorReport, InitReport, LedgerVerifyReport, OwnHealth, StoreHealth,
+    StoreSummary, VerifyReport,
 };
 pub use hotfix::{FieldChange, HotfixReport};
 pub use listing::{CellCount, FIRST_MAX, Listing};

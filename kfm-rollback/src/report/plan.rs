@@ -5,7 +5,7 @@ use kfm_wal::record::Correction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::finding::{ConflictLine, FindingLine};
+use super::finding::{Conflicts, FindingLine};
 use super::listing::Listing;
 use super::status::Status;
 
@@ -135,5 +135,6 @@ pub struct DryRunReport {
     /// Whether executing now would go ahead.
     pub ready: bool,
     /// What stands against it.
-    pub conflicts: Vec<ConflictLine>,
+    #[serde(flatten)]
+    pub against: Conflicts,
 }

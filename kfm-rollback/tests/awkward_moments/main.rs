@@ -12,6 +12,7 @@ mod support;
 
 mod failing;
 mod kept_cells;
+mod ledger;
 mod protection;
 mod records;
 mod small;

@@ -87,3 +87,25 @@ async fn what_cannot_be_recorded_is_held_though_readers_see_it_and_completes_whe
     assert_eq!((done.status, done.applied.total > 0), (Status::Completed, true));
     assert!(world.open().await.verify(operation.as_str()).await.unwrap().ok);
 }
+
+/// A publish that the engine has begun to take back, since a store failed, and that could not go back either.
+async fn held_on_its_way_back(world: &World) -> String {
+    let platform = Failing::instead_of(world.open().await, "graph", 2, 0);
+    let held = try_put(&platform, &[("a.json", Some(item("a")))]).await.unwrap_err();
+    let Error::Unfinished { operation, status: Status::Held, .. } = &held else { panic!("{held}") };
+    operation.to_string()
+}
+
+#[tokio::test]
+async fn an_abort_that_the_engine_began_has_failed_unless_somebody_asks_for_it() {
+    let world = World::new().await;
+    let publish = held_on_its_way_back(&world).await;
+    let failed = world.open().await.publish_resume(&publish, false).await.unwrap_err();
+    let Error::Failed { status: Status::Aborted, .. } = &failed else { panic!("{failed}") };
+    assert_eq!(failed.exit_code(), 1);
+
+    let publish = held_on_its_way_back(&world).await;
+    let done = world.open().await.publish_resume(&publish, true).await.unwrap();
+    assert_eq!(done.status, Status::Aborted);
+    assert!(world.documents().is_empty());
+}

@@ -48,11 +48,11 @@ fn complaint(report: &HotfixReport) -> Option<Failure> {
         return None;
     }
     let next = report.next.clone();
-    if report.conflicts.first.iter().all(|conflict| conflict.kind == "approvals") {
+    if report.against.conflicts.iter().all(|conflict| conflict.kind == "approvals") {
         let hint = "ask for it without --dry-run; it is then planned and can be approved";
         return Some(Failure::not_approved("approvals are missing").with_hint(hint).with_next(next));
     }
-    let message = format!("preconditions do not hold: conflicts={}", report.conflicts.total);
+    let message = format!("preconditions do not hold: conflicts={}", report.against.conflicts_total);
     Some(Failure::not_ready(message).with_hint("read what stands against it").with_next(next))
 }
 
@@ -76,7 +76,7 @@ fn screen(report: &HotfixReport) -> Screen {
         screen.fact("approvals", report.approvals_needed.join("; "));
     }
     screen.fact_if("manifest", report.manifest.as_ref().map(shell::place));
-    screen.append(conflict_list(&report.conflicts.first));
+    screen.append(conflict_list(&report.against));
     if report.changes.total > 0 {
         screen.heading("changes");
     }

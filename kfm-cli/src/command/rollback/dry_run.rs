@@ -49,7 +49,7 @@ fn next(report: &DryRunReport, stored: bool) -> Vec<String> {
             }
         };
     }
-    let has = |kind: &str| report.conflicts.iter().any(|conflict| conflict.kind == kind);
+    let has = |kind: &str| report.against.conflicts.iter().any(|conflict| conflict.kind == kind);
     let mut next = Vec::new();
     if has("foreign") {
         next.push("kfm reconcile".to_owned());
@@ -78,7 +78,7 @@ pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport, stored: bool) -
         }
         Lacks::Preconditions => Screen::new(Tone::Bad, "Dry-run: not ready; nothing was written"),
     };
-    screen.append(conflict_list(&report.conflicts));
+    screen.append(conflict_list(&report.against));
     screen.append(plan_screen(&report.plan));
     screen.next(&report.plan.next);
     let complaint = complaint(&report);
@@ -95,7 +95,9 @@ enum Lacks {
 fn lacks(report: &DryRunReport) -> Lacks {
     match report.ready {
         true => Lacks::Nothing,
-        false if report.conflicts.iter().all(|conflict| conflict.kind == "approvals") => Lacks::Approvals,
+        false if report.against.conflicts.iter().all(|conflict| conflict.kind == "approvals") => {
+            Lacks::Approvals
+        }
         false => Lacks::Preconditions,
     }
 }
@@ -106,8 +108,11 @@ fn complaint(report: &DryRunReport) -> Option<Failure> {
         Lacks::Nothing => None,
         Lacks::Approvals => Some(Failure::not_approved("approvals are missing").with_next(next)),
         Lacks::Preconditions => {
-            let message = format!("preconditions do not hold: conflicts={}", report.conflicts.len());
-            let hint = "read what stands against it, then plan again or use --skip KEY";
+            let message = format!("preconditions do not hold: conflicts={}", report.against.conflicts_total);
+            let hint = match report.plan.steps.total {
+                0 => "end what stands against it first",
+                _ => "read what stands against it, then plan again or use --skip KEY",
+            };
             Some(Failure::not_ready(message).with_hint(hint).with_next(next))
         }
     }

@@ -5,13 +5,13 @@ use kfm_lineage::OperationId;
 use super::answer::nothing_report;
 use super::plan::fresh_id;
 use super::request::PlanTarget;
-use super::revert::revert_of;
+use super::revert::turn_of;
 use crate::assess::denied;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::execute::foreign_values;
 use crate::plan::{Draft, Drafted, Plan, Wanted, draft, draft_again, load_plan, plan_of, plan_report};
 use crate::platform::Platform;
-use crate::report::{ConflictLine, DryRunReport};
+use crate::report::{ConflictLine, Conflicts, DryRunReport, PlanReport};
 use crate::resolve;
 use crate::session::Session;
 
@@ -22,56 +22,85 @@ impl Platform {
     /// As [`plan`](Self::plan); what only stands against executing it now is in the report.
     pub async fn dry_run(&self, target: PlanTarget, skip: Vec<String>) -> Result<DryRunReport> {
         let mut session = Session::read(self).await?;
-        let mut conflicts = Vec::new();
-        let (plan, draft) = match &target {
-            PlanTarget::Publish(_) | PlanTarget::Revert(_) | PlanTarget::Hotfix(_) => {
-                let wanted = match &target {
-                    PlanTarget::Revert(text) => revert_of(&session, text, None)?,
-                    PlanTarget::Hotfix(text) => Wanted::rollback(resolve::hotfix(&session, text)?.id),
-                    PlanTarget::Publish(text) | PlanTarget::Plan(text) => {
-                        Wanted::rollback(resolve::publish(&session, text)?.id)
+        let plan = match &target {
+            PlanTarget::Plan(text) => load_plan(&session, text)?,
+            PlanTarget::Publish(text) => {
+                let wanted = Wanted { skip, ..Wanted::rollback(resolve::publish(&session, text)?.id) };
+                return rehearsed_anew(&mut session, wanted).await;
+            }
+            PlanTarget::Hotfix(text) => {
+                let wanted = Wanted { skip, ..Wanted::rollback(resolve::hotfix(&session, text)?.id) };
+                return rehearsed_anew(&mut session, wanted).await;
+            }
+            PlanTarget::Revert(text) => {
+                let rollback = resolve::rollback(&session, text)?;
+                return match turn_of(&session, &rollback, None) {
+                    Ok(wanted) => rehearsed_anew(&mut session, Wanted { skip, ..wanted }).await,
+                    Err(error) => {
+                        refused_rehearsal(&session, &Wanted::rollback(rollback.target), error).await
                     }
                 };
-                let wanted = Wanted { skip, ..wanted };
-                match draft(&mut session, wanted.clone()).await? {
-                    Drafted::Change(draft) => (None, draft),
-                    Drafted::Nothing { note, skipped } => {
-                        let plan = nothing_report(&session, &wanted, note, skipped).await?;
-                        return Ok(DryRunReport { plan, ready: true, conflicts });
-                    }
-                }
-            }
-            PlanTarget::Plan(text) => {
-                let plan = load_plan(&session, text)?;
-                match draft_again(&mut session, &plan, "dry-run").await? {
-                    Drafted::Change(draft) => {
-                        if draft.content_id != plan.content_id {
-                            conflicts.push(conflict(
-                                "stale",
-                                &plan.plan_id.to_string(),
-                                "the plan is stale: plan again",
-                            ));
-                        }
-                        (Some(plan), draft)
-                    }
-                    Drafted::Nothing { note, skipped } => {
-                        let wanted = Wanted::rollback(plan.content.target.clone());
-                        conflicts.push(conflict("stale", &plan.plan_id.to_string(), &note));
-                        let plan = nothing_report(&session, &wanted, note, skipped).await?;
-                        return Ok(DryRunReport { plan, ready: false, conflicts });
-                    }
-                }
             }
         };
-        if !draft.decision.allowed {
-            return Err(denied("rollback_dry_run", &draft.decision));
+        let wanted = Wanted::rollback(plan.content.target.clone());
+        match draft_again(&mut session, &plan, "dry-run").await {
+            Ok(Drafted::Change(draft)) => {
+                let is_stale = draft.content_id != plan.content_id;
+                let stale = is_stale.then(|| stale(&plan, "the plan is stale: plan again"));
+                let operation = plan.operation.clone();
+                rehearsed(&session, &draft, Some(plan), operation, stale.into_iter().collect()).await
+            }
+            Ok(Drafted::Nothing { note, skipped }) => {
+                let against = Conflicts::of(vec![stale(&plan, &note)]);
+                let plan = nothing_report(&session, &wanted, note, skipped).await?;
+                Ok(DryRunReport { plan, ready: false, against })
+            }
+            Err(error) => refused_rehearsal(&session, &wanted, error).await,
         }
-        let operation = fresh_id(&session, &draft);
-        rehearsed(&session, &draft, plan, operation, conflicts).await
     }
 }
 
+/// Rehearses what is planned anew.
+async fn rehearsed_anew(session: &mut Session, wanted: Wanted) -> Result<DryRunReport> {
+    match draft(session, wanted.clone()).await {
+        Ok(Drafted::Change(draft)) => {
+            let operation = fresh_id(session, &draft);
+            rehearsed(session, &draft, None, operation, Vec::new()).await
+        }
+        Ok(Drafted::Nothing { note, skipped }) => {
+            let plan = nothing_report(session, &wanted, note, skipped).await?;
+            Ok(DryRunReport { plan, ready: true, against: Conflicts::default() })
+        }
+        Err(error) => refused_rehearsal(session, &wanted, error).await,
+    }
+}
+
+/// Reports a conflict that already stands against planning; any other error is passed on.
+///
+/// # Errors
+/// The error itself, if it is no [`Error::Conflict`].
+pub(in crate::platform) async fn refused_rehearsal(
+    session: &Session,
+    wanted: &Wanted,
+    error: Error,
+) -> Result<DryRunReport> {
+    let Error::Conflict { message, conflicts, next, .. } = error else { return Err(error) };
+    let against = match conflicts.is_empty() {
+        true => vec![conflict("repeated", wanted.target.as_str(), &message)],
+        false => conflicts,
+    };
+    let plan = nothing_report(session, wanted, message, Vec::new()).await?;
+    Ok(DryRunReport { plan: PlanReport { next, ..plan }, ready: false, against: Conflicts::of(against) })
+}
+
+fn stale(plan: &Plan, why: &str) -> ConflictLine {
+    conflict("stale", &plan.plan_id.to_string(), why)
+}
+
 /// Reports what stands against executing a draft now; nothing is written.
+///
+/// # Errors
+/// [`Error::Denied`]: a rule denies it. [`Error::Store`]: a store cannot be read.
 pub(in crate::platform) async fn rehearsed(
     session: &Session,
     draft: &Draft,
@@ -79,6 +108,9 @@ pub(in crate::platform) async fn rehearsed(
     operation: OperationId,
     mut conflicts: Vec<ConflictLine>,
 ) -> Result<DryRunReport> {
+    if !draft.decision.allowed {
+        return Err(denied("rollback_dry_run", &draft.decision));
+    }
     conflicts.extend(foreign_values(session, &draft.moves()).await?);
     let plan = plan.unwrap_or_else(|| plan_of(session, draft, operation));
     if !plan.summary.approvals_needed.is_empty() {
@@ -87,7 +119,8 @@ pub(in crate::platform) async fn rehearsed(
         }
     }
     let ready = conflicts.is_empty();
-    Ok(DryRunReport { plan: plan_report(session, &plan, draft, false), ready, conflicts })
+    let plan = plan_report(session, &plan, draft, false);
+    Ok(DryRunReport { plan, ready, against: Conflicts::of(conflicts) })
 }
 
 fn conflict(kind: &str, subject: &str, message: &str) -> ConflictLine {

@@ -5,11 +5,14 @@ use kfm_lineage::RollbackId;
 use super::answer::{executed, executed_nothing};
 use super::plan::{fresh_id, stored_plan};
 use super::request::{ExecuteRequest, PlanTarget};
-use super::revert::revert_of;
+use super::revert::revert_or_record;
 use crate::assess::denied;
 use crate::error::{Error, Result};
-use crate::execute::{Resume, resume};
-use crate::plan::{Drafted, Executed, Plan, PlanKind, Wanted, draft, execute_plan, load_plan, store_plan};
+use crate::execute::{Resume, preflight, resume};
+use crate::plan::{
+    Draft, Drafted, Executed, Plan, PlanKind, Wanted, draft, execute_draft, execute_plan, load_plan,
+    store_plan,
+};
 use crate::platform::Platform;
 use crate::refusal::recorded;
 use crate::report::{ExecuteReport, Listing, SkippedLine};
@@ -36,7 +39,7 @@ impl Platform {
                     ));
                 }
                 let plan = load_plan(&session, text)?;
-                self.execute_in(&mut session, plan, &request.reason).await
+                self.execute_in(&mut session, plan, None, &request.reason).await
             }
             PlanTarget::Publish(text) => {
                 let publish = resolve::publish(&session, text)?;
@@ -57,8 +60,9 @@ impl Platform {
                 self.execute_wanted(&mut session, wanted, &request.reason).await
             }
             PlanTarget::Revert(text) => {
-                let wanted =
-                    Wanted { skip: request.skip, ..revert_of(&session, text, Some(request.reason.clone()))? };
+                let reason = Some(request.reason.clone());
+                let wanted = revert_or_record(&mut session, "revert", text, reason).await?;
+                let wanted = Wanted { skip: request.skip, ..wanted };
                 self.execute_wanted(&mut session, wanted, &request.reason).await
             }
         }
@@ -71,7 +75,7 @@ impl Platform {
     pub async fn revert(&self, id: &str, reason: &str) -> Result<ExecuteReport> {
         require_reason(reason)?;
         let mut session = Session::write(self, "rollback revert").await?;
-        let wanted = revert_of(&session, id, Some(reason.to_owned()))?;
+        let wanted = revert_or_record(&mut session, "revert", id, Some(reason.to_owned())).await?;
         self.execute_wanted(&mut session, wanted, reason).await
     }
 
@@ -81,10 +85,13 @@ impl Platform {
         wanted: Wanted,
         reason: &str,
     ) -> Result<ExecuteReport> {
-        let target = wanted.target.clone();
+        let (operation, subject) = match &wanted.reverts {
+            Some(reverted) => ("revert", reverted.clone().into()),
+            None => ("rollback_execute", wanted.target.clone()),
+        };
         let result = self.plan_for(session, wanted).await;
-        match recorded(session, "rollback_execute", Some(target), None, result).await? {
-            Planned::Plan(plan) => self.execute_in(session, *plan, reason).await,
+        match recorded(session, operation, Some(subject), None, result).await? {
+            Planned::Plan { plan, draft } => self.execute_in(session, *plan, Some(draft), reason).await,
             Planned::Nothing { note, skipped, last } => {
                 let next = status::owner_commands(&skipped);
                 let mut report = executed_nothing(session, note, last).await?;
@@ -106,11 +113,16 @@ impl Platform {
             }
             Drafted::Change(draft) if !draft.decision.allowed => Err(denied("rollback", &draft.decision)),
             Drafted::Change(draft) => {
-                if let Some(plan) = stored_plan(session, &draft) {
-                    return Ok(Planned::Plan(Box::new(plan)));
-                }
-                let operation = fresh_id(session, &draft);
-                Ok(Planned::Plan(Box::new(store_plan(session, &draft, operation).await?)))
+                // What is refused leaves no plan behind that nobody asked for.
+                preflight(session, &draft.moves()).await?;
+                let plan = match stored_plan(session, &draft) {
+                    Some(plan) => plan,
+                    None => {
+                        let operation = fresh_id(session, &draft);
+                        store_plan(session, &draft, operation).await?
+                    }
+                };
+                Ok(Planned::Plan { plan: Box::new(plan), draft })
             }
         }
     }
@@ -119,9 +131,13 @@ impl Platform {
         &self,
         session: &mut Session,
         plan: Plan,
+        draft: Option<Box<Draft>>,
         reason: &str,
     ) -> Result<ExecuteReport> {
-        let result = execute_plan(session, &plan, reason).await;
+        let result = match draft {
+            Some(draft) => execute_draft(session, &plan, *draft, reason).await,
+            None => execute_plan(session, &plan, reason).await,
+        };
         let name = match plan.content.kind {
             PlanKind::Rollback => "rollback_execute",
             PlanKind::Revert => "revert",
@@ -151,14 +167,16 @@ impl Platform {
             true => resolve::hotfix(&session, id)?,
             false => resolve::rollback(&session, id)?,
         };
-        let outcome = resume(&mut session, &operation.id, Resume { abort, skip }).await?;
+        let resumed = resume(&mut session, &operation.id, Resume { abort, skip }).await;
+        let subject = Some(operation.id.clone());
+        let outcome = recorded(&mut session, "resume", subject, None, resumed).await?;
         executed(&session, &operation.id, &outcome).await
     }
 }
 
 /// A plan that is to be executed, or why there is none.
 enum Planned {
-    Plan(Box<Plan>),
+    Plan { plan: Box<Plan>, draft: Box<Draft> },
     Nothing { note: String, skipped: Vec<SkippedLine>, last: Option<RollbackId> },
 }
 

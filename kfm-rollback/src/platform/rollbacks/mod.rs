@@ -11,6 +11,6 @@ mod revert;
 pub use request::{ExecuteRequest, PlanRequest, PlanTarget};
 
 pub(super) use answer::executed;
-pub(super) use dry_run::rehearsed;
+pub(super) use dry_run::{refused_rehearsal, rehearsed};
 pub(super) use execute::require_reason;
 pub(super) use plan::stored_plan;

@@ -7,7 +7,7 @@ use kfm_wal::record::PlanRecord;
 
 use super::answer::nothing_report;
 use super::request::PlanRequest;
-use super::revert::revert_of;
+use super::revert::revert_or_record;
 use crate::assess::denied;
 use crate::error::{Error, Result};
 use crate::plan::{Draft, Drafted, Plan, Wanted, bytes_of, draft, load_plan, plan_report, store_plan};
@@ -42,7 +42,7 @@ impl Platform {
     /// As [`plan`](Self::plan).
     pub async fn plan_revert(&self, id: &str, reason: Option<String>) -> Result<PlanReport> {
         let mut session = Session::write(self, "rollback revert").await?;
-        let wanted = revert_of(&session, id, reason)?;
+        let wanted = revert_or_record(&mut session, "rollback_plan", id, reason).await?;
         self.plan_wanted(&mut session, wanted, None, None).await
     }
 

@@ -3,14 +3,33 @@
 use kfm_lineage::RollbackId;
 
 use crate::error::{Error, Result};
-use crate::history::Kind;
+use crate::history::{Kind, Operation};
 use crate::plan::{PlanKind, Wanted};
+use crate::refusal::recorded;
 use crate::session::Session;
 use crate::{resolve, status};
 
-/// Takes the other turn of a rollback: what it undid stands again, what it made again is undone.
-pub(super) fn revert_of(session: &Session, id: &str, reason: Option<String>) -> Result<Wanted> {
+/// Takes the other turn of a rollback, and records it as what `operation` was refused if that cannot be (R6).
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Ambiguous`]; otherwise as [`turn_of`].
+pub(super) async fn revert_or_record(
+    session: &mut Session,
+    operation: &str,
+    id: &str,
+    reason: Option<String>,
+) -> Result<Wanted> {
     let rollback = resolve::rollback(session, id)?;
+    let result = turn_of(session, &rollback, reason);
+    recorded(session, operation, Some(rollback.id), None, result).await
+}
+
+/// Takes the other turn of a rollback: what it undid stands again, what it made again is undone.
+///
+/// # Errors
+/// [`Error::Incomplete`]: it has not ended. [`Error::Invalid`]: it went back by itself. [`Error::Conflict`]: a later
+/// one did the same again.
+pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<String>) -> Result<Wanted> {
     if !rollback.is_completed() {
         let status = rollback.status(false);
         return Err(match status.is_open() {
@@ -44,6 +63,6 @@ pub(super) fn revert_of(session: &Session, id: &str, reason: Option<String>) -> 
         kind,
         reverts: RollbackId::parse(rollback.id.as_str()).ok(),
         reason,
-        ..Wanted::rollback(rollback.target)
+        ..Wanted::rollback(rollback.target.clone())
     })
 }

@@ -1,0 +1,110 @@
+//! The governance ledger, as methods of a platform: verified by itself and against the operations log (R92).
+
+use std::collections::BTreeSet;
+
+use kfm_telemetry::ledger::{EntryStatus, LedgerReport, StoredEntry};
+use kfm_telemetry::{Label, Ledger};
+
+use super::Platform;
+use crate::error::{Result, text_of};
+use crate::execute::status_of;
+use crate::refusal::entry_status;
+use crate::report::{CheckLine, LedgerVerifyReport};
+use crate::session::Session;
+
+impl Platform {
+    /// Verifies the governance ledger, that the JSON file rendered from it agrees with it, and that ledger and
+    /// operations log know the same operations.
+    ///
+    /// What is damaged is compared with nothing.
+    ///
+    /// # Errors
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read at all; damage is an answer.
+    pub async fn ledger_verify(&self) -> Result<LedgerVerifyReport> {
+        let mut ledger = self.ledger_chain().await?;
+        let is_readable = ledger.chain.ok && ledger.first_bad.is_none();
+        let checks = if is_readable { self.ledger_against_log().await? } else { Vec::new() };
+        ledger.ok &= checks.iter().all(|check| check.ok);
+        Ok(LedgerVerifyReport { ledger, checks })
+    }
+
+    /// Verifies the chain and the rendered file.
+    pub(super) async fn ledger_chain(&self) -> Result<LedgerReport> {
+        Ok(Ledger::verify_folder(&self.ledger_dir(), Some(&self.ledger_view())).await?)
+    }
+
+    /// Compares ledger and log; others may write to both meanwhile.
+    async fn ledger_against_log(&self) -> Result<Vec<CheckLine>> {
+        // An operation is in the log before it is in the ledger, and in the ledger before it ends in the log.
+        let earlier = self.ledger_entries().await?;
+        let session = match Session::read(self).await {
+            Ok(session) => session,
+            Err(error) => {
+                return Ok(vec![CheckLine { name: "log".into(), ok: false, detail: text_of(&error) }]);
+            }
+        };
+        let later = self.ledger_entries().await?;
+        Ok(vec![every_operation_in(&session, &later), every_entry_in_log(&session, &earlier)])
+    }
+
+    /// Lists the entries of the governance ledger.
+    ///
+    /// # Errors
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read.
+    pub async fn ledger_entries(&self) -> Result<Vec<StoredEntry>> {
+        Ok(Ledger::open_read_only(self.ledger_dir())?.entries().await?)
+    }
+
+    /// Renders the ledger into its JSON file; answers where it lies.
+    ///
+    /// # Errors
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read, or the file not be written.
+    pub async fn ledger_render(&self) -> Result<String> {
+        let view = self.ledger_view();
+        Ledger::open_read_only(self.ledger_dir())?.render(&view).await?;
+        Ok(self.shown(&view))
+    }
+}
+
+/// Checks that the ledger has every operation that the log has ended: else its end was cut off, or it was restored
+/// from an older backup.
+pub(super) fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> CheckLine {
+    let entered: BTreeSet<(&str, EntryStatus)> = entries
+        .iter()
+        .filter_map(|stored| Some((stored.entry.wal_id.as_ref()?.as_str(), stored.entry.status)))
+        .collect();
+    let ended = session.history.operations().filter_map(|operation| {
+        let closed = operation.closed.as_ref()?;
+        let status = entry_status(status_of(closed.close.end));
+        (!entered.contains(&(Label::lossy(operation.id.as_str()).as_str(), status)))
+            .then(|| operation.id.to_string())
+    });
+    let missing: Vec<_> = ended.collect();
+    let name = "every operation in the ledger";
+    if session.platform.wal_is_shared() {
+        // A host that shares its log enters in its ledger what it did itself.
+        let detail = format!("entries={} of other hosts={}", entries.len(), missing.len());
+        return CheckLine { name: name.into(), ok: true, detail };
+    }
+    line(name, &missing, entries.len())
+}
+
+/// Checks that the log knows every operation that the ledger names: else the log's end was cut off.
+pub(super) fn every_entry_in_log(session: &Session, entries: &[StoredEntry]) -> CheckLine {
+    let known: BTreeSet<Label> =
+        session.history.operations().map(|operation| Label::lossy(operation.id.as_str())).collect();
+    let named = entries.iter().filter_map(|stored| stored.entry.wal_id.as_ref());
+    let unknown: Vec<_> = named.filter(|named| !known.contains(*named)).map(ToString::to_string).collect();
+    line("every ledger entry in the log", &unknown, entries.len())
+}
+
+fn line(name: &str, missing: &[String], entries: usize) -> CheckLine {
+    let detail = match missing {
+        [] => format!("entries={entries}"),
+        some => {
+            let first = some.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+            format!("restore ledger and log from one backup: missing={} first={first}", some.len())
+        }
+    };
+    CheckLine { name: name.into(), ok: missing.is_empty(), detail }
+}
