@@ -30,7 +30,7 @@ pub(crate) struct Repaired {
     plan: RepairPlan,
     /// Whether it was repaired.
     applied: bool,
-    /// The file, in the log's folder, that holds the torn bytes now.
+    /// The file, in the log's folder, that holds the torn bytes now; on a full disk the repair itself holds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantined: Option<String>,
 }
