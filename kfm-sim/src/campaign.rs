@@ -53,7 +53,7 @@ impl Campaign {
     /// Returns how many seeds are run between two looks at the time, and two versions of the evidence.
     fn seeds_a_chunk(self) -> u64 {
         match self {
-            Self::Wal => 2000,
+            Self::Wal | Self::Slots => 2000,
             // A hundred faults each.
             Self::Honesty => 200,
         }
