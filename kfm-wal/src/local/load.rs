@@ -355,7 +355,9 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
             // The mark first: what it says to be durable is then where a frame is looked for.
             let (mark, _) = place(mark_at)?;
             let (next, _) = place(end)?;
-            let quiet = matches!(frame::decode_header(&next), Err(Fault::Blank)) || end == mark_at;
+            // What is behind the place of the mark is the mark's.
+            let before_mark = usize::try_from(mark_at - end).map_or(next.len(), |gap| gap.min(next.len()));
+            let quiet = next[..before_mark].iter().all(|byte| *byte == 0);
             match frame::decode(&mark) {
                 Ok(mark) if quiet && view.position.is_witnessed_by(&mark) => {
                     view.position.witness();
