@@ -20,7 +20,7 @@ impl Platform {
     /// Verifies the operations log: every frame, every record, the chain.
     ///
     /// # Errors
-    /// [`Error::Log`](crate::Error::Log): the log cannot be read at all; damage is an answer.
+    /// [`Error::Log`]: the log cannot be read at all; damage is an answer.
     pub async fn wal_verify(&self) -> Result<WalReport> {
         self.wal_verify_to(Depth::Chain, None).await
     }
@@ -29,7 +29,7 @@ impl Platform {
     /// repair is noted in the log. A shared log has nothing to repair.
     ///
     /// # Errors
-    /// [`Error::Log`](crate::Error::Log): the log is damaged, or written by another process; nothing was changed.
+    /// [`Error::Log`]: the log is damaged, or written by another process; nothing was changed.
     pub async fn wal_repair(&self) -> Result<kfm_wal::RecoveryReport> {
         match self.log_place() {
             LogPlace::Folder(folder) => Ok(kfm_wal::LocalLog::open(folder, self.wal_options())?.1),
@@ -40,8 +40,8 @@ impl Platform {
     /// Measures whether a sync of the disk below the operations log does what it says.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid): the log is on a server, whose disk cannot be reached from here.
-    /// [`Error::Log`](crate::Error::Log): the folder of the log cannot be written; nothing is known.
+    /// [`Error::Invalid`]: the log is on a server, whose disk cannot be reached from here.
+    /// [`Error::Log`]: the folder of the log cannot be written; nothing is known.
     pub async fn wal_probe(&self) -> Result<kfm_wal::local::probe::DurabilityReport> {
         let LogPlace::Folder(folder) = self.log_place() else {
             return Err(Error::invalid(
@@ -60,7 +60,7 @@ impl Platform {
     /// Checks that manifest, log, ledger and stores agree about a rollback that ended, at whichever end.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names none, or more than one. [`Error::Log`](crate::Error::Log): the log
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names none, or more than one. [`Error::Log`]: the log
     /// cannot be read. What does not agree is in the report.
     pub async fn verify(&self, id: &str) -> Result<VerifyReport> {
         let session = Session::read(self).await?;
