@@ -127,7 +127,7 @@ impl Slots for PostgresSlots {
     }
 
     fn name(&self, n: u64) -> String {
-        format!("log={} n={n}", self.log)
+        format!("n={n}")
     }
 
     fn place(&self) -> String {
