@@ -11,6 +11,7 @@ use super::chain::{self, catch_up, find_gap};
 use super::format::{FORMAT_SLOT, Format, unreadable};
 use super::hold::Silence;
 use super::prove::prove;
+use super::turns::Turns;
 use super::view::{View, guard};
 use super::writer::{Taking, Writer};
 use super::{Created, SlotError, Slots};
@@ -127,6 +128,9 @@ impl SlotLog {
         let mode = options.mode;
         let mut log = Self::load(calls, Some(format), created).await?;
         let epoch = log.report.epoch;
+        // Who wrote before may be long gone: nobody waits for them.
+        let next = guard(&log.view).next;
+        guard(&log.view).turns = Turns::begin(next);
         log.writer = Some(Writer::new(nonce, mode, epoch));
         let report = log.report.clone();
         Ok((log, report))

@@ -4,7 +4,9 @@
 //! what they lost to, and come late again: measured on a store with puts of 20 ms, one of 8 hosts takes nearly
 //! everything and the others wait for seconds. So the hosts take turns. Every frame names its writer, so all of
 //! them know from the chain who has waited longest: that one goes next, and the others let it. Nobody is asked
-//! and nobody is obeyed for long: who does not come when it is its turn is passed over.
+//! and nobody is obeyed for long: who does not come when it is its turn is passed over. And since a host that
+//! never won a slot is known to nobody, a slot is left open to newcomers now and then: often while they come,
+//! seldom when none does.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -21,17 +23,38 @@ const LOOKS_A_PUT: u32 = 8;
 /// How many times as long as a put takes somebody whose turn it is is waited for.
 const PUTS_WAITED: u32 = 4;
 
-/// Who appended lately, and in which slot last.
-#[derive(Debug, Default)]
+/// For how many times as long as a put takes a slot is left open to newcomers.
+const PUTS_OPEN: u32 = 2;
+
+/// At least one slot in so many is left open.
+const OPEN_EVERY_MAX: u64 = 16;
+
+/// Who appended since this handle was opened, and in which slot last.
+#[derive(Debug)]
 pub(crate) struct Turns {
     last: BTreeMap<[u8; 16], u64>,
+    /// The next slot that is left open, and how many after it are not.
+    open_at: u64,
+    open_every: u64,
 }
 
 impl Turns {
+    /// Knows nobody, at the end of a log whose next slot is `n`.
+    pub(crate) fn begin(n: u64) -> Self {
+        Self { last: BTreeMap::new(), open_at: n + 2, open_every: 2 }
+    }
+
     /// Notes whose frame slot `n` holds; who has waited longer and did not come is waited for no more.
     pub(crate) fn note(&mut self, writer: [u8; 16], n: u64) {
-        if let Some(before) = self.last.insert(writer, n) {
-            self.last.retain(|_, last| *last >= before);
+        match self.last.insert(writer, n) {
+            Some(before) => {
+                self.last.retain(|_, last| *last >= before);
+                if n >= self.open_at {
+                    self.open_every = (self.open_every * 2).min(OPEN_EVERY_MAX);
+                    self.open_at = n + self.open_every;
+                }
+            }
+            None => (self.open_at, self.open_every) = (n + 1, 1),
         }
     }
 
@@ -76,7 +99,7 @@ impl Pace {
     }
 }
 
-/// Waits until it is the turn of `writer`, taking in what the others append.
+/// Waits until it is the turn of `writer`, which has waited since slot `since`, taking in what the others append.
 ///
 /// It waits for each of them a bounded time, and for fewer with each that came or did not.
 pub(crate) async fn wait(
@@ -84,27 +107,29 @@ pub(crate) async fn wait(
     view: &Mutex<View>,
     pace: &Pace,
     writer: &[u8; 16],
+    since: u64,
 ) -> Result<(), WalError> {
-    let joined = guard(view).next;
-    let (mut waited_at, mut waited_since) = (joined, calls.clock.monotonic());
+    let (mut waited_at, mut waited_since) = (0, Duration::ZERO);
     loop {
-        let (n, before) = {
+        let (n, before, is_open) = {
             let view = guard(view);
-            let since = view.turns.last_of(writer).unwrap_or(joined);
-            (view.next, view.turns.before(writer, since))
+            let since = view.turns.last_of(writer).unwrap_or(since);
+            (view.next, view.turns.before(writer, since), view.turns.open_at <= view.next)
         };
-        let put = pace.get();
-        let now = calls.clock.monotonic();
+        let (put, now) = (pace.get(), calls.clock.monotonic());
         if n != waited_at {
             (waited_at, waited_since) = (n, now);
         }
+        let waited = now.saturating_sub(waited_since);
+        // A newcomer does not leave open what is left open for it.
+        let is_open = is_open && guard(view).turns.last_of(writer).is_some();
         match before {
-            0 => return Ok(()),
-            _ if now.saturating_sub(waited_since) >= put * PUTS_WAITED => {
+            0 if !is_open || waited >= put * PUTS_OPEN => return Ok(()),
+            1.. if waited >= put * PUTS_WAITED => {
                 guard(view).turns.pass_over(writer);
                 waited_since = now;
             }
-            1 => match calls.read(n).await? {
+            0 | 1 => match calls.read(n).await? {
                 Some(bytes) => chain::take_in(calls, view, n, &bytes)?,
                 None => calls.clock.sleep(put / LOOKS_A_PUT).await,
             },
@@ -126,7 +151,7 @@ mod tests {
     const C: [u8; 16] = [3; 16];
 
     fn turns() -> Turns {
-        let mut turns = Turns::default();
+        let mut turns = Turns::begin(1);
         for (n, writer) in [A, B, C].into_iter().enumerate() {
             turns.note(writer, n as u64 + 1);
         }
@@ -143,6 +168,22 @@ mod tests {
     #[test]
     fn a_newcomer_goes_after_those_who_wait() {
         assert_eq!(turns().before(&[9; 16], 4), 3);
+    }
+
+    #[test]
+    fn slots_are_left_open_often_while_newcomers_come_and_seldom_when_none_does() {
+        let mut turns = turns();
+        assert_eq!(turns.open_at, 4);
+        let mut left_open = Vec::new();
+        for n in 4..80 {
+            if turns.open_at == n {
+                left_open.push(n);
+            }
+            turns.note(A, n);
+        }
+        assert_eq!(left_open, [4, 6, 10, 18, 34, 50, 66]);
+        turns.note([9; 16], 80);
+        assert_eq!(turns.open_at, 81);
     }
 
     #[test]

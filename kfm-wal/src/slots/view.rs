@@ -59,7 +59,7 @@ impl View {
             kept_bytes: 0,
             bytes: 0,
             hold: None,
-            turns: Turns::default(),
+            turns: Turns::begin(1),
             depth,
         }
     }

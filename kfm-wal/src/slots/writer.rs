@@ -51,6 +51,8 @@ struct Turn {
     claimed: bool,
     /// When it last wrote, by its clock.
     written: Duration,
+    /// Since which slot it waits to append, if it does.
+    waits: Option<u64>,
 }
 
 /// The end of the log: what is on its way there.
@@ -83,7 +85,7 @@ struct LookUp {
 
 impl Writer {
     pub(crate) fn new(nonce: [u8; 16], mode: Mode, epoch: u64) -> Self {
-        let turn = Mutex::new(Turn { epoch, claimed: false, written: Duration::ZERO });
+        let turn = Mutex::new(Turn { epoch, claimed: false, written: Duration::ZERO, waits: None });
         let (line, end) = (Mutex::new(VecDeque::new()), AsyncMutex::new(End::default()));
         Self { nonce, mode, line, turn, pace: Pace::default(), end }
     }
@@ -235,7 +237,9 @@ impl Writer {
             return Ok(Some(self.frame_of(view, Kind::Fence, &[])));
         }
         if self.mode == Mode::Shared {
-            turns::wait(calls, view, &self.pace, &self.nonce).await.map_err(Failure::of)?;
+            let next = guard(view).next;
+            let since = *guard(&self.turn).waits.get_or_insert(next);
+            turns::wait(calls, view, &self.pace, &self.nonce, since).await.map_err(Failure::of)?;
         }
         // Whoever waits stays in line while the log is read for them: this future may be dropped there.
         let looked_up = self.look_up(calls, view).await.map_err(Failure::of)?;
@@ -430,6 +434,7 @@ impl Writer {
         }
         let mut turn = guard(&self.turn);
         turn.written = calls.clock.monotonic();
+        turn.waits = None;
         if flight.claims {
             (turn.epoch, turn.claimed) = (flight.epoch, true);
         }
