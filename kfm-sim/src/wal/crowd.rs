@@ -122,12 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn two_hosts_are_as_fair_and_one_is_not_held_up() {
-        for hosts in [1, 2] {
+    fn two_hosts_are_as_fair_and_one_alone_is_hardly_held_up() {
+        // Alone: 64 records in the 20 ms of a put, less the slots that are left open to others.
+        for (hosts, rate_min) in [(1, 64 * 50 * 4 / 5), (2, 1_500)] {
             let shares = Crowd { hosts, ..CROWD }.run(7);
             let (rate, least, _) = judged(&shares, CROWD.time);
-            println!("{hosts}: {rate} {least}");
-            assert!(rate >= 1_500 && least >= 1.0 / 3.0, "{rate} records/s: {shares:?}");
+            println!("{hosts} hosts: {rate} records/s, least {least:.2}");
+            assert!(rate >= rate_min && least >= 1.0 / 3.0, "{rate} records/s: {shares:?}");
         }
     }
 }

@@ -26,6 +26,9 @@ const PUTS_WAITED: u32 = 4;
 /// For how many times as long as a put takes a slot is left open to newcomers.
 const PUTS_OPEN: u32 = 2;
 
+/// The longest that company is waited for.
+const LINGER_MAX: Duration = Duration::from_millis(2);
+
 /// At least one slot in so many is left open.
 const OPEN_EVERY_MAX: u64 = 16;
 
@@ -92,6 +95,11 @@ impl Pace {
     pub(crate) fn note(&self, took: Duration) {
         let mut pace = guard(&self.0);
         *pace = ((*pace * 7 + took) / 8).clamp(Duration::from_millis(1), Duration::from_secs(5));
+    }
+
+    /// Returns for how long company is waited for: next to nothing, beside a put.
+    pub(crate) fn linger(&self) -> Duration {
+        (self.get() / 16).min(LINGER_MAX)
     }
 
     fn get(&self) -> Duration {

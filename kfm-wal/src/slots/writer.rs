@@ -239,6 +239,8 @@ impl Writer {
         if self.mode == Mode::Shared {
             let next = guard(view).next;
             let since = *guard(&self.turn).waits.get_or_insert(next);
+            // Those who were answered a moment ago are about to come again: they share the next frame.
+            calls.clock.sleep(self.pace.linger()).await;
             turns::wait(calls, view, &self.pace, &self.nonce, since).await.map_err(Failure::of)?;
         }
         // Whoever waits stays in line while the log is read for them: this future may be dropped there.
