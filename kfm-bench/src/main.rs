@@ -4,6 +4,7 @@
 //! cargo run --release -- retry          # a table
 //! cargo run --release -- retry --json   # an object a line
 //! chrt -r 1 cargo run --release -- wal  # needs a disk of which fdatasync is honest
+//! cargo run --release -- wal shared     # many hosts on one log, in memory
 //! cargo run --release -- honesty        # single faults on what was acknowledged
 //! cargo test                            # the peers' defects, each reproduced and shown to be absent here
 //! ```
@@ -12,6 +13,8 @@ mod alloc;
 mod measure;
 mod report;
 mod retry;
+#[cfg(feature = "shared")]
+mod shared;
 #[cfg(feature = "wal")]
 mod wal;
 
@@ -25,6 +28,8 @@ fn main() -> std::process::ExitCode {
         arguments.iter().map(String::as_str).filter(|argument| *argument != "--json").collect();
     let rows = match *subjects.as_slice() {
         ["retry"] => Some(retry::answers()),
+        #[cfg(feature = "shared")]
+        ["wal", "shared"] => Some(shared::answers()),
         #[cfg(feature = "wal")]
         ["wal"] => wal::answers(None),
         #[cfg(feature = "wal")]
@@ -43,7 +48,7 @@ fn main() -> std::process::ExitCode {
         _ => None,
     };
     let Some(rows) = rows else {
-        eprintln!("usage: kfm-bench retry | wal [appends|replay] | honesty [--json]");
+        eprintln!("usage: kfm-bench retry | wal [appends|replay|shared] | honesty [--json]");
         return std::process::ExitCode::from(2);
     };
     report::print(&rows, json);

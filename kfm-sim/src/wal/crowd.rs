@@ -114,7 +114,6 @@ mod tests {
         for seed in 0..5 {
             let shares = CROWD.run(seed);
             let (rate, least, longest) = judged(&shares, CROWD.time);
-            println!("seed {seed}: {rate} records/s, least {least:.2}, longest {longest:?} {shares:?}");
             assert!(rate >= 1_500, "{rate} records/s: {shares:?}");
             assert!(least >= 1.0 / 3.0, "{shares:?}");
             assert!(longest <= Duration::from_secs(5), "{longest:?}");
@@ -127,7 +126,6 @@ mod tests {
         for (hosts, rate_min) in [(1, 64 * 50 * 4 / 5), (2, 1_500)] {
             let shares = Crowd { hosts, ..CROWD }.run(7);
             let (rate, least, _) = judged(&shares, CROWD.time);
-            println!("{hosts} hosts: {rate} records/s, least {least:.2}");
             assert!(rate >= rate_min && least >= 1.0 / 3.0, "{rate} records/s: {shares:?}");
         }
     }

@@ -116,7 +116,8 @@ impl Writer {
         }
     }
 
-    /// Appends a frame without records; false if it may stand in one slot only, and another frame is there.
+    /// Appends a frame without records; false if it has no place: another frame is in its only slot, or it says
+    /// something of a hold that ended.
     pub(crate) async fn take(
         &self,
         calls: &Calls,
@@ -136,7 +137,10 @@ impl Writer {
                 self.may_write(view).map_err(|failure| failure.error())?;
             }
             let flight = self.frame_of(view, taking.kind, taking.body);
-            if taking.only_at.is_some_and(|only| only != flight.n) {
+            let holds = guard(view).hold.as_ref().is_some_and(|hold| hold.nonce == self.nonce);
+            // A holder's word belongs behind its claim: another append of this handle may have ended that.
+            let speaks = taking.kind != Kind::Hold || holds;
+            if taking.only_at.is_some_and(|only| only != flight.n) || !speaks {
                 return Ok(false);
             }
             end.flight = Some(flight);
