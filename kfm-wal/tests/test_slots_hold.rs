@@ -185,19 +185,3 @@ fn a_claim_outlives_the_handle_and_a_reader_sees_it() {
         assert!(matches!(reader.claim("b", LEASE, NOW).await, Err(WalError::ReadOnly)));
     });
 }
-
-#[test]
-fn a_hold_that_the_holder_itself_has_fenced_off_is_not_released_twice() {
-    run(async {
-        let hosts = Hosts::new();
-        let log = hosts.open().await;
-        log.claim("a", LEASE, NOW).await.unwrap();
-        // The release looks for the hold, and then waits for the fence to land.
-        let (fence, release) = (log.fence(), log.release());
-        let (fenced, released) = futures::future::join(fence, release).await;
-        fenced.unwrap();
-        released.unwrap();
-        log.append(&[record(1)], None).await.unwrap();
-        assert!(log.verify(Depth::Chain).await.unwrap().ok);
-    });
-}

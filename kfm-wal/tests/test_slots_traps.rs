@@ -234,3 +234,17 @@ fn a_log_that_lost_its_first_slot_is_damaged_and_not_made_anew() {
         assert!(matches!(opened, Err(WalError::Corrupt { class: Damage::MissingSegment, .. })), "{opened:?}");
     });
 }
+
+#[test]
+fn a_hold_that_its_holder_has_fenced_off_is_not_given_back() {
+    run(async {
+        let (_, log) = scripted(&[], 60, 5).await;
+        log.claim("a", Duration::from_secs(30), Duration::ZERO).await.unwrap();
+        // The release finds the hold, and then waits behind the fence that ends it.
+        let (fenced, released) = futures::future::join(log.fence(), log.release()).await;
+        fenced.unwrap();
+        released.unwrap();
+        log.append(&[record(1)], None).await.unwrap();
+        assert_eq!(ids(&log).await, [record(1).op_id]);
+    });
+}
