@@ -115,10 +115,9 @@ impl Drop for Hold {
 async fn renew(log: &SlotLog, clock: &dyn Clock, lease: Duration) {
     loop {
         clock.sleep(lease / 6).await;
-        match log.renew().await {
-            Err(WalError::Fenced { .. } | WalError::Locked { .. }) => return,
-            // What a store does not take now it may take the next time; if it does not, others follow.
-            _ => {}
+        // What a store does not take now it may take the next time; if it does not, others follow.
+        if let Err(WalError::Fenced { .. } | WalError::Locked { .. }) = log.renew().await {
+            return;
         }
     }
 }
