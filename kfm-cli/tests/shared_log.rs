@@ -244,6 +244,7 @@ fn an_address_with_a_password_or_of_an_unknown_kind_is_refused() {
 
 /// A log on the server that the environment names, as `testing/servers/up` writes it: `KFM_WAL_URL`, and who asks.
 fn on_a_server(_: &Path) -> String {
+    #[allow(clippy::disallowed_methods, reason = "a test is told which server to use")]
     let url = std::env::var("KFM_WAL_URL").unwrap();
     let name = kfm_wal::entropy::SystemEntropy;
     let name: String =
