@@ -8,6 +8,7 @@ use kfm_rollback::Error;
 use kfm_rollback::op::OpError;
 use kfm_rollback::report::{Conflicts, FindingLine, Listing, Status};
 use kfm_telemetry::TelemetryError;
+use kfm_wal::WalError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -251,7 +252,17 @@ impl From<Error> for Box<Failure> {
                 failure.next = vec!["kfm doctor".to_owned()];
             }
             Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
-            Error::Log(_) => failure.next = vec!["kfm wal verify".to_owned()],
+            Error::Log(source) => {
+                failure.hint = match source.downcast_ref::<WalError>() {
+                    Some(WalError::Io { .. }) => "see that the log's place answers, and to whom".to_owned(),
+                    Some(WalError::Unfit { .. }) => {
+                        "name another store under [wal] of kfm.toml: nothing was written to this one"
+                            .to_owned()
+                    }
+                    _ => String::new(),
+                };
+                failure.next = vec!["kfm wal verify".to_owned()];
+            }
             Error::Records(_) => failure.next = vec!["kfm ledger verify".to_owned()],
             _ => {}
         }
