@@ -6,7 +6,8 @@
 //! appended there, and knows all that lies before it.
 
 pub mod address;
-pub mod calls;
+mod board;
+mod calls;
 mod chain;
 #[cfg(any(feature = "s3", feature = "azure"))]
 pub mod cloud;
