@@ -300,7 +300,7 @@ where
     /// Sets how long to wait between attempts.
     #[inline]
     pub fn with_backoff(mut self, backoff: Backoff) -> Call<'a, F, Args, Sentence<'a>, BackedOff, K> {
-        self.terms.backoff = Some(backoff);
+        self.terms.set_backoff(backoff);
         self.into_state()
     }
 

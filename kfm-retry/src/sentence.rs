@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU8;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Curve, Jitter};
 use crate::breaker::Breaker;
 use crate::budget::Budget;
 use crate::clock::{Clock, SystemClock};
@@ -22,7 +22,10 @@ const ONCE: Policy = Policy { total_ms: None, ..Policy::kfm().attempts(1) };
 #[derive(Debug, Default)]
 pub struct Sentence<'a> {
     pub(crate) policy: Option<Policy>,
-    pub(crate) backoff: Option<Backoff>,
+    /// A [`Backoff`] in its parts: whole, its padding would be copied along with every call.
+    shape: Option<(Curve, Jitter)>,
+    base_ms: u32,
+    cap_ms: u32,
     pub(crate) attempts: Option<NonZeroU8>,
     pub(crate) attempt_timeout_ms: Option<u32>,
     pub(crate) total_ms: Option<u32>,
@@ -48,6 +51,12 @@ impl std::fmt::Debug for Rest<'_> {
 }
 
 impl<'a> Sentence<'a> {
+    #[inline]
+    pub(crate) fn set_backoff(&mut self, backoff: Backoff) {
+        self.shape = Some((backoff.curve, backoff.jitter));
+        (self.base_ms, self.cap_ms) = (backoff.base_ms, backoff.cap_ms);
+    }
+
     pub(crate) fn rest(&mut self) -> &mut Rest<'a> {
         self.rest.get_or_insert_default()
     }
@@ -81,7 +90,12 @@ impl<'a> Sealed<'a> for Sentence<'a> {
         let base = self.policy.unwrap_or(ONCE);
         let policy = Policy {
             attempts: self.attempts.unwrap_or(base.attempts),
-            backoff: self.backoff.unwrap_or(base.backoff),
+            backoff: self.shape.map_or(base.backoff, |(curve, jitter)| Backoff {
+                curve,
+                jitter,
+                base_ms: self.base_ms,
+                cap_ms: self.cap_ms,
+            }),
             attempt_timeout_ms: self.attempt_timeout_ms.unwrap_or(base.attempt_timeout_ms),
             total_ms: self.total_ms.or(base.total_ms),
             ..base
