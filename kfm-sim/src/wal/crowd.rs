@@ -83,8 +83,7 @@ impl Crowd {
             });
         }
         schedule.run(|| false);
-        let shares = shares.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        shares
+        shares.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
