@@ -284,79 +284,21 @@ fn appends_that_come_together_are_one_frame_and_one_sync() {
     assert_eq!(all(&log), records(64));
 }
 
-/// A disk that counts the bytes that are read from it.
-#[derive(Debug, Default)]
-struct Counting(Arc<std::sync::atomic::AtomicU64>);
-
-impl Disk for Counting {
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        RealDisk.create_dir(dir)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        RealDisk.list(dir)
-    }
-
-    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(CountingFile(RealDisk.open(path, access)?, Arc::clone(&self.0))))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealDisk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        RealDisk.sync_dir(dir)
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
-        RealDisk.lock(path)
-    }
-}
-
-#[derive(Debug)]
-struct CountingFile(Box<dyn DiskFile>, Arc<std::sync::atomic::AtomicU64>);
-
-impl DiskFile for CountingFile {
-    fn bytes(&mut self) -> io::Result<u64> {
-        self.0.bytes()
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read_at(offset, buffer)?;
-        self.1.fetch_add(read as u64, std::sync::atomic::Ordering::SeqCst);
-        Ok(read)
-    }
-
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.sync()
-    }
-}
-
 #[test]
 fn a_look_at_a_quiet_log_reads_two_frames_wherever_the_log_ends() {
     let dir = tempfile::tempdir().unwrap();
     let sizes = SegmentSizes { first_bytes: 256 << 10, max_bytes: 256 << 10 };
     let options = options(Arc::new(RealDisk), 1).with_segment_sizes(sizes);
     let (log, _) = LocalLog::open(dir.path(), options).unwrap();
-    let counting = Counting::default();
-    let read = Arc::clone(&counting.0);
-    let reader = LocalLog::open_read_only_on(dir.path(), Arc::new(counting)).unwrap();
+    let disk = FaultyDisk::new(Arc::new(RealDisk));
+    let reader = LocalLog::open_read_only_on(dir.path(), Arc::new(disk.clone())).unwrap();
     // A frame of 152 bytes: its end comes to all distances from a page's.
     for n in 1..=512 {
         run(log.append(&[kfm_wal::NewRecord { payload: Vec::new(), ..record(n) }], None)).unwrap();
         assert_eq!(run(reader.head()).unwrap().lsn, Lsn(n));
-        let before = read.load(std::sync::atomic::Ordering::SeqCst);
+        let before = disk.bytes_read();
         run(reader.head()).unwrap();
-        let bytes = read.load(std::sync::atomic::Ordering::SeqCst) - before;
+        let bytes = disk.bytes_read() - before;
         assert!(bytes <= 2 * 112, "n={n} bytes={bytes}");
     }
 }

@@ -18,6 +18,7 @@ pub struct FaultyDisk {
 
 #[derive(Debug, Default)]
 struct Plan {
+    bytes_read: AtomicU64,
     writes: AtomicU64,
     syncs: AtomicU64,
     failing: Mutex<Vec<Failing>>,
@@ -41,6 +42,11 @@ impl FaultyDisk {
     /// Lets an operation fail.
     pub fn fail(&self, failing: Failing) {
         self.plan.failing.lock().unwrap_or_else(PoisonError::into_inner).push(failing);
+    }
+
+    /// Returns the number of bytes of files that were read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.plan.bytes_read.load(Ordering::SeqCst)
     }
 
     /// Returns the number of writes so far.
@@ -103,7 +109,9 @@ impl DiskFile for FaultyFile {
     }
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read_at(offset, buffer)
+        let read = self.inner.read_at(offset, buffer)?;
+        self.plan.bytes_read.fetch_add(read as u64, Ordering::SeqCst);
+        Ok(read)
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
