@@ -68,15 +68,6 @@ impl PostgresSlots {
         Ok(Self { log, place, sessions: Sessions::new(config, roots, clock) })
     }
 
-    /// Returns the name and version of the server, as it says it.
-    ///
-    /// # Errors
-    /// As [`Slots::read`].
-    pub async fn product(&self) -> Result<String, SlotError> {
-        let text = self.sessions.setting("server_version").await.map_err(SlotError::from)?;
-        Ok(format!("PostgreSQL {text}"))
-    }
-
     async fn insert(&self, n: i64, frame: &[u8]) -> Result<Created, Failed> {
         let rows = self
             .sessions
@@ -189,6 +180,10 @@ impl From<Failed> for SlotError {
         };
         let class = error.code().map_or("", |state| &state.code()[..2]);
         match (error.code(), class) {
+            // It alone of its class says that a commit may have been.
+            (Some(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN), _) if was_sent => {
+                Self::Unknown { source: Box::new(error) }
+            }
             // In a moment: starting up, or a standby that is being promoted; out of room, or of connections; cut off by
             // a limit of time; a deadlock, or a transaction that has to be repeated.
             (Some(state), _)

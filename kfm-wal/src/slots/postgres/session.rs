@@ -75,12 +75,6 @@ impl Sessions {
         }
     }
 
-    /// Returns a setting of the server.
-    pub(super) async fn setting(&self, name: &str) -> Result<String, Failed> {
-        let row = self.row("SELECT current_setting($1)", &[(&name, Type::TEXT)]).await?;
-        row.map_or(Ok(String::new()), |row| row.try_get(0).map_err(Failed::of_statement))
-    }
-
     /// Returns the connection, or makes one.
     async fn client(&self) -> Result<Arc<Client>, Failed> {
         let mut kept = self.client.lock().await;
