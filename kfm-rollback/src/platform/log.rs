@@ -144,8 +144,11 @@ impl Platform {
                 Ok(Arc::new(LocalLog::open_read_only(folder)?))
             }
             LogPlace::Slots(slots) => {
-                self.refuse_lost_slots(slots).await?;
-                Ok(Arc::new(SlotLog::open_read_only(Arc::clone(slots), self.slot_options()).await?))
+                let log = SlotLog::open_read_only(Arc::clone(slots), self.slot_options()).await?;
+                if log.report().frames == 0 {
+                    self.refuse_lost()?;
+                }
+                Ok(Arc::new(log))
             }
         }
     }
@@ -267,11 +270,13 @@ impl Platform {
         if is_used { Ok(()) } else { self.refuse_lost() }
     }
 
-    /// The same of slots.
+    /// The same of slots, before one of them is made.
     async fn refuse_lost_slots(&self, slots: &Arc<dyn Slots>) -> Result<()> {
-        let log = SlotLog::open_read_only(Arc::clone(slots), self.slot_options()).await;
-        let is_used = log?.report().frames > 0;
-        if is_used { Ok(()) } else { self.refuse_lost() }
+        // The first slot tells, almost always; where it does not, all that is there is read.
+        match slots.read(1).await {
+            Ok(Some(_)) => Ok(()),
+            _ => self.wal_reader().await.map(drop),
+        }
     }
 
     fn refuse_lost(&self) -> Result<()> {
