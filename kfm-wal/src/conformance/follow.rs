@@ -1,9 +1,10 @@
 //! What a follower is shown of a log that grows.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
 use kfm_lineage::Lsn;
@@ -15,12 +16,9 @@ use crate::announce::Announcing;
 use crate::follow::Follower;
 use crate::store::{StoredRecord, WalStore};
 
-/// A clock of which a sleep ends when every other task has run once, or never.
-#[derive(Debug, Clone, Copy)]
-enum Turns {
-    Pass,
-    Stand,
-}
+/// A clock of which a sleep ends when every other task has run once.
+#[derive(Debug)]
+struct Turns;
 
 impl Clock for Turns {
     fn monotonic(&self) -> Duration {
@@ -32,22 +30,49 @@ impl Clock for Turns {
     }
 
     fn sleep(&self, _: Duration) -> Sleep {
-        let (clock, mut turned) = (*self, false);
-        Box::pin(std::future::poll_fn(move |context| {
+        let mut turned = false;
+        Box::pin(poll_fn(move |context| {
             if turned {
                 return Poll::Ready(());
             }
-            if let Self::Pass = clock {
-                turned = true;
-                context.waker().wake_by_ref();
-            }
+            turned = true;
+            context.waker().wake_by_ref();
             Poll::Pending
         }))
     }
 }
 
+/// A clock of which no sleep ends; it knows whether one has begun.
+#[derive(Debug, Default)]
+struct Standing(AtomicBool);
+
+impl Clock for Standing {
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        self.0.store(true, Ordering::SeqCst);
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Knows whether it was woken.
+#[derive(Debug, Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 fn follower(log: &Arc<dyn WalStore>, from: u64) -> Follower {
-    Follower::new(Arc::clone(log), Arc::new(Turns::Pass), Lsn(from))
+    Follower::new(Arc::clone(log), Arc::new(Turns), Lsn(from))
 }
 
 laws! {
@@ -103,7 +128,7 @@ laws! {
         let mut shown = Vec::new();
         for n in 1..=6 {
             let log = fixture.open().await;
-            let mut follower = Follower::new(Arc::clone(&log), Arc::new(Turns::Pass), position);
+            let mut follower = Follower::new(Arc::clone(&log), Arc::new(Turns), position);
             append(log.as_ref(), n).await;
             shown.extend(follower.next(100).await.unwrap());
             position = follower.position();
@@ -114,15 +139,21 @@ laws! {
     /// `Announcing`: an append wakes who waits, however long it meant to.
     fn an_announced_append_wakes_a_follower(fixture) {
         let log = Announcing::new(fixture.open().await);
-        let mut follower = log.follower(Arc::new(Turns::Stand), Lsn(1));
-        let tasks: Vec<Pin<Box<dyn Future<Output = Vec<StoredRecord>> + Send + '_>>> = vec![
-            Box::pin(async { follower.next(9).await.unwrap() }),
-            Box::pin(async {
-                append(&log, 1).await;
-                Vec::new()
-            }),
-        ];
-        assert_eq!(join_all(tasks).await.concat()[0].record, record(1));
+        let clock = Arc::new(Standing::default());
+        let standing: Arc<dyn Clock> = Arc::<Standing>::clone(&clock);
+        let mut follower = log.follower(standing, Lsn(1));
+        let mut waiting = pin!(follower.next(9));
+        poll_fn(|context| {
+            assert!(waiting.as_mut().poll(context).is_pending(), "there is nothing to show");
+            if clock.0.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        append(&log, 1).await;
+        assert!(woken.0.load(Ordering::SeqCst), "nobody told the follower");
+        assert_eq!(waiting.await.unwrap()[0].record, record(1));
     }
 
     /// Cancel safety of `Follower::next`.
