@@ -1,13 +1,14 @@
-//! The index of the operations log: what is where, rebuilt from the log whenever it is opened.
+//! The index of the operations log: what is where, rebuilt from the log, or from a snapshot and the rest of it.
+//!
+//! It keeps of each record its place and the keys under which it is found; the record itself is read when
+//! somebody asks for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use kfm_lineage::{Digest, EntityId, Lsn, Move, OperationId, PublishId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Source;
-use crate::fold::PublishRecord;
-use crate::log::Entry;
 use crate::record::{Record, SegmentRef};
 
 /// Reads segments of the version store, where lists that grow with an operation are.
@@ -25,129 +26,166 @@ pub trait SegmentReader: Send + Sync {
 
 const _OBJECT_SAFE: Option<&dyn SegmentReader> = None;
 
+/// Where a record is, and under which keys it is found: a line of the index's snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) lsn: Lsn,
+    pub(crate) at: Timestamp,
+    /// The record's id as the store knows it.
+    #[serde(with = "hex")]
+    pub(crate) id: [u8; 16],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operation: Option<OperationId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    turn: Option<Turn>,
+}
+
+/// What a record does to its operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Turn {
+    Opens,
+    Closes,
+}
+
 /// What is where in the log.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    pub(crate) entries: Vec<Arc<Entry>>,
+    /// Every known record, in the log's order.
+    places: Vec<Place>,
     /// Record ids as the store knows them.
-    pub(crate) ids: HashMap<[u8; 16], Lsn>,
-    publishes: BTreeMap<PublishId, (Option<usize>, Option<usize>)>,
-    operations: BTreeMap<OperationId, Vec<usize>>,
-    plans: BTreeMap<Digest, Vec<usize>>,
+    ids: HashMap<[u8; 16], Lsn>,
+    publishes: BTreeMap<PublishId, Frames>,
+    operations: BTreeMap<OperationId, Vec<Lsn>>,
+    plans: BTreeMap<Digest, Vec<Lsn>>,
     open: BTreeSet<OperationId>,
-    /// The operations whose moves are in `entities`, and where the entities are.
-    pub(crate) moves_read: BTreeSet<OperationId>,
+    /// The records whose moves are in `entities`, and where the entities are.
+    moves_read: BTreeSet<Lsn>,
     entities: BTreeMap<EntityId, BTreeSet<Lsn>>,
 }
 
-impl Index {
-    /// Adds an entry; the caller adds them in the log's order.
-    pub(crate) fn add(&mut self, op_id: [u8; 16], entry: Arc<Entry>) {
-        let at = self.entries.len();
-        self.ids.insert(op_id, entry.lsn);
-        match &entry.record {
+/// Where the frames of a publish are.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Frames {
+    pub(crate) intent: Option<Lsn>,
+    pub(crate) completion: Option<Lsn>,
+}
+
+impl Place {
+    /// Finds the keys of a record.
+    pub(crate) fn of(lsn: Lsn, at: Timestamp, id: [u8; 16], record: &Record) -> Self {
+        let (operation, plan, turn) = match record {
             Record::PublishIntent(record) => {
-                self.publishes.entry(record.publish_id.clone()).or_default().0 = Some(at);
-                self.open.insert(record.publish_id.clone().into());
+                (Some(record.publish_id.clone().into()), None, Some(Turn::Opens))
             }
             Record::PublishCompletion(record) => {
-                self.publishes.entry(record.publish_id.clone()).or_default().1 = Some(at);
-                self.open.remove(&record.publish_id.clone().into());
+                (Some(record.publish_id.clone().into()), None, Some(Turn::Closes))
             }
             Record::Operation(record) => {
-                self.open.insert(record.wal_id.clone());
-                self.plans.entry(record.payload.plan_id).or_default().push(at);
+                (Some(record.wal_id.clone()), Some(record.payload.plan_id), Some(Turn::Opens))
             }
-            Record::OperationClosed(record) => {
-                self.open.remove(&record.wal_id);
+            Record::OperationClosed(record) => (Some(record.wal_id.clone()), None, Some(Turn::Closes)),
+            Record::Journal(record) => (Some(record.operation.clone()), None, None),
+            Record::Plan(record) => (Some(record.operation.clone()), Some(record.plan_id), None),
+            Record::Approval(record) => (None, Some(record.plan_id), None),
+            Record::Refusal(record) => (record.subject.clone(), record.plan_id, None),
+            Record::Labels(_) | Record::Stage(_) | Record::Snapshot(_) => (None, None, None),
+        };
+        Self { lsn, at, id, operation, plan, turn }
+    }
+}
+
+impl Index {
+    /// Adds a record; the caller adds them in the log's order.
+    pub(crate) fn add(&mut self, place: Place) {
+        let lsn = place.lsn;
+        self.ids.insert(place.id, lsn);
+        if let Some(operation) = &place.operation {
+            if let Some(turn) = place.turn {
+                self.turn(operation, turn, lsn);
             }
-            Record::Plan(record) => self.plans.entry(record.plan_id).or_default().push(at),
-            Record::Approval(record) => self.plans.entry(record.plan_id).or_default().push(at),
-            Record::Refusal(record) => {
-                if let Some(plan_id) = record.plan_id {
-                    self.plans.entry(plan_id).or_default().push(at);
-                }
-            }
-            Record::Journal(_) | Record::Labels(_) | Record::Stage(_) => {}
+            self.operations.entry(operation.clone()).or_default().push(lsn);
         }
-        if let Some(operation) = operation_of(&entry.record) {
-            self.operations.entry(operation).or_default().push(at);
+        if let Some(plan) = place.plan {
+            self.plans.entry(plan).or_default().push(lsn);
         }
-        self.entries.push(entry);
+        self.places.push(place);
     }
 
-    pub(crate) fn get(&self, lsn: Lsn) -> Option<&Arc<Entry>> {
-        let at = self.entries.binary_search_by_key(&lsn, |entry| entry.lsn).ok()?;
-        self.entries.get(at)
+    fn turn(&mut self, operation: &OperationId, turn: Turn, lsn: Lsn) {
+        match turn {
+            Turn::Opens => self.open.insert(operation.clone()),
+            Turn::Closes => self.open.remove(operation),
+        };
+        if let Ok(publish) = PublishId::parse(operation.as_str()) {
+            let frames = self.publishes.entry(publish).or_default();
+            match turn {
+                Turn::Opens => frames.intent = Some(lsn),
+                Turn::Closes => frames.completion = Some(lsn),
+            }
+        }
     }
 
-    pub(crate) fn from(&self, from: Lsn) -> Vec<Arc<Entry>> {
-        let start = self.entries.partition_point(|entry| entry.lsn < from);
-        self.entries[start..].to_vec()
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
     }
 
-    pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<Arc<Entry>> {
-        let start = self.entries.partition_point(|entry| entry.at < from);
-        let end = self.entries.partition_point(|entry| entry.at < to);
-        self.entries[start..end.max(start)].to_vec()
+    pub(crate) fn id(&self, id: &[u8; 16]) -> Option<Lsn> {
+        self.ids.get(id).copied()
     }
 
-    pub(crate) fn publish(&self, id: &PublishId) -> Option<PublishRecord> {
-        let (intent, completion) = *self.publishes.get(id)?;
-        let intent = self.entries.get(intent?)?;
-        let Record::PublishIntent(record) = &intent.record else { return None };
-        let completion = completion.and_then(|at| self.entries.get(at));
-        let completion = completion.and_then(|entry| match &entry.record {
-            Record::PublishCompletion(record) => Some((entry.lsn, record)),
-            _ => None,
-        });
-        Some(PublishRecord::fold((intent.lsn, record), completion))
+    pub(crate) fn holds(&self, lsn: Lsn) -> bool {
+        self.places.binary_search_by_key(&lsn, |place| place.lsn).is_ok()
+    }
+
+    pub(crate) fn from(&self, from: Lsn) -> Vec<Lsn> {
+        let start = self.places.partition_point(|place| place.lsn < from);
+        self.places[start..].iter().map(|place| place.lsn).collect()
+    }
+
+    pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<Lsn> {
+        let start = self.places.partition_point(|place| place.at < from);
+        let end = self.places.partition_point(|place| place.at < to);
+        self.places[start..end.max(start)].iter().map(|place| place.lsn).collect()
+    }
+
+    pub(crate) fn publish(&self, id: &PublishId) -> Option<Frames> {
+        self.publishes.get(id).copied()
     }
 
     pub(crate) fn publishes(&self) -> Vec<PublishId> {
         self.publishes.keys().cloned().collect()
     }
 
-    pub(crate) fn operation(&self, id: &OperationId) -> Vec<Arc<Entry>> {
-        self.pick(self.operations.get(id))
+    pub(crate) fn operation(&self, id: &OperationId) -> Vec<Lsn> {
+        self.operations.get(id).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn plan(&self, plan_id: &Digest) -> Vec<Arc<Entry>> {
-        self.pick(self.plans.get(plan_id))
+    pub(crate) fn plan(&self, plan_id: &Digest) -> Vec<Lsn> {
+        self.plans.get(plan_id).cloned().unwrap_or_default()
     }
 
     pub(crate) fn open(&self) -> Vec<OperationId> {
         self.open.iter().cloned().collect()
     }
 
-    pub(crate) fn entity(&self, entity: &EntityId) -> Vec<Arc<Entry>> {
-        let places = self.entities.get(entity);
-        places.into_iter().flatten().filter_map(|lsn| self.get(*lsn)).cloned().collect()
+    pub(crate) fn entity(&self, entity: &EntityId) -> Vec<Lsn> {
+        self.entities.get(entity).into_iter().flatten().copied().collect()
     }
 
-    pub(crate) fn add_moves(&mut self, operation: OperationId, lsn: Lsn, moves: Vec<Move>) {
+    /// Returns the records that open an operation whose moves are not read yet.
+    pub(crate) fn moves_unread(&self) -> Vec<Lsn> {
+        let opens = self.places.iter().filter(|place| place.turn == Some(Turn::Opens));
+        opens.map(|place| place.lsn).filter(|lsn| !self.moves_read.contains(lsn)).collect()
+    }
+
+    pub(crate) fn add_moves(&mut self, lsn: Lsn, moves: Vec<Move>) {
         for moved in moves {
             self.entities.entry(moved.entity).or_default().insert(lsn);
         }
-        self.moves_read.insert(operation);
-    }
-
-    fn pick(&self, places: Option<&Vec<usize>>) -> Vec<Arc<Entry>> {
-        places.into_iter().flatten().filter_map(|at| self.entries.get(*at)).cloned().collect()
-    }
-}
-
-/// Returns the operation that a record is about.
-fn operation_of(record: &Record) -> Option<OperationId> {
-    match record {
-        Record::PublishIntent(record) => Some(record.publish_id.clone().into()),
-        Record::PublishCompletion(record) => Some(record.publish_id.clone().into()),
-        Record::Operation(record) => Some(record.wal_id.clone()),
-        Record::OperationClosed(record) => Some(record.wal_id.clone()),
-        Record::Journal(record) => Some(record.operation.clone()),
-        Record::Plan(record) => Some(record.operation.clone()),
-        Record::Refusal(record) => record.subject.clone(),
-        Record::Approval(_) | Record::Labels(_) | Record::Stage(_) => None,
+        self.moves_read.insert(lsn);
     }
 }
 
@@ -171,4 +209,18 @@ pub(crate) fn parse_moves(segment: &SegmentRef, bytes: &[u8]) -> Result<Vec<Move
         return Err(format!("the number of lines differs: count={}", moves.len()).into());
     }
     Ok(moves)
+}
+
+/// An id of 16 bytes as 32 digits.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(id: &[u8; 16], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{:032x}", u128::from_be_bytes(*id)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 16], D::Error> {
+        let digits = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+        u128::from_str_radix(&digits, 16).map(u128::to_be_bytes).map_err(D::Error::custom)
+    }
 }

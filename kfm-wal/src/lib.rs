@@ -48,7 +48,9 @@ pub mod record;
 pub mod schema;
 #[cfg(feature = "slots")]
 pub mod slots;
+pub mod snapshot;
 pub mod store;
+mod typed;
 
 pub use announce::Announcing;
 pub use error::{Outlook, WalError};
@@ -59,6 +61,7 @@ pub use local::{LocalLog, LocalOptions, RecoveryReport};
 pub use log::{Entry, Wal};
 pub use memory::MemoryLog;
 pub use record::Record;
+pub use snapshot::Snapshots;
 pub use store::{
     Appended, BadPlace, Capabilities, Damage, Depth, Head, NewRecord, RetainReason, Retained, StoredRecord,
     VerifyReport, WalStore,

@@ -5,9 +5,13 @@
 //! stays far under 1 MiB however large the operation. Records are never rewritten; a new field is optional,
 //! a new meaning is a new record.
 
+use std::collections::BTreeMap;
+
 use kfm_lineage::{Digest, HotfixId, OperationId, PublishId, RollbackId, Timestamp, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::store::Head;
 
 /// One entry of the operations log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +38,8 @@ pub enum Record {
     Labels(LabelsRecord),
     /// A stage of a pipeline got further, or was set back.
     Stage(StageRecord),
+    /// What is derived from the log up to here is kept beside it.
+    Snapshot(SnapshotRecord),
 }
 
 impl Record {
@@ -52,6 +58,7 @@ impl Record {
             Self::Refusal(record) => format!("refusal/{}", digest_of(record)),
             Self::Labels(record) => format!("labels/{}", digest_of(record)),
             Self::Stage(record) => format!("stage/{}/{}", record.idempotency_key, record.revision),
+            Self::Snapshot(record) => format!("snapshot/{}", digest_of(record)),
         }
     }
 }
@@ -558,6 +565,18 @@ pub struct StageCheckpoint {
     pub input: Digest,
     /// What it made.
     pub output: Digest,
+}
+
+/// The name of a snapshot: what is derived from all records before this one, kept beside the log (ADR 0012).
+///
+/// It stands right behind the last record that it is of. Nothing in the log depends on it, so a version that does
+/// not know it leaves it alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotRecord {
+    /// The end of the log that it is of.
+    pub of: Head,
+    /// The digest of each state's bytes, by the state's name.
+    pub states: BTreeMap<String, Digest>,
 }
 
 /// The id of a hotfix or of a publish, from an operation that moves content.

@@ -72,7 +72,7 @@ impl Outcome {
             applied,
             already: operation.journal.already,
             scope_digest,
-            worked_ms: worked_ms(session, id),
+            worked_ms: worked_ms(session, id).await?,
             treated,
             integrity,
             error,
@@ -82,9 +82,9 @@ impl Outcome {
 }
 
 /// Adds up the runs of an operation: each from where it was opened or taken up to its last line in the log.
-fn worked_ms(session: &Session, id: &OperationId) -> u64 {
+async fn worked_ms(session: &Session, id: &OperationId) -> Result<u64> {
     let (mut worked, mut run) = (0, None);
-    for entry in session.wal.by_operation(id) {
+    for entry in session.wal.by_operation(id).await? {
         run = match (&entry.record, run) {
             (Record::PublishIntent(_) | Record::Operation(_), _) => Some((entry.at, entry.at)),
             (Record::Journal(journal), Some((begun, last))) => match journal.entry {
@@ -97,7 +97,7 @@ fn worked_ms(session: &Session, id: &OperationId) -> u64 {
             (_, run) => run,
         };
     }
-    worked + run.map_or(0, |(begun, _)| elapsed_ms(begun, session.now()))
+    Ok(worked + run.map_or(0, |(begun, _)| elapsed_ms(begun, session.now())))
 }
 
 fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {

@@ -55,7 +55,7 @@ impl History {
     /// # Errors
     /// As [`fold`](Self::fold).
     pub async fn catch_up(&mut self, wal: &kfm_wal::Wal, versions: &VersionStore) -> Result<()> {
-        for entry in wal.entries_from(self.folded.next()) {
+        for entry in wal.entries_from(self.folded.next()).await? {
             self.take(entry.lsn, &entry.record, versions).await?;
             self.folded = entry.lsn;
         }

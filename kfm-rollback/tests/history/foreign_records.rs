@@ -31,7 +31,8 @@ async fn record_by_itself(world: &World, like: &str, id: &str, before: Option<&s
     let (log, _) = LocalLog::open(platform.wal_dir(), LocalOptions::new(world.clock.clone())).unwrap();
     let wal = Wal::open(Arc::new(log), world.clock.clone()).await.unwrap();
     let like: OperationId = PublishId::parse(like).unwrap().into();
-    let records: Vec<Record> = wal.by_operation(&like).iter().map(|entry| entry.record.clone()).collect();
+    let records: Vec<Record> =
+        wal.by_operation(&like).await.unwrap().iter().map(|entry| entry.record.clone()).collect();
     let intent = records.iter().find_map(|record| match record {
         Record::PublishIntent(intent) => Some(PublishIntent::clone(intent)),
         _ => None,

@@ -1,0 +1,297 @@
+//! Snapshots: what is derived from a log up to a position, kept beside it, by content hash (ADR 0012).
+//!
+//! A *state* is a file of JSON lines, named by its position and by the digest of its bytes. The log itself names the
+//! states of a snapshot, in the record right behind the last one that they are of ([`SnapshotRecord`]). So whatever
+//! the log does not name is not read: a state of another log, one of a log that was cut and written on, one that
+//! somebody has altered. And a state may be missing at any time: it is read from the log again.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kfm_lineage::{Digest, DigestKind, Lsn};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Source, WalError};
+use crate::local::disk::{Access, Disk};
+use crate::record::{Record, SnapshotRecord};
+use crate::store::{Head, WalStore};
+use crate::typed::{self, Read};
+
+/// The version of the form of states; with the version of this crate it says who may read one.
+const FORM: u16 = 1;
+
+/// How many states of one name are kept: the newest, and the one to fall back to.
+const KEPT: usize = 2;
+
+/// How many files of one name are tried, the newest first.
+const TRIED_MAX: usize = 8;
+
+/// How many bytes are written at a time.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// A log that grew by less since its last snapshot gets no new one.
+const GROWN_MIN: u64 = 1000;
+
+/// Nor does one that grew by less than this part of it.
+const GROWN_PART: u64 = 10;
+
+/// The end of a state's file name.
+const SUFFIX: &str = ".jsonl";
+
+/// A folder of snapshots.
+///
+/// # Laws
+/// - **Named by the log**: a state is given only if the log names its digest, right behind the position it is of.
+/// - **Whole**: a state is given whole, byte for byte as it was kept, or not at all.
+/// - **No source of truth**: the folder may be emptied at any time.
+#[derive(Debug, Clone)]
+pub struct Snapshots {
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+}
+
+/// What [`Snapshots::newest`] found.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The newest state that may be used, and the position it is of.
+    pub state: Option<(Lsn, T)>,
+    /// What was passed over on the way, newest first.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A file that was not used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PassedOver {
+    /// The file, or the folder.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: path={}", self.why, self.path)
+    }
+}
+
+/// The lines of a state.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines<'a>(&'a [u8]);
+
+impl<'a> Lines<'a> {
+    /// Reads the lines, one after the other.
+    pub fn read<L: DeserializeOwned>(self) -> impl Iterator<Item = Result<L, Source>> + use<'a, L> {
+        let lines = self.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).map_err(Source::from))
+    }
+}
+
+/// The first line of a state.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Heading {
+    state: String,
+    form: u16,
+    /// A state is what one version made of the log: another one may make something else of it.
+    version: String,
+    of: Head,
+}
+
+impl Heading {
+    fn new(state: &str, of: Head) -> Self {
+        Self { state: state.to_owned(), form: FORM, version: env!("CARGO_PKG_VERSION").to_owned(), of }
+    }
+}
+
+/// A file by its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Named {
+    lsn: Lsn,
+    digest: Digest,
+    file: String,
+}
+
+impl Snapshots {
+    /// Keeps snapshots in a folder of their own, which is made with the first of them.
+    pub fn new(folder: impl Into<PathBuf>, disk: Arc<dyn Disk>) -> Self {
+        Self { folder: folder.into(), disk }
+    }
+
+    /// Says whether a log has grown enough since a snapshot for the next one: by a thousand records, and by a tenth
+    /// of it. So all snapshots together cost a small part of what they save.
+    pub fn is_due(head: Lsn, newest: Lsn) -> bool {
+        let grown = head.0.saturating_sub(newest.0);
+        grown >= GROWN_MIN && grown >= head.0 / GROWN_PART
+    }
+
+    /// Returns the newest state of a name that the log names up to `head` and that `read` can read.
+    ///
+    /// # Errors
+    /// As [`WalStore::scan`]; whatever is wrong with a state is in the answer.
+    pub async fn newest<T>(
+        &self,
+        name: &str,
+        log: &dyn WalStore,
+        head: Lsn,
+        read: impl Fn(Lines<'_>) -> Result<T, Source> + Send,
+    ) -> Result<Found<T>, WalError> {
+        let mut found = Found { state: None, passed_over: Vec::new() };
+        let mut files = match self.files(name) {
+            Ok(files) => files,
+            Err(why) => {
+                let path = self.folder.display().to_string();
+                found.passed_over.push(PassedOver { path, why: why.to_string() });
+                return Ok(found);
+            }
+        };
+        files.sort_by(|a, b| b.cmp(a));
+        for file in files.into_iter().take(TRIED_MAX) {
+            let of = if file.lsn < head { named_by(log, name, &file).await? } else { None };
+            let state = of.ok_or_else(|| "the log does not name this snapshot".into());
+            match state.and_then(|of| read(Lines(body(&self.bytes(&file)?, &Heading::new(name, of))?))) {
+                Ok(state) => {
+                    found.state = Some((file.lsn, state));
+                    return Ok(found);
+                }
+                Err(why) => {
+                    let path = self.folder.join(&file.file).display().to_string();
+                    found.passed_over.push(PassedOver { path, why: why.to_string() });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes a state, durably, and returns the digest under which the log is to name it. Until the log does, it is
+    /// not used.
+    ///
+    /// # Errors
+    /// [`WalError::Io`]: nothing stands half written under its name. [`WalError::Malformed`]: a line cannot be written.
+    pub fn keep<L: Serialize>(
+        &self,
+        name: &str,
+        of: Head,
+        lines: impl Iterator<Item = L>,
+    ) -> Result<Digest, WalError> {
+        let beside = self.folder.join(format!(".{name}.tmp"));
+        let written = self.write(&beside, name, of, lines);
+        if written.is_err() {
+            // What is left of it may be what fills the disk.
+            let _ = self.disk.remove(&beside);
+        }
+        written
+    }
+
+    fn write<L: Serialize>(
+        &self,
+        beside: &Path,
+        name: &str,
+        of: Head,
+        lines: impl Iterator<Item = L>,
+    ) -> Result<Digest, WalError> {
+        let failed = |error| WalError::Io {
+            action: "write",
+            path: beside.display().to_string(),
+            source: Box::new(error),
+        };
+        let unwritten = |error| WalError::Malformed { lsn: of.lsn, source: Box::new(error) };
+        self.disk.create_dir(&self.folder).map_err(failed)?;
+        let mut file = self.disk.open(beside, Access::Create).map_err(failed)?;
+        let (mut hasher, mut written, mut buffer) = (Sha256::new(), 0, Vec::new());
+        serde_json::to_writer(&mut buffer, &Heading::new(name, of)).map_err(unwritten)?;
+        buffer.push(b'\n');
+        for line in lines {
+            serde_json::to_writer(&mut buffer, &line).map_err(unwritten)?;
+            buffer.push(b'\n');
+            if buffer.len() >= WRITE_BYTES {
+                file.write_at(written, &buffer).map_err(failed)?;
+                hasher.update(&buffer);
+                written += buffer.len() as u64;
+                buffer.clear();
+            }
+        }
+        file.write_at(written, &buffer).and_then(|()| file.sync()).map_err(failed)?;
+        hasher.update(&buffer);
+        drop(file);
+        let digest = Digest::from_parts(DigestKind::Bytes, hasher.finalize().into());
+        let path = self.folder.join(file_name(name, of.lsn, &digest));
+        self.disk.rename(beside, &path).and_then(|()| self.disk.sync_dir(&self.folder)).map_err(failed)?;
+        Ok(digest)
+    }
+
+    /// Removes the states of a name but the newest two up to `newest`; those of later positions are of no log that
+    /// is here.
+    ///
+    /// # Errors
+    /// [`WalError::Io`]: some may be left, which does no harm.
+    pub fn forget(&self, name: &str, newest: Lsn) -> Result<(), WalError> {
+        let failed =
+            |source| WalError::Io { action: "remove from", path: self.folder.display().to_string(), source };
+        let mut files = self.files(name).map_err(failed)?;
+        files.sort_by(|a, b| b.cmp(a));
+        let (here, later): (Vec<Named>, Vec<Named>) = files.into_iter().partition(|file| file.lsn <= newest);
+        for file in later.iter().chain(here.iter().skip(KEPT)) {
+            self.disk.remove(&self.folder.join(&file.file)).map_err(|error| failed(Box::new(error)))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the states of a name, by the names of the files.
+    fn files(&self, name: &str) -> Result<Vec<Named>, Source> {
+        let names = match self.disk.list(&self.folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            names => names?,
+        };
+        Ok(names.into_iter().filter_map(|file| parse_file_name(name, file)).collect())
+    }
+
+    /// Reads a file and sees that its bytes are those of its name.
+    fn bytes(&self, named: &Named) -> Result<Vec<u8>, Source> {
+        let mut file = self.disk.open(&self.folder.join(&named.file), Access::Read)?;
+        let mut bytes = vec![0; usize::try_from(file.bytes()?)?];
+        let read = file.read_at(0, &mut bytes)?;
+        if read != bytes.len() || !named.digest.matches(&bytes) {
+            return Err("a snapshot is damaged".into());
+        }
+        Ok(bytes)
+    }
+}
+
+/// Returns the end of the log that a file is of, if the log names the file.
+async fn named_by(log: &dyn WalStore, name: &str, file: &Named) -> Result<Option<Head>, WalError> {
+    let at = file.lsn.next();
+    let stored = log.scan(at, 1).await?;
+    let record = match stored.first().filter(|stored| stored.lsn == at).map(typed::read).transpose()? {
+        Some(Read::Known(Record::Snapshot(record))) => Some(record),
+        _ => None,
+    };
+    let is_it = |record: &SnapshotRecord| {
+        record.of.lsn == file.lsn && record.states.get(name).is_some_and(|digest| *digest == file.digest)
+    };
+    Ok(record.filter(is_it).map(|record| record.of))
+}
+
+/// Takes the heading off a state, and sees that it is the one.
+fn body<'a>(bytes: &'a [u8], expected: &Heading) -> Result<&'a [u8], Source> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("a snapshot has no heading")?;
+    let heading: Heading = serde_json::from_slice(&bytes[..end])?;
+    if heading != *expected {
+        return Err(format!("another version wrote this snapshot: version={}", heading.version).into());
+    }
+    Ok(&bytes[end + 1..])
+}
+
+fn file_name(name: &str, lsn: Lsn, digest: &Digest) -> String {
+    format!("{name}-{:020}-{}{SUFFIX}", lsn.0, digest.hex())
+}
+
+fn parse_file_name(name: &str, file: String) -> Option<Named> {
+    let rest = file.strip_prefix(name)?.strip_prefix('-')?.strip_suffix(SUFFIX)?;
+    let (lsn, hex) = rest.split_once('-')?;
+    let lsn = Lsn(lsn.parse().ok()?);
+    let digest: Digest = format!("{}:{hex}", DigestKind::Bytes.prefix()).parse().ok()?;
+    (file_name(name, lsn, &digest) == file).then_some(Named { lsn, digest, file })
+}

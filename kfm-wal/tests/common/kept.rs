@@ -1,0 +1,113 @@
+//! Logs and their snapshots, and what may befall them.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use kfm_lineage::{Digest, Lsn, Timestamp};
+use kfm_retry::ManualClock;
+use kfm_wal::conformance::run;
+use kfm_wal::local::simulated::SimulatedDisk;
+use kfm_wal::log::{INDEX, Opened};
+use kfm_wal::record::{Record, SnapshotRecord};
+use kfm_wal::{Head, MemoryLog, NewRecord, Snapshots, Wal};
+
+pub const DIR: &str = "/snapshots";
+
+pub fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_090_142)))
+}
+
+pub fn snapshots(disk: &SimulatedDisk) -> Snapshots {
+    Snapshots::new(DIR, Arc::new(disk.clone()))
+}
+
+pub fn whole(log: &MemoryLog) -> Wal {
+    run(Wal::open(Arc::new(log.handle()), clock())).unwrap()
+}
+
+pub fn from(log: &MemoryLog, disk: &SimulatedDisk) -> (Wal, Opened) {
+    run(Wal::open_from(Arc::new(log.handle()), clock(), &snapshots(disk))).unwrap()
+}
+
+/// Keeps a snapshot of all that is in a log, and lets the log name it.
+pub fn keep(log: &MemoryLog, disk: &SimulatedDisk) -> Lsn {
+    let wal = whole(log);
+    let (of, index) = wal.keep_index(&snapshots(disk)).unwrap();
+    name(&wal, of, index);
+    snapshots(disk).forget(INDEX, of.lsn).unwrap();
+    of.lsn
+}
+
+pub fn name(wal: &Wal, of: Head, index: Digest) {
+    let states = BTreeMap::from([(INDEX.to_owned(), index)]);
+    run(wal.append(Record::Snapshot(SnapshotRecord { of, states }))).unwrap();
+}
+
+pub fn log_of(records: impl IntoIterator<Item = Record>) -> MemoryLog {
+    let log = MemoryLog::new();
+    add(&log, records);
+    log
+}
+
+pub fn add(log: &MemoryLog, records: impl IntoIterator<Item = Record>) {
+    let wal = whole(log);
+    for record in records {
+        run(wal.append(record)).unwrap();
+    }
+}
+
+/// The files of snapshots, the oldest first.
+pub fn files(disk: &SimulatedDisk) -> Vec<PathBuf> {
+    disk.paths().into_iter().filter(|path| path.parent() == Some(Path::new(DIR))).collect()
+}
+
+pub fn damage(disk: &SimulatedDisk, path: &Path, at: usize) {
+    let mut bytes = disk.contents(path).unwrap();
+    let at = at % bytes.len();
+    bytes[at] ^= 1;
+    disk.overwrite(path, bytes);
+}
+
+/// Puts a file in the place of another, under the name that its bytes have.
+pub fn lie(disk: &SimulatedDisk, path: &Path, bytes: Vec<u8>) -> (PathBuf, Digest) {
+    let digest = Digest::of_bytes(&bytes);
+    let (lsn, _) = path.file_stem().unwrap().to_str().unwrap().rsplit_once('-').unwrap();
+    let lying = Path::new(DIR).join(format!("{lsn}-{}.jsonl", digest.hex()));
+    disk.lose(path);
+    disk.overwrite(&lying, bytes);
+    (lying, digest)
+}
+
+/// Asserts that every question has the same answer.
+pub fn assert_same(one: &Wal, other: &Wal) {
+    let entries = run(other.entries_from(Lsn::ZERO)).unwrap();
+    assert_eq!(run(one.entries_from(Lsn::ZERO)).unwrap(), entries);
+    assert_eq!(one.head(), other.head());
+    assert_eq!(one.unknown(), other.unknown());
+    assert_eq!(one.open_operations(), other.open_operations());
+    assert_eq!(one.publishes(), other.publishes());
+    for id in other.publishes() {
+        assert_eq!(run(one.publish(&id)).unwrap(), run(other.publish(&id)).unwrap());
+        assert_eq!(
+            run(one.by_operation(&id.clone().into())).unwrap(),
+            run(other.by_operation(&id.into())).unwrap()
+        );
+    }
+    for entry in &entries {
+        if let Record::Plan(plan) = &entry.record {
+            assert_eq!(run(one.by_plan(&plan.plan_id)).unwrap(), run(other.by_plan(&plan.plan_id)).unwrap());
+        }
+    }
+    let (from, to) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+    assert_eq!(run(one.by_time(from, to)).unwrap(), run(other.by_time(from, to)).unwrap());
+    for lsn in 0..=other.head().lsn.0 + 1 {
+        assert_eq!(run(one.entry(Lsn(lsn))).unwrap(), run(other.entry(Lsn(lsn))).unwrap());
+    }
+}
+
+pub fn foreign(n: u8, rtype: u16) -> NewRecord {
+    NewRecord { op_id: [n; 16], rtype, schema: 1, at: Timestamp::UNIX_EPOCH, payload: b"?".to_vec() }
+}
