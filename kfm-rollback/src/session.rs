@@ -12,7 +12,6 @@ use kfm_lineage::{CellId, Domain, Lsn, OperationId, Timestamp};
 use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
 use kfm_wal::Wal;
-use kfm_wal::WalStore;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
 
 use crate::error::{Error, Result, text_of};
@@ -22,6 +21,7 @@ use crate::op::{DomainOp, OpError};
 use crate::platform::Platform;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::platform::log::Hold;
+use crate::platform::snapshots::Folded;
 use crate::report::FindingLine;
 use crate::versions::VersionStore;
 
@@ -52,7 +52,14 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a session that changes nothing.
     pub(crate) async fn read(platform: &Platform) -> Result<Self> {
-        Self::begin(platform, platform.wal_reader().await?, None, None).await
+        let folded = platform.fold(platform.wal_reader().await?).await?;
+        Self::begin(platform, folded, None, None)
+    }
+
+    /// Opens a session that changes nothing and trusts the log alone, for what verifies: no snapshot is used.
+    pub(crate) async fn read_whole(platform: &Platform) -> Result<Self> {
+        let folded = platform.fold_whole(platform.wal_reader().await?).await?;
+        Self::begin(platform, folded, None, None)
     }
 
     /// Opens a session that may change things: takes the lock, and repairs a torn tail of the log or claims it from
@@ -69,18 +76,20 @@ impl Session {
         };
         let lock = PlatformLock::acquire(&platform.lock_path(), holder.clone(), options).await?;
         let (log, hold) = platform.wal_writer(&holder).await?;
-        Self::begin(platform, log, Some(lock), hold).await
+        let folded = platform.fold(log).await?;
+        let newest = folded.snapshot;
+        let mut session = Self::begin(platform, folded, Some(lock), hold)?;
+        session.keep_snapshot_if_due(newest).await;
+        Ok(session)
     }
 
-    async fn begin(
+    fn begin(
         platform: &Platform,
-        log: Arc<dyn WalStore>,
+        folded: Folded,
         lock: Option<PlatformLock>,
         hold: Option<Hold>,
     ) -> Result<Self> {
-        let wal = Wal::open(log, Arc::clone(&platform.options().clock)).await?;
-        let versions = platform.versions();
-        let history = History::fold(&wal, &versions).await?;
+        let Folded { wal, history, .. } = folded;
         let files = platform
             .registry(history.labels())
             .and_then(|registry| Ok((registry, platform.principals_file()?)));
@@ -92,7 +101,7 @@ impl Session {
             platform: platform.clone(),
             wal,
             history,
-            facts: Facts::new(versions),
+            facts: Facts::new(platform.versions()),
             registry,
             principals,
             policy: platform.policy(),

@@ -43,7 +43,7 @@ impl Doctor {
             }
         }
         if !report.findings.is_empty() {
-            screen.heading("misconfigured");
+            screen.heading("to look at");
         }
         for finding in &report.findings {
             screen.item(Tone::Warn, finding);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kfm_lineage::{Lsn, Move, OperationId, Value, Version};
 
 /// What a content operation wrote to a cell.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Write {
     /// Where the operation was opened.
     pub lsn: Lsn,
@@ -24,12 +24,12 @@ impl Write {
 }
 
 /// The history of one cell: who wrote it, and what readers saw when.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CellHistory {
     /// What content operations wrote, oldest first.
     pub writes: Vec<Write>,
     /// What readers saw from each position on, oldest first.
-    seen: Vec<(Lsn, Value)>,
+    pub(super) seen: Vec<(Lsn, Value)>,
     /// Every STAC id that the document carried.
     pub ids: BTreeSet<String>,
     /// Every collection that the document belonged to or was.

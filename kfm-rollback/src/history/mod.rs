@@ -6,6 +6,7 @@
 //! so the result of several rollbacks does not depend on their order, and a revert is the identity.
 
 mod cell;
+mod kept;
 mod operation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use kfm_wal::record::{
 };
 
 pub use cell::{CellHistory, Write};
+pub use kept::HISTORY;
 pub(crate) use operation::ENGINE;
 pub use operation::{Closed, JournalState, Kind, Operation};
 
@@ -24,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::versions::VersionStore;
 
 /// What the log says, folded.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct History {
     operations: BTreeMap<OperationId, Operation>,
     order: Vec<OperationId>,

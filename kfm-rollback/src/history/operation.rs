@@ -7,11 +7,13 @@ use kfm_wal::record::{
     Batch, Close, Direction, EndState, JournalEntry, OperationFrame, PublishIntent, PublishKind, ReleaseRef,
     SegmentRef,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::report::Status;
 
 /// What an operation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A publish that moves references.
     Publish,
@@ -42,7 +44,7 @@ impl Kind {
 }
 
 /// How an operation ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Closed {
     /// Where the log says so.
     pub lsn: Lsn,
@@ -53,7 +55,7 @@ pub struct Closed {
 }
 
 /// One operation as the log has it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// Its id.
     pub id: OperationId,
@@ -196,7 +198,7 @@ impl Operation {
 pub(crate) const ENGINE: &str = "engine";
 
 /// What the journal of an operation says so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JournalState {
     /// Number of its lines.
     pub lines: u64,

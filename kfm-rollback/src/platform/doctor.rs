@@ -41,6 +41,7 @@ impl Platform {
             findings
                 .push("no store is projected from the catalog: graph, search and cache are not kept".into());
         }
+        findings.extend(self.unused_snapshots().await);
         Ok(DoctorReport { stores, own: self.own_health().await, findings })
     }
 }

@@ -37,7 +37,7 @@ impl Platform {
     async fn ledger_against_log(&self) -> Result<Vec<CheckLine>> {
         // An operation is in the log before it is in the ledger, and in the ledger before it ends in the log.
         let earlier = self.ledger_entries().await?;
-        let session = match Session::read(self).await {
+        let session = match Session::read_whole(self).await {
             Ok(session) => session,
             Err(error) => {
                 return Ok(vec![CheckLine { name: "log".into(), ok: false, detail: text_of(&error) }]);

@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod snapshots;
 
 mod approve;
 mod check;

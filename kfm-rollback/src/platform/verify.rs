@@ -63,7 +63,7 @@ impl Platform {
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names none, or more than one. [`Error::Log`]: the log
     /// cannot be read. What does not agree is in the report.
     pub async fn verify(&self, id: &str) -> Result<VerifyReport> {
-        let session = Session::read(self).await?;
+        let session = Session::read_whole(self).await?;
         let rollback = resolve::rollback(&session, id)?;
         let mut checks = Vec::new();
         let mut check = |name: &str, ok: bool, detail: String| {

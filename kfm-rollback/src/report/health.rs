@@ -63,7 +63,7 @@ pub struct DoctorReport {
     pub stores: Vec<StoreHealth>,
     /// What the platform keeps itself: log, versions, ledger, telemetry, policy's files.
     pub own: Vec<OwnHealth>,
-    /// What is misconfigured.
+    /// What is misconfigured, or not used as it is.
     pub findings: Vec<String>,
 }
 

@@ -20,6 +20,7 @@ mod durable_forms;
 mod either_order;
 mod every_publish;
 mod foreign_records;
+mod from_snapshots;
 mod held;
 mod model;
 mod own_cells;

@@ -1,0 +1,190 @@
+//! What the log says, kept in a snapshot and taken from one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kfm_lineage::{CellId, Digest, EntityId, Lsn, Move, OperationId, RollbackId, Value, Version};
+use kfm_wal::error::Source;
+use kfm_wal::record::{ApprovalRecord, PlanRecord, StageRecord};
+use kfm_wal::snapshot::{Found, Lines, PassedOver, Snapshots};
+use kfm_wal::{Head, Wal, WalError};
+use serde::{Deserialize, Serialize};
+
+use super::{CellHistory, History, Operation, Write};
+use crate::error::Result;
+use crate::versions::VersionStore;
+
+/// The name of the folded log among the states of a snapshot.
+pub const HISTORY: &str = "history";
+
+/// A line of the snapshot.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    /// In the log's order, and before all cells.
+    Operation(Box<Operation>),
+    Cell(Box<KeptCell>),
+    Undone(OperationId, RollbackId),
+    Plan(Lsn, PlanRecord),
+    Approval(ApprovalRecord),
+    Labels(serde_json::Value),
+    Stage(StageRecord),
+}
+
+/// A cell and its history.
+#[derive(Serialize, Deserialize)]
+struct KeptCell {
+    cell: CellId,
+    writes: Vec<KeptWrite>,
+    seen: Vec<(Lsn, Value)>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    ids: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    collections: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    versions: BTreeSet<Version>,
+}
+
+/// A write, without what the line says already: its cell, and its operation, which was opened at the position.
+#[derive(Serialize, Deserialize)]
+struct KeptWrite {
+    lsn: Lsn,
+    unit: String,
+    entity: EntityId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_version: Option<Version>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to_version: Option<Version>,
+    before: Value,
+    after: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stac_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collection: Option<String>,
+}
+
+impl History {
+    /// Folds a log from the newest snapshot that may be used; all of it if there is none. Returns the position of the
+    /// snapshot too, zero if there is none, and what was passed over. The answers are those of [`History::fold`].
+    ///
+    /// # Errors
+    /// As [`History::fold`].
+    pub async fn fold_from(
+        wal: &Wal,
+        versions: &VersionStore,
+        snapshots: &Snapshots,
+    ) -> Result<(Self, Lsn, Vec<PassedOver>)> {
+        let found = snapshots.newest(HISTORY, &**wal.store(), wal.head().lsn, read).await?;
+        let Found { state, passed_over } = found;
+        let (snapshot, mut history) = state.unwrap_or((Lsn::ZERO, Self::default()));
+        history.folded = snapshot;
+        history.catch_up(wal, versions).await?;
+        Ok((history, snapshot, passed_over))
+    }
+
+    /// Keeps what the log says in a snapshot of `of`, which is the end of all that is folded; returns its digest.
+    ///
+    /// # Errors
+    /// As [`Snapshots::keep`].
+    pub fn keep(&self, of: Head, snapshots: &Snapshots) -> std::result::Result<Digest, WalError> {
+        snapshots.keep(HISTORY, of, self.lines())
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        let operations = self.operations().map(|operation| Line::Operation(Box::new(operation.clone())));
+        let cells = self.cells.iter().map(|(cell, history)| Line::Cell(Box::new(kept_cell(cell, history))));
+        let undone = self.undone.iter().map(|(id, by)| Line::Undone(id.clone(), by.clone()));
+        let plans = self.plans.values().map(|(lsn, plan)| Line::Plan(*lsn, plan.clone()));
+        let approvals = self.approvals.iter().cloned().map(Line::Approval);
+        let labels = self.labels.iter().cloned().map(Line::Labels);
+        let stages = self.stages.values().cloned().map(Line::Stage);
+        operations.chain(cells).chain(undone).chain(plans).chain(approvals).chain(labels).chain(stages)
+    }
+}
+
+fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
+    let mut history = History::default();
+    let mut opened: BTreeMap<Lsn, OperationId> = BTreeMap::new();
+    for line in lines.read() {
+        match line? {
+            Line::Operation(operation) => {
+                opened.insert(operation.opened, operation.id.clone());
+                history.open(*operation);
+            }
+            Line::Cell(kept) => {
+                let (cell, cell_history) = cell_of(*kept, &opened)?;
+                history.cells.insert(cell, cell_history);
+            }
+            Line::Undone(id, by) => {
+                history.undone.insert(id, by);
+            }
+            Line::Plan(lsn, plan) => {
+                history.plans.insert(plan.plan_id, (lsn, plan));
+            }
+            Line::Approval(approval) => history.approvals.push(approval),
+            Line::Labels(labels) => history.labels.push(labels),
+            Line::Stage(stage) => {
+                history.stages.insert(stage.idempotency_key, stage);
+            }
+        }
+    }
+    Ok(history)
+}
+
+fn kept_cell(cell: &CellId, history: &CellHistory) -> KeptCell {
+    let write = |write: &Write| {
+        let Move { unit, entity, from_version, to_version, before, after, stac_id, collection, .. } =
+            Move::clone(&write.step);
+        KeptWrite {
+            lsn: write.lsn,
+            unit,
+            entity,
+            from_version,
+            to_version,
+            before,
+            after,
+            stac_id,
+            collection,
+        }
+    };
+    KeptCell {
+        cell: cell.clone(),
+        writes: history.writes.iter().map(write).collect(),
+        seen: history.seen.clone(),
+        ids: history.ids.clone(),
+        collections: history.collections.clone(),
+        versions: history.versions.clone(),
+    }
+}
+
+fn cell_of(
+    kept: KeptCell,
+    opened: &BTreeMap<Lsn, OperationId>,
+) -> std::result::Result<(CellId, CellHistory), Source> {
+    let mut writes = Vec::with_capacity(kept.writes.len());
+    for write in kept.writes {
+        let operation = opened.get(&write.lsn).ok_or("a write without its operation")?;
+        let step = Move {
+            cell: kept.cell.clone(),
+            unit: write.unit,
+            entity: write.entity,
+            from_version: write.from_version,
+            to_version: write.to_version,
+            before: write.before,
+            after: write.after,
+            // Projections have no writes of their own.
+            derived: false,
+            stac_id: write.stac_id,
+            collection: write.collection,
+        };
+        writes.push(Write::new(write.lsn, operation.clone(), Arc::new(step)));
+    }
+    let history = CellHistory {
+        writes,
+        seen: kept.seen,
+        ids: kept.ids,
+        collections: kept.collections,
+        versions: kept.versions,
+    };
+    Ok((kept.cell, history))
+}

@@ -1,0 +1,96 @@
+//! Snapshots of a platform's log: its index and what it says, in a folder of this host (ADR 0012).
+//!
+//! A session that writes keeps one when the log has grown enough, before it does anything else: what the log says is
+//! settled then, and the lock is held. Nothing depends on it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kfm_lineage::Lsn;
+use kfm_wal::log::INDEX;
+use kfm_wal::record::{Record, SnapshotRecord};
+use kfm_wal::snapshot::Snapshots;
+use kfm_wal::{Wal, WalStore};
+
+use super::Platform;
+use crate::error::Result;
+use crate::history::{HISTORY, History};
+use crate::session::Session;
+
+/// The log, and what it says.
+#[derive(Debug)]
+pub(crate) struct Folded {
+    pub wal: Wal,
+    pub history: History,
+    /// Up to where snapshots stood for the log; zero if all of it was read.
+    pub snapshot: Lsn,
+}
+
+impl Platform {
+    /// Returns where this host keeps snapshots of the log; the folder may be removed at any time.
+    pub(crate) fn snapshots(&self) -> Snapshots {
+        Snapshots::new(self.own("snapshots"), Arc::clone(&self.options().disk))
+    }
+
+    /// Opens the log from the newest snapshot and says what it says.
+    ///
+    /// # Errors
+    /// As [`History::fold`] and [`Wal::open`].
+    pub(crate) async fn fold(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
+        let snapshots = self.snapshots();
+        let (wal, opened) = Wal::open_from(log, Arc::clone(&self.options().clock), &snapshots).await?;
+        let (history, of, passed_over) = History::fold_from(&wal, &self.versions(), &snapshots).await?;
+        for unused in opened.passed_over.iter().chain(&passed_over) {
+            tracing::debug!(%unused, "a snapshot is not used");
+        }
+        Ok(Folded { wal, history, snapshot: of.min(opened.snapshot) })
+    }
+
+    /// The same from the log alone.
+    ///
+    /// # Errors
+    /// As [`fold`](Self::fold).
+    pub(crate) async fn fold_whole(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
+        let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
+        let history = History::fold(&wal, &self.versions()).await?;
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO })
+    }
+
+    /// Says which snapshots are there and not used, for people.
+    pub(crate) async fn unused_snapshots(&self) -> Vec<String> {
+        let (snapshots, mut unused) = (self.snapshots(), Vec::new());
+        // A log that cannot be read is told of elsewhere.
+        let Ok(log) = self.wal_reader().await else { return unused };
+        let Ok(head) = log.head().await else { return unused };
+        for name in [INDEX, HISTORY] {
+            if let Ok(found) = snapshots.newest(name, &*log, head.lsn, |_| Ok(())).await {
+                unused.extend(found.passed_over.iter().map(ToString::to_string));
+            }
+        }
+        unused
+    }
+}
+
+impl Session {
+    /// Keeps a snapshot if the log has grown enough since the one at `newest`. That it could not be kept is a warning:
+    /// the next session tries again.
+    pub(crate) async fn keep_snapshot_if_due(&mut self, newest: Lsn) {
+        if Snapshots::is_due(self.wal.head().lsn, newest)
+            && let Err(error) = self.keep_snapshot().await
+        {
+            tracing::warn!(error = %crate::error::text_of(&error), "no snapshot of the log could be kept");
+        }
+    }
+
+    async fn keep_snapshot(&mut self) -> Result<()> {
+        let snapshots = self.platform.snapshots();
+        let (of, index) = self.wal.keep_index(&snapshots)?;
+        let history = self.history.keep(of, &snapshots)?;
+        let states = BTreeMap::from([(INDEX.to_owned(), index), (HISTORY.to_owned(), history)]);
+        self.log(Record::Snapshot(SnapshotRecord { of, states })).await?;
+        for name in [INDEX, HISTORY] {
+            snapshots.forget(name, of.lsn)?;
+        }
+        Ok(())
+    }
+}
