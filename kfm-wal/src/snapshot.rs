@@ -24,9 +24,6 @@ use crate::typed::{self, Read};
 /// The version of the form of states; with the version of this crate it says who may read one.
 const FORM: u16 = 1;
 
-/// How many states of one name are kept: the newest, and the one to fall back to.
-const KEPT: usize = 2;
-
 /// How many files of one name are tried, the newest first.
 const TRIED_MAX: usize = 8;
 
@@ -222,18 +219,21 @@ impl Snapshots {
         Ok(digest)
     }
 
-    /// Removes the states of a name but the newest two up to `newest`; those of later positions are of no log that
-    /// is here.
+    /// Removes the states of a name but the newest, which is of `newest`, and one of an earlier position to fall back
+    /// to. What is of a later one, or of the same under another digest, is of no log that is here.
     ///
     /// # Errors
     /// [`WalError::Io`]: some may be left, which does no harm.
-    pub fn forget(&self, name: &str, newest: Lsn) -> Result<(), WalError> {
+    pub fn forget(&self, name: &str, newest: Lsn, digest: &Digest) -> Result<(), WalError> {
         let failed =
             |source| WalError::Io { action: "remove from", path: self.folder.display().to_string(), source };
         let mut files = self.files(name).map_err(failed)?;
         files.sort_by(|a, b| b.cmp(a));
-        let (here, later): (Vec<Named>, Vec<Named>) = files.into_iter().partition(|file| file.lsn <= newest);
-        for file in later.iter().chain(here.iter().skip(KEPT)) {
+        let older = files.iter().find(|file| file.lsn < newest).cloned();
+        let is_kept = |file: &Named| {
+            (file.lsn, &file.digest) == (newest, digest) || older.as_ref().is_some_and(|older| older == file)
+        };
+        for file in files.iter().filter(|file| !is_kept(file)) {
             self.disk.remove(&self.folder.join(&file.file)).map_err(|error| failed(Box::new(error)))?;
         }
         Ok(())

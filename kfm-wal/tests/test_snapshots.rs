@@ -110,6 +110,18 @@ fn the_newest_two_are_kept() {
 }
 
 #[test]
+fn what_was_kept_of_the_same_position_and_never_named_is_removed() {
+    let (log, disk) = (log_of([intent(1), completion(1)]), SimulatedDisk::new());
+    let never = whole(&log).keep_index(&snapshots(&disk)).unwrap();
+    // A repair of the log's end, for one: the position stays, the chain goes on.
+    run(log.handle().fence()).unwrap();
+    let newest = keep(&log, &disk);
+    assert_eq!(never.0.lsn, newest);
+    assert_eq!(files(&disk).len(), 1);
+    assert_eq!(from(&log, &disk).1, Opened { snapshot: newest, passed_over: Vec::new() });
+}
+
+#[test]
 fn any_damaged_byte_passes_a_snapshot_over_for_the_one_before_and_then_for_the_log() {
     let (log, disk) = (log_of([intent(1)]), SimulatedDisk::new());
     let older = keep(&log, &disk);

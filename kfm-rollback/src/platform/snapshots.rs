@@ -88,9 +88,7 @@ impl Session {
         let history = self.history.keep(of, &snapshots)?;
         let states = BTreeMap::from([(INDEX.to_owned(), index), (HISTORY.to_owned(), history)]);
         self.log(Record::Snapshot(SnapshotRecord { of, states })).await?;
-        for name in [INDEX, HISTORY] {
-            snapshots.forget(name, of.lsn)?;
-        }
-        Ok(())
+        snapshots.forget(INDEX, of.lsn, &index)?;
+        Ok(snapshots.forget(HISTORY, of.lsn, &history)?)
     }
 }

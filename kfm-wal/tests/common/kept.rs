@@ -37,7 +37,7 @@ pub fn keep(log: &MemoryLog, disk: &SimulatedDisk) -> Lsn {
     let wal = whole(log);
     let (of, index) = wal.keep_index(&snapshots(disk)).unwrap();
     name(&wal, of, index);
-    snapshots(disk).forget(INDEX, of.lsn).unwrap();
+    snapshots(disk).forget(INDEX, of.lsn, &index).unwrap();
     of.lsn
 }
 
