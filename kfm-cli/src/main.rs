@@ -18,6 +18,9 @@ mod shell;
 
 use std::process::ExitCode;
 
+/// Threads for calls of files, which are read eight at a time; each more is more memory that an allocator keeps.
+const BLOCKING_THREADS_MAX: usize = 8;
+
 fn main() -> ExitCode {
     let environment = config::Environment::read();
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -25,7 +28,9 @@ fn main() -> ExitCode {
         Ok((cli, name)) => {
             let out = output::Output::new(cli.global.json, &name, &environment);
             let run = async { command::run(cli, environment, &out).await };
-            match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            runtime.worker_threads(2).max_blocking_threads(BLOCKING_THREADS_MAX).enable_all();
+            match runtime.build() {
                 Ok(runtime) => out.finish(runtime.block_on(run)),
                 Err(error) => out.finish(Err(error::Failure::internal("cannot start", &error).into())),
             }

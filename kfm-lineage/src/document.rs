@@ -236,7 +236,14 @@ fn text(value: Option<&Value>) -> Option<String> {
 
 fn texts(value: Option<&Value>) -> Vec<String> {
     let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    kept(items.iter().filter_map(Value::as_str).map(str::to_owned))
+}
+
+/// Collects without room for more: facts are held by the ten thousand, and never grow.
+fn kept<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.shrink_to_fit();
+    items
 }
 
 fn links(value: Option<&Value>) -> Vec<LinkFact> {
@@ -248,7 +255,7 @@ fn links(value: Option<&Value>) -> Vec<LinkFact> {
             media_type: text(link.get("type")),
         })
     };
-    links.iter().filter_map(read).collect()
+    kept(links.iter().filter_map(read))
 }
 
 fn assets(value: Option<&Value>) -> Vec<AssetFact> {
@@ -264,7 +271,7 @@ fn assets(value: Option<&Value>) -> Vec<AssetFact> {
             auth_refs: texts(asset.get("auth:refs")),
         })
     };
-    let mut assets: Vec<AssetFact> = assets.iter().filter_map(read).collect();
+    let mut assets: Vec<AssetFact> = kept(assets.iter().filter_map(read));
     // Another crate of the build may switch serde_json's `preserve_order` on.
     assets.sort_by(|a, b| a.key.cmp(&b.key));
     assets

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kfm_lineage::{Digest, OperationId};
 
+use crate::embedded::Writers;
 use crate::versions::{VersionError, VersionStore};
 
 /// What a store must be shown before it changes anything.
@@ -15,24 +16,30 @@ use crate::versions::{VersionError, VersionStore};
 pub struct WriteContext {
     operation: OperationId,
     versions: Arc<VersionStore>,
+    writers: Writers,
 }
 
 impl WriteContext {
     /// Made by the executor, under the lock and with a permit in hand.
-    pub(crate) fn new(operation: OperationId, versions: Arc<VersionStore>) -> Self {
-        Self { operation, versions }
+    pub(crate) fn new(operation: OperationId, versions: Arc<VersionStore>, writers: Writers) -> Self {
+        Self { operation, versions, writers }
     }
 
     /// Makes a context for the conformance suite of an adapter; never in a product.
     #[cfg(feature = "test-util")]
     pub fn for_conformance(versions: Arc<VersionStore>) -> Self {
         let operation = OperationId::parse("pub_2025_11_14T03_15_42Z_conformance").expect("a well-formed id");
-        Self::new(operation, versions)
+        Self::new(operation, versions, Writers::new(true))
     }
 
     /// Returns the operation that writes.
     pub fn operation(&self) -> &OperationId {
         &self.operation
+    }
+
+    /// Returns the logs that embedded stores keep open while they are written.
+    pub(crate) fn writers(&self) -> Writers {
+        self.writers.clone()
     }
 
     /// Returns the content that a value names, checked against its digest.

@@ -12,10 +12,12 @@ use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Digest, Domain, Move, Value};
 
+use crate::carrier::Carrier;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::projector;
 use crate::session::Session;
+use crate::versions::VersionStore;
 
 /// A derived cell, and what it is projected from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,35 +74,54 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
     Ok(cells)
 }
 
-/// The values of derived cells, projected from the documents that a change leaves, with their contents.
-pub(crate) struct Projected {
-    /// The value of each cell, in order.
-    pub values: Vec<(DerivedCell, Value)>,
-    /// The content of each value.
-    pub contents: Vec<(Digest, Bytes)>,
+/// Projects derived cells from the documents that a change leaves, one by one.
+pub(crate) struct Projection<'a, L> {
+    after: &'a CatalogView,
+    members: BTreeMap<&'a str, BTreeMap<&'a str, Digest>>,
+    label: L,
 }
 
-/// Projects derived cells; `label` gives the label in force at a path, which a node shows.
-pub(crate) fn project(
-    cells: &BTreeSet<DerivedCell>,
-    after: &CatalogView,
-    label: impl Fn(&str) -> Option<&'static str>,
-) -> Result<Projected> {
-    let members = members(after);
-    let mut values = Vec::with_capacity(cells.len());
-    let mut contents = BTreeMap::new();
-    for derived in cells {
+impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
+    /// Projects from these documents; `label` gives the label in force at a path, which a node shows.
+    pub(crate) fn new(after: &'a CatalogView, label: L) -> Self {
+        Self { after, members: members(after), label }
+    }
+
+    /// Returns the content of a cell, and its digest, which is the cell's value; none if it is to be absent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: it has no canonical form; repair the document.
+    pub(crate) fn content(&self, derived: &DerivedCell) -> Result<Option<(Digest, Bytes)>> {
         let content = match &derived.source {
             Source::Document(path) => {
-                after.get(path).and_then(|document| projector::node(path, document, label(path)))
+                self.after.get(path).and_then(|document| projector::node(path, document, (self.label)(path)))
             }
-            Source::Collection(id) => members.get(id.as_str()).and_then(projector::collection_listing),
+            Source::Collection(id) => self.members.get(id.as_str()).and_then(projector::collection_listing),
         };
-        let value = content.map(|content| canonical(&derived.cell, &content)).transpose()?;
-        values.push((derived.clone(), value.as_ref().map(|(digest, _)| *digest)));
-        contents.extend(value);
+        content.map(|content| canonical(&derived.cell, &content)).transpose()
     }
-    Ok(Projected { values, contents: contents.into_iter().collect() })
+
+    /// Returns the value of each cell, and keeps the contents: durable on return.
+    ///
+    /// # Errors
+    /// As [`content`](Self::content); [`Error::Versions`]: a content could not be kept.
+    pub(crate) async fn keep(
+        &self,
+        versions: &VersionStore,
+        cells: BTreeSet<DerivedCell>,
+    ) -> Result<Vec<(DerivedCell, Value)>> {
+        let mut values = Vec::with_capacity(cells.len());
+        let mut carrier = Carrier::new(versions);
+        for derived in cells {
+            let content = self.content(&derived)?;
+            values.push((derived, content.as_ref().map(|(digest, _)| *digest)));
+            if let Some((digest, bytes)) = content {
+                carrier.add(digest, bytes).await?;
+            }
+        }
+        carrier.finish().await?;
+        Ok(values)
+    }
 }
 
 fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Bytes)> {
@@ -113,11 +134,13 @@ fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Byte
 }
 
 /// Says which derived cells move, from what is there to what is projected.
-pub(crate) async fn derived_moves(session: &Session, projected: &Projected) -> Result<Vec<Move>> {
+pub(crate) async fn derived_moves(
+    session: &Session,
+    projected: &[(DerivedCell, Value)],
+) -> Result<Vec<Move>> {
     let mut moves = Vec::new();
     for store in session.platform.derived_stores() {
-        let cells: Vec<_> =
-            projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
+        let cells: Vec<_> = projected.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
         let observed = store.observe(&keys).await?;
         for ((derived, after), before) in cells.into_iter().zip(observed) {

@@ -26,6 +26,7 @@ pub mod versions;
 
 mod approvals;
 mod assess;
+mod carrier;
 mod derive;
 mod execute;
 mod facts;

@@ -14,6 +14,8 @@ use kfm_retry::Clock;
 use kfm_wal::Wal;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
 
+use crate::context::WriteContext;
+use crate::embedded::Writers;
 use crate::error::{Error, Result, text_of};
 use crate::facts::Facts;
 use crate::history::History;
@@ -149,6 +151,13 @@ impl Session {
             .store(&cell.store)
             .filter(|store| store.domain() == cell.domain)
             .ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
+    }
+
+    /// Makes what stores want to see before they change anything.
+    pub(crate) fn write_context(&self, operation: &OperationId) -> WriteContext {
+        // Nobody follows a host that has the platform to itself: its lock is held to the end of the session.
+        let writers = Writers::new(self.hold.is_none());
+        WriteContext::new(operation.clone(), self.versions(), writers)
     }
 
     /// Keeps the policy's snapshot under its digest, so that what records name resolves for good (R66).

@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 
 use crate::blob::{BlobError, BlobStore, BlobStoreExt};
 
+/// Versions that are looked for by one call of the blob store.
+const LOOKED_AT_MAX: usize = 4_096;
+
 /// Keeps bytes under their digest, in any [`BlobStore`] outside whatever is served.
 ///
 /// # Laws
@@ -68,13 +71,17 @@ impl VersionStore {
     /// # Errors
     /// [`VersionError::Store`]: as its source says.
     pub async fn lacking(&self, digests: &[Digest]) -> Result<Vec<Digest>, VersionError> {
-        let keys: Vec<String> = digests.iter().map(key_of).collect();
-        let found = self.blobs.digests(&keys).await?;
-        let is_unharmed = |digest: &Digest, found: &Option<Digest>| {
-            found.is_some_and(|found| found.bytes() == digest.bytes())
-        };
-        let lacking = digests.iter().zip(&found).filter(|(digest, found)| !is_unharmed(digest, found));
-        Ok(lacking.map(|(digest, _)| *digest).collect())
+        let mut lacking = Vec::new();
+        for digests in digests.chunks(LOOKED_AT_MAX) {
+            let keys: Vec<String> = digests.iter().map(key_of).collect();
+            let found = self.blobs.digests(&keys).await?;
+            let is_unharmed = |digest: &Digest, found: &Option<Digest>| {
+                found.is_some_and(|found| found.bytes() == digest.bytes())
+            };
+            let harmed = digests.iter().zip(&found).filter(|(digest, found)| !is_unharmed(digest, found));
+            lacking.extend(harmed.map(|(digest, _)| *digest));
+        }
+        Ok(lacking)
     }
 
     /// Puts a list as a segment; durable on return.

@@ -284,6 +284,38 @@ async fn a_swap_that_fails_anywhere_leaves_both_cells_old_or_both_new() {
     assert!(failures >= 5, "only {failures} calls could fail");
 }
 
+#[tokio::test]
+async fn an_operation_whose_log_failed_opens_it_anew_and_goes_on() {
+    for nth in 1..10 {
+        let world = World::new();
+        let a = world.value(&json!({"v": 1})).await;
+        let disk = Arc::new(FaultyDisk::default());
+        let graph = world.graph().with_disk(Arc::clone(&disk) as _);
+        let cx = WriteContext::for_conformance(Arc::clone(&world.versions));
+        let add = async |key: &str| {
+            graph
+                .swap(&cx, &[Swap { key: key.to_owned(), from: None, to: a }])
+                .await
+                .map(|outcomes| outcomes[0])
+        };
+        assert_eq!(add("x.json").await.unwrap(), SwapOutcome::Applied);
+        disk.left.store(nth, Ordering::SeqCst);
+        if add("y.json").await.is_err() {
+            world.recover(&world.graph()).await;
+        }
+        let again = add("y.json").await.unwrap();
+        assert!(matches!(again, SwapOutcome::Applied | SwapOutcome::Already), "{again:?}");
+        // What failed behind an acknowledged change is found out by the next one.
+        let last = add("z.json").await;
+        assert!(matches!(last, Ok(SwapOutcome::Applied) | Err(OpError::Transient { .. })), "{nth}: {last:?}");
+        assert!(matches!(add("z.json").await, Ok(SwapOutcome::Applied | SwapOutcome::Already)));
+        drop(cx);
+        // What only lacks its witness, the next writer settles.
+        world.recover(&world.graph()).await;
+        assert_eq!(world.graph().keys().await.unwrap(), ["x.json", "y.json", "z.json"]);
+    }
+}
+
 /// The real disk, on which the `left`th write or sync fails, once; a write that fails is half done.
 #[derive(Debug, Default)]
 struct FaultyDisk {

@@ -10,6 +10,7 @@ mod graph;
 pub mod record;
 mod search;
 mod store;
+mod writers;
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -25,6 +26,7 @@ use kfm_wal::local::disk::Disk;
 pub use cache::Cache;
 pub use graph::{Deleted, Graph, Node, NodeVersion};
 pub use search::{Index, Search};
+pub(crate) use writers::Writers;
 
 use self::append::ATOMIC_CELLS;
 use self::cells::Cells;

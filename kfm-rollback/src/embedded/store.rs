@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, DigestKind, Lsn, OperationId, Timestamp, Value};
 use kfm_retry::Clock;
 use kfm_wal::local::disk::{Disk, RealDisk};
-use kfm_wal::local::{LocalLog, LocalOptions};
+use kfm_wal::local::{LocalLog, LocalOptions, SegmentSizes};
 use kfm_wal::store::WalStore;
 use kfm_wal::{Outlook, WalError};
 use tokio::runtime::Handle;
@@ -17,19 +17,23 @@ use tokio::sync::Mutex;
 use super::append::{self, Payloads};
 use super::cells::{Cells, FoldError};
 use super::record::{Content, INLINE_BYTES_MAX, Put};
+use super::writers::Writers;
 use crate::blob::{LocalBlobs, key};
 use crate::context::WriteContext;
 use crate::op::{OpError, Swap, SwapOutcome};
 use crate::versions::{VersionError, VersionStore};
 
+/// The longest segment of the log: segments are held in memory while they are read, several at a time.
+const SEGMENT_BYTES_MAX: u64 = 8 << 20;
+
 /// Records that are read from the log at once.
-const SCAN_RECORDS: usize = 16;
+const SCAN_RECORDS: usize = 4;
 
 /// Cells in a folder: `log/` holds their changes, `contents/` the contents that are too large for it.
 ///
-/// The log is opened for writing only while it is written; otherwise it is read beside whoever writes, from
-/// where it was left, so that reading writes nothing and sees what others have written. A folder that is
-/// missing is an error; an empty one is an empty store.
+/// The log is open for writing only while an operation or, where hosts share the platform, a batch lasts (see
+/// [`Writers`]); otherwise it is read beside whoever writes, from where it was left, so that reading writes nothing
+/// and sees what others have written. A folder that is missing is an error; an empty one is an empty store.
 #[derive(Debug, Clone)]
 pub(super) struct CellStore {
     name: Arc<str>,
@@ -44,6 +48,8 @@ pub(super) struct CellStore {
 #[derive(Debug, Default)]
 pub(super) struct State {
     reader: Option<LocalLog>,
+    /// The log while an operation writes it, which then is read from it.
+    writer: Weak<LocalLog>,
     pub(super) cells: Cells,
 }
 
@@ -109,8 +115,15 @@ impl CellStore {
 
     pub(super) async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
         let brought = self.bring(cx, batch).await?;
-        let (this, operation) = (self.clone(), cx.operation().clone());
-        self.on_disk(move |state| this.change(state, &operation, brought)).await
+        let (this, operation, writers) = (self.clone(), cx.operation().clone(), cx.writers());
+        self.on_disk(move |state| {
+            let changed = this.change(state, &operation, &writers, brought);
+            if changed.is_err() {
+                writers.close(&this.folder);
+            }
+            changed
+        })
+        .await
     }
 
     /// Repairs what a crash left in the log, and removes temporary files.
@@ -163,26 +176,46 @@ impl CellStore {
         &self,
         state: &mut State,
         operation: &OperationId,
+        writers: &Writers,
         batch: Vec<Brought>,
     ) -> Result<Vec<SwapOutcome>, OpError> {
-        let mut log = self.open_for_writing()?;
+        self.present()?;
+        let mut log = match writers.get(&self.folder) {
+            Some(log) => log,
+            None => self.begin_writing(state, writers)?,
+        };
         self.fold(&mut state.cells, &log)?;
         let (outcomes, puts) = judge(&state.cells, batch);
         let appends = append::appends(operation, puts).map_err(|error| self.permanent("-", error))?;
         for payloads in appends {
-            log = self.append(state, log, payloads)?;
+            log = self.append(state, writers, log, payloads)?;
         }
         Ok(outcomes)
     }
 
-    fn append(&self, state: &mut State, log: LocalLog, payloads: Payloads) -> Result<LocalLog, OpError> {
+    /// Opens the log for writing until the operation ends.
+    fn begin_writing(&self, state: &mut State, writers: &Writers) -> Result<Arc<LocalLog>, OpError> {
+        let log = Arc::new(self.open_for_writing()?);
+        writers.keep(&self.folder, &log);
+        state.writer = Arc::downgrade(&log);
+        Ok(log)
+    }
+
+    fn append(
+        &self,
+        state: &mut State,
+        writers: &Writers,
+        log: Arc<LocalLog>,
+        payloads: Payloads,
+    ) -> Result<Arc<LocalLog>, OpError> {
         let before = state.cells.folded;
         let at = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
         let records = append::records(payloads, before, at);
         let log = match run(log.append(&records, Some(before))) {
             Ok(_) => log,
-            Err(error) if error.outlook() == Outlook::Unknown => {
-                return self.find_out(state, log, before, error);
+            Err(error) if error.outlook() == Outlook::Unknown || matches!(error, WalError::Poisoned) => {
+                drop(log);
+                return self.find_out(state, writers, before, error);
             }
             Err(error) => return Err(self.log_failed(error)),
         };
@@ -194,12 +227,12 @@ impl CellStore {
     fn find_out(
         &self,
         state: &mut State,
-        log: LocalLog,
+        writers: &Writers,
         before: Lsn,
         error: WalError,
-    ) -> Result<LocalLog, OpError> {
-        drop(log);
-        let Ok(log) = self.open_for_writing() else { return Err(self.log_failed(error)) };
+    ) -> Result<Arc<LocalLog>, OpError> {
+        writers.close(&self.folder);
+        let Ok(log) = self.begin_writing(state, writers) else { return Err(self.log_failed(error)) };
         self.fold(&mut state.cells, &log)?;
         if state.cells.folded > before {
             return Ok(log);
@@ -225,7 +258,10 @@ impl CellStore {
 
     fn open_for_writing(&self) -> Result<LocalLog, OpError> {
         self.present()?;
-        let options = LocalOptions::new(Arc::clone(&self.clock)).with_disk(Arc::clone(&self.disk));
+        let sizes = SegmentSizes { max_bytes: SEGMENT_BYTES_MAX, ..SegmentSizes::default() };
+        let options = LocalOptions::new(Arc::clone(&self.clock))
+            .with_disk(Arc::clone(&self.disk))
+            .with_segment_sizes(sizes);
         let opened = LocalLog::open(self.log_folder(), options);
         opened.map(|(log, _)| log).map_err(|error| self.log_failed(error))
     }
@@ -233,6 +269,9 @@ impl CellStore {
     /// Folds in what was written since, by whomever.
     fn catch_up(&self, state: &mut State) -> Result<(), OpError> {
         self.present()?;
+        if let Some(writer) = state.writer.upgrade() {
+            return self.fold(&mut state.cells, &writer);
+        }
         let reader = match state.reader.take() {
             Some(reader) => reader,
             None => LocalLog::open_read_only_on(self.log_folder(), Arc::clone(&self.disk))

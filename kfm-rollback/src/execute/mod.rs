@@ -23,7 +23,6 @@ pub(crate) use records::{operation_type, stage_of, telemetry_ref};
 pub(crate) use resume::{Resume, resume};
 pub(crate) use steps::Steps;
 
-use crate::context::WriteContext;
 use crate::error::{Error, Result};
 use crate::history::ENGINE;
 use crate::planted::{Bug, planted};
@@ -39,7 +38,7 @@ use crate::session::Session;
 /// [`Error::Failed`]: it was aborted, readers see the prior state. [`Error::Unfinished`]: it is open and
 /// waits, as the error says.
 pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Steps) -> Result<Outcome> {
-    let cx = WriteContext::new(id.clone(), session.versions());
+    let cx = session.write_context(id);
     loop {
         let operation = session
             .history
@@ -54,7 +53,11 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
         }
         let halt = match steps::make_steps(session, &cx, &steps, direction).await {
             Ok(()) => match verify::verify_scope(session, &steps, direction).await {
-                Ok(scope_digest) => return finish(session, id, &steps, direction, scope_digest).await,
+                Ok(scope_digest) => {
+                    // The stores write nothing after the operation's end is in the log.
+                    cx.writers().close_all();
+                    return finish(session, id, &steps, direction, scope_digest).await;
+                }
                 Err(halt) => halt,
             },
             Err(halt) => halt,

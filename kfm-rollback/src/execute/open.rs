@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, Lsn, Move, OperationId};
 use kfm_policy::Permit;
@@ -14,7 +13,7 @@ use kfm_wal::record::{
 
 use super::labels::enforce_labels;
 use crate::assess::listings;
-use crate::derive::{derived_cells, derived_moves, project};
+use crate::derive::{Projection, derived_cells, derived_moves};
 use crate::error::{Error, Result};
 use crate::order::order_steps;
 use crate::report::{ConflictLine, Status};
@@ -31,8 +30,6 @@ pub(crate) struct Opening<'a> {
     pub after: &'a CatalogView,
     /// The label in force at each path that has one.
     pub labels: BTreeMap<String, &'static str>,
-    /// Bytes of versions that are new, by digest.
-    pub contents: Vec<(Digest, Bytes)>,
 }
 
 /// An operation that is ready to be opened: its steps in order, and every byte of them durable.
@@ -50,15 +47,14 @@ pub(crate) struct Prepared {
 /// Finds the derived cells' values, orders the steps, and makes all bytes durable.
 pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Result<Prepared> {
     session.begin_phase("prepare", opening.moves.len() as u64);
-    let Opening { mut moves, now, after, labels, mut contents } = opening;
+    let Opening { mut moves, now, after, labels } = opening;
+    let versions = session.versions();
     let cells = derived_cells(session, &moves).await?;
-    let projected = project(&cells, after, |path| labels.get(path).copied())?;
+    let projection = Projection::new(after, |path| labels.get(path).copied());
+    let projected = projection.keep(&versions, cells).await?;
     moves.extend(derived_moves(session, &projected).await?);
     let (before_listings, after_listings) = (listings(now, &moves), listings(after, &moves));
     let moves = order_steps(moves, &before_listings, &after_listings);
-    contents.extend(projected.contents);
-    let versions = session.versions();
-    versions.put(contents).await?;
     keep_before_images(session, &moves).await?;
     let segment = versions.put_segment(&moves).await?;
     Ok(Prepared {
@@ -73,7 +69,7 @@ pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Resu
 /// from their store and kept.
 async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
     let versions = session.versions();
-    let named: BTreeSet<Digest> = moves.iter().flat_map(|step| [step.before, step.after]).flatten().collect();
+    let named: BTreeSet<Digest> = moves.iter().filter_map(|step| step.before).collect();
     let named: Vec<Digest> = named.into_iter().collect();
     let lacking: BTreeSet<Digest> = versions.lacking(&named).await?.into_iter().collect();
     for step in moves {

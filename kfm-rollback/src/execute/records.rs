@@ -1,6 +1,6 @@
 //! Writes what an operation leaves behind: manifest, telemetry and ledger, durable before it ends in the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
@@ -172,8 +172,10 @@ fn scope(operation: &Operation, moves: &[Move], outcome: &Outcome) -> ManifestSc
 }
 
 fn diffs(moves: &[Move], outcome: &Outcome) -> Vec<Diff> {
-    let end = |step: &Move| match outcome.treated.iter().find(|treated| treated.cell == step.cell) {
-        Some(treated) => treated.value,
+    let treated: BTreeMap<_, _> =
+        outcome.treated.iter().map(|treated| (&treated.cell, treated.value)).collect();
+    let end = |step: &Move| match treated.get(&step.cell) {
+        Some(value) => *value,
         None if outcome.end == EndState::Completed => step.after,
         None => step.before,
     };

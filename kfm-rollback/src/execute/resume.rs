@@ -9,8 +9,7 @@ use kfm_wal::record::{Direction, JournalEntry};
 
 use super::{Halt, Outcome, Steps, hold, run};
 use crate::assess::{Case, catalog_now, labels_of, treat_moves, with_moves};
-use crate::context::WriteContext;
-use crate::derive::{derived_cells, project};
+use crate::derive::{Projection, derived_cells};
 use crate::error::{Error, Result, text_of};
 use crate::history::{Kind, Operation, read_moves};
 use crate::plan::refuse_unknown_keys;
@@ -61,7 +60,7 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
 
 async fn take_up(session: &mut Session, operation: &Operation, how: Resume) -> Result<Outcome> {
     let id = &operation.id;
-    let cx = WriteContext::new(id.clone(), session.versions());
+    let cx = session.write_context(id);
     for store in session.platform.stores() {
         store.recover(&cx).await?;
     }
@@ -186,11 +185,10 @@ async fn hide_projections(
 ) -> Result<()> {
     let labels = labels_of(assessed);
     let cells = derived_cells(session, ends).await?;
-    let projected = project(&cells, after, |path| labels.get(path).copied())?;
-    session.versions().put(projected.contents).await?;
-    for (derived, value) in projected.values {
-        let planned = ends.iter().find(|step| step.cell == derived.cell);
-        if planned.is_some_and(|step| step.after != value) {
+    let projection = Projection::new(after, |path| labels.get(path).copied());
+    let planned: BTreeMap<_, _> = ends.iter().map(|step| (&step.cell, step.after)).collect();
+    for (derived, value) in projection.keep(&session.versions(), cells).await? {
+        if planned.get(&derived.cell).is_some_and(|planned| *planned != value) {
             treated.insert(derived.cell, (value, "projected from what protection leaves".into()));
         }
     }

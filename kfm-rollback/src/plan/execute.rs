@@ -177,14 +177,11 @@ pub(crate) async fn execute_draft(
     };
     let permit = draft.case.permit(session, &plan.plan_id, consent)?;
     let entities: Vec<_> = draft.steps.iter().map(|step| step.step.entity.clone()).collect();
-    let opening = Opening {
-        moves: draft.moves(),
-        now: &draft.now,
-        after: &draft.after,
-        labels: draft.labels,
-        contents: Vec::new(),
-    };
-    let prepared = prepare(session, opening).await?;
+    let Draft { steps, skipped, now, after, labels, case, decision, derived, scope, .. } = draft;
+    let moves = steps.into_iter().map(|step| step.step).collect();
+    let prepared = prepare(session, Opening { moves, now: &now, after: &after, labels }).await?;
+    // What was looked at is not held while the steps are made.
+    drop((now, after, case, decision, derived, scope));
     let (versions, release) = (session.versions(), session.platform.release_refs());
     let name = match plan.content.kind {
         PlanKind::Rollback => OperationName::Rollback,
@@ -205,7 +202,7 @@ pub(crate) async fn execute_draft(
             plan_id: plan.plan_id,
             content_id: plan.content_id,
             moves: prepared.segment,
-            skipped: versions.put_segment(&draft.skipped).await?,
+            skipped: versions.put_segment(&skipped).await?,
             hash_chain_before: session.wal.head().chain,
             correction: plan.content.correction.clone(),
         },

@@ -1,5 +1,7 @@
 //! What an operation concerns, resolved through lineage, and the later work that was derived from it (R31).
 
+use std::collections::BTreeSet;
+
 use kfm_lineage::graph::{LineageGraph, LineageVersion, Scope, VersionRef};
 use kfm_lineage::{Lsn, MemoryLineage, OperationId};
 
@@ -42,9 +44,10 @@ pub(crate) async fn scope_of_cells<'a>(
 /// from it. So every dependent can be rolled back first, which what owns nothing could not.
 async fn scope_of(history: &History, lineage: &MemoryLineage, of: &[VersionRef]) -> Result<Scope> {
     let own = of.iter().map(|version| version.operation.clone()).collect();
+    let named: BTreeSet<&VersionRef> = of.iter().collect();
     let mut standing = Vec::new();
     for version in lineage.dependants(of).await.map_err(unfed)? {
-        if of.contains(&version.name()) || is_newest(history, lineage, &version).await? {
+        if named.contains(&version.name()) || is_newest(history, lineage, &version).await? {
             standing.push(version);
         }
     }

@@ -9,7 +9,7 @@ use kfm_lineage::{Domain, Move};
 
 use super::Platform;
 use crate::assess::{Protections, describe_move};
-use crate::derive::{derived_cells, project};
+use crate::derive::{Projection, derived_cells};
 use crate::error::Result;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::Session;
@@ -110,15 +110,15 @@ async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<St
             labels.insert(node.cell.key.as_str(), label.as_str());
         }
     }
-    let projected = project(&cells, view, |path| labels.get(path).copied())?;
+    let projection = Projection::new(view, |path| labels.get(path).copied());
     let mut skew = BTreeSet::new();
     for store in session.platform.derived_stores() {
-        let cells: Vec<_> =
-            projected.values.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
-        let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
-        for ((cell, expected), observed) in cells.iter().zip(store.observe(&keys).await?) {
-            if observed != *expected {
-                skew.insert(cell.cell.to_string());
+        let cells: Vec<_> = cells.iter().filter(|derived| derived.cell.store == store.name()).collect();
+        let keys: Vec<String> = cells.iter().map(|derived| derived.cell.key.clone()).collect();
+        for (derived, observed) in cells.into_iter().zip(store.observe(&keys).await?) {
+            let expected = projection.content(derived)?.map(|(digest, _)| digest);
+            if observed != expected {
+                skew.insert(derived.cell.to_string());
             }
         }
     }

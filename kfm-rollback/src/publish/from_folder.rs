@@ -9,14 +9,12 @@ use super::again::{publish_again, taken};
 use super::changes::Changes;
 use super::folder::{self, FolderDocument};
 use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
+use crate::carrier::Carrier;
 use crate::error::{Error, Result};
 use crate::order::BATCH_STEPS_MAX;
 use crate::platform::Platform;
 use crate::report::{PublishReport, Status};
 use crate::session::Session;
-
-/// Documents whose bytes are held in memory at once, on their way to the version store.
-const CARRIED_MAX: usize = 256;
 
 /// What `kfm publish` is asked to do.
 #[derive(Debug, Clone)]
@@ -77,23 +75,20 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
         rehearse_unit(session, &unit, &compared.changes).await?
     } else {
         let bytes_max = session.platform.settings().limits.document_bytes_max;
-        let files: Vec<FolderDocument> = compared.files.values().cloned().collect();
+        let files = compared.files;
         let changes = compared.changes;
         let digests: BTreeMap<String, _> = changes
             .documents
             .iter()
             .filter_map(|(path, facts)| facts.as_ref().map(|facts| (path.clone(), facts.digest)))
             .collect();
-        publish_unit(session, &unit, changes, async |versions| {
-            for carried in files.chunks(CARRIED_MAX) {
-                let mut items = Vec::with_capacity(carried.len());
-                for document in carried {
-                    let digest = digests[document.path.as_str()];
-                    items.push((digest, folder::read_again(document, &digest, bytes_max)?));
-                }
-                versions.put(items).await?;
+        publish_unit(session, &unit, changes, async move |versions| {
+            let mut carrier = Carrier::new(versions);
+            for document in files.values() {
+                let digest = digests[document.path.as_str()];
+                carrier.add(digest, folder::read_again(document, &digest, bytes_max)?).await?;
             }
-            Ok(())
+            Ok(carrier.finish().await?)
         })
         .await?
     };

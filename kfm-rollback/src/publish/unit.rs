@@ -1,6 +1,6 @@
 //! One publish unit, from what it changes to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::document::DocumentKind;
@@ -170,21 +170,17 @@ pub(crate) async fn publish_unit(
     };
     session.begin_phase("store", 0);
     store(&session.versions()).await?;
-    let opening = Opening {
-        moves: judged.moves,
-        now: &judged.now,
-        after: &judged.after,
-        labels: judged.labels,
-        contents: Vec::new(),
-    };
-    let prepared = prepare(session, opening).await?;
+    let Judged { moves, now, after, labels, case, report } = judged;
+    let prepared = prepare(session, Opening { moves, now: &now, after: &after, labels }).await?;
     let intent = intent(session, unit, PublishKind::Publish, &prepared, &changes).await?;
     let content = prepared.segment.digest;
-    let permit = judged.case.permit(session, &content, Consent::Given)?;
+    let permit = case.permit(session, &content, Consent::Given)?;
+    // What was looked at is not held while the steps are made.
+    drop((now, after, case, changes));
     open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
     let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
     let outcome = run(session, &id, steps).await?;
-    Ok(finished(session, judged.report, &outcome, unit.started_at))
+    Ok(finished(session, report, &outcome, unit.started_at))
 }
 
 /// Fills in what a publish came to.
@@ -213,10 +209,9 @@ async fn refuse_unknown(session: &Session, moves: &[Move]) -> Result<()> {
     if conflicts.is_empty() {
         return Ok(());
     }
+    let foreign: BTreeSet<&str> = conflicts.iter().map(|conflict| conflict.subject.as_str()).collect();
     let unknown = moves.iter().find(|step| {
-        let line = step.cell.to_string();
-        conflicts.iter().any(|conflict| conflict.subject == line)
-            && session.history.cell(&step.cell).is_none()
+        session.history.cell(&step.cell).is_none() && foreign.contains(step.cell.to_string().as_str())
     });
     let (message, hint, command) = match unknown {
         Some(step) => (

@@ -1,0 +1,161 @@
+//! Logs that stay open for writing while an operation lasts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kfm_wal::local::LocalLog;
+
+/// The logs of embedded stores that an operation writes, by folder, open from its first change on to its end.
+///
+/// Opening a log for writing reads all of it: opened anew for each batch, an operation on many cells would read
+/// it as many times. What fails is closed at once, so that whoever comes next finds out what was written. While an
+/// operation lasts, other writers of the store find it busy; its readers do not.
+///
+/// Where hosts share the platform's log, a host that is silent is followed, and a store's lock has no lease: there
+/// a log is open for one batch only.
+#[derive(Debug, Clone)]
+pub(crate) struct Writers {
+    stay_open: bool,
+    logs: Arc<Mutex<BTreeMap<PathBuf, Arc<LocalLog>>>>,
+}
+
+impl Writers {
+    /// Keeps logs open until the operation ends, or for one batch only.
+    pub(crate) fn new(stay_open: bool) -> Self {
+        Self { stay_open, logs: Arc::default() }
+    }
+
+    pub(super) fn get(&self, folder: &Path) -> Option<Arc<LocalLog>> {
+        self.lock().get(folder).cloned()
+    }
+
+    pub(super) fn keep(&self, folder: &Path, log: &Arc<LocalLog>) {
+        if self.stay_open {
+            self.lock().insert(folder.to_owned(), Arc::clone(log));
+        }
+    }
+
+    /// Closes a log, once nobody works with it.
+    pub(super) fn close(&self, folder: &Path) {
+        let log = self.lock().remove(folder);
+        drop(log);
+    }
+
+    /// Closes all logs, once nobody works with them.
+    pub(crate) fn close_all(&self) {
+        let logs = std::mem::take(&mut *self.lock());
+        drop(logs);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<LocalLog>>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+    use kfm_lineage::{Digest, OperationId, Value};
+    use kfm_retry::{Clock, ManualClock};
+    use kfm_wal::WalError;
+    use kfm_wal::local::LocalOptions;
+
+    use super::*;
+    use crate::blob::ObjectBlobs;
+    use crate::context::WriteContext;
+    use crate::embedded::EmbeddedGraph;
+    use crate::op::{DomainOp, OpError, Swap, SwapOutcome};
+    use crate::versions::VersionStore;
+
+    struct World {
+        folder: tempfile::TempDir,
+        clock: Arc<dyn Clock>,
+        versions: Arc<VersionStore>,
+        value: Value,
+    }
+
+    impl World {
+        async fn new() -> Self {
+            let versions = Arc::new(VersionStore::new(Arc::new(ObjectBlobs::in_memory())));
+            let digest = Digest::of_canonical_bytes(b"{}");
+            versions.put(vec![(digest, Bytes::from_static(b"{}"))]).await.unwrap();
+            let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+            Self { folder: tempfile::tempdir().unwrap(), clock, versions, value: Some(digest) }
+        }
+
+        fn graph(&self) -> EmbeddedGraph {
+            EmbeddedGraph::new("graph", self.folder.path(), Arc::clone(&self.clock))
+        }
+
+        fn operation(&self) -> WriteContext {
+            let id = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
+            WriteContext::new(id, Arc::clone(&self.versions), Writers::new(true))
+        }
+
+        async fn add(
+            &self,
+            graph: &EmbeddedGraph,
+            cx: &WriteContext,
+            key: &str,
+        ) -> Result<SwapOutcome, OpError> {
+            let swap = Swap { key: key.to_owned(), from: None, to: self.value };
+            Ok(graph.swap(cx, &[swap]).await?[0])
+        }
+
+        /// Opens the log as another writer would.
+        fn other_writer(&self) -> Result<LocalLog, WalError> {
+            let options = LocalOptions::new(Arc::clone(&self.clock));
+            LocalLog::open(self.folder.path().join("log"), options).map(|(log, _)| log)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_is_opened_once_for_an_operation_and_is_free_after_it() {
+        let world = World::new().await;
+        let (graph, cx) = (world.graph(), world.operation());
+        let keys = ["a.json", "b.json", "c.json"].map(str::to_owned);
+        for (n, key) in keys.iter().enumerate() {
+            assert_eq!(world.add(&graph, &cx, key).await.unwrap(), SwapOutcome::Applied);
+            for reader in [&graph, &world.graph()] {
+                let there = reader.observe(&keys).await.unwrap();
+                let there = there.iter().filter(|value| value.is_some()).count();
+                assert_eq!(there, n + 1, "readers see each change at once");
+            }
+        }
+        assert!(matches!(world.other_writer(), Err(WalError::Locked { .. })));
+        drop(cx);
+        let other = world.other_writer().unwrap();
+        assert_eq!(other.report().epoch, 2, "each opening claims an epoch: the operation's, and this one");
+        drop(other);
+        assert_eq!(world.add(&graph, &world.operation(), "d.json").await.unwrap(), SwapOutcome::Applied);
+        assert_eq!(graph.keys().await.unwrap().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn where_hosts_share_the_platforms_log_a_store_is_busy_for_one_batch_only() {
+        let world = World::new().await;
+        let graph = world.graph();
+        let id = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
+        let cx = WriteContext::new(id, Arc::clone(&world.versions), Writers::new(false));
+        for key in ["a.json", "b.json"] {
+            assert_eq!(world.add(&graph, &cx, key).await.unwrap(), SwapOutcome::Applied);
+            drop(world.other_writer().unwrap());
+        }
+        assert_eq!(graph.keys().await.unwrap(), ["a.json", "b.json"]);
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_found_the_log_busy_opens_it_when_it_is_free() {
+        let world = World::new().await;
+        let (graph, cx) = (world.graph(), world.operation());
+        graph.create().await.unwrap();
+        let other = world.other_writer().unwrap();
+        let refused = world.add(&graph, &cx, "a.json").await;
+        assert!(matches!(refused, Err(OpError::Transient { .. })), "{refused:?}");
+        drop(other);
+        assert_eq!(world.add(&graph, &cx, "a.json").await.unwrap(), SwapOutcome::Applied);
+    }
+}
