@@ -6,33 +6,17 @@
 #[path = "kills/stage.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod stage;
+#[path = "../../kfm-rollback/tests/support/tree.rs"]
+mod tree;
 #[path = "kills/work.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod work;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
 
 use stage::{SECOND, publish, run, run_to};
+use tree::everything;
 use work::{Worker, set_grace};
-
-/// Every file and folder: its bytes, and when it was changed last.
-fn everything(root: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let (path, about) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
-            let bytes = about.is_file().then(|| std::fs::read(&path).unwrap());
-            found.insert(path.clone(), (bytes, about.modified().unwrap()));
-            if about.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    found
-}
 
 /// Runs commands, each of which must exit with its code and change nothing below the folder.
 fn assert_only_looks(root: &Path, commands: &[(i32, &str)]) {

@@ -1,20 +1,22 @@
 //! Snapshots of the log as the command meets them: kept on the way, killed on the way, damaged, never in the way.
 #![cfg(unix)]
-#![allow(missing_docs, reason = "it is a test")]
+#![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::disallowed_methods, reason = "it waits for another process, in real time")]
 
 mod support;
+#[path = "../../kfm-rollback/tests/support/tree.rs"]
+mod tree;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use kfm_retry::SystemClock;
 use kfm_wal::record::{Record, RefusalRecord};
 use kfm_wal::{LocalLog, LocalOptions, Wal};
 use support::Sandbox;
+use tree::everything;
 
 /// How many refusals the log has: enough for a snapshot that takes a while.
 const RECORDS: usize = 10_000;
@@ -58,23 +60,6 @@ fn files(sandbox: &Sandbox) -> Vec<PathBuf> {
 fn label(under: &str) -> Vec<&str> {
     let words = ["labels", "assign", "--under", under, "--care", "public", "--authority", "Council"];
     [&words[..], &["--reason", "open data", "--review-by", "2099-12-31"]].concat()
-}
-
-/// Every file and folder: its bytes, and when it was changed last.
-fn everything(root: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let (path, about) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
-            let bytes = about.is_file().then(|| std::fs::read(&path).unwrap());
-            found.insert(path.clone(), (bytes, about.modified().unwrap()));
-            if about.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    found
 }
 
 #[test]

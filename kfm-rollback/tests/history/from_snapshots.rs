@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use kfm_lineage::Lsn;
 use kfm_rollback::history::{HISTORY, History};
@@ -18,6 +17,7 @@ use kfm_wal::{LocalLog, LocalOptions, Snapshots, Wal};
 use crate::acts::roll_back;
 use crate::small::{item, path, put, titles, try_put};
 use crate::support::World;
+use crate::tree::everything;
 
 fn folder(world: &World) -> PathBuf {
     world.root().join(".kfm/snapshots")
@@ -128,23 +128,6 @@ async fn a_session_that_writes_keeps_a_snapshot_once_the_log_has_grown_enough() 
     let newest = files(&world);
     put(&world, &[("a", Some(item("a", "soon after")))]).await;
     assert_eq!(files(&world), newest);
-}
-
-/// Every file and folder below a folder: its bytes, and when it was changed last.
-fn everything(root: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let (path, about) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
-            let bytes = about.is_file().then(|| std::fs::read(&path).unwrap());
-            found.insert(path.clone(), (bytes, about.modified().unwrap()));
-            if about.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    found
 }
 
 #[tokio::test]
