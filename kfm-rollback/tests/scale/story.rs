@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use kfm_rollback::{ExecuteRequest, OpenOptions, PlanTarget, Platform, PublishFolder};
+use kfm_wal::LocalLog;
 use serde::{Deserialize, Serialize};
 
 use super::items::{Item, lay};
@@ -24,7 +25,7 @@ pub struct Taken {
     /// CPU time and memory, by phase.
     pub phases: BTreeMap<String, Phase>,
     pub wall_ms: BTreeMap<String, u64>,
-    /// Bytes and calls of reading and writing, and records of the log.
+    /// Bytes and calls of reading and writing, records of the log, and how often the graph's log was opened.
     pub work: BTreeMap<String, u64>,
 }
 
@@ -68,7 +69,10 @@ pub async fn story(items: &[Item]) -> Vec<(&'static str, Taken)> {
 /// Starts a process that makes one operation, and waits for what it took.
 async fn start(operation: &str, world: &World, source: &Path) -> Taken {
     let records = async || world.open().await.wal_verify().await.unwrap().records;
-    let before = records().await;
+    // Whoever opens a log for writing claims an epoch.
+    let openings =
+        || LocalLog::open_read_only(world.root().join("graph/log")).map_or(0, |log| log.report().epoch);
+    let before = (records().await, openings());
     let order = format!("{operation}\n{}\n{}", world.root().display(), source.display());
     let done = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "the_process_that_is_measured", "--ignored", "--nocapture"])
@@ -79,7 +83,8 @@ async fn start(operation: &str, world: &World, source: &Path) -> Taken {
     assert!(done.status.success(), "{operation}: {text}{}", String::from_utf8_lossy(&done.stderr));
     let line = text.lines().find_map(|line| line.strip_prefix(TAKEN)).unwrap();
     let mut taken: Taken = serde_json::from_str(line).unwrap();
-    taken.work.insert("records".to_owned(), records().await - before);
+    taken.work.insert("records".to_owned(), records().await - before.0);
+    taken.work.insert("openings".to_owned(), openings() - before.1);
     taken
 }
 
