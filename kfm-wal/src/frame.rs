@@ -294,11 +294,16 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Frame<'_>, Fault> {
     if !whole && !planted(Bug::BodyNotChecked) {
         return Err(Fault::Broken);
     }
-    let body = &frame[HEADER_BYTES..HEADER_BYTES + body_bytes];
-    Ok(Frame { header, body, covered: &frame[..COVERED_BYTES], bytes: total })
+    Ok(Frame::of(header, body_bytes, bytes))
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// Takes the frame at the start of `bytes`, of which `header` and length are known and its checksums compared.
+    pub(crate) fn of(header: Header, body_bytes: usize, bytes: &'a [u8]) -> Self {
+        let body = &bytes[HEADER_BYTES..HEADER_BYTES + body_bytes];
+        Self { header, body, covered: &bytes[..COVERED_BYTES], bytes: frame_bytes(body_bytes) }
+    }
+
     /// Returns the chain after this frame, given the leaves of its records.
     pub(crate) fn chain(&self, leaves: &[[u8; 32]]) -> [u8; 32] {
         match (self.header.flags & CHAINED != 0, self.header.count) {

@@ -150,8 +150,9 @@ fn load_segments(
     take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<Ending, WalError> {
     let mut unsealed: Option<(String, Lsn, Torn)> = None;
+    let mut segment = ReadSegment::default();
     for (index, name) in names.iter().enumerate() {
-        let segment = ahead.next()?;
+        ahead.next(&mut segment)?;
         let bytes = &segment.bytes;
         let bad = |offset: u64, lsn: Lsn, class| {
             Ok(Ending::Bad(BadPlace { segment: name.clone(), offset, lsn, class }))
@@ -239,9 +240,9 @@ fn run(
     let mut sealed = false;
     while !sealed {
         let bad = |class| Err(BadFrame { offset: at as u64, class });
-        match frame::decode(bytes.get(at..).unwrap_or_default()) {
-            Ok(frame) if frame.header.kind == Kind::Mark => break,
-            Ok(frame) => match view.accept(&frame, at as u64, depth, segment.leaves(at)) {
+        match segment.frame(at) {
+            Ok((frame, _)) if frame.header.kind == Kind::Mark => break,
+            Ok((frame, leaves)) => match view.accept(&frame, at as u64, depth, leaves) {
                 Ok(records) => {
                     unsettled.replace((frame.header, records)).into_iter().for_each(&mut settle);
                     sealed = frame.header.kind == Kind::Seal;
@@ -408,20 +409,40 @@ pub(crate) fn segments(disk: &dyn Disk, dir: &Path, there: &[String]) -> Result<
 
 /// Reads a segment whole.
 pub(crate) fn read_segment(disk: &dyn Disk, dir: &Path, name: &str) -> Result<Vec<u8>, WalError> {
-    read_whole(segment::open(disk, dir, name, Access::Read)?, &dir.join(name))
+    let mut bytes = Vec::new();
+    read_segment_into(disk, dir, name, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a segment whole, in place of what `buffer` held.
+pub(crate) fn read_segment_into(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    buffer: &mut Vec<u8>,
+) -> Result<(), WalError> {
+    read_whole(segment::open(disk, dir, name, Access::Read)?, &dir.join(name), buffer)
 }
 
 /// Reads a file whole.
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, WalError> {
-    read_whole(disk.open(path, Access::Read).map_err(io_error("open", path))?, path)
+    let mut bytes = Vec::new();
+    read_whole(disk.open(path, Access::Read).map_err(io_error("open", path))?, path, &mut bytes)?;
+    Ok(bytes)
 }
 
-fn read_whole(mut file: Box<dyn DiskFile>, path: &Path) -> Result<Vec<u8>, WalError> {
+fn read_whole(mut file: Box<dyn DiskFile>, path: &Path, buffer: &mut Vec<u8>) -> Result<(), WalError> {
     let bytes = file.bytes().map_err(io_error("read", path))?;
-    let mut buffer = vec![0; usize::try_from(bytes).expect("a segment fits in memory")];
-    let read = file.read_at(0, &mut buffer).map_err(io_error("read", path))?;
+    let bytes = usize::try_from(bytes).expect("a segment fits in memory");
+    if buffer.capacity() < bytes {
+        // Zeros that the system has need not be written.
+        *buffer = vec![0; bytes];
+    } else {
+        buffer.resize(bytes, 0);
+    }
+    let read = file.read_at(0, buffer).map_err(io_error("read", path))?;
     buffer.truncate(read);
-    Ok(buffer)
+    Ok(())
 }
 
 /// Returns the names in a folder, none if it is missing.

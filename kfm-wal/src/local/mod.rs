@@ -73,13 +73,14 @@ use view::{FrameAt, View};
 pub struct SegmentSizes {
     /// Length of the first segment; small, so that making a log is instant. Default 256 KiB.
     pub first_bytes: u64,
-    /// The longest segment, unless one batch needs more. Default 64 MiB.
+    /// The longest segment, unless one batch needs more. Default 16 MiB: whoever reads a long log has three to six
+    /// of them in memory.
     pub max_bytes: u64,
 }
 
 impl Default for SegmentSizes {
     fn default() -> Self {
-        Self { first_bytes: 256 << 10, max_bytes: 64 << 20 }
+        Self { first_bytes: 256 << 10, max_bytes: 16 << 20 }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Segments read, and their records hashed, ahead of the one that is being judged.
 //!
 //! Hashing is what takes longest when a log is read, and the leaves of a record depend on nothing but the
-//! record. So the next segments of a long log are read and hashed on threads of their own; order, chain and
-//! ids are judged in one place, one frame after the other, as without them. Short logs are read without a
-//! thread.
+//! record. So the next segments of a long log are read, their checksums compared and their records hashed on
+//! threads of their own; order, chain and ids are judged in one place, one frame after the other, as without
+//! them. Short logs are read without a thread. Segments are read into the room of those that were judged: to have
+//! fresh room from the system takes as long as reading.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -13,7 +14,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use super::disk::Disk;
 use super::load;
 use crate::error::WalError;
-use crate::frame::{self, Kind};
+use crate::frame::{self, Fault, Frame, Header, Kind};
 use crate::raw::{RawRecord, raw_records};
 use crate::store::Depth;
 
@@ -23,13 +24,22 @@ const LONG_BYTES: usize = 4 << 20;
 /// How many segments are read at a time, beside the one that is judged.
 const AHEAD_MAX: usize = 4;
 
-/// A segment, and the leaves of the records in its frames.
+/// A segment, and what was found out about its first frames.
 #[derive(Debug, Default)]
 pub(crate) struct ReadSegment {
     pub(crate) bytes: Vec<u8>,
-    /// Where each frame begins, and its first leaf.
-    frames: Vec<(usize, usize)>,
+    frames: Vec<Found>,
     leaves: Vec<[u8; 32]>,
+}
+
+/// A frame that fits its checksums.
+#[derive(Debug)]
+struct Found {
+    at: usize,
+    header: Header,
+    body_bytes: usize,
+    /// The number of leaves before its own.
+    leaves_before: usize,
 }
 
 impl ReadSegment {
@@ -38,29 +48,39 @@ impl ReadSegment {
         Self { bytes, ..Self::default() }
     }
 
-    /// Returns the leaves of the frame at a place, if they are known.
-    pub(crate) fn leaves(&self, at: usize) -> Option<&[[u8; 32]]> {
-        let n = self.frames.binary_search_by_key(&at, |(at, _)| *at).ok()?;
-        let end = self.frames.get(n + 1).map_or(self.leaves.len(), |(_, first)| *first);
-        self.leaves.get(self.frames[n].1..end)
+    /// Reads the frame at a place, with the leaves of its records if they are known.
+    pub(crate) fn frame(&self, at: usize) -> Result<(Frame<'_>, Option<&[[u8; 32]]>), Fault> {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let Ok(n) = self.frames.binary_search_by_key(&at, |found| found.at) else {
+            return Ok((frame::decode(rest)?, None));
+        };
+        let found = &self.frames[n];
+        let end = self.frames.get(n + 1).map_or(self.leaves.len(), |next| next.leaves_before);
+        let leaves = self.leaves.get(found.leaves_before..end);
+        Ok((Frame::of(found.header, found.body_bytes, rest), leaves))
     }
 
-    fn read(disk: &dyn Disk, dir: &Path, name: &str, depth: Depth) -> Result<Self, WalError> {
-        let mut segment = Self::plain(load::read_segment(disk, dir, name)?);
+    /// Reads a segment whole into the room of another.
+    fn read_into(&mut self, disk: &dyn Disk, dir: &Path, name: &str) -> Result<(), WalError> {
+        self.frames.clear();
+        self.leaves.clear();
+        load::read_segment_into(disk, dir, name, &mut self.bytes)
+    }
+
+    /// Finds out what does not depend on other segments.
+    fn find(&mut self) {
         let mut at = 0;
-        while depth == Depth::Chain
-            && let Ok(frame) = frame::decode(segment.bytes.get(at..).unwrap_or_default())
-        {
+        while let Ok(frame) = frame::decode(self.bytes.get(at..).unwrap_or_default()) {
             let header = frame.header;
             if header.kind == Kind::Data
                 && let Some(records) = raw_records(frame.body, header.count)
             {
-                segment.frames.push((at, segment.leaves.len()));
-                segment.leaves.extend(records.iter().map(RawRecord::leaf));
+                let (body_bytes, leaves_before) = (frame.body.len(), self.leaves.len());
+                self.frames.push(Found { at, header, body_bytes, leaves_before });
+                self.leaves.extend(records.iter().map(RawRecord::leaf));
             }
             at += frame.bytes;
         }
-        Ok(segment)
     }
 }
 
@@ -74,6 +94,8 @@ pub(crate) struct ReadAhead<'scope, 'env> {
     depth: Depth,
     next: usize,
     reading: VecDeque<ScopedJoinHandle<'scope, Result<ReadSegment, WalError>>>,
+    /// Segments that were judged.
+    spare: Vec<ReadSegment>,
     ahead: usize,
 }
 
@@ -86,28 +108,38 @@ impl<'scope, 'env> ReadAhead<'scope, 'env> {
         depth: Depth,
     ) -> Self {
         let ahead = std::thread::available_parallelism().map_or(1, usize::from).min(AHEAD_MAX);
-        Self { scope, disk, dir, names, depth, next: 0, reading: VecDeque::new(), ahead }
+        Self { scope, disk, dir, names, depth, next: 0, reading: VecDeque::new(), spare: Vec::new(), ahead }
     }
 
-    /// Returns the next segment; the caller knows how many there are.
-    pub(crate) fn next(&mut self) -> Result<ReadSegment, WalError> {
-        let segment = match self.reading.pop_front() {
-            Some(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+    /// Puts the next segment in the place of the one before; the caller knows how many there are.
+    pub(crate) fn next(&mut self, segment: &mut ReadSegment) -> Result<(), WalError> {
+        match self.reading.pop_front() {
+            Some(reading) => {
+                let read = reading.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+                self.spare.push(std::mem::replace(segment, read));
+            }
+            // Judged at once: hashing it here or there is the same.
             None => {
                 self.next += 1;
-                // Judged at once: hashing it here or there is the same.
-                ReadSegment::plain(load::read_segment(self.disk, self.dir, &self.names[self.next - 1])?)
+                segment.read_into(self.disk, self.dir, &self.names[self.next - 1])?;
             }
-        };
+        }
         while segment.bytes.len() >= LONG_BYTES && self.reading.len() < self.ahead {
             let Some(name) = self.names.get(self.next) else { break };
             let (disk, dir, depth) = (self.disk, self.dir, self.depth);
-            let read = move || ReadSegment::read(disk, dir, name, depth);
+            let mut ahead = self.spare.pop().unwrap_or_default();
+            let read = move || {
+                ahead.read_into(disk, dir, name)?;
+                if depth == Depth::Chain {
+                    ahead.find();
+                }
+                Ok(ahead)
+            };
             // Without a thread it is read when its turn comes.
             let Ok(reading) = Builder::new().spawn_scoped(self.scope, read) else { break };
             self.reading.push_back(reading);
             self.next += 1;
         }
-        Ok(segment)
+        Ok(())
     }
 }
