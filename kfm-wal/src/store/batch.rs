@@ -1,0 +1,88 @@
+//! What every store asks of a batch before it takes it: is it within the limits, is it new, at what time.
+
+use std::collections::HashSet;
+
+use kfm_lineage::{Lsn, Timestamp};
+
+use super::{Appended, Capabilities, NewRecord, StoredRecord};
+use crate::error::WalError;
+
+/// Refuses what no store may take: nothing at all, or more than the limits.
+///
+/// # Errors
+/// - [`WalError::Empty`]: there is no record.
+/// - [`WalError::TooLarge`]: names the record, or the first one of the batch.
+pub fn check_limits(records: &[NewRecord], limits: &Capabilities) -> Result<(), WalError> {
+    let first = records.first().ok_or(WalError::Empty)?;
+    let too_large = |record: &NewRecord, bytes: u64, bytes_max: u64| WalError::TooLarge {
+        id: format!("{:032x}", u128::from_be_bytes(record.op_id)),
+        bytes,
+        bytes_max,
+    };
+    let mut batch_bytes = 0;
+    for record in records {
+        let bytes = record.payload.len() as u64;
+        if bytes > limits.record_bytes_max {
+            return Err(too_large(record, bytes, limits.record_bytes_max));
+        }
+        batch_bytes += bytes;
+    }
+    if batch_bytes > limits.batch_bytes_max {
+        return Err(too_large(first, batch_bytes, limits.batch_bytes_max));
+    }
+    Ok(())
+}
+
+/// Says whether a batch repeats what is in the log: its old positions, none if all of it is new.
+///
+/// `find` returns the record in the log that has an id. For stores that have no faster way.
+///
+/// # Errors
+/// [`WalError::Conflict`]: an id has other content, stands twice, or only a part of the batch is there.
+pub fn find_repeat<'a>(
+    records: &[NewRecord],
+    find: impl Fn(&[u8; 16]) -> Option<&'a StoredRecord>,
+) -> Result<Option<Appended>, WalError> {
+    let mut seen = HashSet::new();
+    let first = records.first().and_then(|record| find(&record.op_id)).map(|stored| stored.lsn);
+    for (n, record) in records.iter().enumerate() {
+        let stored = find(&record.op_id);
+        let place = stored.map(|stored| stored.lsn);
+        let same = stored.is_none_or(|stored| {
+            let (there, new) = (&stored.record, record);
+            (there.rtype, there.schema, &there.payload) == (new.rtype, new.schema, &new.payload)
+        });
+        let expected = first.map(|first| Lsn(first.0 + n as u64));
+        if !seen.insert(record.op_id) || place != expected || !same {
+            let id = format!("{:032x}", u128::from_be_bytes(record.op_id));
+            return Err(WalError::Conflict { id, lsn: place.or(first).unwrap_or(Lsn::ZERO) });
+        }
+    }
+    let last = |first: Lsn| Lsn(first.0 + records.len() as u64 - 1);
+    Ok(first.map(|first| Appended { first, last: last(first), already: true }))
+}
+
+/// Returns the time that the log takes for a record, and by how many milliseconds, rounded up and bounded,
+/// that is later than the writer's (R20).
+pub(crate) fn clamp_time(at: Timestamp, last: Option<Timestamp>) -> (Timestamp, u32) {
+    match last {
+        Some(last) if at < last => {
+            let behind_ns = last.as_nanosecond().abs_diff(at.as_nanosecond());
+            (last, u32::try_from(behind_ns.div_ceil(1_000_000)).unwrap_or(u32::MAX))
+        }
+        _ => (at, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_went_back_is_clamped_and_the_skew_rounded_up() {
+        let (late, early) = (Timestamp::new(10, 0).unwrap(), Timestamp::new(8, 999_999_999).unwrap());
+        assert_eq!(clamp_time(early, Some(late)), (late, 1001));
+        assert_eq!(clamp_time(late, Some(early)), (late, 0));
+        assert_eq!(clamp_time(Timestamp::MIN, Some(Timestamp::MAX)).1, u32::MAX);
+    }
+}
