@@ -10,6 +10,7 @@ mod execute;
 mod file;
 mod report;
 mod scope;
+mod turn;
 
 use kfm_lineage::{Digest, HotfixId, Lsn, Move, OperationId, RollbackId, Timestamp};
 use kfm_wal::record::{Correction, SegmentRef};

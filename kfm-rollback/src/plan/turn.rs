@@ -1,0 +1,147 @@
+//! Which cells move when an operation ceases to stand or stands again, and from what to what (`states.md` section 2).
+
+use kfm_lineage::{Domain, Lsn, Move, Value};
+
+use super::draft::Wanted;
+use super::{PlanKind, refuse_unknown_keys, skipped_line};
+use crate::assess::describe_move;
+use crate::error::{Error, Result};
+use crate::history::{Kind, Operation, Write, read_moves};
+use crate::planted::{Bug, planted};
+use crate::report::{SkippedLine, Status};
+use crate::session::Session;
+
+/// Finds the cells that move when a target ceases to stand, or stands again.
+///
+/// Answers a note instead, where there is nothing to turn.
+pub(super) async fn turned_moves(
+    session: &Session,
+    wanted: &Wanted,
+) -> Result<std::result::Result<(Vec<Move>, Vec<SkippedLine>), String>> {
+    let stands = wanted.kind == PlanKind::Revert;
+    let target = turnable(session, wanted)?;
+    match (stands, session.history.undone_by(&target.id)) {
+        (false, Some(by)) => return Ok(Err(format!("nothing to do: {by} undid it already"))),
+        (true, None) => return Ok(Err("nothing to do: it stands".to_owned())),
+        _ => {}
+    }
+    let mut moves = Vec::new();
+    let mut skipped = Vec::new();
+    let target_moves = read_moves(&session.versions(), &target.moves).await?;
+    refuse_unknown_keys(&target_moves, &wanted.skip)?;
+    for own in target_moves.iter().filter(|step| !step.derived) {
+        if wanted.skip.contains(&own.cell.key) {
+            skipped.push(skipped_line(own, "asked", None));
+            continue;
+        }
+        let owner = session.history.owner(&own.cell, stands.then_some((&target.id, true)));
+        let now = session.history.value(&own.cell);
+        let owns = match owner {
+            Some(write) if planted(Bug::OwnerByValue) => write.step.after == own.after,
+            Some(write) => write.operation == target.id,
+            None => false,
+        };
+        if !owns {
+            skipped.push(skipped_line(own, "superseded", owner.map(|write| write.operation.clone())));
+            continue;
+        }
+        let source = session.history.owner(&own.cell, Some((&target.id, stands)));
+        refuse_unknown_predecessor(session, &target, own, source, stands)?;
+        let mut to: Value = source.and_then(|write| write.step.after);
+        if planted(Bug::PredecessorIgnoresUndone) && !stands {
+            to = own.before;
+        }
+        if now == to {
+            skipped.push(skipped_line(own, "unchanged", None));
+            continue;
+        }
+        moves.push(turned(session, own, now, to, source).await?);
+    }
+    skipped.sort_by(|a, b| (&a.domain, &a.store, &a.key).cmp(&(&b.domain, &b.store, &b.key)));
+    // The newest owner first: it is the one to roll back first.
+    skipped.sort_by_key(|line| {
+        std::cmp::Reverse(line.by.as_ref().and_then(|by| session.history.operation(by)).map(|by| by.opened))
+    });
+    Ok(Ok((moves, skipped)))
+}
+
+async fn turned(
+    session: &Session,
+    own: &Move,
+    now: Value,
+    to: Value,
+    source: Option<&Write>,
+) -> Result<Move> {
+    let from_version = session.history.owner(&own.cell, None).and_then(|write| write.step.to_version.clone());
+    let to_version = to.and(source.and_then(|write| write.step.to_version.clone()));
+    if own.cell.domain != Domain::Stac {
+        return Ok(Move { before: now, after: to, from_version, to_version, ..own.clone() });
+    }
+    let before = session.facts.of_value(now).await?;
+    let after = match session.facts.of_value(to).await {
+        Ok(after) => after,
+        // Missing bytes are dealt with by name, with all of their kind.
+        Err(Error::Versions(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let mut step = describe_move(session, &own.cell.key, now, before.as_ref(), after.as_ref());
+    step.after = to;
+    step.from_version = from_version.or(step.from_version);
+    step.to_version = to_version.or(step.to_version);
+    Ok(step)
+}
+
+/// Returns the operation that is to be turned, if it can be.
+fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
+    let target = session
+        .history
+        .operation(&wanted.target)
+        .cloned()
+        .ok_or_else(|| Error::NotFound { kind: "publish", text: wanted.target.to_string() })?;
+    if target.kind == Kind::Adopt {
+        return Err(Error::invalid(
+            format!("a genesis cannot be rolled back, it moved nothing: publish_id={}", target.id),
+            "roll back the publishes that came after it",
+        ));
+    }
+    match target.status(false) {
+        Status::Completed => Ok(target),
+        Status::Aborted | Status::Failed => Err(Error::invalid(
+            format!("nothing of it stands, it went back by itself: publish_id={}", target.id),
+            "look at 'kfm publish list' for the one that is meant",
+        )),
+        status => Err(Error::Incomplete {
+            message: format!("it has not ended: publish_id={} status={status}", target.id),
+            hint: "resume or abort it first".into(),
+            next: crate::status::resume_commands(&target.id),
+        }),
+    }
+}
+
+/// Refuses to guess what stood before a move whose record says that something did, and the log knows of no such
+/// value (R23): a pipeline that writes its own records published onto what nobody had adopted.
+fn refuse_unknown_predecessor(
+    session: &Session,
+    target: &Operation,
+    own: &Move,
+    source: Option<&Write>,
+    stands: bool,
+) -> Result<()> {
+    let before = session.history.cell(&own.cell).and_then(|cell| cell.value_at(Lsn(target.opened.0 - 1)));
+    if stands
+        || source.is_some()
+        || own.before.is_none()
+        || own.before == before
+        || !target.moves_references()
+    {
+        return Ok(());
+    }
+    Err(Error::Incomplete {
+        message: format!(
+            "the log does not know the version before: publish_id={} cell={}",
+            target.id, own.cell
+        ),
+        hint: "adopt what stands in the stores before publishing onto it".into(),
+        next: vec!["kfm adopt".into()],
+    })
+}
