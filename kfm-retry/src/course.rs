@@ -15,7 +15,6 @@ use crate::machine::{Failure, Machine, Step};
 use crate::nanos;
 use crate::operation::Attempt;
 use crate::retry::{Counts, Retry};
-use crate::terms::Terms;
 use crate::witness::Key;
 
 /// A moment that has not been read off the clock yet, or a limit that is not there.
@@ -36,59 +35,6 @@ pub(crate) struct Course<'a> {
     /// Why this call may not be tried again, whatever its policy says.
     only_once: Option<OnlyOnce>,
     machine: Option<Box<Machine>>,
-}
-
-/// Leave for a first attempt that nothing but its policy bounds, and whose breaker is well; `None` if the call
-/// has to begin by [`Course::begin`].
-#[inline(always)]
-pub(crate) fn quick_leave<'a>(terms: &impl Terms<'a>, deadline: Option<Deadline>) -> Option<Ticket> {
-    if deadline.is_some() || !Scope::current().is_outside() {
-        return None;
-    }
-    terms.breaker().map_or(Some(Ticket::NONE), |breaker| breaker.quick_leave())
-}
-
-/// The attempt that begins by [`quick_leave`], and its scope.
-#[inline(always)]
-pub(crate) fn quick_attempt(ms: u32) -> (Attempt, Scope) {
-    (Attempt { number: 0, limit_ns: u64::from(ms) * 1_000_000 }, Scope::of(Limit::Lasts { ms }))
-}
-
-/// Takes note that an attempt that began by [`quick_leave`] succeeded at once.
-#[inline(always)]
-pub(crate) fn quick_success<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
-    if let Some(budget) = terms.budget() {
-        budget.deposit();
-    }
-    if terms.breaker().is_some_and(|breaker| !breaker.stays_healthy(ticket)) {
-        quick_mend(terms, ticket);
-    }
-}
-
-/// Tells the breaker of a success after failures.
-#[cold]
-fn quick_mend<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
-    with_retry(terms, |retry| {
-        let Some(breaker) = &retry.breaker else { return };
-        tell_breaker_of_success(retry, breaker, ticket, None);
-    });
-}
-
-/// Takes back what [`quick_leave`] gave to an attempt that panicked.
-#[cold]
-pub(crate) fn quick_drop<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
-    with_retry(terms, |retry| {
-        let Some(breaker) = &retry.breaker else { return };
-        breaker.cancelled(ticket, Duration::ZERO, || retry.clock.monotonic());
-    });
-}
-
-/// Does what needs the whole value, for a call that is over.
-fn with_retry<'a>(terms: &mut impl Terms<'a>, act: impl FnOnce(&Retry<'a>)) {
-    let made = terms.make();
-    if let Some(retry) = terms.made().or(made.as_ref()) {
-        act(retry);
-    }
 }
 
 /// Why a call is made once.
@@ -115,7 +61,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Goes on with a call that began by [`quick_leave`].
+    /// Goes on with a call that began by [`quick::leave`](crate::quick::leave).
     pub(crate) fn taken_up(key: Key<'a>, deadline: Option<Deadline>, ticket: Ticket) -> Self {
         Self { ticket, ..Self::new(key, deadline) }
     }
@@ -398,7 +344,12 @@ impl<'a> Course<'a> {
 }
 
 #[cold]
-fn tell_breaker_of_success(retry: &Retry<'_>, breaker: &Breaker, ticket: Ticket, ran: Option<Duration>) {
+pub(crate) fn tell_breaker_of_success(
+    retry: &Retry<'_>,
+    breaker: &Breaker,
+    ticket: Ticket,
+    ran: Option<Duration>,
+) {
     if let Some(change) = breaker.succeeded(ticket, ran, || retry.clock.monotonic()) {
         tell_change(retry, breaker, change);
     }

@@ -12,10 +12,11 @@ use crate::breaker::Ticket;
 use crate::call::Call;
 use crate::classify::Classifier;
 use crate::clock::Sleep;
-use crate::course::{Course, OnlyOnce, quick_attempt, quick_drop, quick_leave, quick_success};
+use crate::course::{Course, OnlyOnce};
 use crate::deadline::{Deadline, Entered, Scope};
 use crate::failed::{Failed, Report};
 use crate::operation::Operation;
+use crate::quick;
 use crate::retry::Retry;
 use crate::terms::Terms;
 use crate::witness::Key;
@@ -90,7 +91,7 @@ impl<T, E> Stage<'_, T, E> {
 fn drop_midway<'a, T, E>(stage: &mut Stage<'a, T, E>, terms: &mut impl Terms<'a>, waiting: bool) {
     match stage {
         Stage::New | Stage::Over => {}
-        Stage::First(ticket) => quick_drop(terms, *ticket),
+        Stage::First(ticket) => quick::dropped(terms, *ticket),
         Stage::Slow(slow) => slow.course.dropped(whole(terms, &slow.made), waiting),
     }
 }
@@ -164,15 +165,15 @@ where
         let mut this = self.as_mut().project();
         let mut polled = None;
         if matches!(this.stage, Stage::New)
-            && let Some(ticket) = quick_leave(this.terms, *this.deadline)
+            && let Some(ticket) = quick::leave(this.terms, *this.deadline)
         {
             this.stage.pass_to(Stage::First(ticket));
-            let (attempt, scope) = quick_attempt(*this.first_limit_ms);
+            let (attempt, scope) = quick::attempt(*this.first_limit_ms);
             this.running.set(Some(this.operation.start(attempt)));
             match poll_attempt(scope.enter_from(Scope::OUTSIDE), this.running, cx) {
                 Poll::Ready(Ok(output)) => {
                     this.stage.pass_to(Stage::Over);
-                    quick_success(this.terms, ticket);
+                    quick::succeeded(this.terms, ticket);
                     return Poll::Ready(Ok(output));
                 }
                 other => polled = Some(other),

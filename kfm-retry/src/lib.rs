@@ -31,6 +31,7 @@ pub mod operation;
 pub mod plan;
 pub mod policy;
 pub mod preset;
+mod quick;
 #[cfg(feature = "governor")]
 pub mod rate_limit;
 pub mod retry;
