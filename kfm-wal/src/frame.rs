@@ -280,6 +280,12 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, usize), Fault> {
     Ok((header, body_bytes))
 }
 
+/// Says whether a header of which no more is known than that it is whole continues a chain: then it was written after
+/// all that the chain is over was synced.
+pub(crate) fn is_behind(bytes: &[u8], log: u64, chain: &[u8; 32]) -> bool {
+    u64_at(bytes, 8) == log && bytes[64..96] == *chain
+}
+
 /// Reads the frame at the start of `bytes`.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Frame<'_>, Fault> {
     let (header, body_bytes) = decode_header(bytes)?;

@@ -250,7 +250,12 @@ fn run(
                 }
                 Err(class) => return bad(class),
             },
-            Err(Fault::Future) => return bad(Damage::FutureFormat),
+            Err(Fault::Future) => {
+                if frame::is_behind(&bytes[at..], view.position.log, &view.position.chain) {
+                    unsettled.into_iter().for_each(settle);
+                }
+                return bad(Damage::FutureFormat);
+            }
             // A whole header whose frame does not fit: no append writes that.
             Err(Fault::Short { .. }) => return bad(Damage::Malformed),
             Err(Fault::Blank | Fault::Broken) => break,

@@ -79,6 +79,10 @@ fn state(dir: &Path) -> BTreeMap<std::ffi::OsString, Vec<u8>> {
     entries.map(|path| (path.file_name().unwrap().to_owned(), std::fs::read(&path).unwrap())).collect()
 }
 
+fn is_segment(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().starts_with("seg-")
+}
+
 fn copy(name: &str) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for (name, bytes) in state(&golden(name)) {
@@ -106,7 +110,7 @@ fn frames_and_records_that_may_be_passed_over_are_and_stay() {
     assert!(run(wal.store().verify(Depth::Chain)).unwrap().ok);
     let frames = inspect(dir.path()).unwrap().segments.remove(0).frames;
     assert_eq!(frames.iter().filter(|frame| frame.kind == "other").count(), 2);
-    for (name, bytes) in before.iter().filter(|(name, _)| name.to_string_lossy().starts_with("seg-")) {
+    for (name, bytes) in before.iter().filter(|(name, _)| is_segment(name)) {
         let used = bytes[..4096].iter().rposition(|byte| *byte != 0).unwrap();
         assert!(state(dir.path())[name][..used] == bytes[..used], "not a byte of it is another");
     }
@@ -135,11 +139,30 @@ fn a_frame_that_must_be_known_is_refused_by_everybody_and_changed_by_nobody() {
     assert!(plan.torn.is_none() && plan.first_bad.is_some(), "{plan:?}");
     let mut there = 0;
     replay(dir.path(), |_| there += 1).unwrap();
-    assert_eq!(there, 1, "what a frame that is known witnesses can be exported");
+    assert_eq!(there, 2, "all before it can be exported: it says that it was written after that");
     let mut after = state(dir.path());
     // Who holds the lock is written into it.
     after.insert("LOCK".into(), before[std::ffi::OsStr::new("LOCK")].clone());
     assert!(after == before);
+}
+
+#[test]
+fn what_is_before_a_frame_of_the_future_that_does_not_continue_it_is_not_vouched_for() {
+    for at in [8, 64] {
+        let dir = copy("critical_frame");
+        let path = dir.path().join(state(dir.path()).into_keys().find(|name| is_segment(name)).unwrap());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let frames = inspect(dir.path()).unwrap().segments.remove(0).frames;
+        let before = frames.iter().filter(|frame| frame.kind == "data").nth(1).unwrap();
+        let future = (before.offset + before.bytes) as usize;
+        bytes[future + at] ^= 1;
+        let crc = crc32c::crc32c(&bytes[future..future + 96]);
+        bytes[future + 96..future + 100].copy_from_slice(&crc.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let mut there = 0;
+        let report = replay(dir.path(), |_| there += 1).unwrap();
+        assert_eq!((report.first_bad.unwrap().class, there), (Damage::FutureFormat, 1), "at={at}");
+    }
 }
 
 #[test]
