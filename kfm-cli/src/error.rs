@@ -9,6 +9,7 @@ use kfm_rollback::op::OpError;
 use kfm_rollback::report::{Conflicts, FindingLine, Listing, Status};
 use kfm_telemetry::TelemetryError;
 use kfm_wal::WalError;
+use kfm_wal::slots::SlotError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -253,15 +254,8 @@ impl From<Error> for Box<Failure> {
             }
             Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
             Error::Log(source) => {
-                failure.hint = match source.downcast_ref::<WalError>() {
-                    Some(WalError::Io { .. }) => "see that the log's place answers, and to whom".to_owned(),
-                    Some(WalError::Unfit { .. }) => {
-                        "name another store under [wal] of kfm.toml: nothing was written to this one"
-                            .to_owned()
-                    }
-                    _ => String::new(),
-                };
-                failure.next = vec!["kfm wal verify".to_owned()];
+                let (hint, next) = log_remedy(source.downcast_ref::<WalError>());
+                (failure.hint, failure.next) = (hint.to_owned(), vec![next.to_owned()]);
             }
             Error::Records(_) => failure.next = vec!["kfm ledger verify".to_owned()],
             _ => {}
@@ -311,12 +305,38 @@ impl Failure {
     }
 }
 
-/// Returns the messages of an error and of all that lie beneath it.
+/// Says what a person can do about a log that cannot be used, and which command to run.
+fn log_remedy(error: Option<&WalError>) -> (&'static str, &'static str) {
+    match error {
+        Some(WalError::Io { source, .. }) => match source.downcast_ref::<SlotError>() {
+            Some(SlotError::Refused { .. }) => (
+                "the log's server answers and refuses: see that the bucket, container or database is there, that url \
+                 under [wal] of kfm.toml names it, and that the credentials in the environment may read and write it",
+                "kfm doctor",
+            ),
+            Some(_) => (
+                "the log's server gives no answer: see that it runs, that it can be reached from this host, and that \
+                 url under [wal] of kfm.toml and the endpoint in the environment name it; then try again",
+                "kfm doctor",
+            ),
+            None => ("see that the log's place answers, and to whom", "kfm wal verify"),
+        },
+        Some(WalError::Unfit { .. }) => {
+            ("name another store under [wal] of kfm.toml: nothing was written to this one", "kfm wal verify")
+        }
+        _ => ("", "kfm wal verify"),
+    }
+}
+
+/// Returns the messages of an error and of all that lie beneath it; one that the message above ends with is left out.
 fn chain(error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
-    let mut texts = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
     let mut at = error;
     while let Some(error) = at {
-        texts.push(error.to_string());
+        let text = error.to_string();
+        if !texts.last().is_some_and(|above| above.ends_with(&text)) {
+            texts.push(text);
+        }
         at = error.source();
     }
     texts

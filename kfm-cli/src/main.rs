@@ -21,6 +21,9 @@ use std::process::ExitCode;
 /// Threads for calls of files, which are read eight at a time; each more is more memory that an allocator keeps.
 const BLOCKING_THREADS_MAX: usize = 8;
 
+/// How long a call that nobody waits for any more keeps the command: the look-up of a name can take a minute.
+const LEAVE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let environment = config::Environment::read();
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -31,7 +34,11 @@ fn main() -> ExitCode {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             runtime.worker_threads(2).max_blocking_threads(BLOCKING_THREADS_MAX).enable_all();
             match runtime.build() {
-                Ok(runtime) => out.finish(runtime.block_on(run)),
+                Ok(runtime) => {
+                    let code = out.finish(runtime.block_on(run));
+                    runtime.shutdown_timeout(LEAVE_MAX);
+                    code
+                }
                 Err(error) => out.finish(Err(error::Failure::internal("cannot start", &error).into())),
             }
         }

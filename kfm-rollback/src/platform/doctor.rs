@@ -41,16 +41,21 @@ impl Platform {
             findings
                 .push("no store is projected from the catalog: graph, search and cache are not kept".into());
         }
-        findings.extend(self.unused_snapshots().await);
-        Ok(DoctorReport { stores, own: self.own_health().await, findings })
+        // One that does not answer is waited for once.
+        let log = self.wal_reader().await;
+        if let Ok(log) = &log {
+            findings.extend(self.unused_snapshots(&**log).await);
+        }
+        let own = self.own_health(log.map(drop)).await;
+        Ok(DoctorReport { stores, own, findings })
     }
 }
 
 impl Platform {
     /// Looks at what the platform keeps itself, without changing any of it.
-    async fn own_health(&self) -> Vec<OwnHealth> {
+    async fn own_health(&self, log: Result<()>) -> Vec<OwnHealth> {
         let settings = self.settings();
-        let log = self.wal_reader().await.map(drop).map_err(|error| text_of(&error));
+        let log = log.map_err(|error| text_of(&error));
         let policy = |result: Result<()>| {
             result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)))
         };

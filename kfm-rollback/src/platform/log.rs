@@ -273,9 +273,9 @@ impl Platform {
     /// The same of slots, before one of them is made.
     async fn refuse_lost_slots(&self, slots: &Arc<dyn Slots>) -> Result<()> {
         // The first slot tells, almost always; where it does not, all that is there is read.
-        match slots.read(1).await {
-            Ok(Some(_)) => Ok(()),
-            _ => self.wal_reader().await.map(drop),
+        match SlotLog::has_begun(Arc::clone(slots), self.slot_options()).await? {
+            true => Ok(()),
+            false => self.wal_reader().await.map(drop),
         }
     }
 

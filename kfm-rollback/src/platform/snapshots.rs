@@ -57,13 +57,12 @@ impl Platform {
     }
 
     /// Says which snapshots are there and not used, for people.
-    pub(crate) async fn unused_snapshots(&self) -> Vec<String> {
+    pub(crate) async fn unused_snapshots(&self, log: &dyn WalStore) -> Vec<String> {
         let (snapshots, mut unused) = (self.snapshots(), Vec::new());
         // A log that cannot be read is told of elsewhere.
-        let Ok(log) = self.wal_reader().await else { return unused };
         let Ok(head) = log.head().await else { return unused };
         for name in [INDEX, HISTORY] {
-            if let Ok(found) = snapshots.newest(name, &*log, head.lsn, |_| Ok(())).await {
+            if let Ok(found) = snapshots.newest(name, log, head.lsn, |_| Ok(())).await {
                 unused.extend(found.passed_over.iter().map(ToString::to_string));
             }
         }

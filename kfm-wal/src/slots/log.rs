@@ -149,6 +149,15 @@ impl SlotLog {
         Self::load(calls, format, false).await
     }
 
+    /// Looks whether a log has begun: whether its first frame is there. Patient as everything here is, and reads no more.
+    ///
+    /// # Errors
+    /// [`WalError::Io`]: it is not known; repair the store, its address or the credentials, and try again.
+    pub async fn has_begun(slots: Arc<dyn Slots>, options: SlotOptions) -> Result<bool, WalError> {
+        let calls = options.calls(slots, Seed::of(options.entropy.bytes16()));
+        Ok(calls.read(FORMAT_SLOT + 1).await?.is_some())
+    }
+
     async fn load(calls: Calls, format: Option<Format>, created: bool) -> Result<Self, WalError> {
         let log_id = format.as_ref().and_then(Format::log_id);
         let view = Mutex::new(View::new(&log_id.unwrap_or_default(), Depth::Chain));
