@@ -34,7 +34,7 @@ const BODY_BYTES: usize = 24;
 pub(crate) const FIRST_FRAME_BYTES: u64 = frame_bytes(BODY_BYTES) as u64;
 
 /// How many zeros are written at a time.
-const FILL_BYTES: usize = 1 << 20;
+const FILL_BYTES: usize = 256 << 10;
 
 /// What a segment's first frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
