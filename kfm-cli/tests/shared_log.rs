@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod hosts;
 #[path = "kills/stage.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod stage;
@@ -10,94 +11,14 @@ mod stage;
 #[allow(dead_code, reason = "another test uses the rest")]
 mod work;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
-use stage::{Documents, FIRST, SECOND, files_below, first_version, publish, run_to, second_version};
+use hosts::{Hosts, LEASE_MS, in_a_folder, json, on_a_server};
+use stage::{FIRST, SECOND, first_version, publish, run_to, second_version};
 use work::{Worker, set_grace};
 
 /// Longer than a test waits.
 const LONG_MS: u64 = 600_000;
-
-/// The lease in these tests.
-const LEASE_MS: u64 = 3_000;
-
-/// Two platforms: what they share, and what is each one's own.
-struct Hosts {
-    folder: tempfile::TempDir,
-}
-
-impl Hosts {
-    /// Makes both; the first version is published, and both have the second at hand.
-    fn new(log: impl Fn(&Path) -> String) -> Self {
-        let folder = stage::folder();
-        let hosts = Self { folder };
-        let log = log(&hosts.shared());
-        for root in [hosts.a(), hosts.b()] {
-            std::fs::create_dir(&root).unwrap();
-            run_to(&root, &["init"], 0);
-            hosts.share(&root, &log);
-            stage::write(&root.join("first"), &first_version());
-            stage::write(&root.join("second"), &second_version());
-        }
-        let words = ["labels", "assign", "--under", "", "--care", "public", "--authority", "Council"];
-        let why = ["--reason", "open data", "--review-by", "2099-12-31"];
-        run_to(&hosts.a(), &[&words[..], &why].concat(), 0);
-        run_to(&hosts.a(), &publish("first", FIRST), 0);
-        hosts
-    }
-
-    fn share(&self, root: &Path, log: &str) {
-        let shared = self.shared();
-        std::fs::remove_dir_all(root.join("wal")).unwrap();
-        let file = root.join("kfm.toml");
-        let mut text = std::fs::read_to_string(&file).unwrap();
-        for name in ["catalog", "graph", "search", "cache", "versions"] {
-            let place = shared.join(name);
-            std::fs::create_dir_all(&place).unwrap();
-            text = text.replace(&format!("\"file:{name}\""), &format!("\"file:{}\"", place.display()));
-        }
-        let versions = shared.join("versions");
-        text = text.replace("file:.kfm/versions", &format!("file:{}", versions.display()));
-        text = text.replace("policy/labels.toml", &shared.join("labels.toml").display().to_string());
-        text = text.replace("\"file:wal\"", &format!("\"{log}\"\nlease_ms = {LEASE_MS}"));
-        std::fs::write(file, text).unwrap();
-    }
-
-    fn shared(&self) -> PathBuf {
-        self.folder.path().join("shared")
-    }
-
-    fn a(&self) -> PathBuf {
-        self.folder.path().join("a")
-    }
-
-    fn b(&self) -> PathBuf {
-        self.folder.path().join("b")
-    }
-
-    /// What readers see of the catalog.
-    fn documents(&self) -> Documents {
-        let files = files_below(&self.shared().join("catalog")).into_iter();
-        let visible = files.filter(|(path, _)| !stage::is_dot_file(path));
-        visible.map(|(path, bytes)| (path.display().to_string(), bytes)).collect()
-    }
-
-    /// Everything that both write to, byte for byte.
-    fn everything(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        files_below(&self.shared())
-    }
-}
-
-fn in_a_folder(shared: &Path) -> String {
-    format!("object+file:{}", shared.join("log").display())
-}
-
-fn json(root: &Path, words: &[&str], code: i32) -> Value {
-    serde_json::from_slice(&run_to(root, &[words, &["--json"]].concat(), code).stdout).unwrap()
-}
 
 fn signal(worker: &Worker, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &worker.pid().to_string()]).status();
@@ -240,16 +161,6 @@ fn an_address_with_a_password_or_of_an_unknown_kind_is_refused() {
         let refused = json(&hosts.a(), &["status"], 2)["error"].to_string();
         assert!(refused.contains(expected) && !refused.contains("hush"), "{url}: {refused}");
     }
-}
-
-/// A log on the server that the environment names, as `testing/servers/up` writes it: `KFM_WAL_URL`, and who asks.
-fn on_a_server(_: &Path) -> String {
-    #[allow(clippy::disallowed_methods, reason = "a test is told which server to use")]
-    let url = std::env::var("KFM_WAL_URL").unwrap();
-    let name = kfm_wal::entropy::SystemEntropy;
-    let name: String =
-        kfm_wal::entropy::Entropy::bytes16(&name).iter().map(|byte| format!("{byte:02x}")).collect();
-    if url.starts_with("postgres") { format!("{url}?log={name}") } else { format!("{url}/{name}") }
 }
 
 #[test]

@@ -1,16 +1,23 @@
 //! Where plans lie, and whether they are what they say.
+//!
+//! A plan is a file of the host that made it. Its header is in the version store too, under the plan's own name, so
+//! that another host on the same log and stores can execute it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
+use bytes::Bytes;
+use kfm_lineage::canonical::canonical_of;
 use kfm_lineage::{Digest, OperationId};
 use kfm_wal::record::{PlanRecord, Record};
 
 use super::draft::Draft;
-use super::{PLAN_SCHEMA, Plan, PlanSummary};
+use super::{PLAN_ID, PLAN_SCHEMA, Plan, PlanSummary};
 use crate::error::{Error, Result};
 use crate::platform::files::write_durably;
 use crate::report::Status;
 use crate::session::Session;
+use crate::versions::VersionError;
 
 /// Makes the plan of a draft; nothing is stored.
 pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) -> Plan {
@@ -59,6 +66,8 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
     let derived: Vec<_> = draft.derived.iter().map(|derived| derived.cell.clone()).collect();
     versions.put_segment(&derived).await?;
     versions.put_segment(&draft.skipped).await?;
+    let header = canonical_of(&plan.nameless()).expect("a plan has a canonical form");
+    versions.put(vec![(plan.plan_id, Bytes::from(header))]).await?;
     write_durably(session.platform.disk(), &session.platform.plan_path(&plan.plan_id), &bytes_of(&plan))?;
     let status =
         if plan.summary.approvals_needed.is_empty() { Status::Planned } else { Status::AwaitingApproval };
@@ -77,17 +86,17 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
 
 /// Returns the bytes of a plan's file: canonical JSON, so that any flipped bit shows.
 pub(crate) fn bytes_of(plan: &Plan) -> Vec<u8> {
-    kfm_lineage::canonical::canonical_of(plan).expect("a plan has a canonical form")
+    canonical_of(plan).expect("a plan has a canonical form")
 }
 
 /// Loads a plan by its id, by a prefix of it, or from a file, and checks that it is what it says.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Ambiguous`]; [`Error::Invalid`]: the file is no plan, or was changed.
-pub(crate) fn load_plan(session: &Session, text: &str) -> Result<Plan> {
+pub(crate) async fn load_plan(session: &Session, text: &str) -> Result<Plan> {
     if let Ok(plan_id) = text.parse::<Digest>() {
         return match session.history.plan(&plan_id) {
-            Some(_) => read(&session.platform.plan_path(&plan_id), Some(&plan_id)),
+            Some(_) => stored(session, &plan_id).await,
             None => Err(Error::NotFound { kind: "plan", text: text.to_owned() }),
         };
     }
@@ -104,7 +113,7 @@ pub(crate) fn load_plan(session: &Session, text: &str) -> Result<Plan> {
         .map(|plan| plan.plan_id)
         .collect();
     match candidates.as_slice() {
-        [plan_id] if !bare.is_empty() => read(&session.platform.plan_path(plan_id), Some(plan_id)),
+        [plan_id] if !bare.is_empty() => stored(session, plan_id).await,
         [] | [_] => Err(Error::NotFound { kind: "plan", text: text.to_owned() }),
         _ => Err(Error::Ambiguous {
             kind: "plan",
@@ -114,16 +123,48 @@ pub(crate) fn load_plan(session: &Session, text: &str) -> Result<Plan> {
     }
 }
 
+/// Reads a plan that the log names: the file of this host, or, where another host made it, the version store.
+async fn stored(session: &Session, plan_id: &Digest) -> Result<Plan> {
+    let path = session.platform.plan_path(plan_id);
+    match read(&path, Some(plan_id)) {
+        Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            match session.versions().get(plan_id).await {
+                Ok(header) => parse(&named(plan_id, &header), &path, Some(plan_id)),
+                // A version that kept no header made it, or nobody did: the file is what is missing.
+                Err(VersionError::Missing { .. }) => {
+                    Err(Error::File { path: path.display().to_string(), source })
+                }
+                Err(error) => Err(error.into()),
+            }
+        }
+        read => read,
+    }
+}
+
+/// Returns a plan's bytes, given its name and its header without it.
+fn named(plan_id: &Digest, header: &[u8]) -> Vec<u8> {
+    // What is no header is none with a name either: whoever parses it says so.
+    let mut value: serde_json::Value = serde_json::from_slice(header).unwrap_or_default();
+    if let Some(header) = value.as_object_mut() {
+        header.insert(PLAN_ID.to_owned(), plan_id.to_string().into());
+    }
+    canonical_of(&value).unwrap_or_default()
+}
+
 fn read(path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
     let bytes =
         std::fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
+    parse(&bytes, path, wanted)
+}
+
+fn parse(bytes: &[u8], path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
     let changed = |what: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>| Error::Invalid {
         message: format!("{what}: path={}", path.display()),
         hint: "plan again; a plan is executed exactly as it was made".into(),
         source,
     };
     let plan: Plan =
-        serde_json::from_slice(&bytes).map_err(|error| changed("this is no plan", Some(Box::new(error))))?;
+        serde_json::from_slice(bytes).map_err(|error| changed("this is no plan", Some(Box::new(error))))?;
     let intact = plan.schema == PLAN_SCHEMA
         && plan.plan_id == plan.digest()
         && plan.content_id == plan.content.digest()

@@ -28,6 +28,9 @@ use crate::report::SkippedLine;
 /// The form of a plan's header.
 pub const PLAN_SCHEMA: &str = "kfm.plan/v1";
 
+/// The field of a header that names the plan.
+const PLAN_ID: &str = "plan_id";
+
 /// A plan, without its steps, which are in the version store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -143,11 +146,16 @@ pub struct PlanStep {
 impl Plan {
     /// Returns the digest of this header without its own name.
     pub(crate) fn digest(&self) -> Digest {
+        Digest::of_json(&self.nameless()).expect("a plan has a canonical form")
+    }
+
+    /// Returns this header without its own name: what lies under that name in the version store.
+    pub(crate) fn nameless(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(self).expect("a plan is plain data");
         if let Some(header) = value.as_object_mut() {
-            header.remove("plan_id");
+            header.remove(PLAN_ID);
         }
-        Digest::of_json(&value).expect("a plan has a canonical form")
+        value
     }
 
     /// Returns the rollback that executing it opens; none if it is a hotfix.

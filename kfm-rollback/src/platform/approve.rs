@@ -92,7 +92,7 @@ impl Platform {
     ) -> Result<ApprovalsReport> {
         let mut session = Session::write(self, "approve").await?;
         session.require_policy("approve")?;
-        let plan = load_plan(&session, plan)?;
+        let plan = load_plan(&session, plan).await?;
         let key = PrivateKey::parse(private_key).map_err(super::policy_file)?;
         let Some(role) = Role::parse(role) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
@@ -133,7 +133,7 @@ impl Platform {
     pub async fn approvals(&self, plan: &str) -> Result<ApprovalsReport> {
         let session = Session::read(self).await?;
         session.require_policy("approvals")?;
-        let plan = load_plan(&session, plan)?;
+        let plan = load_plan(&session, plan).await?;
         self.approvals_report(&session, &plan)
     }
 

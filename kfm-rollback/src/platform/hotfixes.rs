@@ -217,7 +217,7 @@ impl Hotfix {
         if request.dry_run {
             let report = match allowed(&mut session, wanted.clone(), &request).await {
                 Ok(draft) => {
-                    let plan = stored_plan(&session, &draft);
+                    let plan = stored_plan(&session, &draft).await;
                     rehearsed(&session, &draft, plan, operation, Vec::new()).await?
                 }
                 Err(error) => refused_rehearsal(&session, &wanted, error).await?,
@@ -305,7 +305,7 @@ async fn planned(
 ) -> Result<(Plan, Box<Draft>, PlanReport)> {
     let draft = allowed(session, wanted, request).await?;
     preflight(session, &draft.moves()).await?;
-    let plan = match stored_plan(session, &draft) {
+    let plan = match stored_plan(session, &draft).await {
         Some(plan) => plan,
         None => store_plan(session, &draft, operation.clone()).await?,
     };

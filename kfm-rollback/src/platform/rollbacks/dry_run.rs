@@ -23,7 +23,7 @@ impl Platform {
     pub async fn dry_run(&self, target: PlanTarget, skip: Vec<String>) -> Result<DryRunReport> {
         let mut session = Session::read(self).await?;
         let plan = match &target {
-            PlanTarget::Plan(text) => load_plan(&session, text)?,
+            PlanTarget::Plan(text) => load_plan(&session, text).await?,
             PlanTarget::Publish(text) => {
                 let wanted = Wanted { skip, ..Wanted::rollback(resolve::publish(&session, text)?.id) };
                 return rehearsed_anew(&mut session, wanted).await;

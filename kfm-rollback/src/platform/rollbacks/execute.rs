@@ -38,7 +38,7 @@ impl Platform {
                         "plan again with what is to be left alone",
                     ));
                 }
-                let plan = load_plan(&session, text)?;
+                let plan = load_plan(&session, text).await?;
                 self.execute_in(&mut session, plan, None, &request.reason).await
             }
             PlanTarget::Publish(text) => {
@@ -115,7 +115,7 @@ impl Platform {
             Drafted::Change(draft) => {
                 // What is refused leaves no plan behind that nobody asked for.
                 preflight(session, &draft.moves()).await?;
-                let plan = match stored_plan(session, &draft) {
+                let plan = match stored_plan(session, &draft).await {
                     Some(plan) => plan,
                     None => {
                         let operation = fresh_id(session, &draft);

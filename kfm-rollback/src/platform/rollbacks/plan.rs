@@ -101,12 +101,12 @@ impl Platform {
 }
 
 /// Finds the stored plan of the same change that was not executed; its approvals count.
-pub(in crate::platform) fn stored_plan(session: &Session, draft: &Draft) -> Option<Plan> {
+pub(in crate::platform) async fn stored_plan(session: &Session, draft: &Draft) -> Option<Plan> {
     let of_the_same_change = |plan: &&PlanRecord| {
         plan.content_id == draft.content_id && session.history.operation(&plan.operation).is_none()
     };
     let plan_id = session.history.plans().into_iter().rev().find(of_the_same_change)?.plan_id;
-    load_plan(session, &plan_id.to_string()).ok()
+    load_plan(session, &plan_id.to_string()).await.ok()
 }
 
 /// The id of the operation that a plan opens; the second of a second gets a suffix (R11).
