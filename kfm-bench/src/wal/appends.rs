@@ -1,5 +1,6 @@
 //! How many records a second are durable, with one appender and with 64; and how long each waits.
 
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,43 +21,54 @@ pub(super) fn answer() -> Vec<Row> {
 fn question(appenders: usize) -> Vec<Row> {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| dir.path().join(name);
-    let (ours, raw) = (KfmTasks::create(&at("kfm")), Raw::create(&at("raw")));
+    let ours = KfmTasks::create(&at("kfm"));
+    let raw = Raw::create(&at("raw"));
     let peers = peers(dir.path());
-    let (mut our_turns, mut raw_turns) = (Vec::new(), Vec::new());
-    let mut peer_turns = vec![Vec::new(); peers.len()];
+    let logs: Vec<&dyn Log> =
+        [&ours as &dyn Log, &raw].into_iter().chain(peers.iter().map(AsRef::as_ref)).collect();
+    let mut turns = vec![Vec::new(); logs.len()];
     for turn in 0..=ROUNDS {
-        let (our_turn, raw_turn) = (ours.round(appenders, TURN), raw.round(appenders, TURN));
-        let of_peers: Vec<Round> = peers.iter().map(|peer| peer.round(appenders, TURN)).collect();
-        // The first turn only warms up.
-        if turn > 0 {
-            our_turns.push(our_turn);
-            raw_turns.push(raw_turn);
-            peer_turns.iter_mut().zip(of_peers).for_each(|(turns, turn)| turns.push(turn));
+        for n in order(logs.len(), turn) {
+            let round = logs[n].round(appenders, TURN);
+            // The first turn only warms up.
+            if turn > 0 {
+                turns[n].push(round);
+            }
         }
     }
+    let [our_turns, raw_turns, peer_turns @ ..] = &turns[..] else { unreachable!("ours and raw come first") };
     let rate = |turns: &[Round]| median(turns.iter().map(|turn| turn.rate));
     let p99 = |turns: &[Round]| median(turns.iter().map(|turn| turn.p99_us));
     let row = |name: &str, turns: &[Round]| Row {
         name: format!("{appenders} appenders: {name}"),
-        ours: rate(&our_turns),
+        ours: rate(our_turns),
         peer: Some(rate(turns)),
-        limit: Some(rate(&raw_turns)),
+        limit: Some(rate(raw_turns)),
         unit: "appends/s, more",
         runs: ROUNDS,
     };
-    let mut rows = vec![row("raw write and fdatasync", &raw_turns)];
-    rows.extend(peers.iter().zip(&peer_turns).map(|(peer, turns)| row(peer.name(), turns)));
+    let mut rows = vec![row("raw write and fdatasync", raw_turns)];
+    rows.extend(peers.iter().zip(peer_turns).map(|(peer, turns)| row(peer.name(), turns)));
     let wait = |name: &str, turns: &[Round]| Row {
         name: format!("{appenders} appenders, p99: {name}"),
-        ours: p99(&our_turns),
+        ours: p99(our_turns),
         peer: Some(p99(turns)),
         limit: Some(P99_US_LIMIT),
         unit: "us",
         runs: ROUNDS,
     };
-    rows.push(wait("raw write and fdatasync", &raw_turns));
-    rows.extend(peers.iter().zip(&peer_turns).map(|(peer, turns)| wait(peer.name(), turns)));
+    rows.push(wait("raw write and fdatasync", raw_turns));
+    rows.extend(peers.iter().zip(peer_turns).map(|(peer, turns)| wait(peer.name(), turns)));
     rows
+}
+
+/// Returns the order of a turn, another one each time: whoever comes behind a log pays for what that one left to the
+/// disk.
+fn order(logs: usize, turn: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..logs).collect();
+    // The same in every run.
+    order.sort_by_key(|n| BuildHasherDefault::<DefaultHasher>::default().hash_one((turn, n)));
+    order
 }
 
 fn peers(dir: &Path) -> Vec<Box<dyn Log>> {
