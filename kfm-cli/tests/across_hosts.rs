@@ -8,9 +8,14 @@ mod hosts;
 #[path = "kills/stage.rs"]
 #[allow(dead_code, reason = "another test uses the rest")]
 mod stage;
+#[path = "kills/work.rs"]
+#[allow(dead_code, reason = "another test uses the rest")]
+mod work;
 
-use hosts::{Hosts, in_a_folder, json, on_a_server};
+use hosts::{Hosts, LEASE_MS, in_a_folder, json, on_a_server};
+use kfm_retry::clock::Pause as _;
 use stage::{SECOND, first_version, publish, run_to, second_version};
+use work::{Worker, set_grace};
 
 #[test]
 fn a_plan_of_one_host_is_executed_verified_and_reverted_on_another() {
@@ -78,4 +83,102 @@ fn a_plan_whose_header_was_changed_is_executed_on_no_host() {
     assert_eq!(refused["error"]["kind"], "versions", "{refused:#}");
     assert_eq!(hosts.documents(), second_version());
     assert_eq!(json(a, &execute, 0)["status"], "completed");
+}
+
+/// Longer than a test waits.
+const LONG_MS: u64 = 600_000;
+
+#[test]
+fn every_host_is_told_who_is_at_work_on_another_until_it_is_silent_for_a_lease() {
+    who_is_at_work(&Hosts::new(in_a_folder));
+}
+
+#[test]
+#[ignore = "needs KFM_WAL_URL: .ci/servers"]
+fn every_host_is_told_who_is_at_work_on_another_by_a_server() {
+    who_is_at_work(&Hosts::new(on_a_server));
+}
+
+fn who_is_at_work(hosts: &Hosts) {
+    let (a, b) = (&hosts.a(), &hosts.b());
+    set_grace(a, LONG_MS);
+    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+    // Longer than a lease: who is at work says so again and again.
+    kfm_retry::SystemClock.pause(std::time::Duration::from_millis(LEASE_MS + LEASE_MS / 2));
+    let status = json(b, &["status"], 7);
+    let running = &status["running"];
+    assert_eq!(
+        (&running["operation"], &running["requested_by"]),
+        (&SECOND.into(), &"anna".into()),
+        "{status:#}"
+    );
+    assert_eq!(
+        (&running["pid"], &running["platform"]),
+        (&worker.pid().into(), &a.to_str().into()),
+        "{status:#}"
+    );
+    assert!(running["doing"].as_str().unwrap().starts_with("publish"), "{status:#}");
+    assert!(!running["host"].as_str().unwrap().is_empty() && running["since"].is_string(), "{status:#}");
+    assert_eq!(status["open"][0]["status"], "running");
+    let screen = String::from_utf8(run_to(b, &["status"], 7).stdout).unwrap();
+    assert!(screen.contains("by anna since") && screen.contains(a.to_str().unwrap()), "{screen}");
+    let own = json(a, &["status"], 7);
+    assert_eq!((&own["running"]["operation"], own["running"].get("platform")), (&SECOND.into(), None));
+
+    worker.kill();
+    // Its own lock died with it; others know no more than that it is silent.
+    let status = json(a, &["status"], 7);
+    assert_eq!(
+        (&status["open"][0]["status"], status.get("running")),
+        (&"interrupted".into(), None),
+        "{status:#}"
+    );
+    kfm_retry::SystemClock.pause(std::time::Duration::from_millis(LEASE_MS + LEASE_MS / 2));
+    let status = json(b, &["status"], 7);
+    assert_eq!(
+        (&status["open"][0]["status"], status.get("running")),
+        (&"interrupted".into(), None),
+        "{status:#}"
+    );
+}
+
+#[test]
+fn what_was_left_open_is_not_taken_for_what_another_host_works_on() {
+    let hosts = Hosts::new(in_a_folder);
+    let (a, b) = (&hosts.a(), &hosts.b());
+    set_grace(a, LONG_MS);
+    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
+    worker.until_it_says("contract");
+    worker.interrupt();
+    assert_eq!(worker.ended().0, Some(7));
+    stage::ask(b, async |platform| {
+        let publish = platform.begin_publish("slow_ingest".parse().unwrap()).await.unwrap();
+        let status = json(a, &["status"], 7);
+        let running = &status["running"];
+        assert_eq!(
+            (&running["doing"], running.get("operation")),
+            (&"publish slow_ingest".into(), None),
+            "{status:#}"
+        );
+        assert_eq!(
+            (&running["platform"], &status["open"][0]["status"]),
+            (&b.to_str().into(), &"interrupted".into())
+        );
+        drop(publish);
+        platform.leave().await;
+    });
+    assert_eq!(json(a, &["status"], 7).get("running"), None);
+    // Who takes it up again works on it.
+    set_grace(b, LONG_MS);
+    let mut worker = Worker::begin(b, &["publish", "resume", "--publish-id", SECOND], "bert");
+    worker.until_it_says("contract");
+    let status = json(a, &["status"], 7);
+    let running = &status["running"];
+    assert_eq!(
+        (&running["operation"], &running["requested_by"]),
+        (&SECOND.into(), &"bert".into()),
+        "{status:#}"
+    );
+    worker.kill();
 }

@@ -13,6 +13,7 @@ use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
 use kfm_wal::Wal;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
+use kfm_wal::slots::SlotLog;
 
 use crate::context::WriteContext;
 use crate::embedded::Writers;
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     /// Wall time of each phase in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
     phase: Option<(String, Duration)>,
+    /// The log as hosts share it, which knows who holds it; none where it is in a folder.
+    pub shared: Option<Arc<SlotLog>>,
     /// The claim on a shared log; none where the log is in a folder, or in a session that only reads.
     hold: Option<Hold>,
     /// Held to the end of the session; none in a session that only reads.
@@ -54,14 +57,16 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a session that changes nothing.
     pub(crate) async fn read(platform: &Platform) -> Result<Self> {
-        let folded = platform.fold(platform.wal_reader().await?).await?;
-        Self::begin(platform, folded, None, None)
+        let (log, shared) = platform.open_to_read().await?;
+        let session = Self::begin(platform, platform.fold(log).await?, None, None)?;
+        Ok(Self { shared, ..session })
     }
 
     /// Opens a session that changes nothing and trusts the log alone, for what verifies: no snapshot is used.
     pub(crate) async fn read_whole(platform: &Platform) -> Result<Self> {
-        let folded = platform.fold_whole(platform.wal_reader().await?).await?;
-        Self::begin(platform, folded, None, None)
+        let (log, shared) = platform.open_to_read().await?;
+        let session = Self::begin(platform, platform.fold_whole(log).await?, None, None)?;
+        Ok(Self { shared, ..session })
     }
 
     /// Opens a session that may change things: takes the lock, and repairs a torn tail of the log or claims it from
@@ -110,6 +115,7 @@ impl Session {
             policy_fault,
             phases_ms: BTreeMap::new(),
             phase: None,
+            shared: hold.as_ref().map(Hold::log),
             hold,
             lock,
         })

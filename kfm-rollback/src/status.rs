@@ -1,11 +1,12 @@
 //! Where operations stand, and what to do about them.
 
-use kfm_lineage::{CellId, OperationId, OperationKind, RollbackId};
+use kfm_lineage::{CellId, OperationId, OperationKind, RollbackId, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
-use crate::platform::lock::PlatformLock;
+use crate::platform::claim::{Claimant, is_alive};
+use crate::platform::lock::{Holder, PlatformLock};
 use crate::report::{ConflictLine, OperationLine, RunningLine, SkippedLine, Status, StatusReport};
 use crate::session::Session;
 
@@ -59,18 +60,64 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
     }
 }
 
-/// Says which operation is worked on now, by a process of this platform or by another host that holds the log.
+/// Says who is at work: the process that holds this platform's lock or, on a shared log, the one that has claimed it.
 ///
-/// What another host works on it does not say; one operation acts at a time, so it is the one that was opened last.
+/// A process of this platform that meets another host's claim waits; a claim of this platform whose lock is free is
+/// that of a process that has died.
+pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
+    let own = PlatformLock::holder(&session.platform.lock_path())?;
+    let held = match &session.shared {
+        Some(log) => log.holder().await?.filter(|held| is_alive(held, session.now())),
+        None => None,
+    };
+    let Some(held) = held else { return Ok(own.map(|holder| running_line(holder, None))) };
+    let Some(claimant) = Claimant::parse(&held.holder) else {
+        // Of a claim that is not the engine's, only its own words are known.
+        let newest = session.history.open_operations().last();
+        return Ok(Some(RunningLine {
+            doing: held.holder,
+            requested_by: "unknown".into(),
+            host: "unknown".into(),
+            pid: 0,
+            since: held.since.to_string(),
+            operation: newest.map(|open| open.id.clone()),
+            platform: None,
+        }));
+    };
+    if claimant.is_of(&session.platform) {
+        return Ok(own.map(|holder| running_line(holder, None)));
+    }
+    let operation = worked_on(session, &claimant.holder, held.since);
+    let holder = Holder { operation, ..claimant.holder };
+    Ok(Some(running_line(holder, Some(claimant.platform))))
+}
+
+fn running_line(holder: Holder, platform: Option<String>) -> RunningLine {
+    RunningLine {
+        doing: holder.doing,
+        requested_by: holder.actor,
+        host: holder.host,
+        pid: holder.pid,
+        since: holder.since,
+        operation: holder.operation,
+        platform,
+    }
+}
+
+/// Says what a process of another host works on, as the log tells it: what it has opened, or taken up again, since it
+/// claimed the log.
+fn worked_on(session: &Session, holder: &Holder, since: Timestamp) -> Option<OperationId> {
+    let is_its = |open: &&Operation| {
+        let worker = open.journal.worker.as_ref();
+        open.opened_at >= since
+            || worker.is_some_and(|(host, pid)| (host, *pid) == (&holder.host, holder.pid))
+    };
+    session.history.open_operations().filter(is_its).last().map(|open| open.id.clone())
+}
+
+/// Says which operation is worked on now, by a process of this platform or by another host that holds the log.
 pub(crate) async fn at_work(session: &Session) -> Result<Option<OperationId>> {
-    if let Some(operation) = PlatformLock::at_work(&session.platform.lock_path())? {
-        return Ok(Some(operation));
-    }
-    let newest = session.history.open_operations().last().map(|open| open.id.clone());
-    match newest {
-        Some(newest) if session.platform.is_held_elsewhere().await? => Ok(Some(newest)),
-        _ => Ok(None),
-    }
+    Ok(running(session).await?.and_then(|running| running.operation))
 }
 
 /// Says where an operation stands.
@@ -166,13 +213,6 @@ pub(crate) async fn status(session: &Session) -> Result<StatusReport> {
             )
         })
         .collect();
-    let running = PlatformLock::holder(&session.platform.lock_path())?.map(|holder| RunningLine {
-        doing: holder.doing,
-        requested_by: holder.actor,
-        host: holder.host,
-        pid: holder.pid,
-        since: holder.since,
-        operation: holder.operation,
-    });
+    let running = running(session).await?;
     Ok(StatusReport { open, running, owed })
 }

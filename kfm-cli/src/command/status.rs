@@ -43,8 +43,9 @@ impl Status {
 
 /// Shows the process at work; what it has opened is among the operations.
 fn show_running(screen: &mut Screen, running: &RunningLine) {
-    let RunningLine { doing, requested_by, host, pid, since, operation } = running;
+    let RunningLine { doing, requested_by, host, pid, since, operation, platform } = running;
     screen.fact("at work", format!("{doing} by {requested_by} since {since} (host={host} pid={pid})"));
+    screen.fact_if("in", platform.as_ref());
     if operation.is_none() {
         screen.fact("", "it has not opened an operation yet");
     }

@@ -143,7 +143,7 @@ pub fn publish<'a>(from: &'a str, id: &'a str) -> Vec<&'a str> {
 
 /// Asks the library about a platform: quicker than a process for each question.
 pub fn ask<T>(root: &Path, question: impl AsyncFnOnce(Platform) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let platform = Platform::open(root, OpenOptions::new("tester")).await.unwrap();
         question(platform).await

@@ -216,6 +216,9 @@ pub struct JournalState {
     pub held: Option<(String, String)>,
     /// Whether another process took it up again.
     pub resumed: bool,
+    /// The host and the process that took it up again, the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<(String, u32)>,
     /// Cells changed so far, forward.
     pub applied: u64,
     /// Cells that were there already, forward.
@@ -243,9 +246,10 @@ impl JournalState {
                 self.abort.get_or_insert_with(|| (by.clone(), reason.clone()));
             }
             JournalEntry::Held { reason, detail } => self.held = Some((reason.clone(), detail.clone())),
-            JournalEntry::Resumed { .. } => {
+            JournalEntry::Resumed { host, pid, .. } => {
                 self.held = None;
                 self.resumed = true;
+                self.worker = Some((host.clone(), *pid));
             }
             _ => {}
         }

@@ -113,14 +113,6 @@ impl PlatformLock {
             .map_err(|source| Error::File { path: self.path.display().to_string(), source })
     }
 
-    /// Says which operation is worked on now; none if none is. Changes nothing.
-    ///
-    /// # Errors
-    /// As [`holder`](Self::holder).
-    pub(crate) fn at_work(path: &Path) -> Result<Option<OperationId>> {
-        Ok(Self::holder(path)?.and_then(|holder| holder.operation))
-    }
-
     /// Says who holds the lock now; none if nobody does, or has not said who it is yet. Changes nothing.
     ///
     /// # Errors

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kfm_lineage::Timestamp;
 use kfm_retry::Clock;
 use kfm_wal::local::repair::{RepairPlan, plan_repair};
 use kfm_wal::slots::{SlotLog, SlotOptions, Slots, slots_at};
 use kfm_wal::{Depth, Head, LocalLog, VerifyReport, WalError, WalStore};
 use tokio::task::JoinHandle;
 
+use super::claim::{Claimant, shown};
 use super::lock::Holder;
 use super::{Platform, Settings, local_path};
 use crate::error::{Error, Result};
@@ -84,6 +84,11 @@ impl Hold {
         Self { log, platform: platform.clone(), keeper, followed }
     }
 
+    /// Returns the log that is held.
+    pub(crate) fn log(&self) -> Arc<SlotLog> {
+        Arc::clone(&self.log)
+    }
+
     /// Says whether another host was heard to have taken the log over; only [`still_mine`](Self::still_mine) looks.
     pub(crate) fn is_followed(&self) -> bool {
         self.followed.load(Ordering::SeqCst)
@@ -138,17 +143,26 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: it cannot be read. [`Error::Incomplete`]: it is missing.
     pub async fn wal_reader(&self) -> Result<Arc<dyn WalStore>> {
+        Ok(self.open_to_read().await?.0)
+    }
+
+    /// The same, and the log as hosts share it, which knows who holds it; none of a log in a folder.
+    ///
+    /// # Errors
+    /// As [`wal_reader`](Self::wal_reader).
+    pub(crate) async fn open_to_read(&self) -> Result<(Arc<dyn WalStore>, Option<Arc<SlotLog>>)> {
         match self.log_place() {
             LogPlace::Folder(folder) => {
                 self.refuse_lost_folder(folder)?;
-                Ok(Arc::new(LocalLog::open_read_only(folder)?))
+                Ok((Arc::new(LocalLog::open_read_only(folder)?), None))
             }
             LogPlace::Slots(slots) => {
                 let log = SlotLog::open_read_only(Arc::clone(slots), self.slot_options()).await?;
                 if log.report().frames == 0 {
                     self.refuse_lost()?;
                 }
-                Ok(Arc::new(log))
+                let log = Arc::new(log);
+                Ok((Arc::clone(&log) as Arc<dyn WalStore>, Some(log)))
             }
         }
     }
@@ -179,9 +193,10 @@ impl Platform {
     /// Who held it from this very platform is gone, since its lock is ours: that one is followed at once.
     async fn claim(&self, log: &SlotLog, holder: &Holder) -> Result<()> {
         let options = self.options();
-        let here = format!("{} platform={}", options.host, self.root().display());
-        let said = format!("{holder} at {here}");
-        let is_gone = |other: &kfm_wal::slots::Holder| other.holder.ends_with(&format!(" at {here}"));
+        let said = Claimant::of(holder, self).words();
+        let is_gone = |other: &kfm_wal::slots::Holder| {
+            Claimant::parse(&other.holder).is_some_and(|claimant| claimant.is_of(self))
+        };
         let begun = options.clock.monotonic();
         loop {
             match log.claim_after(&said, self.lease(), Duration::ZERO, &is_gone).await {
@@ -189,28 +204,13 @@ impl Platform {
                 Err(WalError::Locked { holder }) => {
                     let waited = options.clock.monotonic().saturating_sub(begun);
                     if waited >= options.wait || options.interrupt.is_requested() {
-                        return Err(Error::Locked { holder });
+                        return Err(Error::Locked { holder: shown(&holder) });
                     }
                 }
                 Err(error) => return Err(error.into()),
             }
             options.clock.sleep(POLL).await;
         }
-    }
-
-    /// Says whether a process of another host is at work, as far as the log's own words go.
-    ///
-    /// It is a hint: the times are those of the other host's clock.
-    ///
-    /// # Errors
-    /// [`Error::Log`]: the log cannot be read.
-    pub(crate) async fn is_held_elsewhere(&self) -> Result<bool> {
-        let LogPlace::Slots(slots) = self.log_place() else { return Ok(false) };
-        let log = SlotLog::open_read_only(Arc::clone(slots), self.slot_options()).await?;
-        let Some(holder) = log.holder().await? else { return Ok(false) };
-        let now = Timestamp::try_from(self.options().clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Ok(now.duration_since(holder.renewed)
-            < jiff::SignedDuration::from_millis_i128(holder.lease_ms.into()))
     }
 
     /// Verifies the operations log: every frame, the chain unless `depth` says less, and with a `witness`, a head

@@ -1,5 +1,6 @@
 //! A platform: the folder that holds `kfm.toml`, with its stores, its log and its records.
 
+pub(crate) mod claim;
 pub(crate) mod files;
 pub(crate) mod lock;
 pub(crate) mod log;

@@ -109,14 +109,14 @@ pub struct RollbackShow {
 pub struct StatusReport {
     /// Every operation that keeps cells or waits for approvals.
     pub open: Vec<OperationLine>,
-    /// The process that works in the platform now, whether or not it has opened an operation.
+    /// The process that works now, here or on another host of a shared log, whether or not it has opened an operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<RunningLine>,
     /// What is owed: ratifications, reviews that are due.
     pub owed: Vec<String>,
 }
 
-/// A process that holds the platform's lock.
+/// A process at work: it holds the platform's lock or, on a log that hosts share, the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunningLine {
     /// What it does, in words.
@@ -127,9 +127,12 @@ pub struct RunningLine {
     pub host: String,
     /// Its number there.
     pub pid: u32,
-    /// Since when.
+    /// Since when, by its host's clock.
     pub since: String,
     /// The operation that it works on, once it has opened one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
+    /// The platform's folder on its host, where it works in another one than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
