@@ -14,6 +14,7 @@ mod work;
 
 use hosts::{Hosts, LEASE_MS, in_a_folder, json, on_a_server};
 use kfm_retry::clock::Pause as _;
+use serde_json::Value;
 use stage::{SECOND, first_version, publish, run_to, second_version};
 use work::{Worker, set_grace};
 
@@ -181,4 +182,66 @@ fn what_was_left_open_is_not_taken_for_what_another_host_works_on() {
         "{status:#}"
     );
     worker.kill();
+}
+
+#[test]
+fn a_ledger_is_asked_for_what_its_own_host_ended_and_says_what_it_cannot_judge() {
+    each_ledger_is_judged(&Hosts::new(in_a_folder));
+}
+
+#[test]
+#[ignore = "needs KFM_WAL_URL: .ci/servers"]
+fn a_ledger_is_asked_for_what_its_own_host_ended_by_a_server() {
+    each_ledger_is_judged(&Hosts::new(on_a_server));
+}
+
+const IN_LEDGER: &str = "every operation in the ledger";
+
+fn check<'a>(report: &'a Value, name: &str) -> Option<&'a Value> {
+    report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name)
+}
+
+fn each_ledger_is_judged(hosts: &Hosts) {
+    let (a, b) = (&hosts.a(), &hosts.b());
+    run_to(b, &publish("second", SECOND), 0);
+    let ledger = b.join(".kfm/ledger");
+    let older = stage::files_below(&ledger);
+    let rollback = ["rollback", "execute", "--publish-id", SECOND, "--reason", "bad ingest", "--yes"];
+    let done = json(b, &rollback, 0);
+    let id = done["rollback_id"].as_str().unwrap();
+
+    // The host that did it has all of it; of the other host's, one publish, it knows nothing.
+    let own = json(b, &["verify", "--rollback-id", id], 0);
+    assert_eq!(check(&own, IN_LEDGER).unwrap()["not_judged"], 1, "{own:#}");
+    assert_eq!(check(&own, "ledger and log").unwrap()["ok"], true);
+    // The other host verifies it by the log, the stores and the manifest in the version store.
+    let other = json(a, &["verify", "--rollback-id", id], 0);
+    assert_eq!((&other["ok"], check(&other, "ledger and log")), (&true.into(), None), "{other:#}");
+    assert_eq!(check(&other, IN_LEDGER).unwrap()["not_judged"], 2, "{other:#}");
+    assert!(check(&other, "manifest").unwrap()["detail"].as_str().unwrap().starts_with("version store="));
+    let screen = String::from_utf8(run_to(a, &["verify", "--rollback-id", id], 0).stdout).unwrap();
+    assert!(screen.contains("not judged: 2 operations of other hosts"), "{screen}");
+    assert_eq!(check(&json(a, &["ledger", "verify"], 0), IN_LEDGER).unwrap()["not_judged"], 2);
+
+    // A ledger that was restored from an older backup lacks what its own host ended.
+    std::fs::remove_dir_all(&ledger).unwrap();
+    for (path, bytes) in older {
+        let path = ledger.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    for words in [&["verify", "--rollback-id", id][..], &["ledger", "verify"]] {
+        let report = json(b, words, 1);
+        let found = check(&report, IN_LEDGER).unwrap();
+        assert!(found["ok"] == false && found["detail"].as_str().unwrap().contains(id), "{report:#}");
+        assert_eq!(found["not_judged"], 1, "{report:#}");
+    }
+    assert_eq!(json(a, &["verify", "--rollback-id", id], 0)["ok"], true);
+    // A manifest that nobody has any more is missed on every host.
+    let versions = hosts.shared().join("versions");
+    let digest = check(&other, "manifest").unwrap()["detail"].as_str().unwrap().rsplit(':').next().unwrap();
+    let kept = stage::files_below(&versions).into_keys().find(|path| path.ends_with(digest)).unwrap();
+    std::fs::remove_file(versions.join(kept)).unwrap();
+    let report = json(a, &["verify", "--rollback-id", id], 1);
+    assert_eq!(check(&report, "manifest").unwrap()["ok"], false, "{report:#}");
 }

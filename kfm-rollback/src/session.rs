@@ -3,7 +3,7 @@
 //! A reading session opens the log read-only and changes nothing; a writing one holds the platform's lock
 //! from before it looks until after it has ended, so that what it decided on is what it acts on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::facts::Facts;
 use crate::history::History;
 use crate::op::{DomainOp, OpError};
 use crate::platform::Platform;
+use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::platform::log::Hold;
 use crate::platform::snapshots::Folded;
@@ -119,6 +120,20 @@ impl Session {
             hold,
             lock,
         })
+    }
+
+    /// Returns those of these records that a process of this very platform appended to a shared log, as the claims in
+    /// it tell; of a log in a folder, all of them.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log): a claim cannot be read.
+    pub(crate) async fn written_here(&self, records: impl Iterator<Item = Lsn>) -> Result<BTreeSet<Lsn>> {
+        let Some(log) = &self.shared else { return Ok(records.collect()) };
+        let is_own = |held: &kfm_wal::slots::Holder| {
+            Claimant::parse(&held.holder).is_some_and(|claimant| claimant.is_of(&self.platform))
+        };
+        let held = log.held_at(records).await?;
+        Ok(held.into_iter().filter(|(_, held)| is_own(held)).map(|(lsn, _)| lsn).collect())
     }
 
     /// Returns the clock.

@@ -67,6 +67,33 @@ fn a_released_log_is_free_at_once() {
 }
 
 #[test]
+fn who_held_the_log_when_a_record_was_appended_is_told_for_ever() {
+    run(async {
+        let hosts = Hosts::new();
+        let one = hosts.open().await;
+        one.append(&[record(1)], None).await.unwrap();
+        one.claim("one", LEASE, NOW).await.unwrap();
+        one.append(&[record(2), record(3)], None).await.unwrap();
+        hosts.clock.advance(LEASE / 2);
+        one.renew().await.unwrap();
+        one.append(&[record(4)], None).await.unwrap();
+        one.release().await.unwrap();
+        let two = hosts.open().await;
+        two.append(&[record(5)], None).await.unwrap();
+        two.claim("two", LEASE, NOW).await.unwrap();
+        two.append(&[record(6)], None).await.unwrap();
+        two.release().await.unwrap();
+        // Of a handle that saw it happen, and of one that reads it later.
+        for log in [one, hosts.open().await] {
+            log.head().await.unwrap();
+            let held = log.held_at((1..=7).map(Lsn)).await.unwrap();
+            let told: Vec<(u64, &str)> = held.iter().map(|(lsn, held)| (lsn.0, &held.holder[..])).collect();
+            assert_eq!(told, [(2, "one"), (3, "one"), (4, "one"), (6, "two")]);
+        }
+    });
+}
+
+#[test]
 fn a_silent_holder_is_followed_after_its_lease_and_writes_nothing_when_it_wakes_up() {
     run(async {
         let hosts = Hosts::new();

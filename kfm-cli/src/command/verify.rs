@@ -18,6 +18,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let report = cx.platform().await?.verify(&self.rollback_id).await?;
+        let not_judged: u64 = report.checks.iter().filter_map(|check| check.not_judged).sum();
         let failed = report.checks.iter().filter(|check| !check.ok).count() as u64;
         let mut screen = match failed {
             0 => Screen::new(
@@ -29,6 +30,9 @@ impl Verify {
             }
         };
         show_checks(&mut screen, &report.checks);
+        if not_judged > 0 {
+            screen.detail(format!("not judged: {} of other hosts", words::count(not_judged, "operation")));
+        }
         let complaint = (!report.ok).then(|| Failure::findings(format!("checks failed: count={failed}")));
         Ok(Answer::new(&report, screen)?.complain(complaint))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use kfm_lineage::Lsn;
 use kfm_telemetry::ledger::{EntryStatus, LedgerReport, StoredEntry};
 use kfm_telemetry::{Label, Ledger};
 
@@ -40,11 +41,11 @@ impl Platform {
         let session = match Session::read_whole(self).await {
             Ok(session) => session,
             Err(error) => {
-                return Ok(vec![CheckLine { name: "log".into(), ok: false, detail: text_of(&error) }]);
+                return Ok(vec![failed("log", text_of(&error))]);
             }
         };
         let later = self.ledger_entries().await?;
-        Ok(vec![every_operation_in(&session, &later), every_entry_in_log(&session, &earlier)])
+        Ok(vec![every_operation_in(&session, &later).await?, every_entry_in_log(&session, &earlier)])
     }
 
     /// Lists the entries of the governance ledger.
@@ -68,7 +69,9 @@ impl Platform {
 
 /// Checks that the ledger has every operation that the log has ended: else its end was cut off, or it was restored
 /// from an older backup.
-pub(super) fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> CheckLine {
+///
+/// On a log that hosts share, the ledger of a host has what was ended there: what others ended is not judged.
+pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> Result<CheckLine> {
     let entered: BTreeSet<(&str, EntryStatus)> = entries
         .iter()
         .filter_map(|stored| Some((stored.entry.wal_id.as_ref()?.as_str(), stored.entry.status)))
@@ -77,16 +80,22 @@ pub(super) fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> 
         let closed = operation.closed.as_ref()?;
         let status = entry_status(status_of(closed.close.end));
         (!entered.contains(&(Label::lossy(operation.id.as_str()).as_str(), status)))
-            .then(|| operation.id.to_string())
+            .then(|| (closed.lsn, operation.id.to_string()))
     });
-    let missing: Vec<_> = ended.collect();
-    let name = "every operation in the ledger";
+    let mut missing: Vec<(Lsn, String)> = ended.collect();
+    let all = missing.len();
     if session.platform.wal_is_shared() {
-        // A host that shares its log enters in its ledger what it did itself.
-        let detail = format!("entries={} of other hosts={}", entries.len(), missing.len());
-        return CheckLine { name: name.into(), ok: true, detail };
+        let own = session.written_here(missing.iter().map(|(lsn, _)| *lsn)).await?;
+        missing.retain(|(lsn, _)| own.contains(lsn));
     }
-    line(name, &missing, entries.len())
+    let not_judged = (all - missing.len()) as u64;
+    let missing: Vec<String> = missing.into_iter().map(|(_, id)| id).collect();
+    let mut check = line("every operation in the ledger", &missing, entries.len());
+    if not_judged > 0 {
+        check.not_judged = Some(not_judged);
+        check.detail = format!("{}; not judged={not_judged}, ended by other hosts", check.detail);
+    }
+    Ok(check)
 }
 
 /// Checks that the log knows every operation that the ledger names: else the log's end was cut off.
@@ -106,5 +115,9 @@ fn line(name: &str, missing: &[String], entries: usize) -> CheckLine {
             format!("restore ledger and log from one backup: missing={} first={first}", some.len())
         }
     };
-    CheckLine { name: name.into(), ok: missing.is_empty(), detail }
+    CheckLine { name: name.into(), ok: missing.is_empty(), detail, not_judged: None }
+}
+
+fn failed(name: &str, detail: String) -> CheckLine {
+    CheckLine { name: name.into(), ok: false, detail, not_judged: None }
 }

@@ -127,6 +127,9 @@ pub struct CheckLine {
     pub ok: bool,
     /// What was seen.
     pub detail: String,
+    /// How many of what it is about it could not judge, where there are any: they are not among those that passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_judged: Option<u64>,
 }
 
 /// Answer of `ledger verify` and `ledger render`.

@@ -13,7 +13,7 @@ use crate::planted::{Bug, planted};
 use crate::store::{BadPlace, Damage, StoredRecord};
 
 /// How many slots are read at a time.
-const READS_MAX: usize = 16;
+pub(super) const READS_MAX: usize = 16;
 
 /// Takes in every slot from the first that is not known up to the first that is not there.
 pub(crate) async fn catch_up(calls: &Calls, view: &Mutex<View>) -> Result<(), WalError> {

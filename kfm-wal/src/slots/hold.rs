@@ -5,19 +5,23 @@
 //! followed. What keeps two of them apart is the epoch that the claim takes, never a clock: a holder that was
 //! paused and wakes up is fenced, and [`SlotLog::still_mine`] tells it so before it acts on anything else.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kfm_lineage::Timestamp;
+use futures::stream::{self, StreamExt as _};
+use kfm_lineage::{Lsn, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::calls::Calls;
+use super::chain::{READS_MAX, frame_at};
+use super::format::damage_of;
 use super::log::SlotLog;
 use super::view::{View, guard};
 use super::writer::Taking;
 use crate::error::WalError;
-use crate::frame::Kind;
+use crate::frame::{self, Header, Kind};
 use crate::planted::{Bug, planted};
 use crate::store::Damage;
 
@@ -26,6 +30,9 @@ pub const HOLDER_BYTES_MAX: usize = 1024;
 
 /// The shortest and the longest time between two looks at a log that another holds.
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// No slot of a frame: that of the log's format.
+const NO_CLAIM: u64 = 0;
 
 /// Who holds a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +79,14 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
+    /// Reads the claim in a slot again; it says what it said, or is damaged.
+    fn claimed(bytes: &[u8]) -> Result<Holder, Damage> {
+        let frame = frame::decode(bytes).map_err(damage_of)?;
+        let Header { kind, epoch, nonce, .. } = frame.header;
+        let hold = Self::after(None, kind, epoch, nonce, frame.body)?;
+        hold.map(|hold| hold.holder).ok_or(Damage::Malformed)
+    }
+
     /// Returns who holds the log after a frame, given who held it before.
     pub(crate) fn after(
         before: Option<Self>,
@@ -230,6 +245,35 @@ impl SlotLog {
     pub async fn holder(&self) -> Result<Option<Holder>, WalError> {
         self.refresh().await?;
         Ok(guard(&self.view).hold.clone().map(|hold| hold.holder))
+    }
+
+    /// Returns who held the log when these records were appended; those that nobody's claim stands for are left out.
+    ///
+    /// # Errors
+    /// As [`WalStore::scan`](crate::WalStore::scan).
+    pub async fn held_at(
+        &self,
+        records: impl IntoIterator<Item = Lsn>,
+    ) -> Result<BTreeMap<Lsn, Holder>, WalError> {
+        let mut claims: BTreeMap<u64, Vec<Lsn>> = BTreeMap::new();
+        for lsn in records {
+            let claim = guard(&self.view).claim_of(lsn);
+            claims.entry(claim.unwrap_or(NO_CLAIM)).or_default().push(lsn);
+        }
+        claims.remove(&NO_CLAIM);
+        let mut held = BTreeMap::new();
+        let reads = claims.into_iter().map(|(n, lsns)| async move {
+            let frame = frame_at(&self.calls, &self.view, n).await;
+            (n, lsns, frame)
+        });
+        let mut reads = stream::iter(reads).buffered(READS_MAX);
+        while let Some((n, lsns, bytes)) = reads.next().await {
+            let claimed = bytes?.ok_or(Damage::MissingSegment).and_then(|bytes| Hold::claimed(&bytes));
+            let holder =
+                claimed.map_err(|class| guard(&self.view).bad(n, self.calls.slots.name(n), class))?;
+            held.extend(lsns.into_iter().map(|lsn| (lsn, holder.clone())));
+        }
+        Ok(held)
     }
 
     fn own_hold(&self) -> Option<Hold> {

@@ -33,6 +33,8 @@ pub(crate) struct View {
     pub(crate) bytes: u64,
     /// Who holds the log.
     pub(crate) hold: Option<Hold>,
+    /// Who held the log from which record on: the slot of the claim, or nobody.
+    held: Vec<(Lsn, Option<u64>)>,
     /// Who appended lately.
     pub(crate) turns: Turns,
     depth: Depth,
@@ -59,6 +61,7 @@ impl View {
             kept_bytes: 0,
             bytes: 0,
             hold: None,
+            held: Vec::new(),
             turns: Turns::begin(1),
             depth,
         }
@@ -91,6 +94,10 @@ impl View {
         }
         self.position = position;
         if let Some(hold) = hold {
+            // A holder's word that it still is there changes nothing.
+            if kind == Kind::Fence || hold.is_none() {
+                self.held.push((self.position.next, hold.is_some().then_some(self.next)));
+            }
             self.hold = hold;
         }
         if kind == Kind::Data {
@@ -155,6 +162,12 @@ impl View {
     /// Returns where the record of an id is.
     pub(crate) fn lsn_of(&self, id: &[u8; 16]) -> Option<Lsn> {
         self.ids.get(id).copied()
+    }
+
+    /// Returns the slot of the claim under which a record was appended, if it was under one.
+    pub(crate) fn claim_of(&self, lsn: Lsn) -> Option<u64> {
+        let before = self.held.partition_point(|(from, _)| *from <= lsn);
+        self.held[..before].last().and_then(|(_, claim)| *claim)
     }
 
     /// Returns the slots that hold records from `from` on, up to `limit` records.
