@@ -52,13 +52,14 @@ fn every_command_works(hosts: &Hosts) {
     let witness = hosts.folder.path().join("head.json");
     std::fs::write(&witness, verified["head"].to_string()).unwrap();
     run_to(a, &["wal", "verify", "--against", witness.to_str().unwrap()], 0);
-    for words in [&["wal", "inspect"][..], &["wal", "probe-durability"]] {
-        let refused = json(a, words, 2);
-        assert!(
-            refused["error"]["message"].as_str().unwrap().starts_with("a shared log has no"),
-            "{refused:#}"
-        );
-    }
+    let slots = json(b, &["wal", "inspect"], 0)["segments"].as_array().unwrap().clone();
+    let frames: Vec<_> = slots.iter().flat_map(|slot| slot["frames"].as_array().unwrap()).collect();
+    assert_eq!(frames.len(), slots.len(), "a slot is a frame: {slots:#?}");
+    assert_eq!(frames.iter().map(|frame| frame["count"].as_u64().unwrap()).sum::<u64>(), verified["records"]);
+    let claims = frames.iter().filter(|frame| frame["account"]["holder"].is_string()).count();
+    assert!(claims >= 4, "each of the operations claimed the log: {frames:#?}");
+    let refused = json(a, &["wal", "probe-durability"], 2);
+    assert!(refused["error"]["message"].as_str().unwrap().starts_with("a shared log has no"), "{refused:#}");
     let doctor = json(b, &["doctor"], 0);
     assert!(doctor["own"][0]["ok"] == true && doctor["own"][0]["place"] != "wal", "{doctor:#}");
     run_to(a, &["status"], 0);

@@ -38,6 +38,7 @@ mod frame;
 #[allow(clippy::panic, reason = "what a fuzzer finds is a panic")]
 pub mod fuzz;
 pub mod index;
+pub mod inspect;
 pub mod local;
 pub mod log;
 pub mod memory;

@@ -316,7 +316,7 @@ fn inspection_lists_every_frame_also_behind_damage() {
     let disk = closed_log(40);
     let inspect = |disk: &dyn Disk| kfm_wal::local::inspect::inspect_on(disk, Path::new(DIR)).unwrap();
     let whole = inspect(&disk);
-    let count = |kind: &str, of: &kfm_wal::local::inspect::Inspection| {
+    let count = |kind: &str, of: &kfm_wal::inspect::Inspection| {
         of.segments.iter().flat_map(|segment| &segment.frames).filter(|frame| frame.kind == kind).count()
     };
     assert_eq!((count("data", &whole), count("fence", &whole)), (40, 3));

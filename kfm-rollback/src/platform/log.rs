@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kfm_retry::Clock;
+use kfm_wal::inspect::Inspection;
 use kfm_wal::local::repair::{RepairPlan, plan_repair};
 use kfm_wal::slots::{SlotLog, SlotOptions, Slots, slots_at};
 use kfm_wal::{Depth, Head, LocalLog, VerifyReport, WalError, WalStore};
@@ -225,6 +226,17 @@ impl Platform {
             (LogPlace::Slots(slots), witness) => {
                 kfm_wal::slots::verify(Arc::clone(slots), self.slot_options(), depth, witness).await?
             }
+        })
+    }
+
+    /// Lists the frames of the operations log as they lie in its folder or its slots, whether it opens or not.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the folder or the store cannot be read.
+    pub async fn wal_inspect(&self) -> Result<Inspection> {
+        Ok(match self.log_place() {
+            LogPlace::Folder(folder) => kfm_wal::local::inspect::inspect(folder)?,
+            LogPlace::Slots(slots) => kfm_wal::slots::inspect(Arc::clone(slots), self.slot_options()).await?,
         })
     }
 

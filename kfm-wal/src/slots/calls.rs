@@ -12,6 +12,9 @@ use kfm_retry::{Backoff, Clock, Seed};
 use super::{Created, SlotError, Slots};
 use crate::error::WalError;
 
+/// How many slots are read at a time.
+pub(crate) const READS_MAX: usize = 16;
+
 /// How long a store is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {

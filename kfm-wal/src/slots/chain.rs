@@ -6,14 +6,11 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use kfm_lineage::Lsn;
 
-use super::calls::Calls;
+use super::calls::{Calls, READS_MAX};
 use super::view::{View, guard};
 use crate::error::WalError;
 use crate::planted::{Bug, planted};
 use crate::store::{BadPlace, Damage, StoredRecord};
-
-/// How many slots are read at a time.
-pub(super) const READS_MAX: usize = 16;
 
 /// Takes in every slot from the first that is not known up to the first that is not there.
 pub(crate) async fn catch_up(calls: &Calls, view: &Mutex<View>) -> Result<(), WalError> {

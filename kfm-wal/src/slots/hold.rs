@@ -14,8 +14,8 @@ use kfm_lineage::{Lsn, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::calls::Calls;
-use super::chain::{READS_MAX, frame_at};
+use super::calls::{Calls, READS_MAX};
+use super::chain::frame_at;
 use super::format::damage_of;
 use super::log::SlotLog;
 use super::view::{View, guard};

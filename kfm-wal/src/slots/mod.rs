@@ -14,6 +14,7 @@ pub mod cloud;
 mod flight;
 mod format;
 pub mod hold;
+mod inspect;
 pub mod log;
 pub mod memory;
 #[cfg(feature = "object-store")]
@@ -36,6 +37,7 @@ use bytes::Bytes;
 pub use address::{AddressError, slots_at};
 pub use calls::Patience;
 pub use hold::Holder;
+pub use inspect::inspect;
 pub use log::{Mode, SlotLog, SlotOptions};
 pub use memory::MemorySlots;
 #[cfg(feature = "object-store")]

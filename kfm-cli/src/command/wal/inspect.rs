@@ -1,26 +1,23 @@
-//! `kfm wal inspect`: the frames as they lie in the files, judged by nothing.
+//! `kfm wal inspect`: the frames as they lie in the files, or in the slots of a shared log, judged by nothing.
 
-use kfm_rollback::{Error, Platform};
-use kfm_wal::local::inspect::{FrameInspection, SegmentInspection, inspect};
+use kfm_rollback::Platform;
+use kfm_wal::inspect::{FrameInspection, SegmentInspection};
 
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Shows every segment and its newest frames.
-pub(super) fn run(platform: &Platform) -> Result<Answer> {
+pub(super) async fn run(platform: &Platform) -> Result<Answer> {
+    let found = platform.wal_inspect().await?;
+    let mut screen;
     if platform.wal_is_shared() {
-        let place = platform.wal_place();
-        let message = format!("a shared log has no segments to be shown: place={place}");
-        let next = ["kfm wal verify".to_owned(), "kfm wal export".to_owned()];
-        return Err(Failure::usage(message)
-            .with_hint("its frames are judged by verify")
-            .with_next(next)
-            .into());
-    }
-    let found = inspect(platform.wal_dir()).map_err(Error::from)?;
-    let mut screen = Screen::new(Tone::Plain, words::count(found.segments.len() as u64, "segment"));
-    for segment in &found.segments {
-        show(&mut screen, segment);
+        screen = Screen::new(Tone::Plain, words::count(found.segments.len() as u64, "slot"));
+        show_slots(&mut screen, &found.segments);
+    } else {
+        screen = Screen::new(Tone::Plain, words::count(found.segments.len() as u64, "segment"));
+        for segment in &found.segments {
+            show(&mut screen, segment);
+        }
     }
     if !found.quarantined.is_empty() {
         screen.heading("set aside");
@@ -34,16 +31,34 @@ pub(super) fn run(platform: &Platform) -> Result<Answer> {
 fn show(screen: &mut Screen, segment: &SegmentInspection) {
     let frames = words::count(segment.frames.len() as u64, "frame");
     screen.heading(format!("{}: {} and {frames}", segment.name, words::count(segment.bytes, "byte")));
-    let heads = ["offset", "kind", "first", "records", "bytes", "epoch", "durable upto"];
-    screen.newest(&segment.frames, row, heads);
+    screen.newest(&segment.frames, |frame| row(frame.offset.to_string(), frame), heads("offset"));
     if segment.stray_bytes > 0 {
         screen.item(Tone::Bad, format!("{} of no whole frame", words::count(segment.stray_bytes, "byte")));
     }
 }
 
-fn row(frame: &FrameInspection) -> Vec<String> {
+/// Shows slots, each with one frame if all is well.
+fn show_slots(screen: &mut Screen, slots: &[SegmentInspection]) {
+    let frames: Vec<_> =
+        slots.iter().flat_map(|slot| slot.frames.iter().map(|frame| (slot.name.as_str(), frame))).collect();
+    screen.newest(&frames, |(slot, frame)| row((*slot).to_owned(), frame), heads("slot"));
+    for slot in slots {
+        if slot.bytes == 0 {
+            screen.item(Tone::Bad, format!("{} is missing, or empty", slot.name));
+        } else if slot.stray_bytes > 0 {
+            let stray = words::count(slot.stray_bytes, "byte");
+            screen.item(Tone::Bad, format!("{} has {stray} of no whole frame", slot.name));
+        }
+    }
+}
+
+fn heads(place: &str) -> [&str; 7] {
+    [place, "kind", "first", "records", "bytes", "epoch", "durable upto"]
+}
+
+fn row(place: String, frame: &FrameInspection) -> Vec<String> {
     vec![
-        frame.offset.to_string(),
+        place,
         frame.kind.clone(),
         frame.first.to_string(),
         frame.count.to_string(),

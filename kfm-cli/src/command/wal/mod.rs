@@ -33,7 +33,7 @@ impl Wal {
         let platform = cx.platform().await?;
         match self {
             Self::Verify(verify) => verify.run(&platform).await,
-            Self::Inspect => inspect::run(&platform),
+            Self::Inspect => inspect::run(&platform).await,
             Self::Export(export) => export.run(cx, &platform).await,
             Self::Repair(repair) => repair.run(cx, &platform).await,
             Self::ProbeDurability => probe::run(&platform).await,
