@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::{DIR, all, append, open, read_only, records, segments};
 use kfm_wal::conformance::{join_all, record, run};
 use kfm_wal::local::disk::Disk;
-use kfm_wal::local::simulated::SimulatedDisk;
+use kfm_wal::local::simulated::{Fault, SimulatedDisk};
 use kfm_wal::{Damage, Depth, LocalLog, Lsn, NewRecord, WalError, WalStore};
 
 /// A log of `n` records over several segments, written in three turns, closed.
@@ -328,4 +328,37 @@ fn inspection_lists_every_frame_also_behind_damage() {
     let broken = inspect(broken.as_ref());
     assert_eq!(count("data", &broken), 39);
     assert!(broken.segments[0].stray_bytes > 0);
+}
+
+#[test]
+fn a_log_whose_repair_lies_in_the_reserve_has_a_witness_too() {
+    let sized = |n, bytes| NewRecord { payload: vec![7; bytes], ..record(n) };
+    let mut in_reserve = 0;
+    for bytes in (2_800..3_600).step_by(8) {
+        let disk = SimulatedDisk::new();
+        let (log, _) = open(Arc::new(disk.clone())).unwrap();
+        run(log.append(&[sized(1, bytes)], None)).unwrap();
+        append(&log, 2).unwrap();
+        disk.fail_at(disk.changes() + 1, Fault::Half);
+        assert!(append(&log, 3).is_err());
+        disk.kill_processes();
+        drop(open(Arc::new(disk.clone())).unwrap());
+
+        let found = kfm_wal::local::inspect::inspect_on(&disk, Path::new(DIR)).unwrap();
+        let frames = &found.segments.last().unwrap().frames;
+        assert_eq!(frames.last().unwrap().kind, "mark", "bytes={bytes}");
+        let Some(repair) = frames.iter().find(|frame| frame.kind == "repair") else { continue };
+        in_reserve += u32::from(repair.offset + repair.bytes > 4096);
+        let path = segments(&disk).pop().unwrap();
+        for sector in (0..repair.offset + repair.bytes).step_by(512) {
+            let struck = damaged(&disk, &path, |bytes| bytes[sector as usize..][..512].fill(0));
+            match open(struck) {
+                Ok((log, _)) => assert_eq!(all(&log), [sized(1, bytes), record(2)], "{bytes} {sector}"),
+                Err(error) => {
+                    assert!(matches!(error, WalError::Corrupt { .. }), "{bytes} {sector}: {error:?}")
+                }
+            }
+        }
+    }
+    assert!(in_reserve > 20, "in_reserve={in_reserve}");
 }

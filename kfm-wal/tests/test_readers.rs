@@ -9,12 +9,16 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::SystemTime;
 
-use common::{all, append, options, records};
+use common::{DIR, all, append, options, read_only, records};
 use kfm_wal::conformance::{join_all, record, run};
 use kfm_wal::local::SegmentSizes;
 use kfm_wal::local::disk::{Access, Disk, DiskFile, DiskLock, RealDisk};
 use kfm_wal::local::faulty::FaultyDisk;
+use kfm_wal::local::simulated::{Fault, SimulatedDisk};
 use kfm_wal::{Depth, LocalLog, Lsn, WalError, WalStore};
+
+/// Segments that take what these tests append.
+const LARGE: SegmentSizes = SegmentSizes { first_bytes: 64 << 10, max_bytes: 64 << 10 };
 
 fn open(dir: &Path) -> Result<LocalLog, WalError> {
     Ok(LocalLog::open(dir, options(Arc::new(RealDisk), 1))?.0)
@@ -301,4 +305,33 @@ fn a_look_at_a_quiet_log_reads_two_frames_wherever_the_log_ends() {
         let bytes = disk.bytes_read() - before;
         assert!(bytes <= 2 * 112, "n={n} bytes={bytes}");
     }
+}
+
+#[test]
+fn an_append_that_never_finished_hides_nothing_that_was_shown() {
+    let sized = |n, bytes| kfm_wal::NewRecord { payload: vec![7; bytes], ..record(n) };
+    let (mut torn, mut hidden) = (0, 0);
+    // Every place in a page where the last record can end, and what is begun behind it.
+    for (last, next) in (0..512).flat_map(|n| [0, 100, 2000].map(|next| (8 * n, next))) {
+        let disk = SimulatedDisk::new();
+        let (log, _) =
+            LocalLog::open(DIR, options(Arc::new(disk.clone()), 1).with_segment_sizes(LARGE)).unwrap();
+        run(log.append(&[sized(1, last)], None)).unwrap();
+        let reader = read_only(Arc::new(disk.clone())).unwrap();
+        let shown = run(reader.head()).unwrap();
+        assert_eq!(shown.lsn, Lsn(1), "it has a mark: last={last}");
+
+        disk.fail_at(disk.changes() + 1, Fault::Half);
+        assert!(run(log.append(&[sized(2, next)], None)).is_err());
+        assert_eq!(run(reader.head()).unwrap(), shown, "last={last} next={next}");
+        assert_eq!(all(&reader), [sized(1, last)], "last={last} next={next}");
+
+        // Who comes now has not seen the mark; that the next frame was begun says as much, if so much of it is there.
+        let late = read_only(Arc::new(disk)).unwrap();
+        torn += u32::from(late.report().torn_bytes > 0);
+        let hides = run(late.head()).unwrap().lsn == Lsn::ZERO;
+        assert!(!hides || next == 0, "last={last} next={next}");
+        hidden += u32::from(hides);
+    }
+    assert!(torn > 1_500 && (1..20).contains(&hidden), "torn={torn} hidden={hidden}");
 }

@@ -323,6 +323,10 @@ fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
                 if !stale && (at > 0 || header.kind == Kind::Mark) {
                     return Err(Damage::BitRot);
                 }
+                if at == 0 {
+                    // Begun after all before it was synced.
+                    behind.witnessed |= frame::is_behind(rest, position.log, &position.chain);
+                }
                 if let Ok(frame) = frame::decode(&rest[at..])
                     && stale
                 {

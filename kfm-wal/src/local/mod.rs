@@ -267,7 +267,11 @@ impl LocalLog {
         if let Ending::Bad(bad) = loaded.ending {
             return Err(bad.into());
         }
-        if let Some(new) = loaded.view {
+        if let Some(mut new) = loaded.view {
+            // What a mark once witnessed stays so: an append that never finished may lie in its place now.
+            if *there && new.position.head() == view.position.settled() {
+                new.position.witness();
+            }
             *there = true;
             *view = new;
         }

@@ -6,7 +6,7 @@ use kfm_lineage::Lsn;
 
 use super::ids::Ids;
 use super::segment;
-use crate::frame::{Frame, Header, Kind};
+use crate::frame::{FRAME_BYTES_MIN, Frame, Header, Kind};
 use crate::position::Position;
 use crate::raw::RawRecord;
 use crate::store::{Damage, Depth};
@@ -46,9 +46,11 @@ pub(crate) struct FrameAt {
 }
 
 impl Segment {
-    /// Returns where the mark goes: to the next page, out of reach of what befalls the last frame's.
+    /// Returns where the mark goes: to the next page, out of reach of what befalls the last frame's; to the segment's
+    /// end, where a repair in the reserve reaches into the last page.
     pub(crate) fn mark_offset(&self) -> u64 {
-        self.end.next_multiple_of(segment::PAGE_BYTES)
+        let next_page = self.end.next_multiple_of(segment::PAGE_BYTES);
+        next_page.min(self.capacity.saturating_sub(FRAME_BYTES_MIN as u64)).max(self.end)
     }
 }
 
