@@ -160,6 +160,13 @@ fn a_bucket_container_or_database_that_is_not_there_is_told() {
 
 #[test]
 #[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn a_server_that_does_not_flush_is_refused() {
+    let (url, environment) = server("postgresql-forgetful");
+    says_so(&url, &environment, "fsync=off");
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
 fn a_table_that_is_not_there_is_an_empty_log_unless_something_was_done() {
     let (url, environment) = server("postgresql");
     let name: String = SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect();

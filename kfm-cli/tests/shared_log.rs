@@ -62,6 +62,11 @@ fn every_command_works(hosts: &Hosts) {
     assert!(refused["error"]["message"].as_str().unwrap().starts_with("a shared log has no"), "{refused:#}");
     let doctor = json(b, &["doctor"], 0);
     assert!(doctor["own"][0]["ok"] == true && doctor["own"][0]["place"] != "wal", "{doctor:#}");
+    let server = doctor["own"][0]["server"].as_str().unwrap();
+    let is_postgres = doctor["own"][0]["place"].as_str().unwrap().starts_with("postgres");
+    assert_eq!(is_postgres, server.starts_with("PostgreSQL 1"), "{doctor:#}");
+    let screen = String::from_utf8(run_to(b, &["doctor"], 0).stdout).unwrap();
+    assert!(screen.contains(&format!("server: {server}")), "{screen}");
     run_to(a, &["status"], 0);
     run_to(b, &["ledger", "verify"], 0);
 }

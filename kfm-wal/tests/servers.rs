@@ -6,6 +6,9 @@
 #![allow(clippy::print_stdout, reason = "figures of a run on servers are for whoever runs it")]
 #![allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]
 
+#[path = "common/server.rs"]
+mod server;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,50 +21,9 @@ use kfm_lineage::{Lsn, Timestamp};
 use kfm_retry::SystemClock;
 use kfm_wal::conformance::{Fixture, Law};
 use kfm_wal::entropy::{Entropy, SystemEntropy};
-use kfm_wal::slots::{Created, Mode, SlotLog, SlotOptions, Slots, slots_at};
+use kfm_wal::slots::{Created, Mode, SlotLog, SlotOptions};
 use kfm_wal::{NewRecord, WalError, WalStore};
-
-type Pairs = Vec<(String, String)>;
-
-/// The folder that `testing/servers/up` was given.
-fn run_dir() -> PathBuf {
-    PathBuf::from(std::env::var("KFM_SERVERS_RUN").expect("the folder that testing/servers/up was given"))
-}
-
-/// Where a server is and who asks, as its file says.
-fn surroundings(server: &str) -> (String, Pairs) {
-    let text = std::fs::read_to_string(run_dir().join(format!("{server}.env"))).unwrap();
-    let mut pairs: Pairs = Vec::new();
-    let mut url = String::new();
-    for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
-        match name {
-            "KFM_WAL_URL" => url = value.to_owned(),
-            name => pairs.push((name.to_owned(), value.to_owned())),
-        }
-    }
-    (url, pairs)
-}
-
-/// A place on a server where no log was ever.
-fn new_place(server: &str) -> (String, Pairs) {
-    let (url, pairs) = surroundings(server);
-    let name: String = SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect();
-    let url = if url.starts_with("postgres") { format!("{url}?log={name}") } else { format!("{url}/{name}") };
-    (url, pairs)
-}
-
-fn slots((url, pairs): &(String, Pairs)) -> Arc<dyn Slots> {
-    slots_at(url, &run_dir(), pairs, Arc::new(SystemClock)).unwrap()
-}
-
-fn options(mode: Mode) -> SlotOptions {
-    // The races before a log is made have a test of their own.
-    SlotOptions::new(Arc::new(SystemClock)).with_mode(mode).with_proofs(0)
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
+use server::*;
 
 fn on_tokio(law: Law<'_>) {
     runtime().block_on(law);
@@ -258,12 +220,7 @@ fn a_wrong_key_or_password_is_refused_at_once_and_named() {
         }
         let opened = runtime().block_on(SlotLog::open(slots(&(url, pairs)), options(Mode::Exclusive)));
         let error = opened.err().unwrap();
-        let mut said = error.to_string();
-        let mut beneath = std::error::Error::source(&error);
-        while let Some(source) = beneath {
-            said = format!("{said}: {source}");
-            beneath = source.source();
-        }
+        let said = said(&error);
         assert!(matches!(error, WalError::Io { .. }) && said.contains("store refused"), "{server}: {said}");
         assert!(!said.contains("d3Jvbmc="), "{server}: {said}");
         println!("{server}: {said}");
@@ -302,6 +259,30 @@ fn a_database_that_forgets_its_commits_is_refused_or_told_not_to() {
         let said = std::error::Error::source(&refused).unwrap().to_string();
         assert!(said.starts_with("table kfm_wal is not logged"), "{said}");
     });
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn a_database_that_flushes_nothing_is_refused() {
+    let place = new_place("postgresql-forgetful");
+    let refused = runtime().block_on(SlotLog::open(slots(&place), options(Mode::Exclusive))).err().unwrap();
+    let said = said(&refused);
+    assert!(said.contains("does not flush what it commits: fsync=off"), "{said}");
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn servers_say_what_they_are_where_they_do() {
+    for (server, expected) in [
+        ("postgresql", Some("PostgreSQL 15.")),
+        ("seaweedfs", Some("SeaweedFS ")),
+        ("azurite", Some("Azurite-Blob/")),
+        ("ministack", None),
+    ] {
+        let told = runtime().block_on(slots(&new_place(server)).server()).unwrap();
+        let is_so = expected.map_or(told.is_none(), |name| told.iter().any(|told| told.starts_with(name)));
+        assert!(is_so, "{server}: {told:?}");
+    }
 }
 
 /// Executes statements in a database, one by one.

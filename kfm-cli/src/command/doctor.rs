@@ -38,6 +38,9 @@ impl Doctor {
         for part in &report.own {
             let (tone, word) = if part.ok { (Tone::Good, "ok") } else { (Tone::Bad, "FAILED") };
             screen.item(tone, format!("{word}  {}, {}", part.name, part.place));
+            if let Some(server) = &part.server {
+                screen.detail(format!("server: {server}"));
+            }
             if let Some(error) = &part.error {
                 screen.detail(error);
             }

@@ -8,8 +8,12 @@ use super::Platform;
 use crate::error::{Result, text_of};
 use crate::op::{DomainOp, OpError};
 use crate::order::BATCH_STEPS_MAX;
+use crate::platform::log::LogPlace;
 use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
+
+/// What is said of a server that does not say what it is.
+const NOT_TOLD: &str = "not told";
 
 impl Platform {
     /// Reads every store and says what it is; with `digests` also what it holds. Changes nothing.
@@ -46,12 +50,26 @@ impl Platform {
         if let Ok(log) = &log {
             findings.extend(self.unused_snapshots(&**log).await);
         }
-        let own = self.own_health(log.map(drop)).await;
+        let server = match &log {
+            Ok(_) => self.log_server().await,
+            Err(_) => None,
+        };
+        let mut own = self.own_health(log.map(drop)).await;
+        if let Some(log) = own.first_mut() {
+            log.server = server;
+        }
         Ok(DoctorReport { stores, own, findings })
     }
 }
 
 impl Platform {
+    /// Asks a log's server what it is; none of a log in a folder.
+    async fn log_server(&self) -> Option<String> {
+        let LogPlace::Slots(slots) = self.log_place() else { return None };
+        let told = slots.server().await.ok().flatten();
+        Some(told.unwrap_or_else(|| NOT_TOLD.to_owned()))
+    }
+
     /// Looks at what the platform keeps itself, without changing any of it.
     async fn own_health(&self, log: Result<()>) -> Vec<OwnHealth> {
         let settings = self.settings();
@@ -75,6 +93,7 @@ impl Platform {
         let health = |(name, place, result): (&str, PathBuf, std::result::Result<(), String>)| OwnHealth {
             name: name.to_owned(),
             place: self.shown(&place),
+            server: None,
             ok: result.is_ok(),
             error: result.err(),
         };

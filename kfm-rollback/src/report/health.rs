@@ -74,6 +74,9 @@ pub struct OwnHealth {
     pub name: String,
     /// Where it lies.
     pub place: String,
+    /// What the log's server says it is, product and version; `not told` where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// Whether it can be used.
     pub ok: bool,
     /// Why not.

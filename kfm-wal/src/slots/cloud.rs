@@ -6,16 +6,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::client::{ClientConfigKey, ClientOptions, HttpClient, HttpConnector};
+use async_trait::async_trait;
+use object_store::client::{
+    ClientConfigKey, ClientOptions, HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse,
+    HttpService,
+};
 use object_store::path::Path;
 use object_store::{ObjectStore, RetryConfig};
 
 use super::ObjectSlots;
 use super::address::AddressError;
+use super::object::Heard;
 use super::tls::client_config;
 
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How much of what a server says of itself is kept.
+const SERVER_CHARS_MAX: usize = 200;
 
 /// How long a request may take; what becomes of it after that is unknown.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -37,12 +45,14 @@ pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots,
         return Err(unreadable());
     }
     let prefix = Path::parse(prefix).map_err(|_| unreadable())?;
+    let server = Heard::default();
+    let connector = Connector { server: Arc::clone(&server) };
     let store = match scheme {
-        "s3" => s3(url, environment)?,
-        "az" => azure(url, environment)?,
+        "s3" => s3(url, environment, connector)?,
+        "az" => azure(url, environment, connector)?,
         _ => return Err(unreadable()),
     };
-    Ok(ObjectSlots::new(store, prefix).with_place(url))
+    Ok(ObjectSlots::new(store, prefix).with_place(url).with_server(server))
 }
 
 /// The settings that pairs of one product's prefix are, under the builders' own names.
@@ -62,34 +72,42 @@ fn no_retries() -> RetryConfig {
 }
 
 #[cfg(feature = "s3")]
-fn s3(url: &str, environment: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+fn s3(
+    url: &str,
+    environment: &[(String, String)],
+    connector: Connector,
+) -> Result<Arc<dyn ObjectStore>, AddressError> {
     let mut builder = object_store::aws::AmazonS3Builder::new();
     for (key, value) in settings(environment, "AWS_") {
         builder = builder.with_config(key, value);
     }
-    let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(Connector).build();
+    let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(connector).build();
     let store = built.map_err(|source| AddressError::Client { source: Box::new(source) })?;
     Ok(Arc::new(store))
 }
 
 #[cfg(not(feature = "s3"))]
-fn s3(url: &str, _: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+fn s3(url: &str, _: &[(String, String)], _: Connector) -> Result<Arc<dyn ObjectStore>, AddressError> {
     Err(AddressError::NotBuilt { url: url.to_owned(), feature: "s3" })
 }
 
 #[cfg(feature = "azure")]
-fn azure(url: &str, environment: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+fn azure(
+    url: &str,
+    environment: &[(String, String)],
+    connector: Connector,
+) -> Result<Arc<dyn ObjectStore>, AddressError> {
     let mut builder = object_store::azure::MicrosoftAzureBuilder::new();
     for (key, value) in settings(environment, "AZURE_") {
         builder = builder.with_config(key, value);
     }
-    let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(Connector).build();
+    let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(connector).build();
     let store = built.map_err(|source| AddressError::Client { source: Box::new(source) })?;
     Ok(Arc::new(store))
 }
 
 #[cfg(not(feature = "azure"))]
-fn azure(url: &str, _: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, AddressError> {
+fn azure(url: &str, _: &[(String, String)], _: Connector) -> Result<Arc<dyn ObjectStore>, AddressError> {
     Err(AddressError::NotBuilt { url: url.to_owned(), feature: "azure" })
 }
 
@@ -97,7 +115,27 @@ fn azure(url: &str, _: &[(String, String)]) -> Result<Arc<dyn ObjectStore>, Addr
 ///
 /// Left to itself the client would take the process's cryptography, and panic where none was chosen.
 #[derive(Debug)]
-struct Connector;
+struct Connector {
+    server: Heard,
+}
+
+/// A client that notes what the first answer says of the server.
+#[derive(Debug)]
+struct Listening {
+    client: reqwest::Client,
+    server: Heard,
+}
+
+#[async_trait]
+impl HttpService for Listening {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let answer = HttpService::call(&self.client, request).await?;
+        if let Some(Ok(server)) = answer.headers().get("server").map(|server| server.to_str()) {
+            self.server.get_or_init(|| server.chars().take(SERVER_CHARS_MAX).collect());
+        }
+        Ok(answer)
+    }
+}
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
@@ -111,7 +149,7 @@ impl HttpConnector for Connector {
             .user_agent(concat!("kfm/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| failed(Box::new(error)))?;
-        Ok(HttpClient::new(client))
+        Ok(HttpClient::new(Listening { client, server: Arc::clone(&self.server) }))
     }
 }
 

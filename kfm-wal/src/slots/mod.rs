@@ -99,6 +99,14 @@ pub trait Slots: Debug + Send + Sync {
     /// Returns where the slots are, for messages: an address, without credentials.
     fn place(&self) -> String;
 
+    /// Returns what the store's server says it is, product and version; none where it does not tell.
+    ///
+    /// # Errors
+    /// As [`Slots::read`].
+    async fn server(&self) -> Result<Option<String>, SlotError> {
+        Ok(None)
+    }
+
     /// Says whether what was created outlives the process and the machine.
     fn is_durable(&self) -> bool;
 

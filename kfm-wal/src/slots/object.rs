@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path as FsPath;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -35,14 +35,19 @@ pub struct ObjectSlots {
     root: Path,
     place: String,
     durable: bool,
+    /// What the client has heard of who answers.
+    server: Heard,
 }
+
+/// What a client has heard of who answers: a server's own words.
+pub(crate) type Heard = Arc<OnceLock<String>>;
 
 impl ObjectSlots {
     /// Makes slots of the objects below `root`; the store's client must not retry
     /// (`RetryConfig { max_retries: 0, .. }`), the log does.
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
         let place = format!("{store}/{root}");
-        Self { store, root, place, durable: true }
+        Self { store, root, place, durable: true, server: Heard::default() }
     }
 
     /// Makes slots of the files in a folder, which is made if it is not there; each is synced before it counts.
@@ -55,13 +60,20 @@ impl ObjectSlots {
         std::fs::create_dir_all(&folder).map_err(|error| unusable(error.into()))?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unusable(error.into()))?;
         let store = Arc::new(store.with_fsync(true));
-        Ok(Self { store, root: Path::default(), place, durable: true })
+        Ok(Self { store, root: Path::default(), place, durable: true, server: Heard::default() })
     }
 
     /// Sets where the slots are said to be, in messages: an address, without credentials.
     #[must_use]
     pub fn with_place(mut self, place: impl Into<String>) -> Self {
         self.place = place.into();
+        self
+    }
+
+    /// Sets where the client notes who answers.
+    #[cfg(any(feature = "s3", feature = "azure"))]
+    pub(crate) fn with_server(mut self, server: Heard) -> Self {
+        self.server = server;
         self
     }
 
@@ -116,6 +128,14 @@ impl Slots for ObjectSlots {
             Ok(None) => Ok(None),
             Err(error) => Err(outcome(error)),
         }
+    }
+
+    /// Asks for the first slot where nobody has answered yet: it is in the head of every answer, or of none.
+    async fn server(&self) -> Result<Option<String>, SlotError> {
+        if self.server.get().is_none() {
+            self.read(0).await?;
+        }
+        Ok(self.server.get().cloned())
     }
 
     fn name(&self, n: u64) -> String {

@@ -36,6 +36,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS kfm_wal (log text NOT NULL, n bi
                      frame bytea NOT NULL, PRIMARY KEY (log, n))";
 const INSERT: &str = "INSERT INTO kfm_wal (log, n, frame) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 const READ: &str = "SELECT frame FROM kfm_wal WHERE log = $1 AND n = $2";
+const VERSION: &str = "SELECT current_setting('server_version')";
 const LAST: &str = "SELECT max(n) FROM kfm_wal WHERE log = $1 AND n >= $2";
 
 /// Slots in a table of PostgreSQL.
@@ -115,6 +116,12 @@ impl Slots for PostgresSlots {
             },
         };
         Ok(newest.and_then(|n| u64::try_from(n).ok()))
+    }
+
+    async fn server(&self) -> Result<Option<String>, SlotError> {
+        let row = self.sessions.row(VERSION, &[]).await?;
+        let version = row.map(|row| row.try_get::<_, String>(0)).transpose().map_err(Failed::of_statement)?;
+        Ok(version.map(|version| format!("PostgreSQL {version}")))
     }
 
     fn name(&self, n: u64) -> String {

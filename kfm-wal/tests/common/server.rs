@@ -1,0 +1,62 @@
+//! Where the servers are that `testing/servers/up` has started, and how logs are opened there.
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kfm_retry::SystemClock;
+use kfm_wal::entropy::{Entropy, SystemEntropy};
+use kfm_wal::slots::{Mode, SlotOptions, Slots, slots_at};
+
+pub type Pairs = Vec<(String, String)>;
+
+/// The folder that `testing/servers/up` was given.
+pub fn run_dir() -> PathBuf {
+    PathBuf::from(std::env::var("KFM_SERVERS_RUN").expect("the folder that testing/servers/up was given"))
+}
+
+/// Where a server is and who asks, as its file says.
+pub fn surroundings(server: &str) -> (String, Pairs) {
+    let text = std::fs::read_to_string(run_dir().join(format!("{server}.env"))).unwrap();
+    let mut pairs: Pairs = Vec::new();
+    let mut url = String::new();
+    for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+        match name {
+            "KFM_WAL_URL" => url = value.to_owned(),
+            name => pairs.push((name.to_owned(), value.to_owned())),
+        }
+    }
+    (url, pairs)
+}
+
+/// A place on a server where no log was ever.
+pub fn new_place(server: &str) -> (String, Pairs) {
+    let (url, pairs) = surroundings(server);
+    let name: String = SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect();
+    let url = if url.starts_with("postgres") { format!("{url}?log={name}") } else { format!("{url}/{name}") };
+    (url, pairs)
+}
+
+pub fn slots((url, pairs): &(String, Pairs)) -> Arc<dyn Slots> {
+    slots_at(url, &run_dir(), pairs, Arc::new(SystemClock)).unwrap()
+}
+
+pub fn options(mode: Mode) -> SlotOptions {
+    // The races before a log is made have a test of their own.
+    SlotOptions::new(Arc::new(SystemClock)).with_mode(mode).with_proofs(0)
+}
+
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// What an error and all beneath it say.
+pub fn said(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut beneath = error.source();
+    while let Some(source) = beneath {
+        said = format!("{said}: {source}");
+        beneath = source.source();
+    }
+    said
+}
