@@ -311,7 +311,8 @@ fn log_remedy(error: Option<&WalError>) -> (&'static str, &'static str) {
         Some(WalError::Io { source, .. }) => match source.downcast_ref::<SlotError>() {
             Some(SlotError::Refused { .. }) => (
                 "the log's server answers and refuses: see that the bucket, container or database is there, that url \
-                 under [wal] of kfm.toml names it, and that the credentials in the environment may read and write it",
+                 under [wal] of kfm.toml names it, that the credentials in the environment may \
+                 read and write it, and that its certificate is trusted",
                 "kfm doctor",
             ),
             Some(_) => (

@@ -204,6 +204,7 @@ impl From<Failed> for SlotError {
             (_, "28" | "3D" | "3F" | "42" | "22" | "23" | "0A" | "54") => {
                 Self::Refused { source: Box::new(error) }
             }
+            _ if !was_sent && tls::is_refusal(&error) => Self::Refused { source: Box::new(error) },
             _ if !was_sent => Self::Busy { source: Box::new(error) },
             _ => Self::Unknown { source: Box::new(error) },
         }

@@ -26,6 +26,17 @@ impl Tls {
     }
 }
 
+/// What the driver says where TLS has to be and the server has none; it has no type of its own.
+const NO_TLS: &str = "server does not support TLS";
+
+/// Says whether a connection was not made for want of trust: trying again brings the same.
+pub(super) fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    let Some(source) = std::error::Error::source(error) else { return false };
+    let handshake = source.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let failed = handshake.and_then(|failed| failed.downcast_ref::<rustls::Error>());
+    matches!(failed, Some(rustls::Error::InvalidCertificate(_))) || source.to_string() == NO_TLS
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
     type Stream = Encrypted<S>;
     type TlsConnect = Handshake;
