@@ -42,6 +42,9 @@ struct Found {
     leaves_before: usize,
 }
 
+/// The leaves of a frame's records, one after the other.
+type Leaves<'a> = &'a [[u8; 32]];
+
 impl ReadSegment {
     /// Makes a segment of which nothing was hashed ahead.
     pub(crate) fn plain(bytes: Vec<u8>) -> Self {
@@ -49,7 +52,7 @@ impl ReadSegment {
     }
 
     /// Reads the frame at a place, with the leaves of its records if they are known.
-    pub(crate) fn frame(&self, at: usize) -> Result<(Frame<'_>, Option<&[[u8; 32]]>), Fault> {
+    pub(crate) fn frame(&self, at: usize) -> Result<(Frame<'_>, Option<Leaves<'_>>), Fault> {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let Ok(n) = self.frames.binary_search_by_key(&at, |found| found.at) else {
             return Ok((frame::decode(rest)?, None));
