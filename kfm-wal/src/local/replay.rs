@@ -40,8 +40,8 @@ impl<'a> Replayed<'a> {
 /// Hands every record over, in order and once, and says whether the log is whole.
 ///
 /// A record is handed over when the checksums and the chain up to it hold, and when the log says that it is
-/// durable; of a damaged log, all before the damage, and of one that goes on in a newer format, all before that. It is the quickest way to read a whole log: one pass,
-/// nothing copied, hashed on several processors.
+/// durable; of a damaged log, all before the damage, and of one that goes on in a newer format, all before that.
+/// It is the quickest way to read a whole log: one pass, nothing copied, hashed on several processors.
 ///
 /// # Errors
 /// [`WalError::Io`]: the folder could not be read; what was handed over is true all the same.

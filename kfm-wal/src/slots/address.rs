@@ -76,8 +76,7 @@ fn postgres(
     environment: &[(String, String)],
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<dyn Slots>, AddressError> {
-    let slots = super::PostgresSlots::new(url, environment, clock);
-    Ok(Arc::new(slots.map_err(|source| AddressError::Client { source: Box::new(source) })?))
+    Ok(Arc::new(super::PostgresSlots::new(url, environment, clock)?))
 }
 
 #[cfg(not(feature = "postgres"))]

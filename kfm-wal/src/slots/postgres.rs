@@ -23,13 +23,12 @@ use kfm_retry::Clock;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
+use super::address::AddressError;
 use super::{Created, SlotError, Slots};
 use address::Address;
 use session::Sessions;
 
 use crate::error::Source;
-
-pub use address::AddressError;
 
 /// The table; made where the connection's `search_path` says.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS kfm_wal (log text NOT NULL, n bigint NOT NULL CHECK (n >= 0), \
@@ -59,13 +58,14 @@ impl PostgresSlots {
     /// it; with `require`, `verify-ca` and `verify-full` it must. A certificate is judged in all of them.
     ///
     /// # Errors
-    /// [`AddressError`]: the address or one of the pairs does not say where and who; repair it.
+    /// [`AddressError::Client`]: the address or one of the pairs does not say where and who; repair it.
     pub fn new(
         url: &str,
         environment: &[(String, String)],
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AddressError> {
-        let Address { log, place, config, roots } = address::parse(url, environment)?;
+        let Address { log, place, config, roots } = address::parse(url, environment)
+            .map_err(|flaw| AddressError::Client { source: Box::new(flaw) })?;
         Ok(Self { log, place, sessions: Sessions::new(config, roots, clock) })
     }
 

@@ -82,19 +82,19 @@ impl Turns {
 
 /// How long a put takes, as this handle has seen.
 #[derive(Debug)]
-pub(crate) struct Pace(Mutex<Duration>);
+pub(crate) struct PutTime(Mutex<Duration>);
 
-impl Default for Pace {
+impl Default for PutTime {
     fn default() -> Self {
         Self(Mutex::new(Duration::from_millis(20)))
     }
 }
 
-impl Pace {
+impl PutTime {
     /// Notes how long a put took.
     pub(crate) fn note(&self, took: Duration) {
-        let mut pace = guard(&self.0);
-        *pace = ((*pace * 7 + took) / 8).clamp(Duration::from_millis(1), Duration::from_secs(5));
+        let mut put = guard(&self.0);
+        *put = ((*put * 7 + took) / 8).clamp(Duration::from_millis(1), Duration::from_secs(5));
     }
 
     /// Returns for how long company is waited for: next to nothing, beside a put.
@@ -113,7 +113,7 @@ impl Pace {
 pub(crate) async fn wait(
     calls: &Calls,
     view: &Mutex<View>,
-    pace: &Pace,
+    put_time: &PutTime,
     writer: &[u8; 16],
     since: u64,
 ) -> Result<(), WalError> {
@@ -124,7 +124,7 @@ pub(crate) async fn wait(
             let since = view.turns.last_of(writer).unwrap_or(since);
             (view.next, view.turns.before(writer, since), view.turns.open_at <= view.next)
         };
-        let (put, now) = (pace.get(), calls.clock.monotonic());
+        let (put, now) = (put_time.get(), calls.clock.monotonic());
         if n != waited_at {
             (waited_at, waited_since) = (n, now);
         }

@@ -21,7 +21,7 @@ use super::calls::{Calls, Tries};
 use super::chain;
 use super::flight::{AppendResult, Failure, Flight, Landing, Member, chain_of, unknown};
 use super::log::Mode;
-use super::turns::{self, Pace};
+use super::turns::{self, PutTime};
 use super::view::{View, guard};
 use super::{Created, SlotError};
 use crate::error::WalError;
@@ -36,7 +36,7 @@ pub(crate) struct Writer {
     mode: Mode,
     line: Line,
     turn: Mutex<Turn>,
-    pace: Pace,
+    put_time: PutTime,
     end: AsyncMutex<End>,
 }
 
@@ -72,7 +72,7 @@ impl Writer {
     pub(crate) fn new(nonce: [u8; 16], mode: Mode, epoch: u64) -> Self {
         let turn = Mutex::new(Turn { epoch, claimed: false, written: Duration::ZERO, waits: None });
         let (line, end) = (Mutex::new(VecDeque::new()), AsyncMutex::new(End::default()));
-        Self { nonce, mode, line, turn, pace: Pace::default(), end }
+        Self { nonce, mode, line, turn, put_time: PutTime::default(), end }
     }
 
     /// Appends records, each within the limits, and answers once they are durable.
@@ -229,8 +229,8 @@ impl Writer {
             let next = guard(view).next;
             let since = *guard(&self.turn).waits.get_or_insert(next);
             // Those who were answered a moment ago are about to come again: they share the next frame.
-            calls.clock.sleep(self.pace.linger()).await;
-            turns::wait(calls, view, &self.pace, &self.nonce, since).await.map_err(Failure::of)?;
+            calls.clock.sleep(self.put_time.linger()).await;
+            turns::wait(calls, view, &self.put_time, &self.nonce, since).await.map_err(Failure::of)?;
         }
         // Whoever waits stays in line while the log is read for them: this future may be dropped there.
         let looked_up = board::look_up(calls, &self.line, view).await.map_err(Failure::of)?;
@@ -307,7 +307,7 @@ impl Writer {
         let begun = calls.clock.monotonic();
         let created = calls.create(flight.n, flight.frame.clone()).await;
         if created.is_ok() {
-            self.pace.note(calls.clock.monotonic().saturating_sub(begun));
+            self.put_time.note(calls.clock.monotonic().saturating_sub(begun));
         }
         match created {
             Ok(Created::Made) => Ok(Some(flight.frame.clone())),

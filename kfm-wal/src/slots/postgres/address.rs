@@ -11,34 +11,33 @@ const LOG: &str = "kfm";
 /// The longest name of a log.
 const LOG_BYTES_MAX: usize = 128;
 
-/// Why an address of a database cannot be used.
+/// What is wrong with an address of a database.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressError {
+pub(super) enum Flaw {
     /// It does not read: repair it.
-    #[error("address of the database does not read")]
+    #[error("address of the database does not read, it is postgres://[user@]host[:port]/database")]
     Unreadable {
         /// What is wrong with it.
         #[source]
         source: tokio_postgres::Error,
     },
     /// It has no host: name one.
-    #[error("address of the database has no host")]
+    #[error("address of the database has no host, put one behind postgres://")]
     NoHost,
     /// Nobody asks: put a user into the address, or set `PGUSER`.
-    #[error("address of the database has no user, and PGUSER is not set")]
+    #[error("address of the database has no user, set PGUSER")]
     NoUser,
     /// It has a password, which would be shown and kept: take it out, and set `PGPASSWORD`.
-    #[error("address of the database has a password, which belongs into PGPASSWORD")]
+    #[error("address of the database has a password, set PGPASSWORD instead")]
     Password,
-    /// A log's name has letters, digits, `-`, `_`, `.` and `/`: take another.
-    #[error("name of a log is not understood: log={log}")]
+    /// A log's name is not one: take another.
+    #[error("name of a log is too long, or not of letters, digits, '-', '_', '.' and '/' only: log={log}")]
     Log {
         /// The name.
         log: String,
     },
-    /// `sslmode` is `disable`, `prefer`, `require`, `verify-ca` or `verify-full`.
-    #[error("sslmode is not understood: sslmode={mode}")]
+    /// `sslmode` is not one of its values: take one.
+    #[error("sslmode is none of disable, prefer, require, verify-ca and verify-full: sslmode={mode}")]
     SslMode {
         /// What was given.
         mode: String,
@@ -55,7 +54,7 @@ pub(super) struct Address {
     pub(super) roots: Option<PathBuf>,
 }
 
-pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Address, AddressError> {
+pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Address, Flaw> {
     let given = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut log, mut roots, mut mode) = (LOG, given("PGSSLROOTCERT"), given("PGSSLMODE"));
@@ -70,30 +69,30 @@ pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Addre
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     if log.is_empty() || log.len() > LOG_BYTES_MAX || !log.bytes().all(is_plain) {
-        return Err(AddressError::Log { log: log.to_owned() });
+        return Err(Flaw::Log { log: log.to_owned() });
     }
     let mut config: Config =
-        format!("{base}?{}", rest.join("&")).parse().map_err(|source| AddressError::Unreadable { source })?;
+        format!("{base}?{}", rest.join("&")).parse().map_err(|source| Flaw::Unreadable { source })?;
     if config.get_password().is_some() {
-        return Err(AddressError::Password);
+        return Err(Flaw::Password);
     }
     if let Some(password) = given("PGPASSWORD") {
         config.password(password);
     }
     if config.get_user().is_none() {
-        config.user(given("PGUSER").ok_or(AddressError::NoUser)?);
+        config.user(given("PGUSER").ok_or(Flaw::NoUser)?);
     }
     config.ssl_mode(match mode {
         None | Some("prefer" | "allow") => SslMode::Prefer,
         Some("disable") => SslMode::Disable,
         Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
-        Some(mode) => return Err(AddressError::SslMode { mode: mode.to_owned() }),
+        Some(mode) => return Err(Flaw::SslMode { mode: mode.to_owned() }),
     });
     let place = place(&config, log)?;
     Ok(Address { log: log.to_owned(), place, config, roots: roots.map(PathBuf::from) })
 }
 
-fn place(config: &Config, log: &str) -> Result<String, AddressError> {
+fn place(config: &Config, log: &str) -> Result<String, Flaw> {
     let port = |at: usize| config.get_ports().get(at).or(config.get_ports().first()).copied().unwrap_or(5432);
     let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| match host {
         Host::Tcp(name) => format!("{name}:{}", port(at)),
@@ -102,7 +101,7 @@ fn place(config: &Config, log: &str) -> Result<String, AddressError> {
     });
     let hosts: Vec<String> = hosts.collect();
     if hosts.is_empty() {
-        return Err(AddressError::NoHost);
+        return Err(Flaw::NoHost);
     }
     let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
     Ok(format!("postgres://{}/{database}?log={log}", hosts.join(",")))
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn an_address_with_a_password_is_refused_without_repeating_it() {
         let refused = parse("postgres://kfm:hush@db.example/ops", &environment()).err().unwrap();
-        assert!(matches!(refused, AddressError::Password) && !refused.to_string().contains("hush"));
+        assert!(matches!(refused, Flaw::Password) && !refused.to_string().contains("hush"));
     }
 
     #[test]
@@ -152,6 +151,6 @@ mod tests {
             let said = parse(url, &environment()).err().unwrap().to_string();
             assert!(said.contains(expected), "{url}: {said}");
         }
-        assert!(matches!(parse("postgres://db/ops", &[]), Err(AddressError::NoUser)));
+        assert!(matches!(parse("postgres://db/ops", &[]), Err(Flaw::NoUser)));
     }
 }
