@@ -11,6 +11,7 @@ use bytes::Bytes;
 use kfm_retry::ManualClock;
 use kfm_wal::WalError;
 use kfm_wal::conformance::run;
+use kfm_wal::slots::probe::{Promise, probe};
 use kfm_wal::slots::{Created, MemorySlots, SlotError, SlotLog, SlotOptions, Slots};
 
 /// How a store lies.
@@ -129,5 +130,32 @@ fn an_honest_store_is_tried_once_and_then_believed() {
         assert_eq!(honest.ground.last(0).await.unwrap(), tried);
         let format = String::from_utf8_lossy(&honest.held.read(0).await.unwrap().unwrap()).into_owned();
         assert!(format.contains(r#""proofs":3"#), "{format}");
+    });
+}
+
+#[test]
+fn a_store_that_lies_is_found_out_also_by_a_probe_of_a_log_that_is_there() {
+    run(async {
+        let look = |liar: &Liar, rounds| {
+            let options = SlotOptions::new(Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH)));
+            probe(Arc::new(liar.clone()), options, rounds)
+        };
+        let honest = look(&Liar::new(Lie::None), 16).await.unwrap();
+        assert_eq!((honest.verdict, honest.rounds, honest.broken), (Promise::Kept, 16, None));
+        let liar = Liar::new(Lie::Races { one_in: 43 });
+        liar.open(1).await.unwrap();
+        let before = liar.held.last(0).await.unwrap();
+        let found = look(&liar, 16).await.unwrap();
+        assert_eq!(
+            (found.verdict, found.broken.as_deref()),
+            (Promise::Broken, Some("create_once_among_many"))
+        );
+        assert_eq!(liar.held.last(0).await.unwrap(), before, "the log is only read");
+        let memory = probe(
+            Arc::new(MemorySlots::new()),
+            SlotOptions::new(Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH))),
+            16,
+        );
+        assert_eq!(memory.await.unwrap().verdict, Promise::BeyondDoubt);
     });
 }

@@ -108,7 +108,7 @@ fn answers() -> Vec<SchemaFile> {
         answer_schema::<kfm_telemetry::validate::FolderReport>("telemetry.validate"),
         answer_schema::<engine::VerifyReport>("verify"),
         answer_schema::<kfm_wal::inspect::Inspection>("wal.inspect"),
-        answer_schema::<kfm_wal::local::probe::DurabilityReport>("wal.probe-durability"),
+        answer_schema::<kfm_rollback::report::WalProbe>("wal.probe-durability"),
         answer_schema::<wal::repair::Repaired>("wal.repair"),
         answer_schema::<kfm_wal::VerifyReport>("wal.verify"),
     ]

@@ -265,7 +265,7 @@ impl Platform {
         }
     }
 
-    fn slot_options(&self) -> SlotOptions {
+    pub(super) fn slot_options(&self) -> SlotOptions {
         SlotOptions::new(Arc::clone(&self.options().clock))
     }
 

@@ -2,12 +2,24 @@
 
 use kfm_lineage::Digest;
 use kfm_telemetry::ledger::LedgerReport;
+use kfm_wal::local::probe::DurabilityReport;
+use kfm_wal::slots::probe::StoreReport;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::FindingLine;
 use super::listing::Listing;
 use crate::op::Capabilities;
+
+/// Answer of `wal probe-durability`: of a log in a folder its disk, of a shared one its store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WalProbe {
+    /// How long syncs took.
+    Disk(DurabilityReport),
+    /// How the store stood races.
+    Store(StoreReport),
+}
 
 /// A store as a report names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

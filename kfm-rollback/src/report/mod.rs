@@ -20,7 +20,7 @@ pub use approval::{ApprovalLine, ApprovalsReport, PrincipalLine};
 pub use finding::{ConflictLine, Conflicts, FindingLine};
 pub use health::{
     CatalogReport, CheckLine, DoctorReport, InitReport, LedgerVerifyReport, OwnHealth, StoreHealth,
-    StoreSummary, VerifyReport,
+    StoreSummary, VerifyReport, WalProbe,
 };
 pub use hotfix::{FieldChange, HotfixReport};
 pub use listing::{CellCount, FIRST_MAX, Listing};

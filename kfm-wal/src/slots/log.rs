@@ -84,6 +84,11 @@ impl SlotOptions {
         self
     }
 
+    /// Returns a name that no other try of a store's promises has.
+    pub(crate) fn proving_name(&self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.entropy.bytes16()))
+    }
+
     pub(crate) fn calls(&self, slots: Arc<dyn Slots>, seed: Seed) -> Calls {
         Calls { slots, clock: Arc::clone(&self.clock), patience: self.patience, seed }
     }
@@ -268,8 +273,7 @@ async fn make_format(
     nonce: [u8; 16],
 ) -> Result<(Format, bool), WalError> {
     let made_at = Timestamp::try_from(options.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let ground = format!("{:032x}", u128::from_be_bytes(options.entropy.bytes16()));
-    let proofs = prove(calls, &ground, options.proofs).await?;
+    let proofs = prove(calls, &options.proving_name(), options.proofs).await?;
     let mine = Format::new(options.entropy.bytes16(), made_at, proofs);
     let bytes = mine.encode(nonce);
     let mut tries = calls.tries();

@@ -21,6 +21,7 @@ pub mod memory;
 pub mod object;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod probe;
 mod prove;
 #[cfg(any(feature = "s3", feature = "azure", feature = "postgres"))]
 mod tls;

@@ -1,25 +1,35 @@
-//! `kfm wal probe-durability`: how long syncs take, and what that proves.
+//! `kfm wal probe-durability`: what can be seen from here of whether the log's disk or store keeps its promises.
 
 use std::time::Duration;
 
 use kfm_rollback::Platform;
-use kfm_wal::local::probe::Durability;
+use kfm_rollback::report::WalProbe;
+use kfm_wal::local::probe::{Durability, DurabilityReport};
+use kfm_wal::slots::probe::{Promise, StoreReport};
 
 use crate::error::{Failure, Result};
-use crate::output::{Answer, Screen, Tone};
+use crate::output::{Answer, Screen, Tone, words};
 use crate::shell;
 
-/// Measures the disk below the log.
+/// Measures the disk below the log, or puts the store of a shared one to the test.
 pub(super) async fn run(platform: &Platform) -> Result<Answer> {
-    let report = platform.wal_probe().await?;
+    let probe = platform.wal_probe().await?;
+    let place = platform.wal_place();
+    let (screen, complaint) = match &probe {
+        WalProbe::Disk(report) => disk(report, &place),
+        WalProbe::Store(report) => store(report, &place),
+    };
+    Ok(Answer::new(&probe, screen)?.complain(complaint))
+}
+
+fn disk(report: &DurabilityReport, place: &str) -> (Screen, Option<Failure>) {
     let reaches = report.verdict == Durability::ReachesADevice;
     let mut screen = if reaches {
         Screen::new(Tone::Good, "A sync takes the time that a device needs")
     } else {
         Screen::new(Tone::Bad, "A sync takes no time: nothing reaches a device")
     };
-    let time = |ns: u64| format!("{:?}", Duration::from_nanos(ns));
-    screen.fact("place", shell::place(platform.wal_place()));
+    screen.fact("place", shell::place(place));
     screen.fact("a write", time(report.write_ns_p50)).fact("a sync", time(report.sync_ns_p50));
     screen.fact("the longest", time(report.sync_ns_max));
     if reaches {
@@ -32,5 +42,35 @@ pub(super) async fn run(platform: &Platform) -> Result<Answer> {
         let message = format!("syncs do not reach a device: sync_ns_p50={}", report.sync_ns_p50);
         Failure::findings(message).with_hint("put the log on a disk: a power cut takes what was acknowledged")
     });
-    Ok(Answer::new(&report, screen)?.complain(complaint))
+    (screen, complaint)
+}
+
+fn store(report: &StoreReport, place: &str) -> (Screen, Option<Failure>) {
+    let mut screen = match report.verdict {
+        Promise::Kept => Screen::new(Tone::Good, "Of many creators one succeeded, each time"),
+        Promise::BeyondDoubt => {
+            Screen::new(Tone::Good, "Only one creator can succeed, as the store is built")
+        }
+        Promise::Broken => Screen::new(Tone::Bad, "The store breaks a promise: no log is safe in it"),
+    };
+    screen.fact("place", shell::place(place));
+    if report.rounds > 0 {
+        screen.fact("races", words::count(u64::from(report.rounds), "race") + " of eight creators");
+    }
+    screen.fact("a read", time(report.read_ns_p50)).fact("the longest", time(report.read_ns_max));
+    if report.verdict == Promise::Kept {
+        screen.detail("proves: the store does not ignore the condition of a creation");
+        screen.detail("does not prove: that it never loses a race, nor that it keeps at a power cut what it said it has");
+    }
+    let complaint = report.broken.as_ref().map(|promise| {
+        let message =
+            format!("store does not keep a promise that a log stands on: promise={promise} path={place}");
+        Failure::findings(message)
+            .with_hint("move the log to a store that creates an object once, and stop writing here")
+    });
+    (screen, complaint)
+}
+
+fn time(ns: u64) -> String {
+    format!("{:?}", Duration::from_nanos(ns))
 }
