@@ -65,7 +65,8 @@ impl Platform {
     /// Checks that manifest, log, ledger and stores agree about a rollback that ended, at whichever end.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`], [`crate::Error::Ambiguous`]: the id names none, or more than one. [`crate::Error::Log`]: the log
+    /// [`crate::Error::NotFound`], [`crate::Error::Ambiguous`]: the id names none, or more than one.
+    /// [`crate::Error::Log`]: the log
     /// cannot be read. What does not agree is in the report.
     pub async fn verify(&self, id: &str) -> Result<VerifyReport> {
         let session = Session::read_whole(self).await?;
