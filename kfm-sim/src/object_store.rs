@@ -3,7 +3,8 @@
 //! What it holds is always right: creation is atomic, and an object is there whole or not. What it *answers* is
 //! not: a request or its answer gets lost; a write is applied long after its sender gave up; the client's own
 //! retry makes of a success 'already exists'; S3's retryable 409 comes as 'already exists' too, and nothing was
-//! written; 429 and 503 come at any time; a list does not know yet what was written a moment ago.
+//! written; 429 and 503 come at any time; a list does not know yet what was written a moment ago; a call is not answered
+//! for minutes, longer than anybody waits, and a write is applied then, or never.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,10 +24,14 @@ use object_store::{
 
 use crate::chance::Chance;
 use crate::clock::VirtualClock;
+use crate::counts::Counts;
 use crate::schedule::{ProcessId, Schedule};
 
 /// The process of the store itself, in which late writes are applied.
 const STORE: ProcessId = ProcessId(u32::MAX);
+
+/// How long a stalled call is not answered, at least and at most.
+const STALL: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(300);
 
 /// What goes wrong, in how many of a hundred calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +54,8 @@ pub struct Toxics {
     pub busy_percent: u64,
     /// For how long at most a list does not know a new object.
     pub stale_list_ms_max: u64,
+    /// A call is not answered for minutes, and nobody knows whether a write is applied then.
+    pub stalled_percent: u64,
 }
 
 impl Toxics {
@@ -63,6 +70,7 @@ impl Toxics {
         conflict_percent: 0,
         busy_percent: 0,
         stale_list_ms_max: 0,
+        stalled_percent: 0,
     };
 
     /// A store on its worst day.
@@ -76,6 +84,7 @@ impl Toxics {
         conflict_percent: 6,
         busy_percent: 8,
         stale_list_ms_max: 200,
+        stalled_percent: 2,
     };
 }
 
@@ -94,6 +103,7 @@ struct Shared {
     chance: Chance,
     /// When each object was written.
     written: BTreeMap<Path, Duration>,
+    stalls: Counts,
 }
 
 /// What becomes of a write.
@@ -102,6 +112,7 @@ enum Fate {
     AppliedAndUnanswered,
     AppliedAndDenied,
     AppliedLate(Duration),
+    Stalled { after: Duration, applied: bool },
     Lost,
     Refused(&'static str),
     Conflict,
@@ -110,7 +121,8 @@ enum Fate {
 impl SimulatedStore {
     /// Makes an empty store in a world.
     pub fn new(toxics: Toxics, chance: Chance, clock: VirtualClock, schedule: Schedule) -> Self {
-        let shared = Arc::new(Mutex::new(Shared { chance, written: BTreeMap::new() }));
+        let shared =
+            Arc::new(Mutex::new(Shared { chance, written: BTreeMap::new(), stalls: Counts::default() }));
         Self { held: Arc::new(InMemory::new()), toxics, clock, schedule, shared }
     }
 
@@ -119,21 +131,38 @@ impl SimulatedStore {
         Arc::clone(&self.held) as Arc<dyn ObjectStore>
     }
 
+    /// Returns how many calls were stalled, by what became of them.
+    pub fn stalls(&self) -> Counts {
+        self.shared().stalls.clone()
+    }
+
     async fn travel(&self) {
         let millis = self.shared().chance.below(self.toxics.latency_ms_max + 1);
         self.clock.sleep(Duration::from_millis(millis)).await;
     }
 
-    /// Lets the call travel, and refuses it now and then.
+    /// Lets the call of a reader travel, and refuses it or does not answer it now and then.
     async fn arrive(&self) -> Result<()> {
         self.travel().await;
+        let stall = self.shared().stall(self.toxics);
+        if let Some(after) = stall {
+            self.shared().stalls.add("stalled_read", 1);
+            self.clock.sleep(after).await;
+            return Err(generic("time-out"));
+        }
         let busy = self.shared().chance.percent(self.toxics.busy_percent);
         if busy { Err(generic("status code: 503 slow down")) } else { Ok(()) }
     }
 
     fn fate(&self, creates: bool) -> Fate {
         let toxics = self.toxics;
-        let chance = &mut self.shared().chance;
+        let mut shared = self.shared();
+        if let Some(after) = shared.stall(toxics) {
+            let applied = shared.chance.percent(50);
+            shared.stalls.add(if applied { "stalled_write_applied" } else { "stalled_write_lost" }, 1);
+            return Fate::Stalled { after, applied };
+        }
+        let chance = &mut shared.chance;
         if chance.percent(toxics.busy_percent) {
             return Fate::Refused(if chance.percent(50) {
                 "status code: 429 too many requests"
@@ -168,6 +197,16 @@ impl SimulatedStore {
         put
     }
 
+    /// Applies a write later, whatever became of its sender.
+    fn apply_after(&self, delay: Duration, location: &Path, payload: PutPayload, options: PutOptions) {
+        let (store, location) = (self.clone(), location.clone());
+        self.schedule.spawn(STORE, async move {
+            store.clock.sleep(delay).await;
+            // Nobody is there any more to hear how it ended.
+            let _ = store.apply(&location, payload, options).await;
+        });
+    }
+
     /// Says whether a list of this moment does not know an object yet.
     fn is_hidden(&self, location: &Path) -> bool {
         let now = self.clock.monotonic();
@@ -178,6 +217,15 @@ impl SimulatedStore {
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Says whether a call is stalled, and for how long.
+    fn stall(&mut self, toxics: Toxics) -> Option<Duration> {
+        let range_ms = (STALL.end - STALL.start).as_millis() as u64;
+        let stalls = self.chance.percent(toxics.stalled_percent);
+        stalls.then(|| STALL.start + Duration::from_millis(self.chance.below(range_ms)))
     }
 }
 
@@ -198,12 +246,14 @@ impl ObjectStore for SimulatedStore {
             }
             Fate::AppliedAndDenied => self.apply(location, payload, options).await.and(Err(exists(location))),
             Fate::AppliedLate(delay) => {
-                let (store, location) = (self.clone(), location.clone());
-                self.schedule.spawn(STORE, async move {
-                    store.clock.sleep(delay).await;
-                    // Nobody is there any more to hear how it ended.
-                    let _ = store.apply(&location, payload, options).await;
-                });
+                self.apply_after(delay, location, payload, options);
+                Err(generic("time-out"))
+            }
+            Fate::Stalled { after, applied } => {
+                if applied {
+                    self.apply_after(after, location, payload, options);
+                }
+                self.clock.sleep(after).await;
                 Err(generic("time-out"))
             }
             Fate::Lost => Err(generic("time-out")),

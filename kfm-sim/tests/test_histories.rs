@@ -69,6 +69,16 @@ fn histories_do_what_they_are_for() {
 }
 
 #[test]
+fn histories_on_slots_break_no_promise_where_calls_are_stalled() {
+    let outcome = Campaign::Slots.run(0..400, 1);
+    assert_eq!(outcome.broken, []);
+    for kind in ["append_ok", "append_unknown", "stalled_read", "stalled_write_applied", "stalled_write_lost"]
+    {
+        assert!(outcome.counts.of(kind) > 10, "{kind}: {}", outcome.counts.of(kind));
+    }
+}
+
+#[test]
 fn faults_lose_nothing_silently_but_in_the_window_of_the_last_mark() {
     // In 2952 a sector of zeros erases the last frames whole.
     let mut outcome = Campaign::Honesty.run(0..149, 1);

@@ -133,7 +133,7 @@ fn a_careful_client_puts_every_item_into_one_slot_whatever_the_store_says() {
 fn a_client_that_falls_into_a_trap_is_caught() {
     for client in [Client::ExistsIsAnothers, Client::MovesOnWhenUnknown, Client::UnknownIsFailure] {
         let caught = (0..100).filter(|seed| history(*seed, client, Toxics::ALL).0.is_some()).count();
-        assert!(caught > 50, "{client:?}: {caught} of 100");
+        assert!(caught > 40, "{client:?}: {caught} of 100");
         assert_eq!(history(1, client, Toxics::NONE).0, None, "{client:?} is right about an honest store");
     }
 }

@@ -29,19 +29,30 @@ enum Say {
     Busy,
     /// Nothing is done, and there is no answer.
     Lost,
+    /// The call is not answered for minutes, longer than anybody waits; it is done or not when the next creation comes.
+    Stalled { done: bool },
     /// Another handle's frame gets there first.
     Overtaken,
 }
 
 /// Slots that answer creations by a script, and honestly after it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Scripted {
     held: MemorySlots,
+    clock: Arc<ManualClock>,
     script: Mutex<VecDeque<Say>>,
     late: Mutex<Option<(u64, Bytes)>>,
     creations: Mutex<Vec<(u64, Bytes)>>,
     /// How often a creation is polled before it is done.
     polls: u32,
+}
+
+impl Scripted {
+    fn new(polls: u32) -> Self {
+        let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+        let (held, script) = (MemorySlots::new(), Mutex::default());
+        Self { held, clock, script, late: Mutex::default(), creations: Mutex::default(), polls }
+    }
 }
 
 #[async_trait]
@@ -71,6 +82,13 @@ impl Slots for Scripted {
             }
             Some(Say::Busy) => Err(SlotError::Busy { source: "429".into() }),
             Some(Say::Lost) => unknown(),
+            Some(Say::Stalled { done }) => {
+                if done {
+                    *self.late.lock().unwrap() = Some((n, frame));
+                }
+                self.clock.advance(Duration::from_secs(180));
+                std::future::pending().await
+            }
             Some(Say::Overtaken) => {
                 let options = options(60).with_mode(Mode::Shared);
                 let (other, _) = SlotLog::open(Arc::new(self.held.clone()), options).await.unwrap();
@@ -106,15 +124,18 @@ impl Slots for Scripted {
 }
 
 fn options(patience_secs: u64) -> SlotOptions {
-    let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+    options_on(Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH)), patience_secs)
+}
+
+fn options_on(clock: Arc<ManualClock>, patience_secs: u64) -> SlotOptions {
     let patience = Patience { total: Duration::from_secs(patience_secs), ..Patience::default() };
     SlotOptions::new(clock).with_patience(patience)
 }
 
 /// Opens a log that is there already, and lets the script begin.
 async fn scripted(script: &[Say], patience_secs: u64, polls: u32) -> (Arc<Scripted>, SlotLog) {
-    let slots = Arc::new(Scripted { polls, ..Scripted::default() });
-    let options = options(patience_secs).with_mode(Mode::Shared);
+    let slots = Arc::new(Scripted::new(polls));
+    let options = options_on(Arc::clone(&slots.clock), patience_secs).with_mode(Mode::Shared);
     let (log, _) = SlotLog::open(Arc::clone(&slots) as Arc<_>, options).await.unwrap();
     slots.creations.lock().unwrap().clear();
     *slots.script.lock().unwrap() = script.iter().copied().collect();
@@ -170,6 +191,25 @@ fn the_head_does_not_move_on_while_a_put_is_in_flight() {
 }
 
 #[test]
+fn a_call_that_is_stalled_is_given_up_in_time_and_its_slot_tells_later() {
+    for (done, comes) in [(true, true), (false, true), (false, false)] {
+        run(async {
+            // Stalled for minutes, with a patience of one; the next call finds out what became of it.
+            let (slots, log) = scripted(&[Say::Stalled { done }], 60, 0).await;
+            let unknown = log.append(&[record(1)], None).await;
+            assert!(matches!(unknown, Err(WalError::Unknown { .. })), "done={done}: {unknown:?}");
+            let next = if comes { record(1) } else { record(2) };
+            let appended = log.append(&[next], None).await.unwrap();
+            // What was on its way is in the log first, as what its nonce says it is, and is not appended again.
+            let expected = if comes { (Lsn(1), true) } else { (Lsn(2), false) };
+            assert_eq!((appended.first, appended.already), expected, "done={done}");
+            let creations = slots.creations.lock().unwrap().clone();
+            assert_eq!(creations[0], creations[1], "the same bytes into the same slot");
+        });
+    }
+}
+
+#[test]
 fn a_store_that_is_busy_for_too_long_has_appended_nothing() {
     run(async {
         let (_, log) = scripted(&[Say::Busy], 0, 0).await;
@@ -212,7 +252,7 @@ fn a_leader_that_is_dropped_leaves_its_frame_to_those_who_wait() {
 #[test]
 fn opening_for_reading_writes_nothing_and_a_log_may_come_later() {
     run(async {
-        let slots = Arc::new(Scripted::default());
+        let slots = Arc::new(Scripted::new(0));
         let reader = SlotLog::open_read_only(Arc::clone(&slots) as Arc<_>, options(60)).await.unwrap();
         assert_eq!(reader.head().await.unwrap().lsn, Lsn::ZERO);
         assert!(matches!(reader.append(&[record(1)], None).await, Err(WalError::ReadOnly)));

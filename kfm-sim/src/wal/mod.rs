@@ -51,6 +51,11 @@ impl Witness {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(kind, 1);
     }
 
+    /// Counts what somebody else has counted.
+    pub fn count_all(&self, others: &crate::counts::Counts) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).merge(others);
+    }
+
     /// Notes a broken promise.
     pub fn violate(&self, violation: String) {
         self.trace.note(format_args!("violation: {violation}"));

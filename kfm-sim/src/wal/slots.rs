@@ -47,6 +47,7 @@ pub fn history(seed: u64, readable: bool) -> History {
     if !world.witness.is_broken() {
         run(world.judge());
     }
+    world.witness.count_all(&world.store.stalls());
     world.witness.history(seed)
 }
 
@@ -57,6 +58,8 @@ struct World {
     schedule: Schedule,
     witness: Witness,
     store: SimulatedStore,
+    /// Whether calls are stalled for longer than anybody waits.
+    stalls: bool,
     mode: Mode,
     patience: Patience,
     payload_bytes_max: u64,
@@ -65,7 +68,7 @@ struct World {
 /// What can be the reason of an error: another host, or a store that outlasts the patience.
 #[derive(Debug)]
 struct Reasons {
-    impatient: bool,
+    outlasted: bool,
 }
 
 impl Undisturbed for Reasons {
@@ -76,7 +79,7 @@ impl Undisturbed for Reasons {
     fn explains(&self, error: &WalError) -> bool {
         match error {
             WalError::Fenced { .. } | WalError::Locked { .. } => true,
-            WalError::Unknown { .. } | WalError::Io { .. } => self.impatient,
+            WalError::Unknown { .. } | WalError::Io { .. } => self.outlasted,
             _ => false,
         }
     }
@@ -96,7 +99,8 @@ impl World {
         let patience = Patience { total, ..Patience::default() };
         let payload_bytes_max = *chance.pick(&[40, 400, 1500]);
         witness.trace.note(format_args!("world {mode:?} {total:?} {toxics:?}"));
-        Self { chance, clock, schedule, witness, store, mode, patience, payload_bytes_max }
+        let stalls = toxics.stalled_percent > 0;
+        Self { chance, clock, schedule, witness, store, stalls, mode, patience, payload_bytes_max }
     }
 
     fn options(&mut self) -> SlotOptions {
@@ -110,7 +114,7 @@ impl World {
     /// Adds a host, which lives once or twice, and may be killed each time.
     fn host(&mut self, host: u64) {
         let slots = ObjectSlots::new(Arc::new(self.store.clone()), Path::from(ROOT));
-        let impatient = self.patience.total < Duration::from_secs(1);
+        let outlasted = self.stalls || self.patience.total < Duration::from_secs(1);
         for life in 0..1 + self.chance.below(2) {
             let process = ProcessId(u32::try_from(host * 2 + life).expect("few hosts") + 1);
             let begins =
@@ -124,7 +128,7 @@ impl World {
                 witness: self.witness.clone(),
                 clock: self.clock.clone(),
                 payload_bytes_max: self.payload_bytes_max,
-                undisturbed: Arc::new(Reasons { impatient }),
+                undisturbed: Arc::new(Reasons { outlasted }),
                 beside_a_writer: true,
             };
             let chance = self.chance.fork();
@@ -210,13 +214,14 @@ fn toxics(chance: &mut Chance) -> Toxics {
         _ => {
             let mut toxics = Toxics::NONE;
             let often = 5 + chance.below(25);
-            match chance.below(7) {
+            match chance.below(8) {
                 0 => toxics.request_lost_percent = often,
                 1 => toxics.answer_lost_percent = often,
                 2 => (toxics.late_percent, toxics.late_ms_max) = (often, 1 + chance.below(1500)),
                 3 => toxics.retried_percent = often,
                 4 => toxics.conflict_percent = often,
                 5 => toxics.busy_percent = often,
+                6 => toxics.stalled_percent = often,
                 _ => toxics.stale_list_ms_max = 2000,
             }
             toxics
