@@ -1,12 +1,5 @@
-//! Reading a folder, and the tail rule: what an interrupted append left, told from what was damaged later.
-//!
-//! A frame is written only after the one before it was synced, so at most one frame is unfinished, and it is
-//! the last. A bad place with any frame of this log behind it was durable once, and is damage; so is one of
-//! which a mark behind it says that it was durable. The mark lies in the next page of the disk, so that one
-//! bad sector does not take a frame and its witness. A bad place with no witness is an append that never
-//! finished, but for one window that nobody can see into: the very last frame, damaged after its append was
-//! acknowledged, and its mark lost with the power; a bad sector that holds its header takes what lies before it
-//! in that sector along.
+//! Reading a folder: frame after frame, segment after segment, up to where the log ends; how it ends is said by the tail
+//! rule (`behind`).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,6 +8,7 @@ use std::path::Path;
 use kfm_lineage::Lsn;
 
 use super::archive::ARCHIVE;
+use super::behind::look_behind;
 use super::disk::{Access, Disk, DiskFile};
 use super::read_ahead::{ReadAhead, ReadSegment};
 use super::replay::Replayed;
@@ -23,7 +17,6 @@ use super::view::View;
 use crate::error::WalError;
 use crate::frame::{self, Fault, Header, Kind};
 use crate::planted::{Bug, planted};
-use crate::position::Position;
 use crate::raw::RawRecord;
 use crate::store::{BadPlace, Damage, Depth};
 
@@ -31,9 +24,6 @@ use crate::store::{BadPlace, Damage, Depth};
 pub(crate) const FORMAT: &str = "FORMAT";
 /// The folder of what was set aside.
 pub(crate) const QUARANTINE: &str = "quarantine";
-
-/// How many bytes are passed over at a time.
-const PAGE: usize = 4096;
 
 /// How often a reader looks again when a writer may have been at work under its eyes.
 const LOOKS_MAX: usize = 64;
@@ -69,14 +59,14 @@ pub(crate) struct Torn {
 }
 
 /// How the run of frames in a segment ends.
-enum RunEnd {
+pub(super) enum RunEnd {
     Sealed,
     Blank,
     Torn(Torn),
 }
 
 /// A place where no frame may be as it is.
-struct BadFrame {
+pub(super) struct BadFrame {
     offset: u64,
     class: Damage,
 }
@@ -221,7 +211,7 @@ fn load_segments(
 }
 
 /// Takes in the frames of the last segment of `view` from `from` on.
-fn run(
+pub(super) fn run(
     segment: &ReadSegment,
     from: u64,
     view: &mut View,
@@ -284,119 +274,6 @@ fn run(
         0 => Ok(RunEnd::Blank),
         _ if planted(Bug::TornTailRefused) => Err(BadFrame { offset, class: Damage::BitRot }),
         bytes => Ok(RunEnd::Torn(Torn { offset, bytes })),
-    }
-}
-
-/// What lies behind the last frame that reads.
-struct Behind {
-    /// Whether a mark says that all frames that read are durable.
-    witnessed: bool,
-    /// Bytes up to the last that is neither zero nor a mark's.
-    debris_bytes: u64,
-    /// Bytes up to the last that is not zero.
-    touched_bytes: u64,
-}
-
-/// Looks for witnesses behind the last frame that reads, at the start of `rest`; one that says that there was
-/// more makes this place damage.
-fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
-    let mut behind = Behind { witnessed: false, debris_bytes: 0, touched_bytes: 0 };
-    let mut at = 0;
-    while at < rest.len() {
-        if at % PAGE == 0 {
-            // Most of a segment is zeros: whole pages of them at a time, without a branch a byte.
-            let page = &rest[at..rest.len().min(at + PAGE)];
-            if page.iter().fold(0, |any, byte| any | byte) == 0 {
-                at += page.len();
-                continue;
-            }
-        }
-        let word = &rest[at..rest.len().min(at + 8)];
-        if word.iter().all(|byte| *byte == 0) {
-            at += 8;
-            continue;
-        }
-        match frame::decode_header(&rest[at..]) {
-            Ok((header, _)) if header.log == position.log => {
-                let stale = header.kind == Kind::Mark && header.durable_upto <= position.last();
-                // The bad place itself may begin with a whole header: its append stopped in the body.
-                if !stale && (at > 0 || header.kind == Kind::Mark) {
-                    return Err(Damage::BitRot);
-                }
-                if at == 0 {
-                    // Begun after all before it was synced.
-                    behind.witnessed |= frame::is_behind(rest, position.log, &position.chain);
-                }
-                if let Ok(frame) = frame::decode(&rest[at..])
-                    && stale
-                {
-                    behind.witnessed |= position.is_witnessed_by(&frame);
-                    at += frame.bytes;
-                    behind.touched_bytes = at as u64;
-                    continue;
-                }
-            }
-            Err(Fault::Future) => return Err(Damage::FutureFormat),
-            _ => {}
-        }
-        let last = word.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        behind.debris_bytes = (at + last) as u64;
-        behind.touched_bytes = behind.debris_bytes;
-        at += 8;
-    }
-    Ok(behind)
-}
-
-/// Takes in what was appended since, as far as it can be told without reading everything again.
-///
-/// Returns false if it cannot be told: then the folder is to be read again.
-pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<bool, WalError> {
-    loop {
-        let Some(tail) = view.segments.last() else { return Ok(false) };
-        let path = dir.join(&tail.name);
-        if !tail.sealed {
-            let (end, mark_at) = (tail.end, tail.mark_offset());
-            let mut file = segment::open(disk, dir, &tail.name, Access::Read)?;
-            let mut place = |offset: u64| {
-                let mut bytes = [0; frame::FRAME_BYTES_MIN];
-                let read = file.read_at(offset, &mut bytes).map_err(io_error("read", &path))?;
-                Ok::<_, WalError>((bytes, read))
-            };
-            // The mark first: what it says to be durable is then where a frame is looked for.
-            let (mark, _) = place(mark_at)?;
-            let (next, _) = place(end)?;
-            // What is behind the place of the mark is the mark's.
-            let before_mark = usize::try_from(mark_at - end).map_or(next.len(), |gap| gap.min(next.len()));
-            let quiet = next[..before_mark].iter().all(|byte| *byte == 0);
-            match frame::decode(&mark) {
-                Ok(mark) if quiet && view.position.is_witnessed_by(&mark) => {
-                    view.position.witness();
-                    return Ok(true);
-                }
-                Err(Fault::Blank) if quiet => return Ok(true),
-                _ => {}
-            }
-            let bytes = read_segment(disk, dir, &tail.name)?;
-            let read = ReadSegment::plain(bytes);
-            if !matches!(run(&read, end, view, Depth::Chain, &mut |_| ()), Ok(RunEnd::Blank | RunEnd::Sealed))
-            {
-                return Ok(false);
-            }
-            if !view.segments.last().is_some_and(|tail| tail.sealed) {
-                return Ok(true);
-            }
-        }
-        let name = segment::name(view.position.next, view.position.epoch);
-        let Ok(bytes) = read_segment(disk, dir, &name) else { return Ok(false) };
-        let Ok(frame) = frame::decode(&bytes) else { return Ok(false) };
-        let mut position = view.position;
-        match (segment::label(&frame), position.accept(&frame, Depth::Chain, None)) {
-            (Some(label), Ok(_)) if label.log_id == view.log_id => {
-                view.position = position;
-                view.add_segment(name, label.capacity);
-            }
-            _ => return Ok(false),
-        }
     }
 }
 

@@ -15,6 +15,8 @@
 
 pub mod ahead;
 mod archive;
+mod behind;
+mod catch_up;
 mod committer;
 pub mod disk;
 #[cfg(feature = "test-util")]
@@ -260,7 +262,7 @@ impl LocalLog {
         let Role::Reader(there) = &self.role else { return Ok(()) };
         let mut there = guard(there);
         let mut view = guard(&self.view);
-        if *there && load::catch_up(self.disk.as_ref(), &self.dir, &mut view)? {
+        if *there && catch_up::catch_up(self.disk.as_ref(), &self.dir, &mut view)? {
             return Ok(());
         }
         let loaded = load::load_beside_a_writer(self.disk.as_ref(), &self.dir, Depth::Chain)?;
