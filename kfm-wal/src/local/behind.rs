@@ -6,8 +6,7 @@
 //! bad sector does not take a frame and its witness. A bad place with no witness is an append that never
 //! finished, but for one window that nobody can see into: the very last frame, damaged after its append was
 //! acknowledged, and its mark lost with the power; a bad sector that holds its header takes what lies before it
-//! in that sector along.
-//! The whole header of a frame that was begun is as good a witness as a mark.
+//! in that sector along. The whole header of a frame that was begun is as good a witness as a mark.
 
 use crate::frame::{self, Fault, Kind};
 use crate::position::Position;
@@ -52,10 +51,8 @@ pub(super) fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Da
                 if !stale && (at > 0 || header.kind == Kind::Mark) {
                     return Err(Damage::BitRot);
                 }
-                if at == 0 {
-                    // Begun after all before it was synced.
-                    behind.witnessed |= frame::is_behind(rest, position.log, &position.chain);
-                }
+                // Begun after all before it was synced.
+                behind.witnessed |= at == 0 && header.prev == position.chain;
                 if let Ok(frame) = frame::decode(&rest[at..])
                     && stale
                 {

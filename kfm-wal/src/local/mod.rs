@@ -62,6 +62,7 @@ pub use replay::{Replayed, replay, replay_on};
 pub use verify::{verify, verify_against, verify_against_on, verify_on};
 
 use ahead::{Background, Threads};
+use catch_up::catch_up;
 use committer::Committer;
 use disk::{Disk, RealDisk};
 use load::Ending;
@@ -262,7 +263,7 @@ impl LocalLog {
         let Role::Reader(there) = &self.role else { return Ok(()) };
         let mut there = guard(there);
         let mut view = guard(&self.view);
-        if *there && catch_up::catch_up(self.disk.as_ref(), &self.dir, &mut view)? {
+        if *there && catch_up(self.disk.as_ref(), &self.dir, &mut view)? {
             return Ok(());
         }
         let loaded = load::load_beside_a_writer(self.disk.as_ref(), &self.dir, Depth::Chain)?;

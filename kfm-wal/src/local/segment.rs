@@ -178,7 +178,7 @@ fn fill_zeros(
     let mut offset = 0;
     while offset < capacity {
         let bytes = (capacity - offset).min(zeros.len() as u64);
-        file.write_at(offset, &zeros[..usize::try_from(bytes).expect("at most 1 MiB")])?;
+        file.write_at(offset, &zeros[..usize::try_from(bytes).expect("no more than the zeros")])?;
         after_each(file)?;
         offset += bytes;
     }

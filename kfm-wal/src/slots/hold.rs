@@ -31,9 +31,6 @@ pub const HOLDER_BYTES_MAX: usize = 1024;
 /// The shortest and the longest time between two looks at a log that another holds.
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// No slot of a frame: that of the log's format.
-const NO_CLAIM: u64 = 0;
-
 /// Who holds a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holder {
@@ -249,6 +246,9 @@ impl SlotLog {
 
     /// Returns who held the log when these records were appended; those that nobody's claim stands for are left out.
     ///
+    /// # Cancel safety
+    /// A dropped call has changed nothing.
+    ///
     /// # Errors
     /// As [`WalStore::scan`](crate::WalStore::scan).
     pub async fn held_at(
@@ -257,10 +257,10 @@ impl SlotLog {
     ) -> Result<BTreeMap<Lsn, Holder>, WalError> {
         let mut claims: BTreeMap<u64, Vec<Lsn>> = BTreeMap::new();
         for lsn in records {
-            let claim = guard(&self.view).claim_of(lsn);
-            claims.entry(claim.unwrap_or(NO_CLAIM)).or_default().push(lsn);
+            if let Some(claim) = guard(&self.view).claim_of(lsn) {
+                claims.entry(claim).or_default().push(lsn);
+            }
         }
-        claims.remove(&NO_CLAIM);
         let mut held = BTreeMap::new();
         let reads = claims.into_iter().map(|(n, lsns)| async move {
             let frame = frame_at(&self.calls, &self.view, n).await;

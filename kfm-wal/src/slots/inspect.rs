@@ -16,6 +16,9 @@ use crate::inspect::{Inspection, SegmentInspection, inspect_segment};
 ///
 /// A slot that was created a moment ago may not be among them.
 ///
+/// # Cancel safety
+/// A dropped call has changed nothing.
+///
 /// # Errors
 /// [`WalError::Io`]: the store could not be read; try again.
 pub async fn inspect(slots: Arc<dyn Slots>, options: SlotOptions) -> Result<Inspection, WalError> {

@@ -156,6 +156,9 @@ impl SlotLog {
 
     /// Looks whether a log has begun: whether its first frame is there. Patient as everything here is, and reads no more.
     ///
+    /// # Cancel safety
+    /// A dropped call has changed nothing.
+    ///
     /// # Errors
     /// [`WalError::Io`]: it is not known; repair the store, its address or the credentials, and try again.
     pub async fn has_begun(slots: Arc<dyn Slots>, options: SlotOptions) -> Result<bool, WalError> {

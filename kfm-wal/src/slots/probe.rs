@@ -7,10 +7,12 @@ use kfm_retry::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Slots;
+use super::calls::Calls;
 use super::format::FORMAT_SLOT;
 use super::log::SlotOptions;
 use super::prove::prove;
-use super::{Slots, calls::Calls};
+
 use crate::error::WalError;
 
 /// How often the store is asked, to see how long it takes.
@@ -50,6 +52,9 @@ pub enum Promise {
 /// Puts a store to `rounds` races on slots of their own, and measures how long it takes to answer.
 ///
 /// The log itself is only read.
+///
+/// # Cancel safety
+/// A dropped call leaves the slots of its races in the store, and nothing else.
 ///
 /// # Errors
 /// [`WalError::Io`]: repair the store, its address or the credentials, and try again; nothing is known.
