@@ -54,10 +54,7 @@ impl Platform {
             Ok(_) => self.log_server().await,
             Err(_) => None,
         };
-        let mut own = self.own_health(log.map(drop)).await;
-        if let Some(log) = own.first_mut() {
-            log.server = server;
-        }
+        let own = self.own_health(log.map(drop), server).await;
         Ok(DoctorReport { stores, own, findings })
     }
 }
@@ -71,7 +68,7 @@ impl Platform {
     }
 
     /// Looks at what the platform keeps itself, without changing any of it.
-    async fn own_health(&self, log: Result<()>) -> Vec<OwnHealth> {
+    async fn own_health(&self, log: Result<()>, server: Option<String>) -> Vec<OwnHealth> {
         let settings = self.settings();
         let log = log.map_err(|error| text_of(&error));
         let policy = |result: Result<()>| {
@@ -79,25 +76,26 @@ impl Platform {
         };
         let versions = self.versions_dir();
         let parts = [
-            ("log", PathBuf::from(self.wal_place()), log),
-            ("versions", versions.clone(), self.lists(&versions)),
-            ("ledger", self.ledger_dir(), self.lists_or_is_none(&self.ledger_dir())),
-            ("telemetry", self.telemetry_dir(), self.lists_or_is_none(&self.telemetry_dir())),
-            ("labels", self.root().join(&settings.policy.labels), policy(self.registry(&[]).map(drop))),
+            ("log", PathBuf::from(self.wal_place()), server, log),
+            ("versions", versions.clone(), None, self.lists(&versions)),
+            ("ledger", self.ledger_dir(), None, self.lists_or_is_none(&self.ledger_dir())),
+            ("telemetry", self.telemetry_dir(), None, self.lists_or_is_none(&self.telemetry_dir())),
+            ("labels", self.root().join(&settings.policy.labels), None, policy(self.registry(&[]).map(drop))),
             (
                 "principals",
                 self.root().join(&settings.policy.principals),
+                None,
                 policy(self.principals_file().map(drop)),
             ),
         ];
-        let health = |(name, place, result): (&str, PathBuf, std::result::Result<(), String>)| OwnHealth {
+        let health = parts.into_iter().map(|(name, place, server, result)| OwnHealth {
             name: name.to_owned(),
             place: self.shown(&place),
-            server: None,
+            server,
             ok: result.is_ok(),
             error: result.err(),
-        };
-        parts.into_iter().map(health).collect()
+        });
+        health.collect()
     }
 
     fn lists(&self, folder: &Path) -> std::result::Result<(), String> {
