@@ -13,23 +13,23 @@ use crate::planted::{Bug, planted};
 use crate::store::{BadPlace, Damage, StoredRecord};
 
 /// Takes in every slot from the first that is not known up to the first that is not there.
+///
+/// Mostly there is nothing new, or one slot: one is asked for, and more at a time only while all of them were there.
 pub(crate) async fn catch_up(calls: &Calls, view: &Mutex<View>) -> Result<(), WalError> {
-    // Mostly there is nothing new, and one question tells.
-    let mut n = guard(view).next;
-    if planted(Bug::ListDecides) && calls.last(n).await?.is_none() {
-        return Ok(());
-    }
-    let Some(bytes) = calls.read(n).await? else { return Ok(()) };
-    take_in(calls, view, n, &bytes)?;
+    let mut width = 1;
     loop {
-        n = guard(view).next;
-        let mut reads = stream::iter(n..n.saturating_add(READS_MAX as u64))
+        let n = guard(view).next;
+        if planted(Bug::ListDecides) && width == 1 && calls.last(n).await?.is_none() {
+            return Ok(());
+        }
+        let mut reads = stream::iter(n..n.saturating_add(width as u64))
             .map(|n| async move { (n, calls.read(n).await) })
-            .buffered(READS_MAX);
+            .buffered(width);
         while let Some((n, read)) = reads.next().await {
             let Some(bytes) = read? else { return Ok(()) };
             take_in(calls, view, n, &bytes)?;
         }
+        width = (2 * width).min(READS_MAX);
     }
 }
 
