@@ -81,11 +81,7 @@ fn options() -> SlotOptions {
 }
 
 /// Lets another handle append one slot for each of `records`, and returns what one look at the log then asked.
-async fn asked_for(
-    slots: &Counting,
-    reader: &SlotLog,
-    records: impl IntoIterator<Item = u64>,
-) -> (u64, u64) {
+async fn asked_for(slots: &Counting, reader: &SlotLog, records: impl IntoIterator<Item = u64>) -> (u64, u64) {
     let (writer, _) = SlotLog::open(Arc::new(slots.held.clone()), options()).await.unwrap();
     for n in records {
         writer.append(&[record(n)], None).await.unwrap();

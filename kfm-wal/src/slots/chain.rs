@@ -61,18 +61,19 @@ pub(crate) async fn records(
     from: Lsn,
     limit: usize,
 ) -> Result<Vec<StoredRecord>, WalError> {
-    let slots = guard(view).slots_from(from, limit);
+    // The first position is 1.
+    let end = from.0.max(1).saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
+    let wanted = from.0..end;
+    let slots = guard(view).slots_of(&wanted);
     let mut reads =
         stream::iter(slots).map(|n| async move { (n, frame_at(calls, view, n).await) }).buffered(READS_MAX);
     let mut records = Vec::new();
     while let Some((n, bytes)) = reads.next().await {
         let bytes = bytes?;
         let view = guard(view);
-        let found = bytes.ok_or(Damage::MissingSegment).and_then(|bytes| view.records(n, &bytes));
-        let found = found.map_err(|class| WalError::from(view.bad(n, calls.slots.name(n), class)))?;
-        records.extend(found.into_iter().filter(|record| record.lsn >= from));
+        let found = bytes.ok_or(Damage::MissingSegment).and_then(|bytes| view.records(n, &bytes, &wanted));
+        records.extend(found.map_err(|class| WalError::from(view.bad(n, calls.slots.name(n), class)))?);
     }
-    records.truncate(limit);
     Ok(records)
 }
 

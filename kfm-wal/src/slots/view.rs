@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -170,29 +171,32 @@ impl View {
         self.held[..before].last().and_then(|(_, claim)| *claim)
     }
 
-    /// Returns the slots that hold records from `from` on, up to `limit` records.
-    pub(crate) fn slots_from(&self, from: Lsn, limit: usize) -> Vec<u64> {
+    /// Returns the slots that hold records of these positions.
+    pub(crate) fn slots_of(&self, wanted: &Range<u64>) -> Vec<u64> {
         let end = |place: &Place| place.first.0 + u64::from(place.count);
-        let start = self.places.partition_point(|place| end(place) <= from.0);
-        let wanted = u64::try_from(limit).unwrap_or(u64::MAX);
-        let until = from.0.max(1).saturating_add(wanted);
+        let start = self.places.partition_point(|place| end(place) <= wanted.start);
         let places = self.places[start..].iter().zip(start as u64 + 1..);
         places
-            .take_while(|(place, _)| place.first.0 < until)
+            .take_while(|(place, _)| place.first.0 < wanted.end)
             .filter(|(place, _)| place.count > 0)
             .map(|(_, n)| n)
             .collect()
     }
 
-    /// Reads the records of a slot again; it holds what it held, or is damaged.
-    pub(crate) fn records(&self, n: u64, bytes: &[u8]) -> Result<Vec<StoredRecord>, Damage> {
+    /// Reads the records of a slot again that are wanted; it holds what it held, or is damaged.
+    pub(crate) fn records(
+        &self,
+        n: u64,
+        bytes: &[u8],
+        wanted: &Range<u64>,
+    ) -> Result<Vec<StoredRecord>, Damage> {
         let frame = frame::decode(bytes).map_err(damage_of)?;
         let place = self.places.get(n as usize - 1).ok_or(Damage::ChainBreak)?;
         if (frame.header.first, frame.header.count) != (place.first, place.count) {
             return Err(Damage::ChainBreak);
         }
         let records = raw_records(frame.body, place.count).ok_or(Damage::Malformed)?;
-        let stored = records.iter().zip(place.first.0..);
+        let stored = records.iter().zip(place.first.0..).filter(|(_, lsn)| wanted.contains(lsn));
         Ok(stored.map(|(record, lsn)| record.stored(Lsn(lsn), frame.header.epoch)).collect())
     }
 
@@ -205,4 +209,41 @@ impl View {
 
 pub(crate) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::record;
+    use crate::slots::flight::{Flight, Load};
+
+    #[test]
+    fn of_a_slot_those_records_are_read_that_are_wanted() {
+        let mut view = View::new(&[7; 16], Depth::Chain);
+        let mut frames = Vec::new();
+        for n in [1..4, 4..5, 5..9] {
+            let mut load = Load::new(None);
+            load.add(&n.map(record).collect::<Vec<_>>());
+            let flight = Flight::of_records(view.next, &view.position, [1; 16], &load, Vec::new());
+            view.take_in(&flight.frame).unwrap();
+            frames.push(flight.frame);
+        }
+        for (wanted, slots) in [
+            (1..9, vec![1, 2, 3]),
+            (0..2, vec![1]),
+            (3..5, vec![1, 2]),
+            (4..5, vec![2]),
+            (6..8, vec![3]),
+            (9..99, vec![]),
+            (5..5, vec![]),
+        ] {
+            assert_eq!(view.slots_of(&wanted), slots, "{wanted:?}");
+            let read = slots.iter().flat_map(|n| {
+                let records = view.records(*n, &frames[*n as usize - 1], &wanted).unwrap();
+                records.into_iter().map(|stored| (stored.lsn.0, stored.record.op_id))
+            });
+            let there = wanted.clone().filter(|lsn| (1..9).contains(lsn)).map(|lsn| (lsn, record(lsn).op_id));
+            assert_eq!(read.collect::<Vec<_>>(), there.collect::<Vec<_>>());
+        }
+    }
 }
