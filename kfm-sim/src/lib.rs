@@ -11,6 +11,7 @@ pub mod counts;
 pub mod disk;
 pub mod evidence;
 pub mod honesty;
+pub mod met;
 pub mod object_store;
 pub mod oracle;
 pub mod schedule;

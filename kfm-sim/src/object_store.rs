@@ -25,13 +25,20 @@ use object_store::{
 use crate::chance::Chance;
 use crate::clock::VirtualClock;
 use crate::counts::Counts;
+use crate::met::{Meetings, Met};
 use crate::schedule::{ProcessId, Schedule};
 
 /// The process of the store itself, in which late writes are applied.
 const STORE: ProcessId = ProcessId(u32::MAX);
 
+/// What says for certain that nothing was done.
+const TOO_MANY: &str = "status code: 429 too many requests";
+
 /// How long a stalled call is not answered, at least and at most.
 const STALL: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(300);
+
+/// How long a call takes at most each way, where it is answered at all.
+pub const LATENCY_MAX: Duration = Duration::from_millis(40);
 
 /// What goes wrong, in how many of a hundred calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +68,7 @@ pub struct Toxics {
 impl Toxics {
     /// A store that only takes its time.
     pub const NONE: Self = Self {
-        latency_ms_max: 40,
+        latency_ms_max: LATENCY_MAX.as_millis() as u64,
         request_lost_percent: 0,
         answer_lost_percent: 0,
         late_percent: 0,
@@ -75,7 +82,7 @@ impl Toxics {
 
     /// A store on its worst day.
     pub const ALL: Self = Self {
-        latency_ms_max: 40,
+        latency_ms_max: LATENCY_MAX.as_millis() as u64,
         request_lost_percent: 6,
         answer_lost_percent: 6,
         late_percent: 6,
@@ -88,9 +95,10 @@ impl Toxics {
     };
 }
 
-/// An object store of a simulated world; clones share it.
+/// An object store of a simulated world, as one process sees it; clones share it.
 #[derive(Debug, Clone)]
 pub struct SimulatedStore {
+    process: ProcessId,
     held: Arc<InMemory>,
     toxics: Toxics,
     clock: VirtualClock,
@@ -101,9 +109,10 @@ pub struct SimulatedStore {
 #[derive(Debug)]
 struct Shared {
     chance: Chance,
-    /// When each object was written.
-    written: BTreeMap<Path, Duration>,
+    /// When each object was written, and by whom.
+    written: BTreeMap<Path, (Duration, ProcessId)>,
     stalls: Counts,
+    meetings: Meetings,
 }
 
 /// What becomes of a write.
@@ -118,12 +127,44 @@ enum Fate {
     Conflict,
 }
 
+/// A call that is not served; until it ends, or is waited for no more.
+struct Hindrance(SimulatedStore);
+
+impl Drop for Hindrance {
+    fn drop(&mut self) {
+        self.0.meet(|met, now| met.hindered = Some(now));
+    }
+}
+
 impl SimulatedStore {
-    /// Makes an empty store in a world.
+    /// Makes an empty store in a world, as the store itself sees it.
     pub fn new(toxics: Toxics, chance: Chance, clock: VirtualClock, schedule: Schedule) -> Self {
-        let shared =
-            Arc::new(Mutex::new(Shared { chance, written: BTreeMap::new(), stalls: Counts::default() }));
-        Self { held: Arc::new(InMemory::new()), toxics, clock, schedule, shared }
+        let (written, stalls, meetings) = (BTreeMap::new(), Counts::default(), Meetings::default());
+        let shared = Arc::new(Mutex::new(Shared { chance, written, stalls, meetings }));
+        Self { process: STORE, held: Arc::new(InMemory::new()), toxics, clock, schedule, shared }
+    }
+
+    /// Returns the store as a process sees it.
+    pub fn of(&self, process: ProcessId) -> Self {
+        Self { process, ..self.clone() }
+    }
+
+    /// Returns what this process has met.
+    pub fn met(&self) -> Met {
+        self.meet(|met, _| met.clone())
+    }
+
+    fn meet<T>(&self, note: impl FnOnce(&mut Met, Duration) -> T) -> T {
+        let now = self.clock.monotonic();
+        note(self.shared().meetings.of(self.process, now), now)
+    }
+
+    /// Notes an object that this process found.
+    fn find(&self, location: &Path) {
+        let writer = self.shared().written.get(location).map(|(_, writer)| *writer);
+        if writer.is_some_and(|writer| writer != self.process) {
+            self.meet(|met, now| met.overtaken = Some(now));
+        }
     }
 
     /// Returns what is really there, without delay and without lies.
@@ -146,12 +187,17 @@ impl SimulatedStore {
         self.travel().await;
         let stall = self.shared().stall(self.toxics);
         if let Some(after) = stall {
+            let _hindrance = Hindrance(self.clone());
             self.shared().stalls.add("stalled_read", 1);
             self.clock.sleep(after).await;
             return Err(generic("time-out"));
         }
         let busy = self.shared().chance.percent(self.toxics.busy_percent);
-        if busy { Err(generic("status code: 503 slow down")) } else { Ok(()) }
+        if busy {
+            self.meet(|met, now| met.hindered = Some(now));
+            return Err(generic("status code: 503 slow down"));
+        }
+        Ok(())
     }
 
     fn fate(&self, creates: bool) -> Fate {
@@ -164,11 +210,7 @@ impl SimulatedStore {
         }
         let chance = &mut shared.chance;
         if chance.percent(toxics.busy_percent) {
-            return Fate::Refused(if chance.percent(50) {
-                "status code: 429 too many requests"
-            } else {
-                "status code: 503 slow down"
-            });
+            return Fate::Refused(if chance.percent(50) { TOO_MANY } else { "status code: 503 slow down" });
         }
         if chance.percent(toxics.request_lost_percent) {
             return Fate::Lost;
@@ -190,9 +232,12 @@ impl SimulatedStore {
 
     async fn apply(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let put = self.held.put_opts(location, payload, options).await;
-        if put.is_ok() {
-            let now = self.clock.monotonic();
-            self.shared().written.insert(location.clone(), now);
+        match put {
+            Ok(_) => {
+                let now = self.clock.monotonic();
+                self.shared().written.insert(location.clone(), (now, self.process));
+            }
+            Err(_) => self.find(location),
         }
         put
     }
@@ -212,7 +257,7 @@ impl SimulatedStore {
         let now = self.clock.monotonic();
         let mut shared = self.shared();
         let window = Duration::from_millis(shared.chance.below(self.toxics.stale_list_ms_max + 1));
-        shared.written.get(location).is_some_and(|written| *written + window > now)
+        shared.written.get(location).is_some_and(|(written, _)| *written + window > now)
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -238,8 +283,12 @@ impl fmt::Display for SimulatedStore {
 #[async_trait]
 impl ObjectStore for SimulatedStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let doubted = self.meet(|met, _| met.begin(location));
         self.travel().await;
-        let answer = match self.fate(matches!(options.mode, PutMode::Create)) {
+        let fate = self.fate(matches!(options.mode, PutMode::Create));
+        let _hindrance = (!matches!(fate, Fate::Applied)).then(|| Hindrance(self.clone()));
+        let is_undone = matches!(fate, Fate::Refused(TOO_MANY));
+        let answer = match fate {
             Fate::Applied => self.apply(location, payload, options).await,
             Fate::AppliedAndUnanswered => {
                 self.apply(location, payload, options).await.and(Err(generic("time-out")))
@@ -261,6 +310,11 @@ impl ObjectStore for SimulatedStore {
             Fate::Conflict => Err(exists(location)),
         };
         self.travel().await;
+        self.meet(|met, now| match &answer {
+            Ok(_) => met.done(now),
+            Err(_) if is_undone => met.undone(doubted),
+            Err(_) => {}
+        });
         answer
     }
 
@@ -271,6 +325,7 @@ impl ObjectStore for SimulatedStore {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.arrive().await?;
         let mut got = self.held.get_opts(location, options).await?;
+        self.find(location);
         got.meta = timeless(got.meta);
         Ok(got)
     }

@@ -74,6 +74,10 @@ pub enum Bug {
     LeaderLeavesNothing,
     /// Who holds the log is asked of memory (a paused host that wakes up).
     HolderNotAsked,
+    /// A call is waited for ten times as long as is promised (a time-out of a client that nobody set).
+    DeadlineTenfold,
+    /// Of what a 429 refused it is said that it may have happened (every error is 'unknown').
+    BusyIsUnknown,
 }
 
 impl Bug {
@@ -101,7 +105,7 @@ impl Bug {
     ];
 
     /// The bugs of the log on slots, in the order above.
-    pub const SLOTS: [Self; 14] = [
+    pub const SLOTS: [Self; 16] = [
         Self::SelfWinIsConflict,
         Self::FlightGivenUp,
         Self::UnknownIsNotAppended,
@@ -116,6 +120,8 @@ impl Bug {
         Self::GapIsEnd,
         Self::LeaderLeavesNothing,
         Self::HolderNotAsked,
+        Self::DeadlineTenfold,
+        Self::BusyIsUnknown,
     ];
 }
 

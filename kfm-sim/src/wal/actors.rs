@@ -42,10 +42,15 @@ pub trait Undisturbed: std::fmt::Debug + Send + Sync {
     /// Whether no fault has happened, no kill, no power cut.
     fn undisturbed(&self) -> bool;
 
-    /// Whether this error has such a reason all the same.
-    fn explains(&self, error: &WalError) -> bool {
-        let _ = error;
+    /// Whether this error, of a call that was begun at a time, has such a reason all the same.
+    fn explains(&self, error: &WalError, begun: Duration) -> bool {
+        let _ = (error, begun);
         false
+    }
+
+    /// How long an append may take, where there is a bound to it.
+    fn append_max(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -68,10 +73,18 @@ impl Cast {
         self.clock.sleep(Duration::from_millis(1 + chance.below(40))).await;
     }
 
-    /// Notes an error that nothing explains.
-    pub(super) fn refused(&self, what: &str, error: &WalError) {
-        if self.undisturbed.undisturbed() && !self.undisturbed.explains(error) {
+    /// Notes an error of a call that was begun at a time, if nothing explains it.
+    pub(super) fn refused(&self, what: &str, begun: Duration, error: &WalError) {
+        if self.undisturbed.undisturbed() && !self.undisturbed.explains(error, begun) {
             self.witness.violate(format!("{what} failed without a reason: {error}"));
+        }
+    }
+
+    /// Notes an append that took longer than any may.
+    fn answered_in_time(&self, begun: Duration) {
+        let took = self.clock.monotonic().saturating_sub(begun);
+        if self.undisturbed.append_max().is_some_and(|max| took > max) {
+            self.witness.violate(format!("an append was answered after {took:?}"));
         }
     }
 
@@ -130,6 +143,7 @@ impl Cast {
         let sent = self.witness.oracle().sent(batch, expected);
         let mut flight = InFlight { witness: &self.witness, sent: Some(sent) };
         let patience = if chance.percent(6) { 1 + chance.below(3) } else { u64::MAX };
+        let begun = self.clock.monotonic();
         let append = self.log.append(&records, expected.map(Lsn));
         let Some(answer) = within(append, patience).await else {
             self.witness.count("append_dropped");
@@ -137,6 +151,7 @@ impl Cast {
             return true;
         };
         flight.sent = None;
+        self.answered_in_time(begun);
         self.witness.trace.note(format_args!("append {batch} {answer:?}"));
         self.witness.count(match &answer {
             Ok(appended) if appended.already => "append_already",
@@ -150,7 +165,7 @@ impl Cast {
         match answer {
             Ok(_) | Err(WalError::Moved { .. }) => true,
             Err(error) => {
-                self.refused("append", &error);
+                self.refused("append", begun, &error);
                 false
             }
         }
@@ -158,10 +173,11 @@ impl Cast {
 
     /// Appends a new batch on a condition, which may not hold any more.
     async fn send_expecting(&self, chance: &mut Chance) -> bool {
+        let begun = self.clock.monotonic();
         let head = match self.log.head().await {
             Ok(head) => head.lsn.0,
             Err(error) => {
-                self.refused("head", &error);
+                self.refused("head", begun, &error);
                 return false;
             }
         };
@@ -186,14 +202,17 @@ impl Cast {
         let other = chance.index(records.len());
         records[other].payload.push(1);
         self.witness.count("append_contradiction");
-        match self.log.append(&records, None).await {
+        let begun = self.clock.monotonic();
+        let answer = self.log.append(&records, None).await;
+        self.answered_in_time(begun);
+        match answer {
             Err(WalError::Conflict { .. }) => true,
             Ok(appended) => {
                 self.witness.violate(format!("other content under an id was taken: {appended:?}"));
                 false
             }
             Err(error) => {
-                self.refused("append", &error);
+                self.refused("append", begun, &error);
                 false
             }
         }
@@ -203,6 +222,7 @@ impl Cast {
     pub async fn fence(self, mut chance: Chance, times: u64) {
         for _ in 0..times {
             self.pause(&mut chance).await;
+            let begun = self.clock.monotonic();
             match self.log.fence().await {
                 Ok(epoch) => {
                     self.witness.trace.note(format_args!("fence {epoch}"));
@@ -211,7 +231,7 @@ impl Cast {
                 }
                 Err(error) => {
                     self.claim_failed(&error);
-                    return self.refused("fence", &error);
+                    return self.refused("fence", begun, &error);
                 }
             }
         }
@@ -223,10 +243,11 @@ impl Cast {
             self.pause(&mut chance).await;
             let from =
                 if chance.percent(50) { 1 } else { 1 + chance.below(self.witness.oracle().certain() + 2) };
+            let begun = self.clock.monotonic();
             let (head, records) = match (self.log.head().await, self.log.scan(Lsn(from), usize::MAX).await) {
                 (Ok(head), Ok(records)) => (head, records),
                 (Err(error), _) | (_, Err(error)) => {
-                    self.refused("read", &error);
+                    self.refused("read", begun, &error);
                     continue;
                 }
             };
@@ -245,13 +266,14 @@ impl Cast {
         for _ in 0..looks {
             self.pause(&mut chance).await;
             let position = follower.position().0;
+            let begun = self.clock.monotonic();
             match follower.look(1 + chance.index(5)).await {
                 Ok(records) => {
                     self.witness.trace.note(format_args!("follow {position} {}", records.len()));
                     self.witness.count("follow");
                     self.witness.oracle().shown(position, &records);
                 }
-                Err(error) => self.refused("follow", &error),
+                Err(error) => self.refused("follow", begun, &error),
             }
         }
     }
@@ -263,12 +285,13 @@ impl Cast {
         for _ in 0..times {
             self.pause(&mut chance).await;
             let upto = Lsn(chance.below(self.witness.oracle().certain() + 3));
+            let begun = self.clock.monotonic();
             match self.log.retain(upto, &reason).await {
                 Ok(retained) => {
                     self.witness.trace.note(format_args!("retain {upto} {retained:?}"));
                     self.witness.count(if retained.segments > 0 { "archived" } else { "nothing_to_archive" });
                 }
-                Err(error) => return self.refused("retain", &error),
+                Err(error) => return self.refused("retain", begun, &error),
             }
         }
     }
@@ -278,6 +301,7 @@ impl Cast {
         for _ in 0..times {
             self.pause(&mut chance).await;
             let depth = if chance.percent(50) { Depth::Crc } else { Depth::Chain };
+            let begun = self.clock.monotonic();
             match self.log.verify(depth).await {
                 Ok(report) => {
                     self.witness.trace.note(format_args!("verify {depth:?} {}", report.records));
@@ -288,7 +312,7 @@ impl Cast {
                         self.witness.violate(format!("verify finds {} torn bytes", report.torn_bytes));
                     }
                 }
-                Err(error) => self.refused("verify", &error),
+                Err(error) => self.refused("verify", begun, &error),
             }
         }
     }

@@ -4,6 +4,7 @@ pub mod actors;
 pub mod crowd;
 pub mod damage;
 pub mod local;
+pub mod reasons;
 pub mod slots;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

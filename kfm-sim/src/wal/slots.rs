@@ -17,7 +17,8 @@ use kfm_wal::{Damage, Depth, Head, WalError, WalStore};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
 
-use super::actors::{Cast, Undisturbed};
+use super::actors::Cast;
+use super::reasons::Reasons;
 use super::{History, Witness};
 use crate::chance::Chance;
 use crate::clock::VirtualClock;
@@ -65,26 +66,6 @@ struct World {
     payload_bytes_max: u64,
 }
 
-/// What can be the reason of an error: another host, or a store that outlasts the patience.
-#[derive(Debug)]
-struct Reasons {
-    outlasted: bool,
-}
-
-impl Undisturbed for Reasons {
-    fn undisturbed(&self) -> bool {
-        true
-    }
-
-    fn explains(&self, error: &WalError) -> bool {
-        match error {
-            WalError::Fenced { .. } | WalError::Locked { .. } => true,
-            WalError::Unknown { .. } | WalError::Io { .. } => self.outlasted,
-            _ => false,
-        }
-    }
-}
-
 impl World {
     fn new(seed: u64, readable: bool) -> Self {
         let mut chance = Chance::new(seed);
@@ -113,14 +94,15 @@ impl World {
 
     /// Adds a host, which lives once or twice, and may be killed each time.
     fn host(&mut self, host: u64) {
-        let slots = ObjectSlots::new(Arc::new(self.store.clone()), Path::from(ROOT));
-        let outlasted = self.stalls || self.patience.total < Duration::from_secs(1);
         for life in 0..1 + self.chance.below(2) {
             let process = ProcessId(u32::try_from(host * 2 + life).expect("few hosts") + 1);
             let begins =
                 Duration::from_millis(life * (500 + self.chance.below(3000)) + self.chance.below(50));
             let options = self.options();
-            let (slots, schedule) = (slots.clone(), self.schedule.clone());
+            let (store, schedule) = (self.store.of(process), self.schedule.clone());
+            let slots = ObjectSlots::new(Arc::new(store.clone()), Path::from(ROOT));
+            let (patience, stalls) = (self.patience, self.stalls);
+            let reasons = Reasons { store, patience, clock: self.clock.clone(), stalls };
             let cast = Cast {
                 // Until it is opened.
                 log: Arc::new(kfm_wal::MemoryLog::new()),
@@ -128,15 +110,16 @@ impl World {
                 witness: self.witness.clone(),
                 clock: self.clock.clone(),
                 payload_bytes_max: self.payload_bytes_max,
-                undisturbed: Arc::new(Reasons { outlasted }),
+                undisturbed: Arc::new(reasons),
                 beside_a_writer: true,
             };
             let chance = self.chance.fork();
             let clock = self.clock.clone();
             self.schedule.spawn(process, async move {
                 clock.sleep(begins).await;
+                let begun = clock.monotonic();
                 let opened = SlotLog::open(Arc::new(slots), options).await;
-                cast.begin(opened, schedule, chance).await;
+                cast.begin(begun, opened, schedule, chance).await;
             });
             if self.chance.percent(40) {
                 let (schedule, clock) = (self.schedule.clone(), self.clock.clone());
@@ -274,6 +257,7 @@ impl Cast {
     /// Compares a log that was opened, or not, with what is certain, and begins to work.
     async fn begin(
         mut self,
+        begun: Duration,
         opened: Result<(SlotLog, kfm_wal::RecoveryReport), WalError>,
         schedule: Schedule,
         mut chance: Chance,
@@ -282,7 +266,7 @@ impl Cast {
             Ok(opened) => opened,
             Err(error) => {
                 self.witness.count("open_refused");
-                return self.refused("open", &error);
+                return self.refused("open", begun, &error);
             }
         };
         self.witness.trace.note(format_args!("opened by {} {report:?}", self.process));
@@ -291,6 +275,7 @@ impl Cast {
         let log = Arc::new(log);
         self.log = Arc::clone(&log) as Arc<dyn WalStore>;
         let certain = self.witness.oracle().certain();
+        let begun = self.clock.monotonic();
         match log.scan(Lsn(1), usize::MAX).await {
             Ok(records) if (records.len() as u64) < certain => {
                 let found = records.len();
@@ -299,7 +284,7 @@ impl Cast {
                     .violate(format!("lost: {certain} records are certain, {found} are there"));
             }
             Ok(records) => self.witness.oracle().shown(1, &records),
-            Err(error) => return self.refused("scan", &error),
+            Err(error) => return self.refused("scan", begun, &error),
         }
         let process = ProcessId(self.process);
         let appenders = *chance.pick(&[1, 1, 2, 4]);
@@ -326,6 +311,7 @@ impl Cast {
         let lease = Duration::from_millis(200 + chance.below(800));
         let patience = lease * u32::try_from(chance.below(3)).expect("below 3");
         let holder = format!("process={}", self.process);
+        let begun = self.clock.monotonic();
         match log.claim(&holder, lease, patience).await {
             Ok(epoch) => {
                 self.witness.trace.note(format_args!("claim by {} {epoch}", self.process));
@@ -335,12 +321,13 @@ impl Cast {
             Err(error) => {
                 self.witness.count("claim_refused");
                 self.claim_failed(&error);
-                return self.refused("claim", &error);
+                return self.refused("claim", begun, &error);
             }
         }
         for _ in 0..1 + chance.below(5) {
             self.clock.sleep(Duration::from_millis(1 + chance.below(400))).await;
             let claimed = self.witness.oracle().claimed_last();
+            let begun = self.clock.monotonic();
             let mine = log.still_mine().await;
             if mine.is_ok()
                 && self.witness.oracle().epoch_of(self.process).is_some_and(|epoch| epoch < claimed)
@@ -349,17 +336,19 @@ impl Cast {
                     .witness
                     .violate(format!("process {} was followed and is not told", self.process));
             }
-            for told in [mine, log.renew().await] {
+            let renewing = self.clock.monotonic();
+            for (begun, told) in [(begun, mine), (renewing, log.renew().await)] {
                 if let Err(error) = told {
                     self.witness.count("hold_lost");
-                    return self.refused("still_mine", &error);
+                    return self.refused("still_mine", begun, &error);
                 }
             }
         }
+        let begun = self.clock.monotonic();
         if chance.percent(70)
             && let Err(error) = log.release().await
         {
-            self.refused("release", &error);
+            self.refused("release", begun, &error);
         }
     }
 }

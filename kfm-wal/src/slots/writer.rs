@@ -321,7 +321,7 @@ impl Writer {
             // An own success that was lost on its way back, another's frame, or nobody's.
             Ok(Created::Taken) | Err(SlotError::Unknown { .. }) => calls.look(flight.n).await,
             Err(error) => {
-                flight.sent = sent;
+                flight.sent = sent || planted(Bug::BusyIsUnknown);
                 match error {
                     SlotError::Busy { source } if planted(Bug::BusyIsFailure) => {
                         Err(SlotError::Refused { source })
