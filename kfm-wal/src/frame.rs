@@ -195,11 +195,8 @@ pub(crate) fn chain_origin(log_id: &[u8; 16]) -> [u8; 32] {
 
 /// Returns the chain after a frame, given the covered bytes of its header and its leaves.
 fn chain_after(covered: &[u8], leaves: &[[u8; 32]]) -> [u8; 32] {
-    let mut hash = Sha256::new().chain_update(CHAIN_DOMAIN).chain_update(covered);
-    for leaf in leaves {
-        hash.update(leaf);
-    }
-    hash.finalize().into()
+    let hash = Sha256::new().chain_update(CHAIN_DOMAIN).chain_update(covered);
+    hash.chain_update(leaves.as_flattened()).finalize().into()
 }
 
 /// Builds a frame; `leaves` are those of the records in `body`, empty if the frame holds none.

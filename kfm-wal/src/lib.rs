@@ -39,6 +39,7 @@ mod frame;
 pub mod fuzz;
 pub mod index;
 pub mod inspect;
+mod leaves;
 pub mod local;
 pub mod log;
 pub mod memory;

@@ -73,7 +73,8 @@ impl<'a> RawRecord<'a> {
 
 /// Splits a frame's body into its `count` records; none if it does not read.
 pub(crate) fn raw_records(mut body: &[u8], count: u32) -> Option<Vec<RawRecord<'_>>> {
-    let mut records = Vec::new();
+    // A count that the body cannot hold takes no room.
+    let mut records = Vec::with_capacity((count as usize).min(body.len() / RECORD_HEADER_BYTES));
     for _ in 0..count {
         records.push(RawRecord::take(&mut body)?);
     }

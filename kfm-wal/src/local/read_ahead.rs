@@ -15,11 +15,15 @@ use super::disk::Disk;
 use super::load;
 use crate::error::WalError;
 use crate::frame::{self, Fault, Frame, Header, Kind};
-use crate::raw::{RawRecord, raw_records};
+use crate::leaves::extend_with_leaves;
+use crate::raw::raw_records;
 use crate::store::Depth;
 
 /// The length of a segment from which on the ones behind it are worth a thread.
 const LONG_BYTES: usize = 4 << 20;
+
+/// How many records are hashed together, before their bytes leave the processor's cache.
+const PENDING_MAX: usize = 256;
 
 /// How many segments are read at a time, beside the one that is judged.
 const AHEAD_MAX: usize = 4;
@@ -72,18 +76,24 @@ impl ReadSegment {
 
     /// Finds out what does not depend on other segments.
     fn find(&mut self) {
-        let mut at = 0;
-        while let Ok(frame) = frame::decode(self.bytes.get(at..).unwrap_or_default()) {
+        let Self { bytes, frames, leaves } = self;
+        let (mut at, mut pending) = (0, Vec::new());
+        while let Ok(frame) = frame::decode(bytes.get(at..).unwrap_or_default()) {
             let header = frame.header;
             if header.kind == Kind::Data
                 && let Some(records) = raw_records(frame.body, header.count)
             {
-                let (body_bytes, leaves_before) = (frame.body.len(), self.leaves.len());
-                self.frames.push(Found { at, header, body_bytes, leaves_before });
-                self.leaves.extend(records.iter().map(RawRecord::leaf));
+                let (body_bytes, leaves_before) = (frame.body.len(), leaves.len() + pending.len());
+                frames.push(Found { at, header, body_bytes, leaves_before });
+                pending.extend(records.iter().map(|record| record.bytes));
             }
             at += frame.bytes;
+            if pending.len() >= PENDING_MAX {
+                extend_with_leaves(leaves, &pending);
+                pending.clear();
+            }
         }
+        extend_with_leaves(leaves, &pending);
     }
 }
 

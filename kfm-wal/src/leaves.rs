@@ -1,0 +1,176 @@
+//! The leaves of many records at once (RFC 6962, 2.1): SHA-256 over a zero byte and the record.
+//!
+//! Hashing is most of what reading a log takes, and one hash waits for itself: each of its rounds needs the round
+//! before. Records need nothing of each other, so sixteen are hashed side by side, one block of each in turn: with
+//! AVX-512 all sixteen blocks in the lanes of its registers, elsewhere one after the other by `sha2`, whose
+//! instructions overlap where they do not depend on each other.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use sha2::block_api::compress256;
+
+use crate::frame::leaf_of;
+
+/// How many messages are hashed side by side.
+const LANES: usize = 16;
+
+/// Length of a block of SHA-256.
+const BLOCK_BYTES: usize = 64;
+
+/// A block of each message.
+type Blocks = [[u8; BLOCK_BYTES]; LANES];
+
+/// The eight words of SHA-256, each of all messages.
+type State = [[u32; LANES]; 8];
+
+/// The words that SHA-256 begins with (FIPS 180-4, 5.3.3).
+const ORIGIN: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// Moves the state of sixteen messages on by a block of each.
+type Compress = fn(&mut State, &Blocks);
+
+/// Adds the leaf of each record, in order.
+pub(crate) fn extend_with_leaves(leaves: &mut Vec<[u8; 32]>, records: &[&[u8]]) {
+    let compress = best();
+    for group in records.chunks(LANES) {
+        let longest = group.iter().map(|record| blocks_of(record)).max().unwrap_or(0);
+        let blocks: usize = group.iter().map(|record| blocks_of(record)).sum();
+        // A lane without a message takes as long as one that has one.
+        if blocks * 2 < longest * LANES {
+            leaves.extend(group.iter().map(|record| leaf_of(record)));
+        } else {
+            side_by_side(leaves, group, longest, compress);
+        }
+    }
+}
+
+/// Returns what is fastest on this processor.
+fn best() -> Compress {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(compress) = avx512::compress() {
+        return compress;
+    }
+    one_by_one
+}
+
+/// Hashes up to sixteen records, the longest of which takes `longest` blocks.
+fn side_by_side(leaves: &mut Vec<[u8; 32]>, records: &[&[u8]], longest: usize, compress: Compress) {
+    let mut state: State = ORIGIN.map(|word| [word; LANES]);
+    let mut blocks: Blocks = [[0; BLOCK_BYTES]; LANES];
+    let first = leaves.len();
+    leaves.resize(first + records.len(), [0; 32]);
+    for n in 0..longest {
+        for (block, record) in blocks.iter_mut().zip(records) {
+            fill(block, record, n);
+        }
+        compress(&mut state, &blocks);
+        for (lane, record) in records.iter().enumerate() {
+            if blocks_of(record) == n + 1 {
+                let words = state.map(|word| word[lane].to_be_bytes());
+                leaves[first + lane].copy_from_slice(words.as_flattened());
+            }
+        }
+    }
+}
+
+/// Returns how many blocks a record takes: a zero byte, the record, a byte that ends it and its length in 8 bytes.
+fn blocks_of(record: &[u8]) -> usize {
+    (1 + record.len() + 1 + 8).div_ceil(BLOCK_BYTES)
+}
+
+/// Puts block `n` of a record's message in its place (FIPS 180-4, 5.1.1); behind the last one, what is there stays.
+fn fill(block: &mut [u8; BLOCK_BYTES], record: &[u8], n: usize) {
+    let begin = n * BLOCK_BYTES;
+    // The zero byte is before the record.
+    if let Some(whole) = begin.checked_sub(1).and_then(|begin| record.get(begin..begin + BLOCK_BYTES)) {
+        block.copy_from_slice(whole);
+        return;
+    }
+    if n >= blocks_of(record) {
+        return;
+    }
+    block.fill(0);
+    let (from, at) = if n == 0 { (0, 1) } else { (begin - 1, 0) };
+    let rest = record.get(from..).unwrap_or_default();
+    let taken = rest.len().min(BLOCK_BYTES - at);
+    block[at..at + taken].copy_from_slice(&rest[..taken]);
+    // The record's end and, behind it, the end of the message.
+    if let Some(end) = (1 + record.len()).checked_sub(begin).filter(|end| *end < BLOCK_BYTES) {
+        block[end] = 0x80;
+    }
+    if n + 1 == blocks_of(record) {
+        let bits = 8 * (1 + record.len() as u64);
+        block[BLOCK_BYTES - 8..].copy_from_slice(&bits.to_be_bytes());
+    }
+}
+
+/// Without instructions for many messages at once.
+fn one_by_one(state: &mut State, blocks: &Blocks) {
+    for (lane, block) in blocks.iter().enumerate() {
+        let mut words = state.map(|word| word[lane]);
+        compress256(&mut words, std::slice::from_ref(block));
+        for (word, new) in state.iter_mut().zip(words) {
+            word[lane] = new;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(n: usize, bytes: usize) -> Vec<u8> {
+        (0..bytes).map(|at| (at * 7 + n * 31) as u8).collect()
+    }
+
+    fn ways() -> Vec<Compress> {
+        let mut ways: Vec<Compress> = vec![one_by_one];
+        #[cfg(target_arch = "x86_64")]
+        ways.extend(avx512::compress());
+        ways
+    }
+
+    /// Compares with the library's hash, whichever way is the best here.
+    fn assert_leaves(records: &[Vec<u8>]) {
+        let slices: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        let expected: Vec<_> = slices.iter().map(|record| leaf_of(record)).collect();
+        let mut leaves = vec![[9; 32]];
+        extend_with_leaves(&mut leaves, &slices);
+        assert_eq!(leaves[0], [9; 32], "what was there stays");
+        assert_eq!(leaves[1..], expected);
+        for compress in ways() {
+            for (group, expected) in slices.chunks(LANES).zip(expected.chunks(LANES)) {
+                let longest = group.iter().map(|record| blocks_of(record)).max().unwrap();
+                let mut leaves = Vec::new();
+                side_by_side(&mut leaves, group, longest, compress);
+                assert_eq!(leaves, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn records_of_every_length_have_their_leaf() {
+        // Ends of records and of messages in every place of a block, beside each other.
+        assert_leaves(&(0..=300).map(|bytes| record(bytes, bytes)).collect::<Vec<_>>());
+        for bytes in [0, 1, 53, 54, 55, 61, 62, 63, 64, 440, 1 << 16] {
+            assert_leaves(&(0..33).map(|n| record(n, bytes)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn one_long_record_among_short_ones_has_its_leaf_and_so_have_they() {
+        for place in [0, 7, 15] {
+            let bytes = |n| if n == place { 1 << 20 } else { n };
+            assert_leaves(&(0..16).map(|n| record(n, bytes(n))).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn fewer_records_than_lanes_have_their_leaves() {
+        for count in 0..LANES {
+            assert_leaves(&(0..count).map(|n| record(n, 100)).collect::<Vec<_>>());
+        }
+    }
+}
