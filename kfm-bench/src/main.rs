@@ -4,7 +4,7 @@
 //! cargo run --release -- retry          # a table
 //! cargo run --release -- retry --json   # an object a line
 //! chrt -r 1 cargo run --release -- wal  # needs a disk of which fdatasync is honest
-//! cargo run --release -- wal shared     # many hosts on one log, in memory
+//! cargo run --release -- wal shared     # one question of it: appends, replay, or many hosts on one slow store
 //! cargo run --release -- honesty        # single faults on what was acknowledged
 //! cargo test                            # the peers' defects, each reproduced and shown to be absent here
 //! ```
@@ -31,7 +31,7 @@ fn main() -> std::process::ExitCode {
         #[cfg(feature = "shared")]
         ["wal", "shared"] => Some(shared::answers()),
         #[cfg(feature = "wal")]
-        ["wal"] => wal::answers(None),
+        ["wal"] => wal::answers(None).map(|rows| [rows, shared::answers()].concat()),
         #[cfg(feature = "wal")]
         ["wal", question] => wal::answers(Some(question)),
         #[cfg(feature = "wal")]

@@ -32,14 +32,16 @@ enum Fault {
     DuplicatedSector,
     SwappedSectors,
     TornEnd,
+    CutFile,
 }
 
-const ALL: [(Fault, &str); 5] = [
+const ALL: [(Fault, &str); 6] = [
     (Fault::FlippedBit, "flipped bit"),
     (Fault::ZeroedSector, "zeroed sector"),
     (Fault::DuplicatedSector, "duplicated sector"),
     (Fault::SwappedSectors, "swapped sectors"),
     (Fault::TornEnd, "torn end"),
+    (Fault::CutFile, "cut file"),
 ];
 
 /// How often a log did what.
@@ -215,6 +217,8 @@ fn strike(dir: &Path, fault: Fault, seed: &mut u64) {
             let last = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             bytes[last.saturating_sub(1 + below(seed, 300))..last].fill(0);
         }
+        // Shorter than it was: what a copy leaves that did not finish.
+        Fault::CutFile => bytes.truncate(start),
         Fault::DuplicatedSector | Fault::SwappedSectors => {}
     }
     fs::write(&files[file], bytes).expect("the file");

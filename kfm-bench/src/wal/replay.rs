@@ -16,11 +16,14 @@ const RECORDS: u64 = 1_000_000;
 const GROUP: u64 = 64;
 const ROUNDS: usize = 5;
 
+/// Reads a log back, hands over each payload, and counts them.
+type ReadBack = fn(&Path, &mut dyn FnMut(&[u8])) -> u64;
+
 /// A log of the question: its name, what it checks, and how fast each turn was.
 struct Contender {
     name: String,
     fill: fn(&Path, u64, u64),
-    replay: fn(&Path, &mut dyn FnMut(&[u8])) -> u64,
+    replay: ReadBack,
     rates: Vec<f64>,
 }
 
