@@ -1,6 +1,7 @@
 //! How many records a second are read back after a restart, checked on the way.
 //!
-//! The limit is what the processors can hash: who checks a chain of SHA-256 hashes every record, whatever else.
+//! The limit is what all processors hash with nothing around it, one record after the other: who checks a chain of
+//! SHA-256 hashes every record, whatever else.
 
 use std::path::Path;
 use std::time::Instant;
