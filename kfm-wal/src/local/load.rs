@@ -25,6 +25,9 @@ pub(crate) const FORMAT: &str = "FORMAT";
 /// The folder of what was set aside.
 pub(crate) const QUARANTINE: &str = "quarantine";
 
+/// How much is read at a time: what a processor's own cache holds.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// How often a reader looks again when a writer may have been at work under its eyes.
 const LOOKS_MAX: usize = 64;
 
@@ -295,29 +298,27 @@ pub(crate) fn segments(disk: &dyn Disk, dir: &Path, there: &[String]) -> Result<
 
 /// Reads a segment whole.
 pub(crate) fn read_segment(disk: &dyn Disk, dir: &Path, name: &str) -> Result<Vec<u8>, WalError> {
-    let mut bytes = Vec::new();
-    read_segment_into(disk, dir, name, &mut bytes)?;
-    Ok(bytes)
-}
-
-/// Reads a segment whole, in place of what `buffer` held.
-pub(crate) fn read_segment_into(
-    disk: &dyn Disk,
-    dir: &Path,
-    name: &str,
-    buffer: &mut Vec<u8>,
-) -> Result<(), WalError> {
-    read_whole(segment::open(disk, dir, name, Access::Read)?, &dir.join(name), buffer)
+    read_whole(segment::open(disk, dir, name, Access::Read)?, &dir.join(name))
 }
 
 /// Reads a file whole.
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, WalError> {
+    read_whole(disk.open(path, Access::Read).map_err(io_error("open", path))?, path)
+}
+
+fn read_whole(file: Box<dyn DiskFile>, path: &Path) -> Result<Vec<u8>, WalError> {
     let mut bytes = Vec::new();
-    read_whole(disk.open(path, Access::Read).map_err(io_error("open", path))?, path, &mut bytes)?;
+    read_in_pieces(file, path, &mut bytes, |_| ())?;
     Ok(bytes)
 }
 
-fn read_whole(mut file: Box<dyn DiskFile>, path: &Path, buffer: &mut Vec<u8>) -> Result<(), WalError> {
+/// Reads a file whole, in place of what `buffer` held; `look` is shown all that was read so far, after each piece.
+pub(crate) fn read_in_pieces(
+    mut file: Box<dyn DiskFile>,
+    path: &Path,
+    buffer: &mut Vec<u8>,
+    mut look: impl FnMut(&[u8]),
+) -> Result<(), WalError> {
     let bytes = file.bytes().map_err(io_error("read", path))?;
     let bytes = usize::try_from(bytes).expect("a segment fits in memory");
     if buffer.capacity() < bytes {
@@ -326,8 +327,18 @@ fn read_whole(mut file: Box<dyn DiskFile>, path: &Path, buffer: &mut Vec<u8>) ->
     } else {
         buffer.resize(bytes, 0);
     }
-    let read = file.read_at(0, buffer).map_err(io_error("read", path))?;
-    buffer.truncate(read);
+    let mut filled = 0;
+    while filled < bytes {
+        let end = bytes.min(filled + PIECE_BYTES);
+        let read = file.read_at(filled as u64, &mut buffer[filled..end]).map_err(io_error("read", path))?;
+        filled += read;
+        look(&buffer[..filled]);
+        // Shorter than it was a moment ago.
+        if filled < end {
+            break;
+        }
+    }
+    buffer.truncate(filled);
     Ok(())
 }
 

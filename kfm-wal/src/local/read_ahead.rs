@@ -11,19 +11,16 @@ use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use super::disk::Disk;
-use super::load;
+use super::disk::{Access, Disk};
+use super::{load, segment};
 use crate::error::WalError;
-use crate::frame::{self, Fault, Frame, Header, Kind};
+use crate::frame::{self, FRAME_BYTES_MIN, Fault, Frame, Header, Kind};
 use crate::leaves::extend_with_leaves;
 use crate::raw::raw_records;
 use crate::store::Depth;
 
 /// The length of a segment from which on the ones behind it are worth a thread.
 const LONG_BYTES: usize = 4 << 20;
-
-/// How many records are hashed together, before their bytes leave the processor's cache.
-const PENDING_MAX: usize = 256;
 
 /// How many segments are read at a time, beside the one that is judged.
 const AHEAD_MAX: usize = 4;
@@ -67,33 +64,46 @@ impl ReadSegment {
         Ok((Frame::of(found.header, found.body_bytes, rest), leaves))
     }
 
-    /// Reads a segment whole into the room of another.
-    fn read_into(&mut self, disk: &dyn Disk, dir: &Path, name: &str) -> Result<(), WalError> {
+    /// Reads a segment whole into the room of another; with the chain, each piece is looked through while the
+    /// processor still has it at hand.
+    fn read_into(&mut self, disk: &dyn Disk, dir: &Path, name: &str, depth: Depth) -> Result<(), WalError> {
         self.frames.clear();
         self.leaves.clear();
-        load::read_segment_into(disk, dir, name, &mut self.bytes)
+        let mut place = Some(0).filter(|_| depth == Depth::Chain);
+        let file = segment::open(disk, dir, name, Access::Read)?;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        let read = load::read_in_pieces(file, &dir.join(name), &mut bytes, |read| {
+            place = place.and_then(|at| self.find(read, at));
+        });
+        self.bytes = bytes;
+        read
     }
 
-    /// Finds out what does not depend on other segments.
-    fn find(&mut self) {
-        let Self { bytes, frames, leaves } = self;
-        let (mut at, mut pending) = (0, Vec::new());
-        while let Ok(frame) = frame::decode(bytes.get(at..).unwrap_or_default()) {
+    /// Finds out what does not depend on other segments, from the frame at `at` on, of as much of a segment as was read.
+    ///
+    /// Returns where to go on when more was read; nowhere if what is there is no frame.
+    fn find(&mut self, read: &[u8], mut at: usize) -> Option<usize> {
+        let mut pending = Vec::new();
+        let next = loop {
+            let rest = read.get(at..)?;
+            let frame = match frame::decode(rest) {
+                Ok(frame) => frame,
+                Err(Fault::Short { .. }) => break Some(at),
+                Err(_) if rest.len() < FRAME_BYTES_MIN => break Some(at),
+                Err(_) => break None,
+            };
             let header = frame.header;
             if header.kind == Kind::Data
                 && let Some(records) = raw_records(frame.body, header.count)
             {
-                let (body_bytes, leaves_before) = (frame.body.len(), leaves.len() + pending.len());
-                frames.push(Found { at, header, body_bytes, leaves_before });
+                let (body_bytes, leaves_before) = (frame.body.len(), self.leaves.len() + pending.len());
+                self.frames.push(Found { at, header, body_bytes, leaves_before });
                 pending.extend(records.iter().map(|record| record.bytes));
             }
             at += frame.bytes;
-            if pending.len() >= PENDING_MAX {
-                extend_with_leaves(leaves, &pending);
-                pending.clear();
-            }
-        }
-        extend_with_leaves(leaves, &pending);
+        };
+        extend_with_leaves(&mut self.leaves, &pending);
+        next
     }
 }
 
@@ -134,7 +144,7 @@ impl<'scope, 'env> ReadAhead<'scope, 'env> {
             // Judged at once: hashing it here or there is the same.
             None => {
                 self.next += 1;
-                segment.read_into(self.disk, self.dir, &self.names[self.next - 1])?;
+                segment.read_into(self.disk, self.dir, &self.names[self.next - 1], self.depth)?;
             }
         }
         while segment.bytes.len() >= LONG_BYTES && self.reading.len() < self.ahead {
@@ -142,10 +152,7 @@ impl<'scope, 'env> ReadAhead<'scope, 'env> {
             let (disk, dir, depth) = (self.disk, self.dir, self.depth);
             let mut ahead = self.spare.pop().unwrap_or_default();
             let read = move || {
-                ahead.read_into(disk, dir, name)?;
-                if depth == Depth::Chain {
-                    ahead.find();
-                }
+                ahead.read_into(disk, dir, name, depth)?;
                 Ok(ahead)
             };
             // Without a thread it is read when its turn comes.
