@@ -20,7 +20,6 @@ use async_trait::async_trait;
 use kfm_lineage::{Lsn, Timestamp};
 use kfm_retry::SystemClock;
 use kfm_wal::conformance::{Fixture, Law};
-use kfm_wal::entropy::{Entropy, SystemEntropy};
 use kfm_wal::slots::{Created, Mode, SlotLog, SlotOptions};
 use kfm_wal::{NewRecord, WalError, WalStore};
 use server::*;
@@ -242,36 +241,6 @@ fn a_store_that_lets_two_creators_in_is_refused_before_a_log_is_made() {
 
 #[test]
 #[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
-fn a_database_that_forgets_its_commits_is_refused_or_told_not_to() {
-    let (url, pairs) = surroundings("postgresql");
-    let name: String = SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect();
-    let own = format!("{}/own_{name}", url.rsplit_once('/').unwrap().0);
-    runtime().block_on(async {
-        let settings =
-            format!("CREATE DATABASE own_{name};ALTER DATABASE own_{name} SET synchronous_commit = off");
-        execute(&url, &pairs, &settings).await;
-        // The database's own default does not count: a session that could not be told otherwise would be refused.
-        let place = (own.clone(), pairs.clone());
-        SlotLog::open(slots(&place), options(Mode::Exclusive)).await.unwrap();
-
-        execute(&own, &pairs, "ALTER TABLE kfm_wal SET UNLOGGED").await;
-        let refused = slots(&place).read(0).await.unwrap_err();
-        let said = std::error::Error::source(&refused).unwrap().to_string();
-        assert!(said.starts_with("table kfm_wal is not logged"), "{said}");
-    });
-}
-
-#[test]
-#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
-fn a_database_that_flushes_nothing_is_refused() {
-    let place = new_place("postgresql-forgetful");
-    let refused = runtime().block_on(SlotLog::open(slots(&place), options(Mode::Exclusive))).err().unwrap();
-    let said = said(&refused);
-    assert!(said.contains("does not flush what it commits: fsync=off"), "{said}");
-}
-
-#[test]
-#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
 fn servers_say_what_they_are_where_they_do() {
     for (server, expected) in [
         ("postgresql", Some("PostgreSQL 15.")),
@@ -282,21 +251,5 @@ fn servers_say_what_they_are_where_they_do() {
         let told = runtime().block_on(slots(&new_place(server)).server()).unwrap();
         let is_so = expected.map_or(told.is_none(), |name| told.iter().any(|told| told.starts_with(name)));
         assert!(is_so, "{server}: {told:?}");
-    }
-}
-
-/// Executes statements in a database, one by one.
-async fn execute(url: &str, pairs: &Pairs, statements: &str) {
-    let mut config: tokio_postgres::Config = url.parse().unwrap();
-    for (name, value) in pairs {
-        match name.as_str() {
-            "PGUSER" => _ = config.user(value),
-            _ => _ = config.password(value),
-        }
-    }
-    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    for statement in statements.split(';') {
-        client.batch_execute(statement).await.unwrap();
     }
 }

@@ -1,11 +1,14 @@
 //! Slots in a table of PostgreSQL, for teams whose only shared store is a database.
 //!
 //! ```sql
-//! CREATE TABLE kfm_wal (log text, n bigint, frame bytea, PRIMARY KEY (log, n))
+//! CREATE TABLE public.kfm_wal (log text, n bigint, frame bytea, PRIMARY KEY (log, n))
 //! ```
 //! The primary key is the compare-and-set, and so the fence: of all who insert a slot the database lets one in.
+//! A table can lose its key, to a restore or a hand: one without is refused when it is first met, and every insert
+//! names the key, so that the database itself refuses to insert without it (`tables`).
 //! The epochs are in the frames, as on every other store. A frame is one row and one transaction; the table comes
-//! into being with the first frame, so that whoever only reads needs no right to make it.
+//! into being with the first frame, so that whoever only reads needs no right to make it. Which schema it is in is
+//! the address's to say, never the user's `search_path`: one address is one log, for whoever asks.
 //!
 //! What a commit means is the server's to say, so it is asked: a server that does not flush (`fsync = off`) and a
 //! table that is not logged are refused, and `synchronous_commit` is `on` in every session, whatever the
@@ -13,6 +16,7 @@
 
 mod address;
 mod session;
+mod tables;
 mod tls;
 
 use std::sync::Arc;
@@ -27,16 +31,11 @@ use super::address::AddressError;
 use super::{Created, SlotError, Slots};
 use address::Address;
 use session::Sessions;
+use tables::Table;
 
 use crate::error::Source;
 
-/// The table; made where the connection's `search_path` says.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS kfm_wal (log text NOT NULL, n bigint NOT NULL CHECK (n >= 0), \
-                     frame bytea NOT NULL, PRIMARY KEY (log, n))";
-const INSERT: &str = "INSERT INTO kfm_wal (log, n, frame) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-const READ: &str = "SELECT frame FROM kfm_wal WHERE log = $1 AND n = $2";
 const VERSION: &str = "SELECT current_setting('server_version')";
-const LAST: &str = "SELECT max(n) FROM kfm_wal WHERE log = $1 AND n >= $2";
 
 /// Slots in a table of PostgreSQL.
 ///
@@ -50,10 +49,10 @@ pub struct PostgresSlots {
 }
 
 impl PostgresSlots {
-    /// Makes slots at `postgres://[user@]host[:port]/database[?log=NAME&sslmode=MODE&sslrootcert=FILE]`.
+    /// Makes slots at `postgres://[user@]host[:port]/database[?log=NAME&schema=NAME&sslmode=MODE&sslrootcert=FILE]`.
     ///
-    /// Nothing is connected yet. `log` (default `kfm`) names one of many logs in the table. `environment` are pairs
-    /// of which `PGUSER`, `PGPASSWORD`, `PGSSLMODE` and `PGSSLROOTCERT` are taken, as the product's own tools do;
+    /// Nothing is connected yet. `log` (default `kfm`) names one of many logs in the table, `schema` (default
+    /// `public`) says where the table is. `environment` are pairs of which `PGUSER`, `PGPASSWORD`, `PGSSLMODE` and `PGSSLROOTCERT` are taken, as the product's own tools do;
     /// a password in the address is refused. With `sslmode` `prefer`, the default, a server that offers TLS gets
     /// it; with `require`, `verify-ca` and `verify-full` it must. A certificate is judged in all of them.
     ///
@@ -64,15 +63,18 @@ impl PostgresSlots {
         environment: &[(String, String)],
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AddressError> {
-        let Address { log, place, config, roots } = address::parse(url, environment)
+        let Address { log, schema, place, config, roots } = address::parse(url, environment)
             .map_err(|flaw| AddressError::Client { source: Box::new(flaw) })?;
-        Ok(Self { log, place, sessions: Sessions::new(config, roots, clock) })
+        Ok(Self { log, place, sessions: Sessions::new(config, roots, Table::new(schema), clock) })
     }
 
     async fn insert(&self, n: i64, frame: &[u8]) -> Result<Created, Failed> {
         let rows = self
             .sessions
-            .execute(INSERT, &[(&self.log, Type::TEXT), (&n, Type::INT8), (&frame, Type::BYTEA)])
+            .execute(
+                &self.sessions.table.insert,
+                &[(&self.log, Type::TEXT), (&n, Type::INT8), (&frame, Type::BYTEA)],
+            )
             .await?;
         Ok(if rows == 1 { Created::Made } else { Created::Taken })
     }
@@ -84,7 +86,7 @@ impl Slots for PostgresSlots {
         let n = number(n)?;
         match self.insert(n, &frame).await {
             Err(failed) if failed.is_missing_table() => {
-                self.sessions.make(TABLE).await?;
+                self.sessions.make().await?;
                 Ok(self.insert(n, &frame).await?)
             }
             other => Ok(other?),
@@ -93,7 +95,8 @@ impl Slots for PostgresSlots {
 
     async fn read(&self, n: u64) -> Result<Option<Bytes>, SlotError> {
         let n = number(n)?;
-        let row = self.sessions.row(READ, &[(&self.log, Type::TEXT), (&n, Type::INT8)]).await;
+        let row =
+            self.sessions.row(&self.sessions.table.read, &[(&self.log, Type::TEXT), (&n, Type::INT8)]).await;
         match row {
             Err(failed) if failed.is_missing_table() => Ok(None),
             Err(failed) => Err(failed.into()),
@@ -106,7 +109,10 @@ impl Slots for PostgresSlots {
 
     async fn last(&self, from: u64) -> Result<Option<u64>, SlotError> {
         let from = number(from)?;
-        let row = self.sessions.row(LAST, &[(&self.log, Type::TEXT), (&from, Type::INT8)]).await;
+        let row = self
+            .sessions
+            .row(&self.sessions.table.last, &[(&self.log, Type::TEXT), (&from, Type::INT8)])
+            .await;
         let newest = match row {
             Err(failed) if failed.is_missing_table() => None,
             Err(failed) => return Err(failed.into()),
@@ -121,7 +127,7 @@ impl Slots for PostgresSlots {
     async fn server(&self) -> Result<Option<String>, SlotError> {
         let row = self.sessions.row(VERSION, &[]).await?;
         let version = row.map(|row| row.try_get::<_, String>(0)).transpose().map_err(Failed::of_statement)?;
-        Ok(version.map(|version| format!("PostgreSQL {version}")))
+        Ok(version.map(|version| format!("PostgreSQL {version}, table {}", self.sessions.table.name)))
     }
 
     fn name(&self, n: u64) -> String {
@@ -136,7 +142,7 @@ impl Slots for PostgresSlots {
         true
     }
 
-    /// None: that a primary key is unique needs no proof.
+    /// None: that a key is unique needs no proof, and that it is there is looked at.
     fn proving_ground(&self, _: &str) -> Option<Box<dyn Slots>> {
         None
     }
@@ -197,6 +203,10 @@ impl From<Failed> for SlotError {
                 if [&SqlState::CANNOT_CONNECT_NOW, &SqlState::READ_ONLY_SQL_TRANSACTION].contains(&state) =>
             {
                 Self::Busy { source: Box::new(error) }
+            }
+            // The table is not what it was made as: a view, or a key that is judged at the end only.
+            (Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE), _) => {
+                Self::Refused { source: Box::new(error) }
             }
             (_, "53" | "55" | "40") => Self::Busy { source: Box::new(error) },
             (Some(&SqlState::QUERY_CANCELED), _) => Self::Busy { source: Box::new(error) },

@@ -29,10 +29,15 @@ pub fn surroundings(server: &str) -> (String, Pairs) {
     (url, pairs)
 }
 
+/// A name that nothing else has.
+pub fn new_name() -> String {
+    SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A place on a server where no log was ever.
 pub fn new_place(server: &str) -> (String, Pairs) {
     let (url, pairs) = surroundings(server);
-    let name: String = SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = new_name();
     let url = if url.starts_with("postgres") { format!("{url}?log={name}") } else { format!("{url}/{name}") };
     (url, pairs)
 }
@@ -59,4 +64,28 @@ pub fn said(error: &dyn std::error::Error) -> String {
         beneath = source.source();
     }
     said
+}
+
+/// Executes statements in a database, one by one.
+pub async fn execute(url: &str, pairs: &Pairs, statements: &str) {
+    let mut config: tokio_postgres::Config = url.parse().unwrap();
+    for (name, value) in pairs {
+        match name.as_str() {
+            "PGUSER" => _ = config.user(value),
+            _ => _ = config.password(value),
+        }
+    }
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for statement in statements.split(';') {
+        client.batch_execute(statement).await.unwrap();
+    }
+}
+
+/// A database of its own, in which a log can be kept.
+pub async fn new_database(server: &str) -> (String, Pairs) {
+    let (url, pairs) = surroundings(server);
+    let name = new_name();
+    execute(&url, &pairs, &format!("CREATE DATABASE own_{name}")).await;
+    (format!("{}/own_{name}", url.rsplit_once('/').unwrap().0), pairs)
 }

@@ -11,6 +11,12 @@ const LOG: &str = "kfm";
 /// The longest name of a log.
 const LOG_BYTES_MAX: usize = 128;
 
+/// The schema that is meant where the address names none: the same one for every user.
+pub(super) const SCHEMA: &str = "public";
+
+/// The longest name that the product keeps; it cuts longer ones without a word.
+const SCHEMA_BYTES_MAX: usize = 63;
+
 /// What is wrong with an address of a database.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Flaw {
@@ -24,6 +30,9 @@ pub(super) enum Flaw {
     /// It has no host: name one.
     #[error("address of the database has no host, put one behind postgres://")]
     NoHost,
+    /// It has no database: name one.
+    #[error("address of the database has no database, put one behind the host")]
+    NoDatabase,
     /// Nobody asks: put a user into the address, or set `PGUSER`.
     #[error("address of the database has no user, set PGUSER")]
     NoUser,
@@ -36,6 +45,14 @@ pub(super) enum Flaw {
         /// The name.
         log: String,
     },
+    /// A schema's name is not one: take another.
+    #[error(
+        "name of a schema is empty, too long, or not of letters, digits, '-' and '_' only: schema={schema}"
+    )]
+    Schema {
+        /// The name.
+        schema: String,
+    },
     /// `sslmode` is not one of its values: take one.
     #[error("sslmode is none of disable, prefer, require, verify-ca and verify-full: sslmode={mode}")]
     SslMode {
@@ -47,6 +64,8 @@ pub(super) enum Flaw {
 /// An address, taken apart.
 pub(super) struct Address {
     pub(super) log: String,
+    /// The schema of the table; none where the address names none, which means [`SCHEMA`].
+    pub(super) schema: Option<String>,
     /// For messages: without user and secrets.
     pub(super) place: String,
     pub(super) config: Config,
@@ -58,18 +77,25 @@ pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Addre
     let given = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut log, mut roots, mut mode) = (LOG, given("PGSSLROOTCERT"), given("PGSSLMODE"));
-    let mut rest = Vec::new();
+    let (mut schema, mut rest) = (None, Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("log", value)) => log = value,
+            Some(("schema", value)) => schema = Some(value),
             Some(("sslrootcert", value)) => roots = Some(value),
             Some(("sslmode", value)) => mode = Some(value),
             _ => rest.push(pair),
         }
     }
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
-    if log.is_empty() || log.len() > LOG_BYTES_MAX || !log.bytes().all(is_plain) {
+    let is_plain = |name: &str, bytes_max, more: &[u8]| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || more.contains(&byte);
+        !name.is_empty() && name.len() <= bytes_max && name.bytes().all(is_plain)
+    };
+    if !is_plain(log, LOG_BYTES_MAX, b"-_./") {
         return Err(Flaw::Log { log: log.to_owned() });
+    }
+    if let Some(schema) = schema.filter(|schema| !is_plain(schema, SCHEMA_BYTES_MAX, b"-_")) {
+        return Err(Flaw::Schema { schema: schema.to_owned() });
     }
     let mut config: Config =
         format!("{base}?{}", rest.join("&")).parse().map_err(|source| Flaw::Unreadable { source })?;
@@ -88,8 +114,12 @@ pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Addre
         Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
         Some(mode) => return Err(Flaw::SslMode { mode: mode.to_owned() }),
     });
-    let place = place(&config, log)?;
-    Ok(Address { log: log.to_owned(), place, config, roots: roots.map(PathBuf::from) })
+    let mut place = place(&config, log)?;
+    if let Some(schema) = schema {
+        place += &format!("&schema={schema}");
+    }
+    let schema = schema.map(str::to_owned);
+    Ok(Address { log: log.to_owned(), schema, place, config, roots: roots.map(PathBuf::from) })
 }
 
 fn place(config: &Config, log: &str) -> Result<String, Flaw> {
@@ -103,7 +133,8 @@ fn place(config: &Config, log: &str) -> Result<String, Flaw> {
     if hosts.is_empty() {
         return Err(Flaw::NoHost);
     }
-    let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    // The product would take one of the user's name: another log for every user.
+    let database = config.get_dbname().ok_or(Flaw::NoDatabase)?;
     Ok(format!("postgres://{}/{database}?log={log}", hosts.join(",")))
 }
 
@@ -131,6 +162,10 @@ mod tests {
         assert_eq!(address.config.get_user(), Some("me"));
         assert_eq!((address.log.as_str(), address.roots), ("kfm", Some(PathBuf::from("ca.pem"))));
         assert_eq!(address.config.get_ssl_mode(), SslMode::Disable);
+        assert_eq!(address.schema, None);
+        let address = parse("postgres://db/ops?schema=kfm_ops", &environment()).unwrap();
+        assert_eq!(address.place, "postgres://db:5432/ops?log=kfm&schema=kfm_ops");
+        assert_eq!(address.schema.as_deref(), Some("kfm_ops"));
     }
 
     #[test]
@@ -143,6 +178,9 @@ mod tests {
     fn an_address_that_says_too_little_or_too_much_is_refused() {
         for (url, expected) in [
             ("postgres:///ops", "has no host"),
+            ("postgres://db", "has no database"),
+            ("postgres://db/ops?schema=", "name of a schema"),
+            ("postgres://db/ops?schema=a\"b", "name of a schema"),
             ("postgres://db/ops?log=", "name of a log"),
             ("postgres://db/ops?log=a%20b", "name of a log"),
             ("postgres://db/ops?sslmode=maybe", "sslmode=maybe"),

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use kfm_retry::Clock;
 use tokio::sync::Mutex;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
 
 use super::Failed;
+use super::tables::{MEANING, Table};
 use super::tls::Tls;
 
 /// How long a connection may take to be made.
@@ -20,10 +22,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// than the engine above waits: whoever is not waited for gives nothing up.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
 
-/// What a session has to say before it is used: whether commits are flushed, and whether the table is logged.
-const MEANING: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), \
-                       (SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass('kfm_wal'))";
-
 type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
 
 /// One connection at a time.
@@ -31,13 +29,19 @@ type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
 pub(super) struct Sessions {
     config: Config,
     roots: Option<PathBuf>,
+    pub(super) table: Table,
     clock: Arc<dyn Clock>,
     /// Those who find no connection wait here for the one who makes it.
     client: Mutex<Option<Arc<Client>>>,
 }
 
 impl Sessions {
-    pub(super) fn new(mut config: Config, roots: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        mut config: Config,
+        roots: Option<PathBuf>,
+        table: Table,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         config
             .application_name("kfm")
             .connect_timeout(CONNECT_MAX)
@@ -45,7 +49,7 @@ impl Sessions {
             .options("-c synchronous_commit=on")
             // A standby shows the past, and takes nothing.
             .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        Self { config, roots, clock, client: Mutex::new(None) }
+        Self { config, roots, table, clock, client: Mutex::new(None) }
     }
 
     /// Runs a statement and returns how many rows it touched.
@@ -61,9 +65,8 @@ impl Sessions {
     }
 
     /// Makes the table; one that somebody else makes at the same time is right too.
-    pub(super) async fn make(&self, statement: &str) -> Result<(), Failed> {
-        use tokio_postgres::error::SqlState;
-        match self.execute(statement, &[]).await {
+    pub(super) async fn make(&self) -> Result<(), Failed> {
+        match self.execute(&self.table.make, &[]).await {
             // `IF NOT EXISTS` looks first and makes then: the loser of that race meets the winner's table or type.
             Err(Failed::Sent(error))
                 if [Some(&SqlState::UNIQUE_VIOLATION), Some(&SqlState::DUPLICATE_TABLE)]
@@ -91,31 +94,17 @@ impl Sessions {
         // Ends with the client.
         tokio::spawn(connection);
         let client = Arc::new(client);
-        self.refuse_forgetful(&client).await?;
+        self.refuse_unfit(&client).await?;
         *kept = Some(Arc::clone(&client));
         Ok(client)
     }
 
-    /// Refuses a server that answers commits which a power cut takes back.
-    async fn refuse_forgetful(&self, client: &Client) -> Result<(), Failed> {
-        let asked = within(&*self.clock, ANSWER_MAX, client.query_typed_one(MEANING, &[])).await;
-        let row = asked.ok_or(Failed::Unreachable)?.map_err(Failed::Connecting)?;
-        let text = |column: usize| row.try_get::<_, Option<String>>(column).map_err(Failed::Connecting);
-        let setting = |column| text(column).map(Option::unwrap_or_default);
-        if setting(0)? != "on" {
-            return Err(Failed::Unfit("server does not flush what it commits: fsync=off".into()));
-        }
-        let commit = setting(1)?;
-        if commit != "on" {
-            let why = format!("session does not wait for its commits: synchronous_commit={commit}");
-            return Err(Failed::Unfit(why.into()));
-        }
-        match text(2)?.as_deref() {
-            None | Some("p") => Ok(()),
-            Some(_) => {
-                Err(Failed::Unfit("table kfm_wal is not logged: a crash of the server empties it".into()))
-            }
-        }
+    /// Refuses a server and a table that answer for what they do not keep.
+    async fn refuse_unfit(&self, client: &Client) -> Result<(), Failed> {
+        let parameters: &Parameters<'_> = &[(&self.table.quoted, Type::TEXT)];
+        let asked = within(&*self.clock, ANSWER_MAX, client.query_typed_one(MEANING, parameters)).await;
+        let meaning = asked.ok_or(Failed::Unreachable)?.map_err(Failed::Connecting)?;
+        Ok(self.table.judge(&meaning).map_err(Failed::Connecting)??)
     }
 
     /// Waits for an answer; a connection that brings none in time is given up.
@@ -125,7 +114,11 @@ impl Sessions {
         statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
         if let Some(answer) = within(&*self.clock, ANSWER_MAX, statement).await {
-            return answer.map_err(Failed::Sent);
+            return answer.map_err(|error| match error.code() {
+                // What an insert hears that names a key which is no more.
+                Some(&SqlState::INVALID_COLUMN_REFERENCE) => self.table.no_key().into(),
+                _ => Failed::Sent(error),
+            });
         }
         let mut kept = self.client.lock().await;
         if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, client)) {
