@@ -1,4 +1,5 @@
-//! TLS to a real PostgreSQL: a certificate is judged, and a connection that has to be encrypted is never plain.
+//! TLS to a real PostgreSQL, and to whoever says to be an object store: a certificate is judged, and a connection that
+//! has to be encrypted is never plain.
 #![cfg(all(feature = "s3", feature = "azure", feature = "postgres"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 #![allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]
@@ -6,11 +7,16 @@
 #[path = "common/server.rs"]
 mod server;
 
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kfm_retry::{Clock as _, SystemClock};
 use kfm_wal::WalError;
-use kfm_wal::slots::{Mode, SlotLog};
+use kfm_wal::slots::{Mode, SlotError, SlotLog};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
 use server::*;
 
 /// How long a refusal may take: it is certain, and not tried again.
@@ -79,5 +85,45 @@ fn a_file_of_authorities_that_is_none_is_refused() {
         let path = run_dir().join(file);
         let words = format!("&sslmode=verify-full&sslrootcert={}", path.display());
         opened("postgresql-tls", "localhost", &words).unwrap_err();
+    }
+}
+
+/// A server that has the certificate of the encrypted PostgreSQL, takes one connection and ends with its handshake;
+/// returns its port.
+fn stranger() -> u16 {
+    let folder = run_dir().join("postgresql-tls");
+    let certificate = CertificateDer::from_pem_file(folder.join("server.crt")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut session = ServerConnection::new(Arc::new(config)).unwrap();
+        // It ends with the client's alert.
+        while session.is_handshaking() && session.complete_io(&mut connection).is_ok() {}
+    });
+    port
+}
+
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn an_object_store_whose_certificate_is_not_trusted_is_refused_at_the_first_call() {
+    for (server, prefix) in [("ministack", "AWS"), ("azurite", "AZURE")] {
+        let (url, mut pairs) = new_place(server);
+        for (name, value) in &mut pairs {
+            if *name == format!("{prefix}_ENDPOINT") {
+                *value = format!("https://localhost:{}", stranger());
+            }
+        }
+        let refused = runtime().block_on(slots(&(url, pairs)).read(0)).unwrap_err();
+        let told = said(&refused);
+        assert!(matches!(refused, SlotError::Refused { .. }), "{server}: {told}");
+        assert!(told.contains("certificate") && told.contains("UnknownIssuer"), "{server}: {told}");
     }
 }

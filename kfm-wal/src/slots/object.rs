@@ -139,10 +139,7 @@ impl Slots for ObjectSlots {
     }
 
     fn name(&self, n: u64) -> String {
-        match n {
-            0 => "FORMAT".to_owned(),
-            _ => format!("chain/{:08}/{n:020}", n / SLOTS_A_FOLDER),
-        }
+        name_of(n)
     }
 
     fn place(&self) -> String {
@@ -173,7 +170,7 @@ fn outcome(error: Error) -> SlotError {
             | Error::PermissionDenied { .. }
             | Error::Unauthenticated { .. }
             | Error::UnknownConfigurationKey { .. }
-    );
+    ) || is_untrusted(&error);
     let busy = !refused && is_unsent(&error);
     let status = status_of(&error);
     let source = Box::new(error);
@@ -187,12 +184,30 @@ fn outcome(error: Error) -> SlotError {
     }
 }
 
-/// Says whether a call never left this machine: nobody was there to connect to.
+/// Says whether a call never left this machine: no connection was made.
+///
+/// Only the client knows that. The system says `host unreachable` of a connection that was there too, after the
+/// request was sent.
+#[cfg(any(feature = "s3", feature = "azure"))]
 fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
-    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-    let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    matches!(io, Some(ConnectionRefused | HostUnreachable | NetworkUnreachable))
+    error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
         || error.source().is_some_and(is_unsent)
+}
+
+#[cfg(not(any(feature = "s3", feature = "azure")))]
+fn is_unsent(_: &(dyn std::error::Error + 'static)) -> bool {
+    false
+}
+
+/// Says whether a server was not believed to be who it is said to be: trying again brings the same.
+#[cfg(any(feature = "s3", feature = "azure"))]
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    is_unsent(error) && super::tls::is_untrusted(error)
+}
+
+#[cfg(not(any(feature = "s3", feature = "azure")))]
+fn is_untrusted(_: &(dyn std::error::Error + 'static)) -> bool {
+    false
 }
 
 /// Returns the status of the answer that an error is about; its client shows it in words only.

@@ -3,6 +3,7 @@
 //! A certificate is always judged, also where a product's own tools would not; a root of one's own is added, not
 //! put in place of the system's.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,4 +42,26 @@ pub(super) fn client_config(more: Option<&Path>) -> Result<ClientConfig, Source>
         }
     };
     Ok(builder.with_no_client_auth())
+}
+
+/// Says whether an error, or one beneath it, is that a certificate is not trusted, or not for the host's name.
+pub(super) fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    // What an error of I/O was made of is not among its sources.
+    let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+        || within.is_some_and(|within| is_untrusted(within))
+        || error.source().is_some_and(is_untrusted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_found_wherever_it_lies() {
+        let certificate = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(is_untrusted(&io::Error::other(io::Error::other(certificate()))));
+        assert!(!is_untrusted(&io::Error::other(rustls::Error::DecryptError)));
+        assert!(!is_untrusted(&io::Error::from(io::ErrorKind::ConnectionReset)));
+    }
 }

@@ -13,7 +13,7 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use tokio_rustls::TlsConnector;
 
 use crate::error::Source;
-use crate::slots::tls::client_config;
+use crate::slots::tls::{client_config, is_untrusted};
 
 /// Makes TLS connections of PostgreSQL's.
 #[derive(Clone)]
@@ -31,10 +31,8 @@ const NO_TLS: &str = "server does not support TLS";
 
 /// Says whether a connection was not made for want of trust: trying again brings the same.
 pub(super) fn is_refusal(error: &tokio_postgres::Error) -> bool {
-    let Some(source) = std::error::Error::source(error) else { return false };
-    let handshake = source.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let failed = handshake.and_then(|failed| failed.downcast_ref::<rustls::Error>());
-    matches!(failed, Some(rustls::Error::InvalidCertificate(_))) || source.to_string() == NO_TLS
+    let says_no_tls = |source: &dyn std::error::Error| source.to_string() == NO_TLS;
+    is_untrusted(error) || std::error::Error::source(error).is_some_and(says_no_tls)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
