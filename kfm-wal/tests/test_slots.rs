@@ -43,7 +43,7 @@ mod memory_shared {
 
 #[cfg(feature = "object-store")]
 mod objects {
-    use kfm_wal::slots::{ObjectSlots, Slots};
+    use kfm_wal::slots::{FolderSlots, ObjectSlots, Slots};
     use object_store::memory::InMemory;
     use object_store::path::Path;
 
@@ -63,7 +63,7 @@ mod objects {
 
         fn in_folder(mode: Mode) -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let slots = ObjectSlots::in_folder(dir.path().join("wal")).unwrap();
+            let slots = FolderSlots::new(dir.path().join("wal")).unwrap();
             Self { slots: Arc::new(slots), mode, _dir: Some(dir) }
         }
     }

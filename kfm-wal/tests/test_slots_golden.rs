@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use kfm_retry::ManualClock;
 use kfm_wal::conformance::{record, run};
 use kfm_wal::entropy::SeededEntropy;
-use kfm_wal::slots::{ObjectSlots, SlotLog, SlotOptions};
+use kfm_wal::slots::{FolderSlots, SlotLog, SlotOptions};
 use kfm_wal::{Depth, Lsn, NewRecord, WalStore};
 
 fn golden(name: &str) -> PathBuf {
@@ -21,8 +21,8 @@ fn options(seed: u64) -> SlotOptions {
     SlotOptions::new(Arc::new(clock)).with_proofs(0).with_entropy(Arc::new(SeededEntropy::new(seed)))
 }
 
-fn slots(folder: &Path) -> Arc<ObjectSlots> {
-    Arc::new(ObjectSlots::in_folder(folder).unwrap())
+fn slots(folder: &Path) -> Arc<FolderSlots> {
+    Arc::new(FolderSlots::new(folder).unwrap())
 }
 
 /// What the golden log holds.

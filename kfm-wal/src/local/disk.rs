@@ -72,6 +72,20 @@ pub trait Disk: Debug + Send + Sync {
 
 const _OBJECT_SAFE: Option<&dyn Disk> = None;
 
+/// A file system on which a file can have a second name: what slots in a folder need besides.
+///
+/// # Laws
+/// - **One name**: of all who give a name that is not there, one succeeds; the file is there as a whole.
+pub trait Links: Disk {
+    /// Gives a file a second name, which is not there yet.
+    ///
+    /// # Errors
+    /// `AlreadyExists`: the name is there; others as the system says, and the name is there or not.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+}
+
+const _LINKS_OBJECT_SAFE: Option<&dyn Links> = None;
+
 /// An open file.
 pub trait DiskFile: Debug + Send {
     /// Returns the file's length.
@@ -182,6 +196,12 @@ impl Disk for RealDisk {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+impl Links for RealDisk {
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
     }
 }
 

@@ -87,7 +87,7 @@ fn postgres(_: &str, _: &[(String, String)], _: Arc<dyn Clock>) -> Result<Arc<dy
 
 #[cfg(feature = "object-store")]
 fn folder(_: &str, folder: &Path) -> Result<Arc<dyn Slots>, AddressError> {
-    let slots = super::ObjectSlots::in_folder(folder);
+    let slots = super::FolderSlots::new(folder);
     Ok(Arc::new(slots.map_err(|source| AddressError::Client { source: Box::new(source) })?))
 }
 

@@ -12,11 +12,15 @@ mod chain;
 #[cfg(any(feature = "s3", feature = "azure"))]
 pub mod cloud;
 mod flight;
+#[cfg(feature = "object-store")]
+pub mod folder;
 mod format;
 pub mod hold;
 mod inspect;
 pub mod log;
 pub mod memory;
+#[cfg(feature = "object-store")]
+mod names;
 #[cfg(feature = "object-store")]
 pub mod object;
 #[cfg(feature = "postgres")]
@@ -37,6 +41,8 @@ use bytes::Bytes;
 
 pub use address::{AddressError, slots_at};
 pub use calls::Patience;
+#[cfg(feature = "object-store")]
+pub use folder::FolderSlots;
 pub use hold::Holder;
 pub use inspect::inspect;
 pub use log::{Mode, SlotLog, SlotOptions};

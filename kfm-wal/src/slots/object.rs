@@ -1,4 +1,4 @@
-//! Slots as objects of any `object_store`: S3, Azure, a folder, memory.
+//! Slots as objects of any `object_store`: S3, Azure, memory.
 //!
 //! ```text
 //! <root>/FORMAT                                slot 0
@@ -9,21 +9,16 @@
 //! Nothing but creation (`PutMode::Create`) is asked of the store: no update, no rename, no delete.
 
 use std::fmt::Write as _;
-use std::path::Path as FsPath;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 
+use super::names::{CHAIN, name_of, number_of};
 use super::{Created, SlotError, Slots};
-use crate::error::WalError;
-
-/// How many slots are in one folder: few enough for people and for file systems.
-const SLOTS_A_FOLDER: u64 = 4096;
 
 /// What a client's error says before the status of the answer, and nowhere else.
 const STATUS: &str = "status code: ";
@@ -48,19 +43,6 @@ impl ObjectSlots {
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
         let place = format!("{store}/{root}");
         Self { store, root, place, durable: true, server: Heard::default() }
-    }
-
-    /// Makes slots of the files in a folder, which is made if it is not there; each is synced before it counts.
-    ///
-    /// # Errors
-    /// [`WalError::Io`]: the folder cannot be made or used.
-    pub fn in_folder(folder: impl AsRef<FsPath>) -> Result<Self, WalError> {
-        let place = folder.as_ref().display().to_string();
-        let unusable = |source| WalError::Io { action: "use the folder", path: place.clone(), source };
-        std::fs::create_dir_all(&folder).map_err(|error| unusable(error.into()))?;
-        let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unusable(error.into()))?;
-        let store = Arc::new(store.with_fsync(true));
-        Ok(Self { store, root: Path::default(), place, durable: true, server: Heard::default() })
     }
 
     /// Sets where the slots are said to be, in messages: an address, without credentials.
@@ -111,15 +93,14 @@ impl Slots for ObjectSlots {
     }
 
     async fn last(&self, from: u64) -> Result<Option<u64>, SlotError> {
-        let chain = Path::from(format!("{}/chain", self.root));
+        let chain = Path::from(format!("{}/{CHAIN}", self.root));
         let objects = match from {
             0 | 1 => self.store.list(Some(&chain)),
             _ => self.store.list_with_offset(Some(&chain), &self.path(from - 1)),
         };
-        let number = |name: &str| name.parse().ok().filter(|n| self.name(*n).ends_with(name));
         let last = objects
             .try_fold(None, |last: Option<u64>, object| async move {
-                Ok(last.max(object.location.filename().and_then(number)))
+                Ok(last.max(object.location.filename().and_then(number_of)))
             })
             .await;
         match last {
@@ -244,13 +225,19 @@ mod tests {
     fn what_is_not_known_is_unknown() {
         assert!(matches!(said("connection reset"), SlotError::Unknown { .. }));
         assert!(matches!(said("status code: "), SlotError::Unknown { .. }));
+        // Said of connections that were there: the request may have arrived.
+        use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+        for kind in [ConnectionRefused, HostUnreachable, NetworkUnreachable] {
+            let source = Box::new(std::io::Error::from(kind));
+            let unknown = outcome(Error::Generic { store: "S3", source });
+            assert!(matches!(unknown, SlotError::Unknown { .. }), "{kind}");
+        }
     }
 
     #[test]
-    fn names_sort_as_numbers_do() {
+    fn slots_are_below_the_root() {
         let slots = ObjectSlots::new(Arc::new(object_store::memory::InMemory::new()), Path::from("a/b"));
         assert_eq!(slots.path(4097).to_string(), "a/b/chain/00000001/00000000000000004097");
         assert_eq!(slots.path(0).to_string(), "a/b/FORMAT");
-        assert!(slots.name(4095) < slots.name(4096) && slots.name(99_999) < slots.name(100_000));
     }
 }

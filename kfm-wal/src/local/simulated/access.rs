@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::names::NameChange;
 use super::{Fault, SimulatedDisk, refused_by};
-use crate::local::disk::{Access, Disk, DiskFile, DiskLock};
+use crate::local::disk::{Access, Disk, DiskFile, DiskLock, Links};
 
 impl Disk for SimulatedDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -21,7 +21,7 @@ impl Disk for SimulatedDisk {
         if !world.dirs.contains(dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let inside = world.names.keys().filter(|path| path.parent() == Some(dir));
+        let inside = world.names.keys().chain(&world.dirs).filter(|path| path.parent() == Some(dir));
         Ok(inside.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
     }
 
@@ -86,6 +86,18 @@ impl Disk for SimulatedDisk {
         }
         let boot = world.boot;
         Ok(Some(Box::new(SimulatedLock { disk: self.clone(), path: path.to_path_buf(), boot })))
+    }
+}
+
+impl Links for SimulatedDisk {
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        world.alive(world.boot)?;
+        let inode = *world.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        if world.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        world.rename_or(NameChange::Add(to.to_path_buf(), inode))
     }
 }
 
