@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use kfm_sim::campaign::Campaign;
-use kfm_sim::wal::local;
+use kfm_sim::wal::{local, slots};
 
 #[test]
 fn the_same_seed_gives_the_same_trace_whether_it_is_read_or_not() {
@@ -16,9 +16,20 @@ fn the_same_seed_gives_the_same_trace_whether_it_is_read_or_not() {
 }
 
 #[test]
+fn the_same_seed_gives_the_same_trace_of_a_log_on_slots_whether_it_is_read_or_not() {
+    for seed in 0..50 {
+        let (one, other) = (slots::history(seed, false), slots::history(seed, true));
+        assert_eq!((one.digest, one.counts), (other.digest, other.counts), "seed={seed}");
+        assert!(!other.lines.is_empty());
+    }
+}
+
+#[test]
 fn another_seed_gives_another_trace() {
-    let digests: BTreeSet<_> = (0..100).map(|seed| local::history(seed, false).digest).collect();
-    assert_eq!(digests.len(), 100);
+    for history in [local::history, slots::history] {
+        let digests: BTreeSet<_> = (0..100).map(|seed| history(seed, false).digest).collect();
+        assert_eq!(digests.len(), 100);
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ enum Say {
     Stalled { done: bool },
     /// Another handle's frame gets there first.
     Overtaken,
+    /// The same, and that takes so many seconds.
+    OvertakenIn { secs: u64 },
 }
 
 /// Slots that answer creations by a script, and honestly after it.
@@ -89,7 +91,10 @@ impl Slots for Scripted {
                 self.clock.advance(Duration::from_secs(180));
                 std::future::pending().await
             }
-            Some(Say::Overtaken) => {
+            Some(say @ (Say::Overtaken | Say::OvertakenIn { .. })) => {
+                if let Say::OvertakenIn { secs } = say {
+                    self.clock.advance(Duration::from_secs(secs));
+                }
                 let options = options(60).with_mode(Mode::Shared);
                 let (other, _) = SlotLog::open(Arc::new(self.held.clone()), options).await.unwrap();
                 other.append(&[record(100 + n)], None).await.unwrap();
@@ -230,6 +235,51 @@ fn what_is_moved_behind_anothers_frame_is_judged_again() {
         let (_, log) = scripted(&[Say::Overtaken], 60, 0).await;
         assert_eq!(log.append(&[record(1)], None).await.unwrap().first, Lsn(2));
         assert_eq!(ids(&log).await, [record(101).op_id, record(1).op_id]);
+    });
+}
+
+#[test]
+fn how_often_a_writer_is_overtaken_is_no_reason_to_give_up_and_how_long_is() {
+    run(async {
+        let (_, log) = scripted(&[Say::Overtaken; 100], 60, 0).await;
+        assert_eq!(log.append(&[record(1)], None).await.unwrap().first, Lsn(101));
+        // Each try is at another slot, and the time of all of them is bounded.
+        let (slots, log) = scripted(&[Say::OvertakenIn { secs: 9 }; 100], 60, 0).await;
+        let crowded_out = log.append(&[record(1)], None).await;
+        assert!(
+            matches!(crowded_out, Err(WalError::Io { .. })),
+            "not appended, and said so: {crowded_out:?}"
+        );
+        let tries = slots.creations.lock().unwrap().len() as u64;
+        assert!((2..=60 / 9 + 1).contains(&tries), "{tries} tries");
+        assert!(!ids(&log).await.contains(&record(1).op_id));
+    });
+}
+
+#[test]
+fn a_stalled_writer_that_fills_a_deleted_slot_again_is_found_by_a_witness_and_by_whoever_has_seen_the_slot() {
+    run(async {
+        let (slots, stalled) = scripted(&[], 0, 0).await;
+        stalled.append(&[record(1)], None).await.unwrap();
+        slots.script.lock().unwrap().push_back(Say::Late);
+        let unknown = stalled.append(&[record(2)], None).await;
+        assert!(matches!(unknown, Err(WalError::Unknown { .. })), "{unknown:?}");
+        let held = || Arc::new(slots.held.clone());
+        let (other, _) = SlotLog::open(held(), options(60).with_mode(Mode::Shared)).await.unwrap();
+        other.append(&[record(3)], None).await.unwrap();
+        let witness = other.head().await.unwrap();
+
+        // No part of this crate frees a slot. An operator does, and the put arrives that was under way.
+        slots.held.damage(2, None);
+        stalled.append(&[record(4)], None).await.unwrap();
+
+        // Who has not seen the slot cannot know: of two logs that are sound, this is the one that is there.
+        assert_eq!(ids(&stalled).await, [record(1).op_id, record(2).op_id, record(4).op_id]);
+        // A head that was kept elsewhere tells, and who has seen the slot appends nothing more.
+        let report = kfm_wal::slots::verify(held(), options(60), Depth::Chain, Some(&witness)).await.unwrap();
+        assert_eq!(report.first_bad.map(|bad| bad.class), Some(Damage::Rewritten));
+        let refused = other.append(&[record(5)], None).await;
+        assert!(matches!(refused, Err(WalError::Corrupt { class: Damage::ChainBreak, .. })), "{refused:?}");
     });
 }
 
