@@ -2,19 +2,21 @@
 #![cfg(feature = "object-store")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
-use std::path::{Path, PathBuf};
+#[path = "common/kept_log.rs"]
+mod kept_log;
+#[path = "common/typed.rs"]
+mod typed;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use kept_log::golden;
 use kfm_retry::ManualClock;
 use kfm_wal::conformance::{record, run};
 use kfm_wal::entropy::SeededEntropy;
 use kfm_wal::slots::{FolderSlots, SlotLog, SlotOptions};
 use kfm_wal::{Depth, Lsn, NewRecord, WalStore};
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
-}
 
 fn options(seed: u64) -> SlotOptions {
     let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_090_142));
@@ -77,9 +79,16 @@ fn this_version_writes_the_bytes_of_format_1() {
 }
 
 #[test]
-#[ignore = "writes the golden folder of the current format; run it once for each new version"]
-fn write_the_golden_folder() {
-    let folder = golden("slots-v1");
-    let _ = std::fs::remove_dir_all(&folder);
-    run(write(&folder));
+fn a_log_on_slots_of_typed_records_of_format_1_reads_as_it_was_written() {
+    run(kept_log::assert_reads(slots(&golden("slots-v1-typed"))));
+}
+
+#[test]
+#[ignore = "writes the golden folders of the current format; run it once for each new version"]
+fn write_the_golden_folders() {
+    for name in ["slots-v1", "slots-v1-typed"] {
+        let _ = std::fs::remove_dir_all(golden(name));
+    }
+    run(write(&golden("slots-v1")));
+    run(kept_log::write(slots(&golden("slots-v1-typed"))));
 }
