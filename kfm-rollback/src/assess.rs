@@ -12,6 +12,8 @@ use kfm_policy::{
 };
 
 use crate::error::{Error, Result};
+use crate::facts::Facts;
+use crate::history::History;
 use crate::order::Listings;
 use crate::report::FindingLine;
 use crate::session::Session;
@@ -27,14 +29,19 @@ pub(crate) async fn catalog_now(session: &Session) -> Result<CatalogView> {
 /// The catalog as it stood after the record at `lsn`.
 pub(crate) async fn catalog_at(session: &Session, lsn: Lsn) -> Result<CatalogView> {
     let catalog = session.catalog();
-    let documents: Vec<_> = session
-        .history
-        .documents_at(catalog.name(), lsn)
-        .map(|(path, digest)| (path.to_owned(), digest))
-        .collect();
+    documents_at(&session.history, &session.facts, catalog.name(), lsn).await
+}
+
+/// The documents of a store as they stood after the record at `lsn`, with their facts.
+pub(crate) async fn documents_at(
+    history: &History,
+    facts: &Facts,
+    store: &str,
+    lsn: Lsn,
+) -> Result<CatalogView> {
     let mut view = CatalogView::default();
-    for (path, digest) in documents {
-        view.insert(path, session.facts.of(&digest).await?);
+    for (path, digest) in history.documents_at(store, lsn) {
+        view.insert(path.to_owned(), facts.of(&digest).await?);
     }
     Ok(view)
 }

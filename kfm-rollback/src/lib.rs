@@ -37,6 +37,7 @@ mod session;
 mod status;
 
 pub use error::{Error, Result};
+pub use lineage_feed::LineageFeed;
 pub use op::DomainOp;
 pub use platform::{
     Cascade, Credentials, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, Interrupt, LabelAssign,

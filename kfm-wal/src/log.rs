@@ -35,6 +35,23 @@ pub struct Entry {
     pub record: Record,
 }
 
+impl Entry {
+    /// Reads a record as the store has it, for whoever follows a log; none if it is of a type that this version does
+    /// not know and need not know.
+    ///
+    /// # Errors
+    /// - [`WalError::FutureRecord`]: it must be known, and a newer version wrote it; upgrade.
+    /// - [`WalError::Malformed`]: it does not read as what it says it is; report it.
+    pub fn read(stored: &StoredRecord) -> Result<Option<Self>, WalError> {
+        let StoredRecord { lsn, leaf, record: new, .. } = stored;
+        match typed::read(stored)? {
+            Read::Known(record) => Ok(Some(Self { lsn: *lsn, at: new.at, leaf: *leaf, record })),
+            Read::Optional => Ok(None),
+            Read::Future => Err(WalError::FutureRecord { lsn: *lsn, rtype: new.rtype, schema: new.schema }),
+        }
+    }
+}
+
 /// The operations log.
 ///
 /// It knows where every record is, and keeps those in memory that it has read; an operation is a handful of records,

@@ -66,9 +66,14 @@ impl CellHistory {
         self.seen.last().map_or(Lsn::ZERO, |(lsn, _)| *lsn)
     }
 
-    /// Returns what readers saw from each operation opened at `first` or later on, oldest first.
-    pub(crate) fn seen_since(&self, first: Lsn) -> impl Iterator<Item = (Lsn, Value)> {
-        self.seen.iter().copied().filter(move |(lsn, _)| *lsn >= first)
+    /// Returns what the operation opened at `lsn` wrote, if it wrote anything.
+    pub(crate) fn write_at(&self, lsn: Lsn) -> Option<&Write> {
+        self.writes.iter().rev().find(|write| write.lsn == lsn)
+    }
+
+    /// Says whether the log knew the cell after the operation opened at `lsn` had ended.
+    pub(crate) fn is_known_at(&self, lsn: Lsn) -> bool {
+        self.seen.first().is_some_and(|(first, _)| *first <= lsn)
     }
 
     /// Returns what readers saw after the record at `lsn`.

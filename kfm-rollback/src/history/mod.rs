@@ -58,10 +58,34 @@ impl History {
     /// As [`fold`](Self::fold).
     pub async fn catch_up(&mut self, wal: &kfm_wal::Wal, versions: &VersionStore) -> Result<()> {
         for entry in wal.entries_from(self.folded.next()).await? {
-            self.take(entry.lsn, &entry.record, versions).await?;
-            self.folded = entry.lsn;
+            self.take_next(entry.lsn, Some(&entry.record), versions).await?;
         }
         Ok(())
+    }
+
+    /// Folds the next record; none if it is one that need not be known.
+    ///
+    /// # Cancel safety
+    /// A dropped call, and one that fails, has folded nothing of it.
+    ///
+    /// # Errors
+    /// As [`fold`](Self::fold).
+    pub(crate) async fn take_next(
+        &mut self,
+        lsn: Lsn,
+        record: Option<&Record>,
+        versions: &VersionStore,
+    ) -> Result<()> {
+        if let Some(record) = record {
+            self.take(lsn, record, versions).await?;
+        }
+        self.folded = lsn;
+        Ok(())
+    }
+
+    /// Returns the position of the last record that was folded.
+    pub fn position(&self) -> Lsn {
+        self.folded
     }
 
     async fn take(&mut self, lsn: Lsn, record: &Record, versions: &VersionStore) -> Result<()> {
@@ -121,7 +145,7 @@ impl History {
     }
 
     async fn close(&mut self, id: &OperationId, closed: Closed, versions: &VersionStore) -> Result<()> {
-        let Some(operation) = self.operations.get_mut(id) else {
+        let Some(operation) = self.operations.get(id) else {
             return Err(Error::Incomplete {
                 message: format!(
                     "the log ends an operation that it does not begin: operation={id} lsn={}",
@@ -131,15 +155,17 @@ impl History {
                 next: vec!["kfm wal verify".into()],
             });
         };
-        let operation = {
-            operation.closed = Some(closed.clone());
-            operation.clone()
+        let operation = Operation { closed: Some(closed.clone()), ..operation.clone() };
+        // Read before anything is noted: what fails here can be tried again.
+        let moves = match closed.close.end {
+            EndState::Completed => read_moves(versions, &operation.moves).await?,
+            EndState::Aborted | EndState::Failed => Vec::new(),
         };
+        self.operations.insert(id.clone(), operation.clone());
         let treated: BTreeMap<&CellId, Value> =
             closed.close.treated.iter().map(|cell| (&cell.cell, cell.value)).collect();
         match closed.close.end {
             EndState::Completed => {
-                let moves = read_moves(versions, &operation.moves).await?;
                 let moved = !moves.is_empty();
                 for mut step in moves.into_iter().filter(|step| !step.derived) {
                     if let Some(value) = treated.get(&step.cell) {

@@ -1,0 +1,285 @@
+//! The lineage of a log, grown by one operation at a time, in the order in which they were begun.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::document::DocumentFacts;
+use kfm_lineage::graph::{
+    Content, DerivativeKind, EntityKind, EntityVersion, LineageError, LineageGraph, Source,
+};
+use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::{CellId, Domain, EntityId, Lsn, MemoryLineage, OperationId};
+use kfm_wal::record::Derivative;
+
+use crate::assess::documents_at;
+use crate::entity::cell_entity;
+use crate::error::{Error, Result};
+use crate::facts::Facts;
+use crate::history::{History, Kind, Operation, read_moves};
+use crate::versions::VersionStore;
+
+/// Turns an error of lineage into one that says what to do.
+pub(super) fn unfed(error: LineageError) -> Error {
+    Error::Incomplete {
+        message: format!("lineage cannot be resolved from the log, {error}"),
+        hint: "verify the log; restore it from a backup if it is damaged".into(),
+        next: vec!["kfm wal verify".into()],
+    }
+}
+
+/// The log as it was folded, and where to read what it names. It may be ahead of a graph: what came later than an
+/// operation says nothing about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Log<'a> {
+    pub history: &'a History,
+    pub versions: &'a VersionStore,
+    pub facts: &'a Facts,
+    /// The name of the store of documents.
+    pub catalog: &'a str,
+}
+
+impl Log<'_> {
+    fn document(&self, path: &str) -> CellId {
+        CellId::new(Domain::Stac, self.catalog, path)
+    }
+}
+
+/// A graph on its way through the operations of a log.
+#[derive(Debug)]
+pub(super) struct Graph {
+    pub lineage: MemoryLineage,
+    /// Versions that were made earlier are left out.
+    first: Lsn,
+    /// Where the newest operation that was added begins.
+    newest: Lsn,
+    /// What readers see.
+    view: CatalogView,
+    /// The cells by their entities, from the first time on that a pipeline names one by it.
+    cells: Option<BTreeMap<EntityId, CellId>>,
+    derivatives: BTreeMap<EntityId, Vec<OperationId>>,
+    undone: BTreeSet<OperationId>,
+}
+
+impl Graph {
+    /// Makes the graph of all operations that have ended, without versions that were made before `first`.
+    pub(super) async fn since(log: &Log<'_>, first: Lsn) -> Result<Self> {
+        let before = Lsn(first.0.saturating_sub(1));
+        let mut graph = Self {
+            lineage: MemoryLineage::new(),
+            first,
+            newest: Lsn::ZERO,
+            view: documents_at(log.history, log.facts, log.catalog, before).await?,
+            cells: None,
+            derivatives: BTreeMap::new(),
+            undone: BTreeSet::new(),
+        };
+        for operation in log.history.operations() {
+            graph.add(log, operation).await?;
+        }
+        Ok(graph)
+    }
+
+    /// Says whether an operation can be added: whether none was that began later.
+    pub(super) fn is_behind(&self, operation: &Operation) -> bool {
+        self.newest < operation.opened
+    }
+
+    /// Adds an operation; one that has not ended, or left nothing, changes nothing.
+    ///
+    /// What fails has left the graph half changed: throw it away.
+    pub(super) async fn add(&mut self, log: &Log<'_>, operation: &Operation) -> Result<()> {
+        let touched =
+            if operation.opened < self.first { Vec::new() } else { touched(log, operation).await? };
+        self.show(log, operation, &touched).await?;
+        if operation.is_completed() {
+            if operation.opened >= self.first && operation.is_content() {
+                let versions = self.versions_of(log, operation, &touched).await?;
+                self.lineage.append(&versions).await.map_err(unfed)?;
+            }
+            self.turn(operation);
+        }
+        if operation.closed.is_some() {
+            self.newest = operation.opened;
+        }
+        Ok(())
+    }
+
+    /// Goes on to what readers saw once an operation had ended.
+    async fn show(&mut self, log: &Log<'_>, operation: &Operation, touched: &[CellId]) -> Result<()> {
+        for cell in touched {
+            if let Some(cells) = &mut self.cells {
+                cells.insert(cell_entity(cell), cell.clone());
+            }
+            let is_document = cell.domain == Domain::Stac && cell.store == log.catalog;
+            let history = log.history.cell(cell).filter(|_| is_document);
+            let Some(value) = history.map(|history| history.value_at(operation.opened)) else { continue };
+            match log.facts.of_value(value).await? {
+                Some(facts) => self.view.insert(cell.key.clone(), facts),
+                None => self.view.remove(&cell.key),
+            };
+        }
+        Ok(())
+    }
+
+    /// Notes whether an operation changes what stands.
+    fn turn(&mut self, operation: &Operation) {
+        match operation.kind {
+            Kind::Rollback if operation.moves.count > 0 => {
+                self.undone.insert(operation.target.clone());
+            }
+            Kind::Revert => {
+                self.undone.remove(&operation.target);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the versions that an operation made, with their sources.
+    async fn versions_of(
+        &mut self,
+        log: &Log<'_>,
+        operation: &Operation,
+        touched: &[CellId],
+    ) -> Result<Vec<EntityVersion>> {
+        let mut versions = Vec::new();
+        for cell in touched {
+            let Some(write) = log.history.cell(cell).and_then(|history| history.write_at(operation.opened))
+            else {
+                continue;
+            };
+            let facts = match cell.domain {
+                Domain::Stac => {
+                    let named = write.step.after.or(write.step.before);
+                    log.facts.of_value(named).await?
+                }
+                _ => None,
+            };
+            let mut version =
+                EntityVersion::of_move(&write.step, kind_of(cell, facts.as_deref()), operation.id.clone());
+            version.predecessor = self.owner_before(log, cell, operation.opened).cloned();
+            if operation.kind == Kind::Hotfix {
+                version.sources.extend(self.source(log, cell, operation.opened));
+            }
+            if write.step.after.is_some() && cell.domain == Domain::Stac {
+                let sources = self.view.sources(&cell.key);
+                let cells = sources.into_iter().map(|path| log.document(path));
+                version.sources.extend(cells.filter_map(|cell| self.source_in(log, &cell, operation)));
+            }
+            versions.push(version);
+        }
+        for derivative in derivatives_of(log, operation).await? {
+            let version = self.derivative(log, &derivative, operation)?;
+            self.derivatives.entry(version.entity.clone()).or_default().push(operation.id.clone());
+            versions.push(version);
+        }
+        Ok(versions)
+    }
+
+    fn derivative(
+        &mut self,
+        log: &Log<'_>,
+        derivative: &Derivative,
+        operation: &Operation,
+    ) -> Result<EntityVersion> {
+        let malformed = |what: String| Error::Incomplete {
+            message: format!("a derivative's record is none, {what}: operation={}", operation.id),
+            hint: "verify the log; restore it from a backup if it is damaged".into(),
+            next: vec!["kfm wal verify".into()],
+        };
+        let kind: DerivativeKind = derivative.kind.parse().map_err(|error| malformed(format!("{error}")))?;
+        let entity = EntityId::parse(&derivative.id).map_err(|error| malformed(error.to_string()))?;
+        let predecessor = self.maker_of(&entity).cloned();
+        let mut sources = Vec::new();
+        for text in &derivative.depends_on {
+            sources.extend(self.sources_named(log, text, operation));
+        }
+        Ok(EntityVersion {
+            kind: EntityKind::Derivative(kind),
+            operation: operation.id.clone(),
+            content: derivative.checksum.map_or(Content::Unrecorded, Content::Digest),
+            before: None,
+            predecessor,
+            sources,
+            entity,
+        })
+    }
+
+    /// Finds what a pipeline named: an entity, a path of the catalog, or every document that carries a STAC id.
+    fn sources_named(&mut self, log: &Log<'_>, text: &str, operation: &Operation) -> Vec<Source> {
+        let entity = EntityId::parse(text).ok();
+        if let Some(cell) = entity.as_ref().and_then(|entity| self.cell_of(log, entity, operation)) {
+            return self.source_in(log, &cell, operation).into_iter().collect();
+        }
+        if let Some(entity) = entity.as_ref().filter(|entity| self.derivatives.contains_key(*entity)) {
+            let operation = self.maker_of(entity).cloned();
+            return vec![Source { entity: entity.clone(), operation }];
+        }
+        let path = log.document(text);
+        if log.history.cell(&path).is_some_and(|history| history.is_known_at(operation.opened)) {
+            return self.source_in(log, &path, operation).into_iter().collect();
+        }
+        let carriers = self.view.iter().filter(|(_, document)| document.id.as_deref() == Some(text));
+        let cells: Vec<CellId> = carriers.map(|(path, _)| log.document(path)).collect();
+        if !cells.is_empty() {
+            return cells.iter().filter_map(|cell| self.source_in(log, cell, operation)).collect();
+        }
+        entity.map(|entity| Source { entity, operation: None }).into_iter().collect()
+    }
+
+    /// Finds the cell of an entity among those that were known once an operation had ended.
+    fn cell_of(&mut self, log: &Log<'_>, entity: &EntityId, operation: &Operation) -> Option<CellId> {
+        let cells = self.cells.get_or_insert_with(|| {
+            let known = log.history.cells().filter(|(_, history)| history.is_known_at(operation.opened));
+            known.map(|(cell, _)| (cell_entity(cell), cell.clone())).collect()
+        });
+        cells.get(entity).cloned()
+    }
+
+    /// Names the version of a cell that stood once an operation had made its own.
+    fn source_in(&self, log: &Log<'_>, cell: &CellId, operation: &Operation) -> Option<Source> {
+        self.source(log, cell, operation.opened.next())
+    }
+
+    /// Names the version of a cell that stood before `lsn`; none if it is too old to matter.
+    fn source(&self, log: &Log<'_>, cell: &CellId, lsn: Lsn) -> Option<Source> {
+        let owner = self.owner_before(log, cell, lsn)?;
+        let opened = log.history.operation(owner)?.opened;
+        (opened >= self.first).then(|| Source { entity: cell_entity(cell), operation: Some(owner.clone()) })
+    }
+
+    /// Returns the operation that owned a cell before `lsn`, by what stood at that time.
+    fn owner_before<'a>(&self, log: &Log<'a>, cell: &CellId, lsn: Lsn) -> Option<&'a OperationId> {
+        let history = log.history.cell(cell)?;
+        let mut writes = history.writes.iter().rev().filter(|write| write.lsn < lsn);
+        writes.find(|write| !self.undone.contains(&write.operation)).map(|write| &write.operation)
+    }
+
+    /// Returns the operation that made the derivative as it stood at that time.
+    fn maker_of(&self, entity: &EntityId) -> Option<&OperationId> {
+        self.derivatives.get(entity)?.iter().rev().find(|maker| !self.undone.contains(*maker))
+    }
+}
+
+/// Lists the cells of which readers saw something else once an operation had ended, derived ones left out.
+async fn touched(log: &Log<'_>, operation: &Operation) -> Result<Vec<CellId>> {
+    let Some(closed) = &operation.closed else { return Ok(Vec::new()) };
+    if !operation.is_completed() {
+        return Ok(closed.close.treated.iter().map(|treated| treated.cell.clone()).collect());
+    }
+    let moves = read_moves(log.versions, &operation.moves).await?;
+    Ok(moves.into_iter().filter(|step| !step.derived).map(|step| step.cell).collect())
+}
+
+async fn derivatives_of(log: &Log<'_>, operation: &Operation) -> Result<Vec<Derivative>> {
+    match operation.derivatives.filter(|segment| segment.count > 0) {
+        Some(segment) => Ok(log.versions.read_segment(&segment).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn kind_of(cell: &CellId, facts: Option<&DocumentFacts>) -> EntityKind {
+    match (cell.domain, facts) {
+        (Domain::Stac, Some(facts)) => facts.kind.into(),
+        (Domain::Stac, None) => EntityKind::StacItem,
+        _ => EntityKind::ReadModel,
+    }
+}

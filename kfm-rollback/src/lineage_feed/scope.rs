@@ -1,0 +1,43 @@
+//! What an operation made, and what was made from that and still stands, asked of a graph that was fed.
+
+use std::collections::BTreeSet;
+
+use kfm_lineage::graph::{LineageGraph, LineageVersion, Scope, VersionRef};
+use kfm_lineage::{MemoryLineage, OperationId};
+
+use super::graph::unfed;
+use crate::error::Result;
+use crate::history::History;
+
+/// Resolves the scope of an operation.
+pub(crate) async fn scope_for(
+    history: &History,
+    lineage: &MemoryLineage,
+    operation: &OperationId,
+) -> Result<Scope> {
+    let made = lineage.made_by(operation).await.map_err(unfed)?;
+    let made: Vec<VersionRef> = made.iter().map(LineageVersion::name).collect();
+    scope_of(history, lineage, &made).await
+}
+
+/// Resolves the scope of versions.
+///
+/// A version that was superseded or undone depends on nothing any more: it is left out, but not what was made
+/// from it. So every dependent can be rolled back first, which what owns nothing could not.
+pub(crate) async fn scope_of(history: &History, lineage: &MemoryLineage, of: &[VersionRef]) -> Result<Scope> {
+    let own = of.iter().map(|version| version.operation.clone()).collect();
+    let named: BTreeSet<&VersionRef> = of.iter().collect();
+    let mut standing = Vec::new();
+    for version in lineage.dependants(of).await.map_err(unfed)? {
+        if named.contains(&version.name()) || is_newest(history, lineage, &version).await? {
+            standing.push(version);
+        }
+    }
+    Ok(Scope::of(standing, &own))
+}
+
+async fn is_newest(history: &History, lineage: &MemoryLineage, version: &LineageVersion) -> Result<bool> {
+    let versions = lineage.history(&version.entity).await.map_err(unfed)?;
+    let newest = versions.iter().rev().find(|version| history.stands(&version.operation));
+    Ok(newest.is_some_and(|newest| newest.operation == version.operation))
+}
