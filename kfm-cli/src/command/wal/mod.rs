@@ -24,7 +24,8 @@ pub(crate) enum Wal {
     Export(export::Export),
     /// Show what an interrupted append left, or set it aside and note the repair in the log
     Repair(repair::Repair),
-    /// Measure whether a sync of the log's disk takes the time that a device needs
+    /// Measure whether a sync of the log's disk takes the time that a device needs; put the store of a log that hosts
+    /// share to races
     ProbeDurability,
 }
 
