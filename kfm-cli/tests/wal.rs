@@ -80,6 +80,9 @@ fn a_checkpoint_tells_a_log_that_was_cut_from_a_sound_one() {
     sandbox.write("checkpoint.json", &checkpoint);
     let against = ["wal", "verify", "--against", "checkpoint.json"];
     sandbox.json(0, &against);
+    let closely = |depth| [&against[..], &["--depth", depth]].concat();
+    let whole = sandbox.kfm(&closely("chain")).exits(0).stdout;
+    assert!(whole.contains("checkpoint  agrees, at record"), "{whole}");
     let head: Value = serde_json::from_str(&checkpoint).unwrap();
     sandbox.write("head.json", &head["head"].to_string());
     sandbox.json(0, &["wal", "verify", "--against", "head.json"]);
@@ -87,8 +90,11 @@ fn a_checkpoint_tells_a_log_that_was_cut_from_a_sound_one() {
     std::fs::write(segment(&sandbox), old).unwrap();
     sandbox.json(0, &["wal", "verify"]);
     sandbox.json(0, &["wal", "verify", "--depth", "crc"]);
-    let cut = sandbox.json(1, &against);
-    assert_eq!(cut["first_bad"]["class"], "lost_tail", "{cut:#}");
+    // A checkpoint is a place in the chain: with one, the chain is checked in any case.
+    for words in [against.to_vec(), closely("chain"), closely("crc")] {
+        let cut = sandbox.json(1, &words);
+        assert_eq!(cut["first_bad"]["class"], "lost_tail", "{cut:#}");
+    }
     sandbox.write("checkpoint.json", "no checkpoint");
     assert_eq!(sandbox.json(2, &against)["error"]["kind"], "usage");
 }

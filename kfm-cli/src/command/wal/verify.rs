@@ -13,12 +13,12 @@ use crate::shell;
 /// Arguments of `kfm wal verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// How closely to look
+    /// How closely to look; with --against the chain is checked in any case, since a checkpoint is a place in it
     #[arg(long, value_enum, default_value = "chain")]
     depth: Closeness,
     /// A file with the `head` that an earlier `kfm wal verify --json` answered, kept where the log is not: tells
     /// a log that was cut or written anew from a sound one
-    #[arg(long, value_name = "FILE", conflicts_with = "depth")]
+    #[arg(long, value_name = "CHECKPOINT")]
     against: Option<PathBuf>,
 }
 
@@ -37,7 +37,8 @@ impl Verify {
             Closeness::Chain => Depth::Chain,
         };
         let witness = self.against.as_deref().map(checkpoint).transpose()?;
-        answer(platform, &platform.wal_verify_to(depth, witness.as_ref()).await?)
+        let report = platform.wal_verify_to(depth, witness.as_ref()).await?;
+        answer(platform, &report, witness.filter(|_| report.first_bad.is_none()).as_ref())
     }
 }
 
@@ -51,7 +52,8 @@ fn checkpoint(path: &Path) -> Result<Head> {
     Ok(read.map_err(|error| Failure::usage(format!("checkpoint does not read: {error}")))?)
 }
 
-fn answer(platform: &Platform, report: &VerifyReport) -> Result<Answer> {
+/// Makes the answer; `agreed` is the checkpoint that the log agrees with.
+fn answer(platform: &Platform, report: &VerifyReport, agreed: Option<&Head>) -> Result<Answer> {
     let mut screen = match (&report.first_bad, report.torn_bytes) {
         (Some(_), _) => Screen::new(Tone::Bad, "The log is damaged"),
         (None, 1..) => Screen::new(Tone::Warn, "The log ends in an append that never finished"),
@@ -62,6 +64,7 @@ fn answer(platform: &Platform, report: &VerifyReport) -> Result<Answer> {
     screen.fact("place", shell::place(platform.wal_place()));
     screen.fact("records", report.records).fact("segments", report.segments);
     screen.fact("chain", report.head.chain);
+    screen.fact_if("checkpoint", agreed.map(|head| format!("agrees, at record {}", head.lsn)));
     if report.quarantined > 0 {
         screen.fact("set aside", words::count(report.quarantined, "torn tail"));
     }
@@ -78,18 +81,23 @@ fn answer(platform: &Platform, report: &VerifyReport) -> Result<Answer> {
 }
 
 fn complaint(report: &VerifyReport) -> Option<Failure> {
-    if let Some(bad) = &report.first_bad {
-        let (segment, offset, class) = (&bad.segment, bad.offset, bad.class);
-        let message = format!("log is damaged: segment={segment} offset={offset} class={class}");
-        let hint = match class {
-            Damage::LostTail | Damage::Rewritten => "restore the log that the checkpoint is of",
-            _ => "restore the log from a backup: nothing is appended to a damaged log",
-        };
-        return Some(Failure::findings(message).with_hint(hint).with_next(["kfm wal inspect".to_owned()]));
-    }
-    (report.torn_bytes > 0).then(|| {
-        Failure::findings(format!("log has a torn tail: torn_bytes={}", report.torn_bytes))
-            .with_hint("nothing must be done: the next command that writes sets it aside and records it")
-            .with_next(["kfm wal repair --plan".to_owned()])
+    damage(report).or_else(|| {
+        (report.torn_bytes > 0).then(|| {
+            Failure::findings(format!("log has a torn tail: torn_bytes={}", report.torn_bytes))
+                .with_hint("nothing must be done: the next command that writes sets it aside and records it")
+                .with_next(["kfm wal repair --plan".to_owned()])
+        })
     })
+}
+
+/// Says where a log is damaged, if it is.
+pub(super) fn damage(report: &VerifyReport) -> Option<Failure> {
+    let bad = report.first_bad.as_ref()?;
+    let (segment, offset, class) = (&bad.segment, bad.offset, bad.class);
+    let message = format!("log is damaged: segment={segment} offset={offset} class={class}");
+    let hint = match class {
+        Damage::LostTail | Damage::Rewritten => "restore the log that the checkpoint is of",
+        _ => "restore the log from a backup: nothing is appended to a damaged log",
+    };
+    Some(Failure::findings(message).with_hint(hint).with_next(["kfm wal inspect".to_owned()]))
 }
