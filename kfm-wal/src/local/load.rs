@@ -265,7 +265,16 @@ pub(super) fn run(
     if behind.is_err() && (planted(Bug::DamageTakenForTail) || zeros && planted(Bug::ZeroSectorMeansTorn)) {
         return Ok(RunEnd::Torn(Torn { offset, bytes: (bytes.len() - at) as u64 }));
     }
-    let behind = behind.map_err(|class| BadFrame { offset, class })?;
+    let behind = match behind {
+        Ok(behind) => behind,
+        Err(class) => {
+            // What says that the bad place was durable says it of all before it.
+            if class == Damage::BitRot {
+                unsettled.into_iter().for_each(settle);
+            }
+            return Err(BadFrame { offset, class });
+        }
+    };
     if behind.witnessed {
         view.position.witness();
         unsettled.into_iter().for_each(settle);
