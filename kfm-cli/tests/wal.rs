@@ -72,6 +72,71 @@ fn damage_is_named_and_not_repaired() {
 }
 
 #[test]
+fn of_a_damaged_log_all_before_the_damage_is_exported_and_the_place_is_named() {
+    let (sandbox, ..) = two_publishes();
+    let whole = sandbox.kfm(&["wal", "export"]).exits(0).stdout;
+    let frames = sandbox.json(0, &["wal", "inspect"])["segments"][0]["frames"].clone();
+    let frames = frames.as_array().unwrap();
+    let hit = frames.iter().filter(|frame| frame["kind"] == "data").nth(3).unwrap();
+    let mut bytes = std::fs::read(segment(&sandbox)).unwrap();
+    bytes[usize::try_from(hit["offset"].as_u64().unwrap()).unwrap() + 120] ^= 1;
+    std::fs::write(segment(&sandbox), &bytes).unwrap();
+
+    let before = usize::try_from(hit["first"].as_u64().unwrap()).unwrap() - 1;
+    let expected: String = whole.lines().take(before).map(|line| line.to_owned() + "\n").collect();
+    assert!(before > 2 && before < whole.lines().count());
+    let run = sandbox.kfm(&["wal", "export"]).exits(1);
+    assert_eq!(run.stdout, expected);
+    assert!(run.stderr.contains("offset=") && run.stderr.contains("class=bit_rot"), "{}", run.stderr);
+    sandbox.write("old.ndjson", "of yesterday");
+    for file in ["new.ndjson", "old.ndjson"] {
+        let answer = sandbox.json(1, &["wal", "export", "--out", file]);
+        assert_eq!(answer["records"]["total"], before, "{answer:#}");
+        assert_eq!(sandbox.read(file).as_deref(), Some(expected.as_str()));
+    }
+    let answer = sandbox.json(1, &["wal", "export"]);
+    assert_eq!((&answer["records"]["total"], &answer["error"]["kind"]), (&before.into(), &"findings".into()));
+}
+
+#[test]
+fn an_export_that_fails_leaves_the_file_that_was_there() {
+    let (sandbox, ..) = two_publishes();
+    sandbox.write("log.ndjson", "of yesterday");
+    sandbox.write("folder/log.ndjson", "of yesterday");
+    assert_eq!(sandbox.json(2, &["wal", "export", "--out", "nowhere/log.ndjson"])["error"]["kind"], "file");
+    sandbox.json(2, &["wal", "export", "--out", "folder"]);
+    std::fs::rename(sandbox.path().join("wal"), sandbox.path().join("away")).unwrap();
+    sandbox.json(4, &["wal", "export", "--out", "log.ndjson"]);
+    assert_eq!(sandbox.read("log.ndjson").as_deref(), Some("of yesterday"));
+    let names = std::fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(".tmp")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_goes_where_a_link_leads_and_into_a_pipe_as_it_is() {
+    use std::os::unix::fs::FileTypeExt;
+
+    let (sandbox, ..) = two_publishes();
+    let lines = sandbox.kfm(&["wal", "export"]).exits(0).stdout;
+    sandbox.write("real.ndjson", "of yesterday");
+    let link = sandbox.path().join("link.ndjson");
+    std::os::unix::fs::symlink("real.ndjson", &link).unwrap();
+    sandbox.json(0, &["wal", "export", "--out", "link.ndjson"]);
+    assert!(link.is_symlink());
+    assert_eq!(sandbox.read("real.ndjson").as_deref(), Some(lines.as_str()));
+
+    let pipe = sandbox.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = pipe.clone();
+    let read = std::thread::spawn(move || std::fs::read_to_string(reader).unwrap());
+    sandbox.json(0, &["wal", "export", "--out", "pipe"]);
+    assert!(pipe.metadata().unwrap().file_type().is_fifo());
+    assert_eq!(read.join().unwrap(), lines);
+}
+
+#[test]
 fn a_checkpoint_tells_a_log_that_was_cut_from_a_sound_one() {
     let (sandbox, _, second) = two_publishes();
     let old = std::fs::read(segment(&sandbox)).unwrap();

@@ -6,7 +6,7 @@ mod paint;
 mod screen;
 pub(crate) mod words;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -172,10 +172,38 @@ impl Output {
         }
     }
 
+    /// Returns standard output for a result that is too long to be at hand as a whole; not with `--json`.
+    pub(crate) fn lines(&self) -> Lines {
+        self.wipe();
+        Lines(BufWriter::new(io::stdout()))
+    }
+
     fn wipe(&self) {
         if self.moving.swap(false, Ordering::Relaxed) {
             write_aside("\r\u{1b}[2K");
         }
+    }
+}
+
+/// Standard output for lines; a reader that went away (`| head`) is no failure.
+#[derive(Debug)]
+pub(crate) struct Lines(BufWriter<io::Stdout>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        without_reader(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        without_reader(self.0.flush(), ())
+    }
+}
+
+/// Takes what nobody reads any more for written.
+fn without_reader<T>(written: io::Result<T>, all: T) -> io::Result<T> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(all),
+        written => written,
     }
 }
 

@@ -277,7 +277,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::Incomplete`]: restore the log.
-    fn refuse_lost_folder(&self, folder: &Path) -> Result<()> {
+    pub(super) fn refuse_lost_folder(&self, folder: &Path) -> Result<()> {
         let is_used = self.disk().list(folder).is_ok_and(|names| !names.is_empty());
         if is_used { Ok(()) } else { self.refuse_lost() }
     }
@@ -291,7 +291,7 @@ impl Platform {
         }
     }
 
-    fn refuse_lost(&self) -> Result<()> {
+    pub(super) fn refuse_lost(&self) -> Result<()> {
         if !self.disk().list(&self.ledger_dir()).is_ok_and(|names| !names.is_empty()) {
             return Ok(());
         }

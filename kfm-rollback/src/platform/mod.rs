@@ -9,6 +9,7 @@ pub(crate) mod snapshots;
 mod approve;
 mod check;
 mod doctor;
+mod export;
 mod hotfixes;
 mod init;
 mod labels;

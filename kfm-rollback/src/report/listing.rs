@@ -33,13 +33,16 @@ impl<T> Listing<T> {
     /// Makes a listing of entries that are all at hand.
     pub fn of(entries: impl IntoIterator<Item = T>) -> Self {
         let mut listing = Self::default();
-        for entry in entries {
-            listing.total += 1;
-            if listing.first.len() < FIRST_MAX {
-                listing.first.push(entry);
-            }
-        }
+        entries.into_iter().for_each(|entry| listing.push(entry));
         listing
+    }
+
+    /// Counts an entry, and keeps it if it is one of the first.
+    pub fn push(&mut self, entry: T) {
+        self.total += 1;
+        if self.first.len() < FIRST_MAX {
+            self.first.push(entry);
+        }
     }
 
     /// Names the file that holds all entries, kept only if this listing does not.

@@ -9,7 +9,7 @@ use super::load::{self, Ending};
 use super::verify;
 use crate::error::WalError;
 use crate::raw::RawRecord;
-use crate::store::{Depth, VerifyReport};
+use crate::store::{Depth, StoredRecord, VerifyReport};
 
 /// A record that is being replayed, as it lies in the log.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +28,18 @@ pub struct Replayed<'a> {
     pub at: Timestamp,
     /// The bytes.
     pub payload: &'a [u8],
+    raw: RawRecord<'a>,
 }
 
 impl<'a> Replayed<'a> {
     pub(crate) fn of(record: &RawRecord<'a>, lsn: Lsn, epoch: u64) -> Self {
         let (rtype, schema, payload) = (record.rtype(), record.schema(), record.payload());
-        Self { lsn, epoch, op_id: record.op_id, rtype, schema, at: record.at, payload }
+        Self { lsn, epoch, op_id: record.op_id, rtype, schema, at: record.at, payload, raw: *record }
+    }
+
+    /// Returns it as a scan would, with its leaf and with bytes of its own.
+    pub fn stored(&self) -> StoredRecord {
+        self.raw.stored(self.lsn, self.epoch)
     }
 }
 

@@ -51,7 +51,7 @@ pub use memory::MemorySlots;
 pub use object::ObjectSlots;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresSlots;
-pub use verify::verify;
+pub use verify::{replay, verify};
 
 use crate::error::Source;
 

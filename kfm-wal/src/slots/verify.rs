@@ -2,16 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
+use kfm_lineage::Lsn;
 use kfm_retry::Seed;
 
 use super::Slots;
 use super::calls::Calls;
-use super::chain::{catch_up, find_gap};
+use super::chain::{catch_up, find_gap, records};
 use super::format::FORMAT_SLOT;
 use super::log::{SlotOptions, read_format};
 use super::view::{View, guard};
 use crate::error::WalError;
-use crate::store::{BadPlace, Damage, Depth, Head, VerifyReport};
+use crate::store::{BadPlace, Damage, Depth, Head, StoredRecord, VerifyReport};
+
+/// How many records a replay reads at a time.
+const PAGE_RECORDS: usize = 256;
 
 /// Reads the log in the slots of a store and says whether it is what was written; with a `witness`, a head that
 /// was kept elsewhere, also whether it is the log that the witness has seen.
@@ -28,36 +32,62 @@ pub async fn verify(
     examine(&options.calls(slots, Seed::new(0)), depth, witness).await
 }
 
-pub(crate) async fn examine(
-    calls: &Calls,
-    depth: Depth,
-    witness: Option<&Head>,
+/// Hands every record over, in order and once, and says whether the log is whole; of a damaged log, all before the
+/// damage. A page of records is in memory at a time.
+///
+/// # Errors
+/// [`WalError::Io`]: the store could not be read; what was handed over is true all the same.
+pub async fn replay(
+    slots: Arc<dyn Slots>,
+    options: SlotOptions,
+    mut take: impl FnMut(StoredRecord),
 ) -> Result<VerifyReport, WalError> {
-    let format = match read_format(calls, false).await {
-        Ok(format) => format,
-        Err(error) => return Ok(damaged(BadPlace::of(error)?)),
-    };
-    let Some(log_id) = format.as_ref().and_then(|format| format.log_id()) else {
-        let view = View::new(&[0; 16], depth);
-        // Frames without the slot that says whose they are.
-        let lost = calls.last(FORMAT_SLOT).await?.map(|_| Damage::MissingSegment);
-        let bad = lost.map(|class| view.bad(FORMAT_SLOT, calls.slots.name(FORMAT_SLOT), class));
-        return Ok(bad.map_or_else(|| report(&view, None), damaged));
-    };
-    let view = Mutex::new(View::new(&log_id, depth));
-    let mut first_bad = match catch_up(calls, &view).await {
-        Ok(()) => find_gap(calls, &view).await?,
-        Err(error) => Some(BadPlace::of(error)?),
-    };
-    if let (Some(witness), None) = (witness, &first_bad) {
-        first_bad = compare(calls, &guard(&view), witness);
+    let calls = options.calls(slots, Seed::new(0));
+    let (view, first_bad) = read(&calls, Depth::Chain).await?;
+    let (mut next, last) = (Lsn(1), guard(&view).position.last());
+    while next <= last {
+        let page = records(&calls, &view, next, PAGE_RECORDS).await?;
+        // Between the two reads the store has lost what it had.
+        let Some(end) = page.last().map(|stored| stored.lsn) else { break };
+        page.into_iter().for_each(&mut take);
+        next = end.next();
     }
     let view = guard(&view);
     Ok(report(&view, first_bad))
 }
 
-fn damaged(bad: BadPlace) -> VerifyReport {
-    report(&View::new(&[0; 16], Depth::Crc), Some(bad))
+pub(crate) async fn examine(
+    calls: &Calls,
+    depth: Depth,
+    witness: Option<&Head>,
+) -> Result<VerifyReport, WalError> {
+    let (view, mut first_bad) = read(calls, depth).await?;
+    let view = guard(&view);
+    if let (Some(witness), None) = (witness, &first_bad) {
+        first_bad = compare(calls, &view, witness);
+    }
+    Ok(report(&view, first_bad))
+}
+
+/// Reads every slot up to the end, or up to what is wrong, and says what that is.
+async fn read(calls: &Calls, depth: Depth) -> Result<(Mutex<View>, Option<BadPlace>), WalError> {
+    let nothing = || View::new(&[0; 16], depth);
+    let format = match read_format(calls, false).await {
+        Ok(format) => format,
+        Err(error) => return Ok((Mutex::new(nothing()), Some(BadPlace::of(error)?))),
+    };
+    let Some(log_id) = format.as_ref().and_then(|format| format.log_id()) else {
+        // Frames without the slot that says whose they are.
+        let lost = calls.last(FORMAT_SLOT).await?.map(|_| Damage::MissingSegment);
+        let bad = lost.map(|class| nothing().bad(FORMAT_SLOT, calls.slots.name(FORMAT_SLOT), class));
+        return Ok((Mutex::new(nothing()), bad));
+    };
+    let view = Mutex::new(View::new(&log_id, depth));
+    let first_bad = match catch_up(calls, &view).await {
+        Ok(()) => find_gap(calls, &view).await?,
+        Err(error) => Some(BadPlace::of(error)?),
+    };
+    Ok((view, first_bad))
 }
 
 fn report(view: &View, first_bad: Option<BadPlace>) -> VerifyReport {

@@ -1,84 +1,115 @@
 //! `kfm wal export`: the records as lines of JSON, for tools that know nothing of the log's format.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kfm_lineage::Lsn;
+use kfm_rollback::Platform;
 use kfm_rollback::report::Listing;
-use kfm_rollback::{Error, Platform};
-use kfm_wal::WalStore;
+use kfm_wal::VerifyReport;
 use kfm_wal::export::ExportLine;
+use kfm_wal::local::disk::{Disk, RealDisk};
 
+use super::verify::damage;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone, words};
 
-/// Records that are read at a time.
-const PAGE_RECORDS: usize = 1_024;
-
 /// Arguments of `kfm wal export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The file [default: standard output]
+    /// The file [default: standard output]; it is there as a whole or not at all
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 impl Export {
     pub(super) async fn run(self, cx: &Context<'_>, platform: &Platform) -> Result<Answer> {
-        let log = platform.wal_reader().await?;
         match self.out {
-            Some(path) if !cx.is_rehearsal() => to_file(&*log, &path).await,
+            Some(path) if !cx.is_rehearsal() => to_file(platform, &path).await,
             _ if cx.out.is_json() => {
-                let mut lines = Vec::new();
-                let take = |line| {
-                    lines.push(line);
-                    Ok(())
-                };
-                each_line(&*log, take).await?;
-                Answer::new(&serde_json::json!({ "records": Listing::of(lines) }), Screen::default())
+                let mut records = Listing::default();
+                let report = platform.wal_export(|line| records.push(line)).await?;
+                let answer = serde_json::json!({ "records": records });
+                Ok(Answer::new(&answer, Screen::default())?.complain(damage(&report)))
             }
             _ => {
-                let mut text = Vec::new();
-                each_line(&*log, |line| write(&mut text, &line)).await?;
-                let text = String::from_utf8_lossy(&text).into_owned();
-                Answer::new(&serde_json::json!({}), Screen::raw(text))
+                let (report, _) = write_to(platform, &mut cx.out.lines())
+                    .await?
+                    .map_err(|error| Failure::internal("the export cannot be written", &error))?;
+                // Standard output is the records'; what is wrong goes beside it.
+                damage(&report).map_or_else(|| Ok(Answer::default()), |failure| Err(failure.into()))
             }
         }
     }
 }
 
-async fn to_file(log: &dyn WalStore, path: &Path) -> Result<Answer> {
-    let failed = |error| Failure::file(path, &error);
-    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
-    let total = each_line(log, |line| write(&mut file, &line)).await?;
-    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)?;
-    let screen =
-        Screen::new(Tone::Good, format!("Wrote {} to {}", words::count(total, "record"), path.display()));
-    Answer::new(&serde_json::json!({ "records": { "total": total, "file": path } }), screen)
-}
-
-/// Hands every record over, in order, and returns how many there were.
-async fn each_line(
-    log: &dyn WalStore,
-    mut take: impl FnMut(ExportLine) -> std::io::Result<()>,
-) -> Result<u64> {
-    let mut next = Lsn::ZERO.next();
-    loop {
-        let page = log.scan(next, PAGE_RECORDS).await.map_err(Error::from)?;
-        let Some(last) = page.last() else { return Ok(next.0 - 1) };
-        next = last.lsn.next();
-        for record in &page {
-            take(ExportLine::from(record))
-                .map_err(|error| Failure::internal("the export cannot be written", &error))?;
-        }
+/// Writes the file, as a whole or not at all.
+async fn to_file(platform: &Platform, path: &Path) -> Result<Answer> {
+    let written = match path.metadata() {
+        // A pipe or a device is no place to put another file into.
+        Ok(there) if !there.is_file() && !there.is_dir() => write_file(platform, path, path).await,
+        // Where a link leads to is replaced, not the link.
+        _ => replace(platform, &path.canonicalize().unwrap_or_else(|_| path.to_owned())).await,
+    };
+    let (report, total) = written?;
+    let wrote = format!("Wrote {} to {}", words::count(total, "record"), path.display());
+    let mut screen = Screen::new(if report.first_bad.is_some() { Tone::Bad } else { Tone::Good }, wrote);
+    if let Some(bad) = &report.first_bad {
+        screen.fact("damaged at", format!("{}, byte {}, record {}", bad.segment, bad.offset, bad.lsn));
+        screen.fact("damage", bad.class);
     }
+    let answer = serde_json::json!({ "records": { "total": total, "file": path } });
+    Ok(Answer::new(&answer, screen)?.complain(damage(&report)))
 }
 
-fn write(to: &mut impl Write, line: &ExportLine) -> std::io::Result<()> {
+/// Writes beside the file, and puts it in its place once it is durable.
+async fn replace(platform: &Platform, path: &Path) -> Result<(VerifyReport, u64)> {
+    let failed = |error: io::Error| Failure::file(path, &error);
+    let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
+    let beside = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
+    let placed = async {
+        let written = write_file(platform, path, &beside).await?;
+        std::fs::rename(&beside, path).map_err(failed)?;
+        // The parent of a bare file name is the empty path, which is the working directory.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        RealDisk.sync_dir(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        Ok(written)
+    }
+    .await;
+    if placed.is_err() {
+        // What is left of it is nobody's; if it cannot be removed either, the error tells of the disk.
+        let _ = std::fs::remove_file(&beside);
+    }
+    placed
+}
+
+/// Writes into `to` what is meant for `path`, durably where that can be said.
+async fn write_file(platform: &Platform, path: &Path, to: &Path) -> Result<(VerifyReport, u64)> {
+    let failed = |error: io::Error| Failure::file(path, &error);
+    let mut file = BufWriter::new(File::create(to).map_err(failed)?);
+    let written = write_to(platform, &mut file).await?.map_err(failed)?;
+    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+    if file.metadata().map_err(failed)?.is_file() {
+        file.sync_all().map_err(failed)?;
+    }
+    Ok(written)
+}
+
+/// Writes every record as a line, and returns what the log is like, and how many records were written.
+async fn write_to(platform: &Platform, to: &mut impl Write) -> Result<io::Result<(VerifyReport, u64)>> {
+    let mut written = Ok(0);
+    let take = |line: ExportLine| {
+        if let Ok(total) = &written {
+            written = write_line(to, &line).map(|()| total + 1);
+        }
+    };
+    let report = platform.wal_export(take).await?;
+    Ok(written.and_then(|total| to.flush().map(|()| (report, total))))
+}
+
+fn write_line(to: &mut impl Write, line: &ExportLine) -> io::Result<()> {
     serde_json::to_writer(&mut *to, line)?;
     to.write_all(b"\n")
 }

@@ -20,7 +20,7 @@ pub(crate) enum Wal {
     Verify(verify::Verify),
     /// Show the frames of each segment as they lie in its file, also of a damaged log
     Inspect,
-    /// Write every record as one line of JSON
+    /// Write every record as one line of JSON; of a damaged log, all before the damage, and exit 1
     Export(export::Export),
     /// Show what an interrupted append left, or set it aside and note the repair in the log
     Repair(repair::Repair),
