@@ -245,3 +245,16 @@ fn each_ledger_is_judged(hosts: &Hosts) {
     let report = json(a, &["verify", "--rollback-id", id], 1);
     assert_eq!(check(&report, "manifest").unwrap()["ok"], false, "{report:#}");
 }
+
+#[test]
+fn a_platform_whose_folder_was_moved_knows_what_it_did_before() {
+    let hosts = Hosts::new(in_a_folder);
+    run_to(&hosts.b(), &publish("second", SECOND), 0);
+    let moved = hosts.folder.path().join("moved");
+    std::fs::rename(hosts.b(), &moved).unwrap();
+    let report = json(&moved, &["ledger", "verify"], 0);
+    assert_eq!(check(&report, IN_LEDGER).unwrap()["not_judged"], 1, "the other host's only: {report:#}");
+    std::fs::remove_dir_all(moved.join(".kfm/ledger")).unwrap();
+    let report = json(&moved, &["ledger", "verify"], 1);
+    assert!(check(&report, IN_LEDGER).unwrap()["detail"].as_str().unwrap().contains(SECOND), "{report:#}");
+}

@@ -126,11 +126,13 @@ impl Session {
     /// it tell; of a log in a folder, all of them.
     ///
     /// # Errors
-    /// [`Error::Log`](crate::Error::Log): a claim cannot be read.
+    /// [`Error::Log`](crate::Error::Log): a claim cannot be read. [`Error::File`]: the platform's id cannot.
     pub(crate) async fn written_here(&self, records: impl Iterator<Item = Lsn>) -> Result<BTreeSet<Lsn>> {
         let Some(log) = &self.shared else { return Ok(records.collect()) };
+        let id = self.platform.id()?;
         let is_own = |held: &kfm_wal::slots::Holder| {
-            Claimant::parse(&held.holder).is_some_and(|claimant| claimant.is_of(&self.platform))
+            let claimant = Claimant::parse(&held.holder);
+            claimant.is_some_and(|claimant| claimant.is_of(&self.platform, id.as_deref()))
         };
         let held = log.held_at(records).await?;
         Ok(held.into_iter().filter(|(_, held)| is_own(held)).map(|(lsn, _)| lsn).collect())

@@ -62,8 +62,8 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
 
 /// Says who is at work: the process that holds this platform's lock or, on a shared log, the one that has claimed it.
 ///
-/// A process of this platform that meets another host's claim waits; a claim of this platform whose lock is free is
-/// that of a process that has died.
+/// A process of this platform that meets another host's claim waits; a claim of this folder whose lock is free is that
+/// of a process that has died.
 pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
     let own = PlatformLock::holder(&session.platform.lock_path())?;
     let held = match &session.shared {
@@ -84,7 +84,7 @@ pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
             platform: None,
         }));
     };
-    if claimant.is_of(&session.platform) {
+    if claimant.is_of_folder(&session.platform, session.platform.noted_claim()?.as_deref()) {
         return Ok(own.map(|holder| running_line(holder, None)));
     }
     let operation = worked_on(session, &claimant.holder, held.since);

@@ -64,6 +64,7 @@ impl Platform {
         }
         super::files::write_durably(&RealDisk, &file, Settings::EMBEDDED.as_bytes())?;
         let platform = Self::open(root, OpenOptions::new("init")).await?;
+        platform.make_id()?;
         // The log comes into being, so that whoever only reads finds it; an empty folder is an empty store.
         kfm_wal::LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         let stores = settings.stores.iter().map(|(name, store)| StoreSummary {

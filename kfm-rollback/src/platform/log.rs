@@ -191,12 +191,14 @@ impl Platform {
 
     /// Claims a shared log, waiting as long as the options say, or until somebody asks to stop.
     ///
-    /// Who held it from this very platform is gone, since its lock is ours: that one is followed at once.
+    /// Who held it from this very folder is gone, since its lock is ours: that one is followed at once.
     async fn claim(&self, log: &SlotLog, holder: &Holder) -> Result<()> {
         let options = self.options();
-        let said = Claimant::of(holder, self).words();
+        let (claimant, before) = Claimant::of(holder, self)?;
+        let said = claimant.words();
         let is_gone = |other: &kfm_wal::slots::Holder| {
-            Claimant::parse(&other.holder).is_some_and(|claimant| claimant.is_of(self))
+            let other = Claimant::parse(&other.holder);
+            other.is_some_and(|other| other.is_of_folder(self, before.as_deref()))
         };
         let begun = options.clock.monotonic();
         loop {

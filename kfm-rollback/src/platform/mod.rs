@@ -11,6 +11,7 @@ mod check;
 mod doctor;
 mod export;
 mod hotfixes;
+mod identity;
 mod init;
 mod labels;
 mod ledger;
