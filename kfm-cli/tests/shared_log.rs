@@ -26,58 +26,11 @@ fn signal(worker: &Worker, name: &str) {
 }
 
 #[test]
-fn every_command_works_on_a_log_that_hosts_share() {
-    let hosts = Hosts::new(in_a_folder);
-    every_command_works(&hosts);
-}
-
-fn every_command_works(hosts: &Hosts) {
-    let (a, b) = (&hosts.a(), &hosts.b());
-    run_to(b, &publish("second", SECOND), 0);
-    assert_eq!(hosts.documents(), second_version());
-    let list = json(a, &["publish", "list"], 0);
-    assert_eq!(list["publishes"].as_array().unwrap().len(), 2, "{list:#}");
-    let rollback = ["rollback", "execute", "--publish-id", SECOND, "--reason", "bad ingest", "--yes"];
-    let done = json(a, &rollback, 0);
-    assert_eq!((&done["status"], hosts.documents()), (&"completed".into(), first_version()));
-    let id = done["rollback_id"].as_str().unwrap();
-    assert_eq!(json(a, &["verify", "--rollback-id", id], 0)["ok"], true);
-    run_to(b, &["rollback", "revert", "--rollback-id", id, "--reason", "was right"], 0);
-    assert_eq!(hosts.documents(), second_version());
-
-    let verified = json(b, &["wal", "verify"], 0);
-    let exported = json(a, &["wal", "export"], 0);
-    assert_eq!(verified["records"], exported["records"]["total"]);
-    assert_eq!(json(a, &["wal", "repair", "--apply"], 0)["applied"], false);
-    let witness = hosts.folder.path().join("head.json");
-    std::fs::write(&witness, verified["head"].to_string()).unwrap();
-    run_to(a, &["wal", "verify", "--against", witness.to_str().unwrap()], 0);
-    let slots = json(b, &["wal", "inspect"], 0)["segments"].as_array().unwrap().clone();
-    let frames: Vec<_> = slots.iter().flat_map(|slot| slot["frames"].as_array().unwrap()).collect();
-    assert_eq!(frames.len(), slots.len(), "a slot is a frame: {slots:#?}");
-    assert_eq!(frames.iter().map(|frame| frame["count"].as_u64().unwrap()).sum::<u64>(), verified["records"]);
-    let claims = frames.iter().filter(|frame| frame["account"]["holder"].is_string()).count();
-    assert!(claims >= 4, "each of the operations claimed the log: {frames:#?}");
-    let probed = json(a, &["wal", "probe-durability"], 0);
-    assert!(
-        probed["verdict"] == "kept" && probed["rounds"] == 64 || probed["verdict"] == "beyond_doubt",
-        "{probed:#}"
-    );
-    run_to(b, &["wal", "verify"], 0);
-    let doctor = json(b, &["doctor"], 0);
-    assert!(doctor["own"][0]["ok"] == true && doctor["own"][0]["place"] != "wal", "{doctor:#}");
-    let server = doctor["own"][0]["server"].as_str().unwrap();
-    let is_postgres = doctor["own"][0]["place"].as_str().unwrap().starts_with("postgres");
-    assert_eq!(is_postgres, server.starts_with("PostgreSQL 1"), "{doctor:#}");
-    let screen = String::from_utf8(run_to(b, &["doctor"], 0).stdout).unwrap();
-    assert!(screen.contains(&format!("server: {server}")), "{screen}");
-    run_to(a, &["status"], 0);
-    run_to(b, &["ledger", "verify"], 0);
-}
-
-#[test]
 fn while_one_host_works_the_other_is_told_who_it_is_or_waits() {
-    let hosts = Hosts::new(in_a_folder);
+    the_other_is_told_or_waits(&Hosts::new(in_a_folder));
+}
+
+fn the_other_is_told_or_waits(hosts: &Hosts) {
     let (a, b) = (&hosts.a(), &hosts.b());
     set_grace(a, 2 * LEASE_MS);
     let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
@@ -175,8 +128,8 @@ fn an_address_with_a_password_or_of_an_unknown_kind_is_refused() {
 
 #[test]
 #[ignore = "needs KFM_WAL_URL: .ci/servers"]
-fn every_command_works_on_a_server() {
-    every_command_works(&Hosts::new(on_a_server));
+fn while_one_host_works_the_other_is_told_by_a_server_who_it_is_or_waits() {
+    the_other_is_told_or_waits(&Hosts::new(on_a_server));
 }
 
 #[test]
