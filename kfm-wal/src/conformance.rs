@@ -91,6 +91,8 @@ macro_rules! wal_store_laws {
             the_largest_record_is_taken
             a_record_above_the_limit_is_refused_by_name
             a_batch_above_the_limit_is_refused
+            the_largest_batch_is_taken_and_one_byte_more_is_refused
+            a_batch_of_very_many_empty_records_is_refused_or_reads_back
             an_append_of_nothing_is_refused
             an_empty_payload_is_a_record
             record_types_mean_nothing_to_the_store

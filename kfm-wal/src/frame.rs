@@ -33,6 +33,7 @@ use kfm_lineage::Lsn;
 use sha2::{Digest as _, Sha256};
 
 use crate::planted::{Bug, planted};
+use crate::store::BATCH_BYTES_MAX;
 
 /// Bytes before the body.
 pub(crate) const HEADER_BYTES: usize = 100;
@@ -44,6 +45,9 @@ const TRAILER_BYTES: usize = 8;
 pub(crate) const FRAME_BYTES_MIN: usize = frame_bytes(0);
 /// The longest body that is read; a longer one is damage.
 pub(crate) const BODY_BYTES_MAX: usize = 32 << 20;
+
+const _: () =
+    assert!(BATCH_BYTES_MAX <= BODY_BYTES_MAX, "a batch within the limits is one that readers take");
 
 const MAGIC: [u8; 4] = *b"KFW1";
 const VERSION: u8 = 1;
@@ -213,7 +217,8 @@ pub(crate) fn encode(header: &Header, body: &[u8], leaves: &[[u8; 32]]) -> (Vec<
 /// Makes a frame of room for a header with a body behind it, in place, and returns the chain after it.
 pub(crate) fn finish(header: &Header, frame: &mut Vec<u8>, leaves: &[[u8; 32]]) -> [u8; 32] {
     debug_assert_eq!(header.count as usize, leaves.len(), "a leaf for each record");
-    let body_bytes = u32::try_from(frame.len() - HEADER_BYTES).expect("a batch is far below 4 GiB");
+    assert!(frame.len() - HEADER_BYTES <= BODY_BYTES_MAX, "a frame that no reader takes is never written");
+    let body_bytes = u32::try_from(frame.len() - HEADER_BYTES).expect("a body is far below 4 GiB");
     let body_end = frame.len();
     frame[..4].copy_from_slice(&MAGIC);
     frame[4..6].copy_from_slice(&[VERSION, header.kind.number()]);
@@ -386,6 +391,13 @@ mod tests {
         other[96..100].copy_from_slice(&crc.to_le_bytes());
         one[..HEADER_BYTES].copy_from_slice(&other[..HEADER_BYTES]);
         assert_eq!(decode(&one).unwrap_err(), Fault::Broken);
+    }
+
+    #[test]
+    #[should_panic(expected = "a frame that no reader takes is never written")]
+    fn a_body_that_no_reader_takes_is_not_written() {
+        let header = decode_header(&sample()).unwrap().0;
+        encode(&header, &vec![0; BODY_BYTES_MAX + 1], &[leaf_of(b"a body")]);
     }
 
     #[test]

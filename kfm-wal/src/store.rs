@@ -15,12 +15,15 @@ pub use self::batch::{check_limits, find_repeat};
 pub use self::damage::{BadPlace, Damage, Depth, VerifyReport};
 use crate::error::WalError;
 use crate::frame::leaf_of;
-use crate::raw;
+use crate::raw::{self, RECORD_HEADER_BYTES};
 
 /// The most that one record's payload may hold; what grows goes into a segment of the version store (R21).
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
-/// The most that the records of one batch may hold together.
+/// What a record takes in a batch beside its payload.
+pub const RECORD_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES;
+
+/// The most that the records of one batch may take together, each with [`RECORD_OVERHEAD_BYTES`].
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// A log of opaque records: appended at the end, never changed, each at most once.
@@ -42,8 +45,8 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 /// - **Settled reads**: `scan` and `head` show only what is durable.
 /// - **Fenced**: after another handle's `fence`, an append is [`WalError::Fenced`].
 /// - **Chained**: `head().chain` depends on every record before it and on their order.
-/// - **Limits**: a payload above [`Capabilities::record_bytes_max`] is [`WalError::TooLarge`], and nothing is
-///   appended.
+/// - **Limits**: a payload above [`Capabilities::record_bytes_max`], or a batch above
+///   [`Capabilities::batch_bytes_max`], is [`WalError::TooLarge`], and nothing is appended.
 /// - **Archived is not gone**: after [`WalStore::retain`] the log reads, verifies and recognises repeats as
 ///   before, what was archived included.
 ///
@@ -236,7 +239,8 @@ pub struct Capabilities {
     pub archives: bool,
     /// The largest payload of a record.
     pub record_bytes_max: u64,
-    /// The largest sum of the payloads of a batch.
+    /// The largest batch: the sum of its payloads, and of [`RECORD_OVERHEAD_BYTES`] for each record, so that very
+    /// many small ones have a bound too.
     pub batch_bytes_max: u64,
 }
 

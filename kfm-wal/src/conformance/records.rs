@@ -2,9 +2,9 @@
 
 use kfm_lineage::{Lsn, Timestamp};
 
-use super::{Fixture, all, append, record};
+use super::{Fixture, all, append, record, time};
 use crate::error::WalError;
-use crate::store::{Appended, Depth, NewRecord, StoredRecord};
+use crate::store::{Appended, Depth, NewRecord, RECORD_OVERHEAD_BYTES, StoredRecord};
 
 laws! {
     /// Law *Gapless*.
@@ -127,6 +127,49 @@ laws! {
             (1..=count).map(|n| NewRecord { payload: vec![0; bytes], ..record(n) }).collect();
         assert_err!(log.append(&batch, None).await, WalError::TooLarge { .. });
         assert_eq!(log.head().await.unwrap().lsn, Lsn::ZERO);
+    }
+
+    /// Law *Limits*: a batch is measured with what each of its records takes beside the payload.
+    fn the_largest_batch_is_taken_and_one_byte_more_is_refused(fixture) {
+        let log = fixture.open().await;
+        let limits = log.capabilities();
+        let of_record = usize::try_from(limits.record_bytes_max).unwrap();
+        let of_batch = usize::try_from(limits.batch_bytes_max).unwrap();
+        let mut sizes = vec![of_record; of_batch / of_record];
+        match of_batch % of_record {
+            // Too little for a record of its own, and the first has as much room.
+            rest if rest < RECORD_OVERHEAD_BYTES => sizes[0] += rest,
+            rest => sizes.push(rest),
+        }
+        let new = |(n, size)| NewRecord { payload: vec![0xa5; size - RECORD_OVERHEAD_BYTES], ..record(n) };
+        let mut batch: Vec<NewRecord> = (1..).zip(sizes).map(new).collect();
+        batch[0].payload.push(0);
+        assert_err!(log.append(&batch, None).await, WalError::TooLarge { .. });
+        batch[0].payload.pop();
+        assert_eq!(log.append(&batch, None).await.unwrap().last, Lsn(batch.len() as u64));
+        drop(log);
+        let log = fixture.open().await;
+        let records: Vec<NewRecord> = all(log.as_ref()).await.into_iter().map(|stored| stored.record).collect();
+        assert!(records == batch, "the largest batch came back as something else");
+    }
+
+    /// Laws *Limits* and *Durable*: what takes room in a log beside payloads has a bound, or the log reads on.
+    fn a_batch_of_very_many_empty_records_is_refused_or_reads_back(fixture) {
+        let log = fixture.open().await;
+        // Above what readers of our frames take, where the payloads alone are counted.
+        let count = log.capabilities().batch_bytes_max / (RECORD_OVERHEAD_BYTES as u64 / 2) + 1000;
+        let batch: Vec<NewRecord> =
+            (1..=count).map(|n| NewRecord { payload: Vec::new(), at: time(0), ..record(n) }).collect();
+        let taken = match log.append(&batch, None).await {
+            Ok(appended) => appended.last.0,
+            Err(WalError::TooLarge { .. }) => 0,
+            other => panic!("expected an answer or TooLarge, got {other:?}"),
+        };
+        drop(log);
+        let log = fixture.open().await;
+        assert_eq!(log.head().await.unwrap().lsn, Lsn(taken));
+        assert_eq!(log.scan(Lsn(1), usize::MAX).await.unwrap().len() as u64, taken);
+        assert_eq!(log.append(&[record(0)], None).await.unwrap().first, Lsn(taken + 1));
     }
 
     /// `append`: there must be something to append.

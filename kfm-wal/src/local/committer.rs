@@ -15,13 +15,15 @@ use super::sync::guard;
 use super::tail::{Batch, Failure, Tail};
 use super::view::View;
 use crate::error::WalError;
-use crate::frame::{Kind, leaf_of};
+use crate::frame::{BODY_BYTES_MAX, Kind, leaf_of};
 use crate::planted::{Bug, planted};
 use crate::raw::{self, RECORD_HEADER_BYTES, raw_records};
 use crate::store::{Appended, NewRecord, clamp_time};
 
-/// How many bytes of several appends go into one frame; a single larger one goes alone.
+/// How many bytes of several appends go into one frame; a single larger one goes alone, and has the limit of a batch.
 const GROUP_BYTES_MAX: usize = 4 << 20;
+
+const _: () = assert!(GROUP_BYTES_MAX <= BODY_BYTES_MAX, "a group is one that readers take");
 
 type AppendResult = Result<Appended, WalError>;
 type Member = Waiting<Request, AppendResult>;
@@ -144,6 +146,7 @@ fn commit(end: &mut End, view: &Mutex<View>, group: Vec<Member>, idle: &dyn Fn()
     for mut member in group {
         let request = &mut member.request;
         let next = Lsn(first.0 + batch.leaves.len() as u64);
+        let head = Lsn(next.0 - 1);
         if request.records.iter().any(|record| in_batch.contains(&record.op_id)) {
             // A repeat of what is about to be written: decided once that is durable.
             later.push(member);
@@ -151,10 +154,10 @@ fn commit(end: &mut End, view: &Mutex<View>, group: Vec<Member>, idle: &dyn Fn()
         }
         let known = match judge(tail, view, request) {
             Ok(None)
-                if request.expected.is_some_and(|expected| expected.next() != next)
+                if request.expected.is_some_and(|expected| expected != head)
                     && !planted(Bug::ExpectedIgnored) =>
             {
-                Err(WalError::Moved { head: Lsn(next.0 - 1) })
+                Err(WalError::Moved { head })
             }
             known => known,
         };

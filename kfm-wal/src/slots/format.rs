@@ -33,7 +33,7 @@ pub(crate) struct Format {
     made_at: Timestamp,
     /// The largest payload of a record.
     pub(crate) record_bytes_max: u64,
-    /// The largest sum of the payloads of a batch.
+    /// The largest batch, as [`crate::Capabilities`] has it.
     pub(crate) batch_bytes_max: u64,
     /// How often it was tried, before the log was made, whether the store keeps its promises.
     pub(crate) proofs: u32,

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use kfm_lineage::{Lsn, Timestamp};
 
-use super::{Appended, Capabilities, NewRecord, StoredRecord};
+use super::{Appended, Capabilities, NewRecord, RECORD_OVERHEAD_BYTES, StoredRecord};
 use crate::error::WalError;
 
-/// Refuses what no store may take: nothing at all, or more than the limits.
+/// Refuses what no store may take: nothing at all, or more than the limits. Of a batch all is counted that it takes in
+/// a log, not its payloads alone: a frame that is longer than any reader takes would end the log there for ever.
 ///
 /// # Errors
 /// - [`WalError::Empty`]: there is no record.
@@ -25,7 +26,7 @@ pub fn check_limits(records: &[NewRecord], limits: &Capabilities) -> Result<(), 
         if bytes > limits.record_bytes_max {
             return Err(too_large(record, bytes, limits.record_bytes_max));
         }
-        batch_bytes += bytes;
+        batch_bytes += RECORD_OVERHEAD_BYTES as u64 + bytes;
     }
     if batch_bytes > limits.batch_bytes_max {
         return Err(too_large(first, batch_bytes, limits.batch_bytes_max));
@@ -77,6 +78,17 @@ pub(crate) fn clamp_time(at: Timestamp, last: Option<Timestamp>) -> (Timestamp, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_is_measured_by_what_it_takes_in_a_log() {
+        let at = Timestamp::UNIX_EPOCH;
+        let record = NewRecord { op_id: [1; 16], rtype: 1, schema: 1, at, payload: vec![0; 10] };
+        let batch = vec![record; 4];
+        let limits = |batch_bytes_max| Capabilities { batch_bytes_max, ..Capabilities::default() };
+        check_limits(&batch, &limits(200)).unwrap();
+        let refused = check_limits(&batch, &limits(199)).unwrap_err();
+        assert!(matches!(refused, WalError::TooLarge { bytes: 200, bytes_max: 199, .. }), "{refused}");
+    }
 
     #[test]
     fn a_clock_that_went_back_is_clamped_and_the_skew_rounded_up() {
