@@ -71,9 +71,10 @@ laws! {
     fn a_position_beyond_the_head_is_not_expected(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;
-        for beyond in [Lsn(2), Lsn(u64::MAX - 1)] {
+        for beyond in [Lsn(2), Lsn(u64::MAX - 1), Lsn(u64::MAX)] {
             assert_err!(log.append(&[record(2)], Some(beyond)).await, WalError::Moved { head: Lsn(1) });
         }
+        append(log.as_ref(), 2).await;
     }
 
     /// Law *Expected position*: a batch is at its position as a whole.
