@@ -1,4 +1,5 @@
-//! All interleavings of two and three appenders in the line of the committer.
+//! Interleavings of two and three appenders in the line of the committer: all with up to three switches of threads, with
+//! three appenders two, in places where neither waits.
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg loom" cargo test -p kfm-wal --release --target-dir target/loom --test loom_line
@@ -123,6 +124,31 @@ fn who_leaves_the_line_takes_nobody_with_him() {
         let left = fickle.join().unwrap();
         let served = guard(&counter.served).clone();
         assert!(served.contains(&1) && (left || served.contains(&2)), "{served:?}");
+    });
+}
+
+#[test]
+fn a_future_that_is_held_after_a_poll_holds_up_nobody_else() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let counter = Arc::new(Counter::default());
+        // Registered while another serves, or not; then never polled again, and not dropped.
+        let mut held = Box::pin({
+            let counter = Arc::clone(&counter);
+            async move { counter.ask(1).await }
+        });
+        let others = [2, 3].map(|n| {
+            let there = Arc::clone(&counter);
+            thread::spawn(move || block_on(there.ask(n)))
+        });
+        let mut context = Context::from_waker(Waker::noop());
+        let joined = held.as_mut().poll(&mut context);
+        let registered = joined.is_pending() && held.as_mut().poll(&mut context).is_pending();
+        others.into_iter().for_each(|other| drop(other.join().unwrap()));
+        let served = guard(&counter.served).clone();
+        assert!(served.contains(&2) && served.contains(&3), "registered={registered} {served:?}");
+        drop(held);
     });
 }
 

@@ -1,11 +1,13 @@
 //! Who writes: requests stand in line, and one of those who wait serves all.
 //!
 //! Whoever comes lets every other task run once, so that they can join, and then, if nobody serves, serves all
-//! who stand there. The others wait; when the service ends, the first of who came meanwhile is woken. So a
+//! who stand there. The others wait; when the service ends, all who came meanwhile are woken. So a
 //! group forms without a timer and without a thread, and a request that is alone pays for neither.
 //!
 //! Nobody is ever appointed: who runs while nobody serves does it, so that a future that is not polled holds up
-//! only itself. A service ends when it is done, also by a panic. `loom_line` checks every interleaving.
+//! only itself. To wake the first alone would appoint it: a future that was polled once and is then held, in an arm of
+//! a `select!`, would keep those behind it waiting until somebody else came. A service ends when it is done, also by a
+//! panic. `loom_line` checks every interleaving with up to two or three switches in unlucky places.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -115,12 +117,10 @@ impl<R, A: Answer> Drop for Place<'_, R, A> {
         }
         let mut queue = guard(&self.line.queue);
         let mine = queue.waiting.iter().position(|waiting| Arc::ptr_eq(&waiting.slot, &self.slot));
+        // If it was woken to serve, so was everybody else who stood there.
         let withdrawn = mine.and_then(|at| queue.waiting.remove(at));
-        // It may have been woken to serve.
-        let next = queue.next_to_wake();
         drop(queue);
         drop(withdrawn);
-        next.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -131,16 +131,11 @@ impl<R, A: Answer> Drop for Service<'_, R, A> {
     fn drop(&mut self) {
         let mut queue = guard(&self.0.queue);
         queue.serving = false;
-        let next = queue.next_to_wake();
+        // INVARIANT: while nobody serves, whoever stands in line is about to run, as far as it is driven at all.
+        let woken: Vec<Waker> =
+            queue.waiting.iter().filter_map(|waiting| waiting.slot.take_waker()).collect();
         drop(queue);
-        next.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl<R, A: Answer> Queue<R, A> {
-    /// Returns how to wake whoever waits longest, unless somebody serves.
-    fn next_to_wake(&self) -> Option<Waker> {
-        if self.serving { None } else { self.waiting.front()?.slot.take_waker() }
+        woken.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -160,7 +155,7 @@ impl<R, A: Answer> Line<R, A> {
         self.yield_once().await;
         let answer = poll_fn(|context| {
             loop {
-                // In this order: who ends a service wakes whom it finds registered.
+                // In this order: who ends a service wakes all whom it finds registered.
                 if let Poll::Ready(answer) = place.slot.poll(context) {
                     return Poll::Ready(answer);
                 }
@@ -216,5 +211,65 @@ impl<R, A: Answer> Line<R, A> {
     /// Says whether nobody stands in line.
     pub(crate) fn is_empty(&self) -> bool {
         guard(&self.queue).waiting.is_empty()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::pin::{Pin, pin};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    impl Answer for bool {
+        fn abandoned() -> Self {
+            false
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Answers those in line with true.
+    fn serve(line: &Line<(), bool>) {
+        line.take(|()| true).into_iter().for_each(|waiting| waiting.answer(true));
+    }
+
+    /// Polls a request of which another one was being served all the time: once to join, then until it waits.
+    fn wait_in_line(mut request: Pin<&mut impl Future<Output = bool>>, polls: u32, waker: &Waker) {
+        for _ in 0..polls {
+            assert!(request.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+    }
+
+    #[test]
+    fn a_future_that_is_held_while_another_serves_keeps_nobody_behind_it_waiting() {
+        // Held after it joined; held where it waits to be woken.
+        for polls in [1, 2] {
+            let line = Line::<(), bool>::default();
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(Arc::clone(&woken));
+            let mut held = pin!(line.wait((), || serve(&line)));
+            let mut behind = pin!(line.wait((), || serve(&line)));
+            let mut serves = Box::pin(line.wait((), || {
+                serve(&line);
+                wait_in_line(held.as_mut(), polls, Waker::noop());
+                wait_in_line(behind.as_mut(), 2, &waker);
+                woken.0.store(false, Ordering::SeqCst);
+            }));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(serves.as_mut().poll(&mut context).is_pending(), "others may join");
+            assert_eq!(serves.as_mut().poll(&mut context), Poll::Ready(true));
+            drop(serves);
+            assert!(woken.0.load(Ordering::SeqCst), "polls={polls}: nobody told who stood behind");
+            assert_eq!(behind.as_mut().poll(&mut context), Poll::Ready(true), "polls={polls}");
+        }
     }
 }
