@@ -80,7 +80,7 @@ pub enum WalError {
     /// Whether the append is durable is not known: repeat it under the same id, on a newly opened log.
     #[error("append may or may not be durable: id={id}")]
     Unknown {
-        /// The id of the first record.
+        /// The id of the first record; of what the log notes of itself, its kind: `fence`, `repair`, `archive`, `hold`.
         id: String,
         /// Why it is not known.
         #[source]

@@ -52,7 +52,8 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 ///
 /// # Cancel safety
 /// A dropped `append` has appended the whole batch or nothing; repeating it under the same ids finds out
-/// which. The other methods leave nothing behind.
+/// which. A dropped `fence` or `retain` has written all that it writes down or nothing, and may be called again:
+/// epochs only grow, and what is set aside already stays so. Methods that read leave nothing behind.
 ///
 /// # Implementing
 /// Do not retry: what is unknown is answered as [`WalError::Unknown`], and the caller repeats. Do not
@@ -105,7 +106,9 @@ pub trait WalStore: Debug + Send + Sync {
     /// Takes the log over: claims the next epoch, durably, and shuts out every handle of an earlier one.
     ///
     /// # Errors
-    /// As [`WalStore::append`].
+    /// - [`WalError::Unknown`]: the epoch may be claimed, and others shut out; call again, on a handle that was opened
+    ///   anew.
+    /// - others as [`WalStore::append`].
     async fn fence(&self) -> Result<u64, WalError>;
 
     /// Reads the whole log and says whether it is what was written; damage is an answer, not an error.
@@ -121,6 +124,8 @@ pub trait WalStore: Debug + Send + Sync {
     /// # Errors
     /// - [`WalError::Unsupported`]: [`Capabilities::archives`] says so; nothing is to be done.
     /// - [`WalError::TooLarge`]: shorten the reason.
+    /// - [`WalError::Unknown`]: why may be written down, and nothing is set aside; call again, on a handle that was
+    ///   opened anew.
     /// - [`WalError::Io`]: some of it is set aside, and the log reads as before; call again.
     /// - others as [`WalStore::append`].
     async fn retain(&self, upto: Lsn, reason: &RetainReason) -> Result<Retained, WalError> {

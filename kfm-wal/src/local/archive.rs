@@ -13,7 +13,7 @@ use kfm_lineage::{Lsn, Timestamp};
 use super::load::{self, io_error};
 use super::segment;
 use super::sync::guard;
-use super::tail::{Batch, Failure, Tail};
+use super::tail::{Batch, Tail};
 use super::view::View;
 use crate::error::WalError;
 use crate::frame::Kind;
@@ -55,13 +55,7 @@ pub(crate) fn archive(
         "upto": upto,
     });
     let noted = tail.write(view, Kind::Archive, &mut Batch::new(account.to_string().as_bytes()));
-    noted.map_err(|failure| match failure {
-        Failure::NotWritten(error) => error,
-        Failure::Unknown(source) => {
-            let path = tail.dir.display().to_string();
-            WalError::Io { action: "note what is archived in", path, source }
-        }
-    })?;
+    noted.map_err(|failure| failure.of_kind(Kind::Archive))?;
     set_aside(tail, leaving.iter().map(|(name, _)| name))?;
     Ok(retained)
 }

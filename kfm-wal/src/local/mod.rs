@@ -208,6 +208,7 @@ impl LocalLog {
     /// - [`WalError::Locked`]: another writer has it; wait, or stop that one.
     /// - [`WalError::Corrupt`]: nothing was changed; restore the log, or repair it by hand.
     /// - [`WalError::FutureFormat`]: nothing was changed; upgrade.
+    /// - [`WalError::Unknown`]: the claim of an epoch, or the repair, may be in the log; open it again.
     /// - [`WalError::Io`]: repair the disk and try again.
     pub fn open(dir: impl AsRef<Path>, options: LocalOptions) -> Result<(Self, RecoveryReport), WalError> {
         let dir = dir.as_ref().to_path_buf();

@@ -164,7 +164,7 @@ pub(crate) fn claim(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError>
         Err(Failure::NotWritten(error)) if finds_no_room(&error) && !tail.poisoned => {
             if put_in_reserve(tail, view, Kind::Fence, &[])? { Ok(()) } else { Err(error) }
         }
-        written => written.map_err(|failure| refuse(tail, failure)),
+        written => written.map_err(|failure| failure.of_kind(Kind::Fence)),
     }
 }
 
@@ -181,7 +181,7 @@ fn put_in_reserve(tail: &mut Tail, view: &Mutex<View>, kind: Kind, body: &[u8]) 
     let header = guard(view).position.header(kind, 0, tail.nonce);
     let (mut frame, chain) = frame::encode(&header, body, &[]);
     let put = tail.put(view, &header, &mut frame);
-    put.map_err(|source| refuse(tail, Failure::Unknown(source)))?;
+    put.map_err(|source| Failure::Unknown(source).of_kind(kind))?;
     guard(view).position.advance(&header, chain, None);
     Ok(true)
 }
@@ -198,7 +198,8 @@ fn repair_tail(
     // The reserve is there for this; a second repair in it moves on to the next segment.
     if !put_in_reserve(tail, view, Kind::Repair, &account)? {
         tail.rotate(view, frame_bytes(account.len()) as u64)?;
-        tail.write(view, Kind::Repair, &mut Batch::new(&account)).map_err(|failure| refuse(tail, failure))?;
+        tail.write(view, Kind::Repair, &mut Batch::new(&account))
+            .map_err(|failure| failure.of_kind(Kind::Repair))?;
     }
     Ok(name)
 }
@@ -233,7 +234,7 @@ fn reseal(
         Some((name, account)) => (name, Kind::Repair, account),
         None => (None, Kind::Fence, Vec::new()),
     };
-    tail.write(view, kind, &mut Batch::new(&body)).map_err(|failure| refuse(tail, failure))?;
+    tail.write(view, kind, &mut Batch::new(&body)).map_err(|failure| failure.of_kind(kind))?;
     Ok(name)
 }
 
@@ -287,13 +288,4 @@ fn is_full(error: &io::Error) -> bool {
 fn finds_no_room(error: &WalError) -> bool {
     let WalError::Io { source, .. } = error else { return false };
     source.downcast_ref::<io::Error>().is_some_and(is_full)
-}
-
-fn refuse(tail: &Tail, failure: Failure) -> WalError {
-    match failure {
-        Failure::NotWritten(error) => error,
-        Failure::Unknown(source) => {
-            WalError::Io { action: "claim an epoch in", path: tail.dir.display().to_string(), source }
-        }
-    }
 }

@@ -96,6 +96,16 @@ pub(crate) enum Failure {
     Unknown(Source),
 }
 
+impl Failure {
+    /// Makes the error of a frame that holds no records.
+    pub(crate) fn of_kind(self, kind: Kind) -> WalError {
+        match self {
+            Self::NotWritten(error) => error,
+            Self::Unknown(source) => WalError::Unknown { id: kind.as_str().to_owned(), source },
+        }
+    }
+}
+
 impl Tail {
     /// Writes a frame and syncs it; then, and only then, `view` knows it.
     pub(crate) fn write(&mut self, view: &Mutex<View>, kind: Kind, batch: &mut Batch) -> Result<(), Failure> {
