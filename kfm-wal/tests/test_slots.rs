@@ -9,36 +9,44 @@ use async_trait::async_trait;
 use kfm_retry::ManualClock;
 use kfm_wal::WalStore;
 use kfm_wal::conformance::Fixture;
+use kfm_wal::entropy::{Entropy, SeededEntropy};
 use kfm_wal::slots::{MemorySlots, Mode, SlotLog, SlotOptions};
 
 struct Memory {
     slots: MemorySlots,
     mode: Mode,
+    entropy: Arc<SeededEntropy>,
 }
 
 impl Memory {
     fn new(mode: Mode) -> Self {
-        Self { slots: MemorySlots::new(), mode }
+        Self { slots: MemorySlots::new(), mode, entropy: Arc::new(SeededEntropy::new(1)) }
     }
+}
+
+/// The options of one more handle on the log that gives its handles these names.
+fn options(mode: Mode, entropy: &Arc<SeededEntropy>) -> SlotOptions {
+    let entropy: Arc<dyn Entropy> = Arc::<SeededEntropy>::clone(entropy);
+    let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+    SlotOptions::new(clock).with_mode(mode).with_entropy(entropy)
 }
 
 #[async_trait]
 impl Fixture for Memory {
     async fn open(&self) -> Arc<dyn WalStore> {
-        let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
-        let options = SlotOptions::new(clock).with_mode(self.mode);
+        let options = options(self.mode, &self.entropy);
         Arc::new(SlotLog::open(Arc::new(self.slots.clone()), options).await.unwrap().0)
     }
 }
 
 mod memory_exclusive {
     use super::*;
-    kfm_wal::wal_store_laws!(Memory::new(Mode::Exclusive));
+    kfm_wal::wal_store_laws!(seeded: Memory::new(Mode::Exclusive));
 }
 
 mod memory_shared {
     use super::*;
-    kfm_wal::wal_store_laws!(Memory::new(Mode::Shared));
+    kfm_wal::wal_store_laws!(seeded: Memory::new(Mode::Shared));
 }
 
 #[cfg(feature = "object-store")]
@@ -52,48 +60,53 @@ mod objects {
     struct Objects {
         slots: Arc<dyn Slots>,
         mode: Mode,
+        entropy: Arc<SeededEntropy>,
         _dir: Option<tempfile::TempDir>,
     }
 
     impl Objects {
+        fn new(slots: impl Slots + 'static, mode: Mode, dir: Option<tempfile::TempDir>) -> Self {
+            let entropy = Arc::new(SeededEntropy::new(1));
+            Self { slots: Arc::new(slots), mode, entropy, _dir: dir }
+        }
+
         fn in_memory(mode: Mode) -> Self {
             let slots = ObjectSlots::new(Arc::new(InMemory::new()), Path::from("logs/a")).volatile();
-            Self { slots: Arc::new(slots), mode, _dir: None }
+            Self::new(slots, mode, None)
         }
 
         fn in_folder(mode: Mode) -> Self {
             let dir = tempfile::tempdir().unwrap();
             let slots = FolderSlots::new(dir.path().join("wal")).unwrap();
-            Self { slots: Arc::new(slots), mode, _dir: Some(dir) }
+            Self::new(slots, mode, Some(dir))
         }
     }
 
     #[async_trait]
     impl Fixture for Objects {
         async fn open(&self) -> Arc<dyn WalStore> {
-            let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
-            let options = SlotOptions::new(clock).with_mode(self.mode).with_proofs(0);
+            let options = options(self.mode, &self.entropy).with_proofs(0);
             Arc::new(SlotLog::open(Arc::clone(&self.slots), options).await.unwrap().0)
         }
     }
 
     mod in_memory_exclusive {
         use super::*;
-        kfm_wal::wal_store_laws!(Objects::in_memory(Mode::Exclusive));
+        kfm_wal::wal_store_laws!(seeded: Objects::in_memory(Mode::Exclusive));
     }
 
     mod in_memory_shared {
         use super::*;
-        kfm_wal::wal_store_laws!(Objects::in_memory(Mode::Shared));
+        kfm_wal::wal_store_laws!(seeded: Objects::in_memory(Mode::Shared));
     }
 
     mod in_a_folder_exclusive {
         use super::*;
-        kfm_wal::wal_store_laws!(Objects::in_folder(Mode::Exclusive));
+        kfm_wal::wal_store_laws!(seeded: Objects::in_folder(Mode::Exclusive));
     }
 
     mod in_a_folder_shared {
         use super::*;
-        kfm_wal::wal_store_laws!(Objects::in_folder(Mode::Shared));
+        kfm_wal::wal_store_laws!(seeded: Objects::in_folder(Mode::Shared));
     }
 }

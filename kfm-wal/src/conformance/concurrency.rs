@@ -2,11 +2,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use kfm_lineage::Lsn;
 
-use super::{Fixture, all, append, join_all, record};
+use super::{Fixture, all, append, join_all, poll_times, record};
 use crate::error::WalError;
 use crate::store::{Appended, NewRecord};
 
@@ -16,27 +15,30 @@ laws! {
         let log = fixture.open().await;
         for n in (1..=21).step_by(2) {
             let batch = [record(n), record(n + 1)];
-            let mut polls = n % 4;
             let mut dropped = log.append(&batch, None);
-            std::future::poll_fn(|context| {
-                if polls == 0 {
-                    return Poll::Ready(());
-                }
-                polls -= 1;
-                match dropped.as_mut().poll(context) {
-                    Poll::Ready(_) => Poll::Ready(()),
-                    Poll::Pending => {
-                        context.waker().wake_by_ref();
-                        Poll::Pending
-                    }
-                }
-            })
-            .await;
+            poll_times(&mut dropped, n % 4).await;
             drop(dropped);
             log.append(&batch, None).await.expect("repeating a dropped append");
         }
         let records: Vec<NewRecord> = all(log.as_ref()).await.into_iter().map(|stored| stored.record).collect();
         assert_eq!(records, (1..=22).map(record).collect::<Vec<_>>());
+    }
+
+    /// Law *Settled reads*, as far as a writer that ends in the middle of an append shows it.
+    fn what_was_shown_beside_an_append_stays(fixture) {
+        for n in (1..=13).step_by(2) {
+            let log = fixture.open().await;
+            let batch = [record(n), record(n + 1)];
+            let mut under_way = log.append(&batch, None);
+            poll_times(&mut under_way, n / 2).await;
+            let (shown, head) = (all(log.as_ref()).await, log.head().await.unwrap().lsn);
+            drop(under_way);
+            drop(log);
+            let log = fixture.open().await;
+            let there = all(log.as_ref()).await;
+            assert!(there.starts_with(&shown), "what was shown is gone: shown={shown:?} there={there:?}");
+            assert!(shown.len() as u64 <= head.0 && head <= log.head().await.unwrap().lsn, "head={head}");
+        }
     }
 
     /// Laws *Gapless* and *Faithful*, with 64 appenders.

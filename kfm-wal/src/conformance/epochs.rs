@@ -37,14 +37,16 @@ laws! {
         assert_eq!(epochs, [first, second]);
     }
 
-    /// Law *Fenced*; of a store with one writer at a time, that a second one is refused is its own test.
+    /// Law *Fenced*; a store of one writer at a time refuses the second one, and the first goes on.
     fn a_writer_of_an_earlier_epoch_is_fenced(fixture) {
         let paused = fixture.open().await;
         append(paused.as_ref(), 1).await;
         if !paused.capabilities().many_writers {
+            assert_err!(fixture.open_beside().await, WalError::Locked { .. });
+            append(paused.as_ref(), 2).await;
             return;
         }
-        let active = fixture.open().await;
+        let active = fixture.open_beside().await.unwrap();
         let epoch = active.fence().await.unwrap();
         match paused.append(&[record(2)], None).await {
             Err(WalError::Fenced { epoch: by }) => assert_eq!(by, epoch),
