@@ -64,6 +64,7 @@ laws_on! {
     laws_on_ministack: "ministack", Exclusive;
     laws_on_ministack_shared: "ministack", Shared;
     laws_on_seaweedfs: "seaweedfs", Exclusive;
+    laws_on_seaweedfs_shared: "seaweedfs", Shared;
     laws_on_azurite: "azurite", Exclusive;
     laws_on_azurite_shared: "azurite", Shared;
     laws_on_postgresql: "postgresql", Exclusive;

@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use kfm_retry::ManualClock;
-use kfm_wal::WalStore;
 use kfm_wal::conformance::Fixture;
 use kfm_wal::entropy::{Entropy, SeededEntropy};
+use kfm_wal::slots::memory::SlowSlots;
 use kfm_wal::slots::{MemorySlots, Mode, SlotLog, SlotOptions};
+use kfm_wal::{Announcing, WalStore};
 
 struct Memory {
     slots: MemorySlots,
@@ -47,6 +48,43 @@ mod memory_exclusive {
 mod memory_shared {
     use super::*;
     kfm_wal::wal_store_laws!(seeded: Memory::new(Mode::Shared));
+}
+
+/// The wrapper that announces appends, above a log on slots that take their time.
+struct Above {
+    slots: SlowSlots,
+    clock: Arc<ManualClock>,
+    mode: Mode,
+    entropy: Arc<SeededEntropy>,
+}
+
+impl Above {
+    fn new(mode: Mode) -> Self {
+        let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+        let (create, read) = (Duration::from_millis(20), Duration::from_millis(10));
+        let slots = SlowSlots::new(Arc::clone(&clock) as Arc<_>, create, read);
+        Self { slots, clock, mode, entropy: Arc::new(SeededEntropy::new(1)) }
+    }
+}
+
+#[async_trait]
+impl Fixture for Above {
+    async fn open(&self) -> Arc<dyn WalStore> {
+        let options = SlotOptions::new(Arc::clone(&self.clock) as Arc<_>).with_mode(self.mode);
+        let options = options.with_entropy(Arc::<SeededEntropy>::clone(&self.entropy));
+        let (log, _) = SlotLog::open(Arc::new(self.slots.clone()), options).await.unwrap();
+        Arc::new(Announcing::new(Arc::new(log)))
+    }
+}
+
+mod announcing_slow_exclusive {
+    use super::*;
+    kfm_wal::wal_store_laws!(seeded: Above::new(Mode::Exclusive));
+}
+
+mod announcing_slow_shared {
+    use super::*;
+    kfm_wal::wal_store_laws!(seeded: Above::new(Mode::Shared));
 }
 
 #[cfg(feature = "object-store")]
