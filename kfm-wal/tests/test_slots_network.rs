@@ -8,15 +8,26 @@ use std::net::{SocketAddr, TcpListener};
 use kfm_wal::slots::{ObjectSlots, SlotError, Slots as _, cloud};
 
 fn slots(server: SocketAddr) -> ObjectSlots {
+    slots_with(server, &[])
+}
+
+/// Slots on a server, with more pairs of an environment.
+fn slots_with(server: SocketAddr, more: &[(&str, &str)]) -> ObjectSlots {
+    let endpoint = format!("http://{server}");
     let pairs = [
-        ("AWS_ENDPOINT", format!("http://{server}").as_str()),
+        ("AWS_ENDPOINT", endpoint.as_str()),
         ("AWS_ALLOW_HTTP", "true"),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "key"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    cloud::slots("s3://bucket/log", &pairs).unwrap()
+    ];
+    let pairs = pairs.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    cloud::slots("s3://bucket/log", &pairs.collect::<Vec<_>>()).unwrap()
+}
+
+/// Where nobody listens: a port that no program is given by chance.
+fn nobody() -> SocketAddr {
+    ([127, 0, 0, 1], 1).into()
 }
 
 fn create(slots: &ObjectSlots) -> SlotError {
@@ -24,24 +35,57 @@ fn create(slots: &ObjectSlots) -> SlotError {
     runtime.block_on(slots.create(1, "frame".into())).unwrap_err()
 }
 
+/// A server that reads the first words of a request, which its thread returns, and hangs up: what is left unread
+/// resets the connection.
+fn hears_first_words() -> (SocketAddr, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap();
+    let hears = std::thread::spawn(move || {
+        let mut words = [0; 24];
+        listener.accept().unwrap().0.read_exact(&mut words).unwrap();
+        String::from_utf8_lossy(&words).into_owned()
+    });
+    (server, hears)
+}
+
 #[test]
 fn where_nobody_is_there_to_connect_to_nothing_happened() {
-    // Bound once, so that nobody else has it, and not listened at any more.
-    let server = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = create(&slots(server));
+    let error = create(&slots(nobody()));
     assert!(matches!(error, SlotError::Busy { .. }), "{error:?}");
 }
 
 #[test]
 fn what_became_of_a_request_to_a_server_that_hung_up_is_unknown() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = listener.local_addr().unwrap();
-    let hangs_up = std::thread::spawn(move || {
-        let (mut connection, _) = listener.accept().unwrap();
-        // The rest of the request is there and not read: closing resets the connection.
-        connection.read_exact(&mut [0; 16]).unwrap();
-    });
+    let (server, hangs_up) = hears_first_words();
     let error = create(&slots(server));
     assert!(matches!(error, SlotError::Unknown { .. }), "{error:?}");
     hangs_up.join().unwrap();
+}
+
+#[test]
+fn a_server_is_reached_by_the_proxy_that_is_handed_in_unless_it_is_exempt() {
+    let server = nobody();
+    let (proxy, hears) = hears_first_words();
+    create(&slots_with(server, &[("http_proxy", &format!("http://{proxy}"))]));
+    assert_eq!(hears.join().unwrap(), format!("PUT http://{server}/bucket/")[..24]);
+
+    let (server, hears) = hears_first_words();
+    create(&slots_with(
+        server,
+        &[("HTTP_PROXY", &format!("http://{}", nobody())), ("NO_PROXY", "127.0.0.1")],
+    ));
+    assert!(hears.join().unwrap().starts_with("PUT /bucket/log/chain/"));
+}
+
+#[test]
+fn no_proxy_is_taken_from_the_environment() {
+    // The whole environment of a process: this program once more, one test of it.
+    let once_more = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "what_became_of_a_request_to_a_server_that_hung_up_is_unknown"])
+        .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, format!("http://{}", nobody()))))
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .unwrap();
+    assert!(once_more.status.success(), "{}", String::from_utf8_lossy(&once_more.stdout));
 }

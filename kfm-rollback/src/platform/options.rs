@@ -31,7 +31,8 @@ pub struct OpenOptions {
     pub credentials: Credentials,
 }
 
-/// Pairs that say who asks a server, under the products' own names: `AWS_ACCESS_KEY_ID`, `PGPASSWORD`, ….
+/// Pairs that say who asks a server and by which proxy, under the products' own names: `AWS_ACCESS_KEY_ID`,
+/// `PGPASSWORD`, `HTTPS_PROXY`, ….
 ///
 /// The command takes them from its environment; a library never reads that. They are never shown.
 #[derive(Clone, Default)]
@@ -41,9 +42,15 @@ impl Credentials {
     /// Beginnings of the names that are taken from an environment.
     const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "PG"];
 
-    /// Takes those pairs of an environment that say who asks a server.
+    /// Names that are taken from an environment, in capitals or not.
+    const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
+
+    /// Takes those pairs of an environment that say who asks a server, and by which proxy.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let is_known = |name: &str| Self::PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let is_known = |name: &str| {
+            Self::PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+                || Self::PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
+        };
         Self(pairs.into_iter().filter(|(name, _)| is_known(name)).collect())
     }
 
@@ -120,5 +127,19 @@ impl Interrupt {
     /// Says whether somebody asked to stop.
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_environment_those_pairs_are_taken_that_say_who_asks_and_by_which_proxy() {
+        let names = ["AWS_REGION", "PATH", "PGUSER", "https_proxy", "NO_PROXY", "MY_HTTPS_PROXY", "KFM_ROOT"];
+        let pairs = names.map(|name| (name.to_owned(), "hush".to_owned()));
+        let credentials = Credentials::from_pairs(pairs);
+        let shown = format!("{credentials:?}");
+        assert_eq!(shown, r#"["AWS_REGION", "PGUSER", "https_proxy", "NO_PROXY"]"#);
     }
 }

@@ -13,6 +13,7 @@ use object_store::client::{
 };
 use object_store::path::Path;
 use object_store::{ObjectStore, RetryConfig};
+use reqwest::{NoProxy, Proxy};
 
 use super::ObjectSlots;
 use super::address::AddressError;
@@ -33,7 +34,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Nothing is connected yet. `environment` are pairs of which those are taken whose names begin with `AWS_` or
 /// `AZURE_`, under the names that object_store's builders know: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`,
 /// `AWS_ALLOW_HTTP`, `AZURE_STORAGE_ACCOUNT_NAME`, …; without credentials among them the machine's own identity is
-/// asked for, as the products do it.
+/// asked for, as the products do it. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` among them, in capitals or
+/// not, say by which proxy the server is reached; the process's own environment is not looked at.
 ///
 /// # Errors
 /// [`AddressError`]: the address or one of the pairs is not right; repair it.
@@ -46,7 +48,7 @@ pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots,
     }
     let prefix = Path::parse(prefix).map_err(|_| unreadable())?;
     let server = Heard::default();
-    let connector = Connector { server: Arc::clone(&server) };
+    let connector = Connector { server: Arc::clone(&server), proxies: proxies(environment)? };
     let store = match scheme {
         "s3" => s3(url, environment, connector)?,
         "az" => azure(url, environment, connector)?,
@@ -65,6 +67,30 @@ fn settings<'a, K: std::str::FromStr>(
         .iter()
         .filter(move |(name, _)| name.starts_with(prefix))
         .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.as_str())))
+}
+
+/// What makes a proxy of its address, for some schemes or for all.
+type MakeProxy = fn(String) -> reqwest::Result<Proxy>;
+
+/// The proxies that pairs of an environment name; the first one that is for a request's scheme serves it.
+fn proxies(environment: &[(String, String)]) -> Result<Vec<Proxy>, AddressError> {
+    let given = |name: &str| {
+        let named =
+            environment.iter().find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty());
+        named.map(|(_, value)| value.as_str())
+    };
+    let none = given("NO_PROXY").and_then(NoProxy::from_string);
+    let makers: [(&str, MakeProxy); 3] =
+        [("HTTPS_PROXY", Proxy::https), ("HTTP_PROXY", Proxy::http), ("ALL_PROXY", Proxy::all)];
+    let mut proxies = Vec::new();
+    for (name, make) in makers {
+        let Some(address) = given(name) else { continue };
+        // What is wrong with it is not repeated: it may hold a password.
+        let flaw =
+            |_| AddressError::Client { source: format!("{name} is not the address of a proxy").into() };
+        proxies.push(make(address.to_owned()).map_err(flaw)?.no_proxy(none.clone()));
+    }
+    Ok(proxies)
 }
 
 fn no_retries() -> RetryConfig {
@@ -117,6 +143,7 @@ fn azure(url: &str, _: &[(String, String)], _: Connector) -> Result<Arc<dyn Obje
 #[derive(Debug)]
 struct Connector {
     server: Heard,
+    proxies: Vec<Proxy>,
 }
 
 /// A client that notes what the first answer says of the server.
@@ -141,7 +168,13 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let failed = |source| object_store::Error::Generic { store: "HTTP", source };
         let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp);
-        let client = reqwest::Client::builder()
+        // Left to itself it would look for proxies in the environment.
+        let builder = self
+            .proxies
+            .iter()
+            .cloned()
+            .fold(reqwest::Client::builder().no_proxy(), |builder, proxy| builder.proxy(proxy));
+        let client = builder
             .tls_backend_preconfigured(client_config(None).map_err(failed)?)
             .https_only(allows_http.as_deref() != Some("true"))
             .connect_timeout(CONNECT_MAX)
@@ -180,6 +213,14 @@ mod tests {
             let refused = slots(url, &[]).err();
             assert!(matches!(refused, Some(AddressError::Unreadable { .. })), "{url}: {refused:?}");
         }
+    }
+
+    #[test]
+    fn a_proxy_that_is_none_is_refused_without_repeating_it() {
+        let refused = proxies(&pairs(&[("https_proxy", "http://me:hush@:x")])).err().unwrap();
+        let said = std::error::Error::source(&refused).unwrap().to_string();
+        assert_eq!(said, "HTTPS_PROXY is not the address of a proxy");
+        assert!(proxies(&pairs(&[("HTTP_PROXY", ""), ("NO_PROXY", "*")])).unwrap().is_empty());
     }
 
     #[cfg(feature = "azure")]
