@@ -2,6 +2,10 @@
 #![cfg(feature = "slots")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
+#[path = "common/typed.rs"]
+mod typed;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -11,8 +15,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_retry::ManualClock;
 use kfm_wal::conformance::{record, run};
+use kfm_wal::local::simulated::SimulatedDisk;
+use kfm_wal::log::INDEX;
+use kfm_wal::record::{Record, SnapshotRecord};
 use kfm_wal::slots::{Created, MemorySlots, Mode, SlotError, SlotLog, SlotOptions, Slots};
-use kfm_wal::{Lsn, WalStore};
+use kfm_wal::{Lsn, Snapshots, Wal, WalStore};
 
 /// Slots that count what is asked of them.
 #[derive(Debug, Default)]
@@ -104,5 +111,40 @@ fn a_look_asks_for_little_where_little_is_new_and_for_many_slots_at_once_where_m
         let (asked, at_once) = asked_for(&slots, &reader, 10..110).await;
         assert!(at_once == 16 && asked <= 100 + 2 * 16, "{asked} requests, {at_once} at once");
         assert_eq!(reader.scan(Lsn(1), 999).await.unwrap().len(), 103);
+    });
+}
+
+/// Opens a log as a command does, and returns how many requests that took, and where the snapshot ends that served it.
+async fn opened(slots: &Arc<Counting>, snapshots: &Snapshots) -> (u64, Lsn) {
+    slots.asked();
+    let log = SlotLog::open_read_only(Arc::clone(slots) as Arc<_>, options()).await.unwrap();
+    let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+    let (_, opened) = Wal::open_from(Arc::new(log), clock, snapshots).await.unwrap();
+    (slots.asked().0, opened.snapshot)
+}
+
+/// What a snapshot spares is the parsing: the chain is read as a whole (ADR 0012, what is left open).
+#[test]
+fn opening_asks_for_every_slot_once_and_little_more_with_a_snapshot_too() {
+    const SLOTS: u64 = 1_000;
+    run(async {
+        let slots = Arc::new(Counting::default());
+        let (log, _) = SlotLog::open(Arc::new(slots.held.clone()), options()).await.unwrap();
+        let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+        let wal = Wal::open(Arc::new(log), clock).await.unwrap();
+        for n in 0..SLOTS {
+            wal.append(typed::refusal(n, &n.to_string())).await.unwrap();
+        }
+        let kept = Snapshots::new("/snapshots", Arc::new(SimulatedDisk::new()));
+        let (of, index) = wal.keep_index(&kept).unwrap();
+        let states = BTreeMap::from([(INDEX.to_owned(), index)]);
+        wal.append(Record::Snapshot(SnapshotRecord { of, states })).await.unwrap();
+
+        let none = Snapshots::new("/snapshots", Arc::new(SimulatedDisk::new()));
+        for (snapshots, served) in [(&none, Lsn::ZERO), (&kept, of.lsn)] {
+            let (asked, snapshot) = opened(&slots, snapshots).await;
+            assert_eq!(snapshot, served);
+            assert!((SLOTS..SLOTS + 4 * 16).contains(&asked), "{asked} requests");
+        }
     });
 }
