@@ -85,7 +85,7 @@ impl ReadSegment {
     fn find(&mut self, read: &[u8], mut at: usize) -> Option<usize> {
         let mut pending = Vec::new();
         let next = loop {
-            let rest = read.get(at..)?;
+            let rest = &read[at..];
             let frame = match frame::decode(rest) {
                 Ok(frame) => frame,
                 Err(Fault::Short { .. }) => break Some(at),
