@@ -1,8 +1,8 @@
 //! Who writes: requests stand in line, and one of those who wait serves all.
 //!
 //! Whoever comes lets every other task run once, so that they can join, and then, if nobody serves, serves all
-//! who stand there. The others wait; when the service ends, all who came meanwhile are woken. So a
-//! group forms without a timer and without a thread, and a request that is alone pays for neither.
+//! who stand there, and a few times more who came meanwhile. The others wait; when the service ends, all who are left
+//! are woken. So a group forms without a timer and without a thread, and a request that is alone pays for neither.
 //!
 //! Nobody is ever appointed: who runs while nobody serves does it, so that a future that is not polled holds up
 //! only itself. To wake the first alone would appoint it: a future that was polled once and is then held, in an arm of
@@ -15,6 +15,13 @@ use std::task::{Context, Poll, Waker};
 
 use super::sync::{Arc, Mutex, guard};
 use crate::planted::{Bug, planted};
+
+/// How often whoever serves goes on with those who came meanwhile, before it leaves that to one of them.
+///
+/// Of 64 threads that are all woken after every group one serves and the others wait again: a quarter of the appends a
+/// second is lost. After every sixteenth nothing is. Whoever serves waits for its own answer meanwhile, hence the bound.
+/// A model checker sees them woken after each group.
+const MORE_GROUPS: u32 = if cfg!(loom) { 0 } else { 15 };
 
 /// An answer that can be given for somebody who never gave one.
 pub(crate) trait Answer {
@@ -161,6 +168,7 @@ impl<R, A: Answer> Line<R, A> {
                 }
                 let Some(service) = self.begin() else { return Poll::Pending };
                 serve();
+                (0..MORE_GROUPS).take_while(|_| !self.is_empty()).for_each(|_| serve());
                 drop(service);
             }
         })
@@ -258,7 +266,13 @@ mod tests {
             let waker = Waker::from(Arc::clone(&woken));
             let mut held = pin!(line.wait((), || serve(&line)));
             let mut behind = pin!(line.wait((), || serve(&line)));
+            let mut calls = 0;
             let mut serves = Box::pin(line.wait((), || {
+                calls += 1;
+                if calls > 1 {
+                    // As if others had taken all the room.
+                    return;
+                }
                 serve(&line);
                 wait_in_line(held.as_mut(), polls, Waker::noop());
                 wait_in_line(behind.as_mut(), 2, &waker);
@@ -268,6 +282,7 @@ mod tests {
             assert!(serves.as_mut().poll(&mut context).is_pending(), "others may join");
             assert_eq!(serves.as_mut().poll(&mut context), Poll::Ready(true));
             drop(serves);
+            assert_eq!(calls, 1 + MORE_GROUPS, "who serves goes on with others, and not for ever");
             assert!(woken.0.load(Ordering::SeqCst), "polls={polls}: nobody told who stood behind");
             assert_eq!(behind.as_mut().poll(&mut context), Poll::Ready(true), "polls={polls}");
         }

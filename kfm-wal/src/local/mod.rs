@@ -1,9 +1,9 @@
 //! The local log: segment files in one folder, one writer, any number of readers.
 //!
 //! An append is one frame in a preallocated, zero-filled segment, written and synced before it is answered,
-//! on the thread of the caller, which it blocks for that long. A failed write or sync ends the handle's
-//! writing for ever; opening the log again finds out what reached the disk. Readers never write, not even a
-//! lock, and see only what is durable.
+//! on the thread of the caller, which it blocks for that long; among many on several threads, one of them writes up to
+//! sixteen groups before it is answered. A failed write or sync ends the handle's writing for ever; opening the log
+//! again finds out what reached the disk. Readers never write, not even a lock, and see only what is durable.
 //!
 //! ```text
 //! FORMAT                                            the log's id and format, for people
