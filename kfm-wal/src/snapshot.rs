@@ -262,7 +262,8 @@ impl Snapshots {
 
 /// Returns the end of the log that a file is of, if the log names the file.
 async fn named_by(log: &dyn WalStore, name: &str, file: &Named) -> Result<Option<Head>, WalError> {
-    let at = file.lsn.next();
+    // Anybody can give a file any name.
+    let Some(at) = file.lsn.0.checked_add(1).map(Lsn) else { return Ok(None) };
     let stored = log.scan(at, 1).await?;
     let record = match stored.first().filter(|stored| stored.lsn == at).map(typed::read).transpose()? {
         Some(Read::Known(Record::Snapshot(record))) => Some(record),

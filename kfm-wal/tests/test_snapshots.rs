@@ -167,6 +167,19 @@ fn a_snapshot_that_was_named_too_late_is_not_used_under_another_position_either(
 }
 
 #[test]
+fn a_file_that_is_named_by_a_position_that_no_record_can_have_is_passed_over() {
+    let (log, disk) = (log_of([intent(1)]), SimulatedDisk::new());
+    let newest = keep(&log, &disk);
+    let file = files(&disk)[0].clone();
+    let last = file.display().to_string().replace("00000000000000000001-", &format!("{}-", u64::MAX));
+    assert_ne!(last, file.display().to_string());
+    disk.overwrite(last.as_ref(), disk.contents(&file).unwrap());
+    let (wal, opened) = from(&log, &disk);
+    assert_eq!((opened.snapshot, opened.passed_over.len()), (newest, 1));
+    assert_same(&wal, &whole(&log));
+}
+
+#[test]
 fn a_snapshot_that_was_kept_survives_a_power_cut() {
     for seed in 0..20 {
         let (log, disk) = (log_of([intent(1), completion(1)]), SimulatedDisk::new());
