@@ -16,7 +16,7 @@ use hosts::{Hosts, LEASE_MS, in_a_folder, json, on_a_server};
 use kfm_retry::clock::Pause as _;
 use serde_json::Value;
 use stage::{SECOND, first_version, publish, run_to, second_version};
-use work::{Worker, set_grace};
+use work::{interrupted, waiting};
 
 #[test]
 fn a_plan_of_one_host_is_executed_verified_and_reverted_on_another() {
@@ -86,9 +86,6 @@ fn a_plan_whose_header_was_changed_is_executed_on_no_host() {
     assert_eq!(json(a, &execute, 0)["status"], "completed");
 }
 
-/// Longer than a test waits.
-const LONG_MS: u64 = 600_000;
-
 #[test]
 fn every_host_is_told_who_is_at_work_on_another_until_it_is_silent_for_a_lease() {
     who_is_at_work(&Hosts::new(in_a_folder));
@@ -102,9 +99,7 @@ fn every_host_is_told_who_is_at_work_on_another_by_a_server() {
 
 fn who_is_at_work(hosts: &Hosts) {
     let (a, b) = (&hosts.a(), &hosts.b());
-    set_grace(a, LONG_MS);
-    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
+    let worker = waiting(a, &publish("second", SECOND), "anna");
     // Longer than a lease: who is at work says so again and again.
     kfm_retry::SystemClock.pause(std::time::Duration::from_millis(LEASE_MS + LEASE_MS / 2));
     let status = json(b, &["status"], 7);
@@ -148,11 +143,7 @@ fn who_is_at_work(hosts: &Hosts) {
 fn what_was_left_open_is_not_taken_for_what_another_host_works_on() {
     let hosts = Hosts::new(in_a_folder);
     let (a, b) = (&hosts.a(), &hosts.b());
-    set_grace(a, LONG_MS);
-    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
-    worker.interrupt();
-    assert_eq!(worker.ended().0, Some(7));
+    interrupted(a, &publish("second", SECOND));
     stage::ask(b, async |platform| {
         let publish = platform.begin_publish("slow_ingest".parse().unwrap()).await.unwrap();
         let status = json(a, &["status"], 7);
@@ -171,9 +162,7 @@ fn what_was_left_open_is_not_taken_for_what_another_host_works_on() {
     });
     assert_eq!(json(a, &["status"], 7).get("running"), None);
     // Who takes it up again works on it.
-    set_grace(b, LONG_MS);
-    let mut worker = Worker::begin(b, &["publish", "resume", "--publish-id", SECOND], "bert");
-    worker.until_it_says("contract");
+    let worker = waiting(b, &["publish", "resume", "--publish-id", SECOND], "bert");
     let status = json(a, &["status"], 7);
     let running = &status["running"];
     assert_eq!(

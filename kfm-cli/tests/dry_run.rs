@@ -16,7 +16,7 @@ use std::path::Path;
 
 use stage::{SECOND, publish, run, run_to};
 use tree::everything;
-use work::{Worker, set_grace};
+use work::waiting;
 
 /// Runs commands, each of which must exit with its code and change nothing below the folder.
 fn assert_only_looks(root: &Path, commands: &[(i32, &str)]) {
@@ -165,9 +165,7 @@ fn a_dry_run_of_a_hotfix_or_of_its_revert_writes_nothing_whether_it_is_allowed_d
 fn what_reads_beside_a_process_at_work_or_after_its_death_writes_nothing() {
     let root = stage::platform();
     let root = root.path();
-    set_grace(root, 600_000);
-    let mut worker = Worker::begin(root, &publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
+    let worker = waiting(root, &publish("second", SECOND), "anna");
     let looks = [
         (7, "status"),
         (0, "publish list"),

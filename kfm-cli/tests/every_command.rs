@@ -24,10 +24,7 @@ use kfm_rollback::{Credentials, Error, HotfixRequest, Interrupt, OpenOptions, Pl
 use kfm_wal::record::Correction;
 use serde_json::Value;
 use stage::{FIRST, SECOND, publish, run_to, second_version};
-use work::{Worker, set_grace};
-
-/// Longer than a test waits.
-const LONG_MS: u64 = 600_000;
+use work::interrupted;
 
 #[test]
 fn every_command_works_on_a_log_that_hosts_share() {
@@ -78,18 +75,6 @@ impl<'a> Story<'a> {
         answer
     }
 
-    /// Begins a command that waits before documents disappear, and interrupts it there.
-    fn interrupt(&self, root: &Path, words: &[&str]) -> Value {
-        set_grace(root, LONG_MS);
-        let mut worker = Worker::begin(root, words, "anna");
-        worker.until_it_says("contract");
-        worker.interrupt();
-        let (code, answer) = worker.ended();
-        assert_eq!(code, Some(7), "{answer:#}");
-        set_grace(root, 0);
-        answer
-    }
-
     fn did(&self, name: &str) -> bool {
         self.done.borrow().contains(name)
     }
@@ -119,7 +104,7 @@ fn all_commands() -> Vec<String> {
 
 fn hosts_publish(story: &Story<'_>) {
     let (a, b) = (&story.hosts.a(), &story.hosts.b());
-    story.interrupt(b, &publish("second", SECOND));
+    interrupted(b, &publish("second", SECOND));
     let resumed = story.run(a, &["publish", "resume", "--publish-id", SECOND]);
     assert_eq!((&resumed["status"], story.hosts.documents()), (&"completed".into(), second_version()));
     let list = story.run(a, &["publish", "list"]);
@@ -145,7 +130,7 @@ fn a_rollback_is_planned_rehearsed_interrupted_and_taken_back(story: &Story<'_>)
     let planned = story.run(a, &["rollback", "plan", "--publish-id", SECOND]);
     let plan = planned["plan_id"].as_str().unwrap();
     assert_eq!(story.run(b, &["rollback", "dry-run", "--plan", plan])["ready"], true);
-    story.interrupt(a, &["rollback", "execute", "--plan", plan, "--reason", "bad ingest", "--yes"]);
+    interrupted(a, &["rollback", "execute", "--plan", plan, "--reason", "bad ingest", "--yes"]);
     let status = json(b, &["rollback", "status"], 7);
     let id = status["rollbacks"][0]["rollback_id"].as_str().or(status["rollback_id"].as_str()).unwrap();
     assert_eq!(story.run(b, &["rollback", "resume", "--rollback-id", id])["status"], "completed");

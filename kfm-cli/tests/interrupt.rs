@@ -10,24 +10,15 @@ mod stage;
 mod work;
 
 use stage::{SECOND, State, publish, run_to, state, status};
-use work::{Worker, set_grace, until};
-
-/// Longer than a test waits.
-const LONG_MS: u64 = 600_000;
+use work::{Worker, interrupted, until, waiting};
 
 /// Interrupts a command while it waits out the grace, and goes on with the command that it then prints.
 fn interrupted_and_resumed(root: &std::path::Path, words: &[&str], prior: &State, planned: &State) {
-    set_grace(root, LONG_MS);
-    let mut worker = Worker::begin(root, words, "anna");
-    worker.until_it_says("contract");
-    worker.interrupt();
-    let (code, answer) = worker.ended();
-    assert_eq!(code, Some(7), "{answer:#}");
+    let answer = interrupted(root, words);
     assert_eq!(answer["status"], "interrupted", "{answer:#}");
     let now = state(root);
     assert!(&now != prior && &now != planned, "it stopped between its steps");
 
-    set_grace(root, 0);
     let next = answer["error"]["next"][0].as_str().unwrap();
     let words: Vec<&str> = next.split(' ').collect();
     assert_eq!((words[0], words[2]), ("kfm", "resume"), "{next}");
@@ -52,9 +43,7 @@ fn the_first_ctrl_c_stops_at_a_safe_point_and_prints_the_command_that_resumes() 
 fn ctrl_c_ends_the_wait_for_another_operation() {
     let root = stage::platform();
     let root = root.path();
-    set_grace(root, LONG_MS);
-    let mut worker = Worker::begin(root, &publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
+    let worker = waiting(root, &publish("second", SECOND), "anna");
     let waiting = Worker::begin(root, &["adopt", "--wait", "600"], "maria");
     waiting.until_it_listens();
     waiting.interrupt();

@@ -376,9 +376,7 @@ fn hundreds_of_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_
 fn a_torn_tail_that_a_kill_left_is_reported_by_readers_and_repaired_by_whoever_resumes() {
     let root = stage::platform();
     let root = root.path();
-    work::set_grace(root, 600_000);
-    let mut worker = work::Worker::begin(root, &stage::publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
+    let worker = work::waiting(root, &stage::publish("second", SECOND), "anna");
     worker.kill();
     work::set_grace(root, 0);
     tear(root);

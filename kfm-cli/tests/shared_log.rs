@@ -15,10 +15,7 @@ use std::process::Command;
 
 use hosts::{Hosts, LEASE_MS, in_a_folder, json, on_a_server};
 use stage::{FIRST, SECOND, first_version, publish, run_to, second_version};
-use work::{Worker, set_grace};
-
-/// Longer than a test waits.
-const LONG_MS: u64 = 600_000;
+use work::{Worker, set_grace, waiting};
 
 fn signal(worker: &Worker, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &worker.pid().to_string()]).status();
@@ -64,9 +61,7 @@ fn a_host_that_was_paused_and_followed_writes_nothing_when_it_wakes_up() {
 
 fn a_paused_host_writes_nothing(hosts: &Hosts) {
     let (a, b) = (&hosts.a(), &hosts.b());
-    set_grace(a, LONG_MS);
-    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
+    let worker = waiting(a, &publish("second", SECOND), "anna");
     signal(&worker, "STOP");
 
     let abort = ["publish", "resume", "--publish-id", SECOND, "--abort", "--wait", "600"];
@@ -89,9 +84,7 @@ fn a_paused_host_writes_nothing(hosts: &Hosts) {
 fn a_host_that_died_is_followed_at_once_from_its_own_platform() {
     let hosts = Hosts::new(in_a_folder);
     let (a, b) = (&hosts.a(), &hosts.b());
-    set_grace(a, LONG_MS);
-    let mut worker = Worker::begin(a, &publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
+    let worker = waiting(a, &publish("second", SECOND), "anna");
     worker.kill();
     set_grace(a, 0);
     assert_eq!(json(b, &["rollback", "plan", "--publish-id", FIRST], 6)["status"], "refused");

@@ -14,10 +14,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use stage::{FIRST, SECOND, publish, run_to, second_version, state};
-use work::{Worker, set_grace};
-
-/// Longer than a test waits.
-const LONG_MS: u64 = 600_000;
+use work::{Worker, set_grace, waiting};
 
 fn json(root: &Path, words: &[&str], code: i32) -> Value {
     serde_json::from_slice(&run_to(root, &[words, &["--json"]].concat(), code).stdout).unwrap()
@@ -27,9 +24,7 @@ fn json(root: &Path, words: &[&str], code: i32) -> Value {
 fn a_second_process_is_told_who_works_and_the_lock_dies_with_its_holder() {
     let root = stage::platform();
     let root = root.path();
-    set_grace(root, LONG_MS);
-    let mut worker = Worker::begin(root, &publish("second", SECOND), "anna");
-    worker.until_it_says("contract");
+    let worker = waiting(root, &publish("second", SECOND), "anna");
 
     let refused = json(root, &["rollback", "plan", "--publish-id", FIRST], 6);
     assert_eq!((&refused["error"]["kind"], &refused["status"]), (&"locked".into(), &"refused".into()));

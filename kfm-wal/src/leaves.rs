@@ -11,6 +11,7 @@ mod avx512;
 use sha2::block_api::compress256;
 
 use crate::frame::leaf_of;
+use crate::raw::RawRecord;
 
 /// How many messages are hashed side by side.
 const LANES: usize = 16;
@@ -30,6 +31,13 @@ const ORIGIN: [u32; 8] =
 
 /// Moves the state of sixteen messages on by a block of each.
 type Compress = fn(&mut State, &Blocks);
+
+/// Returns the leaf of each record of a frame, in order.
+pub(crate) fn leaves_of(records: &[RawRecord<'_>]) -> Vec<[u8; 32]> {
+    let mut leaves = Vec::with_capacity(records.len());
+    extend_with_leaves(&mut leaves, &records.iter().map(|record| record.bytes).collect::<Vec<_>>());
+    leaves
+}
 
 /// Adds the leaf of each record, in order.
 pub(crate) fn extend_with_leaves(leaves: &mut Vec<[u8; 32]>, records: &[&[u8]]) {

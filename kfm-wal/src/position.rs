@@ -3,6 +3,7 @@
 use kfm_lineage::{Digest, DigestKind, Lsn, Timestamp};
 
 use crate::frame::{Frame, Header, Kind, chain_origin};
+use crate::leaves::leaves_of;
 use crate::raw::{RawRecord, raw_records};
 use crate::store::{Damage, Depth, Head};
 
@@ -135,7 +136,7 @@ impl Position {
         if depth == Depth::Chain {
             self.chain = match leaves.filter(|leaves| leaves.len() == records.len()) {
                 Some(leaves) => frame.chain(leaves),
-                None => frame.chain(&records.iter().map(RawRecord::leaf).collect::<Vec<_>>()),
+                None => frame.chain(&leaves_of(&records)),
             };
         }
         self.next = Lsn(self.next.0 + u64::from(header.count));

@@ -23,6 +23,27 @@ pub fn set_grace(root: &Path, grace_ms: u64) {
     std::fs::write(file, format!("{own}\n[limits]\ngrace_ms = {grace_ms}\n")).unwrap();
 }
 
+/// Longer than a test waits.
+const LONG_MS: u64 = 600_000;
+
+/// Begins a command as `actor`, and returns once it waits out a grace that does not end.
+pub fn waiting(root: &Path, words: &[&str], actor: &str) -> Worker {
+    set_grace(root, LONG_MS);
+    let mut worker = Worker::begin(root, words, actor);
+    worker.until_it_says("contract");
+    worker
+}
+
+/// Interrupts a command where it waits out the grace, and returns its answer; the next one waits for no grace.
+pub fn interrupted(root: &Path, words: &[&str]) -> Value {
+    let worker = waiting(root, words, "anna");
+    worker.interrupt();
+    let (code, answer) = worker.ended();
+    assert_eq!(code, Some(7), "{answer:#}");
+    set_grace(root, 0);
+    answer
+}
+
 /// A process that is at work.
 pub struct Worker {
     child: Child,

@@ -30,7 +30,7 @@ const K: [u32; 64] = [
 
 #[target_feature(enable = "avx512f,avx512bw")]
 fn lanes(state: &mut State, blocks: &Blocks) {
-    let mut w = turn(blocks);
+    let mut w = transposed(blocks);
     let before = [
         load(&state[0]),
         load(&state[1]),
@@ -42,15 +42,15 @@ fn lanes(state: &mut State, blocks: &Blocks) {
         load(&state[7]),
     ];
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = before;
-    for turn in 0..4 {
+    for pass in 0..4 {
         // The letters move on by name: in eight rounds each is where it began.
         macro_rules! round {
             ($t:literal, $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {
-                if turn > 0 {
+                if pass > 0 {
                     let (s0, s1) = (small_sigma0(w[($t + 1) % 16]), small_sigma1(w[($t + 14) % 16]));
                     w[$t] = add(add(w[$t], s0), add(w[($t + 9) % 16], s1));
                 }
-                let k = _mm512_set1_epi32(K[16 * turn + $t].cast_signed());
+                let k = _mm512_set1_epi32(K[16 * pass + $t].cast_signed());
                 let t1 = add(add($h, big_sigma1($e)), add(choose($e, $f, $g), add(k, w[$t])));
                 $d = add($d, t1);
                 $h = add(t1, add(big_sigma0($a), majority($a, $b, $c)));
@@ -123,12 +123,12 @@ fn small_sigma1(x: __m512i) -> __m512i {
 
 /// Returns the words of the blocks: word `n` of every message in register `n`.
 #[target_feature(enable = "avx512f,avx512bw")]
-fn turn(blocks: &Blocks) -> [__m512i; LANES] {
+fn transposed(blocks: &Blocks) -> [__m512i; LANES] {
     let mut rows = [_mm512_setzero_si512(); LANES];
     for (row, block) in rows.iter_mut().zip(blocks) {
         *row = words(block);
     }
-    // Rows of four are turned within each quarter of a register.
+    // Rows of four are transposed within each quarter of a register.
     let mut quads = rows;
     for n in (0..LANES).step_by(4) {
         let (lo01, hi01) =

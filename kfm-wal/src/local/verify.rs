@@ -11,6 +11,7 @@ use super::segment;
 use super::view::{FrameAt, View};
 use crate::error::WalError;
 use crate::frame;
+use crate::leaves::leaves_of;
 use crate::raw::raw_records;
 use crate::store::{BadPlace, Damage, Depth, Head, VerifyReport};
 
@@ -99,9 +100,8 @@ pub(crate) fn report(
 fn chain_after(disk: &dyn Disk, dir: &Path, view: &View, at: &FrameAt) -> Result<[u8; 32], WalError> {
     let bytes = read_frame(disk, dir, view, at)?;
     let frame = frame::decode(&bytes).ok();
-    let records = frame.and_then(|frame| raw_records(frame.body, at.count));
-    let leaves: Vec<_> = records.into_iter().flatten().map(|record| record.leaf()).collect();
-    Ok(frame.map_or(view.position.chain, |frame| frame.chain(&leaves)))
+    let records = frame.and_then(|frame| raw_records(frame.body, at.count)).unwrap_or_default();
+    Ok(frame.map_or(view.position.chain, |frame| frame.chain(&leaves_of(&records))))
 }
 
 fn read_frame(disk: &dyn Disk, dir: &Path, view: &View, at: &FrameAt) -> Result<Vec<u8>, WalError> {

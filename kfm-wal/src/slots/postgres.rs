@@ -52,9 +52,10 @@ impl PostgresSlots {
     /// Makes slots at `postgres://[user@]host[:port]/database[?log=NAME&schema=NAME&sslmode=MODE&sslrootcert=FILE]`.
     ///
     /// Nothing is connected yet. `log` (default `kfm`) names one of many logs in the table, `schema` (default
-    /// `public`) says where the table is. `environment` are pairs of which `PGUSER`, `PGPASSWORD`, `PGSSLMODE` and `PGSSLROOTCERT` are taken, as the product's own tools do;
-    /// a password in the address is refused. With `sslmode` `prefer`, the default, a server that offers TLS gets
-    /// it; with `require`, `verify-ca` and `verify-full` it must. A certificate is judged in all of them.
+    /// `public`) says where the table is. `environment` are pairs of which `PGUSER`, `PGPASSWORD`, `PGSSLMODE` and
+    /// `PGSSLROOTCERT` are taken, as the product's own tools do; a password in the address is refused. With
+    /// `sslmode` `prefer`, the default, a server that offers TLS gets it; with `require`, `verify-ca` and
+    /// `verify-full` it must. A certificate is judged in all of them.
     ///
     /// # Errors
     /// [`AddressError::Client`]: the address or one of the pairs does not say where and who; repair it.

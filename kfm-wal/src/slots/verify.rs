@@ -36,7 +36,9 @@ pub async fn verify(
 /// damage. A page of records is in memory at a time.
 ///
 /// # Errors
-/// [`WalError::Io`]: the store could not be read; what was handed over is true all the same.
+/// What was handed over is true all the same.
+/// - [`WalError::Io`]: the store could not be read.
+/// - [`WalError::Corrupt`]: it lost meanwhile what it had; call again for a report.
 pub async fn replay(
     slots: Arc<dyn Slots>,
     options: SlotOptions,
@@ -47,7 +49,7 @@ pub async fn replay(
     let (mut next, last) = (Lsn(1), guard(&view).position.last());
     while next <= last {
         let page = records(&calls, &view, next, PAGE_RECORDS).await?;
-        // Between the two reads the store has lost what it had.
+        // Every record up to the last one is in the view: a page that is empty ends the reading all the same.
         let Some(end) = page.last().map(|stored| stored.lsn) else { break };
         page.into_iter().for_each(&mut take);
         next = end.next();
