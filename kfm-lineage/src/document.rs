@@ -3,21 +3,31 @@
 //! Rules, counts and projections read these facts and never raw JSON: one projector means one answer to 'what
 //! does this document say', and one place that must stand any input. Real catalogs hold empty files, half
 //! written JSON, numbers where a text belongs and the same key twice; each has an answer here, none is an
-//! error. A document is digested and restored as bytes (R26), so nothing is lost by what is left out here.
+//! error. What is shown of a document is what most readers see of it; what it is protected by is everything
+//! that any reader could see. A document is digested and restored as bytes (R26), so nothing is lost by what is left out here.
 
+mod asset;
 mod coordinates;
 mod field;
+mod labels;
+mod link;
+mod names;
+mod reader;
 mod shape;
+mod ties;
 
+pub use asset::AssetFact;
 pub use field::Field;
+pub use labels::CARE_KEYS;
+pub use link::LinkFact;
 pub use shape::{Fault, ShapeFault};
+pub use ties::{Relation, Tie};
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 use crate::digest::Digest;
-
-/// The names under which documents state their own CARE label (R60).
-pub const CARE_KEYS: [&str; 3] = ["kfm:care_label", "kfm:careLabel", "kfm:care_tag"];
+use names::Names;
+use reader::{Reading, Scalar, Statement};
 
 /// What a document is, by what it says of itself.
 #[derive(
@@ -47,48 +57,6 @@ pub enum DocumentKind {
     NotJson,
 }
 
-/// A link of a document, as it is written there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkFact {
-    /// What the target is to the document.
-    pub rel: String,
-    /// Where the link leads, not resolved.
-    pub href: String,
-    /// The media type that the link promises, where it does.
-    pub media_type: Option<String>,
-}
-
-impl LinkFact {
-    /// Says whether the link promises JSON, or nothing.
-    ///
-    /// Hierarchical links may exist a second time for people, as `text/html`; those are no edges of the
-    /// catalog (STAC best practices, Media Types).
-    pub fn leads_to_json(&self) -> bool {
-        let Some(media_type) = &self.media_type else { return true };
-        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        essence == "application/json" || essence.ends_with("+json")
-    }
-}
-
-/// An asset that a document names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AssetFact {
-    /// The asset's key in the document.
-    pub key: String,
-    /// Where its bytes lie, not resolved.
-    pub href: String,
-    /// The media type, where it is stated.
-    pub media_type: Option<String>,
-    /// The roles, as far as they are texts.
-    pub roles: Vec<String>,
-    /// `file:checksum`, a multihash in lower-case hex where the document is right; taken as it stands.
-    pub checksum: Option<String>,
-    /// `file:size` in bytes.
-    pub size: Option<u64>,
-    /// `auth:refs`: the authentication schemes that guard it (R56).
-    pub auth_refs: Vec<String>,
-}
-
 /// What rules, counts and projections know of one version of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentFacts {
@@ -102,6 +70,10 @@ pub struct DocumentFacts {
     pub id: Option<String>,
     /// The `collection` field of an item.
     pub collection: Option<String>,
+    /// Ids that the document states beside [`Self::id`]: twice, as a number, in text that is not valid JSON.
+    pub other_ids: Box<[String]>,
+    /// Collections that it names beside [`Self::collection`]: twice, in `properties`, in text that is not valid.
+    pub other_collections: Box<[String]>,
     /// `title` or `properties.title`.
     pub title: Option<String>,
     /// `description` or `properties.description`.
@@ -118,16 +90,19 @@ pub struct DocumentFacts {
     pub stac_extensions: Vec<String>,
     /// `license` or `properties.license`.
     pub licence: Field<String>,
-    /// The document's own CARE label, raw: any of [`CARE_KEYS`], at the top or in `properties`.
+    /// The document's own CARE labels, raw and each once: any of [`CARE_KEYS`], wherever they stand.
     ///
-    /// [`Field::Malformed`] where one of them is no text or where two differ: what cannot be read denies.
-    pub care: Field<String>,
+    /// [`Field::Malformed`] where one of them is no text, or where the document says of itself that it is of two
+    /// types, so that nobody can tell what is labelled: what cannot be read denies.
+    pub care: Field<Vec<String>>,
     /// Whether any coordinate can be read from the document.
     ///
     /// Errs towards `true`: of a document that is not JSON only a blank one certainly has none.
     pub has_coordinates: bool,
     /// The links, in the document's order; those without a `rel` and an `href` as texts are left out.
     pub links: Vec<LinkFact>,
+    /// What the document says it belongs to, comes from and holds, beside what [`Self::links`] say.
+    pub ties: Box<[Tie]>,
     /// The assets, by key; those without an `href` as text are left out.
     pub assets: Vec<AssetFact>,
     /// What STAC requires of the document's shape and is missing or of another type (VER-schema).
@@ -137,23 +112,27 @@ pub struct DocumentFacts {
 impl DocumentFacts {
     /// Projects a document's bytes.
     ///
-    /// Stands any bytes. A byte order mark is skipped; of a key that occurs twice the last counts; a member
-    /// of the wrong type is [`Field::Malformed`] or left out; JSON nested deeper than 127 levels is not
-    /// read and is [`DocumentKind::NotJson`], as is what no `f64` can hold.
+    /// Stands any bytes, in UTF-8, UTF-16 or UTF-32, and reads them as the most lenient common reader does: `NaN`,
+    /// numbers of any size, lone surrogates, members that occur twice, a thousand levels. A member of the wrong type
+    /// is [`Field::Malformed`] or left out.
+    ///
+    /// Of a member that occurs twice the last is shown, and all count for protection. Text that begins like JSON
+    /// and is not valid is [`DocumentKind::NotJson`]; its ids, collections, labels and ties are read from its tokens.
     ///
     /// ```
     /// use kfm_lineage::document::{DocumentFacts, DocumentKind, Field};
     /// let facts = DocumentFacts::project(br#"{"type": "Collection", "id": "a", "license": 4}"#);
     /// assert_eq!(facts.kind, DocumentKind::Collection);
     /// assert_eq!(facts.licence, Field::Malformed);
-    /// assert_eq!(DocumentFacts::project(b"\n").kind, DocumentKind::NotJson);
+    /// let broken = DocumentFacts::project(br#"{"type": "Feature" "id": "a""#);
+    /// assert_eq!(broken.kind, DocumentKind::NotJson);
+    /// assert_eq!(broken.ids().collect::<Vec<_>>(), ["a"]);
     /// ```
     pub fn project(bytes: &[u8]) -> Self {
-        let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        // The reader's own limit bounds the depth (serde_json: 128), so what follows may recurse.
-        match serde_json::from_slice::<Value>(json) {
-            Ok(Value::Object(document)) => Self::of_object(bytes, &document),
-            Ok(_) | Err(_) => Self::of_no_object(bytes),
+        match reader::read(&reader::decode(bytes)) {
+            Reading::Object(tree) => Self::of_object(bytes, tree.root()),
+            Reading::Tokens(tree) => Self::of_tokens(bytes, tree.root()),
+            Reading::Nothing => Self::of_nothing(bytes),
         }
     }
 
@@ -168,18 +147,37 @@ impl DocumentFacts {
         }
     }
 
+    /// Lists every id that the document states.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.id.iter().chain(&self.other_ids).map(String::as_str)
+    }
+
+    /// Lists every collection that the document says it belongs to, whatever type it is of.
+    pub fn stated_collections(&self) -> impl Iterator<Item = &str> {
+        self.collection.iter().chain(&self.other_collections).map(String::as_str)
+    }
+
     /// Returns the links of one relation, in the document's order.
     pub fn links_of<'a>(&'a self, rel: &'a str) -> impl Iterator<Item = &'a LinkFact> {
         self.links.iter().filter(move |link| link.rel == rel)
     }
 
-    fn of_no_object(bytes: &[u8]) -> Self {
+    /// Lists what ties the document to others, however it is spelt: the relation, and where the other is.
+    pub fn related(&self) -> impl Iterator<Item = (Relation, &str)> {
+        let links =
+            self.links.iter().filter_map(|link| Some((Relation::read(&link.rel)?, link.href.as_str())));
+        links.chain(self.ties.iter().map(|tie| (tie.relation, tie.target.as_str())))
+    }
+
+    fn of_nothing(bytes: &[u8]) -> Self {
         Self {
             digest: Digest::of_bytes(bytes),
             bytes: bytes.len() as u64,
             kind: DocumentKind::NotJson,
             id: None,
             collection: None,
+            other_ids: Box::default(),
+            other_collections: Box::default(),
             title: None,
             description: None,
             datetime: None,
@@ -191,52 +189,87 @@ impl DocumentFacts {
             care: Field::Absent,
             has_coordinates: !bytes.iter().all(u8::is_ascii_whitespace),
             links: Vec::new(),
+            ties: Box::default(),
             assets: Vec::new(),
             shape_faults: Vec::new(),
         }
     }
 
-    fn of_object(bytes: &[u8], document: &Map<String, Value>) -> Self {
-        let kind = match document.get("type").and_then(Value::as_str) {
+    fn of_tokens(bytes: &[u8], root: Statement<'_>) -> Self {
+        let names = Names::of_tokens(root);
+        let licences = root.inside().filter(|statement| statement.name() == Some("license"));
+        Self {
+            other_ids: others(names.ids, None),
+            other_collections: others(names.collections, None),
+            licence: Field::stated(licences),
+            care: labels::stated(root),
+            ties: ties::stated(root, |_| false),
+            ..Self::of_nothing(bytes)
+        }
+    }
+
+    fn of_object(bytes: &[u8], document: Statement<'_>) -> Self {
+        let kind = match document.last("type").and_then(Statement::text) {
             Some("Feature") => DocumentKind::Item,
             Some("Collection") => DocumentKind::Collection,
             Some("Catalog") => DocumentKind::Catalog,
             _ => DocumentKind::Other,
         };
-        let properties = document.get("properties").and_then(Value::as_object);
-        let property = |key: &str| properties.and_then(|properties| properties.get(key));
-        let either = |key: &str| text(document.get(key)).or_else(|| text(property(key)));
+        let properties = document.last("properties");
+        let property = |key: &str| properties.and_then(|properties| properties.last(key));
+        let either = |key: &str| text(document.last(key)).or_else(|| text(property(key)));
+        let in_properties =
+            |key| document.members("properties").flat_map(move |properties| properties.members(key));
+        let (id, collection) = (text(document.last("id")), text(document.last("collection")));
+        let names = Names::of_object(document);
+        let plain_links = link::plain(document);
+        let is_true = |statement: Statement<'_>| *statement.scalar() == Scalar::Bool(true);
         Self {
             digest: Digest::of_bytes(bytes),
             bytes: bytes.len() as u64,
             kind,
-            id: text(document.get("id")),
-            collection: text(document.get("collection")),
+            other_ids: others(names.ids, id.as_deref()),
+            other_collections: others(names.collections, collection.as_deref()),
+            id,
+            collection,
             title: either("title"),
             description: either("description"),
             datetime: text(property("datetime")).or_else(|| text(property("start_datetime"))),
             version: either("version"),
-            deprecated: [document.get("deprecated"), property("deprecated")]
-                .contains(&Some(&Value::Bool(true))),
-            stac_version: text(document.get("stac_version")),
-            stac_extensions: texts(document.get("stac_extensions")),
-            licence: Field::stated([document.get("license"), property("license")]),
-            care: Field::stated(CARE_KEYS.iter().flat_map(|key| [document.get(*key), property(key)])),
+            deprecated: [document.last("deprecated"), property("deprecated")]
+                .into_iter()
+                .flatten()
+                .any(is_true),
+            stac_version: text(document.last("stac_version")),
+            stac_extensions: texts(document.last("stac_extensions")),
+            licence: Field::stated(document.members("license").chain(in_properties("license"))),
+            care: if is_of_one_type(document) { labels::stated(document) } else { Field::Malformed },
             has_coordinates: coordinates::any_in(document),
-            links: links(document.get("links")),
-            assets: assets(document.get("assets")),
+            links: link::read(document),
+            ties: ties::stated(document, |link| plain_links.binary_search(&link.position()).is_ok()),
+            assets: asset::read(document),
             shape_faults: shape::faults(kind, document),
         }
     }
 }
 
-fn text(value: Option<&Value>) -> Option<String> {
-    value.and_then(Value::as_str).map(str::to_owned)
+/// Says whether a document does not contradict itself about what it is.
+fn is_of_one_type(document: Statement<'_>) -> bool {
+    let mut types = document.members("type").map(Statement::scalar);
+    types.next().is_none_or(|first| types.all(|other| other == first))
 }
 
-fn texts(value: Option<&Value>) -> Vec<String> {
-    let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    kept(items.iter().filter_map(Value::as_str).map(str::to_owned))
+fn others(names: BTreeSet<&str>, shown: Option<&str>) -> Box<[String]> {
+    names.into_iter().filter(|name| Some(*name) != shown).map(str::to_owned).collect()
+}
+
+fn text(value: Option<Statement<'_>>) -> Option<String> {
+    value.and_then(Statement::text).map(str::to_owned)
+}
+
+fn texts(value: Option<Statement<'_>>) -> Vec<String> {
+    let items = value.filter(|value| value.is_array()).into_iter().flat_map(Statement::children);
+    kept(items.filter_map(Statement::text).map(str::to_owned))
 }
 
 /// Collects without room for more: facts are held by the ten thousand, and never grow.
@@ -244,37 +277,6 @@ fn kept<T>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut items: Vec<T> = items.collect();
     items.shrink_to_fit();
     items
-}
-
-fn links(value: Option<&Value>) -> Vec<LinkFact> {
-    let links = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let read = |link: &Value| {
-        Some(LinkFact {
-            rel: text(link.get("rel"))?,
-            href: text(link.get("href"))?,
-            media_type: text(link.get("type")),
-        })
-    };
-    kept(links.iter().filter_map(read))
-}
-
-fn assets(value: Option<&Value>) -> Vec<AssetFact> {
-    let Some(assets) = value.and_then(Value::as_object) else { return Vec::new() };
-    let read = |(key, asset): (&String, &Value)| {
-        Some(AssetFact {
-            key: key.clone(),
-            href: text(asset.get("href"))?,
-            media_type: text(asset.get("type")),
-            roles: texts(asset.get("roles")),
-            checksum: text(asset.get("file:checksum")),
-            size: asset.get("file:size").and_then(Value::as_u64),
-            auth_refs: texts(asset.get("auth:refs")),
-        })
-    };
-    let mut assets: Vec<AssetFact> = kept(assets.iter().filter_map(read));
-    // Another crate of the build may switch serde_json's `preserve_order` on.
-    assets.sort_by(|a, b| a.key.cmp(&b.key));
-    assets
 }
 
 #[cfg(test)]

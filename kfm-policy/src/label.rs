@@ -36,7 +36,7 @@ pub enum UnknownLabel {
     /// Neither the document nor the registry has one: add an entry to the registry.
     #[error("no label applies")]
     Absent,
-    /// The document's label is not a text, or its labels disagree: repair the document.
+    /// The document's label is not a text, or the document says that it is of two types: repair the document.
     #[error("the document's own label cannot be read")]
     Malformed,
     /// The document's label is a word that no vocabulary has: repair the document.
@@ -63,14 +63,16 @@ impl CareLabel {
             .ok_or(UnknownLabel::Unrecognised)
     }
 
-    /// Reads a document's own label, which it need not have.
+    /// Reads a document's own label, which it need not have: of several the strictest.
     ///
     /// # Errors
     /// [`UnknownLabel::Malformed`] and [`UnknownLabel::Unrecognised`]: it has one and nobody can tell what it
     /// asks for; deny.
-    pub fn of_document(field: &Field<String>) -> Result<Option<Self>, UnknownLabel> {
+    pub fn of_document(field: &Field<Vec<String>>) -> Result<Option<Self>, UnknownLabel> {
         match field {
-            Field::Present(text) => Self::parse(text).map(Some),
+            Field::Present(labels) => {
+                labels.iter().try_fold(None, |strictest, label| Ok(strictest.max(Some(Self::parse(label)?))))
+            }
             Field::Absent => Ok(None),
             Field::Malformed => Err(UnknownLabel::Malformed),
         }
@@ -109,6 +111,15 @@ mod tests {
         for text in ["", "open", "public ", "sensitiv", "PUBLIC\n", "null"] {
             assert_eq!(CareLabel::parse(text), Err(UnknownLabel::Unrecognised), "{text:?}");
         }
+    }
+
+    #[test]
+    fn of_labels_that_disagree_the_strictest_holds_and_one_that_is_unknown_denies() {
+        let of = |labels: &[&str]| {
+            CareLabel::of_document(&Field::Present(labels.iter().map(|label| (*label).to_owned()).collect()))
+        };
+        assert_eq!(of(&["public", "sovereign", "sensitive"]), Ok(Some(CareLabel::Restricted)));
+        assert_eq!(of(&["public", "open"]), Err(UnknownLabel::Unrecognised));
     }
 
     #[test]

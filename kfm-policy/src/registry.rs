@@ -46,7 +46,7 @@ pub struct Subject<'a> {
     /// stands, and what would stand. Without the last one, a retire would wash a label off.
     ///
     /// Labels of its collection's document go through [`Protection::inherit`].
-    pub own: &'a [Field<String>],
+    pub own: &'a [Field<Vec<String>>],
     /// The document that would become visible, if one would: its bytes or its assets may be suppressed.
     pub content: Option<&'a DocumentFacts>,
 }
@@ -172,7 +172,7 @@ struct Joined {
 }
 
 impl Joined {
-    fn own(&mut self, field: &Field<String>) {
+    fn own(&mut self, field: &Field<Vec<String>>) {
         match CareLabel::of_document(field) {
             Ok(None) => {}
             Ok(Some(label)) => {

@@ -148,7 +148,7 @@ impl<'a> Protections<'a> {
             ids.extend(document.id.iter().cloned());
             collections.extend(document.collections().map(str::to_owned));
         }
-        let own: Vec<Field<String>> = documents.iter().map(|document| document.care.clone()).collect();
+        let own: Vec<Field<Vec<String>>> = documents.iter().map(|document| document.care.clone()).collect();
         let subject = Subject {
             path,
             ids: &ids,

@@ -3,7 +3,7 @@
 //! The answer measures what would become visible again (R61), so it errs towards yes: a global bounding box
 //! counts, as does a number in a text where coordinates belong.
 
-use serde_json::{Map, Value};
+use super::reader::{Scalar, Statement};
 
 /// Members that hold coordinates wherever they stand: GeoJSON, STAC extents, the projection extension
 /// (its transform contains the origin), and the plain names that pipelines use.
@@ -29,26 +29,24 @@ const COORDINATE_KEYS: [&str; 18] = [
 ];
 
 /// Says whether a member of the document, at any depth, holds a coordinate.
-pub(super) fn any_in(document: &Map<String, Value>) -> bool {
-    document.iter().any(|(key, value)| {
-        if COORDINATE_KEYS.contains(&key.as_str()) { holds_a_digit(value) } else { nested(value) }
+pub(super) fn any_in(document: Statement<'_>) -> bool {
+    let mut passed = 0;
+    document.inside().any(|statement| {
+        if statement.position() < passed
+            || !statement.name().is_some_and(|name| COORDINATE_KEYS.contains(&name))
+        {
+            return false;
+        }
+        // Where it holds none, nothing inside it does.
+        passed = statement.end();
+        std::iter::once(statement).chain(statement.inside()).any(holds_a_digit)
     })
 }
 
-fn nested(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => any_in(members),
-        Value::Array(items) => items.iter().any(nested),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-fn holds_a_digit(value: &Value) -> bool {
-    match value {
-        Value::Number(_) => true,
-        Value::String(text) => text.chars().any(char::is_numeric),
-        Value::Array(items) => items.iter().any(holds_a_digit),
-        Value::Object(members) => members.values().any(holds_a_digit),
-        Value::Null | Value::Bool(_) => false,
+fn holds_a_digit(statement: Statement<'_>) -> bool {
+    match statement.scalar() {
+        Scalar::Number(_) => true,
+        Scalar::Text(text) => text.chars().any(char::is_numeric),
+        Scalar::Null | Scalar::Bool(_) | Scalar::Array | Scalar::Object => false,
     }
 }

@@ -1,6 +1,6 @@
 //! A member that rules depend on: there, not there, or there and unreadable.
 
-use serde_json::Value;
+use super::reader::Statement;
 
 /// What a document says under one name, or several that mean the same.
 ///
@@ -27,11 +27,11 @@ impl<T> Field<T> {
 }
 
 impl Field<String> {
-    /// Reads one statement from all places where it may stand.
-    pub(super) fn stated<'a>(places: impl IntoIterator<Item = Option<&'a Value>>) -> Self {
+    /// Reads one statement from all places where it stands.
+    pub(super) fn stated<'a>(places: impl IntoIterator<Item = Statement<'a>>) -> Self {
         let mut stated: Option<&str> = None;
-        for place in places.into_iter().flatten() {
-            match (place.as_str(), stated) {
+        for place in places {
+            match (place.text(), stated) {
                 (Some(text), Some(earlier)) if text == earlier => {}
                 (Some(text), None) => stated = Some(text),
                 _ => return Self::Malformed,

@@ -3,9 +3,8 @@
 //! A part of the core schemas of STAC 1.0 and 1.1, read from the specification; extension schemas are not
 //! looked at. A fault names the member and never its value, which may be what must not be told.
 
-use serde_json::{Map, Value};
-
 use super::DocumentKind;
+use super::reader::{Scalar, Statement};
 
 /// One thing that STAC requires and the document does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,13 +27,13 @@ pub enum Fault {
     WrongType,
 }
 
-type Accepts = fn(&Value) -> bool;
+type Accepts = fn(&Scalar<'_>) -> bool;
 
-const TEXT: Accepts = Value::is_string;
-const ARRAY: Accepts = Value::is_array;
-const OBJECT: Accepts = Value::is_object;
-const OBJECT_OR_NULL: Accepts = |value| value.is_object() || value.is_null();
-const TEXT_OR_NULL: Accepts = |value| value.is_string() || value.is_null();
+const TEXT: Accepts = |value| matches!(value, Scalar::Text(_));
+const ARRAY: Accepts = |value| matches!(value, Scalar::Array);
+const OBJECT: Accepts = |value| matches!(value, Scalar::Object);
+const OBJECT_OR_NULL: Accepts = |value| matches!(value, Scalar::Object | Scalar::Null);
+const TEXT_OR_NULL: Accepts = |value| matches!(value, Scalar::Text(_) | Scalar::Null);
 
 const ITEM: [(&str, Accepts); 8] = [
     ("/stac_version", TEXT),
@@ -59,7 +58,7 @@ const COLLECTION: [(&str, Accepts); 7] = [
 ];
 
 /// Lists what the document's kind requires and it lacks; of other kinds nothing is required.
-pub(super) fn faults(kind: DocumentKind, document: &Map<String, Value>) -> Vec<ShapeFault> {
+pub(super) fn faults(kind: DocumentKind, document: Statement<'_>) -> Vec<ShapeFault> {
     let required: &[(&'static str, Accepts)] = match kind {
         DocumentKind::Item => &ITEM,
         DocumentKind::Collection => &COLLECTION,
@@ -71,7 +70,7 @@ pub(super) fn faults(kind: DocumentKind, document: &Map<String, Value>) -> Vec<S
         .filter_map(|&(pointer, accepts)| {
             let fault = match at(document, pointer) {
                 None => Fault::Missing,
-                Some(value) if accepts(value) => return None,
+                Some(value) if accepts(value.scalar()) => return None,
                 Some(_) => Fault::WrongType,
             };
             Some(ShapeFault { pointer, fault })
@@ -86,27 +85,28 @@ pub(super) fn faults(kind: DocumentKind, document: &Map<String, Value>) -> Vec<S
 
 /// What an item requires in some cases only: a box with its geometry, a range without its instant, the
 /// field with the collection link.
-fn item_conditions(document: &Map<String, Value>) -> Vec<ShapeFault> {
+fn item_conditions(document: Statement<'_>) -> Vec<ShapeFault> {
     let missing = |pointer| ShapeFault { pointer, fault: Fault::Missing };
     let absent = |pointer| at(document, pointer).is_none();
     let mut faults = Vec::new();
-    if at(document, "/geometry").is_some_and(Value::is_object) && absent("/bbox") {
+    let is = |pointer, scalar| at(document, pointer).is_some_and(|value| *value.scalar() == scalar);
+    if is("/geometry", Scalar::Object) && absent("/bbox") {
         faults.push(missing("/bbox"));
     }
-    if at(document, "/properties/datetime").is_some_and(Value::is_null) {
+    if is("/properties/datetime", Scalar::Null) {
         let range = ["/properties/start_datetime", "/properties/end_datetime"];
         faults.extend(range.into_iter().filter(|pointer| absent(pointer)).map(missing));
     }
-    let names_its_collection = |link: &Value| link.get("rel").and_then(Value::as_str) == Some("collection");
-    let links = at(document, "/links").and_then(Value::as_array);
-    if links.is_some_and(|links| links.iter().any(names_its_collection)) && absent("/collection") {
+    let names_its_collection =
+        |link: Statement<'_>| link.last("rel").and_then(Statement::text) == Some("collection");
+    let mut links = at(document, "/links").into_iter().flat_map(Statement::children);
+    if links.any(names_its_collection) && absent("/collection") {
         faults.push(missing("/collection"));
     }
     faults
 }
 
-fn at<'a>(document: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
-    let (first, rest) = pointer[1..].split_once('/').unwrap_or((&pointer[1..], ""));
-    let member = document.get(first)?;
-    if rest.is_empty() { Some(member) } else { member.pointer(&pointer[1 + first.len()..]) }
+/// Returns the value at a pointer; of members with one name the last.
+fn at<'a>(document: Statement<'a>, pointer: &str) -> Option<Statement<'a>> {
+    pointer[1..].split('/').try_fold(document, |value, name| value.last(name))
 }

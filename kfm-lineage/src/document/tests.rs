@@ -1,9 +1,14 @@
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::*;
 
 fn facts(text: &str) -> DocumentFacts {
     DocumentFacts::project(text.as_bytes())
+}
+
+fn labels(words: &[&str]) -> Field<Vec<String>> {
+    Field::Present(words.iter().map(|word| (*word).to_owned()).collect())
 }
 
 #[test]
@@ -28,7 +33,7 @@ fn an_item_is_projected_whole() {
     assert_eq!(facts.version.as_deref(), Some("v5"));
     assert!(facts.deprecated && facts.has_coordinates);
     assert_eq!(facts.licence, Field::Present("CC-BY-4.0".to_owned()));
-    assert_eq!(facts.care, Field::Present("public".to_owned()));
+    assert_eq!(facts.care, labels(&["public"]));
     assert_eq!(
         facts.links_of("derived_from").map(|link| link.href.as_str()).collect::<Vec<_>>(),
         ["./source.json"]
@@ -49,13 +54,13 @@ fn a_collection_belongs_to_itself_and_a_catalog_to_nothing() {
 }
 
 #[test]
-fn what_is_not_a_json_object_has_no_facts_but_its_bytes() {
+fn what_is_not_a_json_object_is_not_json() {
     let nested = "[".repeat(100_000);
     for text in ["", "\n", "[]", "4", "{\"a\": 1,}", "{\"a\": 1} {\"b\": 2}", "\u{0}", &nested] {
         let facts = facts(text);
         assert_eq!(facts.kind, DocumentKind::NotJson, "{text:.20}");
         assert_eq!(facts.digest, Digest::of_bytes(text.as_bytes()));
-        assert_eq!((facts.id, facts.care), (None, Field::Absent));
+        assert_eq!((facts.id, facts.care), (None, Field::Absent), "{text:.20}");
     }
 }
 
@@ -71,8 +76,246 @@ fn a_byte_order_mark_does_not_hide_a_document() {
 }
 
 #[test]
-fn of_a_key_that_occurs_twice_the_last_counts() {
-    assert_eq!(facts(r#"{"id": "first", "id": "last"}"#).id.as_deref(), Some("last"));
+fn of_a_member_that_occurs_twice_the_last_is_shown_and_all_count() {
+    let facts = facts(
+        r#"{"id": "first", "id": "last", "collection": "a", "collection": "b", "properties": {"collection": ["c"]},
+            "geometry": {"type": "Point", "coordinates": [1, 2]}, "geometry": null,
+            "kfm:care_label": "restricted", "kfm:care_label": "public",
+            "links": [{"rel": "derived_from", "href": "a.json"}], "links": [{"rel": "item", "href": "b.json"}]}"#,
+    );
+    assert_eq!((facts.id.as_deref(), facts.collection.as_deref()), (Some("last"), Some("b")));
+    assert_eq!(facts.ids().collect::<Vec<_>>(), ["last", "first"]);
+    assert_eq!(facts.stated_collections().collect::<Vec<_>>(), ["b", "a", "c"]);
+    assert_eq!(facts.care, labels(&["public", "restricted"]));
+    assert!(facts.has_coordinates);
+    let related: Vec<_> = facts.related().collect();
+    assert_eq!(related, [(Relation::DerivedFrom, "a.json"), (Relation::Item, "b.json")]);
+}
+
+#[test]
+fn a_document_of_two_types_has_no_label_that_can_be_read() {
+    let twice = |a: &str, b: &str| facts(&format!(r#"{{"type": "{a}", "type": "{b}"}}"#)).care;
+    assert_eq!(twice("Feature", "Collection"), Field::Malformed);
+    assert_eq!(twice("Feature", "Feature"), Field::Absent);
+}
+
+#[test]
+fn numbers_of_any_size_lone_surrogates_and_raw_control_characters_are_read() {
+    for member in [
+        r#""gsd": 1e999"#,
+        r#""gsd": [NaN, Infinity, -Infinity]"#,
+        r#""gsd": 123456789012345678901234567890.5e-400"#,
+        r#""title": "\ud800""#,
+        r#""title": "\udc00\ud800x""#,
+        "\"title\": \"a\tb\nc\u{1}\"",
+    ] {
+        let facts = facts(&format!(r#"{{"type": "Feature", {member}, "id": "a"}}"#));
+        assert_eq!((facts.kind, facts.id.as_deref()), (DocumentKind::Item, Some("a")), "{member}");
+    }
+}
+
+#[test]
+fn a_thousand_levels_are_json_and_what_goes_deeper_is_read_by_its_tokens() {
+    let nested = |levels| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        facts(&format!(r#"{{"id": "a", "deep": {open}{close}, "kfm:care_label": "restricted"}}"#))
+    };
+    let (level, deeper) = (nested(999), nested(1000));
+    assert_eq!((level.kind, level.id.as_deref()), (DocumentKind::Other, Some("a")));
+    assert_eq!((deeper.kind, deeper.id.as_deref()), (DocumentKind::NotJson, None));
+    assert_eq!(deeper.ids().collect::<Vec<_>>(), ["a"]);
+    assert_eq!((level.care, deeper.care), (labels(&["restricted"]), labels(&["restricted"])));
+}
+
+#[test]
+fn a_document_is_read_in_every_encoding_that_json_readers_guess() {
+    let text = r#"{"type": "Catalog", "id": "p\u00e9 \ud83c\udf3e é🌾"}"#;
+    let id = "pé 🌾 é🌾";
+    let wide = |units: Vec<[u8; 4]>| units.concat();
+    let utf16 = |swap: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(swap).collect::<Vec<u8>>();
+    let marked = |mark: &[u8], text: &[u8]| [mark, text].concat();
+    let (le, be) = (utf16(u16::to_le_bytes), utf16(u16::to_be_bytes));
+    let le32 = wide(text.chars().map(|c| u32::from(c).to_le_bytes()).collect());
+    let be32 = wide(text.chars().map(|c| u32::from(c).to_be_bytes()).collect());
+    for bytes in [
+        text.as_bytes().to_vec(),
+        marked(b"\xef\xbb\xbf", text.as_bytes()),
+        marked(b"\xff\xfe", &le),
+        marked(b"\xfe\xff", &be),
+        marked(b"\xff\xfe\0\0", &le32),
+        marked(b"\0\0\xfe\xff", &be32),
+        le,
+        be,
+        le32,
+        be32,
+    ] {
+        let facts = DocumentFacts::project(&bytes);
+        assert_eq!((facts.kind, facts.id.as_deref()), (DocumentKind::Catalog, Some(id)), "{bytes:x?}");
+    }
+}
+
+#[test]
+fn text_that_is_not_valid_is_read_by_its_tokens() {
+    let item = r#""type": "Feature", "id": "site-42", "collection": "burial", "kfm:care_label": "restricted",
+        "links": [{"rel": "derived_from", "href": "a.json"}]"#;
+    for text in [
+        format!("{{{item},}}"),
+        format!("{{{item}"),
+        format!("{{{item}}} {{\"type\": \"Catalog\"}}"),
+        format!("{{\"type\": \"Catalog\"}}\n{{{item}}}"),
+        format!("{{{}}}", item.replace("\",", "\"")),
+        format!("{{{}}}", item.replace("\": ", "\" ")),
+        format!("{{{}}}", item.replace('"', "'")),
+        format!("// as it was\n{{ /* here */ {item} }}"),
+        format!("{{\"title\": \"the \"old\" place\", {item}}}"),
+        format!("{{\"path\": \"C:\\\", {item}}}"),
+        format!("{{\"title\": \"no end,\n {item}}}"),
+        format!("{{\"title\": \"no \\escape\", {item}}}"),
+        format!("[{{{item}}}]"),
+        format!("{{\"a\": [1, 2}}, {item}}}"),
+        format!("{{\"gsd\": 01, {item}}}"),
+    ] {
+        let facts = facts(&text);
+        assert_eq!((facts.kind, facts.id.as_deref()), (DocumentKind::NotJson, None), "{text}");
+        assert!(facts.ids().any(|id| id == "site-42"), "{text}");
+        assert!(facts.stated_collections().any(|collection| collection == "burial"), "{text}");
+        let Field::Present(labels) = &facts.care else { panic!("{text}: {:?}", facts.care) };
+        assert!(labels.iter().any(|label| label == "restricted"), "{text}");
+        assert!(facts.related().any(|tie| tie == (Relation::DerivedFrom, "a.json")), "{text}");
+        assert!(facts.has_coordinates && facts.links.is_empty());
+    }
+}
+
+#[test]
+fn half_a_name_is_a_name_and_a_quote_too_few_costs_one_text() {
+    let ids = |text: &str| facts(text).other_ids.to_vec();
+    assert_eq!(ids(r#"{"id": "site-4"#), ["site-4"]);
+    assert_eq!(ids("{\"id\": \"site-42,\n \"title\": \"x\"}"), ["site-42", "site-42,\n "]);
+    assert_eq!(ids(r#"{id: site-42, title: x}"#), ["site-42"]);
+}
+
+#[test]
+fn what_has_no_tokens_states_nothing() {
+    for text in [
+        "{",
+        "[",
+        "x",
+        "<html><script>{\"id\": \"a\"}</script></html>",
+        "PK\u{3}\u{4}\"id\": \"a\"",
+        "\"id\"",
+    ] {
+        let facts = facts(text);
+        assert_eq!((facts.ids().count(), facts.stated_collections().count()), (0, 0), "{text}");
+        assert_eq!(
+            (facts.care, facts.licence, facts.ties.len()),
+            (Field::Absent, Field::Absent, 0),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn no_shape_of_a_document_costs_more_than_its_size() {
+    let many = |text: &str| text.repeat(200_000);
+    for text in [
+        many("["),
+        many("{\"a\":"),
+        format!("{{{}", many("]")),
+        format!("{}{}", "{".repeat(900), many("]")),
+        format!("[{}", many("\\'")),
+        format!("[{}", many("'a")),
+        format!("[{}", many("\"a")),
+        format!("{{\"geometry\":{}", many("{\"geometry\":")),
+        format!(
+            "{{\"links\":[{{\"rel\":[{}\"item\"],\"href\":[{}\"\"]}}]}}",
+            many("\"item\","),
+            many("\"a\",")
+        ),
+        format!("{{\"kfm\":{}", many("{\"kfm\":[")),
+        format!("{{\"derived_from\":{}", many("{\"derived_from\":")),
+    ] {
+        let facts = facts(&text);
+        assert_eq!(facts.bytes, text.len() as u64);
+    }
+}
+
+#[test]
+fn names_of_an_item_are_read_where_they_may_stand() {
+    let names = |text: &str| {
+        let facts = facts(text);
+        let owned = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect::<Vec<_>>();
+        (owned(&mut facts.ids()), owned(&mut facts.stated_collections()))
+    };
+    let none: [&str; 0] = [];
+    let (ids, collections) = names(
+        r#"{"type": "FeatureCollection", "features": [{"id": "plain", "geometry": null},
+            {"id": "site-42", "assets": {}, "collection": "burial", "properties": {"id": "not one"}}]}"#,
+    );
+    assert_eq!((ids, collections), (vec!["site-42".to_owned()], vec!["burial".to_owned()]));
+    let (ids, collections) = names(r#"{"type": "feature", "id": 7, "Collection": "burial"}"#);
+    assert_eq!((ids, collections), (vec!["7".to_owned()], vec!["burial".to_owned()]));
+    let (ids, collections) = names(r#"{"id": null, "collection": [" "], "providers": [{"id": "x"}]}"#);
+    assert_eq!((ids, collections), (none.map(str::to_owned).to_vec(), none.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn labels_are_read_however_their_key_is_spelt_and_wherever_it_stands() {
+    for text in [
+        r#"{"kfm:Care_Label": "restricted"}"#,
+        r#"{"KFM:care_label": "restricted"}"#,
+        r#"{"kfm:care_label ": "restricted"}"#,
+        r#"{"kfm:care-tag": "restricted"}"#,
+        r#"{"kfm : care\u00a0label": "restricted"}"#,
+        r#"{"kfm": {"care_label": "restricted"}}"#,
+        r#"{"properties": {"governance": {"kfm:care_label": "restricted"}}}"#,
+        r#"{"summaries": {"kfm:care_label": ["restricted"]}}"#,
+        r#"{"features": [{"properties": {"kfm:careTag": "restricted"}}]}"#,
+        r#"{"assets": {"a": {"kfm:care_tag": "restricted"}}}"#,
+    ] {
+        assert_eq!(facts(text).care, labels(&["restricted"]), "{text}");
+    }
+    for text in
+        [r#"{"care_label": "restricted"}"#, r#"{"kfm:note": "restricted"}"#, r#"{"kfm": {"label": "a"}}"#]
+    {
+        assert_eq!(facts(text).care, Field::Absent, "{text}");
+    }
+    for text in [
+        r#"{"kfm:care_label": ["public"]}"#,
+        r#"{"summaries": {"kfm:care_label": [1]}}"#,
+        r#"{"kfm:care_tag": null}"#,
+    ] {
+        assert_eq!(facts(text).care, Field::Malformed, "{text}");
+    }
+}
+
+#[test]
+fn ties_are_read_however_they_are_spelt() {
+    let related = |text: &str| {
+        facts(text).related().map(|(relation, target)| (relation, target.to_owned())).collect::<BTreeSet<_>>()
+    };
+    for text in [
+        r#"{"links": [{"rel": "Derived_From", "href": "a.json"}]}"#,
+        r#"{"links": [{"rel": "derived-from", "href": "a.json"}]}"#,
+        r#"{"links": [{"rel": ["via", "derived_from"], "href": "a.json"}]}"#,
+        r#"{"links": [{"rel": "related derived_from", "href": "a.json"}]}"#,
+        r#"{"links": [{"rel": "via", "rel": "derived_from", "href": "a.json"}]}"#,
+        r#"{"links": [{"Rel": "derived_from", "HREF": "a.json"}]}"#,
+        r#"{"links": {"rel": "derived_from", "href": "a.json"}}"#,
+        r#"{"properties": {"links": [{"rel": "derived_from", "href": "a.json"}]}}"#,
+        r#"{"properties": {"derived_from": ["a.json"]}}"#,
+        r#"{"assets": {"derived_from": {"href": "a.json"}}}"#,
+        r#"{"assets": {"source": {"href": "a.json", "roles": ["derived_from"]}}}"#,
+    ] {
+        assert_eq!(related(text), BTreeSet::from([(Relation::DerivedFrom, "a.json".to_owned())]), "{text}");
+    }
+    // What is beside a document or before it is not what it was made from.
+    for rel in ["via", "source", "canonical", "predecessor-version", "derivative", "root", "self", "items"] {
+        assert_eq!(
+            related(&format!(r#"{{"links": [{{"rel": "{rel}", "href": "a.json"}}]}}"#)),
+            BTreeSet::new(),
+            "{rel}"
+        );
+    }
 }
 
 #[test]
@@ -90,12 +333,12 @@ fn members_of_the_wrong_type_are_left_out_or_malformed() {
 }
 
 #[test]
-fn care_labels_that_disagree_are_malformed_and_those_that_agree_are_one() {
+fn care_labels_in_two_places_all_count_and_those_that_agree_are_one() {
     let twice = |a: &str, b: &str| {
         facts(&format!(r#"{{"kfm:careLabel": "{a}", "properties": {{"kfm:care_label": "{b}"}}}}"#)).care
     };
-    assert_eq!(twice("public", "public"), Field::Present("public".to_owned()));
-    assert_eq!(twice("public", "restricted"), Field::Malformed);
+    assert_eq!(twice("public", "public"), labels(&["public"]));
+    assert_eq!(twice("restricted", "public"), labels(&["public", "restricted"]));
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! The ids that a document carries, and the collections that it names.
+
+use std::collections::BTreeSet;
+
+use super::reader::{Statement, spells};
+
+/// Every name that a document states of itself, each once and in order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Names<'a> {
+    pub(super) ids: BTreeSet<&'a str>,
+    pub(super) collections: BTreeSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    /// Reads the names of a JSON object: its own, and those of the items that a collection of features holds.
+    ///
+    /// A number that stands for a name is a name as it is written, and of an array each is one.
+    pub(super) fn of_object(root: Statement<'a>) -> Self {
+        let mut names = Self::default();
+        let mut carriers = vec![root];
+        while let Some(carrier) = carriers.pop() {
+            for member in carrier.children() {
+                names.take(member);
+                match member.name() {
+                    Some(name) if spells(name, "properties") => {
+                        let inner = member.children().filter(|inner| !spells_name(*inner, "id"));
+                        inner.for_each(|inner| names.take(inner));
+                    }
+                    Some(name) if spells(name, "features") => {
+                        carriers.extend(member.children().filter(|feature| is_item(*feature)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        names
+    }
+
+    /// Reads the names of a text that is not valid JSON: any of them, at whatever depth.
+    pub(super) fn of_tokens(root: Statement<'a>) -> Self {
+        let mut names = Self::default();
+        root.inside().for_each(|statement| names.take(statement));
+        names
+    }
+
+    fn take(&mut self, statement: Statement<'a>) {
+        let into = match statement.name() {
+            Some(name) if spells(name, "id") => &mut self.ids,
+            Some(name) if spells(name, "collection") => &mut self.collections,
+            _ => return,
+        };
+        into.extend(statement.words().filter(|word| !word.trim().is_empty()));
+    }
+}
+
+fn spells_name(statement: Statement<'_>, word: &str) -> bool {
+    statement.name().is_some_and(|name| spells(name, word))
+}
+
+/// Says whether a feature is more than geometry: an item of STAC, which has an id of its own.
+fn is_item(feature: Statement<'_>) -> bool {
+    let of_items =
+        |member: Statement<'_>| matches!(member.name(), Some("stac_version" | "collection" | "assets"));
+    feature.children().any(of_items)
+}
