@@ -11,15 +11,18 @@ mod coordinates;
 mod field;
 mod labels;
 mod link;
+mod mention;
 mod names;
 mod reader;
 mod shape;
 mod ties;
 
 pub use asset::AssetFact;
+pub use coordinates::has_place;
 pub use field::Field;
 pub use labels::CARE_KEYS;
 pub use link::LinkFact;
+pub use mention::Mention;
 pub use shape::{Fault, ShapeFault};
 pub use ties::{Relation, Tie};
 
@@ -95,16 +98,23 @@ pub struct DocumentFacts {
     /// [`Field::Malformed`] where one of them is no text, or where the document says of itself that it is of two
     /// types, so that nobody can tell what is labelled: what cannot be read denies.
     pub care: Field<Vec<String>>,
-    /// Whether any coordinate can be read from the document.
+    /// Whether any coordinate can be read from the document, in numbers or in a text; cells of the H3 grid do
+    /// not count.
     ///
     /// Errs towards `true`: of a document that is not JSON only a blank one certainly has none.
     pub has_coordinates: bool,
+    /// Whether a text of the document, a value or a name, reads like a place ([`has_place`]).
+    pub has_places_in_texts: bool,
+    /// The finest resolution (0 to 15) of the cells of the H3 grid that the document names.
+    pub finest_cell: Option<u8>,
     /// The links, in the document's order; those without a `rel` and an `href` as texts are left out.
     pub links: Vec<LinkFact>,
     /// What the document says it belongs to, comes from and holds, beside what [`Self::links`] say.
     pub ties: Box<[Tie]>,
     /// The assets, by key; those without an `href` as text are left out.
     pub assets: Vec<AssetFact>,
+    /// The texts, at any depth, in which the name `raw` may occur: what refers to raw data is among them (R73).
+    pub raw_mentions: Vec<Mention>,
     /// What STAC requires of the document's shape and is missing or of another type (VER-schema).
     pub shape_faults: Vec<ShapeFault>,
 }
@@ -188,9 +198,12 @@ impl DocumentFacts {
             licence: Field::Absent,
             care: Field::Absent,
             has_coordinates: !bytes.iter().all(u8::is_ascii_whitespace),
+            has_places_in_texts: false,
+            finest_cell: None,
             links: Vec::new(),
             ties: Box::default(),
             assets: Vec::new(),
+            raw_mentions: Vec::new(),
             shape_faults: Vec::new(),
         }
     }
@@ -203,7 +216,9 @@ impl DocumentFacts {
             other_collections: others(names.collections, None),
             licence: Field::stated(licences),
             care: labels::stated(root),
+            has_places_in_texts: coordinates::places(root).in_texts,
             ties: ties::stated(root, |_| false),
+            raw_mentions: mention::mentions(root, "raw"),
             ..Self::of_nothing(bytes)
         }
     }
@@ -224,6 +239,7 @@ impl DocumentFacts {
         let names = Names::of_object(document);
         let plain_links = link::plain(document);
         let is_true = |statement: Statement<'_>| *statement.scalar() == Scalar::Bool(true);
+        let places = coordinates::places(document);
         Self {
             digest: Digest::of_bytes(bytes),
             bytes: bytes.len() as u64,
@@ -244,10 +260,13 @@ impl DocumentFacts {
             stac_extensions: texts(document.last("stac_extensions")),
             licence: Field::stated(document.members("license").chain(in_properties("license"))),
             care: if is_of_one_type(document) { labels::stated(document) } else { Field::Malformed },
-            has_coordinates: coordinates::any_in(document),
+            has_coordinates: places.anywhere,
+            has_places_in_texts: places.in_texts,
+            finest_cell: places.finest_cell,
             links: link::read(document),
             ties: ties::stated(document, |link| plain_links.binary_search(&link.position()).is_ok()),
             assets: asset::read(document),
+            raw_mentions: mention::mentions(document, "raw"),
             shape_faults: shape::faults(kind, document),
         }
     }

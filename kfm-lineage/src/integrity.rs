@@ -10,10 +10,15 @@ mod change;
 mod href;
 mod links;
 mod listing;
+mod place;
 mod reach;
 mod version_links;
 mod view;
 
+pub(crate) use href::unescape;
+pub(crate) use place::may_name;
+
 pub use census::{Break, Census, CensusCounts, LinkClass};
 pub use change::{IntegrityChange, IntegrityFinding};
+pub use place::{Place, leads_below};
 pub use view::{CatalogView, Lead};

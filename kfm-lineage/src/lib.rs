@@ -12,6 +12,7 @@ pub mod integrity;
 pub mod memory;
 pub mod schema;
 mod sweep;
+pub mod text;
 
 pub use canonical::{CanonicalError, canonical_json};
 pub use cell::{CellId, Domain, Move, Value};

@@ -1,12 +1,17 @@
 //! Licences: which are allowed, and which are looser than others (`states.md` section 4).
 //!
-//! The ids are those of the SPDX licence list, compared without regard to case as SPDX asks; the order is
-//! the toolkit's own, coarse on purpose: it tells loosening from tightening and no more.
+//! A licence is an SPDX expression. Its ids are those of the SPDX licence list, compared without regard to case
+//! as SPDX asks; the order is the toolkit's own, coarse on purpose: it tells loosening from tightening and no
+//! more.
 
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+mod expression;
+
+use expression::Expression;
 
 /// What a licence leaves to those who use the data, the most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -27,7 +32,8 @@ pub enum LicenceClass {
 use LicenceClass::{Attribution, NonCommercialOrNoDerivatives, Open, ShareAlike};
 
 /// The licences whose class is known.
-pub const CLASSES: [(&str, LicenceClass); 35] = [
+pub const CLASSES: [(&str, LicenceClass); 36] = [
+    ("CC-PDM-1.0", Open),
     ("CC0-1.0", Open),
     ("PDDL-1.0", Open),
     ("PDM-1.0", Open),
@@ -66,12 +72,38 @@ pub const CLASSES: [(&str, LicenceClass); 35] = [
 ];
 
 impl LicenceClass {
-    /// Returns the class of a licence; what is not in the table counts as proprietary.
-    pub fn of(licence: &str) -> Self {
-        CLASSES
-            .iter()
-            .find(|(id, _)| id.eq_ignore_ascii_case(licence))
-            .map_or(Self::Proprietary, |(_, class)| *class)
+    /// Returns the class of an SPDX expression: of `A AND B` the strictest, of `A OR B` the loosest, since whoever
+    /// uses the data may choose it.
+    ///
+    /// An exception (`WITH`) and 'or later' (`+`) change nothing; versions and ports of the Creative Commons
+    /// licences have the class of their terms. What is not in the table, and what is not a valid expression,
+    /// counts as proprietary.
+    ///
+    /// ```
+    /// use kfm_policy::LicenceClass;
+    /// assert_eq!(LicenceClass::of("(CC-BY-4.0 AND CC-BY-NC-4.0) OR cc0-1.0"), LicenceClass::Open);
+    /// assert_eq!(LicenceClass::of("CC-BY-4.0 CC0-1.0"), LicenceClass::Proprietary);
+    /// ```
+    pub fn of(expression: &str) -> Self {
+        Expression::parse(expression).map_or(Self::Proprietary, |expression| {
+            expression.fold(Self::of_id, Self::max, Self::min).unwrap_or(Self::Proprietary)
+        })
+    }
+
+    fn of_id(id: &str) -> Self {
+        let listed = CLASSES.iter().find(|(known, _)| known.eq_ignore_ascii_case(id));
+        listed.map(|(_, class)| *class).or_else(|| Self::of_creative_commons(id)).unwrap_or(Self::Proprietary)
+    }
+
+    /// Reads the terms of a Creative Commons licence of any version and country: `CC-BY-NC-3.0-IGO`.
+    fn of_creative_commons(id: &str) -> Option<Self> {
+        let terms = spdx::license_id(id)?.name.strip_prefix("CC-BY-")?;
+        let has = |term: &str| terms.split('-').any(|part| part == term);
+        Some(match (has("NC") || has("ND"), has("SA")) {
+            (true, _) => NonCommercialOrNoDerivatives,
+            (false, true) => ShareAlike,
+            (false, false) => Attribution,
+        })
     }
 
     /// Returns the class in words.
@@ -105,13 +137,14 @@ impl Default for AllowedLicences {
 impl AllowedLicences {
     /// Says whether a licence, or every licence of an SPDX expression, is allowed.
     ///
-    /// In `A OR B` both must be allowed too: which one was chosen is not written there.
+    /// In `A OR B` both must be allowed too: which one was chosen is not written there. What is not a valid
+    /// expression is not allowed.
     pub fn allows(&self, expression: &str) -> bool {
-        let mut ids = expression
-            .split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'))
-            .filter(|word| !word.is_empty() && !matches!(*word, "AND" | "OR"))
-            .peekable();
-        ids.peek().is_some() && ids.all(|id| self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(id)))
+        let is_allowed = |id: &str| self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(id));
+        let both = |a: bool, b: bool| a && b;
+        Expression::parse(expression)
+            .and_then(|expression| expression.fold(is_allowed, both, both))
+            .unwrap_or(false)
     }
 }
 
@@ -124,20 +157,82 @@ mod tests {
         let texts = ["public-domain", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "proprietary"];
         let classes: Vec<_> = texts.iter().map(|text| LicenceClass::of(text)).collect();
         assert!(classes.is_sorted_by(|a, b| a < b), "{classes:?}");
-        for unknown in ["UNKNOWN", "various", "", "CC-BY-4.0 OR MIT"] {
-            assert_eq!(LicenceClass::of(unknown), LicenceClass::Proprietary);
+    }
+
+    #[test]
+    fn an_expression_has_the_class_of_what_it_leaves() {
+        for (expression, class) in [
+            ("CC0-1.0", Open),
+            ("cc0-1.0", Open),
+            ("(CC0-1.0)", Open),
+            (" ( ( CC0-1.0 ) ) ", Open),
+            ("CC0-1.0 AND CC0-1.0", Open),
+            ("CC-BY-4.0 OR CC0-1.0", Open),
+            ("CC-BY-4.0 or cc0-1.0", Open),
+            ("proprietary OR public-domain", Open),
+            ("CC-PDM-1.0", Open),
+            ("CC-BY-4.0 AND CC0-1.0", Attribution),
+            ("MIT+", Attribution),
+            ("mit+ And Apache-2.0 With LLVM-exception", Attribution),
+            ("CC-BY-3.0-AT", Attribution),
+            ("CC-BY-4.0 AND CC0-1.0 OR CC-BY-NC-4.0", Attribution),
+            ("CC-BY-4.0 AND (CC-BY-SA-4.0 OR CC-BY-NC-4.0)", ShareAlike),
+            ("CC-BY-SA-3.0-IGO", ShareAlike),
+            ("CC-BY-NC-2.5", NonCommercialOrNoDerivatives),
+            ("CC-BY-NC-ND-3.0-DE", NonCommercialOrNoDerivatives),
+            ("CC0-1.0 AND proprietary", LicenceClass::Proprietary),
+            ("GPL-2.0+", LicenceClass::Proprietary),
+            ("LicenseRef-CC0-1.0", LicenceClass::Proprietary),
+            ("DocumentRef-a:LicenseRef-public-domain", LicenceClass::Proprietary),
+        ] {
+            assert_eq!(LicenceClass::of(expression), class, "{expression}");
         }
     }
 
     #[test]
-    fn what_says_nothing_is_not_allowed() {
-        let allowed = AllowedLicences::default();
-        for text in ["UNKNOWN", "proprietary", "various", "", " ", "other", "CC-BY-NC-4.0"] {
-            assert!(!allowed.allows(text), "{text}");
+    fn what_is_no_expression_is_not_in_the_table() {
+        let long = format!("CC0-1.0{}", " OR CC0-1.0".repeat(10_000));
+        for text in [
+            "UNKNOWN",
+            "various",
+            "other",
+            "",
+            " ",
+            "CC-BY-4.0 CC0-1.0",
+            "CC0-1.0 OR",
+            "(CC0-1.0",
+            "CC0-1.0)",
+            "()",
+            "CC0-1.0, MIT",
+            "CC0-1.0/MIT",
+            "CC0-1.0 +",
+            "CC-BY-9.0",
+            "public domain",
+            "CC0-1.0\u{200b}",
+            &long,
+        ] {
+            assert_eq!(LicenceClass::of(text), LicenceClass::Proprietary, "{text:.40}");
+            assert!(!AllowedLicences::default().allows(text), "{text:.40}");
         }
-        for text in ["CC0-1.0", "cc-by-4.0", "public-domain", "(MIT OR Apache-2.0) AND CC-BY-4.0"] {
+    }
+
+    #[test]
+    fn an_expression_is_allowed_with_every_licence_in_it() {
+        let allowed = AllowedLicences::default();
+        for text in [
+            "CC0-1.0",
+            "cc-by-4.0",
+            "public-domain",
+            "(MIT OR Apache-2.0) AND CC-BY-4.0",
+            "(CC0-1.0)",
+            "MIT+",
+        ] {
             assert!(allowed.allows(text), "{text}");
         }
-        assert!(!allowed.allows("MIT OR proprietary"));
+        for text in
+            ["proprietary", "CC-BY-NC-4.0", "MIT OR proprietary", "MIT AND CC-BY-NC-4.0", "LicenseRef-MIT"]
+        {
+            assert!(!allowed.allows(text), "{text}");
+        }
     }
 }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::label::{CareLabel, UnknownLabel};
 use crate::protection::Protection;
-use crate::text;
 use crate::treatment::Treatment;
 
 /// When the ratchet is asked, which decides what becomes of content that protection outgrew.
@@ -60,15 +59,19 @@ impl StepTreatment {
 
 /// Measures the protection that content has by itself, whatever label it carries.
 ///
-/// Without any coordinate, and without anything that reads like a pair of them in its texts, it is
-/// [`Treatment::NoGeometry`]; else public. A type that nobody knows may hold a place under any name, so it is
-/// public unless it is empty. Content on the H3 grid counts as public until masking can recognise its grid.
+/// With a coordinate, in numbers or in a text, it is public. Without, the cells of the H3 grid that it names
+/// say how precise it is, and one that names none is [`Treatment::NoGeometry`]. A document of no known type may
+/// hold a place under any name, so it is public. A geometry whose corners are those of cells counts as public
+/// until masking can recognise its grid.
 pub fn measured(document: &DocumentFacts) -> Treatment {
-    let known = document.kind != DocumentKind::Other;
-    if known && !document.has_coordinates && !text::any_coordinates(document) {
-        Treatment::NoGeometry
-    } else {
-        Treatment::Public
+    if document.kind == DocumentKind::Other || document.has_coordinates {
+        return Treatment::Public;
+    }
+    match document.finest_cell {
+        None => Treatment::NoGeometry,
+        Some(0..=5) => Treatment::H3R5,
+        Some(6..=7) => Treatment::H3R7,
+        Some(_) => Treatment::Public,
     }
 }
 

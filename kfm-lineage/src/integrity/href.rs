@@ -70,7 +70,7 @@ pub(super) fn is_absolute(href: &str) -> bool {
 }
 
 /// Replaces percent escapes by what they stand for; what is no escape, or no UTF-8 once read, stays.
-fn unescape(text: &str) -> Cow<'_, str> {
+pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }

@@ -2,7 +2,7 @@
 //!
 //! A machine checks only that the decisions which communities recorded are obeyed; it decides none.
 
-use kfm_lineage::document::AssetFact;
+use kfm_lineage::document::{AssetFact, has_place};
 use kfm_lineage::{DocumentFacts, Field};
 
 use super::{Observation, Rule, RuleMeta, View};
@@ -12,7 +12,6 @@ use crate::label::{CareLabel, UnknownLabel};
 use crate::licence::LicenceClass;
 use crate::ratchet::{StepTreatment, left_by, measured};
 use crate::table::{Aspect, RuleClass};
-use crate::text;
 use crate::treatment::Treatment;
 
 const fn rule(
@@ -158,8 +157,9 @@ pub(crate) const GEO: Rule =
 pub(crate) const TEXT: Rule = rule("CARE-E1-text", Severity::Block, None, "CARE E1, R61", |view| {
     each_step(view, |step| {
         let document = step.visible()?;
-        (step.protection.treatment > Treatment::Public && text::any_coordinates(document)).then(|| {
-            let message = "its id, title, description or hrefs read like coordinates";
+        let told = document.has_places_in_texts || has_place(&step.path);
+        (step.protection.treatment > Treatment::Public && told).then(|| {
+            let message = "its path, its texts or the names of its members read like coordinates";
             Observation::of_step(step, message, "take them out of the texts")
         })
     })
@@ -258,7 +258,7 @@ pub(crate) const ASSET: Rule =
 /// signed URL carries its permission with it and is guarded by nothing.
 fn is_guarded(asset: &AssetFact) -> bool {
     const SIGNATURES: [&str; 4] = ["x-amz-signature=", "x-goog-signature=", "sig=", "signature="];
-    let href = asset.href.to_ascii_lowercase();
+    let href = asset.href.trim().to_ascii_lowercase().replace("%2d", "-");
     let query = href.split_once('?').map_or("", |(_, query)| query);
     if query.split('&').any(|pair| SIGNATURES.iter().any(|name| pair.starts_with(name))) {
         return false;

@@ -1,5 +1,7 @@
 //! Governance: who asks, why, and for what kind of change.
 
+use kfm_lineage::document::has_place;
+
 use super::{Observation, Rule, RuleMeta, View};
 use crate::facts::JudgedKind;
 use crate::finding::{OPERATION, Severity};
@@ -33,7 +35,7 @@ pub(crate) const REASON: Rule = rule("GOV-reason", "R66, R68", |view| {
         let protected = view.facts.steps.iter().any(|step| !step.protection.is_plain());
         if reason.trim().is_empty() {
             object("the reason is blank", "say why");
-        } else if protected && (text::has_coordinates(reason) || text::has_person(reason)) {
+        } else if protected && (has_place(reason) || text::has_person(reason)) {
             object(
                 "the reason reads like a place or a person, and what it is about is protected",
                 "say why without naming either",

@@ -4,9 +4,9 @@
 //! no list of field names has to be complete, and whoever calls the engine is judged alike. A looser CARE label
 //! is denied by CARE-A1-access, tier 4 by GOV-tier, a changed id or collection by FAIR-F1-id.
 
-use std::collections::BTreeSet;
-
 use kfm_lineage::DocumentFacts;
+use kfm_lineage::document::Mention;
+use kfm_lineage::integrity::leads_below;
 
 use super::{Observation, Rule, RuleMeta};
 use crate::facts::{JudgedKind, StepFacts};
@@ -48,16 +48,16 @@ pub(crate) const LIMITS: Rule = Rule {
 };
 
 fn forbidden(step: &StepFacts) -> impl Iterator<Item = &'static str> {
-    let path = is_raw(&step.path).then_some("it is raw data, which nobody corrects");
+    let path = is_raw("", &step.path).then_some("it is raw data, which nobody corrects");
     // The engine's hotfix replaces what stands: it adds and retires nothing.
     let change = match (step.before.as_deref(), step.after.as_deref()) {
-        (Some(before), Some(after)) => changes(before, after),
+        (Some(before), Some(after)) => changes(&step.path, before, after),
         _ => Vec::new(),
     };
     path.into_iter().chain(change)
 }
 
-fn changes(before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'static str> {
+fn changes(path: &str, before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'static str> {
     let schema = |document: &DocumentFacts| {
         (document.kind, document.stac_version.clone(), document.stac_extensions.clone())
     };
@@ -78,21 +78,23 @@ fn changes(before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'static str> {
         ),
         (history(before) != history(after), "links to its sources or earlier versions would be others"),
         (before.version != after.version, "its version would be another: a hotfix gets a version of its own"),
-        (raw(before) != raw(after), "references to raw data would change"),
+        (raw(path, before) != raw(path, after), "references to raw data would change"),
     ];
     told.into_iter().filter(|(is_so, _)| *is_so).map(|(_, message)| message).collect()
 }
 
-/// References of a document that lead to raw data.
-fn raw(document: &DocumentFacts) -> BTreeSet<&str> {
-    let assets = document.assets.iter().map(|asset| asset.href.as_str());
-    let links = document.links.iter().map(|link| link.href.as_str());
-    assets.chain(links).filter(|href| is_raw(href)).collect()
+/// References of a document that lead to raw data, each with its place: one more asset that leads there is a
+/// change, also where another does already.
+fn raw<'d>(path: &str, document: &'d DocumentFacts) -> Vec<&'d Mention> {
+    let mut raw: Vec<_> =
+        document.raw_mentions.iter().filter(|mention| is_raw(path, &mention.text)).collect();
+    raw.sort_unstable();
+    raw
 }
 
-/// Says whether a path or a reference leads below a folder `data/raw`.
-fn is_raw(path: &str) -> bool {
-    path.starts_with("data/raw/") || path.contains("/data/raw/")
+/// Says whether a reference of a document leads below a folder `data/raw`, however it is spelt.
+fn is_raw(document: &str, reference: &str) -> bool {
+    leads_below(document, reference, &["data", "raw"])
 }
 
 #[cfg(test)]
@@ -162,6 +164,48 @@ mod tests {
         };
         assert_eq!(look(JudgedKind::Hotfix, raw.clone()), ["it is raw data, which nobody corrects"]);
         assert_eq!(look(JudgedKind::Rollback, raw), [""; 0], "a rollback restores what was");
-        assert!(!is_raw("data/rawest/a.json") && is_raw("s3://bucket/data/raw/a.tif"));
+    }
+
+    #[test]
+    fn references_to_raw_data_are_found_in_every_spelling_and_at_every_place() {
+        let already = || {
+            json!({"assets": {"a": {"href": "./a.tif"}, "raw": {"href": "../data/raw/a.tif"}},
+                "properties": {"notes": "a", "raw_source": "data/raw/b.tif", "sources": ["x/b.tif"]}})
+        };
+        let told = |path: &str, pointer: &str, to: &str| {
+            let mut after = already();
+            *after.pointer_mut(pointer).unwrap() = json!(to);
+            let step = step(Some(item(already())), Some(item(after)), public());
+            look(JudgedKind::Hotfix, StepFacts { path: path.to_owned(), ..step })
+        };
+        for (path, pointer, to) in [
+            ("i.json", "/assets/a/href", "../data/raw/a.tif"),
+            ("i.json", "/assets/a/href", "../data/r%61w/a.tif"),
+            ("i.json", "/assets/a/href", "../data//raw/a.tif"),
+            ("i.json", "/assets/a/href", "../data/x/../raw/a.tif"),
+            ("i.json", "/assets/a/href", "s3://b/Data/RAW/a.tif"),
+            ("data/items/i.json", "/assets/a/href", "../raw/a.tif"),
+            ("i.json", "/assets/raw/href", "./a.tif"),
+            ("i.json", "/assets/raw/href", "../data/raw/b.tif"),
+            ("i.json", "/properties/raw_source", "data/b.tif"),
+            ("i.json", "/properties/sources/0", "data%2Fraw%2Fb.tif"),
+            ("i.json", "/properties/notes", "data\\raw\\b.tif"),
+        ] {
+            assert_eq!(
+                told(path, pointer, to),
+                ["references to raw data would change"],
+                "{path} {pointer} {to}"
+            );
+        }
+        for (path, pointer, to) in [
+            ("i.json", "/assets/a/href", "rawdata/a.tif"),
+            ("i.json", "/assets/a/href", "mydata/raw_notes.txt"),
+            ("i.json", "/assets/a/href", "data/rawish/x"),
+            ("i.json", "/assets/a/href", "https://data/raw.tif"),
+            ("items/i.json", "/assets/a/href", "../raw/a.tif"),
+            ("i.json", "/properties/notes", "made from raw data"),
+        ] {
+            assert_eq!(told(path, pointer, to), [""; 0], "{path} {pointer} {to}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::DocumentKind;
 use kfm_lineage::document::{AssetFact, Fault};
+use kfm_lineage::integrity::Place;
 
 use super::fair::{compare, rule};
 use super::{Observation, Rule};
@@ -16,12 +17,17 @@ pub(crate) const IMMUTABLE: Rule =
     rule("VER-immutable", Severity::Critical, RuleClass::Fair, "AST-1, R2", |view| {
         let look = |step: &StepFacts| {
             let (before, after) = (step.before.as_deref()?, step.visible()?);
-            let earlier: BTreeMap<&str, &AssetFact> =
-                before.assets.iter().map(|asset| (asset.href.as_str(), asset)).collect();
+            let place = |asset: &AssetFact| Place::of(&step.path, &asset.href);
+            let mut earlier: BTreeMap<Place, Vec<&AssetFact>> = BTreeMap::new();
+            for asset in &before.assets {
+                earlier.entry(place(asset)).or_default().push(asset);
+            }
             let differs = |asset: &&AssetFact| {
-                earlier.get(asset.href.as_str()).is_some_and(|was| {
-                    differ(&was.checksum, &asset.checksum) || differ(&was.size, &asset.size)
-                })
+                earlier
+                    .get(&place(asset))
+                    .into_iter()
+                    .flatten()
+                    .any(|was| differ(&was.checksum, &asset.checksum) || differ(&was.size, &asset.size))
             };
             let count = after.assets.iter().filter(differs).count();
             (count > 0).then(|| {

@@ -1,0 +1,376 @@
+//! What a member's name says about a place.
+
+use crate::text::is_hidden;
+
+/// What a member's name promises of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Meaning {
+    /// Nothing about places.
+    Plain,
+    /// What is said about coordinates without holding any: `coordinate_system`.
+    About,
+    /// Something that is measured in numbers that look like degrees: wavelengths.
+    Quantity,
+    /// A place, or another thing that is called so: `location`, `origin`, `long`.
+    Place,
+    /// A reference to a grid; a square of 100 km or a zone by itself is no place.
+    Grid,
+    /// A place in a code of letters, so that even a text without a digit is one.
+    Code,
+    /// Coordinates: any digit below it is one.
+    Coordinates,
+}
+
+impl Meaning {
+    /// Returns what a member means whose name means `own`, below one that means this.
+    pub(super) fn with(self, own: Self) -> Self {
+        if own == Self::About { own } else { self.max(own) }
+    }
+}
+
+/// Words that mean coordinates wherever they stand in a name.
+const COORDINATES: [&str; 32] = [
+    "bbox",
+    "bboxes",
+    "centroid",
+    "centroids",
+    "coord",
+    "coordinate",
+    "coordinates",
+    "coords",
+    "easting",
+    "eastings",
+    "ewkb",
+    "ewkt",
+    "footprint",
+    "footprints",
+    "geom",
+    "geometries",
+    "geometry",
+    "geoms",
+    "geopoint",
+    "georss",
+    "geoshape",
+    "geotransform",
+    "gridsquare",
+    "latlng",
+    "latlon",
+    "latlong",
+    "lnglat",
+    "lonlat",
+    "longlat",
+    "maidenhead",
+    "northing",
+    "northings",
+];
+
+/// Ends and beginnings of words that are written together: `decimallatitude`, `latitudine`, `bboxwgs`.
+const COORDINATE_ENDS: [&str; 8] =
+    ["latitude", "longitude", "easting", "northing", "bbox", "geometry", "coordinates", "latlon"];
+const COORDINATE_BEGINNINGS: [&str; 6] = ["latitud", "longitud", "bbox", "wkt", "wkb", "coordinates"];
+
+/// Words that mean a latitude or a longitude alone or together with one of [`AFFIXES`].
+const AXES: [&str; 7] = ["lat", "lats", "lon", "lons", "lng", "lngs", "long"];
+const AFFIXES: [&str; 27] = [
+    "site", "min", "max", "center", "centre", "start", "end", "gps", "geo", "dec", "dd", "deg", "degree",
+    "degrees", "decimal", "wgs", "nad", "ref", "orig", "origin", "point", "loc", "pos", "from", "to", "min",
+    "mean",
+];
+
+const PLACES: [&str; 31] = [
+    "boundary",
+    "bounds",
+    "center",
+    "centre",
+    "corner",
+    "corners",
+    "envelope",
+    "extent",
+    "geo",
+    "geojson",
+    "gps",
+    "ll",
+    "locality",
+    "location",
+    "locations",
+    "long",
+    "lr",
+    "origin",
+    "place",
+    "places",
+    "point",
+    "points",
+    "polygon",
+    "position",
+    "positions",
+    "site",
+    "spatial",
+    "transform",
+    "ul",
+    "ur",
+    "where",
+];
+
+const CODES: [&str; 8] =
+    ["geohash", "geohashes", "mapcode", "olc", "pluscode", "pluscodes", "quadkey", "what3words"];
+const GRIDS: [&str; 6] = ["gridref", "mgrs", "osgb", "usng", "utm", "ngr"];
+
+/// Words one after the other that mean something together.
+const TOGETHER: [(&[&str], Meaning); 10] = [
+    (&["bounding", "box"], Meaning::Coordinates),
+    (&["geo", "transform"], Meaning::Coordinates),
+    // The transform of the projection extension holds the origin of the raster.
+    (&["proj", "transform"], Meaning::Coordinates),
+    (&["geo", "point"], Meaning::Coordinates),
+    (&["plus", "code"], Meaning::Code),
+    (&["location", "code"], Meaning::Code),
+    (&["what", "words"], Meaning::Code),
+    (&["w", "w"], Meaning::Code),
+    (&["grid", "ref"], Meaning::Grid),
+    (&["grid", "reference"], Meaning::Grid),
+];
+
+/// Words that say that a name speaks about coordinates and holds none: `coordinate_system`, `geometry_type`.
+const ABOUT: [&str; 41] = [
+    "accuracy",
+    "axis",
+    "bias",
+    "count",
+    "crs",
+    "date",
+    "datetime",
+    "datum",
+    "epsg",
+    "error",
+    "format",
+    "frequency",
+    "id",
+    "ids",
+    "interval",
+    "pixel",
+    "precision",
+    "quality",
+    "res",
+    "resolution",
+    "rmse",
+    "scale",
+    "schema",
+    "shape",
+    "shift",
+    "size",
+    "spacing",
+    "srid",
+    "srs",
+    "std",
+    "step",
+    "system",
+    "temporal",
+    "tile",
+    "time",
+    "type",
+    "uncertainty",
+    "unit",
+    "units",
+    "version",
+    "zone",
+];
+
+/// Reads a name by its parts, without regard to case.
+///
+/// Most names of a document mean nothing about places and are told by their letters alone.
+pub(super) fn meaning(name: &str) -> Meaning {
+    let parts = parts(name);
+    if parts.iter().any(|part| matches!(part.as_str(), "wavelength" | "wavelengths" | "fwhm")) {
+        return Meaning::Quantity;
+    }
+    let about = parts.iter().any(|part| ABOUT.contains(&part.as_str()));
+    let together = TOGETHER.iter().find(|(words, _)| parts.windows(words.len()).any(|part| part == *words));
+    let any = |is: fn(&str) -> bool| parts.iter().any(|part| is(part));
+    let found = if let Some((_, meaning)) = together {
+        *meaning
+    } else if any(|part| CODES.contains(&part)) {
+        Meaning::Code
+    } else if any(|part| GRIDS.contains(&part)) && !any(is_coordinate) {
+        return Meaning::Grid;
+    } else if any(is_coordinate) {
+        Meaning::Coordinates
+    } else if any(|part| PLACES.contains(&part)) {
+        Meaning::Place
+    } else {
+        Meaning::Plain
+    };
+    match found {
+        Meaning::Coordinates | Meaning::Code if about => Meaning::Place,
+        Meaning::Place | Meaning::Plain if about => Meaning::About,
+        found => found,
+    }
+}
+
+/// Returns the name with `x` and `y` as parts put in each other's place, if it has exactly one of them: what
+/// its sibling would be called.
+pub(super) fn x_with_its_y(name: &str) -> Option<Vec<String>> {
+    let mut parts = parts(name);
+    if parts.iter().any(|part| ABOUT.contains(&part.as_str()) || matches!(part.as_str(), "offset" | "window"))
+    {
+        return None;
+    }
+    let is_x = |part: &&mut String| matches!(part.as_str(), "x" | "xcoord" | "coordx");
+    let mut found = parts.iter_mut().filter(is_x);
+    let part = found.next()?;
+    if found.next().is_some() {
+        return None;
+    }
+    *part = part.replace('x', "y");
+    Some(parts)
+}
+
+/// Splits a name at signs, blanks and changes of case, and leaves digits out.
+pub(super) fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut before = None;
+    let mut rest = name.chars().filter(|c| !is_hidden(*c)).peekable();
+    while let Some(c) = rest.next() {
+        let begins = match before {
+            Some(last) if char::is_lowercase(last) => c.is_uppercase(),
+            Some(last) if char::is_uppercase(last) => {
+                c.is_uppercase() && rest.peek().is_some_and(|next| next.is_lowercase())
+            }
+            _ => false,
+        };
+        if begins || !c.is_alphabetic() {
+            parts.push(String::new());
+        }
+        if c.is_alphabetic()
+            && let Some(part) = parts.last_mut()
+        {
+            part.extend(c.to_lowercase());
+        }
+        before = Some(c);
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn is_coordinate(part: &str) -> bool {
+    let is_study = part.ends_with("udinal") || part.ends_with("udinally");
+    COORDINATES.contains(&part)
+        || (AXES.contains(&part) && part != "long")
+        || COORDINATE_ENDS.iter().any(|end| part.ends_with(end))
+        || (COORDINATE_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) && !is_study)
+        || AXES.iter().any(|axis| {
+            let rest = part.strip_prefix(axis).or_else(|| part.strip_suffix(axis));
+            rest.is_some_and(|rest| AFFIXES.contains(&rest))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_split_at_signs_and_changes_of_case() {
+        for (name, expected) in [
+            ("decimalLatitude", &["decimal", "latitude"][..]),
+            ("GPSLatitude", &["gps", "latitude"]),
+            ("proj:wkt2", &["proj", "wkt"]),
+            ("bbox_wgs84", &["bbox", "wgs"]),
+            ("SITE-LAT", &["site", "lat"]),
+            ("site lat.", &["site", "lat"]),
+            ("la\u{200b}t", &["lat"]),
+        ] {
+            assert_eq!(parts(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_coordinates_are_known_in_every_spelling() {
+        for name in [
+            "Latitude",
+            "LONGITUDE",
+            "site_lat",
+            "lat1",
+            "siteLon",
+            "minlat",
+            "decimallatitude",
+            "lng",
+            "latitudine",
+            "bbox_wgs84",
+            "BoundingBox",
+            "bounding_box",
+            "utm_easting",
+            "Northing",
+            "proj:wkt2",
+            "WKT",
+            "geom",
+            "proj:geometry",
+            "proj:centroid",
+            "proj:transform",
+            "GeoTransform",
+            "geo_point",
+            "footprint",
+            "coords",
+            "Coordinate",
+            "latlon",
+            "gpsLatitude",
+            "geo:lat",
+            "georss:point",
+            "Maidenhead",
+        ] {
+            assert_eq!(meaning(name), Meaning::Coordinates, "{name}");
+        }
+        for name in ["geohash", "geohash_6", "plus_code", "PlusCode", "w3w", "what3words", "openLocationCode"]
+        {
+            assert_eq!(meaning(name), Meaning::Code, "{name}");
+        }
+        for name in ["mgrs", "s2:mgrs_tile", "utm_zone", "grid_ref", "GridReference"] {
+            assert_eq!(meaning(name), Meaning::Grid, "{name}");
+        }
+        for name in ["location", "Position", "long", "spatial", "geo", "geometry_type"] {
+            assert_eq!(meaning(name), Meaning::Place, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_sound_like_it_are_plain() {
+        for name in [
+            "flat",
+            "platform",
+            "template",
+            "collation",
+            "longitudinal_study",
+            "latency",
+            "balloon",
+            "salon",
+            "gsd",
+            "eo:cloud_cover",
+            "view:sun_azimuth",
+            "relation",
+            "late",
+            "summary",
+            "title",
+            "columns",
+            "belongs",
+        ] {
+            assert_eq!(meaning(name), Meaning::Plain, "{name}");
+        }
+        for name in [
+            "location_id",
+            "proj:shape",
+            "proj:epsg",
+            "spatial_resolution",
+            "geometric_rmse",
+            "sar:center_frequency",
+        ] {
+            assert_eq!(meaning(name), Meaning::About, "{name}");
+        }
+        assert_eq!(meaning("center_wavelength"), Meaning::Quantity);
+    }
+
+    #[test]
+    fn an_x_has_its_y() {
+        assert_eq!(x_with_its_y("point_x"), Some(vec!["point".to_owned(), "y".to_owned()]));
+        assert_eq!(x_with_its_y("XCOORD"), Some(vec!["ycoord".to_owned()]));
+        assert_eq!(x_with_its_y("pixel_size_x"), None);
+        assert_eq!(x_with_its_y("max"), None);
+    }
+}

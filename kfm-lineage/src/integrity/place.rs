@@ -1,0 +1,239 @@
+//! The place that a reference leads to, in one spelling.
+//!
+//! One place has many spellings: `data/raw/a.tif` is also `./data//raw/a.tif`, `data/x/../raw/a.tif`,
+//! `data\raw\a.tif`, `data%2Fraw/a.tif` and, through a proxy that decodes once more, `data%252Fraw/a.tif`. Rules
+//! that forbid or compare places ask here and never compare the text of a reference.
+
+use super::href::{is_absolute, unescape};
+
+/// How often percent escapes are undone: a server does it once, and each proxy before it may do it again.
+const ENCODINGS_MAX: usize = 4;
+
+/// Where a reference leads.
+///
+/// Two references with equal places lead to the same bytes as far as their texts can tell. Names keep their
+/// case, since most stores tell `A.tif` from `a.tif`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Scheme and authority in small letters, without the scheme's own port; none for a place in the store.
+    origin: Option<String>,
+    /// The names of the path, without dot segments and empty ones.
+    names: Vec<String>,
+    /// How many folders above the store it lies.
+    climbs: usize,
+    /// What stands behind `?`: other bytes may lie behind another one.
+    query: Option<String>,
+}
+
+impl Place {
+    /// Resolves a reference against the path of its document, with all its escapes undone; the fragment leads
+    /// nowhere else.
+    pub fn of(document: &str, href: &str) -> Self {
+        Self::of_decoded(document, &decodings(href).pop().unwrap_or_default())
+    }
+
+    fn of_decoded(document: &str, href: &str) -> Self {
+        let href = href.split('#').next().unwrap_or_default();
+        let (path, query) = match href.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (href, None),
+        };
+        let (origin, path) = split_origin(path);
+        let is_relative = origin.is_none() && !path.starts_with('/');
+        let folder = document.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut place = Self { origin, names: Vec::new(), climbs: 0, query };
+        if is_relative {
+            place.follow(if path.is_empty() { document } else { folder });
+        }
+        place.follow(path);
+        place
+    }
+
+    fn follow(&mut self, path: &str) {
+        for name in path.split('/') {
+            match name {
+                "" | "." => {}
+                ".." => {
+                    if self.names.pop().is_none() {
+                        self.climbs += 1;
+                    }
+                }
+                name => self.names.push(name.to_owned()),
+            }
+        }
+    }
+
+    fn is_below(&self, folder: &[&str]) -> bool {
+        // Some systems leave blanks and points at the end of a name out, and do not tell case.
+        let is = |name: &String, folder: &&str| name.trim_matches([' ', '.']).eq_ignore_ascii_case(folder);
+        let is_folder = |names: &[String]| names.iter().zip(folder).all(|(name, folder)| is(name, folder));
+        self.names.windows(folder.len()).any(is_folder)
+    }
+}
+
+/// Says whether a reference, or a path in its query, leads to a folder of these names or below, wherever that
+/// lies: in the store, above it, or on a server.
+///
+/// Errs towards yes: names are compared without case, and it is enough that one of the readings leads there
+/// that the escapes allow.
+///
+/// ```
+/// use kfm_lineage::integrity::leads_below;
+/// assert!(leads_below("data/items/a.json", "../r%61w/a.tif", &["data", "raw"]));
+/// assert!(!leads_below("data/items/a.json", "../rawish/a.tif", &["data", "raw"]));
+/// ```
+pub fn leads_below(document: &str, href: &str, folder: &[&str]) -> bool {
+    let leads = |href: &String| {
+        let beside = href.split(['?', '&', '=', '#', ';', '|']).skip(1);
+        Place::of_decoded(document, href).is_below(folder)
+            || beside.into_iter().any(|part| Place::of_decoded("", part).is_below(folder))
+    };
+    decodings(href).iter().any(leads)
+}
+
+/// Says whether a name may be part of a reference, in one of its readings.
+pub(crate) fn may_name(href: &str, name: &str) -> bool {
+    let names = |text: &str| text.to_ascii_lowercase().contains(name);
+    names(href)
+        || (href.contains(|c: char| c == '%' || c.is_control())
+            && decodings(href).iter().any(|text| names(text)))
+}
+
+/// Returns the readings of a reference, from the text itself to the one with all escapes undone.
+///
+/// As browsers do, tabs and ends of lines are left out, blanks around it too, and a backslash is a slash.
+fn decodings(href: &str) -> Vec<String> {
+    let plain = |text: &str| {
+        let kept = text.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r'));
+        let text: String = kept.map(|c| if c == '\\' { '/' } else { c }).collect();
+        text.trim_matches(|c: char| c.is_whitespace() || c.is_control()).to_owned()
+    };
+    let mut readings = vec![plain(href)];
+    while let Some(last) = readings.last().filter(|_| readings.len() <= ENCODINGS_MAX) {
+        let next = plain(&unescape(last));
+        if next == *last {
+            break;
+        }
+        readings.push(next);
+    }
+    readings
+}
+
+/// Splits scheme and authority off.
+fn split_origin(path: &str) -> (Option<String>, &str) {
+    if !is_absolute(path) {
+        return (None, path);
+    }
+    let (scheme, rest) = match path.split_once(':') {
+        Some((scheme, rest)) if !path.starts_with('/') => (scheme.to_ascii_lowercase(), rest),
+        _ => (String::new(), path),
+    };
+    let Some(rest) = rest.strip_prefix("//") else { return (Some(scheme), rest) };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let authority = rest[..end].to_ascii_lowercase();
+    let port = match scheme.as_str() {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let authority = authority.strip_suffix(port).unwrap_or(&authority);
+    (Some(format!("{scheme}://{authority}")), &rest[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_place_has_many_spellings() {
+        let place = Place::of("stac/items/a.json", "../data/raw/a.tif");
+        for href in [
+            "../data//raw/a.tif",
+            "./../data/./raw/a.tif",
+            "../data/x/../raw/a.tif",
+            "..\\data\\raw\\a.tif",
+            "../data/r%61w/a.tif",
+            "../data%2Fraw%2fa.tif",
+            "../data%252Fraw/a.tif",
+            "%2e%2e/data/raw/a.tif",
+            " ../data/raw/a.tif ",
+            "../da\tta/ra\nw/a.tif",
+            "/stac/data/raw/a.tif",
+            "../data/raw/a.tif#part",
+        ] {
+            assert_eq!(Place::of("stac/items/a.json", href), place, "{href}");
+        }
+        for href in
+            ["../data/raw/A.tif", "../data/raw/b.tif", "../data/raw/a.tif?v=2", "../../data/raw/a.tif"]
+        {
+            assert_ne!(Place::of("stac/items/a.json", href), place, "{href}");
+        }
+    }
+
+    #[test]
+    fn a_place_on_a_server_is_the_same_from_every_document() {
+        let place = Place::of("a.json", "https://example.org/data/a.tif");
+        for href in [
+            "HTTPS://Example.ORG/data/a.tif",
+            "https://example.org:443/data/x/../a.tif",
+            "https://example.org//data/%61.tif",
+        ] {
+            assert_eq!(Place::of("b/c.json", href), place, "{href}");
+        }
+        for href in [
+            "http://example.org/data/a.tif",
+            "https://example.org:8080/data/a.tif",
+            "//example.org/data/a.tif",
+        ] {
+            assert_ne!(Place::of("b/c.json", href), place, "{href}");
+        }
+    }
+
+    #[test]
+    fn what_leads_below_a_folder_is_found_in_every_spelling() {
+        for (document, href) in [
+            ("i0.json", "../data/raw/a.tif"),
+            ("i0.json", "data/raw/a.tif"),
+            ("data/items/a.json", "../raw/x.tif"),
+            ("data/a.json", "raw/x.tif"),
+            ("data/raw/a.json", "x.tif"),
+            ("a.json", "/data//raw/x.tif"),
+            ("a.json", "data%2Fraw/x.tif"),
+            ("a.json", "../data/r%61w/a.tif"),
+            ("a.json", "../data/r%2561w/a.tif"),
+            ("a.json", "data\\raw\\x.tif"),
+            ("a.json", "DATA/Raw/x.tif"),
+            ("a.json", "data./raw /x.tif"),
+            ("a.json", "https://h/data/raw/x.tif"),
+            ("a.json", "https://h/a/data/b/../raw/x.tif?sig=1"),
+            ("a.json", "s3://bucket/data/raw/x.tif"),
+            ("a.json", "file:///srv/data/raw/x.tif"),
+            ("a.json", "/vsis3/bucket/data/raw/x.tif"),
+            ("a.json", "https://tiles/cog?url=s3://b/data/raw/x.tif"),
+            ("a.json", "https://tiles/cog?url=s3%3A%2F%2Fb%2Fdata%2Fraw%2Fx.tif"),
+            ("a.json", "data/raw"),
+        ] {
+            assert!(leads_below(document, href, &["data", "raw"]), "{document}: {href}");
+        }
+    }
+
+    #[test]
+    fn what_only_sounds_like_the_folder_is_elsewhere() {
+        for (document, href) in [
+            ("a.json", "rawdata/x.tif"),
+            ("a.json", "mydata/raw_notes.txt"),
+            ("a.json", "data/rawish/x"),
+            ("a.json", "data/raw/../x.tif"),
+            ("data/items/a.json", "../x.tif"),
+            ("a.json", "raw/x.tif"),
+            ("a.json", "data/x/raw/y.tif"),
+            ("a.json", "mydata/raw/x.tif"),
+            ("a.json", "https://data/raw.tif"),
+            ("a.json", "s3://data/raw/x.tif"),
+            ("a.json", "see data/raw for more"),
+            ("a.json", ""),
+        ] {
+            assert!(!leads_below(document, href, &["data", "raw"]), "{document}: {href}");
+        }
+    }
+}
