@@ -39,6 +39,7 @@ async fn prepare(root: &std::path::Path) -> Result<()> {
         reason: "open data".into(),
         review_by: "2099-12-31".into(),
         heritage: false,
+        even_if_nothing: false,
     };
     Platform::open(root, OpenOptions::new("operator")).await?.label_assign(label).await.map(drop)
 }

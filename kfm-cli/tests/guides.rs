@@ -1,4 +1,4 @@
-//! The operator's guide runs, every `sh` block of it, in order, in one shell; and links between pages lead somewhere.
+//! The operator's guides run, every `sh` block of it, in order, in one shell; and links between pages lead somewhere.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
@@ -21,9 +21,19 @@ fn script(page: &str) -> String {
 
 #[test]
 fn the_rollback_guide_runs_as_it_stands() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides/trustworthy-rollback.md");
+    runs("trustworthy-rollback.md", 20);
+}
+
+#[test]
+fn the_guide_to_labels_runs_as_it_stands() {
+    runs("labels.md", 5);
+}
+
+/// Runs a guide, which has more commands than so many.
+fn runs(guide: &str, commands_min: usize) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides").join(guide);
     let script = script(&std::fs::read_to_string(page).unwrap());
-    assert!(script.matches("\nkfm ").count() > 20, "the guide has lost its commands:\n{script}");
+    assert!(script.matches("\nkfm ").count() > commands_min, "the guide has lost its commands:\n{script}");
     let kfm = Path::new(env!("CARGO_BIN_EXE_kfm"));
     let folder = tempfile::tempdir().unwrap();
     #[allow(clippy::disallowed_methods, reason = "the shell finds its own tools where this test did")]

@@ -6,6 +6,7 @@ pub mod cell;
 pub mod conformance;
 pub mod digest;
 pub mod document;
+pub mod document_path;
 pub mod graph;
 pub mod id;
 pub mod integrity;
@@ -18,6 +19,7 @@ pub use canonical::{CanonicalError, canonical_json};
 pub use cell::{CellId, Domain, Move, Value};
 pub use digest::{Digest, DigestError, DigestKind};
 pub use document::{DocumentFacts, DocumentKind, Field};
+pub use document_path::{DocumentPath, DocumentPathError};
 pub use graph::{LineageError, LineageGraph, LineageGraphExt, Scope};
 pub use id::{
     EntityId, HotfixId, IdError, Lsn, OperationId, OperationKind, PublishId, RollbackId, Slug, Timestamp,

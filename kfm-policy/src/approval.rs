@@ -31,6 +31,10 @@ pub struct Approval {
     pub signed_at: Timestamp,
     /// When it ceases to count.
     pub expires_at: Timestamp,
+    /// Fingerprint of the key that made it. Approvals of older versions have none, and are judged by their signature
+    /// alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
     /// The signature, as 128 lower-case hex digits.
     pub signature: String,
 }
@@ -42,6 +46,9 @@ pub enum ApprovalError {
     /// Nobody of that name may approve: add the principal, or sign as one who is there.
     #[error("the principal is not known")]
     UnknownPrincipal,
+    /// It was made with a key that its principal does not have, or no longer: sign again with the present one.
+    #[error("it was made with another key than the principal has now")]
+    OtherKey,
     /// The signature is not this principal's over these fields: sign again.
     #[error("the signature does not fit: it was altered, or made with another key")]
     Altered,
@@ -75,6 +82,8 @@ struct Signed<'a> {
     role: &'a str,
     signed_at: &'a Timestamp,
     expires_at: &'a Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: &'a Option<Digest>,
 }
 
 impl Approval {
@@ -92,6 +101,7 @@ impl Approval {
             role: role.as_str().to_owned(),
             signed_at,
             expires_at,
+            key: Some(key.public().fingerprint()),
             signature: String::new(),
         };
         approval.signature = to_hex(&key.sign(&approval.signed_bytes()));
@@ -100,8 +110,8 @@ impl Approval {
 
     /// Returns the bytes that are signed.
     fn signed_bytes(&self) -> Vec<u8> {
-        let Self { plan_id, principal, role, signed_at, expires_at, signature: _ } = self;
-        canonical_of(&Signed { plan_id, principal, role, signed_at, expires_at })
+        let Self { plan_id, principal, role, signed_at, expires_at, key, signature: _ } = self;
+        canonical_of(&Signed { plan_id, principal, role, signed_at, expires_at, key })
             .expect("digests, texts and times have a canonical form")
     }
 
@@ -115,6 +125,9 @@ impl Approval {
         principals: &'p Principals,
     ) -> Result<(&'p Principal, Role), ApprovalError> {
         let principal = principals.get(&self.principal).ok_or(ApprovalError::UnknownPrincipal)?;
+        if self.key.is_some_and(|key| key != principal.public_key.fingerprint()) {
+            return Err(ApprovalError::OtherKey);
+        }
         let signature = from_hex(&self.signature).ok_or(ApprovalError::Altered)?;
         if !principal.public_key.verifies(&self.signed_bytes(), &signature) {
             return Err(ApprovalError::Altered);

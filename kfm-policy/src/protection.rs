@@ -92,6 +92,16 @@ impl Protection {
         self
     }
 
+    /// Returns what is asked of content that stands: what was said of the entity, however little else is known of it.
+    ///
+    /// Nobody having labelled it stops every change of it, and hides nothing that stands.
+    pub fn asked(&self) -> Treatment {
+        let said = if self.label.is_ok() { self.treatment } else { self.floor };
+        let held = if self.held { Treatment::Quarantined } else { Treatment::Public };
+        let withdrawn = if self.is_withdrawn() { Treatment::Withdrawn } else { Treatment::Public };
+        said.max(held).max(withdrawn)
+    }
+
     /// Says whether the entity was withdrawn: not shown, and never again.
     pub fn is_withdrawn(&self) -> bool {
         self.suppressed || self.treatment == Treatment::Withdrawn

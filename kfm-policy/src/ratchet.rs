@@ -117,6 +117,26 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
     }
 }
 
+/// Why a document that readers see stands against the protection of today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Against {
+    /// The rule that would not let it through.
+    pub rule: &'static str,
+    /// What protection asks of it.
+    pub asked: Treatment,
+}
+
+/// Says whether a document that readers see would not get there today, measured as a step is; none if it would.
+pub fn stands_against(standing: &DocumentFacts, protection: &Protection) -> Option<Against> {
+    let asked = protection.asked();
+    let rule = match asked {
+        Treatment::Withdrawn => "CARE-A3-resurrect",
+        Treatment::Quarantined => "CARE-A2-hold",
+        _ => "CARE-E1-geo",
+    };
+    (measured(standing) < asked).then_some(Against { rule, asked })
+}
+
 /// Returns the protection that would be in force once `document` stands: the registries' and its own label's.
 pub fn left_by(document: &DocumentFacts, protection: &Protection) -> Treatment {
     let own = CareLabel::of_document(&document.care).ok().flatten();

@@ -5,12 +5,14 @@
 //! the file, or lowered there, changes nothing.
 
 mod entry;
+mod spelling;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::civil::Date;
 use kfm_lineage::Digest;
 use kfm_lineage::document::{DocumentFacts, Field};
+use serde::Deserialize;
 use serde_json::Value;
 
 pub use entry::{HoldEntry, LabelEntry, RegistryEntry, SuppressionEntry};
@@ -27,10 +29,12 @@ pub struct LabelRegistry {
     entries: Vec<RegistryEntry>,
     /// How many of the entries came from the log; those after them are new.
     in_force: usize,
-    by_entity: BTreeMap<String, Vec<usize>>,
+    by_entity: HashMap<String, Vec<usize>>,
     /// By folder, without the slash at its end.
-    by_folder: BTreeMap<String, Vec<usize>>,
-    by_content: BTreeMap<[u8; 32], Vec<usize>>,
+    by_folder: HashMap<String, Vec<usize>>,
+    by_content: HashMap<[u8; 32], Vec<usize>>,
+    /// What people call the catalog's own folder, where no folder in the catalog is called so.
+    catalog_names: Vec<String>,
 }
 
 /// The entity whose protection is asked for, with everything that it ever was.
@@ -63,34 +67,56 @@ impl LabelRegistry {
         suppressions_toml: Option<&str>,
         in_force: &[Value],
     ) -> Result<Self, PolicyError> {
+        let mut entries = read_in_force(in_force)?;
+        let kept = entries.len();
+        entries.extend(labels_toml.map(entry::read_labels).transpose()?.unwrap_or_default());
+        entries.extend(suppressions_toml.map(entry::read_suppressions).transpose()?.unwrap_or_default());
+        let mut seen = HashSet::with_capacity(entries.len());
+        let is_first: Vec<bool> = entries.iter().map(|entry| seen.insert(entry)).collect();
         let mut registry = Self::default();
-        let mut seen = BTreeSet::new();
-        for (position, value) in in_force.iter().enumerate() {
-            let error = |source| PolicyError::InForce { position, source };
-            let entry: RegistryEntry = serde_json::from_value(value.clone()).map_err(|e| error(e.into()))?;
-            entry.reach().map_err(|e| error(e.into()))?;
-            if seen.insert(entry.clone()) {
-                registry.add(entry);
-            }
-        }
-        registry.in_force = registry.entries.len();
-        let labels = labels_toml.map(entry::read_labels).transpose()?.unwrap_or_default();
-        let suppressions = suppressions_toml.map(entry::read_suppressions).transpose()?.unwrap_or_default();
-        for entry in labels.into_iter().chain(suppressions) {
-            if seen.insert(entry.clone()) {
+        for (position, (entry, is_first)) in entries.into_iter().zip(is_first).enumerate() {
+            registry.in_force += usize::from(is_first && position < kept);
+            if is_first {
                 registry.add(entry);
             }
         }
         Ok(registry)
     }
 
+    /// Loads what the log says is in force and no file, for a caller that knows that the files have nothing new.
+    ///
+    /// # Errors
+    /// [`PolicyError::InForce`]: nothing may be judged until the reader of the log is repaired.
+    pub fn of_log(in_force: &[Value]) -> Result<Self, PolicyError> {
+        let mut registry = Self::default();
+        read_in_force(in_force)?.into_iter().for_each(|entry| registry.add(entry));
+        registry.in_force = registry.entries.len();
+        Ok(registry)
+    }
+
+    /// Says what people call the catalog's own folder: an entry that begins with it means the path behind it.
+    ///
+    /// Such an entry counts where it asks for more than public, and only there. Leave out a name that is also the name
+    /// of a folder in the catalog.
+    #[must_use]
+    pub fn with_catalog_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.catalog_names = names.into_iter().filter(|name| !name.is_empty()).collect();
+        self
+    }
+
     fn add(&mut self, entry: RegistryEntry) {
         let position = self.entries.len();
         match entry.reach().expect("entries are checked before they are added") {
-            Reach::Entity(entity) => self.by_entity.entry(entity.to_owned()).or_default().push(position),
+            Reach::Entity(entity) => {
+                for name in spelling::names(entity) {
+                    self.by_entity.entry(name).or_default().push(position);
+                }
+            }
             Reach::Under(folder) => {
-                let folder = folder.strip_suffix('/').unwrap_or(folder).to_owned();
-                self.by_folder.entry(folder).or_default().push(position);
+                for name in spelling::names(folder) {
+                    let folder = name.strip_suffix('/').unwrap_or(&name).to_owned();
+                    self.by_folder.entry(folder).or_default().push(position);
+                }
             }
             Reach::Content(digest) => self.by_content.entry(*digest.bytes()).or_default().push(position),
         }
@@ -102,11 +128,33 @@ impl LabelRegistry {
         &self.entries
     }
 
+    /// Adds an entry as if a file had it, to see what it would do.
+    pub fn assign(&mut self, entry: RegistryEntry) {
+        if entry.reach().is_ok() {
+            self.add(entry);
+        }
+    }
+
+    /// Takes note that the log has the new entries too.
+    pub fn settle(&mut self) {
+        self.in_force = self.entries.len();
+    }
+
+    /// Returns how many of the entries are in force by the log: the first ones.
+    pub fn in_force(&self) -> usize {
+        self.in_force
+    }
+
     /// Returns the entries that the files have and the log does not: append them to the log before the first
-    /// operation that is judged by them.
+    /// verdict that is given by them.
     pub fn new_entries(&self) -> Vec<Value> {
         let to_value = |entry| serde_json::to_value(entry).expect("registry entries are plain data");
         self.entries[self.in_force..].iter().map(to_value).collect()
+    }
+
+    /// Says whether some entry names content by its digest.
+    pub fn names_content(&self) -> bool {
+        !self.by_content.is_empty()
     }
 
     /// Returns the protection in force for an entity.
@@ -124,15 +172,34 @@ impl LabelRegistry {
         joined.finish()
     }
 
-    /// Lists the entries that apply to a subject, each once, in their order.
-    fn applying(&self, subject: &Subject<'_>) -> BTreeSet<usize> {
+    /// Lists the positions of the entries that apply to a subject, each once, in their order.
+    pub fn applying(&self, subject: &Subject<'_>) -> BTreeSet<usize> {
         let names = subject.ids.iter().chain(subject.collections).map(String::as_str);
         let entities = names.chain([subject.path]).filter_map(|name| self.by_entity.get(name));
         let folders = folders_above(subject.path).filter_map(|folder| self.by_folder.get(folder));
         let contents = subject.content.into_iter().flat_map(content_digests);
         let contents = contents.filter_map(|digest| self.by_content.get(&digest));
-        entities.chain(folders).chain(contents).flatten().copied().collect()
+        let mut applying: BTreeSet<usize> =
+            entities.chain(folders).chain(contents).flatten().copied().collect();
+        for name in &self.catalog_names {
+            let path = format!("{name}/{}", subject.path);
+            let folders = folders_above(&path).skip(1).filter_map(|folder| self.by_folder.get(folder));
+            let meant = folders.chain(self.by_entity.get(&path)).flatten().copied();
+            applying.extend(meant.filter(|position| self.entries[*position].raises()));
+        }
+        applying
     }
+}
+
+/// Reads the entries that the log has.
+fn read_in_force(in_force: &[Value]) -> Result<Vec<RegistryEntry>, PolicyError> {
+    let read = |(position, value)| {
+        let error = |source| PolicyError::InForce { position, source };
+        let entry = RegistryEntry::deserialize(value).map_err(|e: serde_json::Error| error(e.into()))?;
+        entry.reach().map_err(|e| error(e.into()))?;
+        Ok(entry)
+    };
+    in_force.iter().enumerate().map(read).collect()
 }
 
 /// Lists the folders that a path lies in, from the whole catalog down, and the path itself.

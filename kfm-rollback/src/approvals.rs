@@ -11,6 +11,7 @@ pub(crate) fn approval_of(record: &ApprovalRecord) -> Approval {
         role: record.role.clone(),
         signed_at: record.signed_at,
         expires_at: record.expires_at,
+        key: record.key,
         signature: record.signature.clone(),
     }
 }
@@ -23,6 +24,7 @@ pub(crate) fn record_of(approval: &Approval) -> ApprovalRecord {
         role: approval.role.clone(),
         signed_at: approval.signed_at,
         expires_at: approval.expires_at,
+        key: approval.key,
         signature: approval.signature.clone(),
     }
 }

@@ -297,14 +297,17 @@ impl From<&Finding> for FindingLine {
 
 /// Finds out what the ratchet does with each move that has an owner (`states.md` section 4).
 ///
+/// Every judgement begins here, and so what policy's files say is in force before it.
+///
 /// A cell that a pipeline keeps itself has no document, but it has a protection and is judged by it.
 pub(crate) async fn treat_moves(
-    session: &Session,
+    session: &mut Session,
     now: &CatalogView,
     moves: &[Move],
     mode: RatchetMode,
 ) -> Result<Vec<StepFacts>> {
-    session.require_policy("judge")?;
+    session.begin_judging("judge").await?;
+    let session: &Session = session;
     let after = with_moves(session, now, moves).await?;
     let protections = Protections::new(session, now, &after);
     let mut steps = Vec::new();

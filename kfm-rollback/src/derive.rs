@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Digest, Domain, Move, Value};
+use kfm_policy::stands_against;
 
+use crate::assess::Protections;
 use crate::carrier::Carrier;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
@@ -74,17 +76,56 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
     Ok(cells)
 }
 
+/// Names the documents behind derived cells that stand against today's protection.
+///
+/// Nothing takes such a document down by itself, but an alias that is built anew for its neighbour's sake must not show
+/// it once more (R61).
+///
+/// # Errors
+/// [`Error::Versions`]: a version whose label still protects is missing.
+pub(crate) async fn hidden(
+    session: &Session,
+    now: &CatalogView,
+    after: &CatalogView,
+    cells: &BTreeSet<DerivedCell>,
+) -> Result<BTreeSet<String>> {
+    let members = members(after);
+    let behind = cells.iter().flat_map(|derived| match &derived.source {
+        Source::Document(path) => vec![path.as_str()],
+        Source::Collection(id) => {
+            members.get(id.as_str()).into_iter().flat_map(|paths| paths.keys().copied()).collect()
+        }
+    });
+    let behind: BTreeSet<&str> = behind.collect();
+    let protections = Protections::new(session, now, after);
+    let mut hidden = BTreeSet::new();
+    for path in behind {
+        let Some(document) = after.get(path) else { continue };
+        if stands_against(document, &protections.of(path).await?).is_some() {
+            hidden.insert(path.to_owned());
+        }
+    }
+    Ok(hidden)
+}
+
 /// Projects derived cells from the documents that a change leaves, one by one.
 pub(crate) struct Projection<'a, L> {
     after: &'a CatalogView,
+    /// Documents that stand against today's protection: what is projected anew does not show them.
+    hidden: BTreeSet<String>,
     members: BTreeMap<&'a str, BTreeMap<&'a str, Digest>>,
     label: L,
 }
 
 impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
-    /// Projects from these documents; `label` gives the label in force at a path, which a node shows.
-    pub(crate) fn new(after: &'a CatalogView, label: L) -> Self {
-        Self { after, members: members(after), label }
+    /// Projects from these documents without the hidden ones; `label` gives the label in force at a path, which a node
+    /// shows.
+    pub(crate) fn new(after: &'a CatalogView, hidden: BTreeSet<String>, label: L) -> Self {
+        let mut members = members(after);
+        for members in members.values_mut() {
+            members.retain(|path, _| !hidden.contains(*path));
+        }
+        Self { after, hidden, members, label }
     }
 
     /// Returns the content of a cell, and its digest, which is the cell's value; none if it is to be absent.
@@ -93,10 +134,14 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
     /// [`Error::Invalid`]: it has no canonical form; repair the document.
     pub(crate) fn content(&self, derived: &DerivedCell) -> Result<Option<(Digest, Bytes)>> {
         let content = match &derived.source {
+            Source::Document(path) if self.hidden.contains(path) => None,
             Source::Document(path) => {
                 self.after.get(path).and_then(|document| projector::node(path, document, (self.label)(path)))
             }
-            Source::Collection(id) => self.members.get(id.as_str()).and_then(projector::collection_listing),
+            Source::Collection(id) => {
+                let members = self.members.get(id.as_str()).filter(|members| !members.is_empty());
+                members.and_then(projector::collection_listing)
+            }
         };
         content.map(|content| canonical(&derived.cell, &content)).transpose()
     }

@@ -25,6 +25,7 @@ use crate::platform::Platform;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::platform::log::Hold;
+use crate::platform::policy_files::{PolicyFiles, PolicyTexts};
 use crate::platform::snapshots::Folded;
 use crate::report::FindingLine;
 use crate::versions::VersionStore;
@@ -42,8 +43,10 @@ pub(crate) struct Session {
     pub registry: LabelRegistry,
     pub principals: Principals,
     pub policy: Policy,
-    /// Why policy's files cannot be read, where they cannot: then nothing may be judged.
-    policy_fault: Option<String>,
+    /// The texts that registry and principals were read from.
+    pub policy_texts: PolicyTexts,
+    /// Why policy's files say nothing, where they do not: then nothing may be judged.
+    policy_fault: Option<Error>,
     /// Wall time of each phase in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
     phase: Option<(String, Duration)>,
@@ -98,13 +101,11 @@ impl Session {
         hold: Option<Hold>,
     ) -> Result<Self> {
         let Folded { wal, history, .. } = folded;
-        let files = platform
-            .registry(history.labels())
-            .and_then(|registry| Ok((registry, platform.principals_file()?)));
-        let (registry, principals, policy_fault) = match files {
-            Ok((registry, principals)) => (registry, principals, None),
-            Err(error) => (LabelRegistry::default(), Principals::default(), Some(text_of(&error))),
+        let (files, policy_fault) = match platform.policy_files(&history) {
+            Ok(files) => (files, None),
+            Err(error) => (PolicyFiles::default(), Some(error)),
         };
+        let PolicyFiles { registry, principals, texts } = files;
         Ok(Self {
             platform: platform.clone(),
             wal,
@@ -113,6 +114,7 @@ impl Session {
             registry,
             principals,
             policy: platform.policy(),
+            policy_texts: texts,
             policy_fault,
             phases_ms: BTreeMap::new(),
             phase: None,
@@ -201,22 +203,46 @@ impl Session {
         self.lock.as_mut().map_or(Ok(()), |lock| lock.works_on(operation))
     }
 
-    /// Denies everything while policy's files cannot be read (R3); looking is not denied.
+    /// Denies everything while policy's files are missing or not right (R3); looking is not denied.
     ///
     /// # Errors
-    /// [`Error::Denied`](crate::Error::Denied): says which file it is.
+    /// [`Error::Denied`]: says which file it is. [`Error::File`]: a file could not be read this time, which is no
+    /// verdict; try again.
     pub(crate) fn require_policy(&self, operation: &str) -> Result<()> {
         let Some(fault) = &self.policy_fault else { return Ok(()) };
+        let remedy = match fault {
+            Error::File { path, source } => {
+                return Err(Error::File { path: path.clone(), source: same(source) });
+            }
+            Error::Invalid { hint, .. } => hint.clone(),
+            _ => "repair the file, under [policy] of kfm.toml".into(),
+        };
         let finding = FindingLine {
             rule: "GOV-cover".into(),
             code: None,
             severity: "critical".into(),
             subject: "operation".into(),
-            message: fault.clone(),
-            remedy: "repair the file, under [policy] of kfm.toml".into(),
+            message: text_of(fault),
+            remedy,
             denies: true,
         };
         Err(Error::Denied { operation: operation.to_owned(), findings: vec![finding] })
+    }
+
+    /// Reads policy's files again, after one of them was written.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: a file is missing or not right. [`Error::File`]: one could not be read.
+    pub(crate) fn reread_policy(&mut self) -> Result<()> {
+        let PolicyFiles { registry, principals, texts } = self.platform.policy_files(&self.history)?;
+        (self.registry, self.principals, self.policy_texts, self.policy_fault) =
+            (registry, principals, texts, None);
+        Ok(())
+    }
+
+    /// Says whether this session may change things.
+    pub(crate) fn is_writer(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Refuses if another host has taken the shared log over: it acts now, and this process acts no more.
@@ -324,6 +350,14 @@ impl Session {
     pub(crate) fn progress(&self, done: u64) {
         self.platform.options().progress.advance(done);
     }
+}
+
+/// Makes an error of the system once more, to be passed on.
+fn same(error: &std::io::Error) -> std::io::Error {
+    error.raw_os_error().map_or_else(
+        || std::io::Error::new(error.kind(), error.to_string()),
+        std::io::Error::from_raw_os_error,
+    )
 }
 
 /// Returns the civil time of a clock, to the microsecond, which is what records keep.

@@ -193,13 +193,40 @@ pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -
     })
 }
 
+/// Documents that stand against protection and are owed by name.
+const AGAINST_MAX: usize = 20;
+
+/// Says which documents stand against the protection of today, and what of it the ledger lacks.
+async fn protection_owed(session: &Session) -> Result<Vec<String>> {
+    let mut owed = Vec::new();
+    if session.owes_ledger()? {
+        owed.push(
+            "the ledger lacks what came into force; the next command that changes something enters it".into(),
+        );
+    }
+    if session.require_policy("status").is_err() {
+        owed.push("policy's files cannot be read, so nothing may be judged; 'kfm doctor' says which".into());
+        return Ok(owed);
+    }
+    let against = crate::coverage::owed(session).await?;
+    let lines = against.iter().take(AGAINST_MAX);
+    owed.extend(lines.map(|line| format!("{} {}: {}", line.subject, line.message, line.remedy)));
+    if against.len() > AGAINST_MAX {
+        let more = against.len() - AGAINST_MAX;
+        owed.push(format!(
+            "and {more} more documents stand against protection; 'kfm catalog check' lists them"
+        ));
+    }
+    Ok(owed)
+}
+
 /// Lists what is open and what is owed.
 pub(crate) async fn status(session: &Session) -> Result<StatusReport> {
     let mut open = Vec::new();
     for operation in session.history.open_operations() {
         open.push(operation_line(session, operation).await?);
     }
-    let owed = session
+    let mut owed: Vec<String> = session
         .history
         .plans()
         .into_iter()
@@ -213,6 +240,7 @@ pub(crate) async fn status(session: &Session) -> Result<StatusReport> {
             )
         })
         .collect();
+    owed.extend(protection_owed(session).await?);
     let running = running(session).await?;
     Ok(StatusReport { open, running, owed })
 }

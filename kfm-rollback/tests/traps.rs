@@ -161,6 +161,7 @@ async fn a_plan_is_judged_again_when_it_is_executed() {
         reason: "a burial ground".into(),
         review_by: "2030-06-30".into(),
         heritage: false,
+        even_if_nothing: false,
     };
     scene.open().await.label_assign(assign).await.unwrap();
     let denied = scene.execute(PlanTarget::Plan(plan.plan_id.to_string())).await.unwrap_err();

@@ -91,7 +91,9 @@ impl Place {
             Record::Plan(record) => (Some(record.operation.clone()), Some(record.plan_id), None),
             Record::Approval(record) => (None, Some(record.plan_id), None),
             Record::Refusal(record) => (record.subject.clone(), record.plan_id, None),
-            Record::Labels(_) | Record::Stage(_) | Record::Snapshot(_) => (None, None, None),
+            Record::Labels(_) | Record::PolicyChange(_) | Record::Stage(_) | Record::Snapshot(_) => {
+                (None, None, None)
+            }
         };
         Self { lsn, at, id, operation, plan, turn }
     }

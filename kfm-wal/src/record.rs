@@ -9,6 +9,7 @@ mod close;
 mod journal;
 mod operation;
 mod plan;
+mod policy;
 mod publish;
 mod stage;
 
@@ -24,6 +25,7 @@ pub use self::operation::{
     CorrectedValues, Correction, Governance, OperationClosed, OperationFrame, OperationName, OperationPayload,
 };
 pub use self::plan::{ApprovalRecord, PlanRecord, RefusalRecord};
+pub use self::policy::{LabelsRecord, PolicyChangeRecord};
 pub use self::publish::{
     CodeRef, Derivative, PublishCompletion, PublishIntent, PublishKind, PublishStatus, StacScope,
 };
@@ -53,6 +55,8 @@ pub enum Record {
     Refusal(RefusalRecord),
     /// Entries of the label registry came into force.
     Labels(LabelsRecord),
+    /// A file of the policy was changed.
+    PolicyChange(PolicyChangeRecord),
     /// A stage of a pipeline got further, or was set back.
     Stage(StageRecord),
     /// What is derived from the log up to here is kept beside it.
@@ -74,6 +78,7 @@ impl Record {
             Self::Approval(record) => format!("approval/{}", record.digest()),
             Self::Refusal(record) => format!("refusal/{}", digest_of(record)),
             Self::Labels(record) => format!("labels/{}", digest_of(record)),
+            Self::PolicyChange(record) => format!("policy_change/{}", digest_of(record)),
             Self::Stage(record) => format!("stage/{}/{}", record.idempotency_key, record.revision),
             Self::Snapshot(record) => format!("snapshot/{}", digest_of(record)),
         }
@@ -104,13 +109,6 @@ pub struct ReleaseRef {
     /// Digest of the file, if it was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-}
-
-/// Entries of the label registry that came into force; they stay so when the file forgets them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LabelsRecord {
-    /// The entries, as the registry has them.
-    pub entries: Vec<serde_json::Value>,
 }
 
 /// The name of a snapshot: what is derived from all records before this one, kept beside the log (ADR 0012).

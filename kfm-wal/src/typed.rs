@@ -15,6 +15,9 @@ const STAGE: u16 = OPTIONAL | 10;
 /// The type of [`Record::Snapshot`], which a reader need not know.
 const SNAPSHOT: u16 = OPTIONAL | 11;
 
+/// The type of [`Record::PolicyChange`], which a reader need not know.
+const POLICY_CHANGE: u16 = OPTIONAL | 13;
+
 impl Record {
     /// The numbers of the types in the log; durable, never used twice.
     fn rtype(&self) -> u16 {
@@ -28,6 +31,7 @@ impl Record {
             Self::Approval(_) => 7,
             Self::Refusal(_) => 8,
             Self::Labels(_) => 9,
+            Self::PolicyChange(_) => POLICY_CHANGE,
             Self::Stage(_) => STAGE,
             Self::Snapshot(_) => SNAPSHOT,
         }
@@ -50,7 +54,7 @@ pub(crate) enum Read {
 /// [`WalError::Malformed`]: it does not read as what it says it is.
 pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     let StoredRecord { lsn, record: new, .. } = stored;
-    let is_known = (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT].contains(&new.rtype);
+    let is_known = (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT, POLICY_CHANGE].contains(&new.rtype);
     if !is_known || new.schema > SCHEMA {
         return Ok(if new.rtype & OPTIONAL != 0 { Read::Optional } else { Read::Future });
     }

@@ -25,6 +25,7 @@ impl Catalog {
             ("duplicate ids", report.duplicate_ids),
             ("wrong self links", report.wrong_self_links),
             ("not JSON", report.not_json),
+            ("against protection", report.stands_against),
         ];
         let found: u64 = counts.iter().map(|(_, count)| count).sum();
         let looked_at = format!(

@@ -7,14 +7,15 @@ use kfm_rollback::platform::{LabelLine, LabelsReport};
 use crate::cli::not_empty;
 use crate::context::Context;
 use crate::error::Result;
-use crate::output::{Answer, Screen, Tone, words};
+use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
+use crate::prompt::{Question, confirm};
 
 /// Commands of `kfm labels`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Labels {
     /// Assign a label to one entity, or to everything below a path
     Assign(Assign),
-    /// List the labels in force
+    /// List the labels in force, and how many documents each covers
     List,
 }
 
@@ -35,9 +36,16 @@ pub(crate) struct Assign {
     /// The day by which it must be looked at again, such as 2027-06-30
     #[arg(long, value_name = "DATE", value_parser = day)]
     review_by: String,
-    /// It is heritage: approvals of the council are asked for
+    /// It is heritage: a rollback or hotfix that touches it is of high risk and asks for a reviewer, where it is
+    /// restricted of critical risk and asks for two, one of them of the council
     #[arg(long)]
     heritage: bool,
+    /// Say what it would cover and what would stand against it, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask, also where it covers nothing
+    #[arg(long)]
+    yes: bool,
 }
 
 /// What a label is assigned to.
@@ -55,53 +63,127 @@ struct Subject {
 impl Labels {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         match self {
-            Self::Assign(assign) => {
-                let assigned = LabelAssign {
-                    entity: assign.subject.entity,
-                    under: assign.subject.under,
-                    care: assign.care,
-                    authority: assign.authority,
-                    reason: assign.reason,
-                    review_by: assign.review_by,
-                    heritage: assign.heritage,
-                };
-                if cx.is_rehearsal() {
-                    return show(&cx.platform().await?.label_rehearse(&assigned).await?, "");
-                }
-                let report = cx.platform_to_change().await?.label_assign(assigned).await?;
-                show(&report, "A label is in force; removing or lowering its entry changes nothing")
+            Self::Assign(assign) => assign.run(cx).await,
+            Self::List => {
+                let report = cx.platform().await?.labels().await?;
+                let mut screen = Screen::new(Tone::Plain, words::count(report.labels_total, "label"));
+                list(&mut screen, &report);
+                Answer::new(&report, screen)
             }
-            Self::List => show(&cx.platform().await?.labels().await?, ""),
         }
     }
 }
 
-fn show(report: &LabelsReport, headline: &str) -> Result<Answer> {
-    let count = words::count(report.labels.len() as u64, "label");
-    let mut screen = match headline {
-        "" => Screen::new(Tone::Plain, count),
-        headline => Screen::new(Tone::Good, headline),
-    };
-    screen.table(
-        report.labels.iter().map(row),
-        ["on", "label", "authority", "review by", "in force", "reason"],
-    );
-    Answer::new(report, screen)
+impl Assign {
+    async fn run(self, cx: &Context<'_>) -> Result<Answer> {
+        let mut assigned = LabelAssign {
+            entity: self.subject.entity,
+            under: self.subject.under,
+            care: self.care,
+            authority: self.authority,
+            reason: self.reason,
+            review_by: self.review_by,
+            heritage: self.heritage,
+            even_if_nothing: self.yes,
+        };
+        if self.dry_run || cx.is_rehearsal() {
+            let report = cx.platform().await?.label_rehearse(&assigned).await?;
+            let mut screen = Screen::new(Tone::Plain, "It would be in force");
+            reach(&mut screen, &report);
+            return Answer::new(&report, screen);
+        }
+        let platform = cx.platform_to_change().await?;
+        if !self.yes && cx.can_ask() {
+            let report = platform.label_rehearse(&assigned).await?;
+            let care = &assigned.care;
+            let mut screen = Screen::new(Tone::Warn, format!("Label {} as {care}", about(&assigned)));
+            reach(&mut screen, &report);
+            screen
+                .detail("it cannot be lowered afterwards: that is an operation of its own, by its authority");
+            let text = format!(
+                "Label {} as {care}, for good?",
+                words::count(report.covers.unwrap_or_default(), "document")
+            );
+            let later = "kfm labels assign … --yes".to_owned();
+            confirm(cx, &Question { screen: &screen, text: &text, later })?;
+            assigned.even_if_nothing = true;
+        }
+        let report = platform.label_assign(assigned).await?;
+        let headline = "A label is in force; removing or lowering its entry changes nothing";
+        let mut screen = Screen::new(Tone::Good, headline);
+        reach(&mut screen, &report);
+        list(&mut screen, &report);
+        if report.stand_against_total > 0 {
+            screen.next(&cx.runnable(&["kfm catalog check".to_owned()]));
+        }
+        Answer::new(&report, screen)
+    }
 }
 
-fn row(line: &LabelLine) -> Vec<String> {
+/// What a label is about, as people say it.
+fn about(assign: &LabelAssign) -> String {
+    match (&assign.entity, &assign.under) {
+        (Some(entity), _) => entity.clone(),
+        (None, Some(under)) if under.is_empty() => "everything".to_owned(),
+        (None, under) => format!("everything below {}", under.as_deref().unwrap_or_default()),
+    }
+}
+
+/// Says how far an entry reaches, and what stands against it with what to do about it.
+fn reach(screen: &mut Screen, report: &LabelsReport) {
+    let covers = report.covers.unwrap_or_default();
+    match (covers, report.documents) {
+        (_, 0) => screen.fact("covers", "nothing yet: there is no document"),
+        (0, documents) => screen.fact("covers", format!("0 of {documents} documents: is it spelt right?")),
+        (covers, documents) => {
+            screen.fact("covers", format!("{covers} of {}", words::count(documents, "document")))
+        }
+    };
+    if report.stand_against_total == 0 {
+        return;
+    }
+    screen.heading("readers see, and should not");
+    for line in report.stand_against.iter().take(STANDING_MAX) {
+        screen.item(Tone::Warn, &line.subject);
+        screen.detail(&line.remedy);
+    }
+    screen.more(report.stand_against_total.saturating_sub(STANDING_MAX as u64), None);
+}
+
+/// Documents that stand against a label and are shown one by one.
+const STANDING_MAX: usize = 5;
+
+fn list(screen: &mut Screen, report: &LabelsReport) {
+    let rows = report.labels.iter().take(LIST_LINES_MAX).map(|line| row(line, report.documents));
+    screen.table(rows, ["on", "label", "covers", "authority", "review by", "in force", "reason"]);
+    screen.more(report.labels_total.saturating_sub(LIST_LINES_MAX as u64), None);
+}
+
+fn row(line: &LabelLine, documents: u64) -> Vec<String> {
     let text = |key: &str| line.entry[key].as_str().map(str::to_owned);
     let on = match (text("entity"), text("under")) {
         (Some(entity), _) => entity,
         (None, Some(under)) if under.is_empty() => "everything".to_owned(),
         (None, Some(under)) => format!("below {under}"),
-        (None, None) => text("content").unwrap_or_default(),
+        (None, None) => text("digest").unwrap_or_default(),
     };
     // A hold or a withdrawal has no label of its own: its kind says what it does.
     let label = text("care").or_else(|| text("kind")).unwrap_or_default();
+    let covers = match line.covers {
+        0 if documents > 0 => "nothing".to_owned(),
+        covers => covers.to_string(),
+    };
     let in_force = if line.in_force { "yes" } else { "with the next operation" };
     let or_none = |key| text(key).unwrap_or_else(|| "-".to_owned());
-    vec![on, label, or_none("authority"), or_none("review_by"), in_force.to_owned(), or_none("reason")]
+    vec![
+        on,
+        label,
+        covers,
+        or_none("authority"),
+        or_none("review_by"),
+        in_force.to_owned(),
+        or_none("reason"),
+    ]
 }
 
 /// Accepts a day of the calendar.

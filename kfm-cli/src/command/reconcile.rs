@@ -6,6 +6,7 @@ use kfm_rollback::report::ReconcileReport;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::output::findings::finding_list;
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Arguments of `kfm reconcile`.
@@ -50,6 +51,7 @@ fn answer(cx: &Context<'_>, report: &ReconcileReport) -> Result<Answer> {
             words::short_value(&cell.observed)
         ));
     });
+    finding_list(&mut screen, "", &report.findings);
     if report.publish_id.is_none() && report.foreign.total > 0 {
         screen.next(&cx.runnable(&["kfm reconcile --adopt".to_owned()]));
     }

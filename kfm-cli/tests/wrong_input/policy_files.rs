@@ -56,18 +56,18 @@ fn a_refusal_by_an_unreadable_registry_is_recorded() {
 }
 
 #[test]
-fn without_any_registry_nothing_is_labelled_and_a_label_once_in_force_stays() {
+fn an_empty_registry_labels_nothing_and_a_label_once_in_force_stays() {
     let sandbox = Sandbox::empty();
     sandbox.kfm(&["init"]).exits(0);
     for (path, content) in first_version() {
         sandbox.write(&format!("one/{path}"), &content);
     }
-    std::fs::remove_dir_all(sandbox.path().join("policy")).unwrap();
+    sandbox.write("policy/labels.toml", "");
     let publish = ["publish", "--from", "one", "--pipeline", "test"];
     let denied = sandbox.refuses(3, &publish);
     assert_eq!(denied["findings"]["first"][0]["code"], "C-F01");
     sandbox.label();
-    std::fs::remove_dir_all(sandbox.path().join("policy")).unwrap();
+    sandbox.write("policy/labels.toml", "");
     sandbox.json(0, &publish);
 }
 
@@ -97,7 +97,7 @@ fn a_label_that_could_protect_nothing_is_refused() {
     for path in ["../x.json", "/a.json", "a//b.json", ".hidden.json"] {
         assign(&["--entity", path], "public", day, &[path]);
     }
-    assign(&["--under", "../x"], "public", day, &["'..'"]);
+    assign(&["--under", "../x"], "public", day, &["`..`"]);
     assign(&["--under", "stac"], "pubic", day, &["care=pubic", "restricted"]);
     assign(&["--under", "stac"], "public", "2000-01-01", &["review_by=2000-01-01"]);
     assign(&["--under", "stac"], "public", "soon", &["2027-06-30"]);

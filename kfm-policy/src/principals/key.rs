@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use kfm_lineage::Digest;
 use serde::{Serialize, Serializer};
 
 use crate::error::PolicyError;
@@ -18,6 +19,11 @@ pub struct PublicKey(VerifyingKey);
 pub struct NotAPublicKey;
 
 impl PublicKey {
+    /// Returns the key's fingerprint: the SHA-256 of its 32 bytes.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of_bytes(self.0.as_bytes())
+    }
+
     /// Says whether a signature over `message` was made with the private key of this one.
     ///
     /// Strict in the sense of RFC 8032: signatures that more than one message or key would satisfy are no

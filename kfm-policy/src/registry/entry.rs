@@ -5,6 +5,7 @@ use kfm_lineage::{Digest, DigestKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::spelling::{self, Misspelt};
 use crate::error::{PolicyError, PolicyFile};
 use crate::label::{CareLabel, VOCABULARY};
 use crate::strict_toml::{self, Table, TableForm};
@@ -14,7 +15,7 @@ use crate::treatment::Treatment;
 ///
 /// It is never taken back: the log keeps it, and the strictest of all that apply holds. Lowering is an
 /// operation of its own, `declassify`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RegistryEntry {
     /// Says how entities may be shown.
@@ -26,7 +27,7 @@ pub enum RegistryEntry {
 }
 
 /// Says how entities may be shown: one `[[label]]` of `policy/labels.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabelEntry {
     /// One entity: its id, or its path in the catalog.
@@ -52,7 +53,7 @@ pub struct LabelEntry {
 }
 
 /// Stops every change of entities: one `[[hold]]` of `policy/labels.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldEntry {
     /// One entity: its id, or its path in the catalog.
@@ -70,7 +71,7 @@ pub struct HoldEntry {
 }
 
 /// Withdraws entities or content for good: one `[[suppression]]` of `policy/suppressions.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuppressionEntry {
     /// One entity: its id, or its path in the catalog.
@@ -130,24 +131,46 @@ impl RegistryEntry {
         toml::to_string(&file).expect("texts, dates, flags and words can be written as TOML")
     }
 
-    /// Returns what the entry is about; an entry that was checked has exactly one answer.
+    /// Returns what the entry is about.
+    ///
+    /// An entry that the log has is taken as it was taken then, however it is spelt: it is in force.
     pub(super) fn reach(&self) -> Result<Reach<'_>, ReachError> {
         let (entity, under, digest) = match self {
             Self::Label(entry) => (&entry.entity, &entry.under, None),
             Self::Hold(entry) => (&entry.entity, &entry.under, None),
             Self::Suppression(entry) => (&entry.entity, &entry.under, entry.digest.as_ref()),
         };
-        let reach = match (entity, under, digest) {
-            (Some(entity), None, None) => Reach::Entity(entity),
-            (None, Some(under), None) => Reach::Under(under),
-            (None, None, Some(digest)) => Reach::Content(digest),
-            _ => return Err(ReachError::NotOne),
-        };
-        match reach {
-            Reach::Entity(entity) if entity.trim().is_empty() => Err(ReachError::NoEntity),
-            Reach::Under(under) if !is_folder(under) => Err(ReachError::NotAFolder),
-            Reach::Content(digest) if digest.kind() != DigestKind::Bytes => Err(ReachError::NotOfBytes),
-            reach => Ok(reach),
+        match (entity, under, digest) {
+            (Some(entity), None, None) => Ok(Reach::Entity(entity)),
+            (None, Some(under), None) => Ok(Reach::Under(under)),
+            (None, None, Some(digest)) if digest.kind() != DigestKind::Bytes => Err(ReachError::NotOfBytes),
+            (None, None, Some(digest)) => Ok(Reach::Content(digest)),
+            _ => Err(ReachError::NotOne),
+        }
+    }
+
+    /// Says why the entry can be about nothing, and what to write instead; none if its spelling is right.
+    pub fn misspelt(&self) -> Option<String> {
+        self.spelling().err().map(|(_, misspelt)| misspelt.to_string())
+    }
+
+    fn spelling(&self) -> Result<(), (&'static str, Misspelt)> {
+        match self.reach() {
+            Ok(Reach::Entity(entity)) => {
+                spelling::check_entity(entity).map_err(|misspelt| ("entity", misspelt))
+            }
+            Ok(Reach::Under(folder)) => {
+                spelling::check_folder(folder).map_err(|misspelt| ("under", misspelt))
+            }
+            Ok(Reach::Content(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Says whether the entry asks for more than showing everything as it is.
+    pub fn raises(&self) -> bool {
+        match self {
+            Self::Label(label) => label.care > CareLabel::Public || label.masking > Some(Treatment::Public),
+            Self::Hold(_) | Self::Suppression(_) => true,
         }
     }
 }
@@ -157,18 +180,8 @@ impl RegistryEntry {
 pub(super) enum ReachError {
     #[error("exactly one of entity, under and (for a suppression) digest is needed")]
     NotOne,
-    #[error("the entity is blank")]
-    NoEntity,
-    #[error("the folder is not a path in the catalog")]
-    NotAFolder,
     #[error("the digest is not of bytes")]
     NotOfBytes,
-}
-
-/// Says whether a text can be a folder of a catalog: relative, with forward slashes, without `.` and `..`.
-fn is_folder(under: &str) -> bool {
-    let folder = under.strip_suffix('/').unwrap_or(under);
-    under.is_empty() || folder.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains('\\'))
 }
 
 /// Reads `policy/labels.toml`.
@@ -231,15 +244,23 @@ fn suppression(table: &Table<'_>) -> Result<RegistryEntry, PolicyError> {
 
 fn checked(table: &Table<'_>, entry: RegistryEntry) -> Result<RegistryEntry, PolicyError> {
     match entry.reach() {
-        Ok(_) => Ok(entry),
+        Ok(_) => {}
         Err(ReachError::NotOne) if table.name == SUPPRESSION.name => {
-            Err(table.not_one("`entity`, `under` and `digest`"))
+            return Err(table.not_one("`entity`, `under` and `digest`"));
         }
-        Err(ReachError::NotOne) => Err(table.not_one("`entity` and `under`")),
-        Err(ReachError::NoEntity) => Err(table.invalid("entity", "an id or a path")),
-        Err(ReachError::NotAFolder) => {
-            Err(table.invalid("under", "a folder of the catalog, relative and without .."))
-        }
-        Err(ReachError::NotOfBytes) => Err(table.invalid("digest", "a sha256: digest of bytes")),
+        Err(ReachError::NotOne) => return Err(table.not_one("`entity` and `under`")),
+        Err(ReachError::NotOfBytes) => return Err(table.invalid("digest", "a sha256: digest of bytes")),
     }
+    match entry.spelling() {
+        Ok(()) => Ok(entry),
+        Err((key, misspelt)) => Err(misspelt_key(table, key, &misspelt)),
+    }
+}
+
+fn misspelt_key(table: &Table<'_>, key: &'static str, misspelt: &Misspelt) -> PolicyError {
+    let what = match key {
+        "entity" => "an id, or a path that a document of the catalog can have",
+        _ => "a folder of the catalog",
+    };
+    table.invalid(key, format!("{what}: {misspelt}"))
 }

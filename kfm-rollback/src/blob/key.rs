@@ -2,34 +2,8 @@
 
 use super::BlobError;
 
-/// Bytes of a whole key: the limit of S3, GCS and Azure alike.
-pub const KEY_BYTES_MAX: usize = 1024;
-
-/// Bytes of a segment: the limit of the usual file systems.
-pub const SEGMENT_BYTES_MAX: usize = 255;
-
-/// Says what is wrong with a key, if something is.
-///
-/// A key is a relative path: segments between slashes, none of them empty or beginning with a dot, so that
-/// no key leaves the store's folder or lies among its temporary files.
-pub fn fault_of(key: &str) -> Option<&'static str> {
-    if key.is_empty() {
-        Some("it is empty")
-    } else if key.len() > KEY_BYTES_MAX {
-        Some("it is longer than 1,024 bytes")
-    } else if key.contains('\\') {
-        Some("it has a backslash")
-    } else if key.chars().any(char::is_control) {
-        Some("it has a control character")
-    } else {
-        key.split('/').find_map(|segment| match segment.as_bytes() {
-            [] => Some("it has an empty segment"),
-            [b'.', ..] => Some("a segment begins with a dot"),
-            bytes if bytes.len() > SEGMENT_BYTES_MAX => Some("a segment is longer than 255 bytes"),
-            _ => None,
-        })
-    }
-}
+pub(crate) use kfm_lineage::document_path::shown;
+pub use kfm_lineage::document_path::{KEY_BYTES_MAX, SEGMENT_BYTES_MAX, fault_of};
 
 /// Refuses a key that is none.
 ///
@@ -37,14 +11,6 @@ pub fn fault_of(key: &str) -> Option<&'static str> {
 /// [`BlobError::InvalidKey`]: repair the caller.
 pub fn check(key: &str) -> Result<(), BlobError> {
     fault_of(key).map_or(Ok(()), |why| Err(BlobError::InvalidKey { key: shown(key), why }))
-}
-
-/// Cuts a key that may be of any length for an error message, and makes control characters visible.
-pub(crate) fn shown(key: &str) -> String {
-    key.chars()
-        .take(KEY_BYTES_MAX)
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! resuming: starting is resuming with an empty journal. The end is what the scope's digest says it is.
 
 mod halt;
-mod labels;
 mod open;
 mod outcome;
 mod records;
@@ -16,7 +15,6 @@ use kfm_lineage::OperationId;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry};
 
 pub(crate) use halt::Halt;
-pub(crate) use labels::enforce_labels;
 pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, status_of};
 pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use records::{operation_type, stage_of, telemetry_ref};

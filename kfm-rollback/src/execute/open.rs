@@ -11,9 +11,8 @@ use kfm_wal::record::{
     Close, EndState, OperationClosed, PublishCompletion, PublishStatus, Record, SegmentRef,
 };
 
-use super::labels::enforce_labels;
 use crate::assess::listings;
-use crate::derive::{Projection, derived_cells, derived_moves};
+use crate::derive::{Projection, derived_cells, derived_moves, hidden};
 use crate::error::{Error, Result};
 use crate::order::order_steps;
 use crate::report::{ConflictLine, Status};
@@ -50,7 +49,8 @@ pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Resu
     let Opening { mut moves, now, after, labels } = opening;
     let versions = session.versions();
     let cells = derived_cells(session, &moves).await?;
-    let projection = Projection::new(after, |path| labels.get(path).copied());
+    let hidden = hidden(session, now, after, &cells).await?;
+    let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
     let projected = projection.keep(&versions, cells).await?;
     moves.extend(derived_moves(session, &projected).await?);
     let (before_listings, after_listings) = (listings(now, &moves), listings(after, &moves));
@@ -141,7 +141,7 @@ fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
     }
 }
 
-/// Opens an operation: the labels that it was judged by come into force, then its record is appended.
+/// Opens an operation: its record is appended. What it was judged by is in force already.
 ///
 /// From here on the operation keeps its cells until it is closed. The permit is spent.
 ///
@@ -162,7 +162,6 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         return Err(error);
     }
     session.keep_policy().await?;
-    enforce_labels(session).await?;
     match &record {
         Record::PublishIntent(intent) => session.works_on(&intent.publish_id.clone().into())?,
         Record::Operation(frame) => session.works_on(&frame.wal_id)?,

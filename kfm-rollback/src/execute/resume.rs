@@ -9,7 +9,7 @@ use kfm_wal::record::{Direction, JournalEntry};
 
 use super::{Halt, Outcome, Steps, hold, run};
 use crate::assess::{Case, catalog_now, labels_of, treat_moves, with_moves};
-use crate::derive::{Projection, derived_cells};
+use crate::derive::{Projection, derived_cells, hidden};
 use crate::error::{Error, Result, text_of};
 use crate::history::{Kind, Operation, read_moves};
 use crate::plan::refuse_unknown_keys;
@@ -74,6 +74,10 @@ async fn take_up(session: &mut Session, operation: &Operation, how: Resume) -> R
     }
     let moves = read_moves(&session.versions(), &operation.moves).await?;
     let direction = session.history.operation(id).map_or(Direction::Forward, |op| op.journal.direction());
+    // A file that cannot be read this time holds nothing: the operation waits as it did, and is taken up again.
+    if let Err(error @ Error::File { .. }) = session.require_policy("resume") {
+        return Err(error);
+    }
     let treated = match treated_today(session, operation.kind, &moves, direction).await {
         Ok(treated) => treated,
         Err(halt) => return Err(hold(session, id, &halt, direction).await),
@@ -102,17 +106,21 @@ type Treated = BTreeMap<kfm_lineage::CellId, (kfm_lineage::Value, String)>;
 /// Answers which cells end elsewhere than planned, or that nothing may move at all: policy denies it, or
 /// nobody can tell.
 pub(super) async fn treated_today(
-    session: &Session,
+    session: &mut Session,
     kind: Kind,
     moves: &[kfm_lineage::Move],
     direction: Direction,
 ) -> Result<Treated, Halt> {
     let judged = join_with_protection(session, kind, moves, direction).await;
-    judged.unwrap_or_else(|error| Err(text_of(&error))).map_err(Halt::Policy)
+    match judged {
+        Ok(judged) => judged.map_err(Halt::Policy),
+        Err(error @ (Error::Log(_) | Error::Locked { .. })) => Err(Halt::of_log(error)),
+        Err(error) => Err(Halt::Policy(text_of(&error))),
+    }
 }
 
 async fn join_with_protection(
-    session: &Session,
+    session: &mut Session,
     kind: Kind,
     moves: &[kfm_lineage::Move],
     direction: Direction,
@@ -185,7 +193,8 @@ async fn hide_projections(
 ) -> Result<()> {
     let labels = labels_of(assessed);
     let cells = derived_cells(session, ends).await?;
-    let projection = Projection::new(after, |path| labels.get(path).copied());
+    let hidden = hidden(session, after, after, &cells).await?;
+    let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
     let planned: BTreeMap<_, _> = ends.iter().map(|step| (&step.cell, step.after)).collect();
     for (derived, value) in projection.keep(&session.versions(), cells).await? {
         if planned.get(&derived.cell).is_some_and(|planned| *planned != value) {

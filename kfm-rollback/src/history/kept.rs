@@ -28,6 +28,7 @@ enum Line {
     Plan(Lsn, PlanRecord),
     Approval(ApprovalRecord),
     Labels(serde_json::Value),
+    PolicyFile(String, Digest),
     Stage(StageRecord),
 }
 
@@ -97,6 +98,9 @@ impl History {
         let plans = self.plans.values().map(|(lsn, plan)| Line::Plan(*lsn, plan.clone()));
         let approvals = self.approvals.iter().cloned().map(Line::Approval);
         let labels = self.labels.iter().cloned().map(Line::Labels);
+        let policy_files =
+            self.policy_files.iter().map(|(name, digest)| Line::PolicyFile(name.clone(), *digest));
+        let labels = labels.chain(policy_files);
         let stages = self.stages.values().cloned().map(Line::Stage);
         operations.chain(cells).chain(undone).chain(plans).chain(approvals).chain(labels).chain(stages)
     }
@@ -123,6 +127,9 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
             }
             Line::Approval(approval) => history.approvals.push(approval),
             Line::Labels(labels) => history.labels.push(labels),
+            Line::PolicyFile(name, digest) => {
+                history.policy_files.insert(name, digest);
+            }
             Line::Stage(stage) => {
                 history.stages.insert(stage.idempotency_key, stage);
             }

@@ -36,6 +36,8 @@ pub struct History {
     plans: BTreeMap<Digest, (Lsn, PlanRecord)>,
     approvals: Vec<ApprovalRecord>,
     labels: Vec<serde_json::Value>,
+    /// Digest of each file of the policy as the log knows it, by the file's name.
+    policy_files: BTreeMap<String, Digest>,
     /// The newest record of each stage, by its idempotency key.
     stages: BTreeMap<Digest, StageRecord>,
     folded: Lsn,
@@ -119,7 +121,13 @@ impl History {
                 self.plans.insert(plan.plan_id, (lsn, plan.clone()));
             }
             Record::Approval(approval) => self.approvals.push(approval.clone()),
-            Record::Labels(labels) => self.labels.extend(labels.entries.iter().cloned()),
+            Record::Labels(labels) => {
+                self.labels.extend(crate::in_force::entries_of(labels, versions).await?);
+                self.policy_files.extend(labels.files.clone());
+            }
+            Record::PolicyChange(change) => {
+                self.policy_files.insert(change.file.clone(), change.after);
+            }
             Record::Stage(stage) => {
                 self.stages.insert(stage.idempotency_key, stage.clone());
             }
@@ -310,6 +318,11 @@ impl History {
     /// Returns the label entries that are in force.
     pub fn labels(&self) -> &[serde_json::Value] {
         &self.labels
+    }
+
+    /// Returns the digest of a file of the policy as the log knows it: of a registry's file, all that it says is in force.
+    pub fn policy_file(&self, name: &str) -> Option<Digest> {
+        self.policy_files.get(name).copied()
     }
 
     /// Returns every operation id that is taken, by an operation or by a plan.

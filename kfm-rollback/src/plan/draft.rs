@@ -214,7 +214,7 @@ fn protection_digest(steps: &[StepFacts]) -> Digest {
 
 #[allow(clippy::too_many_arguments, reason = "each is one part of what policy looks at")]
 async fn case(
-    session: &Session,
+    session: &mut Session,
     wanted: &Wanted,
     now: &CatalogView,
     after: &CatalogView,
@@ -230,8 +230,8 @@ async fn case(
     };
     if facts.is_empty() {
         // A revert that moves nothing is judged by what its target's cells hold.
-        facts =
-            treat_moves(session, now, &standing(session, &wanted.target).await?, RatchetMode::Refuse).await?;
+        let standing = standing(session, &wanted.target).await?;
+        facts = treat_moves(session, now, &standing, RatchetMode::Refuse).await?;
     }
     Ok(Case {
         kind: judged,

@@ -9,7 +9,8 @@ use kfm_telemetry::{EventId, Label, LedgerEntry};
 use kfm_wal::record::Record;
 
 use super::Platform;
-use super::files::{read_optional, write_durably};
+use super::files::write_durably;
+use super::policy_files::PRINCIPALS;
 use crate::approvals::{approval_of, record_of};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, load_plan};
@@ -28,7 +29,7 @@ impl Platform {
         Ok(self.principals_file()?.iter().map(PrincipalLine::from).collect())
     }
 
-    /// Adds a principal; makes a key pair unless a public key is given, and returns the text of the private
+    /// Adds a principal, which is in log and ledger; makes a key pair unless a public key is given, and returns the text of the private
     /// key's file, which is written nowhere.
     ///
     /// # Errors
@@ -39,7 +40,10 @@ impl Platform {
         roles: &[String],
         public_key: Option<&str>,
     ) -> Result<(PrincipalLine, Option<String>)> {
-        let _session = Session::write(self, "principals add").await?;
+        let mut session = Session::write(self, "principals add").await?;
+        session.reread_policy()?;
+        // What was written by hand is recorded apart from what this command writes.
+        session.bring_into_force().await?;
         let parsed: Option<Vec<Role>> = roles.iter().map(|role| Role::parse(role)).collect();
         let Some(roles) = parsed.filter(|roles| !roles.is_empty()) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
@@ -70,10 +74,12 @@ impl Platform {
             }
         };
         let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };
-        let path = self.root().join(&self.settings().policy.principals);
-        let text =
-            Principals::append(read_optional(&path)?.as_deref(), &principal).map_err(super::policy_file)?;
-        write_durably(self.disk(), &path, text.as_bytes())?;
+        let known = self.policy_text(PRINCIPALS)?;
+        let text = Principals::append(Some(&known), &principal).map_err(super::policy_file)?;
+        write_durably(self.disk(), &self.policy_path(PRINCIPALS), text.as_bytes())?;
+        session.reread_policy()?;
+        session.bring_into_force().await?;
+        session.pay_ledger().await?;
         Ok((PrincipalLine::from(&principal), private))
     }
 
@@ -91,7 +97,7 @@ impl Platform {
         validity: Option<Duration>,
     ) -> Result<ApprovalsReport> {
         let mut session = Session::write(self, "approve").await?;
-        session.require_policy("approve")?;
+        session.begin_judging("approve").await?;
         let plan = load_plan(&session, plan).await?;
         let key = PrivateKey::parse(private_key).map_err(super::policy_file)?;
         let Some(role) = Role::parse(role) else {

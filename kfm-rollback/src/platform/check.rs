@@ -9,7 +9,8 @@ use kfm_lineage::{Domain, Move};
 
 use super::Platform;
 use crate::assess::{Protections, describe_move};
-use crate::derive::{Projection, derived_cells};
+use crate::coverage::standing_against;
+use crate::derive::{Projection, derived_cells, hidden};
 use crate::error::Result;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::Session;
@@ -18,7 +19,8 @@ impl Platform {
     /// Counts what is broken in the catalog as it stands, foreign values included.
     ///
     /// # Errors
-    /// [`Error::Store`](crate::Error::Store): the catalog cannot be read.
+    /// [`Error::Store`](crate::Error::Store): the catalog cannot be read. [`Error::Denied`](crate::Error::Denied): a
+    /// file of the policy is missing or not right, so that nobody can tell what must not be seen.
     pub async fn catalog_check(&self) -> Result<CatalogReport> {
         let session = Session::read(self).await?;
         let catalog = self.catalog();
@@ -31,7 +33,9 @@ impl Platform {
         let census = view.census();
         let skew = store_skew(&session, &view).await?;
         let counts = census.counts();
-        let mut findings: Vec<FindingLine> = Vec::new();
+        let against = standing_against(&session, &view, view.iter().map(|(path, _)| path)).await?;
+        let stands_against = against.len() as u64;
+        let mut findings: Vec<FindingLine> = against;
         for broken in &census.breaks {
             let message = format!("{} leads to {}", broken.rel, broken.target);
             findings.push(finding(
@@ -76,6 +80,7 @@ impl Platform {
             duplicate_ids: counts.duplicate_ids,
             wrong_self_links: counts.wrong_self_links,
             not_json: counts.not_json,
+            stands_against,
             findings: Listing::of(findings),
         })
     }
@@ -110,7 +115,8 @@ async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<St
             labels.insert(node.cell.key.as_str(), label.as_str());
         }
     }
-    let projection = Projection::new(view, |path| labels.get(path).copied());
+    let hidden = hidden(session, view, view, &cells).await?;
+    let projection = Projection::new(view, hidden, |path| labels.get(path).copied());
     let mut skew = BTreeSet::new();
     for store in session.platform.derived_stores() {
         let cells: Vec<_> = cells.iter().filter(|derived| derived.cell.store == store.name()).collect();

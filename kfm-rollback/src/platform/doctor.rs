@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 
 use kfm_lineage::CellId;
 
-use super::Platform;
+use super::{LabelLine, Platform};
 use crate::error::{Result, text_of};
 use crate::op::{DomainOp, OpError};
 use crate::order::BATCH_STEPS_MAX;
 use crate::platform::log::LogPlace;
+use crate::platform::policy_files::{LABELS, PRINCIPALS, SUPPRESSIONS};
 use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
+
+/// Entries that cover nothing and are told of one by one.
+const IDLE_MAX: usize = 20;
 
 /// What is said of a server that does not say what it is.
 const NOT_TOLD: &str = "not told";
@@ -49,6 +53,7 @@ impl Platform {
         let log = self.wal_reader().await;
         if let Ok(log) = &log {
             findings.extend(self.unused_snapshots(&**log).await);
+            findings.extend(self.idle_entries().await);
         }
         let server = match &log {
             Ok(_) => self.log_server().await,
@@ -69,7 +74,6 @@ impl Platform {
 
     /// Looks at what the platform keeps itself, without changing any of it.
     async fn own_health(&self, log: Result<()>, server: Option<String>) -> Vec<OwnHealth> {
-        let settings = self.settings();
         let log = log.map_err(|error| text_of(&error));
         let policy = |result: Result<()>| {
             result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)))
@@ -80,13 +84,14 @@ impl Platform {
             ("versions", versions.clone(), None, self.lists(&versions)),
             ("ledger", self.ledger_dir(), None, self.lists_or_is_none(&self.ledger_dir())),
             ("telemetry", self.telemetry_dir(), None, self.lists_or_is_none(&self.telemetry_dir())),
-            ("labels", self.root().join(&settings.policy.labels), None, policy(self.registry(&[]).map(drop))),
+            (LABELS, self.policy_path(LABELS), None, policy(self.check_policy_file(LABELS))),
             (
-                "principals",
-                self.root().join(&settings.policy.principals),
+                SUPPRESSIONS,
+                self.policy_path(SUPPRESSIONS),
                 None,
-                policy(self.principals_file().map(drop)),
+                policy(self.check_policy_file(SUPPRESSIONS)),
             ),
+            (PRINCIPALS, self.policy_path(PRINCIPALS), None, policy(self.check_policy_file(PRINCIPALS))),
         ];
         let health = parts.into_iter().map(|(name, place, server, result)| OwnHealth {
             name: name.to_owned(),
@@ -96,6 +101,26 @@ impl Platform {
             error: result.err(),
         });
         health.collect()
+    }
+
+    /// Says which entries of the registries cover nothing though there are documents; what cannot be read is told of
+    /// elsewhere.
+    async fn idle_entries(&self) -> Vec<String> {
+        let Ok(report) = self.labels().await else { return Vec::new() };
+        let idle = report.labels.iter().filter(|line| line.covers == 0 && report.documents > 0);
+        let about = |line: &LabelLine| {
+            let keys = ["entity", "under", "digest"].into_iter();
+            keys.filter_map(|key| Some(format!("{key} = {:?}", line.entry[key].as_str()?)))
+                .collect::<String>()
+        };
+        let mut lines: Vec<String> =
+            idle.map(|line| format!("an entry covers nothing: {}", about(line))).collect();
+        if lines.len() > IDLE_MAX {
+            let more = lines.len() - IDLE_MAX;
+            lines.truncate(IDLE_MAX);
+            lines.push(format!("{more} more entries cover nothing: 'kfm labels list' counts each"));
+        }
+        lines
     }
 
     fn lists(&self, folder: &Path) -> std::result::Result<(), String> {

@@ -23,6 +23,26 @@ pub(crate) fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Resul
     disk.rename(&beside, path).and_then(|()| disk.sync_dir(folder)).map_err(failed)
 }
 
+/// Reads a text file as a whole.
+///
+/// # Errors
+/// What the disk says; [`InvalidData`](std::io::ErrorKind::InvalidData) where it is no text.
+pub(crate) fn read_text(disk: &dyn Disk, path: &Path) -> std::io::Result<String> {
+    let mut file = disk.open(path, Access::Read)?;
+    let mut bytes = Vec::new();
+    let mut page = vec![0; READ_BYTES];
+    loop {
+        match file.read_at(bytes.len() as u64, &mut page)? {
+            0 => break,
+            read => bytes.extend_from_slice(&page[..read]),
+        }
+    }
+    String::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+}
+
+/// Bytes that are read at a time.
+const READ_BYTES: usize = 64 * 1024;
+
 /// Reads a text file that need not exist.
 ///
 /// # Errors

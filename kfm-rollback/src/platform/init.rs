@@ -13,13 +13,40 @@ use crate::report::{InitReport, StoreSummary};
 
 const LABELS: &str = "\
 # The label registry: who decided what protection which entities have. Nothing applies: denied.
-# See docs/guides for the form of an entry; 'kfm labels assign' writes one.
+# 'kfm labels assign' writes an entry; docs/guides/labels.md has every form of one. It looks like this:
+#
+# [[label]]
+# entity = \"stac/collections/elevation.json\"   # a path in the catalog, or an id; or instead of it
+# # under = \"stac/items/hydrography/\"          # a folder; \"\" is everything
+# care = \"public\"                              # public, sensitive or restricted
+# authority = \"who decided\"
+# reason = \"why\"
+# review_by = \"2027-06-30\"                     # when it must be looked at again
+#
+# [[hold]]                                     # nothing about it changes until it is lifted
+# entity = \"stac/items/site-42.json\"
+# authority = \"who decided\"
+# reason = \"why\"
+# review_by = \"2027-06-30\"
+#
+# Once a command has judged by an entry it is in force: removing or lowering it here changes nothing.
 ";
 const SUPPRESSIONS: &str = "\
-# The suppression list: what was withdrawn and never comes back. It does not expire.
+# The suppression list: what was withdrawn and never comes back. It does not expire. An entry looks like this:
+#
+# [[suppression]]
+# entity = \"stac/items/site-42.json\"   # a path in the catalog, or an id; or `under`, a folder; or
+# # digest = \"sha256:…\"               # content, by its bytes: of a document, or of an asset
+# authority = \"who withdrew it\"
+# reason = \"why\"
 ";
 const PRINCIPALS: &str = "\
-# Who is who: 'kfm principals add' writes an entry.
+# Who is who: 'kfm principals add' writes an entry. It looks like this:
+#
+# [[principal]]
+# name = \"maria\"
+# roles = [\"reviewer\"]                # operator, reviewer, council, tribal_authority
+# public_key = \"64 hex digits\"        # Ed25519
 ";
 
 impl Platform {

@@ -1,15 +1,19 @@
 //! The label registry, as methods of a platform.
 
+use std::collections::BTreeSet;
+
 use kfm_policy::{CareLabel, LabelRegistry, RegistryEntry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Platform;
-use super::files::{read_optional, write_durably};
+use super::files::write_durably;
+use super::policy_files::LABELS;
+use crate::assess::catalog_now;
+use crate::coverage::{Coverage, coverage, standing_against};
 use crate::error::{Error, Result};
-use crate::execute::enforce_labels;
+use crate::report::{FIRST_MAX, FindingLine};
 use crate::session::Session;
-use crate::stac::{DOCUMENT_SUFFIXES, DocumentPath};
 
 /// A label that is to be assigned.
 #[derive(Debug, Clone)]
@@ -28,13 +32,28 @@ pub struct LabelAssign {
     pub review_by: String,
     /// Whether it is heritage.
     pub heritage: bool,
+    /// Whether it is meant although it covers nothing and there are documents.
+    pub even_if_nothing: bool,
 }
 
 /// Answer of `labels list` and `labels assign`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelsReport {
-    /// Every entry: those in force by the log first, then those that only the files have.
+    /// The first entries: those in force by the log first, then those that only the files have.
     pub labels: Vec<LabelLine>,
+    /// How many entries there are.
+    pub labels_total: u64,
+    /// Documents that stand, or stood once: what entries can cover.
+    pub documents: u64,
+    /// How many of them the entry covers that is assigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<u64>,
+    /// The first documents that readers see though the entry that is assigned would not let them through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stand_against: Vec<FindingLine>,
+    /// How many there are.
+    #[serde(default)]
+    pub stand_against_total: u64,
 }
 
 /// An entry of the registries.
@@ -42,87 +61,149 @@ pub struct LabelsReport {
 pub struct LabelLine {
     /// Whether the log has it: then it stays in force whatever the files say.
     pub in_force: bool,
+    /// How many documents it covers, standing or not.
+    pub covers: u64,
     /// The entry.
     pub entry: serde_json::Value,
 }
 
 impl Platform {
-    /// Lists the label registry.
+    /// Lists the label registry, and how many documents each entry covers.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: a file is not right.
+    /// [`Error::Invalid`]: a file is missing or not right. [`Error::Store`]: the catalog cannot be read.
     pub async fn labels(&self) -> Result<LabelsReport> {
         let session = Session::read(self).await?;
-        Ok(report(&self.registry(session.history.labels())?))
+        let registry = self.registry(&session.history)?;
+        let coverage = coverage(&session, &registry).await?;
+        Ok(report(&registry, &coverage))
     }
 
-    /// Checks an entry that is to be assigned, and writes nothing; lists the registry as it is.
+    /// Checks an entry that is to be assigned, and writes nothing: what it would cover, and what stands against it.
     ///
     /// # Errors
-    /// As [`label_assign`](Self::label_assign).
+    /// As [`label_assign`](Self::label_assign), but for one that covers nothing: `covers` says that.
     pub async fn label_rehearse(&self, assign: &LabelAssign) -> Result<LabelsReport> {
-        let session = Session::read(self).await?;
+        let mut session = Session::read(self).await?;
         let entry = entry_of(assign, today(&session))?;
-        LabelRegistry::load(Some(&entry.to_toml()), None, &[]).map_err(super::policy_file)?;
-        Ok(report(&self.registry(session.history.labels())?))
+        session.reread_policy()?;
+        assigned(&mut session, &entry).await
     }
 
-    /// Writes an entry into the label file, and brings it into force.
+    /// Writes an entry into the label file, and brings it into force. An entry that is in force already changes nothing.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the entry is not right; the file is as it was.
+    /// [`Error::Invalid`]: the entry is not right, or covers nothing; the file is as it was. [`Error::Records`]: it is
+    /// in force, and the ledger does not have it yet; the next command enters it.
     pub async fn label_assign(&self, assign: LabelAssign) -> Result<LabelsReport> {
         let mut session = Session::write(self, "labels assign").await?;
         let entry = entry_of(&assign, today(&session))?;
-        let path = self.root().join(&self.settings().policy.labels);
-        let mut text = read_optional(&path)?.unwrap_or_default();
-        if !text.is_empty() && !text.ends_with("\n\n") {
-            text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
+        session.reread_policy()?;
+        let report = assigned(&mut session, &entry).await?;
+        if report.covers == Some(0) && report.documents > 0 && !assign.even_if_nothing {
+            return Err(covers_nothing(&session, &entry, report.documents));
         }
-        text.push_str(&entry.to_toml());
-        LabelRegistry::load(Some(&text), None, &[]).map_err(super::policy_file)?;
-        write_durably(self.disk(), &path, text.as_bytes())?;
-        session.registry = self.registry(session.history.labels())?;
-        enforce_labels(&mut session).await?;
-        Ok(report(&session.registry))
+        session.reread_policy()?;
+        session.bring_into_force().await?;
+        if !session.registry.entries().contains(&entry) {
+            let mut text = self.policy_text(LABELS)?;
+            if !text.is_empty() && !text.ends_with("\n\n") {
+                text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
+            }
+            text.push_str(&entry.to_toml());
+            LabelRegistry::load(Some(&text), None, &[]).map_err(super::policy_file)?;
+            write_durably(self.disk(), &self.policy_path(LABELS), text.as_bytes())?;
+            session.reread_policy()?;
+            session.bring_into_force().await?;
+        }
+        // It is in force; that the ledger does not have it yet is no success.
+        session.pay_ledger().await?;
+        let in_force = report.labels.into_iter().map(|line| LabelLine { in_force: true, ..line });
+        Ok(LabelsReport { labels: in_force.collect(), ..report })
     }
+}
+
+/// Reports the registry with an entry that is to be assigned, what it covers, and what stands against it.
+async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<LabelsReport> {
+    let is_new = !session.registry.entries().contains(entry);
+    let now = catalog_now(session).await?;
+    let paths = || now.iter().map(|(path, _)| path);
+    let before = match entry.raises() && is_new {
+        true => standing_against(session, &now, paths()).await?,
+        false => Vec::new(),
+    };
+    if is_new {
+        session.registry.assign(entry.clone());
+    }
+    let position = session.registry.entries().iter().position(|other| other == entry);
+    let coverage = coverage(session, &session.registry).await?;
+    let mut report = report(&session.registry, &coverage);
+    report.covers = position.map(|position| coverage.by_entry[position]);
+    if entry.raises() {
+        let before: BTreeSet<(&str, &str)> =
+            before.iter().map(|line| (line.subject.as_str(), line.message.as_str())).collect();
+        let mut against = standing_against(session, &now, paths()).await?;
+        against.retain(|line| !before.contains(&(line.subject.as_str(), line.message.as_str())));
+        report.stand_against_total = against.len() as u64;
+        against.truncate(FIRST_MAX);
+        report.stand_against = against;
+    }
+    Ok(report)
+}
+
+/// The refusal of an entry that covers nothing though there are documents: a mistyped folder protects nobody.
+fn covers_nothing(session: &Session, entry: &RegistryEntry, documents: u64) -> Error {
+    let RegistryEntry::Label(label) = entry else {
+        return Error::invalid("it covers nothing", "look at the entry");
+    };
+    let about = label.entity.as_deref().or(label.under.as_deref()).unwrap_or_default();
+    let lower = about.to_lowercase();
+    let is_meant = |name: &&str| {
+        name.to_lowercase() == lower
+            || name.to_lowercase().starts_with(&format!("{}/", lower.trim_end_matches('/')))
+    };
+    let named = session.history.cells().flat_map(|(cell, history)| {
+        let names = history.ids.iter().chain(&history.collections).map(String::as_str);
+        names.chain([cell.key.as_str()])
+    });
+    let meant = named.filter(is_meant).min().map_or_else(String::new, |name| {
+        format!("; {:?} is there", name.get(..about.trim_end_matches('/').len()).unwrap_or(name))
+    });
+    Error::invalid(
+        format!("it covers 0 of {documents} documents: is {about:?} right?{meant}"),
+        "give the path or the id as the catalog has it; or add --yes, if it is meant for documents to come",
+    )
 }
 
 fn today(session: &Session) -> jiff::civil::Date {
     session.now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-fn report(registry: &LabelRegistry) -> LabelsReport {
-    let new = registry.new_entries().len();
-    let in_force = registry.entries().len() - new;
-    let lines = registry.entries().iter().enumerate().map(|(position, entry)| LabelLine {
-        in_force: position < in_force,
+fn report(registry: &LabelRegistry, coverage: &Coverage) -> LabelsReport {
+    let lines = registry.entries().iter().zip(&coverage.by_entry).take(FIRST_MAX).enumerate();
+    let lines = lines.map(|(position, (entry, covers))| LabelLine {
+        in_force: position < registry.in_force(),
+        covers: *covers,
         entry: serde_json::to_value(entry).expect("an entry is plain data"),
     });
-    LabelsReport { labels: lines.collect() }
+    LabelsReport {
+        labels: lines.collect(),
+        labels_total: registry.entries().len() as u64,
+        documents: coverage.documents,
+        covers: None,
+        stand_against: Vec::new(),
+        stand_against_total: 0,
+    }
 }
 
 /// Makes the entry; that it is about exactly one thing, and whole, the registry's own reader checks.
 fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEntry> {
     let invalid = |what: &str, hint: &str| Error::invalid(what.to_owned(), hint.to_owned());
-    if let Some(entity) = &assign.entity
-        && DOCUMENT_SUFFIXES.iter().any(|suffix| entity.ends_with(suffix))
-    {
-        // No document can ever have such a path, so the label would protect nothing.
-        DocumentPath::parse(entity).map_err(|error| Error::Invalid {
-            message: "a label on a path that no document can have".into(),
-            hint: "give the document's path relative to the catalog, or its id".into(),
-            source: Some(Box::new(error)),
-        })?;
-    }
     if assign.entity.is_some() == assign.under.is_some() {
         return Err(invalid(
             "a label is about one entity or about everything under a folder",
             "give --entity or --under",
         ));
-    }
-    if assign.under.as_deref().is_some_and(|under| under.split('/').any(|segment| segment == "..")) {
-        return Err(invalid("a folder of the catalog has no '..'", "give --under relative to the catalog"));
     }
     let care = CareLabel::parse(&assign.care).map_err(|_| {
         invalid(
@@ -138,7 +219,7 @@ fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEn
             "give a day to come",
         ));
     }
-    Ok(RegistryEntry::Label(kfm_policy::registry::LabelEntry {
+    let entry = RegistryEntry::Label(kfm_policy::registry::LabelEntry {
         entity: assign.entity.clone(),
         under: assign.under.clone(),
         care,
@@ -147,5 +228,15 @@ fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEn
         review_by,
         heritage: assign.heritage,
         masking: None,
-    }))
+    });
+    let about = kfm_lineage::document_path::shown(
+        assign.entity.as_ref().or(assign.under.as_ref()).map_or("", |it| it),
+    );
+    match entry.misspelt() {
+        Some(why) => Err(invalid(
+            &format!("no document and no id can be called that, {why}: label={about}"),
+            "give the document's path as the catalog has it, its id, or a folder by --under",
+        )),
+        None => Ok(entry),
+    }
 }

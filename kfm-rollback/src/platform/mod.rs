@@ -4,6 +4,7 @@ pub(crate) mod claim;
 pub(crate) mod files;
 pub(crate) mod lock;
 pub(crate) mod log;
+pub(crate) mod policy_files;
 pub(crate) mod snapshots;
 
 mod approve;
@@ -25,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::{Digest, Domain, OperationId};
-use kfm_policy::{LabelRegistry, Policy, PolicyCheck, Principals};
+use kfm_policy::{Policy, PolicyCheck};
 use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
 use kfm_wal::local::disk::Disk;
 use kfm_wal::record::ReleaseRef;
@@ -34,6 +35,7 @@ use tokio::task::JoinHandle;
 pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
 pub use labels::{LabelAssign, LabelLine, LabelsReport};
 pub use options::{Credentials, Interrupt, NoProgress, OpenOptions, Progress};
+pub(crate) use policy_files::not_right as policy_file;
 pub use publishes::Cascade;
 pub use rollbacks::{ExecuteRequest, PlanRequest, PlanTarget};
 pub use settings::{
@@ -287,7 +289,7 @@ impl Platform {
         stores.chain(log).chain(own).collect()
     }
 
-    fn own(&self, name: &str) -> PathBuf {
+    pub(crate) fn own(&self, name: &str) -> PathBuf {
         self.0.root.join(settings::OWN_FOLDER).join(name)
     }
 
@@ -336,20 +338,6 @@ impl Platform {
         Ok(Ledger::open(self.ledger_dir(), self.wal_options())?)
     }
 
-    /// Reads the label registry and the suppression list, with what the log says is in force.
-    pub(crate) fn registry(&self, in_force: &[serde_json::Value]) -> Result<LabelRegistry> {
-        let policy = &self.0.settings.policy;
-        let labels = files::read_optional(&self.0.root.join(&policy.labels))?;
-        let suppressions = files::read_optional(&self.0.root.join(&policy.suppressions))?;
-        LabelRegistry::load(labels.as_deref(), suppressions.as_deref(), in_force).map_err(policy_file)
-    }
-
-    /// Reads who is who.
-    pub(crate) fn principals_file(&self) -> Result<Principals> {
-        let text = files::read_optional(&self.0.root.join(&self.0.settings.policy.principals))?;
-        Principals::load(text.as_deref()).map_err(policy_file)
-    }
-
     /// Returns the release's files, digested where they resolve (R92).
     pub(crate) fn release_refs(&self) -> ReleaseRefs {
         let Some(release) = &self.0.settings.release else { return ReleaseRefs::default() };
@@ -361,15 +349,6 @@ impl Platform {
             sbom: release.sbom_ref.as_ref().map(digested),
             manifest: release.manifest_ref.as_ref().map(digested),
         }
-    }
-}
-
-/// Turns an error in one of policy's files into one that says what to do.
-fn policy_file(error: kfm_policy::PolicyError) -> Error {
-    Error::Invalid {
-        message: "policy's files cannot be read, so nothing may be judged".into(),
-        hint: "repair the file that the cause names, under [policy] of kfm.toml".into(),
-        source: Some(Box::new(error)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_lineage::{CellId, Domain, Move, OperationId, Slug, Value, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode};
@@ -9,7 +10,8 @@ use kfm_wal::record::{PublishKind, Record};
 
 use super::changes::Changes;
 use super::unit::{Unit, intent};
-use crate::assess::{Case, describe_move, treat_moves, with_moves};
+use crate::assess::{Case, catalog_now, describe_move, treat_moves, with_moves};
+use crate::coverage::standing_against;
 use crate::derive::derived_cells;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
@@ -112,11 +114,50 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
         observed: foreign.observed,
     });
     let listing = Listing::of(lines);
-    let recorded = match adopt {
-        true => record_standing(session, foreign, PublishKind::Reconcile, "reconcile", None).await?,
-        false => None,
+    let (publish_id, mut findings, after) = match adopt {
+        true => {
+            let recorded =
+                record_standing(session, foreign, PublishKind::Reconcile, "reconcile", None).await?;
+            let after = catalog_now(session).await?;
+            let (publish_id, findings) =
+                recorded.map_or((None, Listing::default()), |(unit, findings)| (Some(unit.id), findings));
+            (publish_id, findings, after)
+        }
+        false => {
+            let (findings, after) = look_at_standing(session, foreign).await?;
+            (None, findings, after)
+        }
     };
-    Ok(ReconcileReport { foreign: listing, publish_id: recorded.map(|(unit, _)| unit.id) })
+    if session.require_policy("reconcile").is_ok() {
+        let against = standing_against(session, &after, after.iter().map(|(path, _)| path)).await?;
+        against.into_iter().for_each(|line| findings.push(line));
+    }
+    Ok(ReconcileReport { foreign: listing, findings, publish_id })
+}
+
+/// Says what policy would find in values as they stand, and the catalog with them; nothing is kept.
+async fn look_at_standing(
+    session: &mut Session,
+    foreign: Vec<Foreign>,
+) -> Result<(Listing<FindingLine>, CatalogView)> {
+    let now = catalog_now(session).await?;
+    if foreign.is_empty() {
+        return Ok((Listing::default(), now));
+    }
+    let pipeline = Slug::parse("reconcile").expect("a literal slug");
+    let unit = Unit::new(session, &pipeline, None, None);
+    let mut moves = Vec::with_capacity(foreign.len());
+    for foreign in foreign {
+        moves.push(describe(session, &unit, foreign).await?.0);
+    }
+    let after = with_moves(session, &now, &moves).await?;
+    let findings = match case_of_standing(session, &unit, &moves).await {
+        Ok(case) => Listing::of(case.judge(session).findings.iter().map(FindingLine::from)),
+        // Looking is not denied; that nothing can be judged is what there is to say.
+        Err(Error::Denied { findings, .. }) => Listing::of(findings),
+        Err(error) => return Err(error),
+    };
+    Ok((findings, after))
 }
 
 /// Records values as they stand: their bytes are kept, a publish says so, nothing moves.
@@ -156,7 +197,18 @@ async fn record_standing(
 
 /// Keeps the bytes of a standing value, and describes it as a move that was made by other hands.
 async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> {
+    let observed = foreign.observed;
+    let (step, bytes) = describe(session, unit, foreign).await?;
+    if let (Some(digest), Some(bytes)) = (observed, bytes) {
+        session.versions().put(vec![(digest, bytes)]).await?;
+    }
+    Ok(step)
+}
+
+/// Describes a standing value as a move that was made by other hands, and returns its bytes.
+async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(Move, Option<Bytes>)> {
     let store = session.store(&foreign.cell)?;
+    let mut standing = None;
     if let Some(digest) = foreign.observed {
         let bytes = store.read(&foreign.cell.key).await?.filter(|bytes| digest.matches(bytes));
         let Some(bytes) = bytes else {
@@ -170,7 +222,7 @@ async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> 
         if foreign.cell.domain == Domain::Stac {
             session.facts.project(&bytes);
         }
-        session.versions().put(vec![(digest, bytes)]).await?;
+        standing = Some(bytes);
     }
     let version = foreign.observed.map(|_| Version::from_time(unit.started_at));
     if foreign.cell.domain == Domain::Stac {
@@ -179,9 +231,9 @@ async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> 
         let mut step =
             describe_move(session, &foreign.cell.key, foreign.known, before.as_ref(), after.as_ref());
         step.to_version = step.to_version.or(version);
-        return Ok(step);
+        return Ok((step, standing));
     }
-    Ok(Move {
+    let step = Move {
         entity: cell_entity(&foreign.cell),
         cell: foreign.cell,
         unit: "-".into(),
@@ -192,12 +244,13 @@ async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> 
         derived: false,
         stac_id: None,
         collection: None,
-    })
+    };
+    Ok((step, standing))
 }
 
 /// Puts what stands before policy: everything is a finding, nothing denies (`states.md` section 2).
-async fn case_of_standing(session: &Session, unit: &Unit, moves: &[Move]) -> Result<Case> {
-    let now = crate::assess::catalog_now(session).await?;
+async fn case_of_standing(session: &mut Session, unit: &Unit, moves: &[Move]) -> Result<Case> {
+    let now = catalog_now(session).await?;
     let after = with_moves(session, &now, moves).await?;
     Ok(Case {
         kind: JudgedKind::Adopt,

@@ -40,6 +40,8 @@ pub struct ForeignCell {
 pub struct ReconcileReport {
     /// The foreign values.
     pub foreign: Listing<ForeignCell>,
+    /// What policy says of the foreign documents, and which documents stand against the protection of today.
+    pub findings: Listing<FindingLine>,
     /// The publish that records them, where they were adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_id: Option<PublishId>,

@@ -64,6 +64,8 @@ pub struct CatalogReport {
     pub wrong_self_links: u64,
     /// Documents that are not a JSON object.
     pub not_json: u64,
+    /// Documents that readers see though today's protection would not let them through.
+    pub stands_against: u64,
     /// Each of them.
     pub findings: Listing<FindingLine>,
 }
@@ -82,7 +84,7 @@ pub struct DoctorReport {
 /// A part of the platform's own as `doctor` finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnHealth {
-    /// log, versions, ledger, telemetry, labels or principals.
+    /// log, versions, ledger, telemetry, labels, suppressions or principals.
     pub name: String,
     /// Where it lies.
     pub place: String,

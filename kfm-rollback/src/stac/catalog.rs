@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use kfm_lineage::{Digest, DigestKind, Domain, Value};
 
-use super::path::{DOCUMENT_SUFFIXES, DocumentPath};
+use super::{DOCUMENT_SUFFIXES, DocumentPath};
 use crate::blob::{BlobError, BlobStore, BlobSwap, LocalBlobs, ObjectBlobs, Precondition};
 use crate::context::WriteContext;
 use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};

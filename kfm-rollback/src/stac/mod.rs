@@ -1,7 +1,6 @@
 //! STAC catalogs as stores: the cell is the document at a path.
 
 pub mod catalog;
-pub mod path;
 
 pub use catalog::StaticCatalog;
-pub use path::{DOCUMENT_SUFFIXES, DocumentPath, DocumentPathError};
+pub use kfm_lineage::document_path::{DOCUMENT_SUFFIXES, DocumentPath, DocumentPathError};

@@ -13,6 +13,7 @@ mod support;
 mod failing;
 mod kept_cells;
 mod ledger;
+mod policy_files;
 mod protection;
 mod records;
 mod small;

@@ -108,3 +108,26 @@ async fn while_policy_s_files_cannot_be_read_everything_is_denied_and_looking_is
     assert_eq!(aborted.status, Status::Aborted, "the direction is durable");
     world.open().await.execute(roll_back(&publish)).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_resume_or_an_abort_was_judged_by_is_in_force_though_its_file_is_emptied() {
+    for abort in [false, true] {
+        let world = World::new().await;
+        put(&world, &[("a.json", Some(item("a")))]).await;
+        let stopping = open_stopping_at(&world, "derive").await;
+        let mut second = item("a");
+        second["properties"]["title"] = "second".into();
+        let stopped = try_put(&stopping, &[("a.json", Some(second))]).await.unwrap_err();
+        let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+        let list = world.root().join("policy/suppressions.toml");
+        let suppression = "[[suppression]]\nentity = \"a\"\nauthority = \"T\"\nreason = \"asked\"\n";
+        std::fs::write(&list, suppression).unwrap();
+        world.open().await.publish_resume(operation.as_str(), abort).await.unwrap();
+        assert!(!world.documents().contains_key("a.json"), "abort={abort}");
+        std::fs::write(&list, "").unwrap();
+        let listed = world.open().await.labels().await.unwrap();
+        assert!(listed.labels.iter().all(|line| line.in_force) && listed.labels_total == 2, "{listed:?}");
+        let refused = try_put(&world.open().await, &[("a.json", Some(item("a")))]).await.unwrap_err();
+        assert!(denying_rules(&refused).contains(&"CARE-A3-resurrect".to_owned()), "{refused:?}");
+    }
+}

@@ -94,6 +94,7 @@ pub async fn new_platform() -> tempfile::TempDir {
         reason: "federal open data".into(),
         review_by: "2030-06-30".into(),
         heritage: false,
+        even_if_nothing: false,
     };
     open(root.path(), &Fuse::endless()).await.label_assign(assign).await.unwrap();
     root

@@ -63,8 +63,8 @@ async fn slip_in(world: &World, approval: Approval) {
     let clock = platform.options().clock.clone();
     let (log, _) = LocalLog::open(platform.wal_dir(), LocalOptions::new(clock.clone())).unwrap();
     let wal = Wal::open(std::sync::Arc::new(log), clock).await.unwrap();
-    let Approval { plan_id, principal, role, signed_at, expires_at, signature } = approval;
-    let record = ApprovalRecord { plan_id, principal, role, signed_at, expires_at, signature };
+    let Approval { plan_id, principal, role, signed_at, expires_at, key, signature } = approval;
+    let record = ApprovalRecord { plan_id, principal, role, signed_at, expires_at, key, signature };
     wal.append(Record::Approval(record)).await.unwrap();
 }
 
@@ -169,6 +169,7 @@ async fn one_principal_who_signs_twice_counts_once() {
         reason: "a burial ground".into(),
         review_by: "2030-06-30".into(),
         heritage: true,
+        even_if_nothing: false,
     };
     world.open().await.label_assign(heritage).await.unwrap();
     let planned = plan(&world, &publish).await;

@@ -131,6 +131,7 @@ impl World {
             reason: reason.into(),
             review_by: "2030-06-30".into(),
             heritage: false,
+            even_if_nothing: false,
         };
         self.open().await.label_assign(assign).await.unwrap();
     }

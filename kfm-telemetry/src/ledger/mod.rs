@@ -87,18 +87,33 @@ impl Ledger {
     /// # Cancel safety
     /// Dropping the future leaves the entry there or not; append it again to be sure.
     pub async fn append(&self, entry: &LedgerEntry, at: Timestamp) -> Result<Lsn, TelemetryError> {
-        let invalid = |why| TelemetryError::InvalidEntry { entry_id: entry.entry_id.clone(), why };
-        entry.check().map_err(invalid)?;
-        let payload =
-            kfm_lineage::canonical::canonical_of(entry).map_err(|_| invalid("it has no canonical form"))?;
-        if payload.len() > ENTRY_BYTES_MAX {
-            return Err(invalid("it is larger than 32 KiB"));
-        }
-        let record =
-            NewRecord { op_id: op_id_of(entry), rtype: RTYPE_ENTRY, schema: SCHEMA_ENTRY, at, payload };
-        match self.store.append(&[record], None).await {
-            Ok(appended) => Ok(appended.first),
-            Err(WalError::Conflict { lsn, .. }) => {
+        self.append_all(std::slice::from_ref(entry), at).await.map(|first| first.unwrap_or(Lsn::ZERO))
+    }
+
+    /// Appends entries that belong together, all of them or none, and returns the position of the first when they are
+    /// durable; none if there are none.
+    ///
+    /// The same entries again are a no-op.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the entries there or not; append them again to be sure.
+    pub async fn append_all(
+        &self,
+        entries: &[LedgerEntry],
+        at: Timestamp,
+    ) -> Result<Option<Lsn>, TelemetryError> {
+        let Some(first) = entries.first() else { return Ok(None) };
+        let records = entries.iter().map(|entry| record_of(entry, at)).collect::<Result<Vec<_>, _>>()?;
+        match self.store.append(&records, None).await {
+            Ok(appended) => Ok(Some(appended.first)),
+            Err(WalError::Conflict { id, lsn }) => {
+                let is_it = |(_, record): &(_, &NewRecord)| {
+                    format!("{:032x}", u128::from_be_bytes(record.op_id)) == id
+                };
+                let entry = entries.iter().zip(&records).find(is_it).map_or(first, |(entry, _)| entry);
                 Err(TelemetryError::EntryConflict { entry_id: entry.entry_id.clone(), lsn })
             }
             Err(error) => Err(from_append(&self.place, error)),
@@ -122,6 +137,18 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Writes an entry as the chain takes it.
+fn record_of(entry: &LedgerEntry, at: Timestamp) -> Result<NewRecord, TelemetryError> {
+    let invalid = |why| TelemetryError::InvalidEntry { entry_id: entry.entry_id.clone(), why };
+    entry.check().map_err(invalid)?;
+    let payload =
+        kfm_lineage::canonical::canonical_of(entry).map_err(|_| invalid("it has no canonical form"))?;
+    if payload.len() > ENTRY_BYTES_MAX {
+        return Err(invalid("it is larger than 32 KiB"));
+    }
+    Ok(NewRecord { op_id: op_id_of(entry), rtype: RTYPE_ENTRY, schema: SCHEMA_ENTRY, at, payload })
 }
 
 /// Reads an entry from the chain; none if it is something that this version may pass over.

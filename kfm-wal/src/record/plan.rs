@@ -38,6 +38,9 @@ pub struct ApprovalRecord {
     pub signed_at: Timestamp,
     /// When it ceases to count.
     pub expires_at: Timestamp,
+    /// Fingerprint of the key that made it: the SHA-256 of the public key. Approvals of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
     /// Ed25519 signature over the other fields in canonical JSON, as lower-case hex.
     pub signature: String,
 }

@@ -111,6 +111,7 @@ pub fn approval(n: u64, principal: &str) -> Record {
         role: "reviewer".to_owned(),
         signed_at: time("2025-11-15T00:01:00Z"),
         expires_at: time("2025-11-16T00:01:00Z"),
+        key: None,
         signature: "00".repeat(64),
     })
 }
@@ -129,7 +130,7 @@ pub fn refusal(n: u64, message: &str) -> Record {
 }
 
 pub fn labels(entries: Vec<serde_json::Value>) -> Record {
-    Record::Labels(LabelsRecord { entries })
+    Record::Labels(LabelsRecord { entries, ..LabelsRecord::default() })
 }
 
 pub fn stage(revision: u64) -> Record {

@@ -1,14 +1,49 @@
-//! [`DocumentPath`]: where a document lies in its catalog.
+//! [`DocumentPath`]: where a document lies in its catalog, and the keys of stores, of which it is one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::blob::key;
+/// Bytes of a whole key: the limit of S3, GCS and Azure alike.
+pub const KEY_BYTES_MAX: usize = 1024;
+
+/// Bytes of a segment: the limit of the usual file systems.
+pub const SEGMENT_BYTES_MAX: usize = 255;
 
 /// Ends of the names of documents; everything else in a catalog is an asset.
 pub const DOCUMENT_SUFFIXES: [&str; 2] = [".json", ".geojson"];
+
+/// Says what is wrong with a key, if something is.
+///
+/// A key is a relative path: segments between slashes, none of them empty or beginning with a dot, so that
+/// no key leaves the store's folder or lies among its temporary files.
+pub fn fault_of(key: &str) -> Option<&'static str> {
+    if key.is_empty() {
+        Some("it is empty")
+    } else if key.len() > KEY_BYTES_MAX {
+        Some("it is longer than 1,024 bytes")
+    } else if key.contains('\\') {
+        Some("it has a backslash")
+    } else if key.chars().any(char::is_control) {
+        Some("it has a control character")
+    } else {
+        key.split('/').find_map(|segment| match segment.as_bytes() {
+            [] => Some("it has an empty segment"),
+            [b'.', ..] => Some("a segment begins with a dot"),
+            bytes if bytes.len() > SEGMENT_BYTES_MAX => Some("a segment is longer than 255 bytes"),
+            _ => None,
+        })
+    }
+}
+
+/// Cuts a key that may be of any length for an error message, and makes control characters visible.
+pub fn shown(key: &str) -> String {
+    key.chars()
+        .take(KEY_BYTES_MAX)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
+}
 
 /// The path of a document, relative to its catalog: `landsat/LC08/item.json`.
 ///
@@ -30,8 +65,8 @@ impl DocumentPath {
             let is_document = DOCUMENT_SUFFIXES.iter().any(|suffix| text.ends_with(suffix));
             (!is_document).then_some("it does not end with .json or .geojson")
         };
-        match key::fault_of(text).or_else(no_document) {
-            Some(why) => Err(DocumentPathError { why, path: key::shown(text) }),
+        match fault_of(text).or_else(no_document) {
+            Some(why) => Err(DocumentPathError { why, path: shown(text) }),
             None => Ok(Self(text.to_owned())),
         }
     }

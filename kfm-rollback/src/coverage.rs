@@ -1,0 +1,216 @@
+//! What entries of the registries cover, and which documents stand against the protection of today.
+//!
+//! A label that covers nothing protects nobody, and its author is told; a document that readers see though today's
+//! protection would not let it through is found, since nothing takes it down by itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kfm_lineage::document::DocumentFacts;
+use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::{CellId, Domain};
+use kfm_policy::registry::Subject;
+use kfm_policy::{LabelRegistry, Treatment, stands_against};
+
+use crate::assess::Protections;
+use crate::error::Result;
+use crate::history::CellHistory;
+use crate::report::FindingLine;
+use crate::session::Session;
+
+/// The rule of a finding about a document that stands against the protection of today.
+pub(crate) const STANDS_AGAINST: &str = "stands_against_protection";
+
+/// How far the entries of a registry reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Documents that stand, or stood once.
+    pub documents: u64,
+    /// How many of them each entry covers, in the registry's order.
+    pub by_entry: Vec<u64>,
+}
+
+/// Something that a label can be about: a path, and all that it was ever called.
+struct Named {
+    path: String,
+    ids: BTreeSet<String>,
+    collections: BTreeSet<String>,
+    contents: Vec<Arc<DocumentFacts>>,
+}
+
+/// Counts what each entry of a registry covers: documents that the log knows, standing or not, and those that stand in
+/// the catalog and are not adopted yet.
+///
+/// # Errors
+/// [`Error::Store`](crate::Error::Store): the catalog cannot be read. [`Error::Versions`](crate::Error::Versions): an
+/// entry is about content, and a version is missing.
+pub(crate) async fn coverage(session: &Session, registry: &LabelRegistry) -> Result<Coverage> {
+    let named = everything_named(session, registry.names_content()).await?;
+    let mut by_entry = vec![0; registry.entries().len()];
+    for Named { path, ids, collections, contents } in &named {
+        let subject = Subject { path, ids, collections, own: &[], content: None };
+        let mut covering = registry.applying(&subject);
+        for content in contents {
+            covering.extend(registry.applying(&Subject { content: Some(content), ..subject }));
+        }
+        covering.into_iter().for_each(|position| by_entry[position] += 1);
+    }
+    Ok(Coverage { documents: named.len() as u64, by_entry })
+}
+
+async fn everything_named(session: &Session, with_contents: bool) -> Result<Vec<Named>> {
+    let mut named = Vec::new();
+    for (cell, history) in session.history.cells() {
+        let is_document = cell.domain == Domain::Stac;
+        let contents =
+            if with_contents && is_document { contents_of(session, history).await? } else { Vec::new() };
+        let (ids, collections) = (history.ids.clone(), history.collections.clone());
+        named.push(Named { path: cell.key.clone(), ids, collections, contents });
+    }
+    let catalog = session.catalog();
+    for path in catalog.keys().await? {
+        if session.history.cell(&session.document(&path)).is_some() {
+            continue;
+        }
+        let Some(bytes) = catalog.read(&path).await? else { continue };
+        let document = session.facts.project(&bytes);
+        let (ids, collections) = names_in(&document);
+        named.push(Named { path, ids, collections, contents: vec![document] });
+    }
+    Ok(named)
+}
+
+/// Returns the ids and the collections that a document states.
+fn names_in(document: &DocumentFacts) -> (BTreeSet<String>, BTreeSet<String>) {
+    let own = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
+    (
+        own(&mut document.ids()),
+        own(&mut document.collections().into_iter().chain(document.stated_collections())),
+    )
+}
+
+/// Returns every content that a document had.
+async fn contents_of(session: &Session, history: &CellHistory) -> Result<Vec<Arc<DocumentFacts>>> {
+    let digests: BTreeSet<_> = history.writes.iter().filter_map(|write| write.step.after).collect();
+    let mut contents = Vec::with_capacity(digests.len());
+    for digest in digests {
+        contents.push(session.facts.of(&digest).await?);
+    }
+    Ok(contents)
+}
+
+/// Lists the documents of a view that readers see though the protection of today would not let them through.
+///
+/// # Errors
+/// [`Error::Versions`](crate::Error::Versions): a version whose label still protects is missing.
+pub(crate) async fn standing_against(
+    session: &Session,
+    view: &CatalogView,
+    paths: impl IntoIterator<Item = &str>,
+) -> Result<Vec<FindingLine>> {
+    let protections = Protections::new(session, view, view);
+    let mut findings = Vec::new();
+    for path in paths {
+        let Some(document) = view.get(path) else { continue };
+        let protection = protections.of(path).await?;
+        if let Some(against) = stands_against(document, &protection) {
+            findings.push(finding(session, path, against.asked, against.rule));
+        }
+    }
+    Ok(findings)
+}
+
+fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> FindingLine {
+    let remedy = match asked {
+        Treatment::Quarantined => {
+            "a hold stops every change of it, this one too: its authority withdraws it, or lifts the hold"
+                .to_owned()
+        }
+        Treatment::Withdrawn => {
+            format!("publish without it, by 'kfm publish --mirror'{}", undoing(session, path))
+        }
+        _ => format!(
+            "publish a masked version, or publish without it, by 'kfm publish --mirror'{}",
+            undoing(session, path)
+        ),
+    };
+    FindingLine {
+        rule: STANDS_AGAINST.into(),
+        code: None,
+        severity: "block".into(),
+        subject: path.to_owned(),
+        message: format!("readers see it, and the protection of today asks {asked} ({rule})"),
+        remedy,
+        denies: false,
+    }
+}
+
+/// Names the command that takes back what brought a document, where it can be taken back.
+fn undoing(session: &Session, path: &str) -> String {
+    let owner = session.history.owner(&session.document(path), None);
+    let operation = owner.and_then(|owner| session.history.operation(&owner.operation));
+    let operation = operation.filter(|operation| operation.moves_references());
+    operation.map_or_else(String::new, |operation| {
+        format!(", or take back what brought it, by '{}'", crate::status::undo_command(&operation.id))
+    })
+}
+
+/// Lists what stands against today's protection among the documents that an entry names, or that belong to a
+/// collection which is protected by itself: what `status` owes, without reading the whole catalog.
+///
+/// What is protected through a chain of sources alone, `catalog check` finds.
+///
+/// # Errors
+/// As [`standing_against`].
+pub(crate) async fn owed(session: &Session) -> Result<Vec<FindingLine>> {
+    let catalog = session.catalog();
+    let is_document = |cell: &CellId| cell.domain == Domain::Stac && cell.store == catalog.name();
+    let standing = || {
+        let cells = session.history.cells().filter(|(cell, _)| is_document(cell));
+        cells.filter_map(|(cell, history)| Some((cell, history, history.value()?)))
+    };
+    let mut view = CatalogView::default();
+    let mut candidates = BTreeSet::new();
+    for (cell, history, digest) in standing() {
+        // A collection's own document names itself as its collection.
+        if history.ids.intersection(&history.collections).next().is_some() {
+            view.insert(cell.key.clone(), session.facts.of(&digest).await?);
+        }
+        if is_raised(session, &cell.key, history, session.registry.names_content().then_some(digest)).await? {
+            candidates.insert(cell.key.clone());
+        }
+    }
+    let protected = protected_collections(session, &view).await?;
+    let members = standing().filter(|(_, history, _)| !history.collections.is_disjoint(&protected));
+    candidates.extend(members.map(|(cell, ..)| cell.key.clone()));
+    for (cell, _, digest) in standing().filter(|(cell, ..)| candidates.contains(&cell.key)) {
+        view.insert(cell.key.clone(), session.facts.of(&digest).await?);
+    }
+    standing_against(session, &view, candidates.iter().map(String::as_str)).await
+}
+
+/// Says whether an entry that asks for more than public names a document.
+async fn is_raised(
+    session: &Session,
+    path: &str,
+    history: &CellHistory,
+    content: Option<kfm_lineage::Digest>,
+) -> Result<bool> {
+    let content = session.facts.of_value(content).await?;
+    let (ids, collections) = (&history.ids, &history.collections);
+    let subject = Subject { path, ids, collections, own: &[], content: content.as_deref() };
+    let entries = session.registry.entries();
+    Ok(session.registry.applying(&subject).into_iter().any(|position| entries[position].raises()))
+}
+
+/// Lists the ids of the collections whose own document is protected.
+async fn protected_collections(session: &Session, collections: &CatalogView) -> Result<BTreeSet<String>> {
+    let protections = Protections::new(session, collections, collections);
+    let mut ids = BTreeSet::new();
+    for (path, document) in collections.iter() {
+        if protections.of(path).await?.asked() > Treatment::Public {
+            ids.extend(names_in(document).0);
+        }
+    }
+    Ok(ids)
+}

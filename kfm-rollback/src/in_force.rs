@@ -1,0 +1,304 @@
+//! What policy's files say comes into force: it is in the log before the first verdict that is given by it.
+//!
+//! Every judgement begins with [`Session::begin_judging`], so no verb can forget it. The log is written first and the
+//! ledger after it, so that the ledger never says of something that it is in force which is not. A debt is noted
+//! before both: a command that is stopped between them, or finds the ledger out of reach, leaves it to the next one.
+
+use std::collections::BTreeMap;
+
+use kfm_lineage::{Digest, Lsn};
+use kfm_policy::{Principals, RegistryEntry};
+use kfm_telemetry::ledger::{EntryStatus, OperationType};
+use kfm_telemetry::{EventId, Label, LedgerEntry, Reason, statement::Subject};
+use kfm_wal::record::{LabelsRecord, PolicyChangeRecord, Record};
+
+use crate::error::{Error, Result};
+use crate::platform::files::{read_optional, write_durably};
+use crate::platform::policy_files::{PRINCIPALS, PolicyTexts};
+use crate::session::Session;
+use crate::versions::{VersionStore, segment_of};
+
+/// Bytes of entries that stand in the record itself; more are a segment.
+const INLINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Lines of a change that its record keeps.
+const CHANGED_LINES_MAX: usize = 100;
+
+/// Before the first record that the ledger may lack, in the platform's own folder.
+const DEBT: &str = "ledger-owed";
+
+impl Session {
+    /// Begins a judgement: policy's files could be read, and what they say that the log does not have is in force from
+    /// now on, whatever the verdict. A session that only looks brings nothing into force.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]: a file of the policy is missing or not right. [`Error::File`]: one could not be read this
+    /// time. As [`bring_into_force`](Self::bring_into_force).
+    pub(crate) async fn begin_judging(&mut self, operation: &str) -> Result<()> {
+        self.require_policy(operation)?;
+        match self.is_writer() {
+            true => self.bring_into_force().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Puts into the log what policy's files say and the log does not have, then into the ledger.
+    ///
+    /// That the ledger is out of reach stops nothing that protects: the debt stays, and the next command pays it.
+    ///
+    /// # Errors
+    /// [`Error::Versions`], [`Error::File`]: nothing came into force. [`Error::Log`]: the log failed; what is in force,
+    /// opening it again tells.
+    pub(crate) async fn bring_into_force(&mut self) -> Result<()> {
+        let due = due_records(self).await?;
+        if !due.is_empty() {
+            let debt = read_debt(self)?.unwrap_or(self.wal.head().lsn.next());
+            write_durably(self.platform.disk(), &self.platform.own(DEBT), debt.0.to_string().as_bytes())?;
+        }
+        for record in due {
+            self.log(record).await?;
+        }
+        self.registry.settle();
+        if let Err(error) = self.pay_ledger().await {
+            tracing::warn!(error = %crate::error::text_of(&error), "the ledger does not have what came into force");
+        }
+        Ok(())
+    }
+
+    /// Says whether the ledger may lack something that came into force.
+    ///
+    /// # Errors
+    /// [`Error::File`]: the note cannot be read.
+    pub(crate) fn owes_ledger(&self) -> Result<bool> {
+        Ok(read_debt(self)?.is_some())
+    }
+
+    /// Enters into the ledger what came into force and may be missing there; nothing where no debt is noted.
+    ///
+    /// # Errors
+    /// [`Error::Records`]: the ledger cannot be written; the debt stays.
+    pub(crate) async fn pay_ledger(&mut self) -> Result<()> {
+        let Some(from) = read_debt(self)? else { return Ok(()) };
+        let entries = self.wal.entries_from(from).await?;
+        let own = self.written_here(entries.iter().map(|entry| entry.lsn)).await?;
+        let mut ledger = None;
+        for entry in entries.iter().filter(|entry| own.contains(&entry.lsn)) {
+            let (at, lines) = match &entry.record {
+                Record::Labels(record) => (record.at, label_lines(record, &self.versions()).await?),
+                Record::PolicyChange(record) => (Some(record.at), vec![change_line(record)]),
+                _ => continue,
+            };
+            let ledger = match &mut ledger {
+                Some(ledger) => ledger,
+                none => none.insert(self.platform.ledger()?),
+            };
+            ledger.append_all(&lines, at.unwrap_or(entry.at)).await?;
+        }
+        let path = self.platform.own(DEBT);
+        self.platform
+            .disk()
+            .remove(&path)
+            .map_err(|source| Error::File { path: path.display().to_string(), source })
+    }
+}
+
+fn read_debt(session: &Session) -> Result<Option<Lsn>> {
+    let text = read_optional(&session.platform.own(DEBT))?;
+    // A number that cannot be read owes everything: what is entered already is not entered twice.
+    Ok(text.map(|text| text.trim().parse().map_or(Lsn::ZERO.next(), Lsn)))
+}
+
+/// Lists the records that the log lacks: changed files, and entries that are new.
+async fn due_records(session: &Session) -> Result<Vec<Record>> {
+    let (registry, digests) = (&session.registry, &session.policy_texts.digests);
+    let mut due = Vec::new();
+    if let Some(change) = principals_change(session).await? {
+        due.push(Record::PolicyChange(change));
+    }
+    let files: BTreeMap<String, Digest> = digests
+        .iter()
+        .filter(|(name, _)| *name != PRINCIPALS)
+        .map(|(name, digest)| (name.clone(), *digest))
+        .collect();
+    let entries = registry.new_entries();
+    if entries.is_empty() {
+        let said =
+            format!("entries={}, nothing new; what was in force stays in force", registry.entries().len());
+        let changed = files.iter().filter_map(|(name, after)| {
+            let before = session.platform.known_policy_file(&session.history, name)?;
+            (before != *after).then(|| change(session, name, Some(before), *after, vec![said.clone()]))
+        });
+        due.extend(changed.map(Record::PolicyChange));
+        return Ok(due);
+    }
+    let (segment, bytes) = segment_of(&entries)?;
+    let mut record = LabelsRecord {
+        by: Some(session.actor().to_owned()),
+        at: Some(session.now()),
+        files: files
+            .into_iter()
+            .map(|(name, digest)| (session.platform.policy_record_name(&name), digest))
+            .collect(),
+        ..LabelsRecord::default()
+    };
+    if segment.bytes <= INLINE_BYTES_MAX {
+        record.entries = entries;
+    } else {
+        session.versions().put(vec![(segment.digest, bytes)]).await?;
+        record.segment = Some(segment);
+    }
+    due.push(Record::Labels(record));
+    Ok(due)
+}
+
+fn change(
+    session: &Session,
+    file: &str,
+    before: Option<Digest>,
+    after: Digest,
+    changed: Vec<String>,
+) -> PolicyChangeRecord {
+    let (by, at) = (session.actor().to_owned(), session.now());
+    let file = session.platform.policy_record_name(file);
+    PolicyChangeRecord { file, before, after, changed, by, at }
+}
+
+/// Describes what became of the list of principals since the log knew it; none if it is the same.
+///
+/// The new list's bytes are kept, so that the next change can be told apart from it.
+async fn principals_change(session: &Session) -> Result<Option<PolicyChangeRecord>> {
+    let (principals, PolicyTexts { principals_text, digests }) = (&session.principals, &session.policy_texts);
+    let Some(after) = digests.get(PRINCIPALS).copied() else { return Ok(None) };
+    let before = session.platform.known_policy_file(&session.history, PRINCIPALS);
+    if before == Some(after) || (before.is_none() && principals.iter().next().is_none()) {
+        return Ok(None);
+    }
+    let versions = session.versions();
+    let known = match before {
+        None => Some(Principals::default()),
+        Some(digest) => match versions.get(&digest).await {
+            Ok(bytes) => Principals::load(std::str::from_utf8(&bytes).ok()).ok(),
+            // What the list was is for people; that it changed is known without.
+            Err(_) => None,
+        },
+    };
+    let changed = known
+        .map_or_else(|| vec!["what it was is not kept".to_owned()], |known| differences(&known, principals));
+    versions.put(vec![(after, principals_text.clone().into())]).await?;
+    Ok(Some(change(session, PRINCIPALS, before, after, cut(changed))))
+}
+
+/// Says of each principal that came, went, or has other roles or another key, one line.
+fn differences(before: &Principals, after: &Principals) -> Vec<String> {
+    let roles = |principal: &kfm_policy::Principal| {
+        principal.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join("+")
+    };
+    let mut lines = Vec::new();
+    for new in after.iter() {
+        let key = new.public_key.fingerprint();
+        match before.get(&new.name) {
+            None => lines.push(format!("{} added: roles={} key={key}", new.name, roles(new))),
+            Some(old) if old != new => lines.push(format!(
+                "{} changed: roles={} before={} key={key} before={}",
+                new.name,
+                roles(new),
+                roles(old),
+                old.public_key.fingerprint()
+            )),
+            Some(_) => {}
+        }
+    }
+    let gone = before.iter().filter(|old| after.get(&old.name).is_none());
+    lines.extend(gone.map(|old| format!("{} removed: roles={}", old.name, roles(old))));
+    if lines.is_empty() {
+        lines.push("its text alone: no principal changed".to_owned());
+    }
+    lines
+}
+
+fn cut(mut lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(CHANGED_LINES_MAX);
+    lines.truncate(CHANGED_LINES_MAX);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+/// Reads the entries of a record, wherever they are.
+///
+/// # Errors
+/// [`Error::Versions`]: the segment is missing or damaged; restore the version store.
+pub(crate) async fn entries_of(
+    record: &LabelsRecord,
+    versions: &VersionStore,
+) -> Result<Vec<serde_json::Value>> {
+    match &record.segment {
+        Some(segment) => Ok(versions.read_segment(segment).await?),
+        None => Ok(record.entries.clone()),
+    }
+}
+
+/// Makes the ledger's entries of what came into force by one command: one for labels, holds and withdrawals each, with
+/// their number and the digest of the list of them all.
+///
+/// An older version's record does not say who gave the command; its entries are in the ledger one by one.
+///
+/// # Errors
+/// As [`entries_of`].
+pub(crate) async fn label_lines(record: &LabelsRecord, versions: &VersionStore) -> Result<Vec<LedgerEntry>> {
+    let Some(by) = &record.by else { return Ok(Vec::new()) };
+    let values = entries_of(record, versions).await?;
+    let (list, _) = segment_of(&values)?;
+    let mut reasons: BTreeMap<OperationType, Vec<String>> = BTreeMap::new();
+    for value in values {
+        let entry: RegistryEntry = serde_json::from_value(value).map_err(|source| Error::Incomplete {
+            message: format!("an entry of the registry in the log cannot be read, {source}"),
+            hint: "use the version of kfm that wrote it, or a later one".into(),
+            next: Vec::new(),
+        })?;
+        let (kind, reason) = match entry {
+            RegistryEntry::Label(entry) => (OperationType::Label, entry.reason),
+            RegistryEntry::Hold(entry) => (OperationType::Hold, entry.reason),
+            RegistryEntry::Suppression(entry) => (OperationType::Withdraw, entry.reason),
+        };
+        reasons.entry(kind).or_default().push(reason);
+    }
+    let id = Record::Labels(record.clone()).id();
+    let lines = reasons.into_iter().map(|(kind, reasons)| {
+        let word = match kind {
+            OperationType::Hold => "hold",
+            OperationType::Withdraw => "withdraw",
+            _ => "label",
+        };
+        let name = EventId::lossy(&format!("{id}/{word}"));
+        let mut line = LedgerEntry::new(name, kind, Label::lossy(by), EntryStatus::Completed);
+        line.reason = Some(Reason::lossy(&joined(&reasons)));
+        line.subjects =
+            vec![Subject { name: Label::lossy(&format!("entries/{}", reasons.len())), digest: list.digest }];
+        line
+    });
+    Ok(lines.collect())
+}
+
+/// Makes the ledger's entry of a changed file.
+pub(crate) fn change_line(record: &PolicyChangeRecord) -> LedgerEntry {
+    let name = EventId::lossy(&Record::PolicyChange(record.clone()).id());
+    let by = Label::lossy(&record.by);
+    let mut line = LedgerEntry::new(name, OperationType::PolicyChange, by, EntryStatus::Completed);
+    line.reason = Some(Reason::lossy(&format!("{}: {}", record.file, record.changed.join("; "))));
+    let subject =
+        |part: &str, digest| Subject { name: Label::lossy(&format!("{}/{part}", record.file)), digest };
+    line.subjects = record.before.map(|digest| subject("before", digest)).into_iter().collect();
+    line.subjects.push(subject("after", record.after));
+    line
+}
+
+/// Says why, of one or of many.
+fn joined(reasons: &[String]) -> String {
+    match reasons {
+        [] => String::new(),
+        [first, rest @ ..] if rest.iter().all(|reason| reason == first) => first.clone(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}
