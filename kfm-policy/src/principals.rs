@@ -4,6 +4,7 @@ mod key;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kfm_lineage::text::is_hidden;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -150,8 +151,8 @@ impl Principals {
 
 fn principal(table: &Table<'_>) -> Result<Principal, PolicyError> {
     let name = table.required_text("name")?;
-    if name.trim() != name || name.chars().any(char::is_control) {
-        return Err(table.invalid("name", "a name without blanks around it"));
+    if name.trim() != name || name.contains(is_hidden) {
+        return Err(table.invalid("name", "a name without blanks around it, of characters that can be seen"));
     }
     let words = || Role::ALL.map(Role::as_str).join(", ");
     let role =

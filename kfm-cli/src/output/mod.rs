@@ -4,6 +4,7 @@ pub(crate) mod envelope;
 pub(crate) mod findings;
 mod paint;
 mod screen;
+mod visible;
 pub(crate) mod words;
 
 use std::io::{self, BufWriter, Write};
@@ -19,6 +20,7 @@ use crate::config::Environment;
 use crate::error::{Failure, Result};
 use envelope::Envelope;
 use paint::Paint;
+use visible::Visible;
 
 pub(crate) use paint::Tone;
 pub(crate) use screen::{LIST_LINES_MAX, Screen};
@@ -103,22 +105,25 @@ impl Output {
             let help = Self { command: "usage".to_owned(), ..self.clone() };
             return help.finish(Ok(Answer { keys, ..Answer::default() }));
         }
-        match error.print() {
-            Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
-            Err(_) => ExitCode::from(2),
+        if error.use_stderr() {
+            // The parser repeats arguments as they are, in colours of its own; so its print is not used.
+            write_aside(&Visible::of_parser(&error.render().ansi().to_string()));
+        } else if error.print().is_err() {
+            return ExitCode::from(2);
         }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     }
 
     fn answered_code(&self, answer: Answer) -> u8 {
         self.wipe();
         let text = if self.json {
-            Envelope::new(&self.command, answer.keys, answer.complaint.as_ref()).to_text()
+            Visible::json(&Envelope::new(&self.command, answer.keys, answer.complaint.as_ref()))
         } else {
             let mut screen = answer.screen;
             if let Some(complaint) = &answer.complaint {
                 complaint.show_remedy(&mut screen);
             }
-            screen.render(self.stdout)
+            Visible::screen(&screen, self.stdout)
         };
         let code = answer.complaint.map_or(0, |complaint| complaint.exit_code);
         write_result(&text, code)
@@ -129,35 +134,35 @@ impl Output {
         self.wipe();
         if self.json {
             let keys = std::mem::take(&mut failure.keys);
-            let text = Envelope::new(&self.command, keys, Some(&failure)).to_text();
+            let text = Visible::json(&Envelope::new(&self.command, keys, Some(&failure)));
             return write_result(&text, failure.exit_code);
         }
-        write_aside(&failure.screen().render(self.stderr));
+        write_aside(&Visible::screen(&failure.screen(), self.stderr));
         failure.exit_code
     }
 
     /// Writes a line of progress or advice to standard error.
     pub(crate) fn note(&self, text: &str) {
         self.wipe();
-        write_aside(&format!("{text}\n"));
+        write_aside(&Visible::lines(&format!("{text}\n")));
     }
 
     /// Writes a screen to standard error, as the context of a question.
     pub(crate) fn aside(&self, screen: &Screen) {
         self.wipe();
-        write_aside(&screen.render(self.stderr));
+        write_aside(&Visible::screen(screen, self.stderr));
     }
 
     /// Writes a question to standard error and leaves the cursor behind it.
     pub(crate) fn ask(&self, question: &str) {
         self.wipe();
-        write_aside(&format!("\n{question}"));
+        write_aside(&Visible::lines(&format!("\n{question}")));
     }
 
     /// Replaces the moving line on the terminal.
     pub(crate) fn moving(&self, text: &str) {
         self.moving.store(true, Ordering::Relaxed);
-        write_aside(&format!("\r\u{1b}[2K{text}"));
+        write_aside(&Visible::moving(text));
     }
 
     /// Writes a screen of a command that answers in parts; the last part is its answer.
@@ -165,10 +170,11 @@ impl Output {
     /// With `--json` standard output belongs to the one object, so the parts go to standard error.
     pub(crate) fn part(&self, text: &str) {
         self.wipe();
+        let text = Visible::lines(text);
         if self.json {
-            write_aside(text);
+            write_aside(&text);
         } else {
-            write_result(text, 0);
+            write_result(&text, 0);
         }
     }
 
@@ -180,7 +186,7 @@ impl Output {
 
     fn wipe(&self) {
         if self.moving.swap(false, Ordering::Relaxed) {
-            write_aside("\r\u{1b}[2K");
+            write_aside(&Visible::moving(""));
         }
     }
 }
@@ -208,20 +214,20 @@ fn without_reader<T>(written: io::Result<T>, all: T) -> io::Result<T> {
 }
 
 /// Writes the result; a reader that went away (`| head`) is no failure, a full disk is one.
-fn write_result(text: &str, code: u8) -> u8 {
+fn write_result(text: &Visible, code: u8) -> u8 {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => code,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => code,
         Err(error) => {
-            write_aside(&format!("error: the result cannot be written: {error}\n"));
+            write_aside(&Visible::lines(&format!("error: the result cannot be written: {error}\n")));
             code.max(2)
         }
     }
 }
 
 /// Writes to standard error; there is nobody to tell if that fails.
-fn write_aside(text: &str) {
+fn write_aside(text: &Visible) {
     let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    let _ = stderr.write_all(text.as_str().as_bytes()).and_then(|()| stderr.flush());
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use kfm_lineage::text::shown;
 use kfm_rollback::report::Listing;
 
 use super::paint::{Paint, Tone};
@@ -194,10 +195,10 @@ fn same_block(first: &Line, next: &Line) -> bool {
 }
 
 fn render_block(text: &mut String, block: &[Line], paint: Paint) {
+    let block: &[Line] = &block.iter().map(visible).collect::<Vec<_>>();
     let label_width = block.iter().filter_map(label_width).max().unwrap_or(0);
     let widths = column_widths(block);
     for line in block {
-        let line = &visible(line);
         // Writing to a String cannot fail.
         let _ = match line {
             Line::Headline(tone, headline) => writeln!(text, "{}", paint.bold(*tone, headline)),
@@ -215,15 +216,13 @@ fn render_block(text: &mut String, block: &[Line], paint: Paint) {
     }
 }
 
-/// Makes control characters visible: what a file or a person wrote must not steer the terminal.
+/// Shows what cannot be seen: what a file or a person wrote must not steer the terminal, nor read as what it is
+/// not.
 fn visible(line: &Line) -> Line {
-    let shown = |text: &String| -> String {
-        let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
-        text.chars().map(escape).collect()
-    };
+    let shown = |text: &String| shown(text).into_owned();
     match line {
         Line::Headline(tone, text) => Line::Headline(*tone, shown(text)),
-        Line::Fact(label, value) => Line::Fact(label.clone(), shown(value)),
+        Line::Fact(label, value) => Line::Fact(shown(label), shown(value)),
         Line::Heading(text) => Line::Heading(shown(text)),
         Line::Item(tone, text) => Line::Item(*tone, shown(text)),
         Line::Detail(text) => Line::Detail(shown(text)),
@@ -287,10 +286,13 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_shown_and_do_not_steer_the_terminal() {
+    fn what_cannot_be_seen_is_shown_and_does_not_steer_the_terminal() {
         let mut screen = Screen::new(Tone::Good, "a\u{1b}[31m");
-        screen.fact("reason", "two\nlines");
-        assert_eq!(screen.render(Paint::new(false)), "a\\u{1b}[31m\n\n  reason  two\\nlines\n");
+        screen.fact("reason", "two\nlines").row(["\u{202e}a", "b"]).row(["c", "\u{200b}"]);
+        assert_eq!(
+            screen.render(Paint::new(false)),
+            "a\\u{1b}[31m\n\n  reason  two\\nlines\n\n  \\u{202e}a  b\n  c          \\u{200b}\n"
+        );
     }
 
     #[test]
