@@ -11,6 +11,7 @@ pub mod graph;
 pub mod id;
 pub mod integrity;
 pub mod memory;
+mod once;
 pub mod schema;
 mod sweep;
 pub mod text;
@@ -27,3 +28,4 @@ pub use id::{
 };
 pub use integrity::{Break, CatalogView, Census, IntegrityChange, LinkClass};
 pub use memory::MemoryLineage;
+pub use once::read_once;

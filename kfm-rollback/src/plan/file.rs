@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use kfm_lineage::canonical::canonical_of;
-use kfm_lineage::{Digest, OperationId};
+use kfm_lineage::{Digest, OperationId, canonical_json, read_once};
 use kfm_wal::record::{PlanRecord, Record};
 
 use super::draft::Draft;
@@ -84,7 +84,7 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
     Ok(plan)
 }
 
-/// Returns the bytes of a plan's file: canonical JSON, so that any flipped bit shows.
+/// Returns the bytes of a plan's file: canonical JSON, by which a file that was read is judged.
 pub(crate) fn bytes_of(plan: &Plan) -> Vec<u8> {
     canonical_of(plan).expect("a plan has a canonical form")
 }
@@ -163,12 +163,15 @@ fn parse(bytes: &[u8], path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
         hint: "plan again; a plan is executed exactly as it was made".into(),
         source,
     };
-    let plan: Plan =
-        serde_json::from_slice(bytes).map_err(|error| changed("this is no plan", Some(Box::new(error))))?;
+    let no_plan = |error: serde_json::Error| changed("this is no plan", Some(Box::new(error)));
+    // Judged by its canonical form: white space changes nothing, a member more or twice does.
+    let value = read_once(bytes).map_err(no_plan)?;
+    let canonical = canonical_json(&value).unwrap_or_default();
+    let plan: Plan = serde_json::from_value(value).map_err(no_plan)?;
     let intact = plan.schema == PLAN_SCHEMA
         && plan.plan_id == plan.digest()
         && plan.content_id == plan.content.digest()
-        && bytes_of(&plan) == bytes;
+        && bytes_of(&plan) == canonical;
     if !intact {
         return Err(changed("the plan was changed after it was made", None));
     }
