@@ -15,6 +15,7 @@ mod once;
 pub mod schema;
 mod sweep;
 pub mod text;
+pub mod validity;
 
 pub use canonical::{CanonicalError, canonical_json};
 pub use cell::{CellId, Domain, Move, Value};

@@ -3,9 +3,11 @@
 //! Rules see nothing else: no raw JSON, no clock, no store. So a decision can be made again from the same
 //! facts, and a rule cannot depend on what nobody recorded.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kfm_lineage::integrity::IntegrityChange;
+use kfm_lineage::validity::ValidityFault;
 use kfm_lineage::{DocumentFacts, EntityId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,6 +99,17 @@ pub struct StepFacts {
     pub protection: Protection,
     /// What the ratchet does with the step.
     pub outcome: StepTreatment,
+    /// What is not valid in it, before and after; none where that was not looked at.
+    pub validity: Option<ValidityChange>,
+}
+
+/// What is not valid in a document, before a step and after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ValidityChange {
+    /// The faults now.
+    pub before: Arc<BTreeSet<ValidityFault>>,
+    /// The faults then.
+    pub after: Arc<BTreeSet<ValidityFault>>,
 }
 
 impl StepFacts {

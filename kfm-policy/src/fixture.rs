@@ -122,6 +122,7 @@ pub(crate) fn step(
         after,
         protection,
         outcome: StepTreatment::Keep,
+        validity: None,
     }
 }
 

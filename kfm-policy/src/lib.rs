@@ -32,7 +32,7 @@ pub use approval::{Approval, ApprovalContext, ApprovalError, ApprovalsNeeded, Re
 pub use check::{Objection, PolicyCheck, Verdict};
 pub use decision::{Decision, IntegrityCounts, RuleCensus};
 pub use error::{PolicyError, PolicyFile};
-pub use facts::{JudgedKind, OperationFacts, StepFacts};
+pub use facts::{JudgedKind, OperationFacts, StepFacts, ValidityChange};
 pub use finding::{Finding, Severity};
 pub use label::{CareLabel, UnknownLabel};
 pub use licence::{AllowedLicences, LicenceClass};

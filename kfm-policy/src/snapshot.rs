@@ -42,6 +42,8 @@ struct Form<'a> {
     licences_allowed: &'a AllowedLicences,
     low_risk_cells_max: u64,
     permit_validity_minutes: i64,
+    /// The JSON schemas by which VER-schema judges; none where this build has none.
+    stac_schemas: Option<Digest>,
 }
 
 #[derive(Serialize)]
@@ -64,6 +66,7 @@ impl PolicySnapshot {
             licences_allowed: allowed,
             low_risk_cells_max: LOW_RISK_CELLS_MAX,
             permit_validity_minutes: PERMIT_VALIDITY_MINUTES,
+            stac_schemas: kfm_lineage::validity::schemas_digest(),
         };
         let bytes = canonical_of(&form).expect("texts, words and small integers have a canonical form");
         Self { digest: Digest::of_canonical_bytes(&bytes), bytes: bytes.into() }

@@ -77,6 +77,7 @@ fn judge(
             before,
             after,
             protection,
+            validity: None,
         }
     };
     let steps: Vec<_> = moved.iter().map(step).collect();
@@ -147,6 +148,7 @@ fn without_a_label_nothing_of_the_real_history_may_be_published() {
         after: after.get(path).cloned(),
         protection: kfm_policy::Protection::unlabelled(),
         outcome: kfm_policy::StepTreatment::Keep,
+        validity: None,
     };
     let steps: Vec<_> = moved.iter().map(step).collect();
     let decision = Policy::default().judge(&OperationFacts {

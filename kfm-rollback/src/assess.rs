@@ -8,7 +8,7 @@ use kfm_lineage::integrity::{CatalogView, IntegrityChange, Lead};
 use kfm_lineage::{Digest, Domain, Lsn, Move, Value};
 use kfm_policy::{
     Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, Protection, RatchetMode,
-    Severity, StepFacts, StepTreatment, Subject,
+    Severity, StepFacts, StepTreatment, Subject, ValidityChange,
 };
 
 use crate::error::{Error, Result};
@@ -324,9 +324,27 @@ pub(crate) async fn treat_moves(
             before,
             after: target,
             protection,
+            validity: None,
         });
     }
     Ok(steps)
+}
+
+/// Looks at what is not valid in the documents that moves replace and bring.
+///
+/// Asked where new faults deny (`states.md` section 5), a hotfix and a strict publish: it costs a reading of every
+/// document, and elsewhere it would change nothing.
+///
+/// # Errors
+/// [`Error::Versions`]: a version is missing; restore it.
+pub(crate) async fn look_at_validity(session: &Session, steps: &mut [StepFacts]) -> Result<()> {
+    for step in steps {
+        let digest = |facts: &Option<Arc<DocumentFacts>>| facts.as_ref().map(|facts| facts.digest);
+        let before = session.facts.validity_of(digest(&step.before)).await?;
+        let after = session.facts.validity_of(digest(&step.after)).await?;
+        step.validity = Some(ValidityChange { before, after });
+    }
+    Ok(())
 }
 
 /// Returns the label in force at each path that has one.

@@ -1,10 +1,11 @@
 //! Facts of document versions, each projected once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::Digest;
 use kfm_lineage::document::DocumentFacts;
+use kfm_lineage::validity::{self, ValidityFault};
 
 use crate::error::Result;
 use crate::versions::VersionStore;
@@ -17,11 +18,12 @@ use crate::versions::VersionStore;
 pub(crate) struct Facts {
     versions: Arc<VersionStore>,
     known: Mutex<HashMap<Digest, Arc<DocumentFacts>>>,
+    validity: Mutex<HashMap<Digest, Arc<BTreeSet<ValidityFault>>>>,
 }
 
 impl Facts {
     pub(crate) fn new(versions: Arc<VersionStore>) -> Self {
-        Self { versions, known: Mutex::default() }
+        Self { versions, known: Mutex::default(), validity: Mutex::default() }
     }
 
     /// Projects bytes, and returns their digest and facts.
@@ -47,6 +49,29 @@ impl Facts {
         match value {
             Some(digest) => self.of(&digest).await.map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Notes what is not valid in a version whose bytes are not in the version store yet.
+    pub(crate) fn note_validity(&self, digest: Digest, bytes: &[u8]) -> Arc<BTreeSet<ValidityFault>> {
+        let faults = Arc::new(validity::faults(bytes));
+        let mut known = self.validity.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(digest).or_insert(faults).clone()
+    }
+
+    /// Returns what is not valid in a value; nothing where it is absent.
+    ///
+    /// # Errors
+    /// [`Error::Versions`](crate::Error::Versions): the version is missing or damaged.
+    pub(crate) async fn validity_of(
+        &self,
+        value: kfm_lineage::Value,
+    ) -> Result<Arc<BTreeSet<ValidityFault>>> {
+        let Some(digest) = value else { return Ok(Arc::default()) };
+        let known = self.validity.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
+        match known {
+            Some(faults) => Ok(faults),
+            None => Ok(self.note_validity(digest, &self.versions.get(&digest).await?)),
         }
     }
 

@@ -7,10 +7,13 @@ use kfm_lineage::document::{AssetFact, Fault};
 use kfm_lineage::integrity::Place;
 
 use super::fair::{compare, rule};
-use super::{Observation, Rule};
+use super::{Observation, Rule, RuleMeta};
 use crate::facts::StepFacts;
 use crate::finding::Severity;
 use crate::table::{Aspect, RuleClass};
+
+/// New faults of one document that a finding names.
+const FAULTS_TOLD_MAX: usize = 5;
 
 /// AST-1: the bytes behind one href are the same in both versions, as far as the documents tell.
 pub(crate) const IMMUTABLE: Rule =
@@ -43,22 +46,52 @@ fn differ<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
     before.is_some() && after.is_some() && before != after
 }
 
-/// Documents are JSON objects of a known type and have what STAC requires of it.
-pub(crate) const SCHEMA: Rule =
-    rule("VER-schema", Severity::Block, RuleClass::Fair, "STAC 1.0 and 1.1 core", |view| {
-        compare(view, "repair the document at its source", |document| match document.kind {
-            DocumentKind::NotJson => BTreeSet::from(["it is not a JSON object".to_owned()]),
-            DocumentKind::Other => BTreeSet::from(["it is of no type that STAC has".to_owned()]),
-            DocumentKind::Item | DocumentKind::Collection | DocumentKind::Catalog => {
-                let words = |fault| match fault {
-                    Fault::Missing => "is missing",
-                    Fault::WrongType => "has the wrong type",
-                };
-                let faults = document.shape_faults.iter();
-                faults.map(|fault| format!("{} {}", fault.pointer, words(fault.fault))).collect()
-            }
-        })
-    });
+/// Documents are JSON objects of a known type and have what STAC requires of it; where validity was looked at, none is
+/// less valid than it was.
+pub(crate) const SCHEMA: Rule = Rule {
+    meta: RuleMeta { version: 2, ..SHAPE.meta },
+    look: |view| {
+        let mut seen = (SHAPE.look)(view);
+        seen.extend(view.facts.steps.iter().filter_map(less_valid));
+        seen
+    },
+};
+
+/// Faults of validity that a step would bring; old ones are not told, real catalogs have many.
+fn less_valid(step: &StepFacts) -> Option<Observation> {
+    step.visible()?;
+    let validity = step.validity.as_ref()?;
+    let new: BTreeSet<String> =
+        validity.after.difference(&validity.before).map(ToString::to_string).collect();
+    if new.is_empty() {
+        return None;
+    }
+    let more = new.len().saturating_sub(FAULTS_TOLD_MAX);
+    let mut words: Vec<String> = new.into_iter().take(FAULTS_TOLD_MAX).collect();
+    words.extend((more > 0).then(|| format!("and {more} more")));
+    let message = format!("it would be less valid than now: {}", words.join("; "));
+    Some(Observation::new(
+        Aspect::Worse,
+        &step.path,
+        message,
+        "give a value that STAC and GeoJSON take there",
+    ))
+}
+
+const SHAPE: Rule = rule("VER-schema", Severity::Block, RuleClass::Fair, "STAC 1.0 and 1.1 core", |view| {
+    compare(view, "repair the document at its source", |document| match document.kind {
+        DocumentKind::NotJson => BTreeSet::from(["it is not a JSON object".to_owned()]),
+        DocumentKind::Other => BTreeSet::from(["it is of no type that STAC has".to_owned()]),
+        DocumentKind::Item | DocumentKind::Collection | DocumentKind::Catalog => {
+            let words = |fault| match fault {
+                Fault::Missing => "is missing",
+                Fault::WrongType => "has the wrong type",
+            };
+            let faults = document.shape_faults.iter();
+            faults.map(|fault| format!("{} {}", fault.pointer, words(fault.fault))).collect()
+        }
+    })
+});
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,9 @@ use kfm_wal::record::Correction;
 use super::scope::{scope_of_cells, scope_of_operation};
 use super::turn::turned_moves;
 use super::{PlanContent, PlanKind, PlanStep, skipped_line};
-use crate::assess::{Case, apply_treatments, catalog_now, describe_move, labels_of, treat_moves, with_moves};
+use crate::assess::{
+    Case, apply_treatments, catalog_now, describe_move, labels_of, look_at_validity, treat_moves, with_moves,
+};
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::integrity_change;
@@ -116,7 +118,13 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         _ if wanted.hide_unmaskable => RatchetMode::Hide,
         _ => RatchetMode::Refuse,
     };
-    let facts = treat_moves(session, &now, &moves, mode).await?;
+    let mut facts = treat_moves(session, &now, &moves, mode).await?;
+    if wanted.kind == PlanKind::Hotfix {
+        for (digest, bytes) in &wanted.contents {
+            session.facts.note_validity(*digest, bytes);
+        }
+        look_at_validity(session, &mut facts).await?;
+    }
     let (mut moves, dropped) = apply_treatments(moves, &facts);
     for (path, rule) in dropped {
         let step = describe_move(session, &path, None, None, None);

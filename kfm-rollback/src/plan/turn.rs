@@ -104,6 +104,12 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
             "roll back the publishes that came after it",
         ));
     }
+    if target.kind == Kind::Project {
+        return Err(Error::invalid(
+            format!("a projection cannot be rolled back, it moved no document: publish_id={}", target.id),
+            "what it shows follows the documents: roll back the publishes that moved them",
+        ));
+    }
     match target.status(false) {
         Status::Completed => Ok(target),
         Status::Aborted | Status::Failed => Err(Error::invalid(

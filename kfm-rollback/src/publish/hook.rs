@@ -172,11 +172,21 @@ impl Publish {
         Ok(())
     }
 
+    /// A strict publish is judged by what is valid in documents that are nowhere stored yet.
+    fn note_validity(&self) {
+        if self.unit.is_strict(&self.session) {
+            for (digest, bytes) in &self.contents {
+                self.session.facts.note_validity(*digest, bytes);
+            }
+        }
+    }
+
     /// Says what completing would do, and writes nothing.
     ///
     /// # Errors
     /// As [`complete`](Self::complete), without those of execution.
     pub async fn rehearse(&mut self) -> Result<PublishReport> {
+        self.note_validity();
         rehearse_unit(&mut self.session, &self.unit, &self.changes).await
     }
 
@@ -189,6 +199,7 @@ impl Publish {
     /// [`Error::Denied`], [`Error::Conflict`]: nothing moved. [`Error::Failed`]: it rolled itself back.
     /// [`Error::Unfinished`]: it is open and waits, as the error says.
     pub async fn complete(mut self) -> Result<PublishReport> {
+        self.note_validity();
         let contents = std::mem::take(&mut self.contents);
         let result = publish_unit(&mut self.session, &self.unit, self.changes, async |versions| {
             versions.put(contents).await?;
