@@ -111,9 +111,38 @@ pub(crate) fn not_empty(text: &str) -> Result<String, String> {
     }
 }
 
+/// Accepts a text that may begin with a dash, but not one that is an option of ours: a value was forgotten there.
+pub(crate) fn free_text(text: &str) -> Result<String, String> {
+    not_an_option(text).and_then(not_empty)
+}
+
+/// Refuses a text that is the name of an option, in an argument that takes texts with a dash in front.
+pub(crate) fn not_an_option(text: &str) -> Result<&str, String> {
+    fn has(command: &clap::Command, name: &str) -> bool {
+        command.get_arguments().any(|argument| argument.get_long() == Some(name))
+            || command.get_subcommands().any(|below| has(below, name))
+    }
+    match text.strip_prefix("--") {
+        Some(name) if has(&Cli::command(), name) => {
+            Err("it is the name of an option; the value is missing".into())
+        }
+        _ => Ok(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_may_begin_with_a_dash_and_is_no_option() {
+        for text in ["-", "-- as the source says", "--frob", "-9", "fine"] {
+            assert_eq!(free_text(text), Ok(text.to_owned()));
+        }
+        for text in ["--yes", "--reason", "--json", " ", "--publish-id"] {
+            assert!(free_text(text).is_err(), "{text}");
+        }
+    }
 
     fn name_of(line: &str) -> String {
         let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();

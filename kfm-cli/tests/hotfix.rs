@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Sandbox, first_version, item_with_licence};
+use support::{Sandbox, first_version, item, item_with_licence};
 
 /// The owner's command, with other values.
 fn hotfix<'a>(from: &'a str, to: &'a str) -> Vec<&'a str> {
@@ -189,4 +189,121 @@ fn a_hotfix_that_is_held_goes_back_if_it_is_asked_to() {
     assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "CC0-1.0")));
     let reverted = sandbox.json(2, &["hotfix", "revert", "--hotfix-id", &id, "--reason", "it was right"]);
     assert!(reverted["error"]["message"].as_str().unwrap().contains("went back"), "{reverted:#}");
+}
+
+/// A platform with one item of `things` whose properties hold this member too.
+fn with_member(name: &str, text: &str) -> Sandbox {
+    let sandbox = Sandbox::platform();
+    let mut documents = first_version();
+    documents[2].1 = item("a", "first").replace("\"title\":", &format!("\"{name}\":{text},\"title\":"));
+    sandbox.publish("one", &documents);
+    sandbox
+}
+
+fn of_field<'a>(field: &'a str, from: &'a str, to: &'a str) -> Vec<&'a str> {
+    let words = ["hotfix", "stac", "--collection", "things", "--field", field, "--from", from, "--to", to];
+    [&words[..], &["--reason", "- as the source says"]].concat()
+}
+
+/// Puts the value and takes it back; the bytes are `to` in the place of the old value, and the old value again.
+#[track_caller]
+fn there_and_back(was: &str, from: &str, to: &str) {
+    let sandbox = with_member("x", was);
+    let before = sandbox.read("catalog/things/a.json").unwrap();
+    let report = sandbox.json(0, &of_field("properties.x", from, to));
+    assert_eq!((&report["matches"], &report["changes"]["first"][0]["to_text"]), (&1.into(), &to.into()));
+    let after = before.replace(&format!("\"x\":{was},"), &format!("\"x\":{to},"));
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(after), "{from} -> {to}");
+    let again = sandbox.json(0, &of_field("properties.x", from, to));
+    assert_eq!(again["hotfix_id"], serde_json::Value::Null, "{from} -> {to}");
+    assert_eq!(sandbox.json(0, &["status"])["open"], serde_json::json!([]));
+    let id = report["hotfix_id"].as_str().unwrap();
+    sandbox.json(0, &["hotfix", "revert", "--hotfix-id", id, "--reason", "it was right"]);
+    assert_eq!(sandbox.read("catalog/things/a.json"), Some(before), "{from} -> {to}");
+    sandbox.json(0, &["wal", "verify"]);
+}
+
+#[test]
+fn numbers_are_put_as_they_are_written_and_found_by_their_amount() {
+    for (was, from, to) in [
+        ("30", "30", "15"),
+        ("30", "30.0", "1.5e1"),
+        ("30", "30", "30.0"),
+        ("4326.0", "4326", "4326"),
+        ("-9999", "-9999", "-32768"),
+        ("0", "-0.0", "-0.0"),
+        ("9007199254740993", "9007199254740993", "9007199254740992"),
+        ("1e400", "10e399", "0"),
+        ("0.1234567890123456789012345678901", "0.12345678901234567890123456789010", "[ 1.0, {\"a\" : 2.50} ]"),
+        ("\"-\"", "-", "\"--\""),
+    ] {
+        there_and_back(was, from, to);
+    }
+}
+
+#[test]
+fn a_number_that_only_rounds_to_another_is_not_it() {
+    let sandbox = with_member("x", "9007199254740993");
+    for from in ["9007199254740992", "9007199254740993.5", "\"9007199254740993\""] {
+        let run = sandbox.kfm(&of_field("properties.x", from, "1")).exits(2);
+        assert!(run.stderr.contains("9007199254740993 (1)"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_value_that_readers_differ_about_or_cannot_reach_is_refused_and_nothing_is_written() {
+    let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    let sandbox = with_member("x", "1");
+    let before = sandbox.state();
+    for to in [r#"{"a":1,"a":2}"#, r#""\ud800""#, "1e400", &nested(126), &nested(128), &nested(1_000), "--to"] {
+        sandbox.json(2, &of_field("properties.x", "1", to));
+        assert!(sandbox.state() == before, "{to}");
+    }
+    for levels in [100, 124, 125] {
+        there_and_back("1", "1", &nested(levels));
+    }
+}
+
+#[test]
+fn a_hotfix_makes_no_document_less_valid_than_it_is() {
+    let sandbox = with_member("gsd", "30");
+    let before = sandbox.read("catalog/things/a.json");
+    for (field, from, to) in [
+        ("properties.datetime", "2024-01-01T00:00:00Z", "2024-01-01 00:00:00Z"),
+        ("properties.datetime", "2024-01-01T00:00:00Z", "2024-02-30T00:00:00Z"),
+        ("bbox", "[-98.0,38.5,-98.0,38.5]", "[-98.0,38.5,-98.0]"),
+        ("bbox", "[-98.0,38.5,-98.0,38.5]", "[-98.0,39.5,-98.0,38.5]"),
+        ("geometry.type", "Point", "MultiPolygon"),
+        ("geometry.coordinates", "[-98.0,38.5]", "\"x\""),
+        ("geometry.coordinates.0", "-98.0", "-981"),
+        ("geometry", r#"{"type":"Point","coordinates":[-98,38.5]}"#, "null"),
+        ("properties.gsd", "30", "\"30 m\""),
+        ("properties.title", "first", "5"),
+        ("assets", "{}", r#"{"data":{"title":"no href"}}"#),
+    ] {
+        let denied = sandbox.json(3, &[&of_field(field, from, to)[..], &["--dry-run"]].concat());
+        let findings = denied["findings"]["first"].as_array().or(denied["error"]["findings"].as_array());
+        assert!(denied.to_string().contains("VER-schema"), "{field}: {findings:?}");
+        sandbox.json(3, &of_field(field, from, to));
+        assert_eq!(sandbox.read("catalog/things/a.json"), before, "{field}");
+    }
+    for (field, from, to) in [
+        ("properties.datetime", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00.5+00:00"),
+        ("bbox", "[-98.0,38.5,-98.0,38.5]", "[179.5,38.5,-179.5,38.5]"),
+        ("bbox", "[179.5,38.5,-179.5,38.5]", "[-98.0,38.5,0,-98.0,38.5,100.5]"),
+        ("geometry.coordinates", "[-98,38.5]", "[-98.0,38.5,100]"),
+        ("properties.gsd", "30", "0.5"),
+    ] {
+        sandbox.json(0, &of_field(field, from, to));
+    }
+}
+
+/// Real catalogs have faults: one that stands is no reason to refuse the mending of another.
+#[test]
+fn one_of_two_faults_may_be_mended() {
+    let sandbox = with_member("created", "\"yesterday\",\"gsd\":\"30 m\"");
+    sandbox.json(0, &of_field("properties.gsd", "30 m", "30"));
+    sandbox.json(0, &of_field("properties.created", "yesterday", "the day before"));
+    sandbox.json(0, &of_field("properties.created", "the day before", "2024-01-01T00:00:00Z"));
+    sandbox.json(3, &of_field("properties.created", "2024-01-01T00:00:00Z", "yesterday"));
 }

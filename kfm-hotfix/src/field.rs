@@ -70,6 +70,7 @@ impl FieldPath {
     }
 
     /// Returns the same, to be changed.
+    #[cfg(test)]
     pub(crate) fn value_in_mut<'a>(&self, document: &'a mut Value) -> Option<&'a mut Value> {
         self.steps.iter().try_fold(document, |value, step| match value {
             Value::Object(members) => members.get_mut(step),

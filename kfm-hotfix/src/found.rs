@@ -1,8 +1,6 @@
 //! The values that a field was found to have, for whoever asked for another one.
 
-use serde_json::Value;
-
-use crate::same::is_same;
+use crate::json_text::JsonText;
 
 /// Different values that are told apart.
 const VALUES_MAX: usize = 10;
@@ -13,7 +11,7 @@ const SHOWN_CHARS_MAX: usize = 60;
 /// The values that a field was found to have, with their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    values: Vec<(Value, u64)>,
+    values: Vec<(JsonText, u64)>,
     others: u64,
     protected: u64,
     absent: u64,
@@ -21,20 +19,25 @@ pub(crate) struct Found {
 
 impl Found {
     /// Counts a value; of a protected document it is counted and not kept (R66).
-    pub(crate) fn note(&mut self, value: Option<&Value>, is_protected: bool) {
+    pub(crate) fn note(&mut self, value: Option<JsonText>, is_protected: bool) {
         let Some(value) = value else {
             self.absent += 1;
             return;
         };
         if is_protected {
             self.protected += 1;
-        } else if let Some((_, count)) = self.values.iter_mut().find(|(known, _)| is_same(known, value)) {
+        } else if let Some((_, count)) = self.values.iter_mut().find(|(known, _)| known.is_same(&value)) {
             *count += 1;
         } else if self.values.len() < VALUES_MAX {
-            self.values.push((value.clone(), 1));
+            self.values.push((value, 1));
         } else {
             self.others += 1;
         }
+    }
+
+    /// Counts a value that is nested too deep to be compared with any other.
+    pub(crate) fn note_deep(&mut self) {
+        self.others += 1;
     }
 
     /// Returns how many documents were counted.
@@ -61,8 +64,8 @@ impl Found {
     }
 }
 
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
+fn shown(value: &JsonText) -> String {
+    let text = value.compact();
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -71,17 +74,15 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn values_are_listed_with_their_numbers_and_protected_ones_are_not_told() {
         let mut found = Found::default();
-        for value in [json!("MIT"), json!("CC0-1.0"), json!("CC0-1.0")] {
-            found.note(Some(&value), false);
+        for value in ["MIT", "CC0-1.0", "CC0-1.0"] {
+            found.note(Some(value.into()), false);
         }
-        found.note(Some(&json!("a secret")), true);
+        found.note(Some("a secret".into()), true);
         found.note(None, false);
         let told = r#""CC0-1.0" (2), "MIT" (1), not shown, protected (1), no such field (1)"#;
         assert_eq!((found.words().as_str(), found.documents()), (told, 5));
@@ -91,8 +92,9 @@ mod tests {
     fn a_list_of_values_has_a_bound() {
         let mut found = Found::default();
         for n in 0..100 {
-            found.note(Some(&json!("x".repeat(1_000) + &n.to_string())), false);
+            found.note(Some("x".repeat(1_000).as_str().into()), false);
+            found.note(Some(format!("{n}{}", "x".repeat(1_000)).as_str().into()), false);
         }
-        assert!(found.words().len() < 2_000 && found.words().contains("others (90)"), "{}", found.words());
+        assert!(found.words().len() < 2_000 && found.words().contains("others (91)"), "{}", found.words());
     }
 }

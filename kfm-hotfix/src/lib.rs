@@ -1,16 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+mod decimal;
 mod field;
 mod found;
+mod json_text;
 mod replace;
 mod report;
 mod revert;
-mod same;
 mod span;
 mod stac;
 
+#[cfg(test)]
+mod random_tests;
+
 pub use field::{DEPTH_MAX, FieldPath, FieldPathError};
+pub use json_text::{JsonText, JsonTextError};
 pub use report::{report_of, report_of_line};
 pub use revert::{rehearse_revert, revert};
-pub use same::is_same;
 pub use stac::{StacHotfix, stac};

@@ -1,45 +1,54 @@
 //! Replaces the value of one field in a document, and nothing else.
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
-use crate::field::FieldPath;
-use crate::span::span_of;
+use crate::field::{DEPTH_MAX, FieldPath};
+use crate::json_text::JsonText;
+use crate::span::{depth_of, span_of};
 
 /// What some editors put before a JSON text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Parses a document as every reader of documents here does: a byte order mark is skipped, the last of two
-/// members with one name counts. None if it is not JSON.
-pub(crate) fn parsed(document: &[u8]) -> Option<Value> {
-    serde_json::from_slice(document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document)).ok()
+/// Returns the text of a field's value as the document has it; none if there is no such field, or the document is
+/// not JSON. Of two members with one name the last counts.
+pub(crate) fn value_text<'a>(document: &'a [u8], field: &FieldPath) -> Option<&'a str> {
+    let json = json_of(document)?;
+    json.get(span_of(json.as_bytes(), field)?)
 }
 
 /// Returns the document with the bytes of one value replaced; every other byte is what it was.
 ///
-/// What comes out is read again and compared: it says the same as before but for that field. None if it has no
-/// such field, or if it does not; such a document is left alone.
-pub(crate) fn replaced(document: &[u8], field: &FieldPath, to: &Value) -> Option<Vec<u8>> {
-    let mut expected = parsed(document)?;
-    *field.value_in_mut(&mut expected)? = to.clone();
-    let mark = document.len() - document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document).len();
-    let span = span_of(&document[mark..], field)?;
-    let to = serde_json::to_vec(to).ok()?;
-    let mut bytes = Vec::with_capacity(document.len() + to.len());
+/// What comes out is read again: it is JSON and has that value. None if it has no such field, if it does not, or if
+/// the document would be nested deeper than readers go and was not before; such a document is left alone.
+pub(crate) fn replaced(document: &[u8], field: &FieldPath, to: &JsonText) -> Option<Vec<u8>> {
+    let json = json_of(document)?;
+    let mark = document.len() - json.len();
+    let span = span_of(json.as_bytes(), field)?;
+    let mut bytes = Vec::with_capacity(document.len() + to.text().len());
     bytes.extend_from_slice(&document[..mark + span.start]);
-    bytes.extend_from_slice(&to);
+    bytes.extend_from_slice(to.text().as_bytes());
     bytes.extend_from_slice(&document[mark + span.end..]);
-    (parsed(&bytes)? == expected).then_some(bytes)
+    let is_as_meant = value_text(&bytes, field) == Some(to.text());
+    let levels = depth_of(&bytes);
+    (is_as_meant && (levels <= DEPTH_MAX || levels <= depth_of(document))).then_some(bytes)
+}
+
+/// Returns a document's text without a byte order mark, if it is JSON.
+fn json_of(document: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document)).ok()?;
+    serde_json::from_str::<IgnoredAny>(text).ok().map(|_| text)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn patched(document: &str, field: &str, to: Value) -> Option<String> {
-        let bytes = replaced(document.as_bytes(), &FieldPath::parse(field).expect("a path"), &to)?;
+    fn patched(document: &str, field: &str, to: &str) -> Option<String> {
+        let (field, to) = (FieldPath::parse(field).expect("a path"), to.parse().expect("JSON"));
+        let bytes = replaced(document.as_bytes(), &field, &to)?;
         Some(String::from_utf8(bytes).expect("text stays text"))
     }
 
@@ -47,20 +56,42 @@ mod tests {
     fn every_other_byte_is_what_it_was() {
         let document = "\u{feff}{\n  \"b\": 1.0, \"properties\" : {\"license\" :  \"UNKNOWN\" ,\"x\":1e2},\n \"a\": \"\\u00fc\"}\n";
         let expected = document.replace("\"UNKNOWN\"", "\"CC-BY-4.0\"");
-        assert_eq!(patched(document, "properties.license", json!("CC-BY-4.0")), Some(expected));
+        assert_eq!(patched(document, "properties.license", "\"CC-BY-4.0\""), Some(expected));
     }
 
     #[test]
     fn of_a_member_that_is_there_twice_the_last_is_replaced() {
-        let told = patched(r#"{"a": 1, "a": 1}"#, "a", json!(2));
+        let told = patched(r#"{"a": 1, "a": 1}"#, "a", "2");
         assert_eq!(told.as_deref(), Some(r#"{"a": 1, "a": 2}"#));
     }
 
     #[test]
     fn what_is_not_json_or_has_no_such_field_is_left_alone() {
-        for document in ["", "\n", "{\"a\": 1", "[1]", "{\"b\": 1}", "{\"a\": 1} x", "{\"a\": 1e999}"] {
-            assert_eq!(patched(document, "a", json!(2)), None, "{document}");
+        for document in ["", "\n", "{\"a\": 1", "[1]", "{\"b\": 1}", "{\"a\": 1} x", "{\"a\": NaN}"] {
+            assert_eq!(patched(document, "a", "2"), None, "{document}");
         }
+    }
+
+    #[test]
+    fn numbers_that_no_double_holds_are_replaced_like_others_and_texts_are_put_as_they_are_written() {
+        let document = r#"{"a": 1e999, "b": 9007199254740993, "c": "\ud800"}"#;
+        assert_eq!(
+            patched(document, "a", "30.0").as_deref(),
+            Some(r#"{"a": 30.0, "b": 9007199254740993, "c": "\ud800"}"#)
+        );
+        assert_eq!(
+            patched(document, "b", "[ 1e2 ]").as_deref(),
+            Some(r#"{"a": 1e999, "b": [ 1e2 ], "c": "\ud800"}"#)
+        );
+    }
+
+    #[test]
+    fn a_document_gets_no_deeper_than_readers_go_unless_it_was() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(patched(r#"{"a": {"b": 1}}"#, "a.b", &nested(DEPTH_MAX - 2)).is_some());
+        assert_eq!(patched(r#"{"a": {"b": 1}}"#, "a.b", &nested(DEPTH_MAX - 1)), None);
+        let deep = format!(r#"{{"a": {{"b": 1}}, "c": {}}}"#, nested(500));
+        assert!(patched(&deep, "a.b", &nested(DEPTH_MAX - 1)).is_some());
     }
 
     /// JSON texts with white space, escapes, repeated names and numbers in many forms.
@@ -116,7 +147,8 @@ mod tests {
             fields(&serde_json::from_str(&text).expect("the texts are JSON"), "", &mut paths);
             for path in paths {
                 let field = FieldPath::parse(&path).expect("a pointer");
-                let after = replaced(text.as_bytes(), &field, &to);
+                let written = JsonText::try_from(&to).expect("not deep");
+                let after = replaced(text.as_bytes(), &field, &written);
                 let after = after.expect("a field that a document has can be replaced");
                 let mut expected: Value = serde_json::from_str(&text).expect("JSON");
                 *field.value_in_mut(&mut expected).expect("the field") = to.clone();

@@ -28,6 +28,28 @@ pub(crate) fn span_of(json: &[u8], field: &FieldPath) -> Option<Range<usize>> {
     Some(start..at.at)
 }
 
+/// Returns how deep a JSON text is nested.
+pub(crate) fn depth_of(json: &[u8]) -> usize {
+    let mut at = Scanner { json, at: 0 };
+    let (mut depth, mut deepest) = (0_usize, 0);
+    while let Some(byte) = at.peek() {
+        match byte {
+            b'"' => {
+                if at.skip_string().is_none() {
+                    break;
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+        at.at += 1;
+    }
+    deepest
+}
+
 /// A place in a JSON text.
 struct Scanner<'a> {
     json: &'a [u8],
@@ -174,6 +196,14 @@ mod tests {
         }
         for absent in ["a.b.3", "a.b.c", "a.d.x", "a.e.0", "f.x", "g", "a.b.0.x"] {
             assert_eq!(found(json, absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn the_depth_of_a_text_counts_no_signs_in_texts() {
+        for (json, depth) in [("1", 0), ("[]", 1), (r#"{"[[[": "]]{\"{", "a": [{}]}"#, 3), ("[[1],[[2]]]", 3)]
+        {
+            assert_eq!(depth_of(json.as_bytes()), depth, "{json}");
         }
     }
 

@@ -4,20 +4,24 @@ use bytes::Bytes;
 use kfm_lineage::{Digest, Slug};
 use kfm_rollback::report::{FieldChange, HotfixReport, Listing, Status};
 use kfm_rollback::{Error, Hotfix, HotfixDone, HotfixRequest, Platform, Result, StandingDocument};
-use kfm_wal::record::{CorrectedValues, Correction};
-use serde_json::Value;
+use kfm_wal::record::{CorrectedTexts, CorrectedValues, Correction};
 
 use crate::field::FieldPath;
 use crate::found::Found;
-use crate::replace::{parsed, replaced};
+use crate::json_text::JsonText;
+use crate::replace::{replaced, value_text};
 use crate::report::{empty, judged, next_of_rehearsal};
-use crate::same::is_same;
+use crate::span::depth_of;
 
 /// The kind of these hotfixes, in their ids and records.
 const KIND: &str = "stac";
 
-/// Bytes that each of the two values may have, printed: they are kept in the log's record.
+/// Bytes that each of the two values may have: they are kept in the log's record.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Levels that a value may have to be kept as a value in the log's record; a deeper one is kept as a text, since
+/// the record is nested itself, and readers have a limit.
+const VALUE_LEVELS_MAX: usize = 16;
 
 /// What [`stac`] is asked to do.
 ///
@@ -36,10 +40,10 @@ pub struct StacHotfix {
     pub collection: String,
     /// The field.
     pub field: FieldPath,
-    /// The value that is wrong; only where the field has it, it is replaced.
-    pub from: Value,
-    /// The value that is right.
-    pub to: Value,
+    /// The value that is wrong; only where the field says the same, it is replaced.
+    pub from: JsonText,
+    /// The value that is right, which is put as it is written: it may be another spelling of `from`.
+    pub to: JsonText,
     /// Why; it is recorded in log, manifest and ledger.
     pub reason: String,
     /// Show the matches and the change of each, and write nothing.
@@ -53,8 +57,8 @@ impl StacHotfix {
     pub fn new(
         collection: impl Into<String>,
         field: FieldPath,
-        from: impl Into<Value>,
-        to: impl Into<Value>,
+        from: impl Into<JsonText>,
+        to: impl Into<JsonText>,
     ) -> Self {
         Self {
             collection: collection.into(),
@@ -82,16 +86,10 @@ impl StacHotfix {
 /// execute the plan, or ask again, once it is approved. Otherwise as [`Platform::execute`].
 pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixReport> {
     refuse_unusable(&request)?;
-    let correction = Correction {
-        kind: KIND.to_owned(),
-        scope: request.collection.clone(),
-        field: request.field.to_string(),
-        values: Some(CorrectedValues { from: request.from.clone(), to: request.to.clone() }),
-    };
     let engine = HotfixRequest {
         dry_run: request.dry_run,
         shown: request.shown,
-        ..HotfixRequest::new(slug_of(&request.collection), correction, request.reason.clone())
+        ..HotfixRequest::new(slug_of(&request.collection), correction_of(&request), request.reason.clone())
     };
     let mut hotfix = platform.begin_hotfix(engine).await?;
     let matched = Matched::in_scope(&hotfix, &request).await?;
@@ -100,12 +98,14 @@ pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixRepo
     }
     let Matched { changes, already, found } = matched;
     let mut lines = Vec::with_capacity(changes.len());
-    for (document, bytes) in changes {
+    for Change { document, was, bytes } in changes {
         lines.push(FieldChange {
             key: document.path.clone(),
             field: request.field.to_string(),
-            from: request.from.clone(),
-            to: request.to.clone(),
+            from: was.value(),
+            to: request.to.value(),
+            from_text: was.to_string(),
+            to_text: request.to.to_string(),
             before: document.digest,
             after: Digest::of_bytes(&bytes),
         });
@@ -138,10 +138,19 @@ pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixRepo
     })
 }
 
+/// A document that has the old value.
+struct Change {
+    document: StandingDocument,
+    /// The value, as the document spells it; as the request does, where nothing of the document may be told.
+    was: JsonText,
+    /// The document's bytes once corrected.
+    bytes: Bytes,
+}
+
 /// What the documents of the scope have in the field.
 struct Matched {
-    /// Those that have the old value, each with its bytes once corrected.
-    changes: Vec<(StandingDocument, Bytes)>,
+    /// Those that have the old value.
+    changes: Vec<Change>,
     /// How many have the new value.
     already: u64,
     /// The rest.
@@ -157,14 +166,23 @@ impl Matched {
         let mut matched = Self { changes: Vec::new(), already: 0, found: Found::default() };
         for document in scope {
             let bytes = hotfix.read(&document).await?;
-            let json = parsed(&bytes);
-            match json.as_ref().and_then(|json| request.field.value_in(json)) {
-                Some(value) if is_same(value, &request.from) => {
+            let value = match value_text(&bytes, &request.field).map(str::parse::<JsonText>) {
+                None => None,
+                Some(Ok(value)) => Some(value),
+                Some(Err(_)) => {
+                    matched.found.note_deep();
+                    continue;
+                }
+            };
+            match value {
+                Some(value) if value == request.to => matched.already += 1,
+                Some(value) if value.is_same(&request.from) => {
                     let corrected = replaced(&bytes, &request.field, &request.to);
                     let corrected = corrected.ok_or_else(|| unplaced(request, &document))?;
-                    matched.changes.push((document, corrected.into()));
+                    let was = if document.is_protected { request.from.clone() } else { value };
+                    matched.changes.push(Change { document, was, bytes: corrected.into() });
                 }
-                Some(value) if is_same(value, &request.to) => matched.already += 1,
+                Some(value) if value.is_same(&request.to) => matched.already += 1,
                 value => matched.found.note(value, document.is_protected),
             }
         }
@@ -194,23 +212,27 @@ impl Matched {
     }
 }
 
-/// A value that was read and cannot be found in the text, or not replaced alone: nothing is changed anywhere.
+/// A value that cannot be replaced alone, or would make its document too deep: nothing is changed anywhere.
 fn unplaced(request: &StacHotfix, document: &StandingDocument) -> Error {
     Error::invalid(
-        format!("the value cannot be replaced by itself: path=`{}` field=`{}`", document.path, request.field),
+        format!(
+            "the value cannot be replaced by itself, or the document would be nested too deep for its readers: \
+             path=`{}` field=`{}`",
+            document.path, request.field
+        ),
         "correct this document at its source and publish it",
     )
 }
 
 fn refuse_unusable(request: &StacHotfix) -> Result<()> {
-    if is_same(&request.from, &request.to) {
+    if request.from == request.to {
         return Err(Error::invalid(
             format!("the two values are the same: field=`{}`", request.field),
             "give the value that is right as --to",
         ));
     }
     for (name, value) in [("--from", &request.from), ("--to", &request.to)] {
-        let bytes = value.to_string().len();
+        let bytes = value.text().len();
         if bytes > VALUE_BYTES_MAX {
             return Err(Error::invalid(
                 format!("a value is above the limit: {name} bytes={bytes} bytes_max={VALUE_BYTES_MAX}"),
@@ -218,7 +240,32 @@ fn refuse_unusable(request: &StacHotfix) -> Result<()> {
             ));
         }
     }
-    Ok(())
+    match request.to.doubt() {
+        None => Ok(()),
+        Some(doubt) => Err(Error::invalid(
+            format!("readers of JSON would differ about the new value, {doubt}: field=`{}`", request.field),
+            "give a value as --to that every reader of JSON takes for the same",
+        )),
+    }
+}
+
+/// Says what is corrected, for the log: the values, or their texts where a value would not keep every byte.
+pub(crate) fn correction_of(request: &StacHotfix) -> Correction {
+    let values = [&request.from, &request.to];
+    let is_kept = values.into_iter().all(|value| {
+        let canonical = kfm_lineage::canonical_json(&value.value());
+        depth_of(value.text().as_bytes()) <= VALUE_LEVELS_MAX
+            && canonical.is_ok_and(|canonical| canonical == value.text().as_bytes())
+    });
+    let texts = CorrectedTexts { from: request.from.to_string(), to: request.to.to_string() };
+    let values = CorrectedValues { from: request.from.value(), to: request.to.value() };
+    Correction {
+        kind: KIND.to_owned(),
+        scope: request.collection.clone(),
+        field: request.field.to_string(),
+        values: is_kept.then_some(values),
+        texts: (!is_kept).then_some(texts),
+    }
 }
 
 /// Makes the last part of the hotfix's id from the collection's name.

@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use kfm_hotfix::{FieldPath, StacHotfix};
+use kfm_hotfix::{FieldPath, JsonText, StacHotfix};
 use kfm_lineage::Digest;
 use kfm_rollback::report::{HotfixReport, Status};
 use kfm_rollback::{Error, ExecuteRequest, Interrupt, OpenOptions, PlanTarget, Platform, Result};
@@ -54,9 +54,13 @@ async fn published() -> (World, String) {
     (world, report.publish_id.unwrap().to_string())
 }
 
-fn hotfix(collection: &str, field: &str, from: impl Into<Value>, to: impl Into<Value>) -> StacHotfix {
+fn hotfix(collection: &str, field: &str, from: impl Into<JsonText>, to: impl Into<JsonText>) -> StacHotfix {
     let field = FieldPath::parse(field).unwrap();
     StacHotfix { reason: "as the source states".into(), ..StacHotfix::new(collection, field, from, to) }
+}
+
+fn number(text: &str) -> JsonText {
+    text.parse().unwrap()
 }
 
 fn licence() -> StacHotfix {
@@ -217,7 +221,7 @@ async fn what_r73_forbids_is_denied_recorded_and_changes_nothing() {
         (hotfix("made", "properties.version", "1.2.0", "1.2.1"), "GOV-hotfix"),
         (hotfix("made", "id", "versioned", "another"), "FAIR-F1-id"),
         (hotfix("made", "collection", "made", "another"), "FAIR-F1-id"),
-        (hotfix("made", "properties.datetime", "2024-01-01T00:00:00Z", 2024), "VER-schema"),
+        (hotfix("made", "properties.datetime", "2024-01-01T00:00:00Z", number("2024")), "VER-schema"),
         (hotfix("documents", "license", "CC-BY-4.0", "UNKNOWN"), "FAIR-R1.1-licence"),
         (hotfix("kept", "properties.kfm:care_label", "sensitive", "public"), "CARE-A1-access"),
         (hotfix("kept", "properties.kfm:care_label", "sensitive", "nobody knows"), "CARE-A1-access"),
@@ -271,7 +275,7 @@ async fn a_value_that_nothing_has_is_an_error_that_lists_the_values_found() {
     let error = ask(&world, hotfix(TERRAIN, "properties.license", "UNKNOWN", "MIT")).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("\"public-domain\" (2)") && text.contains("no such field (1)"), "{text}");
-    assert!(matches!(ask(&world, hotfix("nowhere", "id", 1, 2)).await, Err(Error::NotFound { .. })));
+    assert!(matches!(ask(&world, hotfix("nowhere", "id", "1", "2")).await, Err(Error::NotFound { .. })));
     let blank = StacHotfix { reason: " ".into(), ..licence() };
     assert!(matches!(ask(&world, blank).await, Err(Error::Invalid { .. })));
 }

@@ -154,6 +154,7 @@ async fn correct_titles(platform: &Platform) -> Result<Status> {
         scope: "things".into(),
         field: "/properties/title".into(),
         values: Some(serde_json::from_value(values).unwrap()),
+        texts: None,
     };
     let request = HotfixRequest::new("things".parse().unwrap(), correction, "the source says better");
     let mut hotfix = platform.begin_hotfix(request).await?;

@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 pub use self::close::{Close, EndState, TreatedCell};
 pub use self::journal::{Batch, Direction, JournalEntry, JournalRecord};
 pub use self::operation::{
-    CorrectedValues, Correction, Governance, OperationClosed, OperationFrame, OperationName, OperationPayload,
+    CorrectedTexts, CorrectedValues, Correction, Governance, OperationClosed, OperationFrame, OperationName,
+    OperationPayload,
 };
 pub use self::plan::{ApprovalRecord, PlanRecord, RefusalRecord};
 pub use self::policy::{LabelsRecord, PolicyChangeRecord};

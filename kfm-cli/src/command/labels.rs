@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use kfm_rollback::LabelAssign;
 use kfm_rollback::platform::{LabelLine, LabelsReport};
 
-use crate::cli::not_empty;
+use crate::cli::{free_text, not_empty};
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
@@ -31,7 +31,7 @@ pub(crate) struct Assign {
     #[arg(long, value_name = "WHO", value_parser = not_empty)]
     authority: String,
     /// Why
-    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: String,
     /// The day by which it must be looked at again, such as 2027-06-30
     #[arg(long, value_name = "DATE", value_parser = day)]

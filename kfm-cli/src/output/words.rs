@@ -27,6 +27,12 @@ pub(crate) fn change(before: u64, after: u64) -> String {
     if before == after { format!("{after}, as before") } else { format!("{after}, was {before}") }
 }
 
+/// Says what a value was and is to be, in one line: `"UNKNOWN" -> "CC-BY-4.0"`.
+pub(crate) fn from_to(from: &str, to: &str) -> String {
+    let line = |text: &str| text.replace(['\n', '\r', '\t'], " ");
+    format!("{} -> {}", line(from), line(to))
+}
+
 /// Says a value so short that two still differ to the eye: `absent`, or 12 digits of the digest.
 pub(crate) fn short_value(value: &Value) -> String {
     value.map_or_else(|| "absent".to_owned(), |digest| short(&digest.to_string()))

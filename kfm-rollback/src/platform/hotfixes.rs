@@ -195,6 +195,7 @@ impl Hotfix {
         check_size(&document.path, bytes.len() as u64, limit)?;
         if document.is_protected {
             self.request.correction.values = None;
+            self.request.correction.texts = None;
         }
         self.replaced.insert(document.path.clone(), (document.digest, bytes));
         Ok(())

@@ -63,10 +63,16 @@ pub struct FieldChange {
     pub key: String,
     /// The field.
     pub field: String,
-    /// Its value now.
+    /// Its value now, as readers of JSON commonly have it; as a text, where a number is too large for them.
     pub from: serde_json::Value,
-    /// Its value then.
+    /// Its value then, likewise.
     pub to: serde_json::Value,
+    /// The exact bytes that are replaced.
+    #[serde(default)]
+    pub from_text: String,
+    /// The exact bytes that are put in their place.
+    #[serde(default)]
+    pub to_text: String,
     /// The document's digest now.
     pub before: Digest,
     /// The document's digest then.

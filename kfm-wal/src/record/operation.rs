@@ -90,9 +90,33 @@ pub struct Correction {
     /// The field.
     pub field: String,
     /// The value that is wrong and the one that is right; none where the scope is protected, since values may
-    /// tell what must not be told (R66).
+    /// tell what must not be told (R66), and where `texts` has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<CorrectedValues>,
+    /// The two values as they are written, where canonical JSON would not keep every byte of them: `30.0`, a long
+    /// number, white space, deep nesting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<CorrectedTexts>,
+}
+
+impl Correction {
+    /// Returns the value that is wrong and the one that is right as JSON texts; none where they are not told.
+    pub fn written(&self) -> Option<(String, String)> {
+        match (&self.texts, &self.values) {
+            (Some(texts), _) => Some((texts.from.clone(), texts.to.clone())),
+            (None, Some(values)) => Some((values.from.to_string(), values.to.to_string())),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The value that is wrong and the one that is right, as JSON texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CorrectedTexts {
+    /// The value that is wrong.
+    pub from: String,
+    /// The value that is right.
+    pub to: String,
 }
 
 /// The value that is wrong, and the one that is right.

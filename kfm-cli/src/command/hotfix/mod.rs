@@ -82,7 +82,7 @@ fn screen(report: &HotfixReport) -> Screen {
     }
     screen.list(&report.changes, |screen, change| {
         screen.item(Tone::Plain, &change.key);
-        screen.detail(format!("{}: {} -> {}", change.field, change.from, change.to));
+        screen.detail(format!("{}: {}", change.field, words::from_to(&change.from_text, &change.to_text)));
     });
     finding_list(&mut screen, "", &report.findings);
     screen

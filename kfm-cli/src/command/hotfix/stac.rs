@@ -1,10 +1,9 @@
 //! `kfm hotfix stac`: one field of the documents of a collection, compare-and-set (R70).
 
 use clap::Args;
-use kfm_hotfix::{FieldPath, StacHotfix};
-use serde_json::Value;
+use kfm_hotfix::{FieldPath, JsonText, JsonTextError, StacHotfix};
 
-use crate::cli::not_empty;
+use crate::cli::{free_text, not_an_option, not_empty};
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Answer, words};
@@ -22,14 +21,14 @@ pub(crate) struct Stac {
     /// The field, such as properties.license or providers.0.url, or a JSON pointer
     #[arg(long, value_name = "PATH")]
     field: FieldPath,
-    /// The value that is wrong: JSON, or a text as it stands
-    #[arg(long, value_name = "VALUE", value_parser = json_or_text)]
-    from: Value,
-    /// The value that is right: JSON, or a text as it stands
-    #[arg(long, value_name = "VALUE", value_parser = json_or_text)]
-    to: Value,
+    /// The value that is wrong: JSON, or a text as it stands; a number matches every spelling of it, 30 also 30.0
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, value_parser = json_or_text)]
+    from: JsonText,
+    /// The value that is right, put as it is written here: JSON, or a text as it stands
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, value_parser = json_or_text)]
+    to: JsonText,
     /// Why; it is recorded in log, manifest and ledger
-    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: String,
     /// Show the matches and the change of each, and write nothing
     #[arg(long)]
@@ -78,36 +77,48 @@ impl Stac {
 }
 
 /// Reads a value: JSON where it is JSON, else a text as it stands; `"1.0"` in double quotes is a text.
-fn json_or_text(text: &str) -> std::result::Result<Value, std::convert::Infallible> {
-    Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())))
+fn json_or_text(text: &str) -> std::result::Result<JsonText, String> {
+    match not_an_option(text)?.parse::<JsonText>() {
+        Err(JsonTextError::NotJson { .. }) => Ok(JsonText::from(text)),
+        read => read.map_err(|error| error.to_string()),
+    }
 }
 
 /// Says a value so that [`json_or_text`] reads it back.
-fn said(value: &Value) -> String {
-    match value {
-        Value::String(text) if serde_json::from_str::<Value>(text).is_err() => text.clone(),
-        value => value.to_string(),
+fn said(value: &JsonText) -> String {
+    match serde_json::from_str::<String>(value.text()) {
+        Ok(text) if text.parse::<JsonText>().is_err() && JsonText::from(text.as_str()) == *value => text,
+        _ => value.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn a_value_is_json_where_it_is_json_and_a_text_elsewhere() {
-        for (text, value) in
-            [("UNKNOWN", json!("UNKNOWN")), ("30", json!(30)), ("\"30\"", json!("30")), ("null", json!(null))]
-        {
-            assert_eq!(json_or_text(text), Ok(value));
+        for (text, read) in [
+            ("UNKNOWN", "\"UNKNOWN\""),
+            ("-none-", "\"-none-\""),
+            ("007", "\"007\""),
+            ("NaN", "\"NaN\""),
+            ("30.0", "30.0"),
+            ("-9999", "-9999"),
+            ("\"30\"", "\"30\""),
+            ("null", "null"),
+        ] {
+            assert_eq!(json_or_text(text).unwrap().text(), read);
+        }
+        for text in [&"[".repeat(200), "--to"] {
+            assert!(json_or_text(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_value_that_was_said_reads_back() {
-        for value in [json!("UNKNOWN"), json!("30"), json!(30), json!(["a"]), json!("")] {
+        for text in ["UNKNOWN", "\"30\"", "30.0", "[ \"a\" ]", "\"\"", "\"\\u0041\"", "\"a\\nb\"", "\"[[\""] {
+            let value = json_or_text(text).unwrap();
             assert_eq!(json_or_text(&said(&value)), Ok(value));
         }
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use kfm_rollback::report::{ExecuteReport, PlanReport, Status};
 use kfm_rollback::{ExecuteRequest, PlanRequest, PlanTarget, Platform};
 
-use crate::cli::not_empty;
+use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Answer, Screen, Tone, words};
@@ -26,7 +26,7 @@ pub(crate) struct Execute {
     #[command(flatten)]
     target: Target,
     /// Why; it is recorded in log, manifest and ledger
-    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: String,
     /// Do not ask
     #[arg(long)]

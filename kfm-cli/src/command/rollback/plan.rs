@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use kfm_rollback::report::{Listing, PlanReport, SkippedLine, StepLine};
 use kfm_rollback::{Cascade, PlanRequest, PlanTarget};
 
-use crate::cli::not_empty;
+use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::findings::finding_list;
@@ -39,7 +39,7 @@ pub(crate) struct Plan {
     #[command(flatten)]
     force: Force,
     /// Why, for the plan's record
-    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: Option<String>,
 }
 
@@ -93,10 +93,9 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
         .fact_if("reverts", plan.reverts.as_ref())
         .fact_if("stored at", plan.path.as_ref().map(shell::place));
     if let Some(correction) = &plan.correction {
-        let values = correction.values.as_ref();
-        let change = values.map_or_else(
+        let change = correction.written().map_or_else(
             || "values not shown, they are protected".to_owned(),
-            |values| format!("{} -> {}", values.from, values.to),
+            |(from, to)| words::from_to(&from, &to),
         );
         screen.fact("corrects", format!("{}: {change}", correction.field));
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use kfm_rollback::{ExecuteRequest, PlanTarget};
 
-use crate::cli::not_empty;
+use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::Answer;
@@ -19,7 +19,7 @@ pub(crate) struct Revert {
     #[arg(long, value_name = "ID")]
     rollback_id: String,
     /// Why; it is recorded in log, manifest and ledger
-    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: String,
     /// Do not ask, on a terminal
     #[arg(long)]

@@ -160,6 +160,7 @@ impl Engine {
             scope: collection.into(),
             field: "/properties/title".into(),
             values: None,
+            texts: None,
         };
         let request = HotfixRequest::new("model".parse().unwrap(), correction, "the model wants it");
         let mut hotfix = self.open_for(stop).await.begin_hotfix(request).await.unwrap();
