@@ -119,7 +119,9 @@ fn what_another_hand_changed_is_recorded(story: &Story<'_>) {
     let (a, b) = (&story.hosts.a(), &story.hosts.b());
     let stray = story.hosts.shared().join("catalog/stray.json");
     std::fs::write(&stray, r#"{"type": "Feature", "id": "stray"}"#).unwrap();
-    assert_eq!(story.run(a, &["adopt", "--reason", "it stood there"])["documents"], 1);
+    let adopt = ["adopt", "--no-project", "--reason", "it stood there"];
+    assert_eq!(story.run(a, &adopt)["documents"], 1);
+    assert_eq!(story.run(b, &["project"])["moves"]["by_domain"], serde_json::json!({"graph": 1}));
     std::fs::write(&stray, r#"{"type": "Feature", "id": "strayed"}"#).unwrap();
     assert_eq!(story.run(b, &["reconcile", "--adopt"])["foreign"]["total"], 1);
     assert_eq!(story.run(a, &["reconcile"])["foreign"]["total"], 0);
@@ -196,6 +198,7 @@ fn stopped_hotfix(root: &Path) -> String {
             scope: "landsat-c2-l2".into(),
             field: "/properties/title".into(),
             values: None,
+            texts: None,
         };
         let request = HotfixRequest::new("stac".parse().unwrap(), correction, "as the source says");
         let mut hotfix = platform.begin_hotfix(request).await.unwrap();

@@ -29,6 +29,11 @@ fn the_guide_to_labels_runs_as_it_stands() {
     runs("labels.md", 5);
 }
 
+#[test]
+fn the_guide_for_a_catalog_of_ones_own_runs_as_it_stands() {
+    runs("your-own-catalog.md", 10);
+}
+
 /// Runs a guide, which has more commands than so many.
 fn runs(guide: &str, commands_min: usize) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides").join(guide);

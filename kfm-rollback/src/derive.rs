@@ -108,6 +108,48 @@ pub(crate) async fn hidden(
     Ok(hidden)
 }
 
+/// Names the derived cells of every document that the log ever knew, in order; cells that a pipeline keeps itself are
+/// none.
+pub(crate) fn known_derived_cells(session: &Session) -> BTreeSet<DerivedCell> {
+    let catalog = session.catalog();
+    let is_document = |cell: &CellId| cell.domain == Domain::Stac && cell.store == catalog.name();
+    let documents: Vec<_> = session.history.cells().filter(|(cell, _)| is_document(cell)).collect();
+    let collections: BTreeSet<&String> =
+        documents.iter().flat_map(|(_, history)| &history.collections).collect();
+    let mut cells = BTreeSet::new();
+    for store in session.platform.derived_stores() {
+        let (domain, name) = (store.domain(), store.name());
+        match domain {
+            Domain::Graph => cells.extend(documents.iter().map(|(cell, history)| DerivedCell {
+                cell: CellId::new(domain, name, cell.key.clone()),
+                unit: history.writes.last().map_or_else(|| "-".to_owned(), |write| write.step.unit.clone()),
+                source: Source::Document(cell.key.clone()),
+            })),
+            Domain::Search | Domain::Cache => cells.extend(collections.iter().map(|id| DerivedCell {
+                cell: CellId::new(domain, name, projector::alias_name(id)),
+                unit: (*id).clone(),
+                source: Source::Collection((*id).clone()),
+            })),
+            Domain::Stac => {}
+        }
+    }
+    cells.retain(|derived| !session.history.is_a_pipelines(&derived.cell));
+    cells
+}
+
+impl DerivedCell {
+    /// Says whether it shows a collection, or a document that was ever in it.
+    pub(crate) fn is_of_collection(&self, session: &Session, collection: &str) -> bool {
+        match &self.source {
+            Source::Collection(id) => id == collection,
+            Source::Document(path) => session
+                .history
+                .cell(&session.document(path))
+                .is_some_and(|history| history.collections.contains(collection)),
+        }
+    }
+}
+
 /// Projects derived cells from the documents that a change leaves, one by one.
 pub(crate) struct Projection<'a, L> {
     after: &'a CatalogView,

@@ -45,5 +45,5 @@ pub use platform::{
     Cascade, Credentials, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, Interrupt, LabelAssign,
     NoProgress, OpenOptions, PlanRequest, PlanTarget, Platform, Progress, Settings, StandingDocument,
 };
-pub use publish::{Publish, PublishFolder};
+pub use publish::{Project, Publish, PublishFolder};
 pub use stage::LogStages;

@@ -148,6 +148,8 @@ pub enum Stage {
     Adopt,
     /// What changed behind the log's back was recorded.
     Reconcile,
+    /// Derived cells were made what the documents say.
+    Project,
     /// A rollback was planned.
     RollbackPlan,
     /// A rollback was executed.
@@ -173,6 +175,7 @@ impl Stage {
             Self::Publish => "publish",
             Self::Adopt => "adopt",
             Self::Reconcile => "reconcile",
+            Self::Project => "project",
             Self::RollbackPlan => "rollback_plan",
             Self::RollbackExecute => "rollback_execute",
             Self::RollbackRevert => "rollback_revert",
@@ -187,7 +190,7 @@ impl Stage {
     /// Returns the tool under whose name this stage is recorded, unless a pipeline speaks under its own.
     pub fn tool(self) -> Slug {
         let name = match self {
-            Self::Publish | Self::Adopt | Self::Reconcile => "publish",
+            Self::Publish | Self::Adopt | Self::Reconcile | Self::Project => "publish",
             Self::RollbackPlan | Self::RollbackExecute | Self::RollbackRevert => "rollback",
             Self::HotfixPlan | Self::HotfixApply | Self::HotfixRevert => "hotfix",
             Self::Approve | Self::Labels => "policy",
@@ -319,7 +322,7 @@ impl OperationRecord {
     /// nothing looked at is not success.
     fn check_success(&self) -> Result<(), RecordDefect> {
         let named = match self.stage {
-            Stage::Publish | Stage::Adopt | Stage::Reconcile => self.publish_id.is_some(),
+            Stage::Publish | Stage::Adopt | Stage::Reconcile | Stage::Project => self.publish_id.is_some(),
             Stage::RollbackPlan | Stage::Approve => self.plan_id.is_some(),
             Stage::RollbackExecute | Stage::RollbackRevert | Stage::HotfixRevert => {
                 self.rollback_id.is_some() || (self.stage == Stage::HotfixRevert && self.hotfix_id.is_some())

@@ -3,7 +3,7 @@
 use clap::Args;
 use kfm_rollback::report::{CellCount, ReconcileReport};
 
-use crate::cli::not_empty;
+use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::findings::finding_list;
@@ -15,8 +15,11 @@ pub(crate) struct Adopt {
     /// Only this store
     #[arg(long, value_name = "NAME")]
     store: Option<String>,
+    /// Leave graph, search and cache to 'kfm project'
+    #[arg(long)]
+    no_project: bool,
     /// Why
-    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: Option<String>,
 }
 
@@ -26,18 +29,26 @@ impl Adopt {
             return rehearse(&cx.platform().await?.reconcile(false).await?);
         }
         let platform = cx.platform_to_change().await?;
-        let report = platform.adopt(self.store.as_deref(), self.reason.as_deref()).await?;
+        let (store, reason) = (self.store.as_deref(), self.reason.as_deref());
+        let report = match self.no_project {
+            true => platform.adopt_alone(store, reason).await?,
+            false => platform.adopt(store, reason).await?,
+        };
         let mut screen = match &report.publish_id {
             Some(id) => {
                 let mut screen =
-                    Screen::new(Tone::Good, "Adopted what stood in the stores; nothing was moved");
+                    Screen::new(Tone::Good, "Adopted what stood in the stores; no document was moved");
                 screen.fact("publish", id);
                 screen
             }
             None => Screen::new(Tone::Good, "Nothing to adopt: the log knows every value"),
         };
         screen.fact("documents", report.documents).fact("cells", words::cells(&report.cells));
+        super::project::projected(&mut screen, report.projection.as_ref());
         finding_list(&mut screen, ": none stops the adoption", &report.findings);
+        if self.no_project && report.documents > 0 {
+            screen.next(&cx.runnable(&["kfm project".to_owned()]));
+        }
         if report.findings.total > 0 {
             screen.next(&cx.runnable(&["kfm labels list".to_owned(), "kfm catalog check".to_owned()]));
         }

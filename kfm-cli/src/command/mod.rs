@@ -13,6 +13,7 @@ mod labels;
 mod ledger;
 mod man;
 mod principals;
+mod project;
 mod publish;
 mod reconcile;
 mod rollback;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Adopt(adopt::Adopt),
     /// List values that changed behind the log's back, or record them
     Reconcile(reconcile::Reconcile),
+    /// Make graph, search and cache what the documents say
+    Project(project::Project),
     /// Publish the documents of a folder that differ from the catalog
     Publish(publish::Publish),
     /// Plan, rehearse, execute and undo the rollback of a publish
@@ -93,6 +96,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Res
         Command::Init(command) => command.run(&cx).await,
         Command::Adopt(command) => command.run(&cx).await,
         Command::Reconcile(command) => command.run(&cx).await,
+        Command::Project(command) => command.run(&cx).await,
         Command::Publish(command) => command.run(&cx).await,
         Command::Rollback(command) => command.run(&cx).await,
         Command::Hotfix(command) => command.run(&cx).await,

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use kfm_lineage::{PublishId, Slug};
 use kfm_rollback::PublishFolder;
-use kfm_rollback::report::{PublishLine, PublishReport, PublishShow, Status};
+use kfm_rollback::report::{PublishLine, PublishReport, PublishShow, Status, SweepLine};
 
-use crate::cli::not_empty;
+use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::findings::finding_list;
 use crate::output::{Answer, Screen, Tone, words};
+use crate::prompt::{Question, confirm};
+use crate::shell;
 
 use super::rollback::show_steps;
 use super::status::refuse_ended;
@@ -38,6 +40,9 @@ struct Folder {
     /// Also retire the documents of the catalog that the folder does not have
     #[arg(long)]
     mirror: bool,
+    /// Do not ask when --mirror retires more than a tenth of the catalog, or all of a collection
+    #[arg(long)]
+    yes: bool,
     /// Say what would be published, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -45,7 +50,7 @@ struct Folder {
     #[arg(long)]
     strict: bool,
     /// Why
-    #[arg(long, value_name = "TEXT", value_parser = not_empty)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: Option<String>,
     /// The publish's id, for a pipeline that repeats itself safely [default: made from the time]
     #[arg(long, value_name = "ID")]
@@ -96,19 +101,66 @@ impl Publish {
 async fn publish(cx: &Context<'_>, folder: Folder) -> Result<Answer> {
     let dry_run = folder.dry_run || cx.is_rehearsal();
     let platform = if dry_run { cx.platform().await? } else { cx.platform_to_change().await? };
-    let request = PublishFolder {
+    let later = folder.command_line();
+    let mut request = PublishFolder {
         from: folder.from,
         pipeline: folder.pipeline,
         mirror: folder.mirror,
+        may_sweep: folder.yes,
         dry_run,
         strict: folder.strict.then_some(true),
         reason: folder.reason,
         publish_id: folder.publish_id,
     };
+    if request.mirror && !request.may_sweep && !dry_run && cx.can_ask() {
+        let rehearsed = platform.publish_folder(PublishFolder { dry_run: true, ..request.clone() }).await?;
+        if let Some(sweep) = &rehearsed.sweep {
+            let text = format!("{}: publish it?", sweep_words(sweep));
+            confirm(cx, &Question { screen: &screen(&rehearsed, true), text: &text, later })?;
+            request.may_sweep = true;
+        }
+    }
     answer(cx, &platform.publish_folder(request).await?, dry_run)
 }
 
+impl Folder {
+    /// Returns the command that does this later, without asking.
+    fn command_line(&self) -> String {
+        let from = self.from.display().to_string();
+        let mut words =
+            vec!["kfm", "publish", "--from", &from, "--pipeline", self.pipeline.as_str(), "--mirror"];
+        words.extend(self.strict.then_some("--strict"));
+        words.extend(self.reason.iter().flat_map(|reason| ["--reason", reason]));
+        words.extend(self.publish_id.iter().flat_map(|id| ["--publish-id", id.as_str()]));
+        words.push("--yes");
+        shell::line(words)
+    }
+}
+
+/// Says how much a mirror retires: `Retires 9 of 10 documents, all of these collections: a, b`.
+fn sweep_words(sweep: &SweepLine) -> String {
+    let retires = format!("Retires {} of {}", sweep.retires, words::count(sweep.documents, "document"));
+    let more = match sweep.emptied_total.saturating_sub(sweep.collections.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match sweep.collections.as_slice() {
+        [] => retires,
+        named => format!("{retires}, all of these collections: {}{more}", named.join(", ")),
+    }
+}
+
 fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Answer> {
+    let mut screen = screen(report, dry_run);
+    if let (Some(id), Status::Completed, false) = (&report.publish_id, report.status, dry_run) {
+        let undo = format!("kfm rollback plan --publish-id {id}");
+        screen.heading("to undo it");
+        screen.command(cx.runnable(&[undo]).remove(0));
+    }
+    Answer::new(report, screen)
+}
+
+fn screen(report: &PublishReport, dry_run: bool) -> Screen {
     let cells = words::cells(&report.moves);
     let nothing = report.moves.total == 0;
     let mut screen = match report.status {
@@ -131,6 +183,9 @@ fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Ans
             report.added, report.changed, report.retired, report.unchanged
         ),
     );
+    if let Some(sweep) = report.sweep.as_ref().filter(|_| dry_run) {
+        screen.fact("asks first", sweep_words(sweep));
+    }
     if report.assets > 0 {
         screen.fact("left alone", words::count(report.assets, "other file"));
     }
@@ -144,12 +199,7 @@ fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Ans
         ": none stops the publish (--strict would, where it makes things worse)",
         &report.findings,
     );
-    if let (Some(id), Status::Completed, false) = (&report.publish_id, report.status, dry_run) {
-        let undo = format!("kfm rollback plan --publish-id {id}");
-        screen.heading("to undo it");
-        screen.command(cx.runnable(&[undo]).remove(0));
-    }
-    Answer::new(report, screen)
+    screen
 }
 
 async fn list(cx: &Context<'_>) -> Result<Answer> {

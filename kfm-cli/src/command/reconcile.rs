@@ -12,7 +12,7 @@ use crate::output::{Answer, Screen, Tone, words};
 /// Arguments of `kfm reconcile`.
 #[derive(Debug, Args)]
 pub(crate) struct Reconcile {
-    /// Record the foreign values as a publish
+    /// Record the foreign values as a publish, and mend what the derived stores show
     #[arg(long)]
     adopt: bool,
 }
@@ -35,11 +35,15 @@ pub(crate) async fn list(cx: &Context<'_>, platform: &Platform) -> Result<Answer
 fn answer(cx: &Context<'_>, report: &ReconcileReport) -> Result<Answer> {
     let foreign = words::count(report.foreign.total, "value");
     let mut screen = match (&report.publish_id, report.foreign.total) {
+        (_, 0) if report.projection.is_some() => {
+            Screen::new(Tone::Good, "The derived stores show again what the documents say")
+        }
         (_, 0) => Screen::new(Tone::Good, "The stores hold what the log says"),
         (Some(_), _) => Screen::new(Tone::Good, format!("Recorded {foreign} that the log did not know")),
         (None, _) => Screen::new(Tone::Warn, format!("{foreign} that the log does not know")),
     };
     screen.fact_if("publish", report.publish_id.as_ref());
+    super::project::projected(&mut screen, report.projection.as_ref());
     if report.foreign.total > 0 {
         screen.heading("foreign");
     }

@@ -15,7 +15,7 @@ use kfm_lineage::OperationId;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry};
 
 pub(crate) use halt::Halt;
-pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, status_of};
+pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, prepared, status_of};
 pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use records::{operation_type, stage_of, telemetry_ref};
 pub(crate) use resume::{Resume, resume};

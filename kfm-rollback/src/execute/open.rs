@@ -53,6 +53,18 @@ pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Resu
     let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
     let projected = projection.keep(&versions, cells).await?;
     moves.extend(derived_moves(session, &projected).await?);
+    prepared(session, moves, now, after).await
+}
+
+/// Orders the steps of an operation that leads from one catalog to another, and makes what they replace durable; what
+/// they bring is durable already.
+pub(crate) async fn prepared(
+    session: &Session,
+    moves: Vec<Move>,
+    now: &CatalogView,
+    after: &CatalogView,
+) -> Result<Prepared> {
+    let versions = session.versions();
     let (before_listings, after_listings) = (listings(now, &moves), listings(after, &moves));
     let moves = order_steps(moves, &before_listings, &after_listings);
     keep_before_images(session, &moves).await?;

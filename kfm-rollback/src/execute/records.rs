@@ -41,7 +41,7 @@ pub(super) async fn write(
             Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?))
         }
         Kind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at))),
-        Kind::Publish | Kind::Adopt | Kind::Reconcile => None,
+        Kind::Publish | Kind::Adopt | Kind::Reconcile | Kind::Project => None,
     };
     let written = match manifest {
         Some(manifest) => Some(write_manifest(session, id, &manifest).await?),
@@ -218,6 +218,7 @@ pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
         Kind::Publish => Stage::Publish,
         Kind::Adopt => Stage::Adopt,
         Kind::Reconcile => Stage::Reconcile,
+        Kind::Project => Stage::Project,
         Kind::Rollback if target.kind() == OperationKind::Hotfix => Stage::HotfixRevert,
         Kind::Rollback => Stage::RollbackExecute,
         Kind::Revert => Stage::RollbackRevert,
@@ -231,6 +232,7 @@ pub(crate) fn operation_type(kind: Kind) -> OperationType {
         Kind::Publish => OperationType::Publish,
         Kind::Adopt => OperationType::Adopt,
         Kind::Reconcile => OperationType::Reconcile,
+        Kind::Project => OperationType::Project,
         Kind::Rollback => OperationType::Rollback,
         Kind::Revert => OperationType::Revert,
         Kind::Hotfix => OperationType::Hotfix,

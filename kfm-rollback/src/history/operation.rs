@@ -21,6 +21,8 @@ pub enum Kind {
     Adopt,
     /// What was changed behind the log's back.
     Reconcile,
+    /// Derived cells made what the documents say.
+    Project,
     /// A correction of one field.
     Hotfix,
     /// Undoes a content operation.
@@ -36,6 +38,7 @@ impl Kind {
             Self::Publish => "publish",
             Self::Adopt => "adopt",
             Self::Reconcile => "reconcile",
+            Self::Project => "project",
             Self::Hotfix => "hotfix",
             Self::Rollback => "rollback",
             Self::Revert => "revert",
@@ -111,6 +114,7 @@ impl Operation {
                 PublishKind::Publish => Kind::Publish,
                 PublishKind::Adopt => Kind::Adopt,
                 PublishKind::Reconcile => Kind::Reconcile,
+                PublishKind::Project => Kind::Project,
             },
             opened: lsn,
             opened_at: intent.started_at,

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kfm_lineage::Domain;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Domain, Move};
 
 use super::Platform;
-use crate::assess::{Protections, describe_move};
+use crate::assess::Protections;
 use crate::coverage::standing_against;
-use crate::derive::{Projection, derived_cells, hidden};
+use crate::derive::{Projection, hidden, known_derived_cells};
 use crate::error::Result;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::Session;
@@ -67,7 +67,7 @@ impl Platform {
                 "ORP-3",
                 cell,
                 "it does not show what the catalog holds",
-                "publish the document again, or look with 'kfm doctor --digests'",
+                "project it again by 'kfm project'",
             )
         }));
         Ok(CatalogReport {
@@ -87,27 +87,9 @@ impl Platform {
 }
 
 /// Lists the derived cells that do not show what the catalog holds (ORP-3).
-///
-/// Only of documents that an operation moved: what was adopted was never projected.
 async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<String>> {
-    let mut moves: Vec<Move> = Vec::new();
-    for (cell, history) in session.history.cells().filter(|(cell, _)| cell.domain == Domain::Stac) {
-        let moved = history.writes.iter().any(|write| {
-            session.history.operation(&write.operation).is_some_and(|operation| operation.moves_references())
-        });
-        if moved {
-            let before = session.facts.of_value(history.value()).await?;
-            moves.push(describe_move(
-                session,
-                &cell.key,
-                history.value(),
-                before.as_ref(),
-                view.get(&cell.key),
-            ));
-        }
-    }
     session.require_policy("catalog check")?;
-    let cells = derived_cells_of_view(session, &moves, view).await?;
+    let cells = known_derived_cells(session);
     let protections = Protections::new(session, view, view);
     let mut labels = BTreeMap::new();
     for node in cells.iter().filter(|cell| cell.cell.domain == Domain::Graph) {
@@ -129,20 +111,6 @@ async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<St
         }
     }
     Ok(skew)
-}
-
-async fn derived_cells_of_view(
-    session: &Session,
-    moves: &[Move],
-    view: &CatalogView,
-) -> Result<BTreeSet<crate::derive::DerivedCell>> {
-    // A foreign document's facts are not in the version store: its cells follow from what the log knows.
-    let known: Vec<Move> = moves
-        .iter()
-        .map(|step| Move { after: step.before, ..step.clone() })
-        .filter(|step| step.before.is_some() || view.get(&step.cell.key).is_none())
-        .collect();
-    derived_cells(session, &known).await
 }
 
 fn finding(rule: &str, subject: &str, message: &str, remedy: &str) -> FindingLine {

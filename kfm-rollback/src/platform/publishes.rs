@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::execute::Resume;
 use crate::history::{Operation, read_moves};
 use crate::plan::step_line;
-use crate::publish::{self, Publish, PublishFolder, Unit};
+use crate::publish::{self, Project, Publish, PublishFolder, Unit};
 use crate::refusal::recorded;
 use crate::report::{
     AdoptReport, CellCount, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport,
@@ -53,17 +53,52 @@ impl Platform {
         recorded(&mut session, "publish", subject, None, result).await
     }
 
-    /// Records what already stands in the stores as a genesis publish; moves nothing (R14).
+    /// Records what already stands in the stores as a genesis publish, which moves nothing (R14), and projects it into
+    /// the derived stores.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound): there is no such store. [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn adopt(&self, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
+        self.adopt_as(store, reason, true).await
+    }
+
+    /// Records what already stands in the stores, and leaves the derived stores to [`project`](Self::project).
+    ///
+    /// # Errors
+    /// As [`adopt`](Self::adopt).
+    pub async fn adopt_alone(&self, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
+        self.adopt_as(store, reason, false).await
+    }
+
+    async fn adopt_as(
+        &self,
+        store: Option<&str>,
+        reason: Option<&str>,
+        projects: bool,
+    ) -> Result<AdoptReport> {
         let mut session = Session::write(self, "adopt").await?;
-        let adopted = publish::adopt(&mut session, store, reason).await;
+        let adopted = publish::adopt(&mut session, store, reason, projects).await;
         recorded(&mut session, "adopt", None, None, adopted).await
     }
 
-    /// Lists what changed behind the log's back; records it if `adopt`.
+    /// Makes derived cells what the documents say, as an operation of its own; logs nothing if they are.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves nothing, or an interrupted operation that is resumed or aborted as a publish.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound): there is no such derived store or collection.
+    /// [`Error::Conflict`](crate::Error::Conflict): an operation that is open keeps a cell; end it first.
+    pub async fn project(&self, request: Project) -> Result<PublishReport> {
+        if request.dry_run {
+            return publish::project(&mut Session::read(self).await?, &request).await;
+        }
+        let mut session = Session::write(self, "project").await?;
+        let projected = publish::project(&mut session, &request).await;
+        recorded(&mut session, "project", None, None, projected).await
+    }
+
+    /// Lists what changed behind the log's back; if `adopt`, records it and mends what the derived stores show.
     ///
     /// # Errors
     /// [`Error::Locked`](crate::Error::Locked): another operation works here.

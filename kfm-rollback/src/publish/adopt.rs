@@ -9,6 +9,7 @@ use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{PublishKind, Record};
 
 use super::changes::Changes;
+use super::project::{Project, project};
 use super::unit::{Unit, intent};
 use crate::assess::{Case, catalog_now, describe_move, treat_moves, with_moves};
 use crate::coverage::standing_against;
@@ -17,7 +18,9 @@ use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::execute::{Prepared, Steps, open, run};
 use crate::order::BATCH_STEPS_MAX;
-use crate::report::{AdoptReport, CellCount, FindingLine, ForeignCell, Listing, ReconcileReport};
+use crate::report::{
+    AdoptReport, CellCount, FindingLine, ForeignCell, Listing, ProjectionLine, ReconcileReport,
+};
 use crate::scope::scope_digest;
 use crate::session::Session;
 
@@ -79,10 +82,13 @@ async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
 }
 
 /// Records the documents and cells that the log does not know as a genesis publish.
+///
+/// Where that made documents known, the derived stores follow, unless that is left to `kfm project`.
 pub(crate) async fn adopt(
     session: &mut Session,
     store: Option<&str>,
     reason: Option<&str>,
+    projects: bool,
 ) -> Result<AdoptReport> {
     if let Some(name) = store
         && session.platform.store(name).is_none()
@@ -100,10 +106,21 @@ pub(crate) async fn adopt(
     let recorded = record_standing(session, unknown, PublishKind::Adopt, "adopt", reason).await?;
     let (publish_id, findings) =
         recorded.map_or((None, Listing::default()), |(unit, findings)| (Some(unit.id), findings));
-    Ok(AdoptReport { publish_id, cells, documents, findings })
+    let projection = match projects && documents > 0 {
+        true => projection(session, reason).await?,
+        false => None,
+    };
+    Ok(AdoptReport { publish_id, cells, documents, projection, findings })
 }
 
-/// Lists what changed behind the log's back, and records it if asked to.
+/// Makes all derived cells what the documents say; none if they are.
+async fn projection(session: &mut Session, reason: Option<&str>) -> Result<Option<ProjectionLine>> {
+    let request = Project { reason: reason.map(str::to_owned), ..Project::default() };
+    let report = project(session, &request).await?;
+    Ok(report.publish_id.map(|publish_id| ProjectionLine { publish_id, cells: report.moves }))
+}
+
+/// Lists what changed behind the log's back; if asked to, records it and mends what the derived stores show.
 pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<ReconcileReport> {
     let foreign = foreign_cells(session).await?;
     let lines = foreign.iter().map(|foreign| ForeignCell {
@@ -132,7 +149,11 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
         let against = standing_against(session, &after, after.iter().map(|(path, _)| path)).await?;
         against.into_iter().for_each(|line| findings.push(line));
     }
-    Ok(ReconcileReport { foreign: listing, findings, publish_id })
+    let projection = match adopt {
+        true => projection(session, None).await?,
+        false => None,
+    };
+    Ok(ReconcileReport { foreign: listing, findings, publish_id, projection })
 }
 
 /// Says what policy would find in values as they stand, and the catalog with them; nothing is kept.

@@ -8,12 +8,14 @@ use kfm_lineage::{PublishId, Slug};
 use super::again::{publish_again, taken};
 use super::changes::Changes;
 use super::folder::{self, FolderDocument};
+use super::sweep::sweep_of;
 use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
+use crate::assess::catalog_now;
 use crate::carrier::Carrier;
 use crate::error::{Error, Result};
 use crate::order::BATCH_STEPS_MAX;
 use crate::platform::Platform;
-use crate::report::{PublishReport, Status};
+use crate::report::{PublishReport, Status, SweepLine};
 use crate::session::Session;
 
 /// What `kfm publish` is asked to do.
@@ -25,6 +27,9 @@ pub struct PublishFolder {
     pub pipeline: Slug,
     /// Also retire what the folder no longer has.
     pub mirror: bool,
+    /// Whether a mirror may retire more than a tenth of the catalog, or all of a collection; otherwise that is
+    /// refused, until a person was asked.
+    pub may_sweep: bool,
     /// Write nothing.
     pub dry_run: bool,
     /// Deny what makes the catalog worse; none leaves it to the settings.
@@ -42,6 +47,7 @@ impl PublishFolder {
             from: from.into(),
             pipeline,
             mirror: false,
+            may_sweep: true,
             dry_run: false,
             strict: None,
             reason: None,
@@ -66,9 +72,17 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
         session.begin_phase("compare", 0);
         return publish_again(session, request, &publish).await;
     }
-    let compared = compare(session, request).await?;
     let mut unit = Unit::new(session, &request.pipeline, request.publish_id.clone(), request.reason.clone());
     unit.strict = request.strict;
+    let strict = unit.is_strict(session);
+    let compared = compare(session, request, strict).await?;
+    let sweep = match request.mirror {
+        true => sweep_of(&catalog_now(session).await?, &compared.changes),
+        false => None,
+    };
+    if let Some(sweep) = sweep.as_ref().filter(|_| !request.may_sweep && !request.dry_run) {
+        return Err(refused_sweep(sweep));
+    }
     let mut report = if compared.changes.documents.is_empty() {
         publish_report(None, Status::Completed)
     } else if request.dry_run {
@@ -94,10 +108,22 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
     };
     report.unchanged = compared.unchanged;
     report.assets = compared.assets;
+    report.sweep = sweep;
     Ok(report)
 }
 
-async fn compare(session: &mut Session, request: &PublishFolder) -> Result<Comparison> {
+fn refused_sweep(sweep: &SweepLine) -> Error {
+    let emptied = match sweep.emptied_total {
+        0 => String::new(),
+        _ => format!(", all of these collections: {}", sweep.collections.join(", ")),
+    };
+    Error::invalid(
+        format!("the mirror would retire {} of {} documents{emptied}", sweep.retires, sweep.documents),
+        "look at it by --dry-run; if the folder is right and whole, add --yes",
+    )
+}
+
+async fn compare(session: &mut Session, request: &PublishFolder, strict: bool) -> Result<Comparison> {
     session.begin_phase("compare", 0);
     let bytes_max = session.platform.settings().limits.document_bytes_max;
     let listed = folder::list(&request.from)?;
@@ -107,11 +133,15 @@ async fn compare(session: &mut Session, request: &PublishFolder) -> Result<Compa
         let keys: Vec<String> = documents.iter().map(|document| document.path.to_string()).collect();
         let observed = catalog.observe(&keys).await?;
         for (document, observed) in documents.iter().zip(observed) {
-            let facts = session.facts.project(&folder::read(document, bytes_max)?);
+            let bytes = folder::read(document, bytes_max)?;
+            let facts = session.facts.project(&bytes);
             let path = document.path.to_string();
             if observed == Some(facts.digest) {
                 compared.unchanged += 1;
             } else {
+                if strict {
+                    session.facts.note_validity(facts.digest, &bytes);
+                }
                 compared.changes.documents.insert(path.clone(), Some(facts));
                 compared.files.insert(path, document.clone());
             }

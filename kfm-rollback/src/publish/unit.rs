@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::again::id_is_taken;
 use super::changes::Changes;
 use crate::assess::{
-    Case, apply_treatments, catalog_now, denied, describe_move, labels_of, treat_moves, with_moves,
+    Case, apply_treatments, catalog_now, denied, describe_move, labels_of, look_at_validity, treat_moves,
+    with_moves,
 };
 use crate::derive::derived_cells;
 use crate::entity::cell_entity;
@@ -51,6 +52,12 @@ impl Unit {
         let code = CodeRef { pipeline_name: pipeline.to_string(), ..CodeRef::default() };
         Self { id: id.unwrap_or_else(fresh), started_at, code, reason, strict: None }
     }
+
+    /// Says whether what makes the catalog worse is denied.
+    pub(crate) fn is_strict(&self, session: &Session) -> bool {
+        let settings = session.platform.settings().policy.publish == Strictness::Strict;
+        self.strict.unwrap_or(settings)
+    }
 }
 
 /// A report of nothing yet.
@@ -64,6 +71,7 @@ pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> P
         retired: 0,
         unchanged: 0,
         assets: 0,
+        sweep: None,
         findings: Listing::default(),
         broken_links_before: 0,
         broken_links_after: 0,
@@ -103,16 +111,19 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     session.refuse_kept_cells(touched).await?;
     refuse_unknown(session, &moves).await?;
     let now = catalog_now(session).await?;
-    let assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;
+    let mut assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;
+    let strict = unit.is_strict(session);
+    if strict {
+        look_at_validity(session, &mut assessed).await?;
+    }
     let (moves, _withdrawn) = apply_treatments(moves, &assessed);
     let after = with_moves(session, &now, &moves).await?;
     let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
-    let settings = session.platform.settings().policy.publish == Strictness::Strict;
     let labels = labels_of(&assessed);
     let case = Case {
         kind: JudgedKind::Publish,
         reason: unit.reason.clone(),
-        strict: unit.strict.unwrap_or(settings),
+        strict,
         steps: assessed,
         cells_total: moves.len() as u64,
         skipped: 0,

@@ -16,6 +16,9 @@ pub struct AdoptReport {
     pub cells: CellCount,
     /// Documents recorded.
     pub documents: u64,
+    /// What followed in the derived stores; none if nothing differed there, or it was left to `kfm project`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projection: Option<ProjectionLine>,
     /// What is wrong with them (missing labels among it); nothing of it denies an adoption.
     pub findings: Listing<FindingLine>,
 }
@@ -45,4 +48,16 @@ pub struct ReconcileReport {
     /// The publish that records them, where they were adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_id: Option<PublishId>,
+    /// What was mended in the derived stores, where values were adopted and something differed there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projection: Option<ProjectionLine>,
+}
+
+/// Derived cells that an adoption or a reconcile made what the documents say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProjectionLine {
+    /// The operation that did.
+    pub publish_id: PublishId,
+    /// The cells that it moved.
+    pub cells: CellCount,
 }

@@ -15,7 +15,7 @@ mod plan;
 mod publish;
 mod status;
 
-pub use adoption::{AdoptReport, ForeignCell, ReconcileReport};
+pub use adoption::{AdoptReport, ForeignCell, ProjectionLine, ReconcileReport};
 pub use approval::{ApprovalLine, ApprovalsReport, PrincipalLine};
 pub use finding::{ConflictLine, Conflicts, FindingLine};
 pub use health::{
@@ -26,5 +26,5 @@ pub use hotfix::{FieldChange, HotfixReport};
 pub use listing::{CellCount, FIRST_MAX, Listing};
 pub use operation::{ExecuteReport, OperationLine, RollbackList, RollbackShow, RunningLine, StatusReport};
 pub use plan::{DecisionLine, DryRunReport, PlanReport, ScopeCounts, SkippedLine, StepLine};
-pub use publish::{PublishLine, PublishList, PublishReport, PublishShow};
+pub use publish::{PublishLine, PublishList, PublishReport, PublishShow, SweepLine};
 pub use status::Status;

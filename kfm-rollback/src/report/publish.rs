@@ -30,6 +30,9 @@ pub struct PublishReport {
     pub unchanged: u64,
     /// Files left alone as assets.
     pub assets: u64,
+    /// What it retires, if that is so much that a person is asked first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepLine>,
     /// What policy found; none of it denies.
     pub findings: Listing<FindingLine>,
     /// Broken links of the catalog before and after.
@@ -46,12 +49,25 @@ pub struct PublishReport {
     pub phases_ms: BTreeMap<String, u64>,
 }
 
+/// Documents that a mirror retires: more than a tenth of the catalog, or all of a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SweepLine {
+    /// Documents that stand now.
+    pub documents: u64,
+    /// Documents that it retires.
+    pub retires: u64,
+    /// Collections of which nothing would be left.
+    pub emptied_total: u64,
+    /// The first ten of them.
+    pub collections: Vec<String>,
+}
+
 /// A publish in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishLine {
     /// The publish.
     pub publish_id: PublishId,
-    /// publish, adopt or reconcile.
+    /// publish, adopt, reconcile or project.
     pub kind: String,
     /// Its status.
     pub status: Status,

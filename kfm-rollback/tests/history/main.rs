@@ -26,6 +26,7 @@ mod from_snapshots;
 mod held;
 mod model;
 mod own_cells;
+mod projection;
 mod publish_again;
 mod ratchet;
 mod small;

@@ -94,6 +94,8 @@ pub enum OperationType {
     Adopt,
     /// What changed behind the log's back was to be recorded.
     Reconcile,
+    /// Derived cells were to be made what the documents say.
+    Project,
     /// A publish or a hotfix was to be undone.
     Rollback,
     /// A rollback was to be taken back.
@@ -223,9 +225,10 @@ impl LedgerEntry {
 
     fn check_completed(&self) -> Result<(), &'static str> {
         let (named, judged) = match self.operation_type {
-            OperationType::Publish | OperationType::Adopt | OperationType::Reconcile => {
-                (self.publish_id.is_some(), false)
-            }
+            OperationType::Publish
+            | OperationType::Adopt
+            | OperationType::Reconcile
+            | OperationType::Project => (self.publish_id.is_some(), false),
             OperationType::Rollback | OperationType::Revert => (self.rollback_id.is_some(), true),
             OperationType::Hotfix => (self.hotfix_id.is_some(), true),
             _ => (true, false),

@@ -60,6 +60,8 @@ pub enum PublishKind {
     Adopt,
     /// What was changed behind the log's back is recorded; nothing moves.
     Reconcile,
+    /// Derived cells are made what the documents say; no document moves.
+    Project,
 }
 
 /// The code that made a publish.

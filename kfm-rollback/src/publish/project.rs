@@ -1,0 +1,182 @@
+//! Makes derived cells what the documents say, as an operation of its own: after an adoption, a restore of a store
+//! from a backup, or for a store that is new.
+//!
+//! No document moves, and a derived cell has no owner: what is projected here is nothing that a rollback could take
+//! back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::integrity::{CatalogView, IntegrityChange};
+use kfm_lineage::{Domain, Move, OperationId, Slug, Value};
+use kfm_policy::{Consent, JudgedKind, RatchetMode, StepFacts};
+use kfm_wal::record::{PublishKind, Record};
+
+use super::changes::Changes;
+use super::unit::{Unit, finished, intent, publish_report};
+use crate::assess::{Case, catalog_now, denied, describe_move, labels_of, treat_moves};
+use crate::derive::{DerivedCell, Projection, derived_moves, hidden, known_derived_cells};
+use crate::error::{Error, Result};
+use crate::execute::{Steps, open, prepared, run};
+use crate::report::{CellCount, FindingLine, Listing, PublishReport, Status};
+use crate::session::Session;
+
+/// What `kfm project` is asked to do.
+#[derive(Debug, Clone, Default)]
+pub struct Project {
+    /// Only this derived store.
+    pub store: Option<String>,
+    /// Only the documents of this collection, and its aliases.
+    pub collection: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Write nothing.
+    pub dry_run: bool,
+}
+
+/// The derived cells that differ, and what they are projected from.
+struct Differing {
+    now: CatalogView,
+    moves: Vec<Move>,
+    labels: BTreeMap<String, &'static str>,
+    case: Case,
+}
+
+/// Moves the derived cells that do not show what the documents say; nothing is logged if none differs.
+pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<PublishReport> {
+    let pipeline = Slug::parse("project").expect("a literal slug");
+    let unit = Unit::new(session, &pipeline, None, request.reason.clone());
+    let cells = wanted_cells(session, request)?;
+    session.begin_phase("judge", 0);
+    session.refuse_missing_stores().await?;
+    session.refuse_kept_cells(cells.iter().map(|derived| &derived.cell)).await?;
+    let Some(Differing { now, moves, labels, case }) = differing(session, &unit, &cells).await? else {
+        let status = if request.dry_run { Status::DryRun } else { Status::Completed };
+        return Ok(publish_report(None, status));
+    };
+    let decision = case.judge(session);
+    if !decision.allowed {
+        return Err(denied("project", &decision));
+    }
+    let mut report = publish_report((!request.dry_run).then(|| unit.id.clone()), Status::DryRun);
+    report.moves = CellCount::of(moves.iter().map(|step| step.cell.domain));
+    report.findings = Listing::of(decision.findings.iter().map(FindingLine::from));
+    if request.dry_run {
+        return Ok(report);
+    }
+    session.begin_phase("store", moves.len() as u64);
+    let moved: BTreeSet<_> = moves.iter().map(|step| &step.cell).collect();
+    let moved: BTreeSet<DerivedCell> =
+        cells.iter().filter(|derived| moved.contains(&derived.cell)).cloned().collect();
+    let hidden = hidden(session, &now, &now, &moved).await?;
+    Projection::new(&now, hidden, |path| labels.get(path).copied()).keep(&session.versions(), moved).await?;
+    let prepared = prepared(session, moves, &now, &now).await?;
+    let intent = intent(session, &unit, PublishKind::Project, &prepared, &Changes::default()).await?;
+    let content = prepared.segment.digest;
+    let permit = case.permit(session, &content, Consent::Given)?;
+    drop((now, case));
+    open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
+    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let outcome = run(session, &OperationId::from(unit.id.clone()), steps).await?;
+    Ok(finished(session, report, &outcome, unit.started_at))
+}
+
+/// Names the derived cells that are asked for.
+fn wanted_cells(session: &Session, request: &Project) -> Result<BTreeSet<DerivedCell>> {
+    if let Some(name) = &request.store
+        && !session.platform.derived_stores().iter().any(|store| store.name() == name)
+    {
+        return Err(Error::NotFound { kind: "derived store", text: name.clone() });
+    }
+    let mut cells = known_derived_cells(session);
+    if let Some(collection) = &request.collection {
+        let is_of_it = |derived: &DerivedCell| derived.is_of_collection(session, collection);
+        if !known_collections(session).contains(collection.as_str()) {
+            return Err(Error::NotFound { kind: "collection", text: collection.clone() });
+        }
+        cells.retain(is_of_it);
+    }
+    cells.retain(|derived| request.store.as_ref().is_none_or(|name| derived.cell.store == *name));
+    Ok(cells)
+}
+
+fn known_collections(session: &Session) -> BTreeSet<&str> {
+    let documents = session.history.cells().filter(|(cell, _)| cell.domain == Domain::Stac);
+    documents.flat_map(|(_, history)| history.collections.iter().map(String::as_str)).collect()
+}
+
+/// Compares the cells with their projections; none if all are as they should be.
+async fn differing(
+    session: &mut Session,
+    unit: &Unit,
+    cells: &BTreeSet<DerivedCell>,
+) -> Result<Option<Differing>> {
+    let now = catalog_now(session).await?;
+    let standing = standing_documents(session, &now);
+    let assessed = treat_moves(session, &now, &standing, RatchetMode::Refuse).await?;
+    let labels = labels_of(&assessed);
+    let hidden = hidden(session, &now, &now, cells).await?;
+    let projection = Projection::new(&now, hidden, |path| labels.get(path).copied());
+    let mut projected: Vec<(DerivedCell, Value)> = Vec::with_capacity(cells.len());
+    for derived in cells {
+        let value = projection.content(derived)?.map(|(digest, _)| digest);
+        projected.push((derived.clone(), value));
+    }
+    let moves = derived_moves(session, &projected).await?;
+    if moves.is_empty() {
+        return Ok(None);
+    }
+    let case = Case {
+        kind: JudgedKind::Adopt,
+        reason: unit.reason.clone(),
+        strict: false,
+        steps: judged_documents(session, &now, assessed, &moves).await?,
+        cells_total: moves.len() as u64,
+        skipped: 0,
+        integrity: IntegrityChange::of_publish(now.census(), now.census()),
+        forced: false,
+    };
+    Ok(Some(Differing { labels, moves, case, now }))
+}
+
+/// The documents that stand, as moves that change nothing.
+fn standing_documents(session: &Session, now: &CatalogView) -> Vec<Move> {
+    let standing = now
+        .iter()
+        .map(|(path, facts)| describe_move(session, path, Some(facts.digest), Some(facts), Some(facts)));
+    standing.collect()
+}
+
+/// The documents by which a projection is judged: those whose nodes move, and those of the collections whose
+/// aliases do; where all that is projected is gone, the paths at which it stood.
+async fn judged_documents(
+    session: &mut Session,
+    now: &CatalogView,
+    mut assessed: Vec<StepFacts>,
+    moves: &[Move],
+) -> Result<Vec<StepFacts>> {
+    let nodes: BTreeSet<&str> = moves
+        .iter()
+        .filter(|step| step.cell.domain == Domain::Graph)
+        .map(|step| step.cell.key.as_str())
+        .collect();
+    let collections: BTreeSet<&str> = moves
+        .iter()
+        .filter(|step| step.cell.domain != Domain::Graph)
+        .map(|step| step.unit.as_str())
+        .collect();
+    let is_shown = |step: &StepFacts| {
+        let collection = step.after.as_deref().and_then(|facts| facts.collections());
+        nodes.contains(step.path.as_str()) || collection.is_some_and(|id| collections.contains(id))
+    };
+    assessed.retain(is_shown);
+    if !assessed.is_empty() {
+        return Ok(assessed);
+    }
+    let known = session.history.cells().filter(|(cell, history)| {
+        let is_fed = || history.collections.iter().any(|id| collections.contains(id.as_str()));
+        cell.domain == Domain::Stac && (nodes.contains(cell.key.as_str()) || is_fed())
+    });
+    let gone: Vec<Move> =
+        known.map(|(cell, _)| describe_move(session, &cell.key, None, None, None)).collect();
+    treat_moves(session, now, &gone, RatchetMode::Refuse).await
+}
