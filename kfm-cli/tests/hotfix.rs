@@ -234,7 +234,11 @@ fn numbers_are_put_as_they_are_written_and_found_by_their_amount() {
         ("0", "-0.0", "-0.0"),
         ("9007199254740993", "9007199254740993", "9007199254740992"),
         ("1e400", "10e399", "0"),
-        ("0.1234567890123456789012345678901", "0.12345678901234567890123456789010", "[ 1.0, {\"a\" : 2.50} ]"),
+        (
+            "0.1234567890123456789012345678901",
+            "0.12345678901234567890123456789010",
+            "[ 1.0, {\"a\" : 2.50} ]",
+        ),
         ("\"-\"", "-", "\"--\""),
     ] {
         there_and_back(was, from, to);
@@ -255,7 +259,8 @@ fn a_value_that_readers_differ_about_or_cannot_reach_is_refused_and_nothing_is_w
     let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
     let sandbox = with_member("x", "1");
     let before = sandbox.state();
-    for to in [r#"{"a":1,"a":2}"#, r#""\ud800""#, "1e400", &nested(126), &nested(128), &nested(1_000), "--to"] {
+    for to in [r#"{"a":1,"a":2}"#, r#""\ud800""#, "1e400", &nested(126), &nested(128), &nested(1_000), "--to"]
+    {
         sandbox.json(2, &of_field("properties.x", "1", to));
         assert!(sandbox.state() == before, "{to}");
     }

@@ -89,6 +89,7 @@ fn answers() -> Vec<SchemaFile> {
         answer_schema::<engine::LedgerVerifyReport>("ledger.verify"),
         answer_schema::<principals::Added>("principals.add"),
         answer_schema::<principals::Known>("principals.list"),
+        answer_schema::<engine::PublishReport>("project"),
         answer_schema::<engine::PublishReport>("publish"),
         answer_schema::<engine::PublishList>("publish.list"),
         answer_schema::<engine::PublishReport>("publish.resume"),

@@ -59,8 +59,8 @@ mod tests {
         for n in 0..items {
             view.insert(format!("a/{n}.json"), facts("a", true));
         }
-        view.insert("a/collection.json".into(), facts("a", false));
-        view.insert("b/collection.json".into(), facts("b", false));
+        view.insert("a/collection.json", facts("a", false));
+        view.insert("b/collection.json", facts("b", false));
         view
     }
 
@@ -91,8 +91,8 @@ mod tests {
         let sweep = sweep_of(&view, &retiring(["b/collection.json"])).unwrap();
         assert_eq!((sweep.retires, sweep.documents, sweep.collections), (1, 100, vec!["b".to_owned()]));
         let mut small = catalog(1);
-        small.insert("c/collection.json".into(), facts("c", false));
-        small.insert("c/1.json".into(), facts("c", true));
+        small.insert("c/collection.json", facts("c", false));
+        small.insert("c/1.json", facts("c", true));
         assert_eq!(sweep_of(&small, &retiring(["a/0.json"])), None, "its own document stays");
         let mut moved = retiring(["b/collection.json"]);
         moved.documents.insert("elsewhere/b.json".into(), Some(facts("b", false)));
