@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Make a platform: kfm.toml and the embedded stores
     Init(init::Init),
-    /// Record what already stands in the stores; moves nothing
+    /// Record what already stands in the stores; moves no document
     Adopt(adopt::Adopt),
     /// List values that changed behind the log's back, or record them
     Reconcile(reconcile::Reconcile),
