@@ -180,7 +180,7 @@ impl Oracle {
         Answer::Published(Some(name))
     }
 
-    /// A value that the log does not know is recorded as a publish, and moves nothing.
+    /// A value that the log does not know is recorded as a publish that moves nothing, and derived cells follow it.
     pub fn reconcile(&mut self, cell: &Cell, value: Option<u64>, answered: &Answer) -> Answer {
         if self.seen.get(cell).copied() == value {
             return Answer::Published(None);
@@ -188,6 +188,7 @@ impl Oracle {
         let name = answered.name();
         let wrote = BTreeMap::from([(*cell, value)]);
         let at = self.make(&wrote);
+        self.project(&wrote, &at.before);
         self.begin(name, wrote, at)
     }
 
