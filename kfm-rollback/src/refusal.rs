@@ -89,6 +89,7 @@ fn named(session: &Session, operation: &str, subject: Option<&OperationId>) -> (
         "publish" => (OperationType::Publish, Stage::Publish),
         "adopt" => (OperationType::Adopt, Stage::Adopt),
         "reconcile" => (OperationType::Reconcile, Stage::Reconcile),
+        "project" => (OperationType::Project, Stage::Project),
         "revert" => (OperationType::Revert, Stage::RollbackRevert),
         "hotfix" => (OperationType::Hotfix, Stage::HotfixApply),
         "rollback_plan" => (OperationType::Rollback, Stage::RollbackPlan),
