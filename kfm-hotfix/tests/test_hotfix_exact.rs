@@ -91,7 +91,7 @@ async fn a_hotfix_and_its_revert_are_exact_or_refused() {
                     kfm_hotfix::revert(&world.open().await, id.as_str(), "back").await.unwrap();
                     assert_eq!(world.documents(), before, "{case}: {now} -> {to}");
                 } else {
-                    now = to;
+                    now.clone_from(&to);
                 }
             }
             Ok(_) => panic!("{case}: {now} -> {to}: nothing to do, and they differ"),
