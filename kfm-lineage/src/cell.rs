@@ -121,4 +121,26 @@ pub struct Move {
     /// The collection that the document names (an item) or is (a collection) after the move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<String>,
+    /// What the document calls itself beside that, after the move: a label by such a name covers it too.
+    #[serde(default, skip_serializing_if = "OtherNames::is_empty")]
+    pub other_names: OtherNames,
+}
+
+/// Names that a document states and that are not shown: an id or a collection stated twice, as something else than a
+/// text, at an unusual place, or in text that is not valid JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OtherNames {
+    /// Other ids than `stac_id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// Other collections than `collection`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collections: Vec<String>,
+}
+
+impl OtherNames {
+    /// Says whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.collections.is_empty()
+    }
 }

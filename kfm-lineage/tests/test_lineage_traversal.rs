@@ -168,6 +168,7 @@ async fn a_move_of_a_derived_cell_makes_a_read_model() {
         derived,
         stac_id: None,
         collection: None,
+        other_names: kfm_lineage::OtherNames::default(),
     };
     let made = |derived| EntityVersion::of_move(&step(derived), EntityKind::StacItem, publish(1).into());
     assert_eq!((made(true).kind, made(false).kind), (EntityKind::ReadModel, EntityKind::StacItem));

@@ -29,6 +29,10 @@ pub struct Protection {
     pub suppressed: bool,
     /// Whether the registry calls it heritage (R65).
     pub heritage: bool,
+    /// Whether nobody can tell which entries are about the content: it is not JSON and states no id, some entry by id or
+    /// by collection asks for more than public, and none labels exactly its path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unidentified: bool,
     /// Who decided, sorted and each once.
     pub authorities: Vec<String>,
     /// The latest review day among the entries that state the label in force, if one states it.
@@ -52,6 +56,7 @@ impl Protection {
             held: false,
             suppressed: false,
             heritage: false,
+            unidentified: false,
             authorities: Vec::new(),
             review_by: None,
         }

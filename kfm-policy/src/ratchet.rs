@@ -78,9 +78,9 @@ pub fn measured(document: &DocumentFacts) -> Treatment {
 /// Says what becomes of a step that would make `old` visible, or nothing where it goes to absent.
 ///
 /// The rows of `states.md` section 4, with the order that they imply: a withdrawal hides even what nobody
-/// labelled; then the unknown is denied; then a hold; then the treatments are compared. Besides, a document
-/// that would take the label away which alone carries today's protection counts as lower: its own label goes
-/// where it goes.
+/// labelled; then the unknown is denied, be it the label or whose content it is; then a hold; then the treatments
+/// are compared. Besides, a document that would take the label away which alone carries today's protection counts
+/// as lower: its own label goes where it goes.
 pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: RatchetMode) -> StepTreatment {
     if protection.is_withdrawn() {
         return match (old, mode) {
@@ -88,6 +88,10 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
             (Some(_), RatchetMode::Forward) => StepTreatment::denied("CARE-A3-resurrect", "it was withdrawn"),
             (Some(_), _) => StepTreatment::absent("CARE-A3-resurrect", "it was withdrawn"),
         };
+    }
+    if protection.unidentified && old.is_some() {
+        let why = "it is not JSON and states no id, so nobody can tell which entries are about it";
+        return StepTreatment::denied("CARE-A1-access", why);
     }
     if let Err(unknown) = label_with(old, protection) {
         return StepTreatment::denied("CARE-A1-access", unknown.to_string());

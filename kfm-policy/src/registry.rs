@@ -5,13 +5,14 @@
 //! the file, or lowered there, changes nothing.
 
 mod entry;
+mod names;
 mod spelling;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::civil::Date;
 use kfm_lineage::Digest;
-use kfm_lineage::document::{DocumentFacts, Field};
+use kfm_lineage::document::{DocumentFacts, DocumentKind, Field};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,6 +23,7 @@ use crate::label::{CareLabel, UnknownLabel};
 use crate::protection::Protection;
 use crate::treatment::Treatment;
 use entry::Reach;
+use names::Names;
 
 /// The labels, holds and withdrawals in force.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,7 @@ pub struct LabelRegistry {
     by_content: HashMap<[u8; 32], Vec<usize>>,
     /// What people call the catalog's own folder, where no folder in the catalog is called so.
     catalog_names: Vec<String>,
+    names: Names,
 }
 
 /// The entity whose protection is asked for, with everything that it ever was.
@@ -109,6 +112,7 @@ impl LabelRegistry {
         match entry.reach().expect("entries are checked before they are added") {
             Reach::Entity(entity) => {
                 for name in spelling::names(entity) {
+                    self.names.note(&name, &entry);
                     self.by_entity.entry(name).or_default().push(position);
                 }
             }
@@ -157,6 +161,11 @@ impl LabelRegistry {
         !self.by_content.is_empty()
     }
 
+    /// Lists the names of entries that differ from a name by case and blanks only.
+    pub fn names_like(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.names.like(name)
+    }
+
     /// Returns the protection in force for an entity.
     pub fn protection(&self, subject: &Subject<'_>) -> Protection {
         let mut joined = Joined::default();
@@ -166,10 +175,15 @@ impl LabelRegistry {
         if let Some(content) = subject.content {
             joined.own(&content.care);
         }
+        let mut labels_the_path = false;
         for position in self.applying(subject) {
-            joined.entry(&self.entries[position]);
+            let entry = &self.entries[position];
+            labels_the_path |= entry.labels_exactly(subject.path);
+            joined.entry(entry);
         }
-        joined.finish()
+        let unidentified =
+            self.names.ask_more && !labels_the_path && subject.content.is_some_and(states_no_id);
+        Protection { unidentified, ..joined.finish() }
     }
 
     /// Lists the positions of the entries that apply to a subject, each once, in their order.
@@ -200,6 +214,11 @@ fn read_in_force(in_force: &[Value]) -> Result<Vec<RegistryEntry>, PolicyError> 
         Ok(entry)
     };
     in_force.iter().enumerate().map(read).collect()
+}
+
+/// Says whether a document is not JSON and nothing in it says whose it is.
+fn states_no_id(document: &DocumentFacts) -> bool {
+    document.kind == DocumentKind::NotJson && document.ids().next().is_none()
 }
 
 /// Lists the folders that a path lies in, from the whole catalog down, and the path itself.
@@ -290,6 +309,7 @@ impl Joined {
             held: self.held,
             suppressed: self.suppressed,
             heritage: self.heritage,
+            unidentified: false,
             authorities: self.authorities.into_iter().collect(),
             review_by: label.ok().and_then(|label| self.reviews.get(&label).copied()),
         }

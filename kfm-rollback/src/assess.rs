@@ -1,20 +1,21 @@
 //! Assesses a change of documents: what it does to the catalog's integrity, and what policy says of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kfm_lineage::document::{DocumentFacts, DocumentKind, Field};
+use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange, Lead};
-use kfm_lineage::{Digest, Domain, Lsn, Move, Value};
+use kfm_lineage::{Digest, Domain, Lsn, Move, OtherNames, Value};
 use kfm_policy::{
-    Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, Protection, RatchetMode,
-    Severity, StepFacts, StepTreatment, Subject, ValidityChange,
+    Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, RatchetMode, Severity,
+    StepFacts, StepTreatment, ValidityChange,
 };
 
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::history::History;
 use crate::order::Listings;
+use crate::protections::Protections;
 use crate::report::FindingLine;
 use crate::session::Session;
 
@@ -71,144 +72,6 @@ pub(crate) fn listings(view: &CatalogView, moves: &[Move]) -> Listings {
         listings.insert(step.cell.key.clone(), targets.collect());
     }
     listings
-}
-
-/// Computes the protection in force for documents, with what they inherit.
-pub(crate) struct Protections<'a> {
-    session: &'a Session,
-    now: &'a CatalogView,
-    after: &'a CatalogView,
-    collections: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    /// Where documents stood that may have been collections: a retire takes no protection away.
-    retired: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    /// The documents that say what they were derived from: a collection of ten thousand links is the parent of
-    /// ten thousand items, and its links are looked through once.
-    with_sources: BTreeSet<&'a str>,
-}
-
-impl<'a> Protections<'a> {
-    /// Prepares for documents that go from one view to another.
-    pub(crate) fn new(session: &'a Session, now: &'a CatalogView, after: &'a CatalogView) -> Self {
-        let mut collections: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let mut with_sources = BTreeSet::new();
-        for (path, document) in now.iter().chain(after.iter()) {
-            if let (DocumentKind::Collection, Some(id)) = (document.kind, &document.id) {
-                collections.entry(id).or_default().insert(path);
-            }
-            if document.links_of("derived_from").next().is_some() {
-                with_sources.insert(path);
-            }
-        }
-        let mut retired: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let absent = session.history.cells().filter(|(cell, history)| {
-            cell.domain == Domain::Stac && now.get(&cell.key).is_none() && history.last_seen().is_some()
-        });
-        for (cell, history) in absent {
-            for id in history.ids.intersection(&history.collections) {
-                retired.entry(id).or_default().insert(&cell.key);
-            }
-        }
-        Self { session, now, after, collections, retired, with_sources }
-    }
-
-    /// Returns the protection in force for the entity at a path.
-    ///
-    /// Joined from its own labels, the registry, its collections' documents and the documents it is derived
-    /// from, and what those stand in and were made from (R61). What was retired counts as it stood last.
-    ///
-    /// # Errors
-    /// [`Error::Versions`]: a version is missing, so that nobody can tell; restore it.
-    pub(crate) async fn of(&self, path: &str) -> Result<Protection> {
-        let (own, mut pending) = self.own(path).await?;
-        let mut seen = BTreeSet::from([path.to_owned()]);
-        let mut inherited = Vec::new();
-        while let Some(parent) = pending.pop_first() {
-            if seen.insert(parent.clone()) {
-                let (protection, parents) = self.own(&parent).await?;
-                inherited.push(protection);
-                pending.extend(parents);
-            }
-        }
-        Ok(own.inherit(&inherited))
-    }
-
-    /// The protection of a path by itself, and the paths of what it stands in and was made from.
-    async fn own(&self, path: &str) -> Result<(Protection, BTreeSet<String>)> {
-        let cell = self.session.document(path);
-        let history = self.session.history.cell(&cell);
-        let mut ids = history.map(|history| history.ids.clone()).unwrap_or_default();
-        let mut collections = history.map(|history| history.collections.clone()).unwrap_or_default();
-        let stood = self.stood_last(path).await?;
-        let documents: Vec<&DocumentFacts> = [self.now.get(path), stood.as_ref(), self.after.get(path)]
-            .into_iter()
-            .flatten()
-            .map(AsRef::as_ref)
-            .collect();
-        for document in &documents {
-            ids.extend(document.id.iter().cloned());
-            collections.extend(document.collections().map(str::to_owned));
-        }
-        let own: Vec<Field<Vec<String>>> = documents.iter().map(|document| document.care.clone()).collect();
-        let subject = Subject {
-            path,
-            ids: &ids,
-            collections: &collections,
-            own: &own,
-            content: self.after.get(path).map(AsRef::as_ref),
-        };
-        let protection = self.session.registry.protection(&subject);
-        if documents.iter().any(|document| document.kind == DocumentKind::Collection) {
-            // A collection does not inherit from itself.
-            for document in &documents {
-                if let Some(id) = &document.id {
-                    collections.remove(id);
-                }
-            }
-        }
-        let mut parents = self.collection_documents(&collections).await?;
-        if stood.is_none() && !self.with_sources.contains(path) {
-            return Ok((protection, parents));
-        }
-        for document in documents {
-            for link in document.links_of("derived_from") {
-                match self.now.lead(path, &link.href) {
-                    Lead::Document(source) => parents.insert(source.to_owned()),
-                    // A source that was retired, or comes with this change.
-                    Lead::Missing(source) => parents.insert(source),
-                    Lead::Outside | Lead::External | Lead::Asset => false,
-                };
-                if let Lead::Document(source) = self.after.lead(path, &link.href) {
-                    parents.insert(source.to_owned());
-                }
-            }
-        }
-        Ok((protection, parents))
-    }
-
-    async fn collection_documents(&self, collections: &BTreeSet<String>) -> Result<BTreeSet<String>> {
-        let mut paths = BTreeSet::new();
-        for id in collections {
-            paths.extend(
-                self.collections.get(id.as_str()).into_iter().flatten().map(|path| (*path).to_owned()),
-            );
-            for path in self.retired.get(id.as_str()).into_iter().flatten() {
-                let stood = self.stood_last(path).await?;
-                if stood.is_some_and(|document| document.kind == DocumentKind::Collection) {
-                    paths.insert((*path).to_owned());
-                }
-            }
-        }
-        Ok(paths)
-    }
-
-    /// Returns what stood last at a path where nothing stands.
-    async fn stood_last(&self, path: &str) -> Result<Option<Arc<DocumentFacts>>> {
-        if self.now.get(path).is_some() {
-            return Ok(None);
-        }
-        let history = self.session.history.cell(&self.session.document(path));
-        self.session.facts.of_value(history.and_then(crate::history::CellHistory::last_seen)).await
-    }
 }
 
 /// A change as it is put before policy: once when it is planned, again before it opens (R66).
@@ -406,5 +269,12 @@ pub(crate) fn describe_move(
         derived: false,
         stac_id: after.and_then(|document| document.id.clone()),
         collection: after.and_then(|document| document.collections()).map(str::to_owned),
+        other_names: after.map(|document| other_names(document)).unwrap_or_default(),
     }
+}
+
+/// What a document calls itself and its collections beside what the move says already.
+fn other_names(document: &DocumentFacts) -> OtherNames {
+    let collections = document.stated_collections().filter(|name| document.collections() != Some(name));
+    OtherNames { ids: document.other_ids.to_vec(), collections: collections.map(str::to_owned).collect() }
 }

@@ -12,9 +12,9 @@ use kfm_lineage::{CellId, Domain};
 use kfm_policy::registry::Subject;
 use kfm_policy::{LabelRegistry, Treatment, stands_against};
 
-use crate::assess::Protections;
 use crate::error::Result;
 use crate::history::CellHistory;
+use crate::protections::Protections;
 use crate::report::FindingLine;
 use crate::session::Session;
 

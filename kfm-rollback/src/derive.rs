@@ -13,11 +13,11 @@ use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Digest, Domain, Move, Value};
 use kfm_policy::stands_against;
 
-use crate::assess::Protections;
 use crate::carrier::Carrier;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::projector;
+use crate::protections::Protections;
 use crate::session::Session;
 use crate::versions::VersionStore;
 
@@ -243,6 +243,7 @@ pub(crate) async fn derived_moves(
                     derived: true,
                     stac_id: None,
                     collection: None,
+                    other_names: kfm_lineage::OtherNames::default(),
                 });
             }
         }

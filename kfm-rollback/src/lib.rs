@@ -17,6 +17,7 @@ pub mod plan;
 pub mod planted;
 pub mod platform;
 pub mod projector;
+mod protections;
 pub mod publish;
 pub mod report;
 pub mod schema;

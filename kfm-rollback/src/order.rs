@@ -135,6 +135,7 @@ mod tests {
             derived: domain != Domain::Stac,
             stac_id: None,
             collection: None,
+            other_names: kfm_lineage::OtherNames::default(),
         }
     }
 

@@ -148,6 +148,13 @@ fn a_document_is_read_in_every_encoding_that_json_readers_guess() {
         be,
         le32,
         be32,
+        text.replace('🌾', "#")
+            .bytes()
+            .flat_map(|byte| match byte {
+                b'#' => b"\xed\xa0\xbc\xed\xbc\xbe".to_vec(),
+                byte => vec![byte],
+            })
+            .collect(),
     ] {
         let facts = DocumentFacts::project(&bytes);
         assert_eq!((facts.kind, facts.id.as_deref()), (DocumentKind::Catalog, Some(id)), "{bytes:x?}");

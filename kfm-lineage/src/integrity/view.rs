@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::href::{self, Reference};
-use crate::document::{DocumentFacts, LinkFact};
+use crate::document::{DocumentFacts, LinkFact, Relation};
 
 /// The documents of a store at one moment.
 ///
@@ -140,8 +140,9 @@ impl CatalogView {
     ///
     /// These are its dependences (`derived_from`); membership in a collection and version links are none.
     pub fn sources(&self, document: &str) -> BTreeSet<&str> {
-        let links = self.get(document).into_iter().flat_map(|facts| facts.links_of("derived_from"));
-        let leads = links.filter_map(|link| match self.lead(document, &link.href) {
+        let related = self.get(document).into_iter().flat_map(|facts| facts.related());
+        let sources = related.filter(|(relation, _)| *relation == Relation::DerivedFrom);
+        let leads = sources.filter_map(|(_, target)| match self.lead(document, target) {
             Lead::Document(source) => Some(source),
             Lead::Missing(_) | Lead::Outside | Lead::External | Lead::Asset => None,
         });

@@ -131,6 +131,15 @@ impl RegistryEntry {
         toml::to_string(&file).expect("texts, dates, flags and words can be written as TOML")
     }
 
+    /// Says whether the entry is a label for one path and no other.
+    pub(super) fn labels_exactly(&self, path: &str) -> bool {
+        let Self::Label(label) = self else { return false };
+        [&label.entity, &label.under]
+            .into_iter()
+            .flatten()
+            .any(|place| spelling::names(place).iter().any(|name| name == path))
+    }
+
     /// Returns what the entry is about.
     ///
     /// An entry that the log has is taken as it was taken then, however it is spelt: it is in force.

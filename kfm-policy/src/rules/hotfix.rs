@@ -4,8 +4,10 @@
 //! no list of field names has to be complete, and whoever calls the engine is judged alike. A looser CARE label
 //! is denied by CARE-A1-access, tier 4 by GOV-tier, a changed id or collection by FAIR-F1-id.
 
+use std::collections::BTreeSet;
+
 use kfm_lineage::DocumentFacts;
-use kfm_lineage::document::Mention;
+use kfm_lineage::document::{Mention, Relation};
 use kfm_lineage::integrity::leads_below;
 
 use super::{Observation, Rule, RuleMeta};
@@ -67,6 +69,10 @@ fn changes(path: &str, before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'s
         let links = document.links.iter().filter(|link| HISTORY.contains(&link.rel.as_str()));
         links.map(|link| (link.rel.clone(), link.href.clone())).collect::<Vec<_>>()
     };
+    let sources = |document: &DocumentFacts| {
+        let derived = document.related().filter(|(relation, _)| *relation == Relation::DerivedFrom);
+        derived.map(|(_, source)| source.to_owned()).collect::<BTreeSet<_>>()
+    };
     let told = [
         (
             schema(before) != schema(after),
@@ -76,7 +82,10 @@ fn changes(path: &str, before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'s
             relations(before) != relations(after),
             "the types of its links would be others: a relationship change",
         ),
-        (history(before) != history(after), "links to its sources or earlier versions would be others"),
+        (
+            history(before) != history(after) || sources(before) != sources(after),
+            "links to its sources or earlier versions would be others",
+        ),
         (before.version != after.version, "its version would be another: a hotfix gets a version of its own"),
         (raw(path, before) != raw(path, after), "references to raw data would change"),
     ];

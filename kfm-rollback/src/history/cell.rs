@@ -48,6 +48,8 @@ impl CellHistory {
     pub(super) fn note_names(&mut self, step: &Move) {
         self.ids.extend(step.stac_id.iter().cloned());
         self.collections.extend(step.collection.iter().cloned());
+        self.ids.extend(step.other_names.ids.iter().cloned());
+        self.collections.extend(step.other_names.collections.iter().cloned());
         self.versions.extend(step.from_version.iter().chain(&step.to_version).cloned());
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::{CellId, Digest, EntityId, Lsn, Move, OperationId, RollbackId, Value, Version};
+use kfm_lineage::{CellId, Digest, EntityId, Lsn, Move, OperationId, OtherNames, RollbackId, Value, Version};
 use kfm_wal::error::Source;
 use kfm_wal::record::{ApprovalRecord, PlanRecord, StageRecord};
 use kfm_wal::snapshot::{Found, Lines, PassedOver, Snapshots};
@@ -62,6 +62,8 @@ struct KeptWrite {
     stac_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     collection: Option<String>,
+    #[serde(default, skip_serializing_if = "OtherNames::is_empty")]
+    other_names: OtherNames,
 }
 
 impl History {
@@ -140,8 +142,18 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
 
 fn kept_cell(cell: &CellId, history: &CellHistory) -> KeptCell {
     let write = |write: &Write| {
-        let Move { unit, entity, from_version, to_version, before, after, stac_id, collection, .. } =
-            Move::clone(&write.step);
+        let Move {
+            unit,
+            entity,
+            from_version,
+            to_version,
+            before,
+            after,
+            stac_id,
+            collection,
+            other_names,
+            ..
+        } = Move::clone(&write.step);
         KeptWrite {
             lsn: write.lsn,
             unit,
@@ -152,6 +164,7 @@ fn kept_cell(cell: &CellId, history: &CellHistory) -> KeptCell {
             after,
             stac_id,
             collection,
+            other_names,
         }
     };
     KeptCell {
@@ -183,6 +196,7 @@ fn cell_of(
             derived: false,
             stac_id: write.stac_id,
             collection: write.collection,
+            other_names: write.other_names,
         };
         writes.push(Write::new(write.lsn, operation.clone(), Arc::new(step)));
     }

@@ -8,10 +8,10 @@ use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
 
 use super::Platform;
-use crate::assess::Protections;
 use crate::coverage::standing_against;
 use crate::derive::{Projection, hidden, known_derived_cells};
 use crate::error::Result;
+use crate::protections::Protections;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::Session;
 

@@ -12,10 +12,11 @@ use kfm_wal::record::Correction;
 
 use super::Platform;
 use super::rollbacks::{executed, refused_rehearsal, rehearsed, require_reason, stored_plan};
-use crate::assess::{Protections, catalog_now, denied, describe_move};
+use crate::assess::{catalog_now, denied, describe_move};
 use crate::error::{Error, Result};
 use crate::execute::{Resume, preflight, resume};
 use crate::plan::{Draft, Drafted, Plan, PlanKind, Wanted, draft, plan_report, store_plan};
+use crate::protections::Protections;
 use crate::publish::check_size;
 use crate::refusal::recorded;
 use crate::report::{DryRunReport, ExecuteReport, OperationLine, PlanReport};

@@ -265,6 +265,7 @@ async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(M
         derived: false,
         stac_id: None,
         collection: None,
+        other_names: kfm_lineage::OtherNames::default(),
     };
     Ok((step, standing))
 }

@@ -276,6 +276,7 @@ async fn moves_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<V
                 derived: false,
                 stac_id: None,
                 collection: None,
+                other_names: kfm_lineage::OtherNames::default(),
             });
         }
     }

@@ -29,5 +29,6 @@ mod own_cells;
 mod projection;
 mod publish_again;
 mod ratchet;
+mod reading;
 mod small;
 mod stale;

@@ -52,6 +52,7 @@ pub fn moves(n: u64) -> String {
         derived: false,
         stac_id: None,
         collection: None,
+        other_names: kfm_lineage::OtherNames::default(),
     };
     serde_json::to_string(&moved).unwrap() + "\n"
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// Decodes a document; bytes that stand for no character become U+FFFD, so every document has a text.
 pub(in crate::document) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest),
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
         [0xff, 0xfe, 0, 0, rest @ ..] => utf32(rest, u32::from_le_bytes),
         [0, 0, 0xfe, 0xff, rest @ ..] => utf32(rest, u32::from_be_bytes),
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
@@ -14,7 +14,44 @@ pub(in crate::document) fn decode(bytes: &[u8]) -> Cow<'_, str> {
         [0, _, ..] => utf16(bytes, u16::from_be_bytes),
         [_, 0, 0, 0, ..] => utf32(bytes, u32::from_le_bytes),
         [_, 0, ..] => utf16(bytes, u16::from_le_bytes),
-        _ => String::from_utf8_lossy(bytes),
+        _ => utf8(bytes),
+    }
+}
+
+/// Decodes UTF-8, and the surrogates that some programs write in it one by one.
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    let mut text = String::new();
+    let mut rest = bytes;
+    loop {
+        let error = match std::str::from_utf8(rest) {
+            Ok(valid) if text.is_empty() && rest.len() == bytes.len() => return Cow::Borrowed(valid),
+            Ok(valid) => {
+                text.push_str(valid);
+                return Cow::Owned(text);
+            }
+            Err(error) => error,
+        };
+        let (valid, wrong) = rest.split_at(error.valid_up_to());
+        text.push_str(&String::from_utf8_lossy(valid));
+        let (char, length) = match (surrogate(wrong), wrong.get(3..).and_then(surrogate)) {
+            (Some(high @ 0xd800..=0xdbff), Some(low @ 0xdc00..=0xdfff)) => {
+                (char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), 6)
+            }
+            (Some(_), _) => (None, 3),
+            (None, _) => (None, error.error_len().unwrap_or(wrong.len())),
+        };
+        text.push(char.unwrap_or(char::REPLACEMENT_CHARACTER));
+        rest = &wrong[length..];
+    }
+}
+
+/// Reads one half of a surrogate pair that is written as if it were a character.
+fn surrogate(bytes: &[u8]) -> Option<u32> {
+    match bytes {
+        [0xed, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, ..] => {
+            Some(0xd000 | u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f))
+        }
+        _ => None,
     }
 }
 

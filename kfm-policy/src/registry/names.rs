@@ -1,0 +1,46 @@
+//! The names that entries go by, beside exact ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::RegistryEntry;
+use crate::label::CareLabel;
+use crate::treatment::Treatment;
+
+/// What the entries of a registry say of ids and collections as a whole.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    /// Whether an entry by id or by collection asks for more than public.
+    pub(super) ask_more: bool,
+    /// The names of entries by how they are read: without case and blanks.
+    alike: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Names {
+    /// Takes note of an entry for an entity: an id, a collection or a path.
+    pub(super) fn note(&mut self, entity: &str, entry: &RegistryEntry) {
+        self.ask_more |= asks_more(entry) && !is_path_of_a_document(entity);
+        self.alike.entry(read(entity)).or_default().insert(entity.to_owned());
+    }
+
+    /// Lists the names of entries that differ from a name by case and blanks only.
+    pub(super) fn like(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.alike.get(&read(name)).into_iter().flatten().map(String::as_str)
+    }
+}
+
+fn read(name: &str) -> String {
+    name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+}
+
+fn is_path_of_a_document(entity: &str) -> bool {
+    entity.ends_with(".json") || entity.ends_with(".geojson")
+}
+
+fn asks_more(entry: &RegistryEntry) -> bool {
+    match entry {
+        RegistryEntry::Label(label) => {
+            label.care > CareLabel::Public || label.masking.is_some_and(|masking| masking > Treatment::Public)
+        }
+        RegistryEntry::Hold(_) | RegistryEntry::Suppression(_) => true,
+    }
+}

@@ -1,0 +1,226 @@
+//! The protection in force for documents, with what they inherit (`states.md` section 4).
+//!
+//! A parent of a document is what it names as its collection, what it links to as its collection, parent or
+//! source, and what lists it. Everything is read as leniently as documents are: a parent too many can only protect
+//! more.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kfm_lineage::Domain;
+use kfm_lineage::document::{DocumentFacts, DocumentKind, Field, Relation};
+use kfm_lineage::integrity::{CatalogView, Lead};
+use kfm_policy::{Protection, Subject};
+
+use crate::error::Result;
+use crate::history::CellHistory;
+use crate::session::Session;
+
+/// Computes the protection in force for documents that go from one view to another.
+pub(crate) struct Protections<'a> {
+    session: &'a Session,
+    views: [&'a CatalogView; 2],
+    /// The standing documents that carry an id.
+    carriers: HashMap<&'a str, BTreeSet<&'a str>>,
+    /// The standing documents that may be a collection, by id: a collection may have ten thousand items of its name.
+    containers: HashMap<&'a str, BTreeSet<&'a str>>,
+    /// Where documents stood that carried an id: a retire takes no protection away.
+    retired: HashMap<&'a str, BTreeSet<&'a str>>,
+    /// The standing documents that list a path.
+    listers: HashMap<String, BTreeSet<&'a str>>,
+    /// What was found out already: ten thousand items have one collection, whose links are looked through once.
+    known: Mutex<HashMap<String, Arc<Own>>>,
+}
+
+/// Which documents of an id are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Those that may hold others: all but items.
+    Containers,
+    /// All.
+    Any,
+}
+
+/// What a path is protected by itself, and the paths of what it stands in and was made from.
+#[derive(Debug)]
+struct Own {
+    protection: Protection,
+    parents: BTreeSet<String>,
+}
+
+impl<'a> Protections<'a> {
+    /// Prepares for documents that go from one view to another.
+    pub(crate) fn new(session: &'a Session, now: &'a CatalogView, after: &'a CatalogView) -> Self {
+        let mut protections = Self {
+            session,
+            views: [now, after],
+            carriers: HashMap::new(),
+            containers: HashMap::new(),
+            retired: HashMap::new(),
+            listers: HashMap::new(),
+            known: Mutex::default(),
+        };
+        // Most documents are in both views.
+        let is_new = |(path, document): &(&str, &Arc<DocumentFacts>)| {
+            now.get(path).is_none_or(|standing| !Arc::ptr_eq(standing, document))
+        };
+        for (path, document) in now.iter().chain(after.iter().filter(is_new)) {
+            protections.note(path, document);
+        }
+        let absent = session.history.cells().filter(|(cell, history)| {
+            cell.domain == Domain::Stac && now.get(&cell.key).is_none() && history.last_seen().is_some()
+        });
+        for (cell, history) in absent {
+            for id in &history.ids {
+                protections.retired.entry(id).or_default().insert(&cell.key);
+            }
+        }
+        protections
+    }
+
+    fn note(&mut self, path: &'a str, document: &'a DocumentFacts) {
+        for id in document.ids() {
+            self.carriers.entry(id).or_default().insert(path);
+            if document.kind != DocumentKind::Item {
+                self.containers.entry(id).or_default().insert(path);
+            }
+        }
+        for (_, target) in document.related().filter(|(relation, _)| relation.lists()) {
+            for listed in leads(self.views, path, target) {
+                self.listers.entry(listed).or_default().insert(path);
+            }
+        }
+    }
+
+    /// Returns the protection in force for the entity at a path.
+    ///
+    /// Joined from its own labels, the registry, its parents and the documents it is derived from, and what those
+    /// stand in and were made from (R61). What was retired counts as it stood last.
+    ///
+    /// # Errors
+    /// [`Error::Versions`](crate::Error::Versions): a version is missing, so that nobody can tell; restore it.
+    pub(crate) async fn of(&self, path: &str) -> Result<Protection> {
+        let own = self.own(path).await?;
+        let mut pending: Vec<String> = own.parents.iter().cloned().collect();
+        let mut seen: BTreeSet<String> = [path.to_owned()].into();
+        let mut inherited = Vec::new();
+        while let Some(parent) = pending.pop() {
+            if !seen.contains(&parent) {
+                let found = self.own(&parent).await?;
+                pending.extend(found.parents.iter().filter(|parent| !seen.contains(*parent)).cloned());
+                inherited.push(found);
+                seen.insert(parent);
+            }
+        }
+        Ok(own.protection.clone().inherit(inherited.iter().map(|own| &own.protection)))
+    }
+
+    async fn own(&self, path: &str) -> Result<Arc<Own>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = Arc::new(self.find(path).await?);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), Arc::clone(&found));
+        Ok(found)
+    }
+
+    async fn find(&self, path: &str) -> Result<Own> {
+        let history = self.session.history.cell(&self.session.document(path));
+        let stood = self.stood_last(path).await?;
+        let [now, after] = self.views.map(|view| view.get(path));
+        let documents: Vec<&DocumentFacts> =
+            [now, stood.as_ref(), after].into_iter().flatten().map(AsRef::as_ref).collect();
+        let mut ids = history.map(|history| history.ids.clone()).unwrap_or_default();
+        let mut collections = history.map(|history| history.collections.clone()).unwrap_or_default();
+        for document in &documents {
+            ids.extend(document.ids().map(str::to_owned));
+            collections.extend(document.stated_collections().map(str::to_owned));
+            collections.extend(document.collections().map(str::to_owned));
+        }
+        collections.extend(self.meant_by(&collections));
+        let own: Vec<Field<Vec<String>>> = documents.iter().map(|document| document.care.clone()).collect();
+        let subject = Subject {
+            path,
+            ids: &ids,
+            collections: &collections,
+            own: &own,
+            content: after.map(AsRef::as_ref),
+        };
+        let protection = self.session.registry.protection(&subject);
+        // A collection does not inherit from itself, nor from another of its name.
+        for collection in documents.iter().filter(|document| document.kind == DocumentKind::Collection) {
+            collection.ids().for_each(|id| {
+                collections.remove(id);
+            });
+        }
+        let mut parents = self.named(&collections, Wanted::Containers).await?;
+        for (relation, target) in documents.iter().flat_map(|document| document.related()) {
+            if !relation.lists() {
+                let led = leads(self.views, path, target);
+                if led.is_empty() && relation == Relation::DerivedFrom {
+                    parents.extend(self.named(&[target.to_owned()].into(), Wanted::Any).await?);
+                }
+                parents.extend(led);
+            }
+        }
+        parents.extend(self.listers.get(path).into_iter().flatten().map(|lister| (*lister).to_owned()));
+        parents.remove(path);
+        Ok(Own { protection, parents })
+    }
+
+    /// Lists what collections may be meant by names that are no standing collection's: those that differ by case and
+    /// blanks only.
+    fn meant_by(&self, names: &BTreeSet<String>) -> Vec<String> {
+        let unknown = names.iter().filter(|name| !self.containers.contains_key(name.as_str()));
+        unknown.flat_map(|name| self.session.registry.names_like(name)).map(str::to_owned).collect()
+    }
+
+    /// Returns where documents of these ids stand, and where such stood last.
+    async fn named(&self, ids: &BTreeSet<String>, wanted: Wanted) -> Result<BTreeSet<String>> {
+        let standing = match wanted {
+            Wanted::Containers => &self.containers,
+            Wanted::Any => &self.carriers,
+        };
+        let is_wanted =
+            |document: Arc<DocumentFacts>| wanted == Wanted::Any || document.kind != DocumentKind::Item;
+        let mut paths = BTreeSet::new();
+        for id in ids {
+            paths.extend(standing.get(id.as_str()).into_iter().flatten().map(|path| (*path).to_owned()));
+            for path in self.retired.get(id.as_str()).into_iter().flatten() {
+                if self.stood_last(path).await?.is_some_and(is_wanted) {
+                    paths.insert((*path).to_owned());
+                }
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Returns what stood last at a path where nothing stands.
+    async fn stood_last(&self, path: &str) -> Result<Option<Arc<DocumentFacts>>> {
+        if self.views[0].get(path).is_some() {
+            return Ok(None);
+        }
+        let history = self.session.history.cell(&self.session.document(path));
+        self.session.facts.of_value(history.and_then(CellHistory::last_seen)).await
+    }
+}
+
+/// Lists the paths that a target leads to from a document, whether or not a document stands there: one that was
+/// retired, or comes with the change, counts too. Backslashes are what some readers take for slashes.
+fn leads(views: [&CatalogView; 2], path: &str, target: &str) -> BTreeSet<String> {
+    let slashed = target.trim().replace('\\', "/");
+    let spellings = [target, slashed.as_str()];
+    let spellings = &spellings[..if slashed == target { 1 } else { 2 }];
+    let mut paths = BTreeSet::new();
+    for view in views {
+        for target in spellings {
+            match view.lead(path, target) {
+                Lead::Document(led) => paths.insert(led.to_owned()),
+                Lead::Missing(led) => paths.insert(led),
+                Lead::Outside | Lead::External | Lead::Asset => false,
+            };
+        }
+    }
+    paths
+}
