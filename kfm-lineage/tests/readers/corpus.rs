@@ -2,16 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::chance::Chance;
+
 /// Above this many bytes a document is left out: many mutations of small ones find more in the same time.
 const BYTES_MAX: u64 = 6_000;
 
 /// Texts of real documents.
 #[derive(Debug)]
 pub struct Corpus {
-    pub documents: Vec<String>,
+    documents: Vec<String>,
 }
 
 impl Corpus {
+    /// Picks one of them.
+    pub fn any(&self, chance: &mut Chance) -> &str {
+        &self.documents[chance.below(self.documents.len())]
+    }
+
     /// Reads the documents of the catalog's real history and of the example.
     pub fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -5,27 +5,8 @@ use hifijson::value::{Value, parse_bounded};
 use kfm_lineage::{DocumentFacts, Field};
 use serde::Deserialize;
 
-/// Members that hold coordinates; the facts know more of them.
-const COORDINATES: [&str; 18] = [
-    "geometry",
-    "geometries",
-    "coordinates",
-    "bbox",
-    "spatial",
-    "centroid",
-    "proj:geometry",
-    "proj:bbox",
-    "proj:centroid",
-    "proj:transform",
-    "lat",
-    "latitude",
-    "decimalLatitude",
-    "lon",
-    "lng",
-    "long",
-    "longitude",
-    "decimalLongitude",
-];
+/// Members that hold coordinates, if a number or an array of numbers; the facts know more of them.
+const COORDINATES: [&str; 6] = ["coordinates", "bbox", "lat", "latitude", "lon", "longitude"];
 
 /// Levels that the other reader follows; it recurses.
 const DEPTH_MAX: usize = 900;
@@ -144,7 +125,6 @@ fn holds_a_number<N, S>(value: &Value<N, S>) -> bool {
         match value {
             Value::Number(_) => return true,
             Value::Array(items) => rest.extend(items),
-            Value::Object(members) => rest.extend(members.iter().map(|(_, value)| value)),
             _ => {}
         }
     }

@@ -63,7 +63,7 @@ const PIECES: [&str; 30] = [
 
 /// Makes one document of the corpus into another.
 pub fn document(chance: &mut Chance, corpus: &Corpus) -> Vec<u8> {
-    let mut text = chance.pick(&corpus.documents).clone();
+    let mut text = corpus.any(chance).to_owned();
     for _ in 0..1 + chance.below(3) {
         text = mutated(chance, text, corpus);
     }
@@ -119,7 +119,7 @@ fn mutated(chance: &mut Chance, mut text: String, corpus: &Corpus) -> String {
             text.insert_str(text.find('{').map_or(0, |at| at + 1), &nested);
         }
         12 => text = text.split_whitespace().collect::<Vec<_>>().join(" "),
-        _ => text.push_str(chance.pick(&corpus.documents)),
+        _ => text.push_str(corpus.any(chance)),
     }
     text
 }
@@ -169,5 +169,5 @@ fn floor(text: &str, at: usize) -> usize {
 
 fn after_any(chance: &mut Chance, text: &str, sign: char) -> Option<usize> {
     let places: Vec<usize> = text.match_indices(sign).map(|(at, _)| at + 1).collect();
-    (!places.is_empty()).then(|| *chance.pick(&places))
+    (!places.is_empty()).then(|| chance.pick(&places))
 }

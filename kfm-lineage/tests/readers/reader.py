@@ -2,11 +2,7 @@
 import json
 import sys
 
-COORDINATES = {
-    "geometry", "geometries", "coordinates", "bbox", "spatial", "centroid", "proj:geometry", "proj:bbox",
-    "proj:centroid", "proj:transform", "lat", "latitude", "decimalLatitude", "lon", "lng", "long", "longitude",
-    "decimalLongitude",
-}
+COORDINATES = {"coordinates", "bbox", "lat", "latitude", "lon", "longitude"}
 
 
 class Members(list):
@@ -29,9 +25,7 @@ def holds_a_number(value):
     stack = [value]
     while stack:
         value = stack.pop()
-        if isinstance(value, Members):
-            stack.extend(inner for _, inner in value)
-        elif isinstance(value, list):
+        if isinstance(value, list) and not isinstance(value, Members):
             stack.extend(value)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             return True

@@ -299,3 +299,38 @@ async fn what_says_that_it_is_of_two_types_is_denied() {
     let one = item(r#""id": "x", "type": "Feature", "type": "Feature", "#);
     assert!(!is_denied(&world, "a.json", one.as_bytes()).await);
 }
+
+#[tokio::test]
+async fn a_place_that_is_stated_before_something_else_counts() {
+    let world = World::new().await;
+    world.label("hidden/", "restricted").await;
+    let of = |members: &str| format!(r#"{{"type": "Feature", "id": "x", "links": [], {members}}}"#);
+    let denied = [
+        r#""geometry": {"type": "Point", "coordinates": [-97.5678, 38.1234]}, "geometry": null"#,
+        r#""bbox": [-97.5678, 38.1234, -97.5678, 38.1234], "bbox": []"#,
+        r#""properties": {"latitude": 38.1234, "longitude": -97.5678}, "properties": {}"#,
+        r#""assets": {"a": {"href": "a.tif", "proj:bbox": [224985.5, 6790215.5]}}, "assets": {}"#,
+    ];
+    for (number, members) in denied.into_iter().enumerate() {
+        let path = format!("hidden/{number}.json");
+        assert!(is_denied(&world, &path, of(members).as_bytes()).await, "{members}");
+    }
+    let harmless = of(r#""geometry": null, "geometry": null, "properties": {}, "properties": {"gsd": 30}"#);
+    assert!(!is_denied(&world, "hidden/harmless.json", harmless.as_bytes()).await);
+}
+
+#[tokio::test]
+async fn adoption_finds_what_cannot_be_told_and_denies_nothing() {
+    let world = World::new().await;
+    world.label_document("burial", "restricted").await;
+    let documents: [(&str, &[u8]); 3] = [
+        ("html.json", b"<html></html>"),
+        ("half.json", b"{\"id\": \"x\""),
+        ("two.json", b"{\"type\": 1, \"type\": 2}"),
+    ];
+    for (path, bytes) in documents {
+        std::fs::write(world.catalog().join(path), bytes).unwrap();
+    }
+    let adopted = world.open().await.adopt(None, Some("it was there")).await.unwrap();
+    assert_eq!(adopted.documents, 3);
+}
