@@ -78,7 +78,7 @@ impl<'d> Look<'d> {
                 self.promised(text, meaning);
             }
             Scalar::Array => self.items(statement, meaning),
-            Scalar::Object => self.places.anywhere |= has_x_and_y(statement),
+            Scalar::Object => self.places.anywhere |= has_x_and_y(statement) || has_box(statement),
         }
         // The two halves of a pair may be a name and its value.
         if let (Some(name), Scalar::Number(value) | Scalar::Text(value)) =
@@ -192,6 +192,13 @@ fn has_x_and_y(object: Statement<'_>) -> bool {
             let x = member.name().and_then(|name| expected.get(&key::parts(name)));
             x.zip(figure(member)).is_some_and(|(x, y)| array::is_x_and_y(*x, y))
         })
+}
+
+/// Says whether two sides of a box stand side by side: `north` and `west`, `xmin` and `ymax`.
+fn has_box(object: Statement<'_>) -> bool {
+    let is_side = |member: &Statement<'_>| member.name().is_some_and(key::is_side_of_a_box);
+    let sides: Vec<Figure> = object.children().filter(is_side).filter_map(figure).collect();
+    array::can_be_place(&sides)
 }
 
 #[cfg(test)]

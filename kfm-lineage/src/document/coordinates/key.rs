@@ -224,6 +224,14 @@ pub(super) fn x_with_its_y(name: &str) -> Option<Vec<String>> {
     Some(parts)
 }
 
+/// Says whether a name is one of a box's sides.
+pub(super) fn is_side_of_a_box(name: &str) -> bool {
+    const SIDES: [&str; 12] =
+        ["north", "south", "east", "west", "xmin", "xmax", "ymin", "ymax", "minx", "maxx", "miny", "maxy"];
+    let name: String = name.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+    SIDES.contains(&name.as_str())
+}
+
 /// Splits a name at signs, blanks and changes of case, and leaves digits out.
 pub(super) fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];

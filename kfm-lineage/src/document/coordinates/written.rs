@@ -190,10 +190,13 @@ fn is_precise_degree(number: Number) -> bool {
     number.fraction_digits >= FRACTION_DIGITS_MIN && number.value <= 180.0
 }
 
-/// Finds the next number behind the one at `at`, if nothing stands between them but what joins a pair.
+/// Signs that stand between the two numbers of a pair; others do where the numbers say more of themselves.
+const JOINING_SIGNS: &str = "-+,;°'\"/_()[]{}|:=&<>@#*";
+
+/// Finds the next number behind the one at `at`, if nothing stands between them but what may join a pair.
 fn following(tokens: &[Token<'_>], at: usize) -> Option<(usize, Number)> {
     let joins = |token: &Token<'_>| match token {
-        Token::Sign(sign) => "-+,;°'\"/_()[]{}|:=&<>@#*".contains(*sign),
+        Token::Sign(_) => true,
         Token::Word(_) => {
             [&COMPASS[..], &LABELS, &DEGREES, &JOINING].iter().any(|words| is_word(token, words))
         }
@@ -241,7 +244,8 @@ fn pair(tokens: &[Token<'_>], at: usize) -> bool {
         || between.iter().any(|token| is_word(token, &LABELS));
     let fine = |number: Number, digits: usize| number.fraction_digits >= digits;
     let has_unit = behind(next).is_some_and(|token| is_word(token, &UNITS) || is_sign(token, '%'));
-    let has_and = between.iter().any(|token| is_word(token, &AND));
+    let is_odd = |token: &Token<'_>| matches!(token, Token::Sign(sign) if !JOINING_SIGNS.contains(*sign));
+    let has_and = between.iter().any(|token| is_word(token, &AND) || is_odd(token));
     let ambiguous_comma = |number: Number| number.comma && number.fraction_digits < 4;
     explicit
         || ((!has_unit || (fine(first, 4) && fine(second, 4)))
@@ -399,6 +403,12 @@ fn on_a_grid(tokens: &[Token<'_>]) -> bool {
         let gap = tokens[at + 1..].iter().take(BETWEEN_MAX).take_while(|token| between(token)).count();
         number(tokens, at).is_some_and(metres) && number(tokens, at + 1 + gap).is_some_and(metres)
     };
+    // `623456E 4221234N`, `E 623456 N 4221234`.
+    let lettered = |at: usize| {
+        let near = &tokens[at.saturating_sub(1)..tokens.len().min(at + BETWEEN_MAX)];
+        let has = |letters: [&str; 2]| near.iter().any(|token| is_word(token, &letters));
+        has(["e", "me"]) && has(["n", "mn"])
+    };
     let digits_of_square = |at: usize| {
         let zone =
             number(tokens, at).filter(|zone| (1.0..=60.0).contains(&zone.value) && zone.whole_digits <= 2)?;
@@ -415,6 +425,7 @@ fn on_a_grid(tokens: &[Token<'_>]) -> bool {
     let finest = (0..tokens.len()).filter_map(digits_of_square).max().unwrap_or(0);
     finest == 10
         || (finest >= 2 && named(&["mgrs", "usng"]))
+        || (0..tokens.len()).any(|at| lettered(at) && pair(at))
         || (named(&["utm", "easting", "northing", "eastings", "northings"]) && (0..tokens.len()).any(pair))
 }
 
