@@ -41,7 +41,7 @@ pub use permit::{Consent, Permit, PermitError, PermitRefused};
 pub use policy::Policy;
 pub use principals::{Principal, Principals, PrivateKey, PublicKey, Role};
 pub use protection::Protection;
-pub use ratchet::{Against, RatchetMode, StepTreatment, measured, stands_against, treat};
+pub use ratchet::{Against, RatchetMode, StepTreatment, measured, stands_against, treat, treat_unread};
 pub use registry::{LabelRegistry, RegistryEntry, Subject};
 pub use risk::{RiskLevel, RiskReason};
 pub use rules::RuleMeta;

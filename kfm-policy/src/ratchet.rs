@@ -141,6 +141,29 @@ pub fn stands_against(standing: &DocumentFacts, protection: &Protection) -> Opti
     (measured(standing) < asked).then_some(Against { rule, asked })
 }
 
+/// Says what becomes of a step that would make something visible that nobody reads: what a pipeline keeps itself in
+/// a graph, an index or a cache.
+///
+/// It is something, and counts as public by itself: nobody can tell what it shows.
+pub fn treat_unread(protection: &Protection, mode: RatchetMode) -> StepTreatment {
+    let (rule, why) = if protection.is_withdrawn() {
+        ("CARE-A3-resurrect", "it was withdrawn".to_owned())
+    } else if protection.label.is_err()
+        || protection.held
+        || matches!(protection.treatment, Treatment::Public | Treatment::Quarantined)
+    {
+        return treat(None, protection, mode);
+    } else {
+        let asked = protection.treatment;
+        ("CARE-E1-geo", format!("today's protection asks {asked} and nobody can tell what the content shows"))
+    };
+    match mode {
+        RatchetMode::Refuse if protection.is_withdrawn() => StepTreatment::absent(rule, why),
+        RatchetMode::Forward | RatchetMode::Refuse => StepTreatment::denied(rule, why),
+        RatchetMode::Hide | RatchetMode::Unfinished => StepTreatment::absent(rule, why),
+    }
+}
+
 /// Returns the protection that would be in force once `document` stands: the registries' and its own label's.
 pub fn left_by(document: &DocumentFacts, protection: &Protection) -> Treatment {
     let own = CareLabel::of_document(&document.care).ok().flatten();

@@ -162,7 +162,8 @@ impl From<&Finding> for FindingLine {
 ///
 /// Every judgement begins here, and so what policy's files say is in force before it.
 ///
-/// A cell that a pipeline keeps itself has no document, but it has a protection and is judged by it.
+/// A cell that a pipeline keeps itself has no document, but it has a protection: what it holds is read by nobody,
+/// which is not the same as nothing. The answer has one entry for each move that is not derived, in their order.
 pub(crate) async fn treat_moves(
     session: &mut Session,
     now: &CatalogView,
@@ -180,10 +181,14 @@ pub(crate) async fn treat_moves(
             async |value: Value| if is_document { session.facts.of_value(value).await } else { Ok(None) };
         let (before, target) = (facts(step.before).await?, facts(step.after).await?);
         let protection = protections.of(&step.cell.key).await?;
+        let outcome = match step.after {
+            Some(_) if !is_document => kfm_policy::treat_unread(&protection, mode),
+            _ => kfm_policy::treat(target.as_deref(), &protection, mode),
+        };
         steps.push(StepFacts {
             entity: step.entity.clone(),
             path: step.cell.key.clone(),
-            outcome: kfm_policy::treat(target.as_deref(), &protection, mode),
+            outcome,
             before,
             after: target,
             protection,
@@ -218,25 +223,22 @@ pub(crate) fn labels_of(steps: &[StepFacts]) -> BTreeMap<String, &'static str> {
 
 /// Applies treatments to moves: what must be absent goes to absent.
 ///
-/// A move that would then change nothing is dropped; its path is returned with the rule that made it so.
-pub(crate) fn apply_treatments(moves: Vec<Move>, steps: &[StepFacts]) -> (Vec<Move>, Vec<(String, String)>) {
-    let absent: BTreeMap<&str, &str> = steps
-        .iter()
-        .filter_map(|step| match &step.outcome {
-            StepTreatment::Absent { rule, .. } => Some((step.path.as_str(), rule.as_str())),
-            _ => None,
-        })
-        .collect();
+/// `steps` are those of [`treat_moves`] for the same moves. A move that would then change nothing is dropped, and
+/// returned with the rule that made it so.
+pub(crate) fn apply_treatments(moves: Vec<Move>, steps: &[StepFacts]) -> (Vec<Move>, Vec<(Move, String)>) {
     let mut dropped = Vec::new();
     let mut kept = Vec::new();
+    let mut steps = steps.iter();
     for mut step in moves {
-        if let Some(rule) = absent.get(step.cell.key.as_str()).filter(|_| !step.derived) {
+        // By position and not by key: cells of several stores may share one.
+        let facts = if step.derived { None } else { steps.next() };
+        if let Some(StepTreatment::Absent { rule, .. }) = facts.map(|facts| &facts.outcome) {
             step.after = None;
             step.to_version = None;
             step.stac_id = None;
             step.collection = None;
             if step.before.is_none() {
-                dropped.push((step.cell.key, (*rule).to_owned()));
+                dropped.push((step, rule.clone()));
                 continue;
             }
         }

@@ -231,9 +231,29 @@ impl From<kfm_wal::WalError> for Error {
     fn from(error: kfm_wal::WalError) -> Self {
         match error {
             kfm_wal::WalError::Locked { holder } => Self::Locked { holder },
+            // Nothing was appended, and the log is well: what it was to hold is not.
+            error @ (kfm_wal::WalError::TooLarge { .. } | kfm_wal::WalError::Unreadable { .. }) => {
+                Self::Invalid {
+                    message: "the log cannot hold what this asks for; nothing was recorded".into(),
+                    hint: "give shorter texts, and values that are smaller or less deep".into(),
+                    source: Some(Box::new(error)),
+                }
+            }
             error => Self::Log(Box::new(error)),
         }
     }
+}
+
+/// Bytes of a text that a record keeps; a list of what stands in the way may be as long as the catalog.
+const RECORDED_BYTES_MAX: usize = 4_096;
+
+/// Cuts a text to what a record keeps.
+pub(crate) fn recorded_text(text: String) -> String {
+    if text.len() <= RECORDED_BYTES_MAX {
+        return text;
+    }
+    let end = (0..=RECORDED_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", &text[..end])
 }
 
 /// Says what an error and all that lies beneath it say, on one line.

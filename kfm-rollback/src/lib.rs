@@ -37,6 +37,7 @@ mod lineage_feed;
 mod refusal;
 mod resolve;
 mod session;
+mod skip;
 mod status;
 
 pub use error::{Error, Result};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use kfm_lineage::{Domain, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::blob::BlobError;
+use crate::blob::{BlobError, Stray};
 use crate::context::WriteContext;
 use crate::versions::VersionError;
 
@@ -58,6 +58,14 @@ pub trait DomainOp: Debug + Send + Sync {
     /// # Errors
     /// [`OpError::InvalidKey`]: a key that this store cannot have; otherwise as [`OpError`] says.
     async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError>;
+
+    /// Lists what lies in the store, is no cell, and could be taken for one; it is left alone.
+    ///
+    /// # Errors
+    /// As [`observe`](DomainOp::observe).
+    async fn strays(&self) -> Result<Vec<Stray>, OpError> {
+        Ok(Vec::new())
+    }
 
     /// Returns what readers see at a cell: the bytes whose digest is its value, or none.
     ///

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{Domain, Move};
+use kfm_lineage::{CellId, Domain, Move};
 use kfm_wal::record::Batch;
 
 /// Steps that one intent announces at most.
@@ -45,7 +45,8 @@ impl Phase {
 /// What a document lists, by path, before and after: its `child` and `item` targets in the store.
 pub type Listings = BTreeMap<String, Vec<String>>;
 
-/// Puts steps in order: adds (listed before lister), changes, derived cells, retires (lister before listed).
+/// Puts steps in order: adds (listed before lister), changes, derived cells, retires (lister before listed). A document
+/// whose place is needed disappears first: no store keeps `x.json` and `x.json/y.json` in one folder.
 ///
 /// `after` holds what documents list once the steps are made, `before` what they list now; documents that do
 /// not move need not be in them. Reference cycles, which real catalogs have, are cut at the smallest path.
@@ -53,6 +54,7 @@ pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) ->
     steps.sort_by(|a, b| a.cell.cmp(&b.cell));
     let rank_after = ranks(&steps, after);
     let rank_before = ranks(&steps, before);
+    let in_the_way = in_the_way(&steps);
     steps.sort_by_key(|step| {
         let phase = Phase::of(step);
         let rank = match phase {
@@ -60,9 +62,26 @@ pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) ->
             Phase::Derive => 0,
             Phase::Contract => usize::MAX - rank_before.get(&step.cell.key).copied().unwrap_or(0),
         };
-        (phase, step.before.is_some() && phase == Phase::Expand, rank)
+        (!in_the_way.contains(&step.cell), phase, step.before.is_some() && phase == Phase::Expand, rank)
     });
     steps
+}
+
+/// Lists the documents that disappear where another one appears below their path, or above it.
+fn in_the_way(steps: &[Move]) -> BTreeSet<CellId> {
+    let documents = || steps.iter().filter(|step| step.cell.domain == Domain::Stac);
+    let added = documents().filter(|step| step.before.is_none() && step.after.is_some());
+    let added: BTreeSet<(&str, &str)> =
+        added.map(|step| (step.cell.store.as_str(), step.cell.key.as_str())).collect();
+    let is_in_the_way = |step: &&Move| {
+        let (store, key) = (step.cell.store.as_str(), step.cell.key.as_str());
+        let above = key.match_indices('/').any(|(at, _)| added.contains(&(store, &key[..at])));
+        let below = format!("{key}/");
+        let next = added.range((store, below.as_str())..).next();
+        above || next.is_some_and(|(other, path)| *other == store && path.starts_with(&below))
+    };
+    let gone = documents().filter(|step| step.after.is_none() && step.before.is_some());
+    gone.filter(is_in_the_way).map(|step| step.cell.clone()).collect()
 }
 
 /// Numbers documents so that what is listed comes before what lists it.

@@ -52,6 +52,10 @@ pub enum Bug {
     ///
     /// `traps`: `a_plan_is_judged_again_when_it_is_executed`.
     PolicyOnlyAtPlan,
+    /// A plan is believed for its digests, and the log is not asked whether it has it.
+    ///
+    /// `forged`: `no_plan_but_those_of_the_log_is_executed_rehearsed_or_approved`.
+    PlanNotInLog,
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -55,7 +55,7 @@ async fn record(
         plan_id,
         status: status.to_string(),
         kind: error.kind().into(),
-        message: error.to_string(),
+        message: crate::error::recorded_text(error.to_string()),
     };
     let record = Record::Refusal(refusal);
     let name = EventId::lossy(&record.id());

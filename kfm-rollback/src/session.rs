@@ -82,7 +82,7 @@ impl Session {
             host: options.host.clone(),
             pid: options.pid,
             doing: doing.to_owned(),
-            since: now(&options.clock).to_string(),
+            since: now(&options.clock)?.to_string(),
             operation: None,
         };
         let lock = PlatformLock::acquire(&platform.lock_path(), holder.clone(), options).await?;
@@ -100,6 +100,7 @@ impl Session {
         lock: Option<PlatformLock>,
         hold: Option<Hold>,
     ) -> Result<Self> {
+        now(&platform.options().clock)?;
         let Folded { wal, history, .. } = folded;
         let (files, policy_fault) = match platform.policy_files(&history) {
             Ok(files) => (files, None),
@@ -145,9 +146,13 @@ impl Session {
         Arc::clone(&self.platform.options().clock)
     }
 
-    /// Returns the time.
+    /// Returns the time for every judgement and every record: the later of the clock and the newest record of the log.
+    ///
+    /// So a clock that was set back makes nothing valid again that had expired.
     pub(crate) fn now(&self) -> Timestamp {
-        now(&self.platform.options().clock)
+        let newest = self.wal.newest_at().unwrap_or(Timestamp::MIN);
+        // The clock could be read when the session began.
+        now(&self.platform.options().clock).map_or(newest, |now| now.max(newest))
     }
 
     /// Returns who acts.
@@ -245,11 +250,14 @@ impl Session {
         self.lock.is_some()
     }
 
-    /// Refuses if another host has taken the shared log over: it acts now, and this process acts no more.
+    /// Refuses if another host has taken the shared log over, or somebody has taken the lock's file away: another
+    /// process may act now, and this one acts no more.
     ///
     /// # Errors
+    /// [`Error::Locked`](crate::Error::Locked): the lock is not this process's any more.
     /// [`Error::Log`](crate::Error::Log): another host has it, or it is not known whether one has.
     pub(crate) async fn refuse_if_followed(&self) -> Result<()> {
+        self.lock.as_ref().map_or(Ok(()), PlatformLock::still_mine)?;
         match &self.hold {
             Some(hold) => hold.still_mine().await.map_err(|error| Error::Log(Box::new(error))),
             None => Ok(()),
@@ -261,6 +269,7 @@ impl Session {
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log failed; whether the record is in it, opening it again tells.
     pub(crate) async fn log(&mut self, record: Record) -> Result<Lsn> {
+        self.lock.as_ref().map_or(Ok(()), PlatformLock::still_mine)?;
         let lsn = self.wal.append(record).await?;
         let versions = self.platform.versions();
         self.history.catch_up(&self.wal, &versions).await?;
@@ -361,7 +370,14 @@ fn same(error: &std::io::Error) -> std::io::Error {
 }
 
 /// Returns the civil time of a clock, to the microsecond, which is what records keep.
-pub(crate) fn now(clock: &Arc<dyn Clock>) -> Timestamp {
-    let at = Timestamp::try_from(clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.round(jiff::Unit::Microsecond).unwrap_or(at)
+///
+/// # Errors
+/// [`Error::Invalid`](crate::Error::Invalid): it shows a time that no record can hold; set it.
+pub(crate) fn now(clock: &Arc<dyn Clock>) -> Result<Timestamp> {
+    let at = Timestamp::try_from(clock.wall()).map_err(|error| Error::Invalid {
+        message: "the clock shows a time that no record can hold".into(),
+        hint: "set the system's clock".into(),
+        source: Some(Box::new(error)),
+    })?;
+    Ok(at.round(jiff::Unit::Microsecond).unwrap_or(at))
 }

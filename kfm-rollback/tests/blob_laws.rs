@@ -242,7 +242,9 @@ async fn a_symbolic_link_is_named_and_never_followed() {
         let delete = store.delete(vec![key.to_owned()]).await;
         assert!(delete.is_err_and(|error| is_link(&error)), "{key}");
     }
-    assert!(matches!(store.list(&[".json"]).await, Err(BlobError::Link { .. })));
+    assert!(store.list(&[".json"]).await.unwrap().is_empty());
+    let strays = store.strays(&[".json"]).await.unwrap();
+    assert_eq!(strays.iter().map(|stray| stray.path.as_str()).collect::<Vec<_>>(), ["file.json", "folder"]);
     assert_eq!(fs::read_to_string(outside.path().join("x.json")).unwrap(), "outside");
     assert_eq!(files(outside.path()).len(), 1);
 }
@@ -254,19 +256,88 @@ async fn a_link_that_is_an_asset_is_none_of_ours() {
     std::os::unix::fs::symlink("/elsewhere/big.tif", folder.path().join("big.tif")).unwrap();
     let store = LocalBlobs::new(folder.path());
     assert!(store.list(&[".json"]).await.unwrap().is_empty());
-    assert!(matches!(store.list(&[]).await, Err(BlobError::Link { .. })));
+    assert!(store.strays(&[".json"]).await.unwrap().is_empty());
+    assert_eq!(store.strays(&[]).await.unwrap()[0].path, "big.tif");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_name_that_is_not_utf8_is_refused_if_it_would_be_listed() {
+async fn what_cannot_be_a_key_is_left_alone_and_stops_nothing() {
     use std::os::unix::ffi::OsStrExt;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.tif")), "").unwrap();
     let store = LocalBlobs::new(folder.path());
     assert!(store.list(&[".json"]).await.unwrap().is_empty());
     fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.json")), "").unwrap();
-    assert!(matches!(store.list(&[".json"]).await, Err(BlobError::InvalidKey { .. })));
+    for name in ["a\\b.json", "a\u{1}b.json"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    std::os::unix::net::UnixListener::bind(folder.path().join("socket.json")).unwrap();
+    store.put(vec![("x.json".to_owned(), bytes("1"))]).await.unwrap();
+    assert_eq!(store.list(&[".json"]).await.unwrap(), ["x.json"]);
+    let strays = store.strays(&[".json"]).await.unwrap();
+    assert_eq!(strays.len(), 4, "{strays:?}");
+    store.delete(vec!["x.json".to_owned()]).await.unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
+}
+
+fn swap_of(from: Option<&str>, to: Option<&str>) -> Vec<BlobSwap> {
+    let precondition = Precondition::Is(from.map(|text| Digest::of_bytes(text.as_bytes())));
+    vec![BlobSwap { key: "a.json".into(), precondition, to: to.map(bytes) }]
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_another_hand_writes_between_the_last_look_and_the_act_is_kept() {
+    for (from, to, meanwhile) in [
+        (Some("1"), Some("2"), Some("3")),
+        (Some("1"), None, Some("3")),
+        (None, Some("2"), Some("3")),
+        (Some("1"), Some("2"), None),
+        (Some("1"), Some("2"), Some("2")),
+        (Some("1"), Some("2"), Some("1")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Faults::default();
+        let store = LocalBlobs::with_faults(folder.path(), faults.clone());
+        if let Some(from) = from {
+            store.put(vec![("a.json".to_owned(), bytes(from))]).await.unwrap();
+        }
+        faults.meanwhile(meanwhile.map(str::as_bytes));
+        let outcome = store.swap(swap_of(from, to)).await.unwrap();
+        let stands = store.get("a.json").await.unwrap();
+        if meanwhile == from {
+            assert_eq!((&outcome[..], stands), (&[SwapOutcome::Applied][..], to.map(bytes)));
+        } else if meanwhile == to {
+            assert_eq!((&outcome[..], stands), (&[SwapOutcome::Already][..], to.map(bytes)));
+        } else {
+            let observed = meanwhile.map(|text| Digest::of_bytes(text.as_bytes()));
+            assert_eq!(outcome, [SwapOutcome::Conflict { observed }], "{from:?} {to:?} {meanwhile:?}");
+            assert_eq!(stands, meanwhile.map(bytes), "{from:?} {to:?} {meanwhile:?}");
+        }
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(
+            left,
+            usize::from(store.get("a.json").await.unwrap().is_some()),
+            "nothing temporary stays"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_was_emptied_gives_way_to_a_file_and_one_with_files_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalBlobs::new(folder.path());
+    fs::create_dir_all(folder.path().join("a.json/b/c")).unwrap();
+    assert_eq!(store.get("a.json").await.unwrap(), None);
+    assert_eq!(store.swap(swap_of(None, Some("1"))).await.unwrap(), [SwapOutcome::Applied]);
+
+    fs::remove_file(folder.path().join("a.json")).unwrap();
+    fs::create_dir_all(folder.path().join("a.json/b")).unwrap();
+    fs::write(folder.path().join("a.json/b/asset.tif"), "kept").unwrap();
+    let refused = store.swap(swap_of(None, Some("1"))).await;
+    assert!(matches!(refused, Err(BlobError::Permanent { .. })), "{refused:?}");
+    assert_eq!(fs::read(folder.path().join("a.json/b/asset.tif")).unwrap(), b"kept");
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if !folder.as_os_str().is_empty() {
         create_folder(folder)?;
     }
+    refuse_link(path)?;
     let staging = staging_of(path, bytes)?;
     let written = write_whole(&staging, bytes).and_then(|()| fs::rename(&staging, path));
     if let Err(error) = written {
@@ -62,9 +63,24 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder_of(path)
 }
 
+/// Refuses a symbolic link: what is written under this name stays under this name.
+pub(crate) fn refuse_link(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link, which is not followed"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a file of exactly these bytes, durable.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    // What lies there is a left-over, or a link that somebody laid: it is not written through.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -90,6 +106,28 @@ mod tests {
         replace(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_written_neither_through_nor_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outside, path) = (folder.path().join("outside"), folder.path().join("view.json"));
+        fs::write(&outside, b"kept").unwrap();
+        std::os::unix::fs::symlink(&outside, &path).unwrap();
+        assert!(replace(&path, b"new").is_err());
+        assert!(matches!(
+            crate::line_file::append(&path, b"{}\n"),
+            Err(crate::line_file::AppendFault::Io(_))
+        ));
+        fs::remove_file(&path).unwrap();
+        // Under the name of the staging file too.
+        std::os::unix::fs::symlink(&outside, staging_of(&path, b"new").unwrap()).unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(
+            (fs::read(&outside).unwrap(), fs::read(&path).unwrap()),
+            (b"kept".to_vec(), b"new".to_vec())
+        );
     }
 
     #[test]

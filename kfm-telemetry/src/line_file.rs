@@ -39,6 +39,7 @@ pub(crate) fn append(path: &Path, line: &[u8]) -> Result<(), AppendFault> {
     if let Some(folder) = path.parent() {
         durable::create_folder(folder)?;
     }
+    durable::refuse_link(path)?;
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     match file.try_lock() {
         Ok(()) => {}

@@ -65,6 +65,15 @@ pub enum WalError {
         /// The limit.
         bytes_max: u64,
     },
+    /// The record could not be read again once it is written, so it was not: repair what it holds.
+    #[error("record cannot be read again and is not written: record={kind}")]
+    Unreadable {
+        /// The kind of the record.
+        kind: &'static str,
+        /// What a reader would say.
+        #[source]
+        source: Source,
+    },
     /// There was nothing to append: a defect of the caller.
     #[error("an append needs at least one record")]
     Empty,

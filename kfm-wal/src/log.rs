@@ -45,7 +45,7 @@ impl Entry {
     pub fn read(stored: &StoredRecord) -> Result<Option<Self>, WalError> {
         let StoredRecord { lsn, leaf, record: new, .. } = stored;
         match typed::read(stored)? {
-            Read::Known(record) => Ok(Some(Self { lsn: *lsn, at: new.at, leaf: *leaf, record })),
+            Read::Known(record) => Ok(Some(Self { lsn: *lsn, at: new.at, leaf: *leaf, record: *record })),
             Read::Optional => Ok(None),
             Read::Future => Err(WalError::FutureRecord { lsn: *lsn, rtype: new.rtype, schema: new.schema }),
         }
@@ -121,15 +121,15 @@ impl Wal {
     /// # Errors
     /// - [`WalError::Conflict`]: another record has the id; nothing was appended.
     /// - [`WalError::TooLarge`]: names the record; put what grows into a segment.
+    /// - [`WalError::Unreadable`]: a record could not be read again; nothing was appended.
     /// - [`WalError::FutureRecord`]: a newer version wrote here; upgrade.
     /// - [`WalError::Unknown`]: open the log anew and append again.
     /// - others as [`WalStore::append`].
     pub async fn append_all(&self, records: Vec<Record>) -> Result<Vec<Lsn>, WalError> {
         let at = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let mut encoded = Vec::with_capacity(records.len());
-        for record in &records {
-            encoded.push(encode(record, at)?);
-        }
+        let both: Vec<(Record, NewRecord)> =
+            records.into_iter().map(|record| encode(record, at)).collect::<Result<_, _>>()?;
+        let (records, encoded): (Vec<Record>, Vec<NewRecord>) = both.into_iter().unzip();
         let mut looks = 0;
         loop {
             let places = self.places(&records, &encoded).await?;
@@ -199,6 +199,11 @@ impl Wal {
         self.read().head
     }
 
+    /// Returns the time of the newest record that this version knows; none if there is none.
+    pub fn newest_at(&self) -> Option<Timestamp> {
+        self.read().index.places().last().map(|place| place.at)
+    }
+
     /// Returns the positions of records whose types this version does not know and need not know; they stay
     /// in the log as they are.
     pub fn unknown(&self) -> Vec<Lsn> {
@@ -241,7 +246,7 @@ impl State {
         match typed::read(stored)? {
             Read::Known(record) => {
                 self.index.add(Place::of(*lsn, new.at, new.op_id, &record));
-                self.entries.push(Arc::new(Entry { lsn: *lsn, at: new.at, leaf: *leaf, record }));
+                self.entries.push(Arc::new(Entry { lsn: *lsn, at: new.at, leaf: *leaf, record: *record }));
             }
             Read::Optional => self.unknown.push(*lsn),
             Read::Future if self.future.is_none() => self.future = Some((*lsn, new.rtype, new.schema)),

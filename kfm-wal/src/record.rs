@@ -65,6 +65,24 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns the name of the record's kind, as its JSON has it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::PublishIntent(_) => "publish_intent",
+            Self::PublishCompletion(_) => "publish_completion",
+            Self::Operation(_) => "operation",
+            Self::OperationClosed(_) => "operation_closed",
+            Self::Journal(_) => "journal",
+            Self::Plan(_) => "plan",
+            Self::Approval(_) => "approval",
+            Self::Refusal(_) => "refusal",
+            Self::Labels(_) => "labels",
+            Self::PolicyChange(_) => "policy_change",
+            Self::Stage(_) => "stage",
+            Self::Snapshot(_) => "snapshot",
+        }
+    }
+
     /// Returns the name under which this record is appended at most once (R24).
     ///
     /// A record of the same name and content is a no-op, one of other content a conflict.

@@ -266,7 +266,10 @@ async fn named_by(log: &dyn WalStore, name: &str, file: &Named) -> Result<Option
     let Some(at) = file.lsn.0.checked_add(1).map(Lsn) else { return Ok(None) };
     let stored = log.scan(at, 1).await?;
     let record = match stored.first().filter(|stored| stored.lsn == at).map(typed::read).transpose()? {
-        Some(Read::Known(Record::Snapshot(record))) => Some(record),
+        Some(Read::Known(record)) => match *record {
+            Record::Snapshot(record) => Some(record),
+            _ => None,
+        },
         _ => None,
     };
     let is_it = |record: &SnapshotRecord| {

@@ -1,13 +1,18 @@
 //! Typed records as the store has them: numbers of types, names as ids, canonical JSON as bytes.
 
-use kfm_lineage::{Digest, Lsn, Timestamp};
+use kfm_lineage::canonical::canonical_of;
+use kfm_lineage::{Digest, Timestamp};
 
 use crate::error::WalError;
-use crate::record::Record;
+use crate::record::{JournalEntry, Record};
 use crate::store::{NewRecord, OPTIONAL, StoredRecord};
 
-/// The version of the records' form that this version writes.
+/// The versions of the records' forms: each record is written in the oldest that can say it, so that an older
+/// version of this toolkit stops at what it would misread, and only there.
 const SCHEMA: u16 = 1;
+
+/// The newest that this version knows: treated cells are in segments.
+const SCHEMA_TREATED: u16 = 2;
 
 /// The type of [`Record::Stage`], which a reader need not know.
 const STAGE: u16 = OPTIONAL | 10;
@@ -36,12 +41,23 @@ impl Record {
             Self::Snapshot(_) => SNAPSHOT,
         }
     }
+
+    /// The oldest form that says what this record says.
+    fn schema(&self) -> u16 {
+        let has_segment = match self {
+            Self::PublishCompletion(completion) => completion.close.treated_segment.is_some(),
+            Self::OperationClosed(closed) => closed.close.treated_segment.is_some(),
+            Self::Journal(journal) => matches!(journal.entry, JournalEntry::Treated { .. }),
+            _ => false,
+        };
+        if has_segment { SCHEMA_TREATED } else { SCHEMA }
+    }
 }
 
 /// What a record in the store is to this version.
 pub(crate) enum Read {
     /// A record that it knows.
-    Known(Record),
+    Known(Box<Record>),
     /// One that it does not know and need not know.
     Optional,
     /// One that it must know before it appends anything, and does not.
@@ -55,7 +71,9 @@ pub(crate) enum Read {
 pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     let StoredRecord { lsn, record: new, .. } = stored;
     let is_known = (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT, POLICY_CHANGE].contains(&new.rtype);
-    if !is_known || new.schema > SCHEMA {
+    // The ends of operations (2, 4) and journals (5) have two forms.
+    let newest = if [2, 4, 5].contains(&new.rtype) { SCHEMA_TREATED } else { SCHEMA };
+    if !is_known || new.schema > newest {
         return Ok(if new.rtype & OPTIONAL != 0 { Read::Optional } else { Read::Future });
     }
     let record: Record = serde_json::from_slice(&new.payload)
@@ -63,17 +81,29 @@ pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     if record.rtype() != new.rtype {
         return Err(WalError::Malformed { lsn: *lsn, source: "type and payload differ".into() });
     }
-    Ok(Read::Known(record))
+    Ok(Read::Known(Box::new(record)))
 }
 
-/// Writes a record as the store takes it.
-pub(crate) fn encode(record: &Record, at: Timestamp) -> Result<NewRecord, WalError> {
+/// Writes a record as the store takes it, and reads it again: what is appended is what a reader will see.
+///
+/// Returns that too, since the canonical form may say the same otherwise (`30.0` is `30`).
+///
+/// # Errors
+/// [`WalError::Unreadable`]: it has no canonical form, or nothing could read it again.
+pub(crate) fn encode(record: Record, at: Timestamp) -> Result<(Record, NewRecord), WalError> {
+    let unreadable = |source| WalError::Unreadable { kind: record.kind(), source };
     // Before the id, which is a digest of the canonical form for some records.
-    let payload = kfm_lineage::canonical::canonical_of(record)
-        .map_err(|error| WalError::Malformed { lsn: Lsn::ZERO, source: Box::new(error) })?;
-    let digest = Digest::of_bytes(record.id().as_bytes());
-    let op_id = digest.bytes()[..16].try_into().expect("16 of 32 bytes");
-    Ok(NewRecord { op_id, rtype: record.rtype(), schema: SCHEMA, at, payload })
+    let payload = canonical_of(&record).map_err(|error| unreadable(Box::new(error)))?;
+    let read: Record = serde_json::from_slice(&payload).map_err(|error| unreadable(Box::new(error)))?;
+    let same = canonical_of(&read).is_ok_and(|again| again == payload);
+    if !same || read.rtype() != record.rtype() {
+        return Err(unreadable("it reads as something else".into()));
+    }
+    let digest = Digest::of_bytes(read.id().as_bytes());
+    let mut op_id = [0; 16];
+    op_id.copy_from_slice(&digest.bytes()[..16]);
+    let new = NewRecord { op_id, rtype: read.rtype(), schema: read.schema(), at, payload };
+    Ok((read, new))
 }
 
 /// Puts the record's name where the store had only its id.

@@ -243,7 +243,7 @@ fn unknown_optional_records_are_passed_over_and_stay() {
 
 #[test]
 fn unknown_critical_records_make_the_log_read_only() {
-    for (rtype, schema) in [(77, 1), (1, 2)] {
+    for (rtype, schema) in [(77, 1), (1, 2), (2, 3), (5, 3)] {
         let (wal, log) = memory();
         run(wal.append(intent(1))).unwrap();
         run(log.append(&[foreign(7, rtype, schema)], None)).unwrap();
@@ -277,7 +277,7 @@ fn a_record_above_a_mebibyte_is_refused_by_name() {
 fn a_record_that_has_no_canonical_form_is_refused() {
     let (wal, _) = memory();
     let record = labels(vec![serde_json::json!({"size": 9_007_199_254_740_993_u64})]);
-    assert!(matches!(run(wal.append(record)), Err(WalError::Malformed { lsn: Lsn::ZERO, .. })));
+    assert!(matches!(run(wal.append(record)), Err(WalError::Unreadable { kind: "labels", .. })));
 }
 
 #[test]
@@ -345,4 +345,52 @@ proptest! {
         }
         prop_assert_eq!(all(&wal), model);
     }
+}
+
+/// A record whose value is nested as deep as this.
+fn nested(depth: usize) -> Record {
+    let value = (0..depth).fold(serde_json::json!(1), |value, _| serde_json::json!([value]));
+    labels(vec![serde_json::json!({ "id": "x", "value": value })])
+}
+
+#[test]
+fn a_record_that_nothing_could_read_again_is_refused_and_nothing_is_appended() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = local(dir.path());
+    run(wal.append(nested(100))).unwrap();
+    let inexact = labels(vec![serde_json::json!({ "id": "x", "value": (1_u64 << 53) + 1 })]);
+    for unreadable in [nested(125), nested(126), nested(2_000), inexact] {
+        let refused = run(wal.append_all(vec![intent(1), unreadable])).unwrap_err();
+        assert!(matches!(refused, WalError::Unreadable { kind: "labels", .. }), "{refused}");
+    }
+    assert_eq!((wal.head().lsn, all(&wal).len()), (Lsn(1), 1));
+    drop(wal);
+    assert_eq!(all(&local(dir.path())), [nested(100)]);
+}
+
+#[test]
+fn numbers_that_canonical_json_writes_otherwise_are_appended_as_they_will_be_read() {
+    let (wal, log) = memory();
+    let whole = labels(vec![serde_json::json!([30.0, 1e2, -0.0, 0.1])]);
+    let lsn = run(wal.append(whole.clone())).unwrap();
+    assert_eq!(run(wal.append(whole)).unwrap(), lsn, "the same record again is the same");
+    let read = run(Wal::open(Arc::new(log.handle()), clock())).unwrap();
+    assert_eq!(all(&read), all(&wal));
+    assert_eq!(all(&wal), [labels(vec![serde_json::json!([30, 100, 0, 0.1])])]);
+}
+
+#[test]
+fn the_end_of_an_operation_is_a_small_record_however_many_cells_were_treated() {
+    let cells: u64 = 20_000;
+    let segment = SegmentRef { digest: Digest::of_bytes(b"cells"), count: cells, bytes: 200 * cells };
+    let (wal, log) = memory();
+    run(wal.append(intent(1))).unwrap();
+    let Record::PublishCompletion(mut treated) = completion(1) else { panic!("a completion") };
+    treated.close.treated_segment = Some(segment);
+    run(wal.append(Record::PublishCompletion(treated.clone()))).unwrap();
+    let stored = run(log.handle().scan(Lsn(1), 10)).unwrap();
+    assert!(stored[1].record.payload.len() < 1_000, "{}", stored[1].record.payload.len());
+    // What an older version would misread, it stops at; the rest it reads as before.
+    assert_eq!([stored[0].record.schema, stored[1].record.schema], [1, 2]);
+    assert_eq!(all(&wal)[1], Record::PublishCompletion(treated));
 }

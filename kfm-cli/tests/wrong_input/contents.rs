@@ -68,6 +68,9 @@ fn odd_names_are_published_checked_and_rolled_back() {
     let documents =
         ODD_NAMES.iter().map(|name| (*name, format!("{{\"id\":\"{}\"}}", name.len()).into_bytes())).collect();
     there_and_back(&sandbox, &documents);
+    for name in ["quote'\"$(x)`.json", "x#1.json"] {
+        sandbox.write(&format!("catalog/{name}"), "{\"by\":\"hand\"}");
+    }
     let plan = ["rollback", "plan", "--publish-id", "latest", "--skip", "quote'\"$(x)`.json"];
     let plan = sandbox.json(0, &[&plan[..], &["x#1.json"]].concat());
     assert_eq!(plan["skipped"]["total"], 2, "{plan:#}");

@@ -83,11 +83,16 @@ fn a_symbolic_link_inside_the_catalog_is_never_followed() {
     let outside = sandbox.path().join("outside");
     std::fs::rename(sandbox.path().join("catalog/things"), &outside).unwrap();
     std::os::unix::fs::symlink("../outside", sandbox.path().join("catalog/things")).unwrap();
-    for words in [&PUBLISH[..], &["rollback", "dry-run", "--publish-id", "latest"], &["catalog", "check"]] {
+    for words in [&PUBLISH[..], &["rollback", "dry-run", "--publish-id", "latest"]] {
         says(&sandbox.refuses(2, words), &["symbolic link", "catalog/things"]);
     }
-    let doctor = sandbox.json(1, &["doctor"]);
-    assert!(doctor["stores"].to_string().contains("symbolic link"), "{doctor:#}");
+    // Whoever only looks is told, and the rest of the catalog goes on.
+    let check = sandbox.json(1, &["catalog", "check"]);
+    assert!(check["findings"].to_string().contains("symbolic link"), "{check:#}");
+    let doctor = sandbox.json(0, &["doctor"]);
+    assert!(doctor["findings"].to_string().contains("symbolic link"), "{doctor:#}");
+    let reconcile = sandbox.json(0, &["reconcile"]);
+    assert_eq!(reconcile["foreign"]["total"], 3, "{reconcile:#}");
 }
 
 #[cfg(unix)]

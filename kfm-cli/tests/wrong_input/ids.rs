@@ -1,7 +1,7 @@
 //! Ids that name nothing, or more than one thing.
 
 use super::says;
-use super::support::{Sandbox, two_publishes};
+use super::support::{Sandbox, item, two_publishes};
 
 #[test]
 fn an_id_that_names_nothing_is_refused_with_the_list_to_look_at() {
@@ -59,7 +59,7 @@ fn a_prefix_of_several_ids_is_refused_with_all_of_them() {
 }
 
 #[test]
-fn a_key_to_leave_alone_that_no_cell_has_is_refused() {
+fn a_key_to_leave_alone_that_no_cell_has_or_nobody_changed_is_refused() {
     let (sandbox, _, second) = two_publishes();
     let plan = ["rollback", "plan", "--publish-id", &second];
     let execute = ["rollback", "execute", "--publish-id", &second, "--reason", "r", "--yes"];
@@ -67,7 +67,10 @@ fn a_key_to_leave_alone_that_no_cell_has_is_refused() {
         let answer = sandbox.refuses(2, &[words, &["--skip", "things/a.jsno"]].concat());
         says(&answer, &["things/a.jsno"]);
     }
-    sandbox.kfm(&[&plan[..], &["--skip", "things/a.json"]].concat()).exits(0);
+    let skipping = [&plan[..], &["--skip", "things/a.json"]].concat();
+    says(&sandbox.refuses(2, &skipping), &["only what another hand changed", "things/a.json"]);
+    sandbox.write("catalog/things/a.json", &item("a", "by hand"));
+    sandbox.kfm(&skipping).exits(0);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Faults {
 struct Plan {
     written: Moments,
     changed: Moments,
+    /// What another hand writes, or that it takes the file away.
+    meanwhile: Option<Option<Vec<u8>>>,
 }
 
 /// One kind of moment at which a write can fail.
@@ -56,6 +58,11 @@ impl Faults {
         moments.faults.insert(moments.seen + nth, fault);
     }
 
+    /// Lets another hand write, or remove, the file of the next key that is changed, after the last look at it.
+    pub fn meanwhile(&self, bytes: Option<&[u8]>) {
+        self.lock().meanwhile = Some(bytes.map(<[u8]>::to_vec));
+    }
+
     /// Asked before a file is written; an error of half a file leaves that half in `file`.
     pub(super) fn before_write(&self, key: &str, bytes: &[u8], file: &mut File) -> Result<(), BlobError> {
         let key = key.to_owned();
@@ -69,6 +76,17 @@ impl Faults {
                 Err(BlobError::Transient { key, source: Box::new(Error::from(ErrorKind::ResourceBusy)) })
             }
             None => Ok(()),
+        }
+    }
+
+    /// Asked between the last look at a key and the act.
+    pub(super) fn before_act(&self, path: &std::path::Path) {
+        if let Some(bytes) = self.lock().meanwhile.take() {
+            let written = match bytes {
+                Some(bytes) => std::fs::write(path, bytes),
+                None => std::fs::remove_file(path),
+            };
+            assert!(written.is_ok(), "another hand can write: {written:?}");
         }
     }
 

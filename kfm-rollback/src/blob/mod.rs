@@ -55,12 +55,22 @@ pub trait BlobStore: Debug + Send + Sync {
 
     /// Lists the keys that end with one of `suffixes`, or all if there are none, in ascending order.
     ///
-    /// Names that begin with a dot are left out, and so is all that lies below them.
+    /// Names that begin with a dot are left out, and so is all that lies below them; what cannot be a key is among the
+    /// [`strays`](BlobStore::strays).
     ///
     /// # Errors
-    /// As [`BlobError`] says; [`BlobError::InvalidKey`] and [`BlobError::Link`] name what could not be a key
-    /// and would have been listed.
+    /// As [`BlobError`] says.
     async fn list(&self, suffixes: &[&str]) -> Result<Vec<String>, BlobError>;
+
+    /// Lists what is named as a key with one of `suffixes` is and cannot be one: links, sockets, names that no key can
+    /// have. It is left alone.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says.
+    async fn strays(&self, suffixes: &[&str]) -> Result<Vec<Stray>, BlobError> {
+        let _ = suffixes;
+        Ok(Vec::new())
+    }
 
     /// Swaps keys one by one, in order; one answer per swap.
     ///
@@ -78,6 +88,15 @@ pub trait BlobStore: Debug + Send + Sync {
 }
 
 const _OBJECT_SAFE: Option<&dyn BlobStore> = None;
+
+/// What lies among the keys of a store and cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stray {
+    /// Where it lies.
+    pub path: String,
+    /// Why it is no key.
+    pub why: &'static str,
+}
 
 /// One change of one key.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use object_store::{
     Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
 };
 
-use super::{BlobError, BlobStore, BlobSwap, Precondition, key};
+use super::{BlobError, BlobStore, BlobSwap, Precondition, Stray, key};
 use crate::op::SwapOutcome;
 
 /// Objects that are read at the same time.
@@ -114,13 +114,24 @@ impl BlobStore for ObjectBlobs {
             let name = object.location.as_ref();
             let hidden = name.split('/').any(|segment| segment.starts_with('.'));
             let selected = suffixes.is_empty() || suffixes.iter().any(|suffix| name.ends_with(suffix));
-            if selected && !hidden {
-                key::check(name)?;
+            if selected && !hidden && key::fault_of(name).is_none() {
                 keys.push(name.to_owned());
             }
         }
         keys.sort_unstable();
         Ok(keys)
+    }
+
+    async fn strays(&self, suffixes: &[&str]) -> Result<Vec<Stray>, BlobError> {
+        let objects: Vec<_> =
+            self.store.list(None).try_collect().await.map_err(|error| failed("-", error))?;
+        let stray = |name: &str| {
+            let is_selected = suffixes.is_empty() || suffixes.iter().any(|suffix| name.ends_with(suffix));
+            let is_hidden = name.split('/').any(|segment| segment.starts_with('.'));
+            let why = key::fault_of(name).filter(|_| is_selected && !is_hidden)?;
+            Some(Stray { path: name.to_owned(), why })
+        };
+        Ok(objects.iter().filter_map(|object| stray(object.location.as_ref())).collect())
     }
 
     async fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError> {

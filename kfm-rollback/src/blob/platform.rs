@@ -40,3 +40,37 @@ pub(super) fn sync_file(file: &Path) -> io::Result<()> {
 pub(super) fn sync_file(file: &Path) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(file)?.sync_all()
 }
+
+/// Swaps what two names lead to, at one instant; both must be there.
+#[cfg(target_os = "linux")]
+pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    rename_as(one, other, rustix::fs::RenameFlags::EXCHANGE)
+}
+
+/// Renames a file to a name that is not there yet.
+#[cfg(target_os = "linux")]
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    rename_as(from, to, rustix::fs::RenameFlags::NOREPLACE)
+}
+
+#[cfg(target_os = "linux")]
+fn rename_as(from: &Path, to: &Path, flags: rustix::fs::RenameFlags) -> io::Result<()> {
+    Ok(rustix::fs::renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, flags)?)
+}
+
+/// Other systems have no such call.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Other systems have no such call.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn rename_new(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Says whether the system, or the file system, has no such call: nothing was done.
+pub(super) fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
+}

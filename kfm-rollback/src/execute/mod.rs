@@ -9,19 +9,20 @@ mod outcome;
 mod records;
 mod resume;
 mod steps;
+mod treated;
 mod verify;
 
 use kfm_lineage::OperationId;
-use kfm_wal::record::{Close, Direction, EndState, JournalEntry};
+use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
 
 pub(crate) use halt::Halt;
 pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, prepared, status_of};
 pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use records::{operation_type, stage_of, telemetry_ref};
 pub(crate) use resume::{Resume, resume};
-pub(crate) use steps::Steps;
+pub(crate) use treated::Steps;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, recorded_text};
 use crate::history::ENGINE;
 use crate::planted::{Bug, planted};
 use crate::report::Status;
@@ -38,19 +39,16 @@ use crate::session::Session;
 pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Steps) -> Result<Outcome> {
     let cx = session.write_context(id);
     loop {
-        let operation = session
-            .history
-            .operation(id)
-            .cloned()
-            .ok_or_else(|| Error::NotFound { kind: "operation", text: id.to_string() })?;
+        let operation = session.history.require(id)?.clone();
         let direction = operation.journal.direction();
         if !operation.moves_references() {
             let scope_digest =
                 crate::scope::scope_digest(steps.moves.iter().map(|step| (&step.cell, step.after)));
             return finish(session, id, &steps, direction, scope_digest).await;
         }
+        let announced = !operation.journal.intended.is_empty() || !operation.journal.treated.is_empty();
         let halt = match steps::make_steps(session, &cx, &steps, direction).await {
-            Ok(()) => match verify::verify_scope(session, &steps, direction).await {
+            Ok(()) => match verify::verify_scope(session, &steps, direction, announced).await {
                 Ok(scope_digest) => {
                     // The stores write nothing after the operation's end is in the log.
                     cx.writers().close_all();
@@ -71,15 +69,18 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
             }
             (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
                 tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
-                let reason = format!("{}: {halt}", halt.reason());
+                let reason = recorded_text(format!("{}: {halt}", halt.reason()));
                 let abort = JournalEntry::AbortRequested { by: ENGINE.into(), reason };
                 if let Err(error) = session.journal(id, abort).await {
                     return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
                 }
                 // What was visible before may be protected by now: the prior state is joined with that too.
-                match resume::treated_today(session, operation.kind, &steps.moves, Direction::Backward).await
-                {
-                    Ok(treated) => steps.treated = treated,
+                match resume::treated_today(session, operation.kind, &steps, Direction::Backward).await {
+                    Ok(treated) => {
+                        if let Err(error) = steps.treat(session, id, treated).await {
+                            return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
+                        }
+                    }
                     Err(halt) => return Err(hold(session, id, &halt, Direction::Backward).await),
                 }
             }
@@ -100,11 +101,8 @@ async fn finish(
     if let Err(error) = session.refuse_if_followed().await {
         return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
     }
-    let recorded = match Outcome::of(session, id, steps, direction, scope_digest).await {
-        Ok(outcome) => records::write(session, id, &outcome).await.map(|manifest| (outcome, manifest)),
-        Err(error) => Err(error),
-    };
-    let (outcome, manifest) = match recorded {
+    let (outcome, manifest, treated_segment) = match record(session, id, steps, direction, scope_digest).await
+    {
         Ok(recorded) => recorded,
         // Readers see the end state already, and success is not reported before it is recorded (R94).
         Err(error) => return Err(hold(session, id, &Halt::Record(error), direction).await),
@@ -114,7 +112,8 @@ async fn finish(
         applied: outcome.applied.total,
         already: outcome.already,
         scope_digest,
-        treated: outcome.treated.clone(),
+        treated: Vec::new(),
+        treated_segment,
         error: outcome.error.clone(),
         manifest: manifest.as_ref().map(|(_, digest)| *digest),
     };
@@ -137,9 +136,26 @@ async fn finish(
     }
 }
 
+/// Writes what an operation leaves behind: its outcome, its manifest, and the list of what did not end as planned.
+async fn record(
+    session: &mut Session,
+    id: &OperationId,
+    steps: &Steps,
+    direction: Direction,
+    scope_digest: kfm_lineage::Digest,
+) -> Result<(Outcome, Option<(String, kfm_lineage::Digest)>, Option<SegmentRef>)> {
+    let outcome = Outcome::of(session, id, steps, direction, scope_digest).await?;
+    let treated = match outcome.treated.as_slice() {
+        [] => None,
+        treated => Some(session.versions().put_segment(treated).await?),
+    };
+    let manifest = records::write(session, id, &outcome).await?;
+    Ok((outcome, manifest, treated))
+}
+
 /// Notes that a person is needed, raises the alert, and says what to do.
 async fn hold(session: &mut Session, id: &OperationId, halt: &Halt, direction: Direction) -> Error {
-    let held = JournalEntry::Held { reason: halt.reason().into(), detail: halt.to_string() };
+    let held = JournalEntry::Held { reason: halt.reason().into(), detail: recorded_text(halt.to_string()) };
     let noted = session.journal(id, held).await;
     records::alert_held(session, id, halt, direction).await;
     match noted {

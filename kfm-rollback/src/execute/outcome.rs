@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kfm_lineage::integrity::IntegrityChange;
-use kfm_lineage::{Digest, Domain, Lsn, OperationId, Timestamp};
+use kfm_lineage::{Digest, Domain, OperationId, Timestamp};
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
 use super::Steps;
@@ -42,7 +42,7 @@ impl Outcome {
         direction: Direction,
         scope_digest: Digest,
     ) -> Result<Self> {
-        let operation = session.history.operation(id).cloned().expect("the operation that is run");
+        let operation = session.history.require(id)?.clone();
         let (end, error) = match (direction, &operation.journal.abort) {
             (Direction::Forward, _) => (EndState::Completed, None),
             (Direction::Backward, Some((by, reason))) if by == ENGINE => {
@@ -50,21 +50,7 @@ impl Outcome {
             }
             (Direction::Backward, _) => (EndState::Aborted, None),
         };
-        let mut treated: Vec<TreatedCell> = steps
-            .treated
-            .iter()
-            .map(|(cell, (value, why))| TreatedCell { cell: cell.clone(), value: *value, why: why.clone() })
-            .collect();
-        // What was left alone did not move: by the log it holds what it held before, and what stands there
-        // instead stays foreign.
-        treated.retain(|treated| !steps.skip.contains(&treated.cell.key));
-        treated.extend(steps.moves.iter().filter(|step| steps.skip.contains(&step.cell.key)).map(|step| {
-            TreatedCell { cell: step.cell.clone(), value: step.before, why: "left alone on request".into() }
-        }));
-        let moved = steps
-            .moves
-            .iter()
-            .filter(|step| direction == Direction::Forward && !steps.skip.contains(&step.cell.key));
+        let moved = steps.made().filter(|_| direction == Direction::Forward);
         let applied = CellCount::of(moved.map(|step| step.cell.domain));
         let integrity = integrity_of(session, &operation, steps, direction).await?;
         Ok(Self {
@@ -73,7 +59,7 @@ impl Outcome {
             already: operation.journal.already,
             scope_digest,
             worked_ms: worked_ms(session, id).await?,
-            treated,
+            treated: steps.deviations(),
             integrity,
             error,
             manifest: None,
@@ -111,9 +97,8 @@ async fn integrity_of(
     steps: &Steps,
     direction: Direction,
 ) -> Result<IntegrityChange> {
-    let before = catalog_at(session, Lsn(operation.opened.0 - 1)).await?;
-    let moved = steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key));
-    let mut made: Vec<_> = moved.cloned().collect();
+    let before = catalog_at(session, operation.opened.before()).await?;
+    let mut made: Vec<_> = steps.made().cloned().collect();
     for step in &mut made {
         step.after = steps.target(step, direction);
     }
@@ -139,7 +124,7 @@ pub(crate) async fn change(
     let Some(undone) = undone else {
         return Ok(IntegrityChange::of_publish(before.census(), after.census()));
     };
-    let undone_before = catalog_at(session, Lsn(undone.opened.0 - 1)).await?.census();
+    let undone_before = catalog_at(session, undone.opened.before()).await?.census();
     let undone_after = catalog_at(session, undone.opened).await?.census();
     let moved: BTreeSet<String> = moves
         .iter()

@@ -11,7 +11,7 @@ use kfm_telemetry::{
     AlertKind, AlertRecord, Alerts, EventId, Label, LedgerEntry, OperationRecord, Reason, RecordKind, Stage,
     TelemetryError,
 };
-use kfm_wal::record::{Direction, EndState};
+use kfm_wal::record::{Direction, EndState, OperationFrame};
 
 use super::open::status_of;
 use super::{Halt, Outcome};
@@ -33,14 +33,16 @@ pub(super) async fn write(
     id: &OperationId,
     outcome: &Outcome,
 ) -> Result<Option<(String, Digest)>> {
-    let operation = session.history.operation(id).cloned().expect("the operation that is run");
+    let operation = session.history.require(id)?.clone();
     let moves = read_moves(&session.versions(), &operation.moves).await?;
     let at = session.now();
     let manifest = match operation.kind {
+        // It goes back, and no manifest could name it.
+        _ if operation.misfit().is_some() => None,
         Kind::Rollback | Kind::Revert => {
-            Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?))
+            Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?)?)
         }
-        Kind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at))),
+        Kind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at)?)?),
         Kind::Publish | Kind::Adopt | Kind::Reconcile | Kind::Project => None,
     };
     let written = match manifest {
@@ -52,8 +54,28 @@ pub(super) async fn write(
     Ok(written)
 }
 
-fn to_value<T: serde::Serialize>(manifest: &T) -> serde_json::Value {
-    serde_json::to_value(manifest).expect("a manifest is plain data")
+fn to_value<T: serde::Serialize>(manifest: &T) -> Result<serde_json::Value> {
+    serde_json::to_value(manifest).map_err(|error| Error::Invalid {
+        message: "the manifest cannot be written".into(),
+        hint: "report this as a defect".into(),
+        source: Some(Box::new(error)),
+    })
+}
+
+/// Returns the record that opened an operation.
+fn frame_of(operation: &Operation) -> Result<&OperationFrame> {
+    operation.frame.as_deref().ok_or_else(|| not_of_its_kind(operation))
+}
+
+fn not_of_its_kind(operation: &Operation) -> Error {
+    Error::Incomplete {
+        message: format!(
+            "the log opens it by a record that does not fit: operation={} lsn={}",
+            operation.id, operation.opened
+        ),
+        hint: "verify the log; restore it from a backup if it is damaged".into(),
+        next: vec!["kfm wal verify".into()],
+    }
 }
 
 async fn write_manifest(
@@ -80,7 +102,7 @@ fn rollback_manifest(
     outcome: &Outcome,
     at: Timestamp,
 ) -> Result<RollbackManifest> {
-    let frame = operation.frame.as_ref().expect("a rollback is opened by a frame");
+    let frame = frame_of(operation)?;
     let plan = session.history.plan(&frame.payload.plan_id);
     let subjects = [
         Subject { name: Label::lossy("plan"), digest: frame.payload.plan_id },
@@ -98,10 +120,10 @@ fn rollback_manifest(
         "status": status_of(outcome.end),
     });
     let predicate_type = "https://kansas-frontier-matrix.org/rollback/v1";
-    let statement = Statement::new(&subjects, predicate_type, predicate).expect("it has subjects");
+    let statement = Statement::new(&subjects, predicate_type, predicate).expect("three subjects");
     Ok(RollbackManifest {
         schema: "kfm.rollback.manifest/v1".into(),
-        rollback_id: RollbackId::parse(operation.id.as_str()).expect("a rollback has a rollback id"),
+        rollback_id: RollbackId::parse(operation.id.as_str()).map_err(|_| not_of_its_kind(operation))?,
         target_publish_id: operation.target.clone(),
         reverts: operation.reverts.clone(),
         requested_by: operation.requested_by.clone(),
@@ -121,7 +143,7 @@ fn rollback_manifest(
         hash_chain_before: frame.payload.hash_chain_before,
         hash_chain_after: session.wal.head().chain,
         integrity: counts(outcome),
-        attestations: vec![to_value(&statement)],
+        attestations: vec![to_value(&statement)?],
         policy_snapshot_ref: frame.governance.policy_snapshot_ref,
         telemetry_ref: telemetry_ref(session, operation.kind, &operation.target),
         sbom_ref: operation.sbom_ref.clone(),
@@ -136,10 +158,10 @@ fn hotfix_manifest(
     moves: &[Move],
     outcome: &Outcome,
     at: Timestamp,
-) -> HotfixManifest {
-    let frame = operation.frame.as_ref().expect("a hotfix is opened by a frame");
+) -> Result<HotfixManifest> {
+    let frame = frame_of(operation)?;
     let documents = || moves.iter().filter(|step| !step.derived).take(DIFFS_MAX);
-    HotfixManifest {
+    Ok(HotfixManifest {
         schema: "kfm.hotfix.manifest/v1".into(),
         id: operation.id.clone(),
         timestamp: at,
@@ -155,9 +177,9 @@ fn hotfix_manifest(
         reversal: frame.reversal.clone(),
         checksums_before: documents().map(|step| (step.cell.key.clone(), step.before)).collect(),
         checksums_after: documents().map(|step| (step.cell.key.clone(), step.after)).collect(),
-        governance: to_value(&frame.governance),
+        governance: to_value(&frame.governance)?,
         telemetry_id: event_name(operation, outcome),
-    }
+    })
 }
 
 fn scope(operation: &Operation, moves: &[Move], outcome: &Outcome) -> ManifestScope {

@@ -4,44 +4,20 @@
 //! same steps in reverse order with the values swapped, and resuming is the same run with the batches that
 //! the journal knows left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kfm_lineage::{CellId, Move, Value};
+use kfm_lineage::Move;
 use kfm_retry::{Classify, ErrorClass, Policy, Retry, Verdict, idempotent};
 use kfm_wal::record::{Batch, Direction, JournalEntry};
 
-use super::Halt;
+use super::{Halt, Steps};
 use crate::context::WriteContext;
 use crate::op::{DomainOp, OpError, Swap, SwapOutcome};
 use crate::order::{Phase, batches};
 use crate::planted::{Bug, planted};
 use crate::session::Session;
-
-/// The steps of one operation, with the values that today's protection wants instead, and cells left alone.
-#[derive(Debug)]
-pub(crate) struct Steps {
-    /// In the order in which they are made.
-    pub moves: Vec<Move>,
-    /// Cells that end at another value than the direction's own, and the rule that wants it.
-    pub treated: BTreeMap<CellId, (Value, String)>,
-    /// Cells that somebody asked to leave alone though they hold a foreign value.
-    pub skip: Vec<String>,
-}
-
-impl Steps {
-    /// Returns the value that a step has at the end of a run in `direction`.
-    pub(crate) fn target(&self, step: &Move, direction: Direction) -> Value {
-        match self.treated.get(&step.cell) {
-            Some((value, _)) => *value,
-            None => match direction {
-                Direction::Forward => step.after,
-                Direction::Backward => step.before,
-            },
-        }
-    }
-}
 
 /// Makes all steps of an operation that are not made yet, in one direction.
 pub(crate) async fn make_steps(
@@ -61,7 +37,7 @@ pub(crate) async fn make_steps(
         if session.interrupted() {
             return Err(Halt::Interrupted);
         }
-        let range = batch.first as usize..(batch.first + batch.count) as usize;
+        let range = batch.range(steps.moves.len());
         let phase = Phase::of(&steps.moves[range.start]);
         if last_phase != Some(phase) {
             session.begin_phase(phase.as_str(), total);
@@ -96,8 +72,8 @@ pub(crate) async fn make_steps(
 /// The batches that a run in `direction` still has to make, in the order of the steps.
 ///
 /// Forward: all but those with an outcome. Backward: those that were ever announced, less those undone; a
-/// batch that was never announced has changed nothing. Cells that today's protection wants elsewhere are made
-/// in any case: where they are is where they may not stay. They are cut anew around what is done, so that an
+/// batch that was never announced has changed nothing. Cells that protection wants, or
+/// wanted in an earlier run, elsewhere are made in any case: where they are is where they may not stay. They are cut anew around what is done, so that an
 /// engine that batches otherwise can resume what an older one began.
 fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, direction: Direction) -> Vec<Batch> {
     let journal = session.history.operation(cx.operation()).map(|operation| operation.journal.clone());
@@ -105,8 +81,7 @@ fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, directio
     let mut pending = vec![direction == Direction::Forward; steps.moves.len()];
     let mut mark = |batches: &BTreeSet<Batch>, value: bool| {
         for batch in batches {
-            let end = (batch.first + batch.count).min(pending.len() as u64) as usize;
-            pending[batch.first.min(end as u64) as usize..end].fill(value);
+            pending[batch.range(steps.moves.len())].fill(value);
         }
     };
     match direction {
@@ -120,21 +95,18 @@ fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, directio
         }
     }
     for (step, pending) in steps.moves.iter().zip(&mut pending) {
-        *pending |= steps.treated.contains_key(&step.cell);
+        *pending |= steps.was_treated(&step.cell);
     }
-    let mut cut = Vec::new();
+    let mut cut: Vec<Batch> = Vec::new();
     for batch in batches(&steps.moves) {
-        let mut first = None;
-        for index in batch.first..=batch.first + batch.count {
-            let wanted = index < batch.first + batch.count && pending[index as usize];
-            match (wanted, first) {
-                (true, None) => first = Some(index),
-                (false, Some(start)) => {
-                    cut.push(Batch { first: start, count: index - start });
-                    first = None;
-                }
-                _ => {}
+        let mut goes_on = false;
+        for (at, is_pending) in (batch.first..).zip(&pending[batch.range(steps.moves.len())]) {
+            match cut.last_mut().filter(|_| goes_on && *is_pending) {
+                Some(last) => last.count += 1,
+                None if *is_pending => cut.push(Batch { first: at, count: 1 }),
+                None => {}
             }
+            goes_on = *is_pending;
         }
     }
     cut
@@ -155,7 +127,7 @@ async fn make_batch(
     direction: Direction,
 ) -> Result<Made, Halt> {
     let store = session.store(&moves[0].cell).map_err(Halt::Store)?;
-    let mut moves: Vec<&Move> = moves.iter().filter(|step| !steps.skip.contains(&step.cell.key)).collect();
+    let mut moves: Vec<&Move> = moves.iter().filter(|step| !steps.skip.contains(&step.cell)).collect();
     if direction == Direction::Backward {
         moves.reverse();
     }
@@ -194,8 +166,7 @@ async fn try_batch(
     let mut swaps = Vec::with_capacity(moves.len());
     for (step, observed) in moves.iter().zip(observed) {
         let to = steps.target(step, direction);
-        let known = [to, step.before, step.after].contains(&observed);
-        if !known && !planted(Bug::OverwriteForeign) {
+        if observed != to && !steps.knows(step, observed) && !planted(Bug::OverwriteForeign) {
             return Err(Halt::Foreign { cell: step.cell.clone(), observed });
         }
         // A cell that is there already is swapped too: a process that was killed may have left its value

@@ -9,17 +9,19 @@ use crate::session::Session;
 
 /// Observes every cell of the scope and compares it with what it must be.
 ///
-/// Returns the digest of the scope as observed.
+/// Returns the digest of the scope as observed. What goes back and never `announced` a step has moved nothing:
+/// whatever the cells hold then is not its doing, and no reason to keep them.
 pub(super) async fn verify_scope(
     session: &mut Session,
     steps: &Steps,
     direction: Direction,
+    announced: bool,
 ) -> Result<Digest, Halt> {
     session.begin_phase("verify", steps.moves.len() as u64);
     let mut seen: Vec<(&CellId, Value)> = Vec::with_capacity(steps.moves.len());
     for batch in crate::order::batches(&steps.moves) {
-        let moves = &steps.moves[batch.first as usize..(batch.first + batch.count) as usize];
-        let moves: Vec<_> = moves.iter().filter(|step| !steps.skip.contains(&step.cell.key)).collect();
+        let moves = &steps.moves[batch.range(steps.moves.len())];
+        let moves: Vec<_> = moves.iter().filter(|step| !steps.skip.contains(&step.cell)).collect();
         let Some(first) = moves.first() else { continue };
         let store = session.store(&first.cell).map_err(Halt::Store)?;
         let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
@@ -28,19 +30,19 @@ pub(super) async fn verify_scope(
         session.progress(batch.first + batch.count);
     }
     let digest = scope_digest(seen.iter().copied());
-    let moved = steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key));
-    let expected = scope_digest(moved.map(|step| (&step.cell, steps.target(step, direction))));
-    if digest == expected || !super::judges_by_digest() {
+    let expected = scope_digest(steps.made().map(|step| (&step.cell, steps.target(step, direction))));
+    let is_idle = direction == Direction::Backward && !announced;
+    if digest == expected || is_idle || !super::judges_by_digest() {
         return Ok(digest);
     }
-    let steps_seen = steps.moves.iter().filter(|step| !steps.skip.contains(&step.cell.key));
-    let wrong: Vec<_> = steps_seen
+    let wrong: Vec<_> = steps
+        .made()
         .zip(seen)
         .filter(|(step, (_, observed))| *observed != steps.target(step, direction))
         .map(|(step, (_, observed))| (step, observed))
         .collect();
     // A value that nobody planned is another hand's: it is kept, and going back would not take it away.
-    let foreign = wrong.iter().find(|(step, observed)| ![step.before, step.after].contains(observed));
+    let foreign = wrong.iter().find(|(step, observed)| !steps.knows(step, *observed));
     if let Some((step, observed)) = foreign {
         return Err(Halt::Foreign { cell: step.cell.clone(), observed: *observed });
     }

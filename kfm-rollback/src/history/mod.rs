@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use kfm_lineage::{CellId, Digest, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
 use kfm_wal::record::{
-    ApprovalRecord, EndState, OperationName, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
+    ApprovalRecord, Close, EndState, OperationName, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
+    TreatedCell,
 };
 
 pub use cell::{CellHistory, Write};
 pub use kept::HISTORY;
-pub(crate) use operation::ENGINE;
 pub use operation::{Closed, JournalState, Kind, Operation};
+pub(crate) use operation::{ENGINE, misfit};
 
 use crate::error::{Error, Result};
 use crate::versions::VersionStore;
@@ -137,7 +138,9 @@ impl History {
     }
 
     fn open(&mut self, operation: Operation) {
-        self.order.push(operation.id.clone());
+        if !self.operations.contains_key(&operation.id) {
+            self.order.push(operation.id.clone());
+        }
         self.operations.insert(operation.id.clone(), operation);
     }
 
@@ -169,9 +172,10 @@ impl History {
             EndState::Completed => read_moves(versions, &operation.moves).await?,
             EndState::Aborted | EndState::Failed => Vec::new(),
         };
+        let treated = read_treated(versions, &closed.close).await?;
         self.operations.insert(id.clone(), operation.clone());
         let treated: BTreeMap<&CellId, Value> =
-            closed.close.treated.iter().map(|cell| (&cell.cell, cell.value)).collect();
+            treated.iter().map(|treated| (&treated.cell, treated.value)).collect();
         match closed.close.end {
             EndState::Completed => {
                 let moved = !moves.is_empty();
@@ -187,9 +191,11 @@ impl History {
                     }
                 }
                 match operation.kind {
+                    // One whose record does not fit undoes nothing: `doctor` names it.
                     Kind::Rollback if moved => {
-                        let by = RollbackId::parse(id.as_str()).expect("a rollback has a rollback id");
-                        self.undone.insert(operation.target.clone(), by);
+                        if let Ok(by) = RollbackId::parse(id.as_str()) {
+                            self.undone.insert(operation.target.clone(), by);
+                        }
                     }
                     Kind::Revert => {
                         self.undone.remove(&operation.target);
@@ -212,9 +218,17 @@ impl History {
         self.operations.get(id)
     }
 
+    /// Returns an operation that must be there.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: the log does not know it.
+    pub(crate) fn require(&self, id: &OperationId) -> Result<&Operation> {
+        self.operation(id).ok_or_else(|| Error::NotFound { kind: "operation", text: id.to_string() })
+    }
+
     /// Returns all operations in the log's order.
     pub fn operations(&self) -> impl DoubleEndedIterator<Item = &Operation> {
-        self.order.iter().map(|id| &self.operations[id])
+        self.order.iter().filter_map(|id| self.operations.get(id))
     }
 
     /// Returns the operations that have begun and not ended.
@@ -351,6 +365,17 @@ pub async fn read_moves(versions: &VersionStore, moves: &SegmentRef) -> Result<V
         return Ok(Vec::new());
     }
     Ok(versions.read_segment(moves).await?)
+}
+
+/// Reads which cells ended at another value than planned, in the form of this version or of an older one.
+///
+/// # Errors
+/// As [`read_moves`].
+pub async fn read_treated(versions: &VersionStore, close: &Close) -> Result<Vec<TreatedCell>> {
+    match &close.treated_segment {
+        Some(segment) => Ok(versions.read_segment(segment).await?),
+        None => Ok(close.treated.clone()),
+    }
 }
 
 impl From<OperationName> for Kind {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{Digest, Lsn, OperationId, RollbackId, Timestamp};
+use kfm_lineage::{Digest, Lsn, OperationId, OperationKind, RollbackId, Timestamp};
 use kfm_wal::record::{
-    Batch, Close, Direction, EndState, JournalEntry, OperationFrame, PublishIntent, PublishKind, ReleaseRef,
-    SegmentRef,
+    Batch, Close, Direction, EndState, JournalEntry, OperationFrame, OperationName, PublishIntent,
+    PublishKind, ReleaseRef, SegmentRef,
 };
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +168,13 @@ impl Operation {
         }
     }
 
+    /// Says why its record does not fit together, where it does not: a record that this engine would not write.
+    pub fn misfit(&self) -> Option<&'static str> {
+        let frame = self.frame.as_ref()?;
+        let payload = &frame.payload;
+        misfit(frame.operation, &frame.wal_id, &payload.target, payload.reverts.as_ref())
+    }
+
     /// Says whether it writes values of its own.
     pub fn is_content(&self) -> bool {
         !matches!(self.kind, Kind::Rollback | Kind::Revert)
@@ -198,6 +205,30 @@ impl Operation {
     }
 }
 
+/// Says why an operation's kind, its id, its target and what it takes back do not fit each other.
+pub(crate) fn misfit(
+    name: OperationName,
+    id: &OperationId,
+    target: &OperationId,
+    reverts: Option<&RollbackId>,
+) -> Option<&'static str> {
+    let (kind, turns) = match name {
+        OperationName::Rollback | OperationName::Revert => (OperationKind::Rollback, true),
+        OperationName::Hotfix => (OperationKind::Hotfix, false),
+    };
+    if id.kind() != kind {
+        Some("its id is not one of its kind")
+    } else if turns && target.kind() == OperationKind::Rollback {
+        Some("its target is neither a publish nor a hotfix")
+    } else if !turns && target != id {
+        Some("a hotfix has no target but itself")
+    } else if (name == OperationName::Revert) != reverts.is_some() {
+        Some("only a revert takes a rollback back")
+    } else {
+        None
+    }
+}
+
 /// The name under which the engine begins an abort that nobody asked for.
 pub(crate) const ENGINE: &str = "engine";
 
@@ -223,6 +254,9 @@ pub struct JournalState {
     /// The host and the process that took it up again, the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<(String, u32)>,
+    /// The cells that protection gave another value than planned, as each run noted them before it acted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub treated: Vec<SegmentRef>,
     /// Cells changed so far, forward.
     pub applied: u64,
     /// Cells that were there already, forward.
@@ -239,12 +273,13 @@ impl JournalState {
             JournalEntry::Outcome { direction: Direction::Forward, batch, applied, already }
                 if self.made.insert(*batch) =>
             {
-                self.applied += applied;
-                self.already += already;
+                self.applied = self.applied.saturating_add(*applied);
+                self.already = self.already.saturating_add(*already);
             }
             JournalEntry::Outcome { direction: Direction::Backward, batch, .. } => {
                 self.unmade.insert(*batch);
             }
+            JournalEntry::Treated { cells } => self.treated.push(*cells),
             JournalEntry::AbortRequested { by, reason } => {
                 self.abort_asked |= by != ENGINE;
                 self.abort.get_or_insert_with(|| (by.clone(), reason.clone()));
@@ -266,7 +301,9 @@ impl JournalState {
 
     /// Returns how many steps are made, counted in the direction in which it goes.
     pub fn done(&self) -> u64 {
-        let made = |batches: &BTreeSet<Batch>| batches.iter().map(|batch| batch.count).sum::<u64>();
+        let made = |batches: &BTreeSet<Batch>| {
+            batches.iter().fold(0_u64, |sum, batch| sum.saturating_add(batch.count))
+        };
         match self.direction() {
             Direction::Forward => made(&self.made),
             Direction::Backward => made(&self.intended).saturating_sub(made(&self.unmade)),

@@ -14,7 +14,7 @@ use crate::assess::documents_at;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
-use crate::history::{History, Kind, Operation, read_moves};
+use crate::history::{History, Kind, Operation, read_moves, read_treated};
 use crate::versions::VersionStore;
 
 /// Turns an error of lineage into one that says what to do.
@@ -263,7 +263,8 @@ impl Graph {
 async fn touched(log: &Log<'_>, operation: &Operation) -> Result<Vec<CellId>> {
     let Some(closed) = &operation.closed else { return Ok(Vec::new()) };
     if !operation.is_completed() {
-        return Ok(closed.close.treated.iter().map(|treated| treated.cell.clone()).collect());
+        let treated = read_treated(log.versions, &closed.close).await?;
+        return Ok(treated.into_iter().map(|treated| treated.cell).collect());
     }
     let moves = read_moves(log.versions, &operation.moves).await?;
     Ok(moves.into_iter().filter(|step| !step.derived).map(|step| step.cell).collect())

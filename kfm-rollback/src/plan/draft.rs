@@ -6,14 +6,14 @@ use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, Lsn, Move, OperationId, OperationKind, RollbackId};
-use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts};
+use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts, StepTreatment};
 use kfm_wal::record::Correction;
 
 use super::scope::{scope_of_cells, scope_of_operation};
-use super::turn::turned_moves;
+use super::turn::{Turned, turned_moves};
 use super::{PlanContent, PlanKind, PlanStep, skipped_line};
 use crate::assess::{
-    Case, apply_treatments, catalog_now, describe_move, labels_of, look_at_validity, treat_moves, with_moves,
+    Case, apply_treatments, catalog_now, labels_of, look_at_validity, treat_moves, with_moves,
 };
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
@@ -21,6 +21,7 @@ use crate::execute::integrity_change;
 use crate::history::{Kind, read_moves};
 use crate::report::{ConflictLine, SkippedLine};
 use crate::session::Session;
+use crate::skip;
 use crate::versions::segment_of;
 
 /// What is to be planned.
@@ -104,14 +105,15 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     session.begin_phase("plan", 0);
     session.refuse_missing_stores().await?;
     let now = catalog_now(session).await?;
-    let (moves, mut skipped) = match wanted.kind {
-        PlanKind::Hotfix => (wanted.moves.clone(), Vec::new()),
+    let Turned { moves, left_alone, mut skipped } = match wanted.kind {
+        PlanKind::Hotfix => Turned { moves: wanted.moves.clone(), ..Turned::default() },
         PlanKind::Rollback | PlanKind::Revert => match turned_moves(session, &wanted).await? {
-            Ok(moves) => moves,
+            Ok(turned) => turned,
             Err(note) => return Ok(Drafted::Nothing { note, skipped: Vec::new() }),
         },
     };
     session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
+    refuse_protected(session, &now, &left_alone).await?;
     let moves = without_missing(session, &wanted, moves, &mut skipped).await?;
     let mode = match wanted.kind {
         PlanKind::Hotfix => RatchetMode::Forward,
@@ -126,8 +128,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         look_at_validity(session, &mut facts).await?;
     }
     let (mut moves, dropped) = apply_treatments(moves, &facts);
-    for (path, rule) in dropped {
-        let step = describe_move(session, &path, None, None, None);
+    for (step, rule) in dropped {
         skipped.push(skipped_line(&step, &format!("stays absent, {rule}"), None));
     }
     let scope = match wanted.kind {
@@ -177,13 +178,13 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         derived: segment_of(&derived_ids)?.0,
         skipped: segment_of(&skipped)?.0,
         policy_snapshot_ref: decision.policy_snapshot_ref,
-        protection: protection_digest(&case.steps),
+        protection: protection_digest(&case.steps)?,
         skip: wanted.skip,
         hide_unmaskable: wanted.hide_unmaskable,
         forced: wanted.forced,
         correction: wanted.correction,
     };
-    let content_id = content.digest();
+    let content_id = content.digest()?;
     let draft = Draft {
         content,
         content_id,
@@ -201,6 +202,17 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     Ok(Drafted::Change(Box::new(draft)))
 }
 
+/// Refuses to leave a cell alone that protection would not leave as it is planned: what stands there instead would
+/// go on standing.
+async fn refuse_protected(session: &mut Session, now: &CatalogView, left_alone: &[Move]) -> Result<()> {
+    let facts = treat_moves(session, now, left_alone, RatchetMode::Unfinished).await?;
+    let is_treated = |facts: &StepFacts| matches!(facts.outcome, StepTreatment::Absent { .. });
+    match left_alone.iter().zip(&facts).find(|(_, facts)| is_treated(facts)) {
+        None => Ok(()),
+        Some((step, _)) => Err(skip::protected(&step.cell)),
+    }
+}
+
 /// Says of each document that denies and belongs to a later operation which one that is: it is to be undone
 /// first.
 fn name_owners(session: &Session, wanted: &Wanted, decision: &mut Decision) {
@@ -214,10 +226,9 @@ fn name_owners(session: &Session, wanted: &Wanted, decision: &mut Decision) {
     }
 }
 
-fn protection_digest(steps: &[StepFacts]) -> Digest {
+fn protection_digest(steps: &[StepFacts]) -> Result<Digest> {
     let lines: Vec<_> = steps.iter().map(|step| (&step.path, &step.protection)).collect();
-    let canonical = kfm_lineage::canonical::canonical_of(&lines).expect("protections have a canonical form");
-    Digest::of_canonical_bytes(&canonical)
+    Ok(Digest::of_canonical_bytes(&super::canonical_without(&lines, "")?))
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is one part of what policy looks at")]

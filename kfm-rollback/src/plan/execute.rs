@@ -31,7 +31,13 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
     if let Some(operation) = session.history.operation(&plan.operation).cloned() {
         return executed_before(session, plan, &operation).await;
     }
-    let drafted = draft_again(session, plan, reason).await?;
+    let drafted = match draft_again(session, plan, reason).await {
+        // What was to be left alone is foreign no more, or protected.
+        Err(Error::Invalid { message, .. }) if !plan.content.skip.is_empty() => {
+            return Err(stale(plan, message, Vec::new()));
+        }
+        drafted => drafted?,
+    };
     let draft = match drafted {
         Drafted::Change(draft) => draft,
         Drafted::Nothing { note, .. } => return Err(stale(plan, note, Vec::new())),
@@ -183,11 +189,7 @@ pub(crate) async fn execute_draft(
     // What was looked at is not held while the steps are made.
     drop((now, after, case, decision, derived, scope));
     let (versions, release) = (session.versions(), session.platform.release_refs());
-    let name = match plan.content.kind {
-        PlanKind::Rollback => OperationName::Rollback,
-        PlanKind::Revert => OperationName::Revert,
-        PlanKind::Hotfix => OperationName::Hotfix,
-    };
+    let name = OperationName::from(plan.content.kind);
     let frame = OperationFrame {
         wal_id: plan.operation.clone(),
         timestamp: session.now(),
@@ -220,7 +222,7 @@ pub(crate) async fn execute_draft(
         manifest_ref: release.manifest,
     };
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
-    let mut steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let mut steps = Steps::planned(prepared.moves);
     if planted(Bug::DerivedLeftBehind) {
         steps.moves.retain(|step| !step.derived);
     }

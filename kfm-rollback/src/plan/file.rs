@@ -14,13 +14,17 @@ use kfm_wal::record::{PlanRecord, Record};
 use super::draft::Draft;
 use super::{PLAN_ID, PLAN_SCHEMA, Plan, PlanSummary};
 use crate::error::{Error, Result};
+use crate::planted::{Bug, planted};
 use crate::platform::files::write_durably;
 use crate::report::Status;
 use crate::session::Session;
 use crate::versions::VersionError;
 
 /// Makes the plan of a draft; nothing is stored.
-pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) -> Plan {
+///
+/// # Errors
+/// [`Error::Invalid`]: no plan can hold what was asked for, since nobody could read it again.
+pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) -> Result<Plan> {
     let (before, after) = (draft.case.integrity.before.counts(), draft.case.integrity.after.counts());
     let needed = &draft.decision.approvals_needed;
     let mut plan = Plan {
@@ -51,14 +55,27 @@ pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) 
             returned: draft.case.integrity.returned.len() as u64,
         },
     };
-    plan.plan_id = plan.digest();
-    plan
+    plan.plan_id = plan.digest()?;
+    let bytes = bytes_of(&plan)?;
+    let read: std::result::Result<Plan, _> = serde_json::from_slice(&bytes);
+    let read = read.map_err(|error| Error::Invalid {
+        message: "a plan cannot hold this, nobody could read it again".into(),
+        hint: "values in it are nested too deep; correct a part of them".into(),
+        source: Some(Box::new(error)),
+    })?;
+    if bytes_of(&read)? != bytes {
+        return Err(Error::invalid(
+            "a plan cannot hold this, it reads as something else",
+            "report this as a defect",
+        ));
+    }
+    Ok(read)
 }
 
 /// Stores a plan and notes it in the log; its bytes, and those of new versions, are durable before the log
 /// names it.
 pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: OperationId) -> Result<Plan> {
-    let plan = plan_of(session, draft, operation);
+    let plan = plan_of(session, draft, operation)?;
     session.keep_policy().await?;
     let versions = session.versions();
     versions.put(draft.contents.clone()).await?;
@@ -66,9 +83,8 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
     let derived: Vec<_> = draft.derived.iter().map(|derived| derived.cell.clone()).collect();
     versions.put_segment(&derived).await?;
     versions.put_segment(&draft.skipped).await?;
-    let header = canonical_of(&plan.nameless()).expect("a plan has a canonical form");
-    versions.put(vec![(plan.plan_id, Bytes::from(header))]).await?;
-    write_durably(session.platform.disk(), &session.platform.plan_path(&plan.plan_id), &bytes_of(&plan))?;
+    versions.put(vec![(plan.plan_id, Bytes::from(plan.nameless()?))]).await?;
+    write_durably(session.platform.disk(), &session.platform.plan_path(&plan.plan_id), &bytes_of(&plan)?)?;
     let status =
         if plan.summary.approvals_needed.is_empty() { Status::Planned } else { Status::AwaitingApproval };
     let record = PlanRecord {
@@ -85,15 +101,50 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
 }
 
 /// Returns the bytes of a plan's file: canonical JSON, by which a file that was read is judged.
-pub(crate) fn bytes_of(plan: &Plan) -> Vec<u8> {
-    canonical_of(plan).expect("a plan has a canonical form")
+///
+/// # Errors
+/// [`Error::Invalid`]: it has no canonical form.
+pub(crate) fn bytes_of(plan: &Plan) -> Result<Vec<u8>> {
+    super::canonical_without(plan, "")
 }
 
-/// Loads a plan by its id, by a prefix of it, or from a file, and checks that it is what it says.
+/// Loads a plan by its id, by a prefix of it, or from a file, and checks that it is what it says, and that the log
+/// has it.
+///
+/// A text is the name of a file only if it has a slash or ends in `.json`: no file in the working directory can stand
+/// for a plan that is meant by its id.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Ambiguous`]; [`Error::Invalid`]: the file is no plan, or was changed.
+/// [`Error::Conflict`]: the log does not have this plan, whatever its digests say.
 pub(crate) async fn load_plan(session: &Session, text: &str) -> Result<Plan> {
+    let plan = find(session, text).await?;
+    refuse_unknown(session, &plan)?;
+    Ok(plan)
+}
+
+/// Refuses a plan that the log did not take up as it is, and one that no planner makes.
+fn refuse_unknown(session: &Session, plan: &Plan) -> Result<()> {
+    let why = match session.history.plan(&plan.plan_id) {
+        _ if planted(Bug::PlanNotInLog) => return Ok(()),
+        None => "the log does not know this plan",
+        Some(record) if (&record.content_id, &record.operation) != (&plan.content_id, &plan.operation) => {
+            "the log knows this plan otherwise"
+        }
+        Some(_) => match plan.misfit() {
+            None => return Ok(()),
+            Some(why) => why,
+        },
+    };
+    Err(Error::Conflict {
+        message: format!("{why}: plan_id={} operation={}", plan.plan_id, plan.operation),
+        conflicts: Vec::new(),
+        hint: "plan again on this platform; only what was planned here is approved and executed".into(),
+        next: vec!["kfm status".into()],
+    })
+}
+
+async fn find(session: &Session, text: &str) -> Result<Plan> {
     if let Ok(plan_id) = text.parse::<Digest>() {
         return match session.history.plan(&plan_id) {
             Some(_) => stored(session, &plan_id).await,
@@ -101,8 +152,13 @@ pub(crate) async fn load_plan(session: &Session, text: &str) -> Result<Plan> {
         };
     }
     let path = Path::new(text);
-    if path.is_file() {
-        return read(path, None);
+    if text.contains(['/', std::path::MAIN_SEPARATOR]) || text.ends_with(".json") {
+        return match read(path, None) {
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                Err(Error::NotFound { kind: "plan", text: text.to_owned() })
+            }
+            read => read,
+        };
     }
     let bare = text.strip_prefix("jcs-sha256:").unwrap_or(text);
     let candidates: Vec<Digest> = session
@@ -169,9 +225,9 @@ fn parse(bytes: &[u8], path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
     let canonical = canonical_json(&value).unwrap_or_default();
     let plan: Plan = serde_json::from_value(value).map_err(no_plan)?;
     let intact = plan.schema == PLAN_SCHEMA
-        && plan.plan_id == plan.digest()
-        && plan.content_id == plan.content.digest()
-        && bytes_of(&plan) == canonical;
+        && plan.digest().is_ok_and(|digest| digest == plan.plan_id)
+        && plan.content.digest().is_ok_and(|digest| digest == plan.content_id)
+        && bytes_of(&plan).is_ok_and(|bytes| bytes == canonical);
     if !intact {
         return Err(changed("the plan was changed after it was made", None));
     }

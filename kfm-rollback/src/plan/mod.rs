@@ -13,7 +13,7 @@ mod scope;
 mod turn;
 
 use kfm_lineage::{Digest, HotfixId, Lsn, Move, OperationId, RollbackId, Timestamp};
-use kfm_wal::record::{Correction, SegmentRef};
+use kfm_wal::record::{Correction, OperationName, SegmentRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ pub(crate) use file::{bytes_of, load_plan, plan_of, store_plan};
 pub(crate) use report::{plan_report, step_line};
 
 use crate::error::{Error, Result};
+use crate::history::misfit;
 use crate::report::SkippedLine;
 
 /// The form of a plan's header.
@@ -145,17 +146,25 @@ pub struct PlanStep {
 
 impl Plan {
     /// Returns the digest of this header without its own name.
-    pub(crate) fn digest(&self) -> Digest {
-        Digest::of_json(&self.nameless()).expect("a plan has a canonical form")
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: it has no canonical form, so it cannot be a plan.
+    pub(crate) fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of_canonical_bytes(&self.nameless()?))
     }
 
-    /// Returns this header without its own name: what lies under that name in the version store.
-    pub(crate) fn nameless(&self) -> serde_json::Value {
-        let mut value = serde_json::to_value(self).expect("a plan is plain data");
-        if let Some(header) = value.as_object_mut() {
-            header.remove(PLAN_ID);
-        }
-        value
+    /// Returns this header without its own name, in canonical form: what lies under that name in the version store.
+    ///
+    /// # Errors
+    /// As [`digest`](Self::digest).
+    pub(crate) fn nameless(&self) -> Result<Vec<u8>> {
+        canonical_without(self, PLAN_ID)
+    }
+
+    /// Says why its kind, its id and its target do not fit each other.
+    pub(crate) fn misfit(&self) -> Option<&'static str> {
+        let content = &self.content;
+        misfit(content.kind.into(), &self.operation, &content.target, content.reverts.as_ref())
     }
 
     /// Returns the rollback that executing it opens; none if it is a hotfix.
@@ -173,13 +182,37 @@ impl PlanContent {
     /// Returns the digest that names the change.
     ///
     /// A hotfix is its own target, and its id tells when it was planned: that is no part of the change.
-    pub(crate) fn digest(&self) -> Digest {
-        let mut value = serde_json::to_value(self).expect("a plan is plain data");
-        if let (PlanKind::Hotfix, Some(content)) = (self.kind, value.as_object_mut()) {
-            content.remove("target");
-        }
-        Digest::of_json(&value).expect("a plan has a canonical form")
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: it has no canonical form, so no plan can hold it.
+    pub(crate) fn digest(&self) -> Result<Digest> {
+        let left_out = if self.kind == PlanKind::Hotfix { "target" } else { "" };
+        Ok(Digest::of_canonical_bytes(&canonical_without(self, left_out)?))
     }
+}
+
+impl From<PlanKind> for OperationName {
+    fn from(kind: PlanKind) -> Self {
+        match kind {
+            PlanKind::Rollback => Self::Rollback,
+            PlanKind::Revert => Self::Revert,
+            PlanKind::Hotfix => Self::Hotfix,
+        }
+    }
+}
+
+/// Writes a part of a plan in canonical form, one member left out.
+fn canonical_without<T: Serialize>(part: &T, member: &str) -> Result<Vec<u8>> {
+    let no_form = |source: Box<dyn std::error::Error + Send + Sync>| Error::Invalid {
+        message: "a plan cannot hold this, it has no canonical form".into(),
+        hint: "write an integer beyond 2^53 as a text".into(),
+        source: Some(source),
+    };
+    let mut value = serde_json::to_value(part).map_err(|error| no_form(Box::new(error)))?;
+    if let Some(members) = value.as_object_mut() {
+        members.remove(member);
+    }
+    kfm_lineage::canonical_json(&value).map_err(|error| no_form(Box::new(error)))
 }
 
 /// Names a skipped cell for the segment of a plan.
@@ -190,20 +223,5 @@ pub(crate) fn skipped_line(step: &Move, why: &str, by: Option<OperationId>) -> S
         key: step.cell.key.clone(),
         why: why.into(),
         by,
-    }
-}
-
-/// Refuses keys to leave alone that no cell of an operation has: a key misspelt is a cell moved.
-///
-/// # Errors
-/// [`Error::Invalid`]: names the key.
-pub(crate) fn refuse_unknown_keys(moves: &[Move], skip: &[String]) -> Result<()> {
-    let is_known = |key: &str| moves.iter().any(|step| step.cell.key == key && !step.derived);
-    match skip.iter().find(|key| !is_known(key)) {
-        None => Ok(()),
-        Some(key) => Err(Error::invalid(
-            format!("no cell of this operation has the key that is to be left alone: key={key}"),
-            "give keys of documents as the plan lists them, such as stac/items/a.json",
-        )),
     }
 }

@@ -1,15 +1,29 @@
 //! Which cells move when an operation ceases to stand or stands again, and from what to what (`states.md` section 2).
 
-use kfm_lineage::{Domain, Lsn, Move, Value};
+use std::collections::BTreeSet;
+
+use kfm_lineage::{Domain, Move, Value};
 
 use super::draft::Wanted;
-use super::{PlanKind, refuse_unknown_keys, skipped_line};
+use super::{PlanKind, skipped_line};
 use crate::assess::describe_move;
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, Write, read_moves};
 use crate::planted::{Bug, planted};
 use crate::report::{SkippedLine, Status};
 use crate::session::Session;
+use crate::skip;
+
+/// What becomes of the cells of a target.
+#[derive(Debug, Default)]
+pub(super) struct Turned {
+    /// The cells that move.
+    pub moves: Vec<Move>,
+    /// How the cells would move that are left alone on request, since they hold a foreign value.
+    pub left_alone: Vec<Move>,
+    /// All that do not move, and why.
+    pub skipped: Vec<SkippedLine>,
+}
 
 /// Finds the cells that move when a target ceases to stand, or stands again.
 ///
@@ -17,7 +31,7 @@ use crate::session::Session;
 pub(super) async fn turned_moves(
     session: &Session,
     wanted: &Wanted,
-) -> Result<std::result::Result<(Vec<Move>, Vec<SkippedLine>), String>> {
+) -> Result<std::result::Result<Turned, String>> {
     let stands = wanted.kind == PlanKind::Revert;
     let target = turnable(session, wanted)?;
     match (stands, session.history.undone_by(&target.id)) {
@@ -25,14 +39,15 @@ pub(super) async fn turned_moves(
         (true, None) => return Ok(Err("nothing to do: it stands".to_owned())),
         _ => {}
     }
-    let mut moves = Vec::new();
-    let mut skipped = Vec::new();
+    let Turned { mut moves, mut left_alone, mut skipped } = Turned::default();
     let target_moves = read_moves(&session.versions(), &target.moves).await?;
-    refuse_unknown_keys(&target_moves, &wanted.skip)?;
+    skip::refuse_unknown_keys(&target_moves, &wanted.skip)?;
+    let mut foreign = BTreeSet::new();
     for own in target_moves.iter().filter(|step| !step.derived) {
-        if wanted.skip.contains(&own.cell.key) {
-            skipped.push(skipped_line(own, "asked", None));
-            continue;
+        if wanted.skip.contains(&own.cell.key)
+            && skip::observed(session, &own.cell).await? != session.history.value(&own.cell)
+        {
+            foreign.insert(own.cell.clone());
         }
         let owner = session.history.owner(&own.cell, stands.then_some((&target.id, true)));
         let now = session.history.value(&own.cell);
@@ -41,8 +56,15 @@ pub(super) async fn turned_moves(
             Some(write) => write.operation == target.id,
             None => false,
         };
+        let is_left_alone = foreign.contains(&own.cell);
+        if is_left_alone {
+            skipped.push(skipped_line(own, "asked", None));
+        }
         if !owns {
-            skipped.push(skipped_line(own, "superseded", owner.map(|write| write.operation.clone())));
+            if !is_left_alone {
+                let by = owner.map(|write| write.operation.clone());
+                skipped.push(skipped_line(own, "superseded", by));
+            }
             continue;
         }
         let source = session.history.owner(&own.cell, Some((&target.id, stands)));
@@ -52,17 +74,25 @@ pub(super) async fn turned_moves(
             to = own.before;
         }
         if now == to {
-            skipped.push(skipped_line(own, "unchanged", None));
+            if !is_left_alone {
+                skipped.push(skipped_line(own, "unchanged", None));
+            }
             continue;
         }
-        moves.push(turned(session, own, now, to, source).await?);
+        let step = turned(session, own, now, to, source).await?;
+        if is_left_alone {
+            left_alone.push(step);
+        } else {
+            moves.push(step);
+        }
     }
+    skip::refuse_known_values(&wanted.skip, &foreign)?;
     skipped.sort_by(|a, b| (&a.domain, &a.store, &a.key).cmp(&(&b.domain, &b.store, &b.key)));
     // The newest owner first: it is the one to roll back first.
     skipped.sort_by_key(|line| {
         std::cmp::Reverse(line.by.as_ref().and_then(|by| session.history.operation(by)).map(|by| by.opened))
     });
-    Ok(Ok((moves, skipped)))
+    Ok(Ok(Turned { moves, left_alone, skipped }))
 }
 
 async fn turned(
@@ -133,7 +163,7 @@ fn refuse_unknown_predecessor(
     source: Option<&Write>,
     stands: bool,
 ) -> Result<()> {
-    let before = session.history.cell(&own.cell).and_then(|cell| cell.value_at(Lsn(target.opened.0 - 1)));
+    let before = session.history.cell(&own.cell).and_then(|cell| cell.value_at(target.opened.before()));
     if stands
         || source.is_some()
         || own.before.is_none()

@@ -62,6 +62,16 @@ impl Platform {
         for path in &census.not_json {
             findings.push(finding("not_json", path, "it is not a JSON object", "replace it, or retire it"));
         }
+        let strays = catalog.strays().await?;
+        findings.extend(strays.iter().map(|stray| {
+            let message = format!("no document can lie there, {}", stray.why);
+            finding(
+                "stray",
+                &crate::blob::key::shown(&stray.path),
+                &message,
+                "rename it, or take it out of the catalog",
+            )
+        }));
         findings.extend(skew.iter().map(|cell| {
             finding(
                 "ORP-3",
@@ -81,6 +91,7 @@ impl Platform {
             wrong_self_links: counts.wrong_self_links,
             not_json: counts.not_json,
             stands_against,
+            strays: strays.len() as u64,
             findings: Listing::of(findings),
         })
     }

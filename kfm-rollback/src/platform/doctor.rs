@@ -12,6 +12,7 @@ use crate::platform::log::LogPlace;
 use crate::platform::policy_files::{LABELS, PRINCIPALS, SUPPRESSIONS};
 use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
+use crate::session::Session;
 
 /// Entries that cover nothing and are told of one by one.
 const IDLE_MAX: usize = 20;
@@ -49,11 +50,23 @@ impl Platform {
             findings
                 .push("no store is projected from the catalog: graph, search and cache are not kept".into());
         }
+        for store in self.stores() {
+            // One that does not answer is among the stores that do not.
+            for stray in store.strays().await.unwrap_or_default() {
+                let path = crate::blob::key::shown(&stray.path);
+                findings.push(format!(
+                    "no document can lie there, {}: store={} path={path}",
+                    stray.why,
+                    store.name()
+                ));
+            }
+        }
         // One that does not answer is waited for once.
         let log = self.wal_reader().await;
         if let Ok(log) = &log {
             findings.extend(self.unused_snapshots(&**log).await);
             findings.extend(self.idle_entries().await);
+            findings.extend(self.misfits().await);
         }
         let server = match &log {
             Ok(_) => self.log_server().await,
@@ -65,6 +78,17 @@ impl Platform {
 }
 
 impl Platform {
+    /// Names the records of operations that this engine would not write.
+    async fn misfits(&self) -> Vec<String> {
+        let Ok(session) = Session::read(self).await else { return Vec::new() };
+        let said = session.history.operations().filter_map(|operation| {
+            let why = operation.misfit()?;
+            let (id, lsn) = (&operation.id, operation.opened);
+            Some(format!("a record of the log does not fit, {why}: operation={id} lsn={lsn}"))
+        });
+        said.collect()
+    }
+
     /// Asks a log's server what it is; none of a log in a folder.
     async fn log_server(&self) -> Option<String> {
         let LogPlace::Slots(slots) = self.log_place() else { return None };

@@ -18,6 +18,8 @@ pub(crate) fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Resul
     disk.create_dir(folder).map_err(failed)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.tmp"));
+    // What lies there is a left-over, or a link that somebody laid: it is not written through.
+    let _ = disk.remove(&beside);
     let mut file = disk.open(&beside, Access::Create).map_err(failed)?;
     file.write_at(0, bytes).and_then(|()| file.sync()).map_err(failed)?;
     disk.rename(&beside, path).and_then(|()| disk.sync_dir(folder)).map_err(failed)

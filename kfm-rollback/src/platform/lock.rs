@@ -105,8 +105,22 @@ impl PlatformLock {
         self.note()
     }
 
+    /// Refuses if the file under the lock's name is not the one that is held: who takes it away lets others in.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: says who holds the file that is there now. [`Error::File`]: it cannot be looked at.
+    pub(crate) fn still_mine(&self) -> Result<()> {
+        let failed = |source| Error::File { path: self.path.display().to_string(), source };
+        if kfm_wal::local::disk::is_the_file_at(&self.file, &self.path).map_err(failed)? {
+            return Ok(());
+        }
+        let holder = Self::holder(&self.path).ok().flatten();
+        let holder = holder.map_or_else(|| "nobody yet".to_owned(), |holder| holder.to_string());
+        Err(Error::Locked { holder: format!("the lock's file was taken away from this one; now {holder}") })
+    }
+
     fn note(&mut self) -> Result<()> {
-        let text = serde_json::to_vec(&self.holder).expect("a holder is plain data");
+        let text = serde_json::to_vec(&self.holder).unwrap_or_default();
         let noted = self.file.set_len(0).and_then(|()| self.file.rewind());
         noted
             .and_then(|()| self.file.write_all(&text))

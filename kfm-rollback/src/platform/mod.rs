@@ -105,6 +105,9 @@ impl Platform {
         let settings = Settings::parse(&text, &file)?;
         let root = std::path::absolute(root)
             .map_err(|source| Error::File { path: root.display().to_string(), source })?;
+        settings::places::check_below(&settings, &root).map_err(|why| {
+            Error::invalid(format!("{why}: path={}", file.display()), "give each its own place in kfm.toml")
+        })?;
         let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(place(
             &root,
             &settings.versions.url,

@@ -4,7 +4,7 @@
 //! setting that fails when it is needed.
 
 mod keys;
-mod places;
+pub(super) mod places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

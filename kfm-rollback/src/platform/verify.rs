@@ -95,7 +95,7 @@ impl Platform {
             EndState::Completed => (status_of(EndState::Completed), rollback.post_state_expected),
             end => (status_of(end), rollback.pre_state_hash),
         };
-        let reached = !closed.close.treated.is_empty() || closed.close.scope_digest == target;
+        let reached = closed.close.has_treated() || closed.close.scope_digest == target;
         check("end", reached, format!("digest={}", closed.close.scope_digest));
         // Another host keeps its manifests and its ledger to itself; the version store has the manifest for all.
         let is_own = !session.written_here(std::iter::once(closed.lsn)).await?.is_empty();

@@ -32,6 +32,11 @@ pub(crate) struct Foreign {
     pub observed: Value,
 }
 
+/// Says whether one of these paths is that of a key, or of a folder above it.
+fn is_below(key: &str, paths: &BTreeSet<String>) -> bool {
+    paths.contains(key) || key.match_indices('/').any(|(at, _)| paths.contains(&key[..at]))
+}
+
 /// Lists the values that the log does not know, in the order of their cells.
 ///
 /// A cell of an operation that has not ended may hold either of its values.
@@ -48,7 +53,16 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
         let known = session.history.cells().map(|(cell, _)| cell).filter(|cell| cell.store == store.name());
         let mut keys: BTreeSet<String> = known.map(|cell| cell.key.clone()).collect();
         keys.extend(store.keys().await?);
-        let keys: Vec<String> = keys.into_iter().collect();
+        // Where a link or the like stands in a document's place, no document is.
+        let strays: BTreeSet<String> = store.strays().await?.into_iter().map(|stray| stray.path).collect();
+        let (gone, keys): (Vec<String>, Vec<String>) =
+            keys.into_iter().partition(|key| is_below(key, &strays));
+        for key in gone {
+            let cell = CellId::new(store.domain(), store.name(), key);
+            if let Some(known) = session.history.value(&cell) {
+                foreign.push(Foreign { cell, known: Some(known), observed: None });
+            }
+        }
         for keys in keys.chunks(BATCH_STEPS_MAX) {
             for (key, observed) in keys.iter().zip(store.observe(keys).await?) {
                 let cell = CellId::new(store.domain(), store.name(), key.clone());
@@ -211,7 +225,7 @@ async fn record_standing(
     let permit = case.permit(session, &segment.digest, Consent::Given)?;
     let id = OperationId::from(unit.id.clone());
     open(session, permit, segment.digest, Record::PublishIntent(Box::new(intent))).await?;
-    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let steps = Steps::planned(prepared.moves);
     run(session, &id, steps).await?;
     Ok(Some((unit, findings)))
 }

@@ -115,7 +115,7 @@ fn read_folder(session: &Session, request: &PublishFolder, opened: Lsn) -> Resul
     let bytes_max = session.platform.settings().limits.document_bytes_max;
     let listed = folder::list(&request.from)?;
     let mut then = FolderThen { assets: listed.assets, ..FolderThen::default() };
-    let before = Lsn(opened.0 - 1);
+    let before = opened.before();
     let catalog = session.catalog();
     let stood: BTreeMap<&str, _> = session.history.documents_at(catalog.name(), before).collect();
     let mut kept = BTreeSet::new();

@@ -75,7 +75,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
     let permit = case.permit(session, &content, Consent::Given)?;
     drop((now, case));
     open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
-    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let steps = Steps::planned(prepared.moves);
     let outcome = run(session, &OperationId::from(unit.id.clone()), steps).await?;
     Ok(finished(session, report, &outcome, unit.started_at))
 }

@@ -189,7 +189,7 @@ pub(crate) async fn publish_unit(
     // What was looked at is not held while the steps are made.
     drop((now, after, case, changes));
     open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
-    let steps = Steps { moves: prepared.moves, treated: BTreeMap::new(), skip: Vec::new() };
+    let steps = Steps::planned(prepared.moves);
     let outcome = run(session, &id, steps).await?;
     Ok(finished(session, report, &outcome, unit.started_at))
 }

@@ -66,6 +66,10 @@ pub struct CatalogReport {
     pub not_json: u64,
     /// Documents that readers see though today's protection would not let them through.
     pub stands_against: u64,
+    /// Files with the name of a document where none can be: links, sockets, names that no document can have. They are
+    /// left alone.
+    #[serde(default)]
+    pub strays: u64,
     /// Each of them.
     pub findings: Listing<FindingLine>,
 }

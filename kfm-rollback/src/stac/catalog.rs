@@ -9,7 +9,7 @@ use futures::StreamExt;
 use kfm_lineage::{Digest, DigestKind, Domain, Value};
 
 use super::{DOCUMENT_SUFFIXES, DocumentPath};
-use crate::blob::{BlobError, BlobStore, BlobSwap, LocalBlobs, ObjectBlobs, Precondition};
+use crate::blob::{BlobError, BlobStore, BlobSwap, LocalBlobs, ObjectBlobs, Precondition, Stray};
 use crate::context::WriteContext;
 use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
 
@@ -125,6 +125,10 @@ impl DomainOp for StaticCatalog {
 
     async fn keys(&self) -> Result<Vec<String>, OpError> {
         self.blobs.list(&DOCUMENT_SUFFIXES).await.map_err(|error| self.error(error))
+    }
+
+    async fn strays(&self) -> Result<Vec<Stray>, OpError> {
+        self.blobs.strays(&DOCUMENT_SUFFIXES).await.map_err(|error| self.error(error))
     }
 
     async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {

@@ -11,6 +11,7 @@
 mod support;
 
 mod failing;
+mod hands;
 mod kept_cells;
 mod ledger;
 mod policy_files;

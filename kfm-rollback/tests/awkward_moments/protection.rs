@@ -131,3 +131,86 @@ async fn what_a_resume_or_an_abort_was_judged_by_is_in_force_though_its_file_is_
         assert!(denying_rules(&refused).contains(&"CARE-A3-resurrect".to_owned()), "{refused:?}");
     }
 }
+
+const SUPPRESSION: &str =
+    "[[suppression]]\nentity = \"a.json\"\nauthority = \"Prairie Band Council\"\nreason = \"asked\"\n";
+
+fn suppress(world: &World, text: &str) {
+    std::fs::write(world.root().join("policy/suppressions.toml"), text).unwrap();
+}
+
+#[tokio::test]
+async fn what_a_resume_hid_is_its_own_doing_after_protection_fell_away_again() {
+    for abort in [false, true] {
+        let world = World::new().await;
+        put(&world, &[("a.json", Some(item("a1"))), ("b.json", Some(item("b1")))]).await;
+        let stopping = open_stopping_at(&world, "derive").await;
+        let documents = [("a.json", Some(item("a2"))), ("b.json", Some(item("b2")))];
+        let stopped = try_put(&stopping, &documents).await.unwrap_err();
+        let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+        suppress(&world, SUPPRESSION);
+        // It hides the document, and is stopped again before it ends.
+        let stopping = open_stopping_at(&world, "derive").await;
+        let stopped = stopping.publish_resume(operation.as_str(), false).await.unwrap_err();
+        assert!(matches!(stopped, Error::Unfinished { status: Status::Interrupted, .. }), "{stopped}");
+        assert!(!world.documents().contains_key("a.json"), "hidden");
+
+        // Whatever is in force by now, what stands there is no other hand's.
+        suppress(&world, "");
+        let ended = world.open().await.publish_resume(operation.as_str(), abort).await.unwrap();
+        assert_eq!(ended.status, if abort { Status::Aborted } else { Status::Completed });
+        assert_eq!(world.open().await.reconcile(false).await.unwrap().foreign.total, 0);
+        assert_eq!(world.open().await.catalog_check().await.unwrap().store_skew, 0);
+    }
+}
+
+#[tokio::test]
+async fn cells_that_protection_treats_and_cells_without_a_foreign_value_are_not_left_alone() {
+    let world = World::new().await;
+    put(&world, &[("a.json", Some(item("a1"))), ("b.json", Some(item("b1")))]).await;
+    let publish = put(&world, &[("a.json", Some(item("a2"))), ("b.json", Some(item("b2")))]).await;
+    let skip = || vec!["a.json".to_owned()];
+    let request = || kfm_rollback::ExecuteRequest { skip: skip(), ..roll_back(&publish) };
+    let planned = kfm_rollback::PlanRequest { skip: skip(), ..kfm_rollback::PlanRequest::new(&*publish) };
+    for refused in [
+        world.open().await.plan(planned).await.map(drop),
+        world.open().await.execute(request()).await.map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().exit_code(), 2);
+    }
+    let stopping = open_stopping_at(&world, "derive").await;
+    let stopped = stopping.execute(roll_back(&publish)).await.unwrap_err();
+    let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+    for abort in [false, true] {
+        // The step is made: left alone on the way back, its value would stay and the answer be 'as before'.
+        let refused =
+            world.open().await.rollback_resume(operation.as_str(), abort, skip()).await.unwrap_err();
+        assert_eq!(refused.exit_code(), 2, "{refused}");
+    }
+    std::fs::write(world.catalog().join("a.json"), "{\"by\": \"hand\"}").unwrap();
+    suppress(&world, SUPPRESSION);
+    let refused = world.open().await.rollback_resume(operation.as_str(), false, skip()).await.unwrap_err();
+    assert!(refused.exit_code() == 2 && refused.to_string().contains("protection"), "{refused}");
+    let status = world.open().await.status().await.unwrap();
+    assert_eq!(status.open[0].status, Status::Interrupted, "a refusal notes nothing: {:?}", status.open);
+}
+
+#[tokio::test]
+#[ignore = "20,000 cells take minutes; what a record holds of them is a test of kfm-wal"]
+async fn an_operation_on_twenty_thousand_cells_ends_both_ways_after_protection_rose() {
+    for abort in [false, true] {
+        let world = World::new().await;
+        let paths: Vec<String> = (0..10_000).map(|n| format!("d/{n:05}.json")).collect();
+        let all = |title: &str| -> Vec<(&str, Option<Value>)> {
+            paths.iter().map(|path| (path.as_str(), Some(item(&format!("{title}-{path}"))))).collect()
+        };
+        put(&world, &all("one")).await;
+        let stopping = open_stopping_at(&world, "derive").await;
+        let stopped = try_put(&stopping, &all("two")).await.unwrap_err();
+        let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+        suppress(&world, &SUPPRESSION.replace("entity = \"a.json\"", "under = \"d/\""));
+        let ended = world.open().await.publish_resume(operation.as_str(), abort).await.unwrap();
+        assert_eq!(ended.status, if abort { Status::Aborted } else { Status::Completed });
+        assert!(world.documents().is_empty());
+    }
+}

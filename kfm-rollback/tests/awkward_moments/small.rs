@@ -74,3 +74,33 @@ pub async fn open_stopping_at(world: &World, phase: &'static str) -> Platform {
     options.progress = Arc::new(StopAt(options.interrupt.clone(), phase));
     Platform::open(world.root(), options).await.unwrap()
 }
+
+/// Opens the platform so that `act` is done when a phase begins, as by another hand.
+pub async fn open_with_another_hand(
+    world: &World,
+    phase: &'static str,
+    act: impl Fn() + Send + Sync + 'static,
+) -> Platform {
+    let clock: Arc<dyn Clock> = world.clock.clone();
+    world.clock.advance(Duration::from_secs(1));
+    let mut options = OpenOptions::new("operator").with_clock(clock);
+    options.progress = Arc::new(AnotherHand(phase, Box::new(act)));
+    Platform::open(world.root(), options).await.unwrap()
+}
+
+struct AnotherHand(&'static str, Box<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for AnotherHand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Progress for AnotherHand {
+    fn phase(&self, phase: &str, _: u64) {
+        if phase == self.0 {
+            (self.1)();
+        }
+    }
+    fn advance(&self, _: u64) {}
+}

@@ -72,3 +72,43 @@ async fn an_interrupted_publish_keeps_what_is_projected_from_its_documents_too()
     world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
     assert_projected(&world).await;
 }
+
+/// Publishes a node of the graph that the pipeline keeps itself; none retires it.
+async fn try_node(world: &World, node: Option<&Value>) -> Result<String, Error> {
+    let mut publish = world.open().await.begin_publish("graph_team".parse().unwrap()).await.unwrap();
+    publish.set_cell("graph", "site-42", node).unwrap();
+    publish.complete().await.map(|report| report.publish_id.unwrap().to_string())
+}
+
+async fn node(world: &World) -> Option<Value> {
+    let bytes = world.open().await.store("graph").unwrap().read("site-42").await.unwrap();
+    bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn what_a_pipeline_keeps_of_a_withdrawn_place_comes_back_by_no_operation() {
+    let world = World::new().await;
+    let place = json!({ "name": "a site", "at": [-98.1234, 38.9876] });
+    try_node(&world, Some(&place)).await.unwrap();
+    let retired = try_node(&world, None).await.unwrap();
+    let suppression =
+        "[[suppression]]\nentity = \"site-42\"\nauthority = \"Prairie Band Council\"\nreason = \"asked\"\n";
+    std::fs::write(world.root().join("policy/suppressions.toml"), suppression).unwrap();
+    let refused = try_node(&world, Some(&place)).await.unwrap_err();
+    assert_eq!(refused.exit_code(), 3, "{refused}");
+    roll_back(&world, &retired).await;
+    assert_eq!(node(&world).await, None);
+}
+
+#[tokio::test]
+async fn what_a_pipeline_keeps_of_a_restricted_place_is_not_shown_again() {
+    let world = World::new().await;
+    let place = json!({ "name": "a site", "at": [-98.1234, 38.9876] });
+    try_node(&world, Some(&place)).await.unwrap();
+    let retired = try_node(&world, None).await.unwrap();
+    world.label_document("site-42", "restricted").await;
+    let refused = crate::acts::try_roll_back(&world, &retired).await.unwrap_err();
+    assert_eq!(refused.exit_code(), 3, "{refused}");
+    assert_eq!(try_node(&world, Some(&place)).await.unwrap_err().exit_code(), 3);
+    assert_eq!(node(&world).await, None);
+}

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,15 @@ pub trait DiskLock: Debug + Send {
     /// # Errors
     /// What the system says; the lock is held all the same.
     fn note(&mut self, holder: &str) -> io::Result<()>;
+
+    /// Says whether the lock still keeps others out: the file under its name is the one that is locked. Who takes that
+    /// file away lets others in.
+    ///
+    /// # Errors
+    /// What the system says; then it is not known.
+    fn is_held(&self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// The machine's file system.
@@ -192,7 +201,7 @@ impl Disk for RealDisk {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(RealLock(file)))),
+            Ok(()) => Ok(Some(Box::new(RealLock { file, path: path.to_owned() }))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -254,12 +263,45 @@ fn read_some_at(file: &mut File, offset: u64, buffer: &mut [u8]) -> io::Result<u
 }
 
 #[derive(Debug)]
-struct RealLock(File);
+struct RealLock {
+    file: File,
+    path: PathBuf,
+}
 
 impl DiskLock for RealLock {
     fn note(&mut self, holder: &str) -> io::Result<()> {
-        self.0.set_len(0)?;
-        self.0.seek(SeekFrom::Start(0))?;
-        self.0.write_all(holder.as_bytes())
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(holder.as_bytes())
     }
+
+    fn is_held(&self) -> io::Result<bool> {
+        is_the_file_at(&self.file, &self.path)
+    }
+}
+
+/// Says whether the file at a path is this open one.
+///
+/// # Errors
+/// What the system says, other than that nothing is there.
+#[cfg(unix)]
+pub fn is_the_file_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    match fs::symlink_metadata(path) {
+        Ok(there) => {
+            let held = file.metadata()?;
+            Ok((there.dev(), there.ino()) == (held.dev(), held.ino()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elsewhere a file that is open and locked cannot be taken away.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn is_the_file_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }

@@ -21,7 +21,7 @@ use crate::frame::{self, BODY_BYTES_MAX, Kind, frame_bytes};
 use crate::planted::{Bug, planted};
 
 /// The file whose lock keeps other writers out.
-const LOCK: &str = "LOCK";
+pub(super) const LOCK: &str = "LOCK";
 
 /// Opens the log in `dir` for writing; nothing is changed if it is damaged.
 pub(crate) fn open(
@@ -77,7 +77,7 @@ pub(crate) fn open(
         mark_unsynced: false,
         background: options.background,
         ahead: None,
-        _lock: lock,
+        lock,
     };
     let view = Arc::new(Mutex::new(view));
     settle(&mut tail, &view)?;

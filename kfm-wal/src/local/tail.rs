@@ -43,7 +43,7 @@ pub(crate) struct Tail {
     /// The next segment; before the lock, which is the last to go.
     pub(crate) ahead: Option<Ahead>,
     /// Keeps other writers out.
-    pub(crate) _lock: Box<dyn DiskLock>,
+    pub(crate) lock: Box<dyn DiskLock>,
 }
 
 /// A frame that is being built: room for the header, and the body so far.
@@ -107,11 +107,22 @@ impl Failure {
 }
 
 impl Tail {
+    /// Refuses, for good, once the lock's file was taken away: another writer may have the log by now.
+    fn refuse_if_let_go(&mut self) -> Result<(), WalError> {
+        let path = self.dir.join(super::open::LOCK);
+        if self.lock.is_held().map_err(super::load::io_error("look at", &path))? {
+            return Ok(());
+        }
+        self.poisoned = true;
+        Err(WalError::Locked { holder: format!("unknown, the file was taken away: path={}", path.display()) })
+    }
+
     /// Writes a frame and syncs it; then, and only then, `view` knows it.
     pub(crate) fn write(&mut self, view: &Mutex<View>, kind: Kind, batch: &mut Batch) -> Result<(), Failure> {
         if self.poisoned {
             return Err(Failure::NotWritten(WalError::Poisoned));
         }
+        self.refuse_if_let_go().map_err(Failure::NotWritten)?;
         let bytes = frame_bytes(batch.body_bytes()) as u64;
         if !self.has_room(view, bytes) {
             self.rotate(view, bytes).map_err(Failure::NotWritten)?;

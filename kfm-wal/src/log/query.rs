@@ -159,7 +159,7 @@ impl Wal {
 fn entry_of(stored: &StoredRecord, lsn: Lsn) -> Option<Result<Arc<Entry>, WalError>> {
     match typed::read(stored) {
         Ok(Read::Known(record)) if stored.lsn == lsn => {
-            Some(Ok(Arc::new(Entry { lsn, at: stored.record.at, leaf: stored.leaf, record })))
+            Some(Ok(Arc::new(Entry { lsn, at: stored.record.at, leaf: stored.leaf, record: *record })))
         }
         Ok(_) => None,
         Err(error) => Some(Err(error)),

@@ -4,6 +4,8 @@ use kfm_lineage::OperationId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::SegmentRef;
+
 /// One line of the journal of an open operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalRecord {
@@ -38,6 +40,12 @@ pub enum JournalEntry {
         applied: u64,
         /// Cells that already had their value.
         already: u64,
+    },
+    /// Some cells are about to get another value than planned, as protection asks today: what they may hold from now
+    /// on, however protection changes, is this operation's doing.
+    Treated {
+        /// One [`TreatedCell`](super::TreatedCell) a line.
+        cells: SegmentRef,
     },
     /// From here on the operation goes back; never forward again.
     AbortRequested {
@@ -81,4 +89,13 @@ pub struct Batch {
     pub first: u64,
     /// Number of steps.
     pub count: u64,
+}
+
+impl Batch {
+    /// Returns the indices of its steps among those of an operation that has `len`; what a damaged record names beyond
+    /// is left out.
+    pub fn range(&self, len: usize) -> std::ops::Range<usize> {
+        let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(len);
+        clamp(self.first)..clamp(self.first.saturating_add(self.count))
+    }
 }

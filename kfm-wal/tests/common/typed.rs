@@ -68,6 +68,7 @@ pub fn close() -> Close {
         already: 0,
         scope_digest: Digest::of_bytes(b"after"),
         treated: Vec::new(),
+        treated_segment: None,
         error: None,
         manifest: None,
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kfm_lineage::{Digest, DigestKind, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::blob::{BlobError, key, platform};
+use crate::blob::{BlobError, Stray, key, platform};
 
 /// First and last part of the names of our temporary files; no key can be one, since it begins with a dot.
 pub(super) const TEMPORARY: (&str, &str) = (".kfm-", ".tmp");
@@ -78,24 +78,45 @@ impl Folder {
 
     pub(super) fn list(&self, suffixes: &[String]) -> Result<Vec<String>, BlobError> {
         self.present()?;
-        let wanted = |name: &[u8]| {
-            suffixes.is_empty() || suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
-        };
         let mut keys = Vec::new();
         self.walk(|path, kind| {
-            let selected = path.file_name().is_some_and(|name| wanted(name.as_encoded_bytes()));
-            if kind.is_symlink() {
-                // A link may stand for an asset, which is none of ours, but not hide keys.
-                let hides_keys = fs::metadata(path).is_ok_and(|target| target.is_dir());
-                return if selected || hides_keys { Err(link(path)) } else { Ok(()) };
-            }
-            if selected {
-                keys.push(self.key_of(path)?);
+            if is_selected(path, suffixes) && kind.is_file() {
+                keys.extend(self.key_of(path).ok());
             }
             Ok(())
         })?;
         keys.sort_unstable();
         Ok(keys)
+    }
+
+    /// Lists what is named as a key is, and cannot be one.
+    pub(super) fn strays(&self, suffixes: &[String]) -> Result<Vec<Stray>, BlobError> {
+        self.present()?;
+        let mut strays = Vec::new();
+        self.walk(|path, kind| {
+            let why = if kind.is_symlink() {
+                // A link may stand for an asset, which is none of ours, but not hide keys.
+                let hides_keys = fs::metadata(path).is_ok_and(|target| target.is_dir());
+                (hides_keys || is_selected(path, suffixes))
+                    .then_some("it is a symbolic link, which is not followed")
+            } else if !is_selected(path, suffixes) {
+                None
+            } else if !kind.is_file() {
+                Some("it is not a regular file")
+            } else {
+                match self.key_of(path) {
+                    Err(BlobError::InvalidKey { why, .. }) => Some(why),
+                    _ => None,
+                }
+            };
+            strays.extend(why.map(|why| {
+                let below = path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned();
+                Stray { path: below, why }
+            }));
+            Ok(())
+        })?;
+        strays.sort_unstable();
+        Ok(strays)
     }
 
     pub(super) fn sweep(&self) -> Result<(), BlobError> {
@@ -157,6 +178,9 @@ impl Folder {
                 seen.insert(path.clone());
             } else if is_last && metadata.is_file() {
                 return Ok(Some((path, metadata)));
+            } else if is_last && metadata.is_dir() {
+                // No file is there; whether the folder is in the way, the one who writes finds out.
+                break;
             } else if is_last {
                 let error = io::Error::new(ErrorKind::InvalidInput, "not a regular file");
                 return Err(failed(key, error));
@@ -219,7 +243,12 @@ impl Folder {
     }
 }
 
-fn digest_of(path: &Path) -> io::Result<Digest> {
+fn is_selected(path: &Path, suffixes: &[String]) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    suffixes.is_empty() || suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
+}
+
+pub(super) fn digest_of(path: &Path) -> io::Result<Digest> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut chunk = vec![0; CHUNK_BYTES];

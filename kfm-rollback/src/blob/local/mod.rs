@@ -3,6 +3,7 @@
 //! Not built on `object_store`'s local store: that one does not fsync by default, stages under names that are
 //! served, escapes or refuses odd names such as `x#1.json`, and does not make deletions durable.
 
+mod displaced;
 mod folder;
 mod swap;
 
@@ -16,14 +17,15 @@ use kfm_lineage::Value;
 use tokio::sync::RwLock;
 
 use self::folder::Folder;
-use super::{BlobError, BlobStore, BlobSwap, platform};
+use super::{BlobError, BlobStore, BlobSwap, Stray, platform};
 use crate::op::SwapOutcome;
 
 /// Keeps blobs as the files of a folder, and nothing else in it.
 ///
 /// A file is written beside its place under a name that begins with a dot, synced, renamed, and the folder is
-/// synced; it keeps the access rights of the file that it replaces. Folders are made as keys need them and
-/// are left when they become empty. The folder itself may be reached over a symbolic link; inside it, none is
+/// synced; it keeps the access rights of the file that it replaces. Where the system can exchange two names at one
+/// instant, what a swap displaces is looked at and put back if another hand wrote it in the meantime. Folders are made
+/// as keys need them and are left when they become empty, until a key needs their place. The folder itself may be reached over a symbolic link; inside it, none is
 /// followed.
 #[derive(Debug, Clone)]
 pub struct LocalBlobs {
@@ -114,6 +116,11 @@ impl BlobStore for LocalBlobs {
     async fn list(&self, suffixes: &[&str]) -> Result<Vec<String>, BlobError> {
         let suffixes: Vec<String> = suffixes.iter().map(|&suffix| suffix.to_owned()).collect();
         self.reading(move |folder| folder.list(&suffixes)).await
+    }
+
+    async fn strays(&self, suffixes: &[&str]) -> Result<Vec<Stray>, BlobError> {
+        let suffixes: Vec<String> = suffixes.iter().map(|&suffix| suffix.to_owned()).collect();
+        self.reading(move |folder| folder.strays(&suffixes)).await
     }
 
     async fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError> {

@@ -1,15 +1,15 @@
 //! Swapping files: stage beside the place, compare, rename, sync the folders.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, Value};
 
-use super::folder::{Folder, Seen, TEMPORARY, failed, unknown};
+use super::displaced::{Temporary, create_temporary, remove, remove_emptied, retire};
+use super::folder::{Folder, Seen, failed, unknown};
 use crate::blob::{BlobError, BlobSwap, Precondition, key, platform};
 use crate::op::SwapOutcome;
 
@@ -18,12 +18,6 @@ const WINDOW_FILES: usize = 64;
 
 /// Threads that sync a window: a disk writes its journal once for all who wait.
 const SYNC_THREADS: usize = 8;
-
-/// Names that are tried for a temporary file; others' left-overs may have the first ones.
-const TEMPORARY_NAMES_TRIED_MAX: u32 = 1_000;
-
-/// Makes names of temporary files differ within this process.
-static TEMPORARY_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Folder {
     pub(super) fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError> {
@@ -89,33 +83,47 @@ impl Folder {
             // Compared again, this time right before the act: others do not ask for our lock.
             _ => match judge(self.digest(&swap.key, &mut Seen::new())?, swap.precondition, to) {
                 Some(outcome) => outcome,
-                None => {
-                    self.act(&swap.key, &path, staged)?;
-                    SwapOutcome::Applied
-                }
+                None => match self.act(swap, &path, staged)? {
+                    // Another hand has just made the same of it.
+                    SwapOutcome::Conflict { observed } if observed == to => SwapOutcome::Already,
+                    outcome => outcome,
+                },
             },
         };
         match outcome {
             SwapOutcome::Applied => folders.extend(path.parent().map(Path::to_owned)),
             // Another process may have been killed between its rename and its sync.
             SwapOutcome::Already => self.settle(&swap.key, &path, to, folders)?,
-            SwapOutcome::Conflict { .. } => {}
+            // What another hand put there may have been moved, and back.
+            SwapOutcome::Conflict { .. } => {
+                folders.extend(path.parent().filter(|folder| folder.is_dir()).map(Path::to_owned));
+            }
         }
         Ok(outcome)
     }
 
-    fn act(&self, key: &str, path: &Path, staged: Staged) -> Result<(), BlobError> {
-        match staged {
-            Staged::Written(temporary) => temporary.rename_to(key, path)?,
-            _ => match fs::remove_file(path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(failed(key, error)),
-            },
-        }
+    /// Makes one swap visible; what it displaces is looked at, and put back if it is not what the swap starts from.
+    fn act(&self, swap: &BlobSwap, path: &Path, staged: Staged) -> Result<SwapOutcome, BlobError> {
+        let key = &swap.key;
         #[cfg(feature = "test-util")]
-        self.faults.after_change(key)?;
-        Ok(())
+        self.faults.before_act(path);
+        let outcome = match (staged, swap.precondition) {
+            (Staged::Written(temporary), Precondition::Is(Some(from))) => {
+                temporary.replace(key, path, from)?
+            }
+            (Staged::Written(temporary), Precondition::Is(None)) => {
+                remove_emptied(path).map_err(|error| failed(key, error))?;
+                temporary.add(key, path)?
+            }
+            (Staged::Written(temporary), Precondition::Any) => temporary.rename_to(key, path)?,
+            (_, Precondition::Is(Some(from))) => retire(key, path, from)?,
+            (_, _) => remove(key, path)?,
+        };
+        #[cfg(feature = "test-util")]
+        if outcome == SwapOutcome::Applied {
+            self.faults.after_change(key)?;
+        }
+        Ok(outcome)
     }
 
     /// Makes durable what already stands at a key.
@@ -170,37 +178,6 @@ enum Staged {
     Written(Temporary),
 }
 
-/// A temporary file; removed when dropped, unless it was renamed.
-struct Temporary {
-    path: Option<PathBuf>,
-}
-
-impl Temporary {
-    fn rename_to(mut self, key: &str, place: &Path) -> Result<(), BlobError> {
-        let Some(path) = &self.path else { return Ok(()) };
-        match fs::rename(path, place) {
-            Ok(()) => {
-                self.path = None;
-                Ok(())
-            }
-            // Another process has swept it away as a left-over: nothing was changed, write it again.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(BlobError::Transient { key: key.to_owned(), source: Box::new(error) })
-            }
-            Err(error) => Err(failed(key, error)),
-        }
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = self.path.take() {
-            // What cannot be removed now, the next sweep removes.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
 /// Says what becomes of a swap without a write; none: it is to be made.
 fn judge(observed: Value, precondition: Precondition, to: Value) -> Option<SwapOutcome> {
     match precondition {
@@ -245,21 +222,6 @@ pub(super) fn make_folder(
     }
     folders.insert(above.to_owned());
     Ok(())
-}
-
-fn create_temporary(folder: &Path) -> io::Result<(Temporary, File)> {
-    let process = std::process::id();
-    let mut tried = 0;
-    loop {
-        let number = TEMPORARY_NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("{}{process}-{number}{}", TEMPORARY.0, TEMPORARY.1));
-        tried += 1;
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((Temporary { path: Some(path) }, file)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && tried < TEMPORARY_NAMES_TRIED_MAX => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Gives a file the rights of the one that it replaces, so that whoever could read that one still can.

@@ -112,7 +112,7 @@ pub(in crate::platform) async fn rehearsed(
         return Err(denied("rollback_dry_run", &draft.decision));
     }
     conflicts.extend(foreign_values(session, &draft.moves()).await?);
-    let plan = plan.unwrap_or_else(|| plan_of(session, draft, operation));
+    let plan = plan.map_or_else(|| plan_of(session, draft, operation), Ok)?;
     if !plan.summary.approvals_needed.is_empty() {
         for needed in session.platform.approvals_report(session, &plan)?.needed {
             conflicts.push(conflict("approvals", &plan.plan_id.to_string(), &needed));

@@ -81,7 +81,7 @@ impl Platform {
         let operation = fresh_id(session, &draft);
         let plan = store_plan(session, &draft, operation).await?;
         if let Some(out) = out {
-            write_durably(session.platform.disk(), &out, &bytes_of(&plan))?;
+            write_durably(session.platform.disk(), &out, &bytes_of(&plan)?)?;
         }
         Ok(plan_report(session, &plan, &draft, true))
     }

@@ -2,21 +2,30 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{OWN_FOLDER, Settings, local_path};
+use super::{FILE_NAME, OWN_FOLDER, Settings, local_path};
 
 /// Refuses stores whose folders lie in one another, or hold what is not theirs.
 ///
 /// Two stores in one folder would change each other's cells; a log, a version or a label inside a folder that
 /// is served would be served.
 pub(super) fn check(settings: &Settings) -> Result<(), String> {
+    check_as(settings, normal)
+}
+
+/// The same, once it is known where the platform lies: by absolute paths too, and behind links.
+pub(in crate::platform) fn check_below(settings: &Settings, root: &Path) -> Result<(), String> {
+    check_as(settings, |path| real(&root.join(path)))
+}
+
+fn check_as(settings: &Settings, resolved: impl Fn(&Path) -> PathBuf) -> Result<(), String> {
     let stores: Vec<(String, PathBuf)> = settings
         .stores
         .iter()
-        .filter_map(|(name, store)| Some((format!("stores.{name}"), normal(&local_path(&store.url)?))))
+        .filter_map(|(name, store)| Some((format!("stores.{name}"), resolved(&local_path(&store.url)?))))
         .collect();
     let folders = [("wal", local_path(&settings.wal.url)), ("versions", local_path(&settings.versions.url))];
-    let folders = folders.into_iter().filter_map(|(name, path)| Some((name, normal(&path?))));
-    let folders: Vec<_> = folders.chain([("the toolkit's own", PathBuf::from(OWN_FOLDER))]).collect();
+    let folders = folders.into_iter().filter_map(|(name, path)| Some((name, resolved(&path?))));
+    let folders: Vec<_> = folders.chain([("the toolkit's own", resolved(Path::new(OWN_FOLDER)))]).collect();
     let files = [
         ("policy.labels", &settings.policy.labels),
         ("policy.suppressions", &settings.policy.suppressions),
@@ -33,9 +42,30 @@ pub(super) fn check(settings: &Settings) -> Result<(), String> {
             }
         }
         for (other, path) in &files {
-            if normal(Path::new(path)).starts_with(place) {
+            if resolved(Path::new(path)).starts_with(place) {
                 return Err(overlap(store, other, place));
             }
+        }
+    }
+    check_written(settings, &folders, resolved)
+}
+
+/// Refuses telemetry and a ledger's file where something else of the platform's lies: they would be written over it.
+fn check_written(
+    settings: &Settings,
+    folders: &[(&str, PathBuf)],
+    resolved: impl Fn(&Path) -> PathBuf,
+) -> Result<(), String> {
+    let policy = &settings.policy;
+    let kept =
+        [&policy.labels, &policy.suppressions, &policy.principals].map(|path| resolved(Path::new(path)));
+    for (name, path) in [("telemetry.dir", &settings.telemetry.dir), ("ledger.path", &settings.ledger.path)] {
+        let place = resolved(Path::new(path));
+        let folder = folders.iter().find(|(_, folder)| place.starts_with(folder));
+        let is_over = folder.is_some() || kept.contains(&place) || place == resolved(Path::new(FILE_NAME));
+        if is_over {
+            let place = place.display();
+            return Err(format!("it would be written over what the platform keeps: {name} place={place}"));
         }
     }
     Ok(())
@@ -44,6 +74,21 @@ pub(super) fn check(settings: &Settings) -> Result<(), String> {
 fn overlap(store: &str, other: &str, place: &Path) -> String {
     let place = place.display();
     format!("a store's folder is kept apart from everything else: store={store} other={other} place={place}")
+}
+
+/// Follows the links of a path as far as it leads, and takes `.` and `..` out of the rest.
+fn real(path: &Path) -> PathBuf {
+    let mut rest = Vec::new();
+    let mut at = normal(path);
+    loop {
+        if let Ok(found) = at.canonicalize() {
+            return rest.into_iter().rev().fold(found, |path, name: std::ffi::OsString| path.join(name));
+        }
+        match (at.file_name().map(ToOwned::to_owned), at.pop()) {
+            (Some(name), true) => rest.push(name),
+            _ => return normal(path),
+        }
+    }
 }
 
 /// Takes `.` and `..` out of a path, as far as they can be without looking at a disk.
@@ -59,4 +104,59 @@ fn normal(path: &Path) -> PathBuf {
         }
     }
     normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(from: &str, to: &str) -> Settings {
+        let text = Settings::EMBEDDED.replace(from, to);
+        assert_ne!(text, Settings::EMBEDDED);
+        Settings::parse(&text, Path::new("kfm.toml")).unwrap()
+    }
+
+    #[test]
+    fn an_absolute_path_and_a_link_get_round_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |below: &str| root.path().join(below).display().to_string();
+        std::fs::create_dir(root.path().join("catalog")).unwrap();
+        for (from, to) in [
+            ("file:catalog", format!("file:{}", at(""))),
+            ("url = \"file:wal\"", format!("url = \"file:{}\"", at("catalog/wal"))),
+            ("file:.kfm/versions", format!("file:{}", at("graph/versions"))),
+            ("\"policy/labels.toml\"", format!("\"{}\"", at("catalog/labels.toml"))),
+        ] {
+            assert!(check_below(&settings(from, &to), root.path()).is_err(), "{to}");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("catalog", root.path().join("alias")).unwrap();
+            let linked = settings("file:graph", "file:alias/graph");
+            assert!(check_below(&linked, root.path()).is_err());
+        }
+        let apart = tempfile::tempdir().unwrap();
+        let elsewhere = settings("file:catalog", &format!("file:{}", apart.path().display()));
+        assert_eq!(check_below(&elsewhere, root.path()), Ok(()));
+    }
+
+    #[test]
+    fn telemetry_and_the_ledger_s_file_are_written_over_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let ledger = "docs/reports/audit/data_provenance_ledger.json";
+        for (from, to) in [
+            (ledger, "wal/FORMAT"),
+            (ledger, "kfm.toml"),
+            (ledger, "policy/../policy/labels.toml"),
+            ("data/processed/telemetry", "wal"),
+            ("data/processed/telemetry", ".kfm/versions"),
+        ] {
+            let text = Settings::EMBEDDED.replace(from, to);
+            let is_refused = match Settings::parse(&text, Path::new("kfm.toml")) {
+                Ok(settings) => check_below(&settings, root.path()).is_err(),
+                Err(_) => true,
+            };
+            assert!(is_refused, "{to}");
+        }
+    }
 }

@@ -214,7 +214,21 @@ impl Engine {
         }
         let skip = how.skip.iter().map(|cell| cell.key().to_owned()).collect();
         let request = ExecuteRequest { skip, ..ExecuteRequest::new(target, "the model wants it") };
-        match self.open_for(how.stop).await.execute(request).await {
+        // Only what another hand changed may be left alone: it is put back afterwards.
+        let stood = match &how.skip {
+            Some(cell) => {
+                let store = self.store_of(cell);
+                let stood = store.read(cell.key()).await.unwrap();
+                store.set_foreign(cell.key(), Some(Bytes::from_static(b"{\"by\": \"hand\"}")));
+                Some((store, cell.key(), stood))
+            }
+            None => None,
+        };
+        let ended = self.open_for(how.stop).await.execute(request).await;
+        if let Some((store, key, stood)) = stood {
+            store.set_foreign(key, stood);
+        }
+        match ended {
             Err(Error::Unfinished { operation, .. }) => {
                 let abort = how.stop == Some(Stop::ThenAbort);
                 let platform = self.open().await;
@@ -222,6 +236,10 @@ impl Engine {
             }
             ended => answer(ended, how.stop),
         }
+    }
+
+    fn store_of(&self, cell: &Cell) -> &MemoryOp {
+        if cell.is_document() { &self.catalog } else { &self.graph }
     }
 
     pub async fn revert(&self, turn: &str) -> Answer {

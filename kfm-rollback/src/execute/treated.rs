@@ -1,0 +1,129 @@
+//! What protection asks of the cells of an unfinished operation, noted before any of them gets it.
+//!
+//! What an operation did to a cell is known for good: a value that protection asked for in one run is this
+//! operation's own in the next, also if protection asks for something else by then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::{CellId, Move, OperationId, Value};
+use kfm_wal::record::{Direction, JournalEntry, SegmentRef, TreatedCell};
+
+use crate::error::Result;
+use crate::session::Session;
+
+/// The cells that end at another value than the direction's own, and the rule that wants it.
+pub(crate) type Treated = BTreeMap<CellId, (Value, String)>;
+
+/// The steps of one operation, with the values that today's protection wants instead, and cells left alone.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    /// In the order in which they are made.
+    pub moves: Vec<Move>,
+    /// Cells that end at another value than the direction's own, and the rule that wants it.
+    pub treated: Treated,
+    /// Cells that somebody asked to leave alone, since they hold a foreign value.
+    pub skip: BTreeSet<CellId>,
+    /// Every value that protection asked for in this run or an earlier one.
+    given: BTreeMap<CellId, BTreeSet<Value>>,
+    /// The last list of them in the journal.
+    noted: Option<SegmentRef>,
+}
+
+impl Steps {
+    /// The steps as they were planned: nothing is treated, nothing left alone.
+    pub(crate) fn planned(moves: Vec<Move>) -> Self {
+        Self { moves, treated: Treated::new(), skip: BTreeSet::new(), given: BTreeMap::new(), noted: None }
+    }
+
+    /// The steps of an operation that is taken up again, with what earlier runs gave cells.
+    ///
+    /// # Errors
+    /// [`Error::Versions`](crate::Error::Versions): a list is missing; restore the version store.
+    pub(super) async fn of_journal(
+        session: &Session,
+        id: &OperationId,
+        moves: Vec<Move>,
+        skip: BTreeSet<CellId>,
+    ) -> Result<Self> {
+        let mut steps = Self { skip, ..Self::planned(moves) };
+        let noted = session.history.operation(id).map(|operation| operation.journal.treated.clone());
+        for segment in noted.unwrap_or_default() {
+            for cell in session.versions().read_segment::<TreatedCell>(&segment).await? {
+                steps.given.entry(cell.cell).or_default().insert(cell.value);
+            }
+            steps.noted = Some(segment);
+        }
+        Ok(steps)
+    }
+
+    /// Takes over what protection asks now; it is in the journal before any cell gets it.
+    ///
+    /// # Errors
+    /// [`Error::Versions`](crate::Error::Versions), [`Error::Log`](crate::Error::Log): it is not noted, and nothing
+    /// may be done.
+    pub(super) async fn treat(
+        &mut self,
+        session: &mut Session,
+        id: &OperationId,
+        treated: Treated,
+    ) -> Result<()> {
+        if !treated.is_empty() {
+            let cells: Vec<TreatedCell> = treated_cells(&treated).collect();
+            let segment = session.versions().put_segment(&cells).await?;
+            if self.noted != Some(segment) {
+                session.journal(id, JournalEntry::Treated { cells: segment }).await?;
+                self.noted = Some(segment);
+            }
+        }
+        for (cell, (value, _)) in &treated {
+            self.given.entry(cell.clone()).or_default().insert(*value);
+        }
+        self.treated = treated;
+        Ok(())
+    }
+
+    /// Returns the value that a step has at the end of a run in `direction`.
+    pub(crate) fn target(&self, step: &Move, direction: Direction) -> Value {
+        match (self.treated.get(&step.cell), direction) {
+            (Some((value, _)), _) => *value,
+            (None, Direction::Forward) => step.after,
+            (None, Direction::Backward) => step.before,
+        }
+    }
+
+    /// Says whether a value is one that this operation found, or gave the cell at any time.
+    pub(super) fn knows(&self, step: &Move, value: Value) -> bool {
+        let is_given = self.given.get(&step.cell).is_some_and(|given| given.contains(&value));
+        step.before == value || step.after == value || is_given
+    }
+
+    /// Says whether protection ever gave the cell a value: then where it stands says nothing of where it must be.
+    pub(super) fn was_treated(&self, cell: &CellId) -> bool {
+        self.given.contains_key(cell)
+    }
+
+    /// Returns the steps that are not left alone.
+    pub(super) fn made(&self) -> impl Iterator<Item = &Move> {
+        self.moves.iter().filter(|step| !self.skip.contains(&step.cell))
+    }
+
+    /// Returns how the cells end that do not end as planned: those treated, and those left alone. By the log, what
+    /// was left alone holds what it held before, and what stands there instead stays foreign.
+    pub(super) fn deviations(&self) -> Vec<TreatedCell> {
+        let treated = treated_cells(&self.treated).filter(|treated| !self.skip.contains(&treated.cell));
+        let alone = self.moves.iter().filter(|step| self.skip.contains(&step.cell)).map(|step| TreatedCell {
+            cell: step.cell.clone(),
+            value: step.before,
+            why: "left alone on request".into(),
+        });
+        treated.chain(alone).collect()
+    }
+}
+
+fn treated_cells(treated: &Treated) -> impl Iterator<Item = TreatedCell> + '_ {
+    treated.iter().map(|(cell, (value, why))| TreatedCell {
+        cell: cell.clone(),
+        value: *value,
+        why: why.clone(),
+    })
+}
