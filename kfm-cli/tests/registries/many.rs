@@ -47,12 +47,6 @@ fn come_into_force(count: usize) {
 }
 
 #[test]
-fn more_entries_than_a_record_holds_come_into_force_by_one_command() {
-    come_into_force(6_000);
-}
-
-#[test]
-#[ignore = "100,000 entries: cargo test --release -- --ignored"]
 fn a_hundred_thousand_entries_come_into_force_by_one_command() {
     come_into_force(100_000);
 }
