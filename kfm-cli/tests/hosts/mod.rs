@@ -47,6 +47,9 @@ impl Hosts {
         }
         let versions = shared.join("versions");
         text = text.replace("file:.kfm/versions", &format!("file:{}", versions.display()));
+        if !shared.join("labels.toml").exists() {
+            std::fs::copy(root.join("policy/labels.toml"), shared.join("labels.toml")).unwrap();
+        }
         text = text.replace("policy/labels.toml", &shared.join("labels.toml").display().to_string());
         text = text.replace("\"file:wal\"", &format!("\"{log}\"\nlease_ms = {LEASE_MS}"));
         std::fs::write(file, text).unwrap();
