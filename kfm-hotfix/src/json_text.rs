@@ -12,6 +12,10 @@ use serde_json::Value;
 
 use crate::decimal::Decimal;
 use crate::field::DEPTH_MAX;
+use crate::span::depth_of;
+
+/// Levels that a value may have in an answer, which is nested itself.
+const ANSWER_LEVELS_MAX: usize = 64;
 
 /// A JSON value with its exact text.
 ///
@@ -75,9 +79,14 @@ impl JsonText {
         self.doubt
     }
 
-    /// Returns the value as common readers have it, for answers; a text where it has no such form.
+    /// Returns the value as common readers have it, for answers; its text where it has no such form, or is nested so
+    /// deep that an answer with it could not be read.
     pub fn value(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| Value::String(self.text.clone()))
+        let text = || Value::String(self.text.clone());
+        match depth_of(self.text.as_bytes()) <= ANSWER_LEVELS_MAX {
+            true => serde_json::from_str(&self.text).unwrap_or_else(|_| text()),
+            false => text(),
+        }
     }
 
     /// Returns the text without white space, for screens.

@@ -96,6 +96,15 @@ fn what_readers_differ_about_is_said() {
 }
 
 #[test]
+fn an_answer_has_the_text_of_what_it_could_not_hold_as_a_value() {
+    let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    for text in ["1e400".to_owned(), nested(65)] {
+        assert_eq!(read(&text).value(), json!(text));
+    }
+    assert_eq!(read("[30.0]").value(), json!([30.0]));
+}
+
+#[test]
 fn a_screen_shows_no_white_space_but_that_of_texts() {
     assert_eq!(read("{ \"a b\" :\n[ 1 , \"c \\\" d\" ] }").compact(), r#"{"a b":[1,"c \" d"]}"#);
 }

@@ -9,7 +9,7 @@ use kfm_hotfix::{FieldPath, JsonText, StacHotfix};
 use kfm_rollback::Error;
 use support::World;
 
-const CASES: u64 = 200;
+const CASES: u64 = 100;
 
 /// A generator of numbers that are the same in every run (splitmix64).
 struct Chance(u64);

@@ -63,7 +63,8 @@ pub struct FieldChange {
     pub key: String,
     /// The field.
     pub field: String,
-    /// Its value now, as readers of JSON commonly have it; as a text, where a number is too large for them.
+    /// Its value now, as readers of JSON commonly have it; as a text, where a number is too large for
+    /// them or it is nested too deep.
     pub from: serde_json::Value,
     /// Its value then, likewise.
     pub to: serde_json::Value,
