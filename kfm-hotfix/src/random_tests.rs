@@ -25,10 +25,10 @@ fn texts() -> impl Strategy<Value = String> {
         Just("1e400".to_owned()),
         r#""([a-z{}\[\]:, ü😀]|\\"|\\\\|\\n|\\u00e9|\\ud83d|\\/){0,6}""#,
     ];
-    let name = r#""([ab]|\\u0061|ü|/|~|\\.){1,2}""#.prop_map(|name| name.replace("\\.", "."));
+    let name = r#""([ab]|\\u0061|ü|/|~|[.]){1,2}""#;
     let space = || "[ \n\t]{0,2}";
     let nested = leaf.prop_recursive(3, 12, 3, move |inner| {
-        let member = (space(), name.clone(), space(), inner.clone(), space())
+        let member = (space(), name, space(), inner.clone(), space())
             .prop_map(|(a, name, b, value, c)| format!("{a}{name}{b}:{value}{c}"));
         let element = (space(), inner, space()).prop_map(|(a, value, b)| format!("{a}{value}{b}"));
         prop_oneof![
