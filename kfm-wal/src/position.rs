@@ -20,21 +20,17 @@ pub(crate) struct Position {
     pub(crate) epoch: u64,
     /// Time of the last record.
     pub(crate) last_at: Option<Timestamp>,
-    /// The last point that a later frame says is durable.
-    settled: Head,
 }
 
 impl Position {
     /// The position before the first frame of a log.
     pub(crate) fn origin(log_id: &[u8; 16]) -> Self {
-        let chain = chain_origin(log_id);
         Self {
             log: u64::from_le_bytes(log_id[..8].try_into().expect("8 of 16 bytes")),
             next: Lsn(1),
-            chain,
+            chain: chain_origin(log_id),
             epoch: 0,
             last_at: None,
-            settled: Head { lsn: Lsn::ZERO, chain: Digest::from_parts(DigestKind::Bytes, chain), epoch: 0 },
         }
     }
 
@@ -48,16 +44,6 @@ impl Position {
         Head { lsn: self.last(), chain: Digest::from_parts(DigestKind::Bytes, self.chain), epoch: self.epoch }
     }
 
-    /// Returns the last point of the log that is known to be durable from what the log itself says.
-    pub(crate) fn settled(&self) -> Head {
-        self.settled
-    }
-
-    /// Notes that all before is durable.
-    pub(crate) fn witness(&mut self) {
-        self.settled = self.head();
-    }
-
     /// Says whether a mark says that all before is durable.
     pub(crate) fn is_witnessed_by(&self, mark: &Frame<'_>) -> bool {
         let header = &mark.header;
@@ -65,6 +51,11 @@ impl Position {
             && header.log == self.log
             && header.durable_upto == self.last()
             && header.prev == self.chain
+    }
+
+    /// Says whether this is a mark of this log that tells nothing new.
+    pub(crate) fn has_passed(&self, mark: &Header) -> bool {
+        mark.kind == Kind::Mark && mark.log == self.log && mark.durable_upto <= self.last()
     }
 
     /// Returns the header of a frame that comes next, holding `count` records.
@@ -129,9 +120,6 @@ impl Position {
                 return Err(Damage::TimeRegress);
             }
             last_at = Some(record.at);
-        }
-        if header.durable_upto == self.last() {
-            self.settled = self.head();
         }
         if depth == Depth::Chain {
             self.chain = match leaves.filter(|leaves| leaves.len() == records.len()) {

@@ -23,12 +23,14 @@ pub(super) struct Behind {
     pub(super) debris_bytes: u64,
     /// Bytes up to the last that is not zero.
     pub(super) touched_bytes: u64,
+    /// Where the last mark begins.
+    pub(super) mark: Option<u64>,
 }
 
 /// Looks for witnesses behind the last frame that reads, at the start of `rest`; one that says that there was
 /// more makes this place damage.
 pub(super) fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Damage> {
-    let mut behind = Behind { witnessed: false, debris_bytes: 0, touched_bytes: 0 };
+    let mut behind = Behind { witnessed: false, debris_bytes: 0, touched_bytes: 0, mark: None };
     let mut at = 0;
     while at < rest.len() {
         if at % PAGE == 0 {
@@ -46,7 +48,7 @@ pub(super) fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Da
         }
         match frame::decode_header(&rest[at..]) {
             Ok((header, _)) if header.log == position.log => {
-                let stale = header.kind == Kind::Mark && header.durable_upto <= position.last();
+                let stale = position.has_passed(&header);
                 // The bad place itself may begin with a whole header: its append stopped in the body.
                 if !stale && (at > 0 || header.kind == Kind::Mark) {
                     return Err(Damage::BitRot);
@@ -57,6 +59,7 @@ pub(super) fn look_behind(rest: &[u8], position: &Position) -> Result<Behind, Da
                     && stale
                 {
                     behind.witnessed |= position.is_witnessed_by(&frame);
+                    behind.mark = Some(at as u64);
                     at += frame.bytes;
                     behind.touched_bytes = at as u64;
                     continue;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::disk::{Access, Disk};
-use super::load::{RunEnd, io_error, read_segment, run};
+use super::load::{RunEnd, RunError, io_error, read_segment, run, settle};
 use super::read_ahead::ReadSegment;
 use super::segment;
 use super::view::View;
@@ -13,10 +13,11 @@ use crate::store::Depth;
 
 /// Takes in what was appended since, as far as it can be told without reading everything again.
 ///
-/// Returns false if it cannot be told: then the folder is to be read again.
+/// Returns false if it cannot be told: then the folder is to be read again, as it is after an error, since `view` may
+/// hold by then what is not durable.
 pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<bool, WalError> {
     loop {
-        let Some(tail) = view.segments.last() else { return Ok(false) };
+        let Some(tail) = view.segments.last().cloned() else { return Ok(false) };
         let path = dir.join(&tail.name);
         if !tail.sealed {
             let (end, mark_at) = (tail.end, tail.mark_offset());
@@ -33,18 +34,17 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
             let before_mark = usize::try_from(mark_at - end).map_or(next.len(), |gap| gap.min(next.len()));
             let quiet = next[..before_mark].iter().all(|byte| *byte == 0);
             match frame::decode(&mark) {
-                Ok(mark) if quiet && view.position.is_witnessed_by(&mark) => {
-                    view.position.witness();
-                    return Ok(true);
-                }
+                Ok(mark) if quiet && view.position.has_passed(&mark.header) => return Ok(true),
                 Err(Fault::Blank) if quiet => return Ok(true),
                 _ => {}
             }
             let bytes = read_segment(disk, dir, &tail.name)?;
             let read = ReadSegment::plain(bytes);
-            if !matches!(run(&read, end, view, Depth::Chain, &mut |_| ()), Ok(RunEnd::Blank | RunEnd::Sealed))
-            {
-                return Ok(false);
+            let settle = || settle(disk, dir, &tail.name);
+            match run(&read, end, view, Depth::Chain, (&settle, &mut |_| ())) {
+                Ok(RunEnd::Blank | RunEnd::Sealed) => {}
+                Ok(RunEnd::Torn(_)) | Err(RunError::Bad { .. }) => return Ok(false),
+                Err(RunError::Unsettled(error)) => return Err(error),
             }
             if !view.segments.last().is_some_and(|tail| tail.sealed) {
                 return Ok(true);

@@ -68,10 +68,12 @@ pub(super) enum RunEnd {
     Torn(Torn),
 }
 
-/// A place where no frame may be as it is.
-pub(super) struct BadFrame {
-    offset: u64,
-    class: Damage,
+/// Why a run of frames was not read to its end.
+pub(super) enum RunError {
+    /// Here no frame may be as it is.
+    Bad { offset: u64, class: Damage },
+    /// What was read could not be made durable.
+    Unsettled(WalError),
 }
 
 /// Reads a folder that nobody else writes.
@@ -100,7 +102,8 @@ pub(crate) fn load_with(
     let mut view = None;
     let ending = std::thread::scope(|scope| {
         let ahead = ReadAhead::new(scope, disk, dir, &names, depth);
-        load_segments(ahead, depth, &names, &mut view, take)
+        let settle = |name: &str| settle(disk, dir, name);
+        load_segments(ahead, depth, &names, &mut view, (&settle, take))
     })?;
     let ending = match (&ending, &view) {
         (Ending::Bad(_), _) | (_, None) => ending,
@@ -140,7 +143,7 @@ fn load_segments(
     depth: Depth,
     names: &[String],
     slot: &mut Option<View>,
-    take: &mut dyn FnMut(Replayed<'_>),
+    (settle, take): (&dyn Fn(&str) -> Result<(), WalError>, &mut dyn FnMut(Replayed<'_>)),
 ) -> Result<Ending, WalError> {
     let mut unsealed: Option<(String, Lsn, Torn)> = None;
     let mut segment = ReadSegment::default();
@@ -175,14 +178,15 @@ fn load_segments(
         view.position = position;
         view.add_segment(name.clone(), label.capacity);
         let frames_before = view.frames.len();
-        let end = run(&segment, FIRST_FRAME_BYTES, view, depth, take);
+        let end = run(&segment, FIRST_FRAME_BYTES, view, depth, (&|| settle(name), take));
         let next = view.position.next;
         if (bytes.len() as u64) < label.capacity {
             return bad(bytes.len() as u64, next, Damage::Truncated);
         }
         let end = match end {
             Ok(end) => end,
-            Err(BadFrame { offset, class }) => return bad(offset, next, class),
+            Err(RunError::Bad { offset, class }) => return bad(offset, next, class),
+            Err(RunError::Unsettled(error)) => return Err(error),
         };
         if let Some((segment, lsn, torn)) = &unsealed
             && (view.frames.len() > frames_before || !matches!(end, RunEnd::Blank))
@@ -213,18 +217,40 @@ fn load_segments(
     Ok(unsealed.map_or(Ending::Clean, |(_, _, torn)| Ending::Unsealed(torn)))
 }
 
-/// Takes in the frames of the last segment of `view` from `from` on.
+/// Makes durable what a segment shows.
+///
+/// A frame that is whole and has no witness was written by a process that died before it left one, or that is about
+/// to sync it: after this sync it is as durable as any other, so that readers and the next writer see the same. A
+/// sync needs no leave to write. What a writer could not sync it has taken back, since the system would claim it here.
+pub(super) fn settle(disk: &dyn Disk, dir: &Path, name: &str) -> Result<(), WalError> {
+    if planted(Bug::ReaderShowsUnsettled) {
+        return Ok(());
+    }
+    let synced = segment::open(disk, dir, name, Access::Read)?.sync();
+    match synced {
+        // A medium that cannot be written, such as an image of a disc, has nothing to sync.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::ReadOnlyFilesystem) =>
+        {
+            Ok(())
+        }
+        synced => synced.map_err(io_error("sync", &dir.join(name))),
+    }
+}
+
+/// Takes in the frames of the last segment of `view` from `from` on; `settle` makes the segment durable if its last
+/// frame has no witness.
 pub(super) fn run(
     segment: &ReadSegment,
     from: u64,
     view: &mut View,
     depth: Depth,
-    take: &mut dyn FnMut(Replayed<'_>),
-) -> Result<RunEnd, BadFrame> {
+    (settle, take): (&dyn Fn() -> Result<(), WalError>, &mut dyn FnMut(Replayed<'_>)),
+) -> Result<RunEnd, RunError> {
     let bytes = segment.bytes.as_slice();
     // The last frame's records, until something says that they are durable.
     let mut unsettled: Option<(Header, Vec<RawRecord<'_>>)> = None;
-    let mut settle = |(header, records): (Header, Vec<RawRecord<'_>>)| {
+    let mut hand_over = |(header, records): (Header, Vec<RawRecord<'_>>)| {
         for (n, record) in records.iter().enumerate() {
             take(Replayed::of(record, Lsn(header.first.0 + n as u64), header.epoch));
         }
@@ -232,12 +258,12 @@ pub(super) fn run(
     let mut at = usize::try_from(from).expect("a segment fits in memory");
     let mut sealed = false;
     while !sealed {
-        let bad = |class| Err(BadFrame { offset: at as u64, class });
+        let bad = |class| Err(RunError::Bad { offset: at as u64, class });
         match segment.frame(at) {
             Ok((frame, _)) if frame.header.kind == Kind::Mark => break,
             Ok((frame, leaves)) => match view.accept(&frame, at as u64, depth, leaves) {
                 Ok(records) => {
-                    unsettled.replace((frame.header, records)).into_iter().for_each(&mut settle);
+                    unsettled.replace((frame.header, records)).into_iter().for_each(&mut hand_over);
                     sealed = frame.header.kind == Kind::Seal;
                     at += frame.bytes;
                 }
@@ -245,7 +271,7 @@ pub(super) fn run(
             },
             Err(Fault::Future) => {
                 if frame::is_behind(&bytes[at..], view.position.log, &view.position.chain) {
-                    unsettled.into_iter().for_each(settle);
+                    unsettled.into_iter().for_each(hand_over);
                 }
                 return bad(Damage::FutureFormat);
             }
@@ -270,21 +296,25 @@ pub(super) fn run(
         Err(class) => {
             // What says that the bad place was durable says it of all before it.
             if class == Damage::BitRot {
-                unsettled.into_iter().for_each(settle);
+                unsettled.into_iter().for_each(hand_over);
             }
-            return Err(BadFrame { offset, class });
+            return Err(RunError::Bad { offset, class });
         }
     };
-    if behind.witnessed {
-        view.position.witness();
-        unsettled.into_iter().for_each(settle);
+    // Frames of other segments have this one behind them.
+    if !behind.witnessed && at > usize::try_from(FIRST_FRAME_BYTES).expect("a frame fits in memory") {
+        settle().map_err(RunError::Unsettled)?;
     }
+    unsettled.into_iter().for_each(hand_over);
     if let Some(segment) = view.segments.last_mut() {
-        segment.touched = offset + behind.touched_bytes;
+        (segment.touched, segment.mark) = match behind.debris_bytes {
+            0 => (0, behind.mark.map(|mark| offset + mark)),
+            _ => (offset + behind.touched_bytes, None),
+        };
     }
     match behind.debris_bytes {
         0 => Ok(RunEnd::Blank),
-        _ if planted(Bug::TornTailRefused) => Err(BadFrame { offset, class: Damage::BitRot }),
+        _ if planted(Bug::TornTailRefused) => Err(RunError::Bad { offset, class: Damage::BitRot }),
         bytes => Ok(RunEnd::Torn(Torn { offset, bytes })),
     }
 }

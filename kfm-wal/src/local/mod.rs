@@ -3,7 +3,8 @@
 //! An append is one frame in a preallocated, zero-filled segment, written and synced before it is answered,
 //! on the thread of the caller, which it blocks for that long; among many on several threads, one of them writes up to
 //! sixteen groups before it is answered. A failed write or sync ends the handle's writing for ever; opening the log
-//! again finds out what reached the disk. Readers never write, not even a lock, and see only what is durable.
+//! again finds out what reached the disk. Readers never write, not even a lock, and see only what is durable: the last
+//! frame, if nothing behind it says that it is, after they have synced it.
 //!
 //! ```text
 //! FORMAT                                            the log's id and format, for people
@@ -52,7 +53,6 @@ use serde::{Deserialize, Serialize};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::WalError;
 use crate::frame;
-use crate::planted::{Bug, planted};
 use crate::raw::raw_records;
 use crate::store::{
     Appended, Capabilities, Damage, Depth, Head, NewRecord, RetainReason, Retained, StoredRecord,
@@ -197,7 +197,7 @@ pub struct LocalLog {
 #[derive(Debug)]
 enum Role {
     Writer(Box<Committer>),
-    /// A reader, and whether a log was there when it last looked.
+    /// A reader, and whether what it knows of the log is what was there when it last looked.
     Reader(Mutex<bool>),
 }
 
@@ -243,8 +243,7 @@ impl LocalLog {
         };
         let there = loaded.view.is_some();
         let view = loaded.view.unwrap_or_else(|| View::new([0; 16]));
-        let head = if there { view.position.settled() } else { view.position.head() };
-        let report = RecoveryReport { torn_bytes, epoch: head.epoch, ..summary(&view) };
+        let report = RecoveryReport { torn_bytes, ..summary(&view) };
         let role = Role::Reader(Mutex::new(there));
         Ok(Self { dir, disk, view: Arc::new(Mutex::new(view)), role, report })
     }
@@ -264,32 +263,19 @@ impl LocalLog {
         let Role::Reader(there) = &self.role else { return Ok(()) };
         let mut there = guard(there);
         let mut view = guard(&self.view);
-        if *there && catch_up(self.disk.as_ref(), &self.dir, &mut view)? {
+        if std::mem::take(&mut *there) && catch_up(self.disk.as_ref(), &self.dir, &mut view)? {
+            *there = true;
             return Ok(());
         }
         let loaded = load::load_beside_a_writer(self.disk.as_ref(), &self.dir, Depth::Chain)?;
         if let Ending::Bad(bad) = loaded.ending {
             return Err(bad.into());
         }
-        if let Some(mut new) = loaded.view {
-            // What a mark once witnessed stays so: an append that never finished may lie in its place now.
-            if *there && new.position.head() == view.position.settled() {
-                new.position.witness();
-            }
+        if let Some(new) = loaded.view {
             *there = true;
             *view = new;
         }
         Ok(())
-    }
-
-    /// Returns the end of what this handle may show: for a reader, what a later frame or mark witnesses.
-    fn shown(&self) -> Head {
-        let view = guard(&self.view);
-        match &self.role {
-            Role::Writer(_) => view.position.head(),
-            Role::Reader(_) if planted(Bug::ReaderShowsUnsettled) => view.position.head(),
-            Role::Reader(_) => view.position.settled(),
-        }
     }
 
     fn committer(&self) -> Result<&Committer, WalError> {
@@ -319,7 +305,7 @@ impl WalStore for LocalLog {
     async fn scan(&self, from: Lsn, limit: usize) -> Result<Vec<StoredRecord>, WalError> {
         self.refresh()?;
         let from = from.max(Lsn(1));
-        let last = self.shown().lsn;
+        let last = guard(&self.view).position.last();
         let frames = guard(&self.view).frames_from(from, limit, last);
         let mut records = read_frames(self.disk.as_ref(), &self.dir, &self.view, &frames, from, limit)?;
         records.retain(|record| record.lsn <= last);
@@ -328,7 +314,7 @@ impl WalStore for LocalLog {
 
     async fn head(&self) -> Result<Head, WalError> {
         self.refresh()?;
-        Ok(self.shown())
+        Ok(guard(&self.view).position.head())
     }
 
     async fn fence(&self) -> Result<u64, WalError> {

@@ -79,6 +79,7 @@ pub(crate) fn open(
         ahead: None,
         lock,
     };
+    tail.mark = view.segments.last().and_then(|segment| segment.mark);
     let view = Arc::new(Mutex::new(view));
     settle(&mut tail, &view)?;
     let torn_bytes = match ending {

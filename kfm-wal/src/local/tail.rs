@@ -32,7 +32,7 @@ pub(crate) struct Tail {
     /// Set by the first write or sync that fails, for ever: what reached the disk is not known any more, and
     /// another sync of the same file would claim what is not so.
     pub(crate) poisoned: bool,
-    /// Where the last mark is, if no frame took its place.
+    /// Where the last mark is, if no frame took its place: the next one goes there too.
     pub(crate) mark: Option<u64>,
     /// Whether a mark witnesses the last frame.
     pub(crate) marked: bool,
@@ -158,6 +158,8 @@ impl Tail {
     }
 
     /// Writes a frame where the log ends, with zeros behind it over what it leaves of older bytes, and syncs.
+    ///
+    /// A mark farther behind stays, so that a write that is torn takes no witness of what was acknowledged.
     pub(crate) fn put(
         &mut self,
         view: &Mutex<View>,
@@ -179,6 +181,10 @@ impl Tail {
         let done = self.file.write_at(offset, frame).and_then(|()| match self.file.sync() {
             Err(_) if planted(Bug::SyncRetried) => self.file.sync(),
             _ if planted(Bug::AnsweredBeforeSync) => Ok(()),
+            Err(error) => {
+                self.take_back(offset, frame.len());
+                Err(error)
+            }
             synced => synced,
         });
         if let Err(error) = done {
@@ -198,9 +204,19 @@ impl Tail {
         Ok(())
     }
 
+    /// Writes zeros over a frame that could not be synced.
+    ///
+    /// The system may count its bytes as written by now, and a reader's own sync would claim that they are. Where the
+    /// zeros fail too, or the frame is on the disk all the same, its append was answered as unknown.
+    fn take_back(&mut self, offset: u64, bytes: usize) {
+        let _ = self.file.write_at(offset, &vec![0; bytes]);
+    }
+
     /// Writes a mark that witnesses all that was acknowledged, into the next page.
     ///
-    /// The mark is not synced: it costs an append nothing, and only the system's crash can take it.
+    /// The mark is not synced: it costs an append nothing, and only the system's crash can take it. Readers show the
+    /// last frame with or without it; it says of a bad place that it was once a frame. Where it cannot be written,
+    /// nothing more is, since the disk then fails.
     pub(crate) fn mark(&mut self, view: &Mutex<View>) {
         if self.marked {
             return;
@@ -222,7 +238,7 @@ impl Tail {
         self.mark_unsynced = !self.poisoned;
     }
 
-    /// Leaves a durable mark, so that even the last record has a witness.
+    /// Leaves a durable mark, so that even the last record has a witness; all records are durable without it.
     pub(crate) fn close(&mut self, view: &Mutex<View>) {
         self.ahead = None;
         self.mark(view);

@@ -30,8 +30,10 @@ pub(crate) struct Segment {
     pub(crate) capacity: u64,
     /// Where the next frame goes.
     pub(crate) end: u64,
-    /// Where the last byte that is not zero was when the segment was read.
+    /// Where the last byte of what belongs to no frame was when the segment was read; zero if there was none.
     pub(crate) touched: u64,
+    /// Where a mark lies behind all frames, with nothing else there.
+    pub(crate) mark: Option<u64>,
     pub(crate) sealed: bool,
 }
 
@@ -73,6 +75,7 @@ impl View {
             capacity,
             end: segment::FIRST_FRAME_BYTES,
             touched: 0,
+            mark: None,
             sealed: false,
         });
     }
