@@ -1,12 +1,14 @@
-//! Real processes, killed at random moments: afterwards everything is as planned or as before, never else (R5).
+//! Real processes, killed at random places: afterwards everything is as planned or as before, never else (R5).
 //!
-//! Half of the moments are spread evenly over the time that the operation takes, half over its last phases, in
-//! which something moves, by what it says of its progress. `KFM_SEED` repeats a run's choices; when exactly a signal arrives, nobody chooses.
-#![cfg(unix)]
+//! A place is a call that the process makes for a file of the platform. Half of them are spread evenly over all calls of
+//! the operation, half over those of its last part, in which something moves. `KFM_SEED` repeats a run.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "the counts are part of what it shows")]
 
+#[path = "support/faults.rs"]
+mod faults;
 #[path = "kills/stage.rs"]
 mod stage;
 #[path = "kills/watch.rs"]
@@ -16,28 +18,22 @@ mod watch;
 mod work;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
-use kfm_retry::clock::Pause;
-use kfm_retry::{Clock, SystemClock};
 use kfm_rollback::report::Status;
 use stage::{Documents, SECOND, State, ask, copy, first_version, run, run_to, second_version, state, status};
 use watch::Versions;
 
-/// Kills that must have hit a living process.
+/// Kills that must have come before the process had ended.
 const KILLS_MIN: u64 = 280;
 /// Operations that are begun at most to get there.
 const TRIALS_MAX: u64 = 600;
 /// Operations under way at the same time.
 const THREADS: usize = 2;
-/// The phases in which something moves, or is verified and recorded.
-const LAST_PHASES: u64 = 5;
+/// The part of an operation's calls, in percent from its beginning, after which something moves.
+const LAST_PART_PERCENT: u64 = 40;
 /// The choices of a run that names no other seed.
 const SEED: u64 = 20_260_101;
 
@@ -53,10 +49,6 @@ impl Chance {
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (word ^ (word >> 31)) % end.max(1)
     }
-
-    fn part_of(&mut self, duration: Duration) -> Duration {
-        Duration::from_micros(self.below(u64::try_from(duration.as_micros()).unwrap()))
-    }
 }
 
 /// An operation, with the platform that it is begun on and where it leads.
@@ -69,22 +61,18 @@ struct Deed {
     /// What they hold if it ends as planned, and if it goes back.
     planned: State,
     prior: State,
-    /// How long it takes, and the phases that it tells of.
-    takes: Duration,
-    phases: u64,
+    /// How often it calls for a file of the platform.
+    calls: u64,
     is_abort: bool,
 }
 
 impl Deed {
-    /// Does the deed once on a copy, to see where it leads and how long it takes.
+    /// Does the deed once on a copy, to see where it leads and how many calls it takes.
     fn new(name: &'static str, words: &[&str], platform: tempfile::TempDir) -> Self {
         let begins = state(platform.path());
         let done = copy(platform.path());
-        let begun = SystemClock.monotonic();
-        let output = run_to(done.path(), &[words, &["--progress", "plain"]].concat(), 0);
-        let takes = SystemClock.monotonic() - begun;
-        let phases = String::from_utf8(output.stderr).unwrap().lines().count() as u64;
-        assert!(phases >= 4, "{name}: it tells of its phases");
+        let (output, calls) = faults::traced(&mut stage::command(done.path(), words), done.path());
+        assert!(output.status.success(), "{name}: {output:#?}");
         let planned = state(done.path());
         assert_ne!(begins, planned, "{name}");
         Self {
@@ -94,8 +82,7 @@ impl Deed {
             prior: begins.clone(),
             begins,
             planned,
-            takes,
-            phases,
+            calls: calls.len() as u64,
             is_abort: false,
         }
     }
@@ -148,20 +135,11 @@ enum Found {
     AfterItsEnd,
 }
 
-/// Begins an operation and kills it; says whether it was still alive.
+/// Begins an operation and kills it at one of its calls; says whether it came so far.
 fn kill(root: &Path, words: &[&str], like: &Deed, chance: &mut Chance) -> bool {
-    let mut command = stage::command(root, &[words, &["--progress", "plain"]].concat());
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    if chance.below(2) == 0 {
-        SystemClock.pause(chance.part_of(like.takes));
-    } else {
-        let phase = like.phases - chance.below(like.phases.min(LAST_PHASES));
-        stderr.lines().take(usize::try_from(phase).unwrap()).for_each(drop);
-        SystemClock.pause(chance.part_of(like.takes / u32::try_from(like.phases).unwrap()));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap().signal() == Some(9)
+    let first = if chance.below(2) == 0 { 0 } else { like.calls * LAST_PART_PERCENT / 100 };
+    let call = 1 + first + chance.below(like.calls - first);
+    faults::killed_before(&mut stage::command(root, words), root, call)
 }
 
 /// The text that a hotfix corrects in every item, and what it puts there.
@@ -330,7 +308,7 @@ fn hundreds_of_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_
     let hotfix_abort = hotfix.abort("hotfix abort", &mut Chance(seed));
     let deeds = [publish, execute, revert, abort, hotfix, hotfix_revert, hotfix_abort];
     for deed in &deeds {
-        println!("{} takes {} ms in {} phases", deed.name, deed.takes.as_millis(), deed.phases);
+        println!("{} takes {} calls", deed.name, deed.calls);
     }
     let versions = Versions::of(&[&first_version(), &second_version(), &corrected(first_version())]);
 
@@ -338,7 +316,7 @@ fn hundreds_of_kills_leave_what_was_planned_or_what_was_before_and_never_half_a_
     let work = || {
         while tally.lock().unwrap().kills < KILLS_MIN {
             let trial_number = trials.fetch_add(1, Ordering::SeqCst);
-            assert!(trial_number < TRIALS_MAX, "too few kills hit a living process");
+            assert!(trial_number < TRIALS_MAX, "too few processes came to where they were to be killed");
             let deed = &deeds[trial_number as usize % deeds.len()];
             let mut chance = Chance(seed ^ trial_number.wrapping_mul(0x2545_f491_4f6c_dd1d));
             let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

@@ -4,13 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::disallowed_methods, reason = "it waits for another process, in real time")]
 
+#[cfg(target_os = "linux")]
+#[path = "support/faults.rs"]
+mod faults;
 mod support;
 #[path = "../../kfm-rollback/tests/support/tree.rs"]
 mod tree;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use kfm_retry::SystemClock;
 use kfm_wal::record::{Record, RefusalRecord};
@@ -96,30 +98,33 @@ fn a_damaged_snapshot_is_told_by_doctor_and_changes_no_answer() {
     assert_eq!(sandbox.json(0, &["labels", "list"]), labels);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_command_that_is_killed_while_it_keeps_one_leaves_nothing_in_the_way() {
     let sandbox = platform();
+    let (kept, calls) = faults::traced(&mut sandbox.command(&label("kept")), sandbox.path());
+    assert!(kept.status.success());
+    let name = folder(&sandbox);
+    let name = name.strip_prefix(sandbox.path()).unwrap().to_str().unwrap().to_owned();
+    let last = calls.iter().rposition(|call| call.contains(&name)).unwrap();
+    let of_snapshots = calls[..=last].iter().enumerate().filter(|(_, call)| call.contains(&name));
     let mut unfinished = 0;
-    for wait_ms in [0, 5, 10, 20, 40, 80] {
+    for (n, call) in of_snapshots {
         let _ = std::fs::remove_dir_all(folder(&sandbox));
-        let under = format!("killed-{wait_ms}");
-        let mut command = sandbox.command(&label(&under)).spawn().unwrap();
-        let begun = Instant::now();
-        while files(&sandbox).is_empty() && command.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "no snapshot was begun");
-        }
-        std::thread::sleep(Duration::from_millis(wait_ms));
-        // Whatever it has come to.
-        let _ = command.kill();
-        let ended = command.wait().unwrap();
-        unfinished += u64::from(!ended.success());
+        let under = format!("killed-{n}");
+        let words = label(&under);
+        unfinished +=
+            u64::from(faults::killed_before(&mut sandbox.command(&words), sandbox.path(), n as u64 + 1));
 
         sandbox.kfm(&["status"]).exits(0);
         sandbox.kfm(&label(&under)).exits(0);
         sandbox.kfm(&["wal", "verify"]).exits(0);
         sandbox.kfm(&["status"]).exits(0);
-        assert!(files(&sandbox).iter().all(|file| file.extension().is_some_and(|end| end == "jsonl")));
+        assert!(
+            files(&sandbox).iter().all(|file| file.extension().is_some_and(|end| end == "jsonl")),
+            "{call}"
+        );
         assert_eq!(sandbox.json(0, &["doctor"])["findings"], serde_json::json!([]));
     }
-    assert!(unfinished > 0, "none was killed on the way");
+    assert!(unfinished > 4, "killed {unfinished} times on the way");
 }

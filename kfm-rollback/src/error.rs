@@ -239,6 +239,9 @@ impl From<kfm_wal::WalError> for Error {
                     source: Some(Box::new(error)),
                 }
             }
+            kfm_wal::WalError::Fenced { epoch } => {
+                Self::Locked { holder: format!("another host, which has taken the log over: epoch={epoch}") }
+            }
             error => Self::Log(Box::new(error)),
         }
     }

@@ -239,7 +239,7 @@ impl OpError {
     pub fn of_content(store: &str, digest: &kfm_lineage::Digest, error: VersionError) -> Self {
         let (store, digest) = (store.to_owned(), *digest);
         match error {
-            VersionError::Store(BlobError::Transient { .. }) => {
+            VersionError::Store(BlobError::Transient { .. } | BlobError::Unknown { .. }) => {
                 Self::Transient { store, source: Box::new(error) }
             }
             _ => Self::Content { store, digest, source: Box::new(error) },

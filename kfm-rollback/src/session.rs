@@ -259,7 +259,7 @@ impl Session {
     pub(crate) async fn refuse_if_followed(&self) -> Result<()> {
         self.lock.as_ref().map_or(Ok(()), PlatformLock::still_mine)?;
         match &self.hold {
-            Some(hold) => hold.still_mine().await.map_err(|error| Error::Log(Box::new(error))),
+            Some(hold) => hold.still_mine().await.map_err(Error::from),
             None => Ok(()),
         }
     }
@@ -271,9 +271,18 @@ impl Session {
     pub(crate) async fn log(&mut self, record: Record) -> Result<Lsn> {
         self.lock.as_ref().map_or(Ok(()), PlatformLock::still_mine)?;
         let lsn = self.wal.append(record).await?;
-        let versions = self.platform.versions();
-        self.history.catch_up(&self.wal, &versions).await?;
+        self.take_note().await?;
         Ok(lsn)
+    }
+
+    /// Takes note of what is in the log since; what fails can be tried again.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log), [`Error::Versions`](crate::Error::Versions): what records name cannot be
+    /// read.
+    pub(crate) async fn take_note(&mut self) -> Result<()> {
+        let versions = self.platform.versions();
+        self.history.catch_up(&self.wal, &versions).await
     }
 
     /// Appends a line to the journal of an open operation.

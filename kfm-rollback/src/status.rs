@@ -1,6 +1,7 @@
 //! Where operations stand, and what to do about them.
 
 use kfm_lineage::{CellId, OperationId, OperationKind, RollbackId, Timestamp};
+use kfm_wal::record::Direction;
 
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
@@ -155,6 +156,7 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
         phase,
         done,
         total: operation.moves.count,
+        goes_back: operation.closed.is_none() && operation.journal.direction() == Direction::Backward,
         held_reason: held.map(|(reason, detail)| format!("{reason}: {detail}")),
         requested_by: operation.requested_by.clone(),
         at: operation.opened_at,
@@ -182,6 +184,7 @@ pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -
         phase: "-".into(),
         done: 0,
         total: 0,
+        goes_back: false,
         held_reason: None,
         requested_by: plan.requested_by.clone(),
         at: plan.created_at,

@@ -36,6 +36,8 @@ struct Life {
     dead: AtomicBool,
     calls: AtomicU64,
     ends: Mutex<Option<(u64, Killed)>>,
+    /// Whether a sync was refused that nobody asked about yet.
+    sync_refused: AtomicBool,
 }
 
 /// What is to happen to a call.
@@ -47,7 +49,12 @@ enum Fate {
 impl ProcessDisk {
     /// Gives a new process the machine's disk.
     pub fn new(machine: SimulatedDisk, schedule: Schedule, interleave_percent: u64) -> Self {
-        let life = Life { dead: AtomicBool::new(false), calls: AtomicU64::new(0), ends: Mutex::new(None) };
+        let life = Life {
+            dead: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            ends: Mutex::new(None),
+            sync_refused: AtomicBool::new(false),
+        };
         Self { machine, life: Arc::new(life), schedule, interleave_percent }
     }
 
@@ -64,6 +71,12 @@ impl ProcessDisk {
     /// Says whether the process was killed.
     pub fn is_dead(&self) -> bool {
         self.life.dead.load(Ordering::Relaxed)
+    }
+
+    /// Says whether a sync of this process was refused since it was last asked: a fault is the machine's, and meets
+    /// the process that calls then.
+    pub fn takes_refused_sync(&self) -> bool {
+        self.life.sync_refused.swap(false, Ordering::Relaxed)
     }
 
     /// Lets others go first; then says whether there is still somebody to make the call.
@@ -170,7 +183,9 @@ impl DiskFile for ProcessFile {
 
     fn sync(&mut self) -> io::Result<()> {
         let disk = self.disk.clone();
-        disk.whole(|| self.inner.sync())
+        let synced = disk.whole(|| self.inner.sync());
+        disk.life.sync_refused.fetch_or(synced.is_err(), Ordering::Relaxed);
+        synced
     }
 }
 

@@ -148,13 +148,19 @@ impl Wal {
                 .collect();
             let appended = self.store.append(&new, None).await;
             looks += 1;
-            match appended {
-                Ok(_) => {}
+            let refreshed = self.refresh().await;
+            match (appended, refreshed) {
+                (Ok(appended), Err(_)) => {
+                    // They are in the log, whatever keeps this handle from taking them in now.
+                    let mut fresh = (appended.first.0..).map(Lsn);
+                    let place = |place: Option<Lsn>| place.or_else(|| fresh.next());
+                    return Ok(places.into_iter().filter_map(place).collect());
+                }
                 // Another process may have appended some of them since this one looked.
-                Err(WalError::Conflict { .. }) if looks < LOOKS_MAX => {}
-                Err(error) => return Err(name(error, &records, &encoded)),
+                (Err(WalError::Conflict { .. }), refreshed) if looks < LOOKS_MAX => refreshed?,
+                (Err(error), _) => return Err(name(error, &records, &encoded)),
+                (Ok(_), Ok(())) => {}
             }
-            self.refresh().await?;
             if looks > LOOKS_MAX {
                 // The store says that it appended and does not show it: nothing is known.
                 let id = records[0].id();

@@ -42,7 +42,7 @@ fn replay_hands_over_everything_once_and_in_order() {
 }
 
 #[test]
-fn replay_hands_nothing_over_that_no_witness_knows() {
+fn replay_hands_a_record_over_that_has_no_witness_once_it_is_durable() {
     let disk = SimulatedDisk::new();
     let (log, _) = open(Arc::new(disk.clone())).unwrap();
     run(log.append(&[large(1)], None)).unwrap();
@@ -52,7 +52,10 @@ fn replay_hands_nothing_over_that_no_witness_knows() {
     // The mark, in the page behind the last frame, and nothing else.
     bytes[4096..].fill(0);
     disk.overwrite(&path, bytes);
-    assert_eq!(replayed(&disk).0, [large(1)]);
+    assert_eq!(replayed(&disk).0, [large(1), large(2)]);
+    drop(log);
+    disk.reboot(1);
+    assert_eq!(replayed(&disk).0, [large(1), large(2)]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::stage::command;
 
 /// How often something is looked for that another process is about to do.
-const LOOKS_MAX: u32 = 3_000;
+const LOOKS_MAX: u32 = 60_000;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Sets how long readers get before documents disappear.

@@ -74,3 +74,16 @@ pub(super) fn rename_new(_: &Path, _: &Path) -> io::Result<()> {
 pub(super) fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
 }
+
+/// Says whether the system, or this process, has no open file to spare: `ENFILE` and `EMFILE`, the same numbers on
+/// every Unix.
+#[cfg(unix)]
+pub(super) fn lacks_handles(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// `ERROR_TOO_MANY_OPEN_FILES`.
+#[cfg(not(unix))]
+pub(super) fn lacks_handles(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(4)
+}

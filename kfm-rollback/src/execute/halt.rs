@@ -1,7 +1,7 @@
 //! Why a run of steps stopped before its end.
 
 use kfm_lineage::{CellId, Value};
-use kfm_wal::WalError;
+use kfm_wal::record::Direction;
 
 use crate::error::{Error, text_of};
 use crate::op::OpError;
@@ -30,7 +30,21 @@ pub(crate) enum Halt {
     /// Policy denies it as it is now, or cannot be evaluated.
     Policy(String),
     /// Readers see the end, and it could not be recorded.
-    Record(Error),
+    Record {
+        /// Whether that end is the planned state or the prior one.
+        end: Direction,
+        /// What could not be written.
+        error: Error,
+    },
+    /// Whether it is open is not known: the log tells when it is read again. Nothing moved.
+    Opening(Error),
+    /// Readers see the end, and whether the log says so is not known: it tells when it is read again.
+    Closing {
+        /// Whether that end is the planned state or the prior one.
+        end: Direction,
+        /// What the log said.
+        error: Error,
+    },
     /// The log failed: nothing more can be noted, so nothing more is done.
     Log(Error),
     /// Another host has taken the shared log over: it acts now, and this process does nothing more.
@@ -40,14 +54,22 @@ pub(crate) enum Halt {
 impl Halt {
     /// Sorts what the log said: whether it failed, or is another host's by now.
     pub(crate) fn of_log(error: Error) -> Self {
-        let said = match &error {
-            Error::Locked { .. } => return Self::Followed(error),
-            Error::Log(source) => source.downcast_ref::<WalError>(),
-            _ => None,
-        };
-        match said {
-            Some(WalError::Fenced { .. }) => Self::Followed(error),
-            _ => Self::Log(error),
+        match error {
+            Error::Locked { .. } => Self::Followed(error),
+            error => Self::Log(error),
+        }
+    }
+
+    /// Says whether what stopped the run may pass by itself: then the direction stays, and a resume goes on.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Interrupted
+            | Self::Opening(_)
+            | Self::Closing { .. }
+            | Self::Log(_)
+            | Self::Followed(_) => true,
+            Self::Store(error) => matches!(error, OpError::Transient { .. } | OpError::Unknown { .. }),
+            _ => false,
         }
     }
 
@@ -60,8 +82,8 @@ impl Halt {
             Self::TimedOut { .. } => "store_hangs",
             Self::Verification(_) => "verification",
             Self::Policy(_) => "policy",
-            Self::Record(_) => "record_pending",
-            Self::Log(_) => "log",
+            Self::Record { .. } => "record_pending",
+            Self::Opening(_) | Self::Closing { .. } | Self::Log(_) => "log",
             Self::Followed(_) => "followed",
         }
     }
@@ -79,15 +101,26 @@ impl std::fmt::Display for Halt {
             Self::TimedOut { store } => write!(f, "a store does not answer: store={store}"),
             Self::Verification(what) => f.write_str(what),
             Self::Policy(why) => write!(f, "policy does not let it go on, {why}"),
-            Self::Record(error) => {
-                f.write_str("done, but it could not be recorded, ")?;
-                f.write_str(&text_of(error))
+            Self::Record { end, error } => {
+                write!(f, "{}, but it could not be recorded, {}", seen(*end), text_of(error))
             }
+            Self::Closing { end, error } => {
+                write!(f, "{}, and whether the log says so is not known, {}", seen(*end), text_of(error))
+            }
+            Self::Opening(error) => write!(f, "it may be open, and nothing moved, {}", text_of(error)),
             Self::Log(error) => f.write_str(&text_of(error)),
             Self::Followed(error) => {
                 f.write_str("another host has taken the log over and acts now, ")?;
                 f.write_str(&text_of(error))
             }
         }
+    }
+}
+
+/// Says what readers see at the end of a run.
+fn seen(end: Direction) -> &'static str {
+    match end {
+        Direction::Forward => "done",
+        Direction::Backward => "it went back to the prior state",
     }
 }

@@ -13,13 +13,14 @@ mod treated;
 mod verify;
 
 use kfm_lineage::OperationId;
+use kfm_wal::Outlook;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
 
 pub(crate) use halt::Halt;
 pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, prepared, status_of};
 pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use records::{operation_type, stage_of, telemetry_ref};
-pub(crate) use resume::{Resume, resume};
+pub(crate) use resume::{Resume, resume, still_open};
 pub(crate) use treated::Steps;
 
 use crate::error::{Error, Result, recorded_text};
@@ -64,9 +65,8 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
                 let halt = followed.map_or(Halt::Interrupted, Halt::of_log);
                 return Err(unfinished(id, Status::Interrupted, &halt));
             }
-            (halt @ (Halt::Log(_) | Halt::Followed(_)), _) => {
-                return Err(unfinished(id, Status::Interrupted, &halt));
-            }
+            // Nothing is undone because something did not answer.
+            (halt, _) if halt.may_pass() => return Err(unfinished(id, Status::Interrupted, &halt)),
             (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
                 tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
                 let reason = recorded_text(format!("{}: {halt}", halt.reason()));
@@ -105,7 +105,9 @@ async fn finish(
     {
         Ok(recorded) => recorded,
         // Readers see the end state already, and success is not reported before it is recorded (R94).
-        Err(error) => return Err(hold(session, id, &Halt::Record(error), direction).await),
+        Err(error) => {
+            return Err(hold(session, id, &Halt::Record { end: direction, error }, direction).await);
+        }
     };
     let close = Close {
         end: outcome.end,
@@ -117,12 +119,21 @@ async fn finish(
         error: outcome.error.clone(),
         manifest: manifest.as_ref().map(|(_, digest)| *digest),
     };
-    if let Err(error) = session.log(crate::execute::open::closing(session, id, close)).await {
-        return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
+    let is_asked = session.history.operation(id).is_some_and(|operation| operation.journal.abort_asked);
+    let closing = crate::execute::open::closing(session, id, close);
+    if let Err(error) = session.wal.append(closing).await {
+        let halt = match error.outlook() {
+            Outlook::Unknown => Halt::Closing { end: direction, error: error.into() },
+            Outlook::Transient | Outlook::Permanent => Halt::of_log(error.into()),
+        };
+        return Err(unfinished(id, Status::Interrupted, &halt));
+    }
+    // From here on it has ended, whatever fails.
+    if let Err(error) = session.take_note().await {
+        tracing::warn!(operation = %id, %error, "it has ended, and what its end names cannot be read");
     }
     session.end_phase();
     let outcome = Outcome { manifest: manifest.map(|(path, _)| path), ..outcome };
-    let is_asked = session.history.operation(id).is_some_and(|operation| operation.journal.abort_asked);
     match (outcome.end, &outcome.error) {
         // Whoever asked for the abort has got what was asked for, whoever began it.
         (EndState::Aborted, _) if is_asked => Ok(outcome),
@@ -171,8 +182,8 @@ fn unfinished(id: &OperationId, status: Status, halt: &Halt) -> Error {
         status,
         held_reason: (status == Status::Held).then(|| halt.reason().to_owned()),
         next: match halt {
-            // How it stands now is the other host's doing.
-            Halt::Followed(_) => vec!["kfm status".to_owned()],
+            // How it stands, by the other host's doing or by what reached the log, is seen there.
+            Halt::Followed(_) | Halt::Opening(_) | Halt::Closing { .. } => vec!["kfm status".to_owned()],
             _ => crate::status::resume_commands(id),
         },
     }

@@ -6,11 +6,12 @@ use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, Lsn, Move, OperationId};
 use kfm_policy::Permit;
 use kfm_telemetry::TelemetryError;
-use kfm_wal::WalError;
 use kfm_wal::record::{
     Close, EndState, OperationClosed, PublishCompletion, PublishStatus, Record, SegmentRef,
 };
+use kfm_wal::{Outlook, WalError};
 
+use super::{Halt, unfinished};
 use crate::assess::listings;
 use crate::derive::{Projection, derived_cells, derived_moves, hidden};
 use crate::error::{Error, Result};
@@ -158,8 +159,7 @@ fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
 /// From here on the operation keeps its cells until it is closed. The permit is spent.
 ///
 /// # Errors
-/// [`Error::Records`], [`Error::Versions`], [`Error::File`]: nothing was opened. [`Error::Log`]: nothing moved; whether it is open, the
-/// log tells when it is opened again.
+/// [`Error::Unfinished`]: it is open, or may be, and nothing moved. All others: nothing was opened.
 pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, record: Record) -> Result<Lsn> {
     permit.opens(&plan, session.now()).map_err(|error| Error::Conflict {
         message: format!("the permit does not fit, {error}"),
@@ -174,12 +174,26 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         return Err(error);
     }
     session.keep_policy().await?;
-    match &record {
-        Record::PublishIntent(intent) => session.works_on(&intent.publish_id.clone().into())?,
-        Record::Operation(frame) => session.works_on(&frame.wal_id)?,
-        _ => {}
+    let id = match &record {
+        Record::PublishIntent(intent) => intent.publish_id.clone().into(),
+        Record::Operation(frame) => frame.wal_id.clone(),
+        other => {
+            return Err(Error::invalid(
+                format!("not a record that opens an operation: {}", other.id()),
+                "report this as a defect",
+            ));
+        }
+    };
+    session.works_on(&id)?;
+    let opened = session.wal.append(record).await;
+    let lsn = opened.map_err(|error| match error.outlook() {
+        Outlook::Unknown => unfinished(&id, Status::Interrupted, &Halt::Opening(error.into())),
+        Outlook::Transient | Outlook::Permanent => error.into(),
+    })?;
+    match session.take_note().await {
+        Ok(()) => Ok(lsn),
+        Err(error) => Err(unfinished(&id, Status::Interrupted, &Halt::Log(error))),
     }
-    session.log(record).await
 }
 
 /// Says whether the ledger holds what nobody wrote there.

@@ -130,7 +130,7 @@ fn misfit(operation: &Operation, why: &str) -> Error {
 }
 
 /// Nothing moved, and the operation waits as it did before: whatever kept it from being taken up, it is open.
-fn still_open(operation: &Operation, error: &Error) -> Error {
+pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
     let held = operation.journal.held.as_ref();
     Error::Unfinished {
         message: format!("it could not be taken up, {}: operation={}", text_of(error), operation.id),

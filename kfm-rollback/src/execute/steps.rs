@@ -138,6 +138,20 @@ async fn make_batch(
     made.map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
 }
 
+/// Observes cells as often as a batch is tried.
+pub(super) async fn observe(
+    session: &Session,
+    store: &Arc<dyn DomainOp>,
+    keys: &[String],
+) -> Result<Vec<Value>, Halt> {
+    let key = keys.first().map_or("-", String::as_str);
+    let retry = Retry::with_clock(BATCH_POLICY, session.clock());
+    let observed =
+        retry.run(idempotent(key), || async { store.observe(keys).await.map_err(Halt::Store) }).await;
+    observed
+        .map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
+}
+
 /// How a batch is tried again: the preset of R80, with a time-out that only a hanging store reaches.
 const BATCH_POLICY: Policy = Policy::kfm()
     .attempt_timeout(Duration::from_secs(600))

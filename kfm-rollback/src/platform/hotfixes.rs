@@ -154,7 +154,7 @@ impl Platform {
         let resumed = resume(&mut session, &hotfix.id, Resume { abort, skip }).await;
         let subject = Some(hotfix.id.clone());
         let outcome = recorded(&mut session, "resume", subject, None, resumed).await?;
-        executed(&session, &hotfix.id, &outcome).await
+        Ok(executed(&session, &hotfix.id, &outcome).await)
     }
 }
 

@@ -8,7 +8,7 @@ use super::folder;
 use super::from_folder::PublishFolder;
 use super::unit::{finished, publish_report};
 use crate::error::{Error, Result};
-use crate::execute::{Resume, resume};
+use crate::execute::{Resume, resume, still_open};
 use crate::history::{Kind, Operation, read_moves};
 use crate::report::{CellCount, PublishReport, Status};
 use crate::session::Session;
@@ -24,7 +24,7 @@ pub(super) async fn publish_again(
     request: &PublishFolder,
     publish: &Operation,
 ) -> Result<PublishReport> {
-    let moves = read_moves(&session.versions(), &publish.moves).await?;
+    let moves = moves_of(session, publish).await?;
     let is_of_use = match publish.status(false) {
         Status::Completed => session.history.stands(&publish.id),
         // What has begun to go back goes back, and is not what was asked for.
@@ -61,11 +61,20 @@ pub(crate) async fn resume_publish(
     publish: &Operation,
     how: Resume,
 ) -> Result<PublishReport> {
+    // Read before it goes on: what fails after its end is no failure of it.
+    let moves = moves_of(session, publish).await?;
     let outcome = resume(session, &publish.id, how).await?;
-    let moves = read_moves(&session.versions(), &publish.moves).await?;
     let report = publish_report(PublishId::parse(publish.id.as_str()).ok(), Status::Running);
     let report = finished(session, counted(report, &moves), &outcome, publish.opened_at);
     Ok(PublishReport { duration_ms: outcome.worked_ms, ..report })
+}
+
+async fn moves_of(session: &Session, publish: &Operation) -> Result<Vec<Move>> {
+    let read = read_moves(&session.versions(), &publish.moves).await;
+    read.map_err(|error| match publish.closed {
+        Some(_) => error,
+        None => still_open(publish, &error),
+    })
 }
 
 /// Counts the documents that moves add, change and retire.

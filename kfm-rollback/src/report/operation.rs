@@ -70,6 +70,9 @@ pub struct OperationLine {
     pub done: u64,
     /// Steps in all.
     pub total: u64,
+    /// Whether an abort has begun: then it goes on with that, back to the prior state.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goes_back: bool,
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_reason: Option<String>,

@@ -90,6 +90,7 @@ impl Undisturbed for Reasons {
     fn undisturbed(&self) -> bool {
         self.machine.has_power()
             && !self.disk.is_dead()
+            && !self.disk.takes_refused_sync()
             && self.fault_at.is_none_or(|change| self.machine.changes() < change)
     }
 }

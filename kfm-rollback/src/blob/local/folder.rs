@@ -53,7 +53,7 @@ impl Folder {
             Some((path, _)) => match fs::read(&path) {
                 Ok(bytes) => Ok(Some(bytes.into())),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(failed(key, error)),
+                Err(error) => Err(unread(key, error)),
             },
         }
     }
@@ -71,7 +71,7 @@ impl Folder {
             Some((path, _)) => match digest_of(&path) {
                 Ok(digest) => Ok(Some(digest)),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(failed(key, error)),
+                Err(error) => Err(unread(key, error)),
             },
         }
     }
@@ -146,7 +146,7 @@ impl Folder {
         match fs::metadata(&self.root) {
             Ok(metadata) if metadata.is_dir() => Ok(()),
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(failed(&self.root.display().to_string(), error))
+                Err(unread(&self.root.display().to_string(), error))
             }
             _ => Err(BlobError::Missing { place: self.root.display().to_string() }),
         }
@@ -170,7 +170,7 @@ impl Folder {
             let metadata = match fs::symlink_metadata(&path) {
                 Ok(metadata) => metadata,
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => break,
-                Err(error) => return Err(failed(key, error)),
+                Err(error) => return Err(unread(key, error)),
             };
             if metadata.is_symlink() {
                 return Err(link(&path));
@@ -222,16 +222,16 @@ impl Folder {
     ) -> Result<(), BlobError> {
         let mut folders = vec![self.root.clone()];
         while let Some(folder) = folders.pop() {
-            let failed = |error| failed(&folder.display().to_string(), error);
+            let unread = |error| unread(&folder.display().to_string(), error);
             let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,
                 // Removed since its name was read.
                 Err(error) if error.kind() == ErrorKind::NotFound && folder != self.root => continue,
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(unread(error)),
             };
             for entry in entries {
-                let entry = entry.map_err(failed)?;
-                let kind = entry.file_type().map_err(failed)?;
+                let entry = entry.map_err(unread)?;
+                let kind = entry.file_type().map_err(unread)?;
                 if !kind.is_dir() {
                     visit(&entry.path(), kind)?;
                 } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
@@ -266,9 +266,17 @@ fn link(path: &Path) -> BlobError {
     BlobError::Link { path: path.display().to_string() }
 }
 
-/// Names what the caller does after a call that changed nothing.
+/// Names what the caller does after something could not be read.
+///
+/// Nothing is known of it then: a disk or a network that fails, a table of open files that is full, and rights that
+/// are not as they should be, pass or are mended, and none of them says that the bytes are wrong.
+fn unread(key: &str, error: io::Error) -> BlobError {
+    BlobError::Transient { key: key.to_owned(), source: Box::new(error) }
+}
+
+/// Names what the caller does after a write that changed nothing.
 pub(super) fn failed(key: &str, error: io::Error) -> BlobError {
-    let (key, transient) = (key.to_owned(), is_transient(error.kind()));
+    let (key, transient) = (key.to_owned(), is_transient(&error));
     let source = Box::new(error);
     if transient { BlobError::Transient { key, source } } else { BlobError::Permanent { key, source } }
 }
@@ -278,13 +286,14 @@ pub(super) fn unknown(key: &str, error: io::Error) -> BlobError {
     BlobError::Unknown { key: key.to_owned(), source: Box::new(error) }
 }
 
-fn is_transient(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
+fn is_transient(error: &io::Error) -> bool {
+    let passes = matches!(
+        error.kind(),
         ErrorKind::Interrupted
             | ErrorKind::WouldBlock
             | ErrorKind::TimedOut
             | ErrorKind::ResourceBusy
             | ErrorKind::StaleNetworkFileHandle
-    )
+    );
+    passes || platform::lacks_handles(error)
 }

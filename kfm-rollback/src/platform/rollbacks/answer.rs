@@ -2,7 +2,7 @@
 
 use kfm_lineage::{HotfixId, OperationId, OperationKind, RollbackId};
 
-use crate::error::Result;
+use crate::error::{Result, text_of};
 use crate::execute::{Outcome, status_of};
 use crate::plan::Wanted;
 use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine, Status};
@@ -14,16 +14,23 @@ pub(in crate::platform) async fn executed(
     session: &Session,
     id: &OperationId,
     outcome: &Outcome,
-) -> Result<ExecuteReport> {
+) -> ExecuteReport {
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
     let operation = session.history.operation(id);
-    let skipped: Vec<SkippedLine> = match operation.and_then(|operation| operation.frame.as_ref()) {
-        Some(frame) => session.versions().read_segment(&frame.payload.skipped).await?,
-        None => Vec::new(),
-    };
+    let (skipped, note): (Vec<SkippedLine>, _) =
+        match operation.and_then(|operation| operation.frame.as_ref()) {
+            None => (Vec::new(), None),
+            // It has ended: what cannot be read for the answer is said, and is no failure of the operation.
+            Some(frame) => match session.versions().read_segment(&frame.payload.skipped).await {
+                Ok(skipped) => (skipped, None),
+                Err(error) => {
+                    (Vec::new(), Some(format!("what was left alone cannot be listed, {}", text_of(&error))))
+                }
+            },
+        };
     let status = status_of(outcome.end);
     let reversible = status == Status::Completed;
-    Ok(ExecuteReport {
+    ExecuteReport {
         rollback_id: RollbackId::parse(id.as_str()).ok(),
         hotfix_id: operation.and_then(|operation| HotfixId::parse(operation.target.as_str()).ok()),
         plan_id: operation.and_then(|operation| operation.plan_id),
@@ -38,7 +45,7 @@ pub(in crate::platform) async fn executed(
         manifest: outcome.manifest.clone(),
         duration_ms: outcome.worked_ms,
         phases_ms: session.phases_ms.clone(),
-        note: None,
+        note,
         next: match id.kind() {
             OperationKind::Rollback if reversible => vec![
                 format!("kfm verify --rollback-id {id}"),
@@ -49,7 +56,7 @@ pub(in crate::platform) async fn executed(
             }
             _ => Vec::new(),
         },
-    })
+    }
 }
 
 /// Reports that there was nothing to do, with the catalog as it stands.

@@ -153,7 +153,7 @@ impl Platform {
                 report.plan_id = Some(plan.plan_id);
                 report
             }
-            Executed::Done(outcome) => executed(session, &plan.operation, &outcome).await?,
+            Executed::Done(outcome) => executed(session, &plan.operation, &outcome).await,
         })
     }
 
@@ -170,7 +170,7 @@ impl Platform {
         let resumed = resume(&mut session, &operation.id, Resume { abort, skip }).await;
         let subject = Some(operation.id.clone());
         let outcome = recorded(&mut session, "resume", subject, None, resumed).await?;
-        executed(&session, &operation.id, &outcome).await
+        Ok(executed(&session, &operation.id, &outcome).await)
     }
 }
 
