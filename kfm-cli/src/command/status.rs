@@ -61,6 +61,9 @@ pub(crate) fn show_operation(screen: &mut Screen, line: &OperationLine) {
         screen.fact("phase", &line.phase);
     }
     screen.fact("steps", format!("{} of {}", line.done, line.total));
+    if line.goes_back {
+        screen.fact("goes back", "an abort has begun, a resume goes on with it");
+    }
     screen.fact_if("held because", line.held_reason.as_ref());
     screen.fact("by", &line.requested_by).fact("at", words::time(line.at));
     screen.fact_if("plan", line.plan_id.as_ref());
