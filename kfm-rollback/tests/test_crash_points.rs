@@ -188,6 +188,9 @@ async fn kill_at_every_write(scene: &Scene, deed: Deed) {
         if let Ok(status) = killed {
             // Only the log's mark behind its last record was cut, which takes nothing from the record.
             assert_eq!((at + 1, place.as_str()), (writes.len(), "wal"), "{when}: success was reported");
+            assert!(!is_open(left.path()).await, "{when}");
+            // What is left of the mark, the next writer sets aside.
+            open(left.path(), &Fuse::endless()).await.reconcile(true).await.unwrap();
             assert_ended(scene, left.path(), status, None, &when).await;
             continue;
         }
