@@ -271,16 +271,19 @@ impl Session {
     pub(crate) async fn log(&mut self, record: Record) -> Result<Lsn> {
         self.lock.as_ref().map_or(Ok(()), PlatformLock::still_mine)?;
         let lsn = self.wal.append(record).await?;
-        self.take_note().await?;
+        self.take_note(lsn).await?;
         Ok(lsn)
     }
 
-    /// Takes note of what is in the log since; what fails can be tried again.
+    /// Takes note of what is in the log up to a record that was appended; what fails can be tried again.
     ///
     /// # Errors
     /// [`Error::Log`](crate::Error::Log), [`Error::Versions`](crate::Error::Versions): what records name cannot be
     /// read.
-    pub(crate) async fn take_note(&mut self) -> Result<()> {
+    pub(crate) async fn take_note(&mut self, appended: Lsn) -> Result<()> {
+        if self.wal.head().lsn < appended {
+            self.wal.refresh().await?;
+        }
         let versions = self.platform.versions();
         self.history.catch_up(&self.wal, &versions).await
     }

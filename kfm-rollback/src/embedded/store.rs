@@ -248,7 +248,7 @@ impl CellStore {
                 store: self.name.to_string(),
                 place: self.folder.display().to_string(),
             }),
-            Err(error) => Err(self.permanent("-", error)),
+            Err(error) => Err(OpError::Transient { store: self.name.to_string(), source: Box::new(error) }),
         }
     }
 

@@ -121,15 +121,18 @@ async fn finish(
     };
     let is_asked = session.history.operation(id).is_some_and(|operation| operation.journal.abort_asked);
     let closing = crate::execute::open::closing(session, id, close);
-    if let Err(error) = session.wal.append(closing).await {
-        let halt = match error.outlook() {
-            Outlook::Unknown => Halt::Closing { end: direction, error: error.into() },
-            Outlook::Transient | Outlook::Permanent => Halt::of_log(error.into()),
-        };
-        return Err(unfinished(id, Status::Interrupted, &halt));
-    }
+    let lsn = match session.wal.append(closing).await {
+        Ok(lsn) => lsn,
+        Err(error) => {
+            let halt = match error.outlook() {
+                Outlook::Unknown => Halt::Closing { end: direction, error: error.into() },
+                Outlook::Transient | Outlook::Permanent => Halt::of_log(error.into()),
+            };
+            return Err(unfinished(id, Status::Interrupted, &halt));
+        }
+    };
     // From here on it has ended, whatever fails.
-    if let Err(error) = session.take_note().await {
+    if let Err(error) = session.take_note(lsn).await {
         tracing::warn!(operation = %id, %error, "it has ended, and what its end names cannot be read");
     }
     session.end_phase();

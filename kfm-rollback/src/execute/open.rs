@@ -190,7 +190,7 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         Outlook::Unknown => unfinished(&id, Status::Interrupted, &Halt::Opening(error.into())),
         Outlook::Transient | Outlook::Permanent => error.into(),
     })?;
-    match session.take_note().await {
+    match session.take_note(lsn).await {
         Ok(()) => Ok(lsn),
         Err(error) => Err(unfinished(&id, Status::Interrupted, &Halt::Log(error))),
     }
