@@ -18,9 +18,7 @@ use std::path::Path;
 use fuse::Fuse;
 use kfm_lineage::PublishId;
 use kfm_rollback::report::{OperationLine, Status};
-use kfm_rollback::{
-    Error, ExecuteRequest, HotfixDone, HotfixRequest, PlanTarget, Platform, PublishFolder, Result,
-};
+use kfm_rollback::{ExecuteRequest, HotfixDone, HotfixRequest, PlanTarget, Platform, PublishFolder, Result};
 use kfm_wal::record::Correction;
 use world::{Seen, broken_link, copy, dot_files, folder, new_platform, open, seen, write_documents};
 
