@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kfm_lineage::Move;
+use kfm_lineage::{Move, Value};
 use kfm_retry::{Classify, ErrorClass, Policy, Retry, Verdict, idempotent};
 use kfm_wal::record::{Batch, Direction, JournalEntry};
 
