@@ -131,7 +131,7 @@ impl World {
             reason: reason.into(),
             review_by: "2030-06-30".into(),
             heritage: false,
-            even_if_nothing: false,
+            even_if_nothing: true,
         };
         self.open().await.label_assign(assign).await.unwrap();
     }
