@@ -41,7 +41,7 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
             let bytes = read_segment(disk, dir, &tail.name)?;
             let read = ReadSegment::plain(bytes);
             let settle = || settle(disk, dir, &tail.name);
-            match run(&read, end, view, Depth::Chain, (&settle, &mut |_| ())) {
+            match run(&read, end, view, Depth::Chain, &settle, &mut |_| ()) {
                 Ok(RunEnd::Blank | RunEnd::Sealed) => {}
                 Ok(RunEnd::Torn(_)) | Err(RunError::Bad { .. }) => return Ok(false),
                 Err(RunError::Unsettled(error)) => return Err(error),

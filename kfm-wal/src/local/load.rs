@@ -103,7 +103,7 @@ pub(crate) fn load_with(
     let ending = std::thread::scope(|scope| {
         let ahead = ReadAhead::new(scope, disk, dir, &names, depth);
         let settle = |name: &str| settle(disk, dir, name);
-        load_segments(ahead, depth, &names, &mut view, (&settle, take))
+        load_segments(ahead, depth, &names, &mut view, &settle, take)
     })?;
     let ending = match (&ending, &view) {
         (Ending::Bad(_), _) | (_, None) => ending,
@@ -143,7 +143,8 @@ fn load_segments(
     depth: Depth,
     names: &[String],
     slot: &mut Option<View>,
-    (settle, take): (&dyn Fn(&str) -> Result<(), WalError>, &mut dyn FnMut(Replayed<'_>)),
+    settle: &dyn Fn(&str) -> Result<(), WalError>,
+    take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<Ending, WalError> {
     let mut unsealed: Option<(String, Lsn, Torn)> = None;
     let mut segment = ReadSegment::default();
@@ -178,7 +179,7 @@ fn load_segments(
         view.position = position;
         view.add_segment(name.clone(), label.capacity);
         let frames_before = view.frames.len();
-        let end = run(&segment, FIRST_FRAME_BYTES, view, depth, (&|| settle(name), take));
+        let end = run(&segment, FIRST_FRAME_BYTES, view, depth, &|| settle(name), take);
         let next = view.position.next;
         if (bytes.len() as u64) < label.capacity {
             return bad(bytes.len() as u64, next, Damage::Truncated);
@@ -245,7 +246,8 @@ pub(super) fn run(
     from: u64,
     view: &mut View,
     depth: Depth,
-    (settle, take): (&dyn Fn() -> Result<(), WalError>, &mut dyn FnMut(Replayed<'_>)),
+    settle: &dyn Fn() -> Result<(), WalError>,
+    take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<RunEnd, RunError> {
     let bytes = segment.bytes.as_slice();
     // The last frame's records, until something says that they are durable.
