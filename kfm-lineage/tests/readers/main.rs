@@ -113,6 +113,7 @@ fn what_another_reader_finds_is_in_the_facts() {
 
 #[test]
 #[ignore = "runs for READERS_MINUTES and adds to READERS_FILE: started by .ci/long"]
+#[allow(clippy::disallowed_methods, reason = "it is told how long to run, and where to write")]
 fn long() {
     let setting = |name| std::env::var(name).unwrap();
     let until = Instant::now() + Duration::from_secs(60 * setting("READERS_MINUTES").parse::<u64>().unwrap());

@@ -27,7 +27,7 @@ impl Python {
     /// Reads documents; one that Python does not take, or that is no object, brings nothing.
     pub fn read(&mut self, documents: &[Vec<u8>]) -> Vec<Option<Found>> {
         let mut input = self.documents.take().unwrap();
-        let answers = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 for document in documents {
                     let mut line: String = document.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -45,8 +45,7 @@ impl Python {
             }
             self.documents = Some(writer.join().unwrap());
             answers
-        });
-        answers
+        })
     }
 }
 
