@@ -20,5 +20,5 @@ pub(crate) use place::may_name;
 
 pub use census::{Break, Census, CensusCounts, LinkClass};
 pub use change::{IntegrityChange, IntegrityFinding};
-pub use place::{Place, leads_below};
+pub use place::{Place, decoded, leads_below};
 pub use view::{CatalogView, Lead};

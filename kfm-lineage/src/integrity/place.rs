@@ -29,7 +29,7 @@ impl Place {
     /// Resolves a reference against the path of its document, with all its escapes undone; the fragment leads
     /// nowhere else.
     pub fn of(document: &str, href: &str) -> Self {
-        Self::of_decoded(document, &decodings(href).pop().unwrap_or_default())
+        Self::of_decoded(document, &decoded(href))
     }
 
     fn of_decoded(document: &str, href: &str) -> Self {
@@ -89,6 +89,11 @@ pub fn leads_below(document: &str, href: &str, folder: &[&str]) -> bool {
             || beside.into_iter().any(|part| Place::of_decoded("", part).is_below(folder))
     };
     decodings(href).iter().any(leads)
+}
+
+/// Returns a reference with all its escapes undone, as its most lenient reader would follow it.
+pub fn decoded(href: &str) -> String {
+    decodings(href).pop().unwrap_or_default()
 }
 
 /// Says whether a name may be part of a reference, in one of its readings.

@@ -3,6 +3,7 @@
 //! A machine checks only that the decisions which communities recorded are obeyed; it decides none.
 
 use kfm_lineage::document::{AssetFact, has_place};
+use kfm_lineage::integrity::decoded;
 use kfm_lineage::{DocumentFacts, Field};
 
 use super::{Observation, Rule, RuleMeta, View};
@@ -258,7 +259,7 @@ pub(crate) const ASSET: Rule =
 /// signed URL carries its permission with it and is guarded by nothing.
 fn is_guarded(asset: &AssetFact) -> bool {
     const SIGNATURES: [&str; 4] = ["x-amz-signature=", "x-goog-signature=", "sig=", "signature="];
-    let href = asset.href.trim().to_ascii_lowercase().replace("%2d", "-");
+    let href = decoded(&asset.href).to_ascii_lowercase();
     let query = href.split_once('?').map_or("", |(_, query)| query);
     if query.split('&').any(|pair| SIGNATURES.iter().any(|name| pair.starts_with(name))) {
         return false;

@@ -17,7 +17,7 @@ use crate::table::RuleClass;
 
 /// Links that say where a document comes from or what it follows: its history.
 const HISTORY: [&str; 6] = [
-    "derived_from",
+    "derived-from",
     "predecessor-version",
     "successor-version",
     "latest-version",
@@ -66,7 +66,9 @@ fn changes(path: &str, before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'s
     let relations =
         |document: &DocumentFacts| document.links.iter().map(|link| link.rel.clone()).collect::<Vec<_>>();
     let history = |document: &DocumentFacts| {
-        let links = document.links.iter().filter(|link| HISTORY.contains(&link.rel.as_str()));
+        let is_history =
+            |rel: &str| HISTORY.contains(&rel.trim().to_ascii_lowercase().replace('_', "-").as_str());
+        let links = document.links.iter().filter(|link| is_history(&link.rel));
         links.map(|link| (link.rel.clone(), link.href.clone())).collect::<Vec<_>>()
     };
     let sources = |document: &DocumentFacts| {
