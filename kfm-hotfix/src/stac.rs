@@ -252,10 +252,11 @@ fn refuse_unusable(request: &StacHotfix) -> Result<()> {
 /// Says what is corrected, for the log: the values, or their texts where a value would not keep every byte.
 pub(crate) fn correction_of(request: &StacHotfix) -> Correction {
     let values = [&request.from, &request.to];
-    let is_kept = values.into_iter().all(|value| {
-        let canonical = kfm_lineage::canonical_json(&value.value());
-        depth_of(value.text().as_bytes()) <= VALUE_LEVELS_MAX
-            && canonical.is_ok_and(|canonical| canonical == value.text().as_bytes())
+    let is_kept = values.into_iter().all(|it| {
+        let (text, value) = (it.text(), it.value());
+        depth_of(text.as_bytes()) <= VALUE_LEVELS_MAX
+            && value.to_string() == text
+            && kfm_lineage::canonical_json(&value).is_ok_and(|canonical| canonical == text.as_bytes())
     });
     let texts = CorrectedTexts { from: request.from.to_string(), to: request.to.to_string() };
     let values = CorrectedValues { from: request.from.value(), to: request.to.value() };
