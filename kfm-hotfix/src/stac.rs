@@ -255,7 +255,7 @@ pub(crate) fn correction_of(request: &StacHotfix) -> Correction {
     let is_kept = values.into_iter().all(|it| {
         let (text, value) = (it.text(), it.value());
         depth_of(text.as_bytes()) <= VALUE_LEVELS_MAX
-            && value.to_string() == text
+            && serde_json::to_string(&value).is_ok_and(|written| written == text)
             && kfm_lineage::canonical_json(&value).is_ok_and(|canonical| canonical == text.as_bytes())
     });
     let texts = CorrectedTexts { from: request.from.to_string(), to: request.to.to_string() };

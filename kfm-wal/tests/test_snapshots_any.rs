@@ -18,7 +18,7 @@ use typed::*;
 /// What befalls a log and its snapshots.
 #[derive(Debug, Clone)]
 enum Event {
-    Append(Record),
+    Append(Box<Record>),
     /// A record of a type that need not be known.
     Foreign(u8),
     Keep,
@@ -52,7 +52,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (1..9_u64).prop_map(stage),
     ];
     prop_oneof![
-        12 => record.prop_map(Event::Append),
+        12 => record.prop_map(|record| Event::Append(Box::new(record))),
         1 => (1..200_u8).prop_map(Event::Foreign),
         4 => Just(Event::Keep),
         1 => Just(Event::KeepUnnamed),
@@ -69,7 +69,7 @@ fn befall(log: &mut MemoryLog, disk: &SimulatedDisk, event: Event) {
         (!files.is_empty()).then(|| files[n % files.len()].clone())
     };
     match event {
-        Event::Append(record) => add(log, [record]),
+        Event::Append(record) => add(log, [*record]),
         Event::Foreign(n) => drop(run(log.append(&[foreign(n, 0x8000 | 77)], None)).unwrap()),
         Event::Keep => drop(keep(log, disk)),
         Event::KeepUnnamed => drop(whole(log).keep_index(&snapshots(disk)).unwrap()),

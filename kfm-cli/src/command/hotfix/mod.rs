@@ -17,7 +17,7 @@ use crate::shell;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Hotfix {
     /// Correct one field of the documents of a collection
-    Stac(stac::Stac),
+    Stac(Box<stac::Stac>),
     /// Go on with an unfinished hotfix, or back to what was before
     Resume(resume::Resume),
     /// Undo a hotfix, as a rollback
