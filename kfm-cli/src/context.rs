@@ -9,6 +9,7 @@ use kfm_rollback::{Interrupt, NoProgress, OpenOptions, Platform, Progress};
 use crate::cli::{Global, ProgressKind, not_empty};
 use crate::config::{Environment, host_name};
 use crate::error::{Failure, Result};
+use crate::ids::Resolved;
 use crate::output::Output;
 use crate::{interrupt, progress, shell};
 
@@ -22,12 +23,23 @@ pub(crate) struct Context<'a> {
     environment: Environment,
     /// The platforms that were opened, to be left at the end.
     opened: Arc<Mutex<Vec<Platform>>>,
+    /// What `latest` was resolved to.
+    resolved: Arc<Mutex<Option<Resolved>>>,
+}
+
+/// The one line of an operation that is open.
+#[derive(Debug)]
+pub(crate) struct OpenLine {
+    /// The operation.
+    pub(crate) id: String,
+    /// What is said of it.
+    pub(crate) line: String,
 }
 
 impl<'a> Context<'a> {
     /// Makes the context of one command.
     pub(crate) fn new(global: Global, environment: Environment, out: &'a Output) -> Self {
-        Self { global, out, environment, opened: Arc::default() }
+        Self { global, out, environment, opened: Arc::default(), resolved: Arc::default() }
     }
 
     /// Makes the same context with other global options, for a command that works in a platform of its own.
@@ -37,6 +49,7 @@ impl<'a> Context<'a> {
             out: self.out,
             environment: self.environment.clone(),
             opened: Arc::clone(&self.opened),
+            resolved: Arc::clone(&self.resolved),
         }
     }
 
@@ -80,6 +93,45 @@ impl<'a> Context<'a> {
         let platform = Platform::open(&self.root()?, options).await?;
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(platform.clone());
         Ok(platform)
+    }
+
+    /// Notes what `latest` was resolved to.
+    pub(crate) fn note_resolved(&self, resolved: Resolved) {
+        *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(resolved);
+    }
+
+    /// Returns what `latest` was resolved to, where it was said.
+    pub(crate) fn resolved(&self) -> Option<Resolved> {
+        self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says in one line that an operation is open and which command ends it; nothing where none is, or where a program
+    /// reads.
+    pub(crate) async fn open_line(&self, succeeded: bool) -> Option<OpenLine> {
+        if self.out.is_json() {
+            return None;
+        }
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).last().cloned()?;
+        // A log that could not be read is not asked again.
+        if opened.open_when_last_read().map_or(!succeeded, |open| open.is_empty()) {
+            return None;
+        }
+        let open = opened.status().await.ok()?.open;
+        let newest = open.last()?;
+        let id = newest.id.to_string();
+        let others = match open.len() {
+            1 => String::new(),
+            several => format!(" and {} more", several - 1),
+        };
+        let state = format!("open: {id}{others} ({}, {} of {})", newest.status, newest.done, newest.total);
+        let line = match newest.next.first() {
+            Some(resume) => {
+                let resume = self.runnable(std::slice::from_ref(resume)).remove(0);
+                format!("{state}; end it: {resume} [--abort]")
+            }
+            None => format!("{state}; a process is at work on it"),
+        };
+        Some(OpenLine { id, line })
     }
 
     /// Waits until every log that was claimed is given back; the last thing that a command does.

@@ -111,7 +111,18 @@ impl Failure {
         Self { kind: "unfinished".to_owned(), message: message.into(), exit_code: 7, ..Self::default() }
     }
 
-    /// Makes the failure of a command that was stopped by a second Ctrl-C (exit 7).
+    /// Makes the failure of a command that was stopped by a second Ctrl-C before anything was begun (exit 1).
+    pub(crate) fn stopped() -> Self {
+        Self {
+            kind: "cancelled".to_owned(),
+            exit_code: 1,
+            ..Self::usage("stopped at once, nothing was begun")
+        }
+        .with_key("status", Status::Cancelled)
+        .with_hint("readers see what they saw before, and nothing is to be resumed")
+    }
+
+    /// Makes the failure of a command that was stopped by a second Ctrl-C while an operation was open (exit 7).
     pub(crate) fn interrupted() -> Self {
         Self { kind: "interrupted".to_owned(), ..Self::unfinished("stopped at once") }
             .with_hint("what was under way can be resumed or aborted")
@@ -140,6 +151,13 @@ impl Failure {
         self
     }
 
+    /// Says that a refusal could not be recorded (R6), where, and why.
+    #[must_use]
+    fn not_recorded(mut self, missing: &str, why: &str) -> Self {
+        self.details.item(Tone::Warn, format!("this refusal is not recorded in {missing}: {why}"));
+        self.with_key("not_recorded", serde_json::json!({ "in": missing, "why": why }))
+    }
+
     /// Returns what a person reads.
     pub(crate) fn screen(&self) -> Screen {
         let mut screen = Screen::new(Tone::Bad, format!("error: {}", self.message));
@@ -165,6 +183,13 @@ impl Failure {
 
 impl From<Error> for Box<Failure> {
     fn from(error: Error) -> Self {
+        let error = match error {
+            // The refusal as it is, and that it could not be recorded.
+            Error::Unrecorded { refusal, missing, why } => {
+                return Self::new(Self::from(*refusal).not_recorded(missing, &why));
+            }
+            error => error,
+        };
         let mut failure = Failure {
             kind: error.kind().to_owned(),
             message: error.to_string(),
@@ -173,7 +198,11 @@ impl From<Error> for Box<Failure> {
             ..Failure::default()
         };
         match error {
-            Error::Invalid { hint, .. } => failure.hint = hint,
+            Error::Invalid { hint, .. } | Error::Rejected { hint, .. } => failure.hint = hint,
+            Error::Stopped => {
+                failure.hint = "readers see what they saw before, and nothing is to be resumed".to_owned();
+                failure = failure.with_key("status", Status::Cancelled);
+            }
             Error::File { .. } => failure.hint = FILE_HINT.to_owned(),
             Error::NotFound { kind, .. } => {
                 if kind == "plan" {
@@ -181,6 +210,10 @@ impl From<Error> for Box<Failure> {
                         "give its id, a unique prefix of it, or the file that --out wrote".to_owned();
                 }
                 failure.next = list_command(kind).map(str::to_owned).into_iter().collect();
+            }
+            Error::OtherKind { next, .. } => {
+                failure.hint = "these commands take it".to_owned();
+                failure.next = next;
             }
             Error::Ambiguous { candidates, .. } => {
                 failure.hint = "give more of the id".to_owned();
@@ -192,18 +225,20 @@ impl From<Error> for Box<Failure> {
                     true => "mend what the findings name; 'kfm labels assign' gives a label".to_owned(),
                     false => "mend what the findings name, then try again".to_owned(),
                 };
-                failure.details = denial(&findings);
                 if findings.iter().any(is_unlabelled) {
                     failure.next = vec!["kfm labels list".to_owned()];
                 }
+                let findings = Listing::of(findings);
+                failure.details = denial(&findings);
                 failure = failure
                     .with_key("status", Status::Denied)
                     .with_key("operation", operation)
-                    .with_key("findings", Listing::of(findings));
+                    .with_key("findings", findings);
             }
             Error::ApprovalRequired { plan_id, needed, refused } => {
                 failure.hint = format!("sign with: kfm approve {plan_id} --as NAME --role ROLE --key FILE");
                 failure.next = vec![
+                    format!("kfm plan show {plan_id}"),
                     format!("kfm approvals {plan_id}"),
                     format!("kfm rollback execute --plan {plan_id} --reason '…' --yes"),
                 ];
@@ -232,7 +267,10 @@ impl From<Error> for Box<Failure> {
                 failure.hint =
                     "wait for it with --wait SECONDS; the lock is free as soon as its holder ends".to_owned();
                 failure.next = vec!["kfm status".to_owned()];
-                failure = failure.with_key("status", Status::Refused).with_key("holder", holder);
+                failure = failure
+                    .with_key("status", Status::Refused)
+                    .with_key("holder", holder)
+                    .not_recorded("log, ledger and telemetry", "another process holds them");
             }
             Error::Incomplete { hint, next, .. } => (failure.hint, failure.next) = (hint, next),
             Error::Failed { operation, status, .. } => {

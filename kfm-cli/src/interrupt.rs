@@ -7,7 +7,8 @@ use crate::output::Output;
 
 /// Listens to Ctrl-C for a command that changes something.
 ///
-/// The engine looks at `interrupt` between batches and leaves a run that can be resumed. A second Ctrl-C ends
+/// The engine looks at `interrupt` between documents as long as nothing is begun, and leaves nothing behind; then between
+/// batches, and leaves a run that can be resumed. A second Ctrl-C ends
 /// the process where it stands: a kill at any instruction leaves a run that can be resumed too (R5).
 ///
 /// `next` are the commands that say what is left to do.
@@ -20,7 +21,11 @@ pub(crate) fn listen(interrupt: &Interrupt, out: &Output, next: Vec<String>) {
         interrupt.request();
         out.note("stopping at the next safe point; Ctrl-C again stops at once, which is safe too");
         if tokio::signal::ctrl_c().await.is_ok() {
-            let code = out.failed_code(Failure::interrupted().with_next(next));
+            let failure = match interrupt.has_begun() {
+                true => Failure::interrupted().with_next(next),
+                false => Failure::stopped(),
+            };
+            let code = out.failed_code(failure);
             std::process::exit(i32::from(code));
         }
     });

@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod context;
 mod error;
+mod ids;
 mod interrupt;
 mod key_file;
 mod output;

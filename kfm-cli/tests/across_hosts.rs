@@ -247,3 +247,36 @@ fn a_platform_whose_folder_was_moved_knows_what_it_did_before() {
     let report = json(&moved, &["ledger", "verify"], 1);
     assert!(check(&report, IN_LEDGER).unwrap()["detail"].as_str().unwrap().contains(SECOND), "{report:#}");
 }
+
+#[test]
+fn an_approval_is_given_on_one_host_for_a_plan_of_another_from_what_its_screen_says() {
+    let hosts = Hosts::new(in_a_folder);
+    let (a, b) = (&hosts.a(), &hosts.b());
+    run_to(a, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"], 0);
+    let principals = "policy/principals.toml";
+    std::fs::copy(a.join(principals), b.join(principals)).unwrap();
+    let heritage = ["labels", "assign", "--under", "landsat-c2-l2/items/", "--care", "public", "--heritage"];
+    let why = ["--authority", "Council", "--reason", "a burial ground", "--review-by", "2099-01-01"];
+    run_to(b, &[&heritage[..], &why].concat(), 0);
+    run_to(b, &publish("second", SECOND), 0);
+    let execute = ["rollback", "execute", SECOND, "--reason", "bad ingest", "--yes"];
+    let waits = json(b, &execute, 5);
+    // The other host has no file of the plan: what it knows is what the status says.
+    let owed = json(a, &["status"], 0)["owed"][0].as_str().unwrap().to_owned();
+    let command = owed.split_once("kfm ").unwrap().1;
+    let words: Vec<&str> = command.split(' ').collect();
+    assert_eq!(words[2], waits["plan_id"], "{owed}");
+    let screen = String::from_utf8(run_to(a, &words, 0).stdout).unwrap();
+    for said in ["in catalog (stac)", "in graph (graph)", "still fresh", "missing", "bad ingest", "high"] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    let plan = words[2];
+    json(a, &["approve", plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key"], 0);
+    let shown = json(b, &["plan", "show", plan], 0);
+    assert_eq!(
+        (&shown["approvals"][0]["principal"], &shown["needed"]),
+        (&"ada".into(), &serde_json::json!([]))
+    );
+    json(b, &["rollback", "execute", plan, "--reason", "bad ingest", "--yes"], 0);
+    assert_eq!(hosts.documents(), first_version());
+}

@@ -153,8 +153,12 @@ fn a_plan_is_approved(story: &Story<'_>) {
     assert_eq!(story.run(b, &["principals", "list"])["principals"][0]["name"], "ada");
     let planned = story.run(b, &["rollback", "plan", "--publish-id", FIRST]);
     let plan = planned["plan_id"].as_str().unwrap();
+    let shown = story.run(a, &["plan", "show", plan]);
+    assert_eq!((&shown["plan_id"], &shown["fresh"]), (&planned["plan_id"], &true.into()), "{shown:#}");
     story.run(a, &["approve", plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key"]);
     assert_eq!(story.run(b, &["approvals", plan])["approvals"][0]["principal"], "ada");
+    assert_eq!(story.run(b, &["plan", "list"])["plans"].as_array().unwrap().len(), 1);
+    assert_eq!(story.run(a, &["plan", "cancel", plan, "--reason", "not needed"])["status"], "cancelled");
 }
 
 fn a_field_is_corrected(story: &Story<'_>) {
@@ -255,6 +259,7 @@ fn the_records_are_looked_at(story: &Story<'_>) {
         story.run(root, &["ledger", "verify"]);
         assert!(!story.run(root, &["ledger", "list"])["entries"].as_array().unwrap().is_empty());
         story.run(root, &["ledger", "render"]);
+        story.run(root, &["ledger", "repair"]);
         story.run(root, &["telemetry", "validate"]);
         assert!(story.run(root, &["telemetry", "aggregate"])["events"].as_u64() > Some(0));
     }

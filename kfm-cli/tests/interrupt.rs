@@ -40,6 +40,70 @@ fn the_first_ctrl_c_stops_at_a_safe_point_and_prints_the_command_that_resumes() 
 }
 
 #[test]
+fn ctrl_c_before_anything_is_begun_leaves_nothing_behind() {
+    let root = stage::platform();
+    let root = root.path();
+    run_to(root, &publish("second", SECOND), 0);
+    let before = state(root);
+    for words in [
+        &publish("first", "pub_2026_01_03T00_00_00Z_third")[..],
+        &["rollback", "execute", "--publish-id", SECOND, "--reason", "it is wrong", "--yes"],
+        &["rollback", "plan", "--publish-id", SECOND],
+    ] {
+        let worker = held_until_interrupted(root, words);
+        let (code, answer) = worker.ended();
+        assert_eq!((code, &answer["status"]), (Some(1), &"cancelled".into()), "{words:?}: {answer:#}");
+        assert_eq!(state(root), before, "{words:?}");
+        assert!(status(root).open.is_empty() && status(root).owed.is_empty());
+    }
+    assert_eq!(json(root, &["plan", "list"])["plans"], serde_json::json!([]));
+}
+
+/// Begins a command that finds a pipe where the labels are, asks it to stop, and lets it read them.
+fn held_until_interrupted(root: &std::path::Path, words: &[&str]) -> Worker {
+    let labels = root.join("policy/labels.toml");
+    let text = std::fs::read(&labels).unwrap();
+    std::fs::remove_file(&labels).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&labels).status().unwrap().success());
+    let mut worker = Worker::begin(root, words, "anna");
+    worker.until_it_listens();
+    let lock = root.join(".kfm/lock");
+    until(|| std::fs::read_to_string(&lock).is_ok_and(|holder| holder.contains("anna")));
+    worker.interrupt();
+    worker.until_it_says("stopping");
+    // The command that waits at the pipe reads the labels from it, as from the file.
+    std::fs::write(&labels, &text).unwrap();
+    std::fs::remove_file(&labels).unwrap();
+    std::fs::write(&labels, &text).unwrap();
+    worker
+}
+
+fn json(root: &std::path::Path, words: &[&str]) -> serde_json::Value {
+    serde_json::from_slice(&run_to(root, &[words, &["--json"]].concat(), 0).stdout).unwrap()
+}
+
+#[test]
+fn what_is_open_is_ended_without_an_id_and_every_screen_says_so() {
+    let root = stage::platform();
+    let root = root.path();
+    interrupted(root, &publish("second", SECOND));
+    for words in [&["publish", "list"][..], &["labels", "list"], &["ledger", "list"]] {
+        let said = String::from_utf8(run_to(root, words, 0).stderr).unwrap();
+        assert!(said.contains(&format!("open: {SECOND}")) && said.contains("kfm publish resume"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    // The open one is of another kind: its own command is named.
+    let refused = run_to(root, &["rollback", "resume", "--json"], 6);
+    let refused: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    let next = format!("kfm publish resume --publish-id {SECOND}");
+    assert_eq!(refused["error"]["next"][0], next, "{refused:#}");
+    let done = json(root, &["publish", "resume", "--abort"]);
+    assert_eq!((&done["status"], &done["resolved"]["id"]), (&"aborted".into(), &SECOND.into()), "{done:#}");
+    let said = String::from_utf8(run_to(root, &["publish", "list"], 0).stderr).unwrap();
+    assert!(said.is_empty(), "{said}");
+}
+
+#[test]
 fn ctrl_c_ends_the_wait_for_another_operation() {
     let root = stage::platform();
     let root = root.path();
@@ -69,7 +133,12 @@ fn the_second_ctrl_c_stops_at_once_and_leaves_what_can_go_on() {
     worker.until_it_says("stopping at the next safe point");
     worker.interrupt();
     let (code, answer) = worker.ended();
-    assert_eq!((code, &answer["error"]["kind"]), (Some(7), &"interrupted".into()), "{answer:#}");
+    assert_eq!(
+        (code, &answer["error"]["kind"]),
+        (Some(1), &"cancelled".into()),
+        "nothing was begun: {answer:#}"
+    );
+    assert!(status(root).open.is_empty());
 
     std::fs::remove_file(&labels).unwrap();
     std::fs::write(&labels, text).unwrap();

@@ -35,6 +35,7 @@ fn platform() -> Sandbox {
     let wal = run(Wal::open(Arc::new(log), Arc::new(SystemClock))).unwrap();
     let refusal = |n: usize| {
         Record::Refusal(RefusalRecord {
+            policy_snapshot_ref: None,
             operation: "publish".to_owned(),
             at: "2025-11-15T00:02:00Z".parse().unwrap(),
             requested_by: "ana".to_owned(),

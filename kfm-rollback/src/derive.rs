@@ -19,7 +19,6 @@ use crate::error::{Error, Result};
 use crate::projector;
 use crate::protections::Protections;
 use crate::session::Session;
-use crate::versions::VersionStore;
 
 /// A derived cell, and what it is projected from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -194,12 +193,14 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
     /// As [`content`](Self::content); [`Error::Versions`]: a content could not be kept.
     pub(crate) async fn keep(
         &self,
-        versions: &VersionStore,
+        session: &Session,
         cells: BTreeSet<DerivedCell>,
     ) -> Result<Vec<(DerivedCell, Value)>> {
         let mut values = Vec::with_capacity(cells.len());
-        let mut carrier = Carrier::new(versions);
+        let versions = session.versions();
+        let mut carrier = Carrier::new(&versions);
         for derived in cells {
+            session.stop_before_begun()?;
             let content = self.content(&derived)?;
             values.push((derived, content.as_ref().map(|(digest, _)| *digest)));
             if let Some((digest, bytes)) = content {

@@ -30,6 +30,32 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// What was brought is not what it must be, or what was asked for may never be done: look at who brought it. It is
+    /// recorded (R6).
+    #[error("{message}")]
+    Rejected {
+        /// What is wrong with it.
+        message: String,
+        /// What to do.
+        hint: String,
+        /// What lies beneath, if anything.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// It was refused, and the refusal could not be recorded everywhere (R6): mend what is named, then look at the
+    /// ledger.
+    #[error("{refusal}")]
+    Unrecorded {
+        /// The refusal itself.
+        refusal: Box<Error>,
+        /// What lacks its record: log, ledger, telemetry, or several of them.
+        missing: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// Somebody asked to stop before anything was begun: nothing is left behind.
+    #[error("stopped on request, nothing was begun")]
+    Stopped,
     /// Nothing has that id: look at the list.
     #[error("nothing has this id: {kind}={text}")]
     NotFound {
@@ -37,6 +63,18 @@ pub enum Error {
         kind: &'static str,
         /// The text that was given.
         text: String,
+    },
+    /// The id names something else than what was asked for: run one of the commands that take it.
+    #[error("this id names a {found}, not a {wanted}: id={id}")]
+    OtherKind {
+        /// What was looked for.
+        wanted: &'static str,
+        /// What has the id: publish, rollback, hotfix or plan.
+        found: &'static str,
+        /// The whole id.
+        id: String,
+        /// Commands that take it.
+        next: Vec<String>,
     },
     /// More than one thing begins like that: give more of the id.
     #[error("more than one {kind} begins like this: text={text} candidates={}", candidates.join(", "))]
@@ -153,8 +191,10 @@ impl Error {
     /// Returns the name of the error's class, as programs see it.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Invalid { .. } => "invalid",
-            Self::NotFound { .. } => "not_found",
+            Self::Invalid { .. } | Self::Rejected { .. } => "invalid",
+            Self::Unrecorded { refusal, .. } => refusal.kind(),
+            Self::Stopped => "cancelled",
+            Self::NotFound { .. } | Self::OtherKind { .. } => "not_found",
             Self::Ambiguous { .. } => "ambiguous",
             Self::Denied { .. } => "denied",
             Self::ApprovalRequired { .. } => "approval_required",
@@ -171,6 +211,16 @@ impl Error {
         }
     }
 
+    /// Returns the word under which a refusal is recorded; none if the error is no refusal (R6).
+    pub(crate) fn refused_as(&self) -> Option<Status> {
+        match self {
+            Self::Denied { .. } => Some(Status::Denied),
+            Self::ApprovalRequired { .. } => Some(Status::AwaitingApproval),
+            Self::Conflict { .. } | Self::Incomplete { .. } | Self::Rejected { .. } => Some(Status::Refused),
+            _ => None,
+        }
+    }
+
     /// Returns the exit code of the error's class (R101).
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -179,8 +229,13 @@ impl Error {
                 TelemetryError::Log { .. } | TelemetryError::NotAnEntry { .. } => 4,
                 _ => 2,
             },
-            Self::Failed { .. } => 1,
-            Self::Invalid { .. } | Self::NotFound { .. } | Self::Ambiguous { .. } => 2,
+            Self::Failed { .. } | Self::Stopped => 1,
+            Self::Unrecorded { refusal, .. } => refusal.exit_code(),
+            Self::Rejected { .. } => 2,
+            Self::Invalid { .. }
+            | Self::NotFound { .. }
+            | Self::OtherKind { .. }
+            | Self::Ambiguous { .. } => 2,
             Self::Store(_) | Self::Versions(_) | Self::File { .. } => 2,
             Self::Denied { .. } => 3,
             Self::Incomplete { .. } | Self::Log(_) => 4,
@@ -200,10 +255,14 @@ impl Classify for Error {
             Self::Locked { .. } | Self::Store(OpError::Transient { .. }) => ErrorClass::Transient.into(),
             Self::File { source, .. } => source.classify(),
             Self::Denied { .. } | Self::ApprovalRequired { .. } => ErrorClass::Governance.into(),
+            Self::Unrecorded { refusal, .. } => refusal.classify(),
             Self::Incomplete { .. } => ErrorClass::Lineage.into(),
-            Self::Invalid { .. } | Self::NotFound { .. } | Self::Ambiguous { .. } | Self::Conflict { .. } => {
-                ErrorClass::Rejected.into()
-            }
+            Self::Invalid { .. }
+            | Self::Rejected { .. }
+            | Self::NotFound { .. }
+            | Self::OtherKind { .. }
+            | Self::Ambiguous { .. }
+            | Self::Conflict { .. } => ErrorClass::Rejected.into(),
             _ => ErrorClass::Unknown.into(),
         }
     }

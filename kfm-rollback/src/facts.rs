@@ -8,6 +8,7 @@ use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::validity::{self, ValidityFault};
 
 use crate::error::Result;
+use crate::platform::Interrupt;
 use crate::versions::VersionStore;
 
 /// Facts of document versions by digest.
@@ -19,11 +20,22 @@ pub(crate) struct Facts {
     versions: Arc<VersionStore>,
     known: Mutex<HashMap<Digest, Arc<DocumentFacts>>>,
     validity: Mutex<HashMap<Digest, Arc<BTreeSet<ValidityFault>>>>,
+    interrupt: Interrupt,
 }
 
 impl Facts {
     pub(crate) fn new(versions: Arc<VersionStore>) -> Self {
-        Self { versions, known: Mutex::default(), validity: Mutex::default() }
+        Self {
+            versions,
+            known: Mutex::default(),
+            validity: Mutex::default(),
+            interrupt: Interrupt::default(),
+        }
+    }
+
+    /// Has a request to stop end what reads facts, as long as no operation is open: every loop over documents does.
+    pub(crate) fn stopped_by(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
     }
 
     /// Projects bytes, and returns their digest and facts.
@@ -36,7 +48,9 @@ impl Facts {
     ///
     /// # Errors
     /// [`Error::Versions`](crate::Error::Versions): the version is missing or damaged.
+    /// [`Error::Stopped`](crate::Error::Stopped): somebody asked to stop, and nothing is begun.
     pub(crate) async fn of(&self, digest: &Digest) -> Result<Arc<DocumentFacts>> {
+        self.interrupt.stop_before_begun()?;
         if let Some(facts) = self.lock().get(digest) {
             return Ok(Arc::clone(facts));
         }

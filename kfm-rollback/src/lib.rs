@@ -31,6 +31,7 @@ mod assess;
 mod carrier;
 mod coverage;
 mod derive;
+mod entries;
 mod execute;
 mod facts;
 mod lineage_feed;

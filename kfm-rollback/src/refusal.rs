@@ -1,22 +1,132 @@
 //! Records what was asked for and not done (R6).
 
-use kfm_lineage::{Digest, HotfixId, OperationId, PublishId, RollbackId};
-use kfm_telemetry::ledger::{EntryStatus, OperationType, RiskLevel};
-use kfm_telemetry::{EventId, Label, LedgerEntry, OperationRecord, RecordKind, Stage};
+use kfm_lineage::{Digest, OperationId, OperationKind};
+use kfm_telemetry::ledger::OperationType;
+use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage};
 use kfm_wal::record::{Record, RefusalRecord};
 
-use crate::error::{Error, Result};
-use crate::execute::{operation_type, stage_of};
+use crate::entries;
+use crate::error::{Error, Result, text_of};
+use crate::execute::stage_of;
+use crate::history::Operation;
 use crate::report::Status;
 use crate::session::Session;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Publish,
+    Adopt,
+    Reconcile,
+    Project,
+    RollbackPlan,
+    RollbackExecute,
+    Revert,
+    Hotfix,
+    HotfixRevert,
+    Resume,
+    PlanCancel,
+    Approve,
+    Labels,
+}
+
+impl Asked {
+    const ALL: [Self; 13] = [
+        Self::Publish,
+        Self::Adopt,
+        Self::Reconcile,
+        Self::Project,
+        Self::RollbackPlan,
+        Self::RollbackExecute,
+        Self::Revert,
+        Self::Hotfix,
+        Self::HotfixRevert,
+        Self::Resume,
+        Self::PlanCancel,
+        Self::Approve,
+        Self::Labels,
+    ];
+
+    /// Returns what undoing this operation is called: a hotfix has a word of its own.
+    pub(crate) fn undoing(target: &OperationId, rollback: Self) -> Self {
+        match target.kind() {
+            OperationKind::Hotfix => Self::HotfixRevert,
+            OperationKind::Publish | OperationKind::Rollback => rollback,
+        }
+    }
+
+    /// Returns the word of the log; durable.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Adopt => "adopt",
+            Self::Reconcile => "reconcile",
+            Self::Project => "project",
+            Self::RollbackPlan => "rollback_plan",
+            Self::RollbackExecute => "rollback_execute",
+            Self::Revert => "revert",
+            Self::Hotfix => "hotfix",
+            Self::HotfixRevert => "hotfix_revert",
+            Self::Resume => "resume",
+            Self::PlanCancel => "plan_cancel",
+            Self::Approve => "approve",
+            Self::Labels => "labels",
+        }
+    }
+
+    /// Reads the word of the log; one of another version is the execution of a rollback.
+    pub(crate) fn of_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|asked| asked.word() == word).unwrap_or(Self::RollbackExecute)
+    }
+
+    /// Returns what it is in the ledger; `resumed` is the operation that was to be taken up again.
+    pub(crate) fn operation_type(self, resumed: Option<&Operation>) -> OperationType {
+        match self {
+            Self::Publish => OperationType::Publish,
+            Self::Adopt => OperationType::Adopt,
+            Self::Reconcile => OperationType::Reconcile,
+            Self::Project => OperationType::Project,
+            Self::Revert => OperationType::Revert,
+            Self::Hotfix => OperationType::Hotfix,
+            Self::Approve => OperationType::Approval,
+            Self::Labels => OperationType::Label,
+            Self::Resume => {
+                resumed.map_or(OperationType::Rollback, |resumed| entries::operation_type(resumed.kind))
+            }
+            Self::RollbackPlan | Self::RollbackExecute | Self::HotfixRevert | Self::PlanCancel => {
+                OperationType::Rollback
+            }
+        }
+    }
+
+    /// Returns the stage of its telemetry: the one under which it would have been completed.
+    fn stage(self, resumed: Option<&Operation>) -> Stage {
+        match self {
+            Self::Publish => Stage::Publish,
+            Self::Adopt => Stage::Adopt,
+            Self::Reconcile => Stage::Reconcile,
+            Self::Project => Stage::Project,
+            Self::RollbackPlan | Self::PlanCancel => Stage::RollbackPlan,
+            Self::RollbackExecute => Stage::RollbackExecute,
+            Self::Revert => Stage::RollbackRevert,
+            Self::Hotfix => Stage::HotfixApply,
+            Self::HotfixRevert => Stage::HotfixRevert,
+            Self::Approve => Stage::Approve,
+            Self::Labels => Stage::Labels,
+            Self::Resume => {
+                resumed.map_or(Stage::RollbackExecute, |resumed| stage_of(resumed.kind, &resumed.target))
+            }
+        }
+    }
+}
 
 /// Passes a result on, and records it in log, ledger and telemetry if it is a refusal.
 ///
 /// # Errors
-/// The result's own error. That a refusal could not be recorded does not hide it, and is no success either.
+/// The result's own error; [`Error::Unrecorded`] around it where the refusal could not be recorded everywhere.
 pub(crate) async fn recorded<T>(
     session: &mut Session,
-    operation: &str,
+    asked: Asked,
     subject: Option<OperationId>,
     plan_id: Option<Digest>,
     result: Result<T>,
@@ -25,99 +135,60 @@ pub(crate) async fn recorded<T>(
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    let status = match &error {
-        Error::Denied { .. } => Status::Denied,
-        Error::ApprovalRequired { .. } => Status::AwaitingApproval,
-        Error::Conflict { .. } | Error::Incomplete { .. } => Status::Refused,
-        _ => return Err(error),
-    };
-    if let Err(unrecorded) = record(session, operation, subject, plan_id, status, &error).await {
-        tracing::warn!(%unrecorded, "a refusal could not be recorded");
-    }
-    Err(error)
-}
-
-async fn record(
-    session: &mut Session,
-    operation: &str,
-    subject: Option<OperationId>,
-    plan_id: Option<Digest>,
-    status: Status,
-    error: &Error,
-) -> Result<()> {
+    let Some(status) = error.refused_as() else { return Err(error) };
     let at = session.now();
-    let actor = session.actor().to_owned();
     let refusal = RefusalRecord {
-        operation: operation.into(),
+        operation: asked.word().into(),
         at,
-        requested_by: actor.clone(),
-        subject: subject.clone(),
+        requested_by: session.actor().to_owned(),
+        subject,
         plan_id,
         status: status.to_string(),
         kind: error.kind().into(),
         message: crate::error::recorded_text(error.to_string()),
+        policy_snapshot_ref: Some(session.policy.snapshot_ref()),
     };
-    let record = Record::Refusal(refusal);
-    let name = EventId::lossy(&record.id());
-    session.log(record).await?;
-    session.keep_policy().await?;
-    let (kind, stage) = named(session, operation, subject.as_ref());
-    let subject = subject.as_ref().map(OperationId::as_str).unwrap_or_default();
-    let mut entry = LedgerEntry::new(name.clone(), kind, Label::lossy(&actor), entry_status(status));
-    entry.publish_id = PublishId::parse(subject).ok();
-    entry.rollback_id = RollbackId::parse(subject).ok();
-    entry.hotfix_id = HotfixId::parse(subject).ok();
-    entry.plan_id = plan_id;
-    entry.policy_snapshot_ref = Some(session.policy.snapshot_ref());
-    session.platform.ledger()?.append(&entry, at).await?;
-    let mut line = OperationRecord::new(name, at, RecordKind::Operation, stage, Label::lossy(&actor));
-    line.publish_id = entry.publish_id;
-    line.rollback_id = entry.rollback_id;
-    line.hotfix_id = entry.hotfix_id;
-    line.plan_id = plan_id;
+    match record(session, asked, refusal, status).await {
+        Ok(()) => Err(error),
+        Err((missing, source)) => {
+            Err(Error::Unrecorded { refusal: Box::new(error), missing, why: text_of(&source) })
+        }
+    }
+}
+
+/// Writes a refusal down: what could not be written, and why.
+async fn record(
+    session: &mut Session,
+    asked: Asked,
+    refusal: RefusalRecord,
+    status: Status,
+) -> Result<(), (&'static str, Error)> {
+    const NOWHERE: &str = "log, ledger and telemetry";
+    session.log(Record::Refusal(refusal.clone())).await.map_err(|error| (NOWHERE, error))?;
+    session.keep_policy().await.map_err(|error| ("ledger and telemetry", error))?;
+    let resumed = refusal.subject.as_ref().and_then(|id| session.history.operation(id));
+    let entry = entries::of_refusal(&refusal, resumed);
+    let name = EventId::lossy(&Record::Refusal(refusal.clone()).id());
+    let actor = Label::lossy(&refusal.requested_by);
+    let mut line = OperationRecord::new(name, refusal.at, RecordKind::Operation, asked.stage(resumed), actor);
+    line.publish_id = entry.publish_id.clone();
+    line.rollback_id = entry.rollback_id.clone();
+    line.hotfix_id = entry.hotfix_id.clone();
+    line.plan_id = refusal.plan_id;
     line.status = match status {
         Status::Denied => kfm_telemetry::Status::Denied,
         _ => kfm_telemetry::Status::Refused,
     };
-    line.error_class = kfm_lineage::Slug::parse(error.kind()).ok();
-    Ok(session.platform.records().append(&line).await?)
-}
-
-/// Returns what was asked for as ledger and telemetry name it.
-fn named(session: &Session, operation: &str, subject: Option<&OperationId>) -> (OperationType, Stage) {
-    match operation {
-        "publish" => (OperationType::Publish, Stage::Publish),
-        "adopt" => (OperationType::Adopt, Stage::Adopt),
-        "reconcile" => (OperationType::Reconcile, Stage::Reconcile),
-        "project" => (OperationType::Project, Stage::Project),
-        "revert" => (OperationType::Revert, Stage::RollbackRevert),
-        "hotfix" => (OperationType::Hotfix, Stage::HotfixApply),
-        "rollback_plan" => (OperationType::Rollback, Stage::RollbackPlan),
-        "resume" => match subject.and_then(|id| session.history.operation(id)) {
-            Some(resumed) => (operation_type(resumed.kind), stage_of(resumed.kind, &resumed.target)),
-            None => (OperationType::Rollback, Stage::RollbackExecute),
-        },
-        _ => (OperationType::Rollback, Stage::RollbackExecute),
+    line.error_class = kfm_lineage::Slug::parse(&refusal.kind).ok();
+    let in_ledger = match session.platform.ledger() {
+        Ok(ledger) => ledger.append(&entry, refusal.at).await.map(drop).map_err(Error::from),
+        Err(error) => Err(error),
+    };
+    let in_telemetry = session.platform.records().append(&line).await.map_err(Error::from);
+    match (in_ledger, in_telemetry) {
+        (Ok(()), Ok(())) => Ok(()),
+        (Err(error), Ok(())) => Err(("ledger", error)),
+        (Ok(()), Err(error)) => Err(("telemetry", error)),
+        (Err(error), Err(_)) => Err(("ledger and telemetry", error)),
     }
-}
-
-/// Returns a status as the ledger writes it.
-pub(crate) fn entry_status(status: Status) -> EntryStatus {
-    match status {
-        Status::Planned | Status::DryRun => EntryStatus::Planned,
-        Status::AwaitingApproval => EntryStatus::AwaitingApproval,
-        Status::Denied => EntryStatus::Denied,
-        Status::Refused => EntryStatus::Refused,
-        Status::Running | Status::Interrupted => EntryStatus::Interrupted,
-        Status::Held => EntryStatus::Held,
-        Status::Completed => EntryStatus::Completed,
-        Status::Aborted => EntryStatus::Aborted,
-        Status::Failed => EntryStatus::Failed,
-        Status::Cancelled => EntryStatus::Cancelled,
-    }
-}
-
-/// Returns a risk level as the ledger writes it; none for a word that it does not know.
-pub(crate) fn risk_level(word: &str) -> Option<RiskLevel> {
-    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
 }

@@ -1,59 +1,135 @@
 //! Resolves what people type into operations: an id, a unique prefix of one, or `latest` (R11).
 
-use kfm_lineage::OperationKind;
+use kfm_lineage::{OperationId, OperationKind};
 
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation};
 use crate::session::Session;
+use crate::status::{operation_commands, plan_commands, resume_commands};
 
-/// Resolves a publish. `latest` is the newest completed one that moved references, rolled back or not.
+/// The word for the newest completed operation and, of what is to be ended, for the open one.
+pub(crate) const LATEST: &str = "latest";
+
+/// Resolves a publish. `latest` is the newest completed one that a rollback can undo, rolled back or not: a publish or
+/// a reconcile.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Ambiguous`].
+/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`].
 pub(crate) fn publish(session: &Session, text: &str) -> Result<Operation> {
-    let publishes = session.history.publishes();
-    if text == "latest" {
-        let newest = publishes.rev().find(|publish| publish.kind == Kind::Publish && publish.is_completed());
-        return newest.cloned().ok_or(Error::NotFound { kind: "publish", text: text.to_owned() });
+    match text {
+        LATEST => newest(session, OperationKind::Publish),
+        _ => one_of(session, OperationKind::Publish, text),
     }
-    one_of("publish", text, publishes)
 }
 
 /// Resolves a rollback or a revert.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Ambiguous`].
+/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`].
 pub(crate) fn rollback(session: &Session, text: &str) -> Result<Operation> {
-    let rollbacks =
-        session.history.operations().filter(|operation| operation.id.kind() == OperationKind::Rollback);
-    if text == "latest" {
-        let newest = rollbacks.rev().find(|rollback| rollback.is_completed());
-        return newest.cloned().ok_or(Error::NotFound { kind: "rollback", text: text.to_owned() });
+    match text {
+        LATEST => newest(session, OperationKind::Rollback),
+        _ => one_of(session, OperationKind::Rollback, text),
     }
-    one_of("rollback", text, rollbacks)
 }
 
 /// Resolves a hotfix.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Ambiguous`].
+/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`].
 pub(crate) fn hotfix(session: &Session, text: &str) -> Result<Operation> {
-    let hotfixes = session.history.operations().filter(|operation| operation.kind == Kind::Hotfix);
-    if text == "latest" {
-        let newest = hotfixes.rev().find(|hotfix| hotfix.is_completed());
-        return newest.cloned().ok_or(Error::NotFound { kind: "hotfix", text: text.to_owned() });
+    match text {
+        LATEST => newest(session, OperationKind::Hotfix),
+        _ => one_of(session, OperationKind::Hotfix, text),
     }
-    one_of("hotfix", text, hotfixes)
+}
+
+/// Resolves what is to be resumed or aborted: `latest` is the one operation of this kind that is open.
+///
+/// # Errors
+/// [`Error::Conflict`]: none of this kind is open; where one of another kind is, the error names the command that ends
+/// it. [`Error::Ambiguous`]: several are. Otherwise as [`publish`].
+pub(crate) fn to_resume(session: &Session, kind: OperationKind, text: &str) -> Result<Operation> {
+    if text != LATEST {
+        let found = one_of(session, kind, text);
+        return match planned_as(session, text) {
+            Some(plan) if found.is_err() => Err(not_begun(&plan)),
+            _ => found,
+        };
+    }
+    let open: Vec<&Operation> = session.history.open_operations().collect();
+    let own: Vec<&Operation> = open.iter().copied().filter(|open| open.id.kind() == kind).collect();
+    match (own.as_slice(), open.last()) {
+        ([one], _) => Ok((*one).clone()),
+        ([], None) => Err(Error::Conflict {
+            message: format!("no {kind} is open, there is nothing to resume"),
+            conflicts: Vec::new(),
+            hint: "'kfm status' lists what is open".into(),
+            next: vec!["kfm status".into()],
+        }),
+        ([], Some(other)) => Err(Error::Conflict {
+            message: format!("no {kind} is open, but a {} is: operation={}", other.id.kind(), other.id),
+            conflicts: Vec::new(),
+            hint: "resume or abort that one".into(),
+            next: resume_commands(&other.id),
+        }),
+        (several, _) => Err(Error::Ambiguous {
+            kind: kind.as_str(),
+            text: text.to_owned(),
+            candidates: several.iter().map(|open| open.id.to_string()).collect(),
+        }),
+    }
+}
+
+/// Resolves a rollback that is to be taken back.
+///
+/// # Errors
+/// [`Error::Conflict`]: it is planned and was not executed. Otherwise as [`rollback`].
+pub(crate) fn to_revert(session: &Session, text: &str) -> Result<Operation> {
+    let found = rollback(session, text);
+    match planned_as(session, text) {
+        Some(plan) if found.is_err() => Err(not_begun(&plan)),
+        _ => found,
+    }
+}
+
+/// Returns the plan whose operation has this id, or alone begins like that, and was not begun.
+pub(crate) fn planned_as(session: &Session, text: &str) -> Option<kfm_wal::record::PlanRecord> {
+    let plans = session.history.plans();
+    let waiting = || plans.iter().rev().filter(|plan| session.history.operation(&plan.operation).is_none());
+    let exact = waiting().find(|plan| plan.operation.as_str() == text);
+    let mut prefixed = waiting().filter(|plan| text.len() > 3 && plan.operation.as_str().starts_with(text));
+    exact.or_else(|| prefixed.next().filter(|_| prefixed.next().is_none())).map(|plan| (*plan).clone())
+}
+
+fn not_begun(plan: &kfm_wal::record::PlanRecord) -> Error {
+    Error::Conflict {
+        message: format!(
+            "it is planned and was not executed, nothing of it is to be taken back or resumed: operation={} \
+             plan_id={}",
+            plan.operation, plan.plan_id
+        ),
+        conflicts: Vec::new(),
+        hint: "look at the plan; execute it, or cancel it".into(),
+        next: plan_commands(&plan.plan_id),
+    }
+}
+
+fn newest(session: &Session, kind: OperationKind) -> Result<Operation> {
+    // Of a genesis nothing can be undone, since it moved nothing; a projection only shows what documents say.
+    let counts = |operation: &&Operation| {
+        operation.id.kind() == kind
+            && !matches!(operation.kind, Kind::Adopt | Kind::Project)
+            && operation.is_completed()
+    };
+    let newest = session.history.operations().rev().find(counts);
+    newest.cloned().ok_or_else(|| Error::NotFound { kind: kind.as_str(), text: LATEST.to_owned() })
 }
 
 /// An exact id before any prefix; a prefix only if it is unique.
-fn one_of<'a>(
-    kind: &'static str,
-    text: &str,
-    operations: impl Iterator<Item = &'a Operation>,
-) -> Result<Operation> {
+fn one_of(session: &Session, kind: OperationKind, text: &str) -> Result<Operation> {
     let mut candidates: Vec<&Operation> = Vec::new();
-    for operation in operations {
+    for operation in session.history.operations().filter(|operation| operation.id.kind() == kind) {
         if operation.id.as_str() == text {
             return Ok(operation.clone());
         }
@@ -63,11 +139,36 @@ fn one_of<'a>(
     }
     match candidates.as_slice() {
         [one] => Ok((*one).clone()),
-        [] => Err(Error::NotFound { kind, text: text.to_owned() }),
+        [] => Err(other_kind(session, kind, text)),
         _ => Err(Error::Ambiguous {
-            kind,
+            kind: kind.as_str(),
             text: text.to_owned(),
             candidates: candidates.iter().map(|operation| operation.id.to_string()).collect(),
         }),
     }
+}
+
+/// Names what an id of another kind is, and the commands that take it; or says that nothing has it.
+fn other_kind(session: &Session, wanted: OperationKind, text: &str) -> Error {
+    let is_named =
+        |id: &OperationId| id.as_str() == text || (text.len() > 3 && id.as_str().starts_with(text));
+    let mut others = session.history.operations().filter(|operation| is_named(&operation.id));
+    if let (Some(other), None) = (others.next(), others.next()) {
+        return Error::OtherKind {
+            wanted: wanted.as_str(),
+            found: other.id.kind().as_str(),
+            id: other.id.to_string(),
+            next: operation_commands(session, other),
+        };
+    }
+    let plan = session.history.plans().into_iter().rev().find(|plan| plan.plan_id.to_string() == text);
+    if let Some(plan) = plan.cloned().or_else(|| planned_as(session, text)) {
+        return Error::OtherKind {
+            wanted: wanted.as_str(),
+            found: "plan",
+            id: plan.plan_id.to_string(),
+            next: plan_commands(&plan.plan_id),
+        };
+    }
+    Error::NotFound { kind: wanted.as_str(), text: text.to_owned() }
 }

@@ -62,21 +62,24 @@ impl Session {
     /// Opens a session that changes nothing.
     pub(crate) async fn read(platform: &Platform) -> Result<Self> {
         let (log, shared) = platform.open_to_read().await?;
-        let session = Self::begin(platform, platform.fold(log).await?, None, None)?;
-        Ok(Self { shared, ..session })
+        let mut session = Self::begin(platform, platform.fold(log).await?, None, None)?;
+        session.shared = shared;
+        Ok(session)
     }
 
     /// Opens a session that changes nothing and trusts the log alone, for what verifies: no snapshot is used.
     pub(crate) async fn read_whole(platform: &Platform) -> Result<Self> {
         let (log, shared) = platform.open_to_read().await?;
-        let session = Self::begin(platform, platform.fold_whole(log).await?, None, None)?;
-        Ok(Self { shared, ..session })
+        let mut session = Self::begin(platform, platform.fold_whole(log).await?, None, None)?;
+        session.shared = shared;
+        Ok(session)
     }
 
     /// Opens a session that may change things: takes the lock, and repairs a torn tail of the log or claims it from
     /// other hosts.
     pub(crate) async fn write(platform: &Platform, doing: &str) -> Result<Self> {
         let options = platform.options();
+        options.interrupt.note_begun(false);
         let holder = Holder {
             actor: options.actor.clone(),
             host: options.host.clone(),
@@ -111,7 +114,7 @@ impl Session {
             platform: platform.clone(),
             wal,
             history,
-            facts: Facts::new(platform.versions()),
+            facts: Facts::new(platform.versions()).stopped_by(platform.options().interrupt.clone()),
             registry,
             principals,
             policy: platform.policy(),
@@ -331,6 +334,19 @@ impl Session {
         Ok(())
     }
 
+    /// Stops what has not begun yet, if somebody asked for it: looked at between documents.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`](crate::Error::Stopped): nothing is left behind.
+    pub(crate) fn stop_before_begun(&self) -> Result<()> {
+        self.platform.options().interrupt.stop_before_begun()
+    }
+
+    /// Notes that an operation is open from here on: who stops it now leaves what can be resumed.
+    pub(crate) fn note_begun(&self) {
+        self.platform.options().interrupt.note_begun(true);
+    }
+
     /// Says whether somebody asked to stop, or another host has followed this process.
     pub(crate) fn interrupted(&self) -> bool {
         let is_followed = self.hold.as_ref().is_some_and(Hold::is_followed);
@@ -379,6 +395,14 @@ fn same(error: &std::io::Error) -> std::io::Error {
         || std::io::Error::new(error.kind(), error.to_string()),
         std::io::Error::from_raw_os_error,
     )
+}
+
+impl Drop for Session {
+    /// Leaves with the platform what is open, for the one line that every screen has of it.
+    fn drop(&mut self) {
+        let open = self.history.open_operations().map(|operation| operation.id.clone()).collect();
+        self.platform.note_open(open);
+    }
 }
 
 /// Returns the civil time of a clock, to the microsecond, which is what records keep.

@@ -1,13 +1,16 @@
 //! Where operations stand, and what to do about them.
 
-use kfm_lineage::{CellId, OperationId, OperationKind, RollbackId, Timestamp};
-use kfm_wal::record::Direction;
+use std::collections::BTreeMap;
+
+use kfm_lineage::{CellId, Digest, OperationId, OperationKind, RollbackId, Timestamp};
+use kfm_wal::record::{Direction, PlanRecord};
 
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
 use crate::platform::claim::{Claimant, is_alive};
 use crate::platform::lock::{Holder, PlatformLock};
+use crate::platform::plans::{status_of_record, waiting, why_not};
 use crate::report::{ConflictLine, OperationLine, RunningLine, SkippedLine, Status, StatusReport};
 use crate::session::Session;
 
@@ -27,6 +30,37 @@ pub(crate) fn undo_command(id: &OperationId) -> String {
         OperationKind::Hotfix => format!("kfm hotfix revert --hotfix-id {id} --reason '…'"),
         OperationKind::Publish | OperationKind::Rollback => format!("kfm rollback plan --publish-id {id}"),
     }
+}
+
+/// The commands that take an operation: those that end it while it is open, else those that show and undo it.
+pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Vec<String> {
+    let id = &operation.id;
+    if operation.closed.is_none() {
+        return resume_commands(id);
+    }
+    let show = match id.kind() {
+        OperationKind::Publish => format!("kfm publish show {id}"),
+        OperationKind::Rollback => format!("kfm rollback show {id}"),
+        OperationKind::Hotfix => return vec![undo_command(id)],
+    };
+    match id.kind() {
+        OperationKind::Rollback if operation.is_completed() => {
+            vec![show, format!("kfm rollback revert --rollback-id {id} --reason '…'")]
+        }
+        OperationKind::Publish if session.history.stands(id) && operation.kind != Kind::Adopt => {
+            vec![show, undo_command(id)]
+        }
+        _ => vec![show],
+    }
+}
+
+/// The commands that take a plan that was not executed.
+pub(crate) fn plan_commands(plan_id: &Digest) -> Vec<String> {
+    vec![
+        format!("kfm plan show {plan_id}"),
+        format!("kfm rollback execute --plan {plan_id} --reason '…'"),
+        format!("kfm plan cancel {plan_id} --reason '…'"),
+    ]
 }
 
 /// Owners of skipped cells whose undoing is proposed at once.
@@ -165,15 +199,14 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
     })
 }
 
-/// Says where a plan that was not executed stands; none if it was, or is superseded.
+/// Says where a plan that was not executed stands; none if it was.
 pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -> Option<OperationLine> {
     if session.history.operation(&plan.operation).is_some() {
         return None;
     }
-    let status = if plan.status == Status::AwaitingApproval.as_str() {
-        Status::AwaitingApproval
-    } else {
-        Status::Planned
+    let status = match session.history.cancelled(&plan.plan_id) {
+        Some(_) => Status::Cancelled,
+        None => status_of_record(plan),
     };
     Some(OperationLine {
         id: plan.operation.clone(),
@@ -190,8 +223,11 @@ pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -
         at: plan.created_at,
         plan_id: Some(plan.plan_id),
         next: match status {
-            Status::AwaitingApproval => vec![format!("kfm approvals {}", plan.plan_id)],
-            _ => vec![format!("kfm rollback execute --plan {} --reason '…'", plan.plan_id)],
+            Status::Cancelled => Vec::new(),
+            Status::AwaitingApproval => {
+                vec![format!("kfm plan show {}", plan.plan_id), format!("kfm approvals {}", plan.plan_id)]
+            }
+            _ => plan_commands(&plan.plan_id),
         },
     })
 }
@@ -223,26 +259,38 @@ async fn protection_owed(session: &Session) -> Result<Vec<String>> {
     Ok(owed)
 }
 
+/// Lists the plans that wait for approvals and can still be executed; of several of the same change the newest, or the
+/// one that has approvals.
+async fn owed_plans(session: &Session) -> Vec<String> {
+    let mut newest: BTreeMap<Digest, &PlanRecord> = BTreeMap::new();
+    for plan in waiting(session) {
+        let is_approved = |plan: &PlanRecord| session.history.approvals(&plan.plan_id).next().is_some();
+        let other = newest.get(&plan.content_id).copied();
+        if status_of_record(plan) == Status::AwaitingApproval
+            && other.is_none_or(|other| is_approved(plan) || !is_approved(other))
+        {
+            newest.insert(plan.content_id, plan);
+        }
+    }
+    let mut plans: Vec<&PlanRecord> = newest.into_values().collect();
+    plans.sort_by_key(|plan| plan.created_at);
+    let mut owed = Vec::new();
+    for plan in plans {
+        if why_not(session, plan).await.is_none() {
+            let (id, plan) = (&plan.operation, plan.plan_id);
+            owed.push(format!("{id} waits for approvals of plan {plan}: kfm plan show {plan}"));
+        }
+    }
+    owed
+}
+
 /// Lists what is open and what is owed.
 pub(crate) async fn status(session: &Session) -> Result<StatusReport> {
     let mut open = Vec::new();
     for operation in session.history.open_operations() {
         open.push(operation_line(session, operation).await?);
     }
-    let mut owed: Vec<String> = session
-        .history
-        .plans()
-        .into_iter()
-        .filter_map(|plan| plan_line(session, plan))
-        .filter(|line| line.status == Status::AwaitingApproval)
-        .map(|line| {
-            format!(
-                "{} waits for approvals of plan {}",
-                line.id,
-                line.plan_id.map_or_else(String::new, |id| id.to_string())
-            )
-        })
-        .collect();
+    let mut owed = owed_plans(session).await;
     owed.extend(protection_owed(session).await?);
     let running = running(session).await?;
     Ok(StatusReport { open, running, owed })

@@ -90,6 +90,7 @@ impl Place {
             Record::Journal(record) => (Some(record.operation.clone()), None, None),
             Record::Plan(record) => (Some(record.operation.clone()), Some(record.plan_id), None),
             Record::Approval(record) => (None, Some(record.plan_id), None),
+            Record::PlanCancelled(record) => (Some(record.operation.clone()), Some(record.plan_id), None),
             Record::Refusal(record) => (record.subject.clone(), record.plan_id, None),
             Record::Labels(_) | Record::PolicyChange(_) | Record::Stage(_) | Record::Snapshot(_) => {
                 (None, None, None)

@@ -25,7 +25,7 @@ pub use self::operation::{
     CorrectedTexts, CorrectedValues, Correction, Governance, OperationClosed, OperationFrame, OperationName,
     OperationPayload,
 };
-pub use self::plan::{ApprovalRecord, PlanRecord, RefusalRecord};
+pub use self::plan::{ApprovalRecord, PlanCancelled, PlanRecord, RefusalRecord};
 pub use self::policy::{LabelsRecord, PolicyChangeRecord};
 pub use self::publish::{
     CodeRef, Derivative, PublishCompletion, PublishIntent, PublishKind, PublishStatus, StacScope,
@@ -62,6 +62,8 @@ pub enum Record {
     Stage(StageRecord),
     /// What is derived from the log up to here is kept beside it.
     Snapshot(SnapshotRecord),
+    /// A plan was taken back before it was executed.
+    PlanCancelled(PlanCancelled),
 }
 
 impl Record {
@@ -80,6 +82,7 @@ impl Record {
             Self::PolicyChange(_) => "policy_change",
             Self::Stage(_) => "stage",
             Self::Snapshot(_) => "snapshot",
+            Self::PlanCancelled(_) => "plan_cancelled",
         }
     }
 
@@ -100,6 +103,7 @@ impl Record {
             Self::PolicyChange(record) => format!("policy_change/{}", digest_of(record)),
             Self::Stage(record) => format!("stage/{}/{}", record.idempotency_key, record.revision),
             Self::Snapshot(record) => format!("snapshot/{}", digest_of(record)),
+            Self::PlanCancelled(record) => format!("plan/{}#cancelled", record.plan_id),
         }
     }
 }

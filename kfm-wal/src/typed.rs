@@ -23,6 +23,9 @@ const SNAPSHOT: u16 = OPTIONAL | 11;
 /// The type of [`Record::PolicyChange`], which a reader need not know.
 const POLICY_CHANGE: u16 = OPTIONAL | 13;
 
+/// The type of [`Record::PlanCancelled`]: a version that does not know it might execute the plan.
+const PLAN_CANCELLED: u16 = 12;
+
 impl Record {
     /// The numbers of the types in the log; durable, never used twice.
     fn rtype(&self) -> u16 {
@@ -39,6 +42,7 @@ impl Record {
             Self::PolicyChange(_) => POLICY_CHANGE,
             Self::Stage(_) => STAGE,
             Self::Snapshot(_) => SNAPSHOT,
+            Self::PlanCancelled(_) => PLAN_CANCELLED,
         }
     }
 
@@ -55,6 +59,7 @@ impl Record {
 }
 
 /// What a record in the store is to this version.
+#[allow(clippy::large_enum_variant, reason = "one at a time, and taken apart at once")]
 pub(crate) enum Read {
     /// A record that it knows.
     Known(Box<Record>),
@@ -70,7 +75,8 @@ pub(crate) enum Read {
 /// [`WalError::Malformed`]: it does not read as what it says it is.
 pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     let StoredRecord { lsn, record: new, .. } = stored;
-    let is_known = (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT, POLICY_CHANGE].contains(&new.rtype);
+    let is_known =
+        (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT, POLICY_CHANGE, PLAN_CANCELLED].contains(&new.rtype);
     // The ends of operations (2, 4) and journals (5) have two forms.
     let newest = if [2, 4, 5].contains(&new.rtype) { SCHEMA_TREATED } else { SCHEMA };
     if !is_known || new.schema > newest {

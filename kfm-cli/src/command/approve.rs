@@ -8,9 +8,11 @@ use clap::Args;
 use crate::cli::not_empty;
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::output::Answer;
+use crate::output::{Answer, words};
+use crate::prompt::{Question, confirm};
 
 use super::approvals;
+use super::plan::shown;
 
 /// Arguments of `kfm approve`.
 #[derive(Debug, Args)]
@@ -30,6 +32,9 @@ pub(crate) struct Approve {
     /// How long the approval counts, such as 24h or 7d [default: as the policy says]
     #[arg(long, value_name = "TIME", value_parser = time_span)]
     expires_in: Option<Duration>,
+    /// Do not ask, on a terminal
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Approve {
@@ -39,6 +44,17 @@ impl Approve {
             return approvals::answer(cx, &cx.platform().await?.approvals(&self.plan).await?);
         }
         let platform = cx.platform_to_change().await?;
+        if !self.yes && cx.can_ask() {
+            let plan = platform.plan_show(&self.plan).await?;
+            let text = format!(
+                "Sign as {} ({}): {}?",
+                self.principal,
+                self.role,
+                words::cells_by(plan.plan.steps.total, &plan.plan.steps.by_domain)
+            );
+            let later = format!("kfm plan show {}", plan.plan.plan_id);
+            confirm(cx, &Question { screen: &shown(&plan), text: &text, later })?;
+        }
         let report = platform.approve(&self.plan, &self.principal, &self.role, &key, self.expires_in).await?;
         approvals::answer(cx, &report)
     }

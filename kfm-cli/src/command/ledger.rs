@@ -19,6 +19,8 @@ pub(crate) enum Ledger {
     List,
     /// Write the JSON file from the chain
     Render,
+    /// Enter again what the log recorded and the ledger lacks, as after a copy or an older backup
+    Repair,
 }
 
 /// Answer of `kfm ledger list`.
@@ -35,7 +37,11 @@ impl Ledger {
                 platform.ledger_render().await?;
                 verify(cx, &platform).await
             }
-            Self::Verify | Self::Render => verify(cx, &platform).await,
+            Self::Repair if !cx.is_rehearsal() => {
+                cx.platform_to_change().await?.ledger_repair().await?;
+                verify(cx, &platform).await
+            }
+            Self::Verify | Self::Render | Self::Repair => verify(cx, &platform).await,
             Self::List => list(platform.ledger_entries().await?),
         }
     }

@@ -12,6 +12,7 @@ mod init;
 mod labels;
 mod ledger;
 mod man;
+mod plan;
 mod principals;
 mod project;
 mod publish;
@@ -27,8 +28,9 @@ use clap::Subcommand;
 
 use crate::cli::Cli;
 use crate::config::Environment;
-use crate::context::Context;
+use crate::context::{Context, OpenLine};
 use crate::error::{Failure, Result};
+use crate::ids::Resolved;
 use crate::output::{Answer, Output};
 
 /// The subcommands, in the order of the help.
@@ -49,6 +51,9 @@ pub(crate) enum Command {
     /// Plan, rehearse, execute and undo the rollback of a publish
     #[command(subcommand)]
     Rollback(rollback::Rollback),
+    /// Show, list and cancel stored plans
+    #[command(subcommand)]
+    Plan(plan::Plan),
     /// Correct one thing across a known scope, reversibly
     #[command(subcommand)]
     Hotfix(hotfix::Hotfix),
@@ -99,6 +104,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Res
         Command::Project(command) => command.run(&cx).await,
         Command::Publish(command) => command.run(&cx).await,
         Command::Rollback(command) => command.run(&cx).await,
+        Command::Plan(command) => command.run(&cx).await,
         Command::Hotfix(command) => command.run(&cx).await,
         Command::Status(command) => command.run(&cx).await,
         Command::Principals(command) => command.run(&cx).await,
@@ -115,12 +121,43 @@ pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Res
         Command::Man(command) => command.run(&cx),
         Command::Schemas(command) => command.run(&cx),
     };
+    let open = cx.open_line(result.is_ok()).await;
     cx.leave().await;
+    if let Some(open) = open.filter(|open| !says_so(&result, open)) {
+        out.remark(open.line);
+    }
     match result {
-        Ok(Answer { keys, screen, complaint }) => {
+        Ok(Answer { mut keys, mut screen, complaint }) => {
+            if let Some(resolved) = cx.resolved() {
+                screen.insert_below_headline(resolved.to_string());
+                name_resolved(&mut keys, &resolved);
+            }
             Ok(Answer { keys, screen, complaint: complaint.map(|failure| runnable(&cx, failure)) })
         }
-        Err(failure) => Err(Box::new(runnable(&cx, *failure))),
+        Err(failure) => {
+            let mut failure = runnable(&cx, *failure);
+            if let Some(resolved) = cx.resolved() {
+                failure.details.insert_below_headline(resolved.to_string());
+                name_resolved(&mut failure.keys, &resolved);
+            }
+            Err(Box::new(failure))
+        }
+    }
+}
+
+/// Says whether an answer is about the open operation itself, and so names the command that ends it.
+fn says_so(result: &Result<Answer>, open: &OpenLine) -> bool {
+    let named = |command: &str| command.contains(&open.id) && command.contains(" resume ");
+    match result {
+        Ok(answer) => answer.screen.commands().any(named),
+        Err(failure) => failure.next.iter().any(|command| named(command)),
+    }
+}
+
+/// Says in the JSON object what `latest` was resolved to.
+fn name_resolved(keys: &mut serde_json::Map<String, serde_json::Value>, resolved: &Resolved) {
+    if let Ok(resolved) = serde_json::to_value(resolved) {
+        keys.insert("resolved".to_owned(), resolved);
     }
 }
 

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use kfm_lineage::{PublishId, Slug};
+use kfm_lineage::{OperationKind, PublishId, Slug};
 use kfm_rollback::PublishFolder;
 use kfm_rollback::report::{PublishLine, PublishReport, PublishShow, Status, SweepLine};
 
 use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::{Failure, Result};
+use crate::ids::{self, OpenPublishArg};
 use crate::output::findings::finding_list;
-use crate::output::{Answer, Screen, Tone, words};
+use crate::output::{Answer, Screen, Tone, ndjson, words};
 use crate::prompt::{Question, confirm};
 use crate::shell;
 
@@ -66,12 +67,14 @@ enum Action {
         /// Its id, a unique prefix of it, or latest
         #[arg(value_name = "ID")]
         id: String,
+        /// Write every cell, one JSON object a line
+        #[arg(long)]
+        all: bool,
     },
     /// Go on with an unfinished publish, or back to what was before
     Resume {
-        /// Its id, or a unique prefix of it
-        #[arg(long, value_name = "ID")]
-        publish_id: String,
+        #[command(flatten)]
+        publish: OpenPublishArg,
         /// Back to what readers saw before
         #[arg(long)]
         abort: bool,
@@ -82,15 +85,18 @@ impl Publish {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         match (self.action, self.folder) {
             (Some(Action::List), _) => list(cx).await,
-            (Some(Action::Show { id }), _) => show(cx, &id).await,
-            (Some(Action::Resume { publish_id, .. }), _) if cx.is_rehearsal() => {
-                let report = cx.platform().await?.publish_show(&publish_id).await?;
+            (Some(Action::Show { id, all }), _) => show(cx, &id, all).await,
+            (Some(Action::Resume { publish, .. }), _) if cx.is_rehearsal() => {
+                let platform = cx.platform().await?;
+                let id = ids::open_rehearsed(cx, &platform, OperationKind::Publish, publish.text()).await?;
+                let report = platform.publish_show(&id).await?;
                 refuse_ended(report.line.publish_id.as_str(), report.line.status)?;
                 shown(cx, report)
             }
-            (Some(Action::Resume { publish_id, abort }), _) => {
+            (Some(Action::Resume { publish, abort }), _) => {
                 let platform = cx.platform_to_change().await?;
-                answer(cx, &platform.publish_resume(&publish_id, abort).await?, false)
+                let id = ids::open(cx, &platform, OperationKind::Publish, publish.text()).await;
+                answer(cx, &platform.publish_resume(&id, abort).await?, false)
             }
             (None, Some(folder)) => publish(cx, folder).await,
             (None, None) => Err(Failure::usage("say what to publish, with --from and --pipeline").into()),
@@ -219,8 +225,14 @@ fn row(line: &PublishLine) -> Vec<String> {
     ]
 }
 
-async fn show(cx: &Context<'_>, id: &str) -> Result<Answer> {
-    shown(cx, cx.platform().await?.publish_show(id).await?)
+async fn show(cx: &Context<'_>, id: &str, all: bool) -> Result<Answer> {
+    let platform = cx.platform().await?;
+    let id = ids::newest(cx, &platform, OperationKind::Publish, id.to_owned()).await;
+    if all {
+        ndjson::refuse_json(cx)?;
+        return ndjson::cells(cx, &platform.publish_show_first(&id, usize::MAX).await?.cells);
+    }
+    shown(cx, platform.publish_show(&id).await?)
 }
 
 fn shown(cx: &Context<'_>, mut report: PublishShow) -> Result<Answer> {

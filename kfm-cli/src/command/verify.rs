@@ -1,23 +1,26 @@
 //! `kfm verify`: manifest, log, ledger and stores agree about a rollback; offline.
 
 use clap::Args;
+use kfm_lineage::OperationKind;
 use kfm_rollback::report::CheckLine;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
+use crate::ids::{self, RollbackArg};
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Arguments of `kfm verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The rollback: its id, a unique prefix of it, or latest
-    #[arg(long, value_name = "ID")]
-    rollback_id: String,
+    #[command(flatten)]
+    rollback: RollbackArg,
 }
 
 impl Verify {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let report = cx.platform().await?.verify(&self.rollback_id).await?;
+        let platform = cx.platform().await?;
+        let rollback = ids::newest(cx, &platform, OperationKind::Rollback, self.rollback.text()).await;
+        let report = platform.verify(&rollback).await?;
         let not_judged: u64 = report.checks.iter().filter_map(|check| check.not_judged).sum();
         let failed = report.checks.iter().filter(|check| !check.ok).count() as u64;
         let mut screen = match failed {

@@ -15,6 +15,9 @@ pub(crate) struct Envelope<'a> {
     exit_code: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorObject<'a>>,
+    /// What `latest`, or an id that was left out, was resolved to: `{asked, id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved: Option<Value>,
     #[serde(flatten)]
     keys: Map<String, Value>,
 }
@@ -42,8 +45,9 @@ impl<'a> Envelope<'a> {
             hint: &failure.hint,
             next: &failure.next,
         });
+        let resolved = keys.remove("resolved");
         let exit_code = failure.map_or(0, |failure| failure.exit_code);
-        Self { schema: format!("kfm.{command}/v1"), ok: exit_code == 0, exit_code, error, keys }
+        Self { schema: format!("kfm.{command}/v1"), ok: exit_code == 0, exit_code, error, resolved, keys }
     }
 
     /// Returns the object as text, with a line feed at the end.

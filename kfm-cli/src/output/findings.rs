@@ -1,24 +1,20 @@
 //! Findings and conflicts on a screen: what is seen, and what to do about it.
 
-use kfm_rollback::report::{Conflicts, FindingLine, Listing};
+use kfm_rollback::report::{Conflicts, FindingLine, Group, Listing};
 
 use super::screen::{LIST_LINES_MAX, Screen};
 use super::{Tone, words};
 
-/// Entities of one group of findings that a screen names.
-const SUBJECTS_MAX: usize = 3;
-
 /// Shows why policy said no: the findings that deny, and how many others there are.
-pub(crate) fn denial(findings: &[FindingLine]) -> Screen {
+pub(crate) fn denial(findings: &Listing<FindingLine>) -> Screen {
     let mut screen = Screen::default();
-    let (denying, others): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.denies);
+    let (denying, others): (Vec<_>, Vec<_>) =
+        findings.groups.iter().partition(|group| group.of.denies == Some(true));
     screen.heading("denied because");
-    show_findings(&mut screen, denying);
-    if !others.is_empty() {
-        screen.item(
-            Tone::Dim,
-            format!("and {} that do not deny", words::count(others.len() as u64, "finding")),
-        );
+    show_groups(&mut screen, denying.into_iter());
+    let others: u64 = others.iter().map(|group| group.total).sum();
+    if others > 0 {
+        screen.item(Tone::Dim, format!("and {} that do not deny", words::count(others, "finding")));
     }
     screen
 }
@@ -26,40 +22,29 @@ pub(crate) fn denial(findings: &[FindingLine]) -> Screen {
 /// Shows findings, a group for each rule: how many, on what, what was seen, what to do.
 ///
 /// A rule that fails on eighty documents is one thing to think about, not eighty.
-fn show_findings<'a>(screen: &mut Screen, findings: impl IntoIterator<Item = &'a FindingLine>) {
-    let mut groups: Vec<Vec<&FindingLine>> = Vec::new();
-    for finding in findings {
-        let same = |group: &&mut Vec<&FindingLine>| {
-            group[0].rule == finding.rule
-                && group[0].denies == finding.denies
-                && group[0].code == finding.code
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(finding),
-            None => groups.push(vec![finding]),
-        }
-    }
-    groups.sort_by_key(|group| !group[0].denies);
-    for group in groups.iter().take(LIST_LINES_MAX) {
+fn show_groups<'a>(screen: &mut Screen, groups: impl ExactSizeIterator<Item = &'a Group<FindingLine>>) {
+    let more = groups.len().saturating_sub(LIST_LINES_MAX) as u64;
+    for group in groups.take(LIST_LINES_MAX) {
         show_group(screen, group);
     }
-    screen.more(groups.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+    screen.more(more, None);
 }
 
-fn show_group(screen: &mut Screen, group: &[&FindingLine]) {
-    let finding = group[0];
+fn show_group(screen: &mut Screen, group: &Group<FindingLine>) {
+    let Some(finding) = group.first.first() else { return };
     let tone = if finding.denies { Tone::Bad } else { Tone::Warn };
     let code = finding.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-    match group.len() {
+    match group.total {
         1 => screen.item(tone, format!("{}{code}  {}", finding.rule, finding.subject)),
-        many => screen.item(tone, format!("{}{code}  {many} times", finding.rule)),
+        many => screen.item(tone, format!("{}{code}  {} times", finding.rule, words::number(many))),
     };
-    if group.len() > 1 {
-        for sample in group.iter().take(SUBJECTS_MAX) {
+    if group.total > 1 {
+        for sample in &group.first {
             screen.detail(&sample.subject);
         }
-        if group.len() > SUBJECTS_MAX {
-            screen.detail(format!("and {} more", group.len() - SUBJECTS_MAX));
+        let more = group.total.saturating_sub(group.first.len() as u64);
+        if more > 0 {
+            screen.detail(format!("and {} more", words::number(more)));
         }
     }
     screen.detail(format!("seen: {}", finding.message));
@@ -74,8 +59,7 @@ pub(crate) fn finding_list(screen: &mut Screen, heading: &str, findings: &Listin
         return;
     }
     screen.heading(format!("{}{heading}", words::count(findings.total, "finding")));
-    show_findings(screen, &findings.first);
-    screen.more(findings.total.saturating_sub(findings.first.len() as u64), findings.file.as_deref());
+    show_groups(screen, findings.groups.iter());
 }
 
 /// Shows what stands against an operation.

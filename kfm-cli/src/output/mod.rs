@@ -2,6 +2,7 @@
 
 pub(crate) mod envelope;
 pub(crate) mod findings;
+pub(crate) mod ndjson;
 mod paint;
 mod screen;
 mod visible;
@@ -9,8 +10,8 @@ pub(crate) mod words;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -19,10 +20,9 @@ use crate::cli::Usage;
 use crate::config::Environment;
 use crate::error::{Failure, Result};
 use envelope::Envelope;
-use paint::Paint;
 use visible::Visible;
 
-pub(crate) use paint::Tone;
+pub(crate) use paint::{Paint, Tone};
 pub(crate) use screen::{LIST_LINES_MAX, Screen};
 
 /// What a command answers: the same facts for programs and for people.
@@ -63,6 +63,8 @@ pub(crate) struct Output {
     stderr: Paint,
     /// A moving line stands on the terminal and must be wiped before anything else is written.
     moving: Arc<AtomicBool>,
+    /// What is said on standard error after the answer.
+    remark: Arc<Mutex<Option<String>>>,
 }
 
 impl Output {
@@ -75,6 +77,7 @@ impl Output {
             stdout: colour(environment.stdout_is_terminal),
             stderr: colour(environment.stderr_is_terminal),
             moving: Arc::default(),
+            remark: Arc::default(),
         }
     }
 
@@ -89,6 +92,9 @@ impl Output {
             Ok(answer) => self.answered_code(answer),
             Err(failure) => self.failed_code(*failure),
         };
+        if let Some(remark) = self.remark.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            write_aside(&Visible::lines(&format!("{remark}\n")));
+        }
         ExitCode::from(code)
     }
 
@@ -139,6 +145,11 @@ impl Output {
         }
         write_aside(&Visible::screen(&failure.screen(), self.stderr));
         failure.exit_code
+    }
+
+    /// Keeps a line that is said on standard error after the answer.
+    pub(crate) fn remark(&self, line: String) {
+        *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
     }
 
     /// Writes a line of progress or advice to standard error.

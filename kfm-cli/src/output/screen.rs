@@ -9,7 +9,7 @@ use kfm_lineage::text::shown;
 use kfm_rollback::report::Listing;
 
 use super::paint::{Paint, Tone};
-use crate::shell;
+use super::words;
 
 /// Lines of one list that a screen shows; the rest is counted and named.
 pub(crate) const LIST_LINES_MAX: usize = 20;
@@ -46,6 +46,13 @@ impl Screen {
     /// Adds a headline, for a screen of several parts.
     pub(crate) fn headline(&mut self, tone: Tone, text: impl Into<String>) -> &mut Self {
         self.push(Line::Headline(tone, text.into()))
+    }
+
+    /// Adds a remark right below the headline, or first where there is none.
+    pub(crate) fn insert_below_headline(&mut self, text: impl Into<String>) -> &mut Self {
+        let at = usize::from(matches!(self.lines.first(), Some(Line::Headline(..))));
+        self.lines.insert(at, Line::Item(Tone::Dim, text.into()));
+        self
     }
 
     /// Adds a fact: what it is called, and what it is.
@@ -117,15 +124,16 @@ impl Screen {
             show(self, entry);
         }
         let shown = listing.first.len().min(LIST_LINES_MAX) as u64;
-        self.more(listing.total.saturating_sub(shown), listing.file.as_deref())
+        self.more(listing.total.saturating_sub(shown), listing.all.as_deref())
     }
 
-    /// Says how many entries are not shown and where they are; nothing if there are none.
-    pub(crate) fn more(&mut self, more: u64, file: Option<&str>) -> &mut Self {
-        match (more, file) {
+    /// Says how many entries are not shown, and which command lists them; nothing if there are none.
+    pub(crate) fn more(&mut self, more: u64, all: Option<&str>) -> &mut Self {
+        let said = words::number(more);
+        match (more, all) {
             (0, _) => self,
-            (_, Some(file)) => self.item(Tone::Dim, format!("and {more} more in {}", shell::place(file))),
-            (_, None) => self.item(Tone::Dim, format!("and {more} more; --json lists them")),
+            (_, Some(command)) => self.item(Tone::Dim, format!("and {said} more, all by: {command}")),
+            (_, None) => self.item(Tone::Dim, format!("and {said} more; --json lists them")),
         }
     }
 
@@ -149,6 +157,14 @@ impl Screen {
     pub(crate) fn append(&mut self, other: Self) -> &mut Self {
         self.lines.extend(other.lines);
         self
+    }
+
+    /// Returns the commands that the screen names.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Command(command) => Some(command.as_str()),
+            _ => None,
+        })
     }
 
     /// Says whether the screen names commands to run.
@@ -258,6 +274,8 @@ fn aligned(cells: &[String], widths: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kfm_rollback::report::SkippedLine;
+
     use super::*;
 
     #[test]
@@ -275,14 +293,21 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_and_says_where_the_rest_is() {
-        let listing = Listing::of(0..1_500).with_file(".kfm/steps.ndjson");
+        let cell = |n: u32| SkippedLine {
+            domain: "stac".into(),
+            store: "catalog".into(),
+            key: n.to_string(),
+            why: "asked".into(),
+            by: None,
+        };
+        let listing = Listing::of((0..1_500).map(cell)).with_all("kfm plan show p --all");
         let mut screen = Screen::default();
         screen.list(&listing, |screen, entry| {
-            screen.item(Tone::Plain, entry.to_string());
+            screen.item(Tone::Plain, entry.key.clone());
         });
         let text = screen.render(Paint::new(false));
         assert_eq!(text.lines().count(), LIST_LINES_MAX + 1);
-        assert!(text.ends_with("and 1480 more in .kfm/steps.ndjson\n"), "{text}");
+        assert!(text.ends_with("and 1,480 more, all by: kfm plan show p --all\n"), "{text}");
     }
 
     #[test]

@@ -1,30 +1,58 @@
 //! How counts, digests, times and durations are said on every screen.
 
+use std::collections::BTreeMap;
+
 use kfm_lineage::{Timestamp, Value};
 use kfm_rollback::report::CellCount;
 
+/// Says a number with its thousands apart: `20,002`.
+pub(crate) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut said = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            said.push(',');
+        }
+        said.push(digit);
+    }
+    said
+}
+
 /// Says a number with its noun: `1 document`, `40 documents`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
+pub(crate) fn count(many: u64, noun: &str) -> String {
+    let said = number(many);
+    match (many, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
-        _ if noun.ends_with("sh") => format!("{number} {noun}es"),
-        (_, Some(stem)) if !noun.ends_with("ay") => format!("{number} {stem}ies"),
-        _ => format!("{number} {noun}s"),
+        _ if noun.ends_with("sh") => format!("{said} {noun}es"),
+        (_, Some(stem)) if !noun.ends_with("ay") => format!("{said} {stem}ies"),
+        _ => format!("{said} {noun}s"),
     }
 }
 
 /// Says a count of cells with its parts: `85 cells (43 graph, 40 stac, 2 search)`.
 pub(crate) fn cells(cells: &CellCount) -> String {
-    let parts: Vec<_> = cells.by_domain.iter().map(|(domain, number)| format!("{number} {domain}")).collect();
+    cells_by(cells.total, &cells.by_domain)
+}
+
+/// Says how many cells there are, with their parts: the greatest first.
+pub(crate) fn cells_by(total: u64, by_domain: &BTreeMap<String, u64>) -> String {
+    let mut parts: Vec<_> = by_domain.iter().collect();
+    parts.sort_by_key(|(_, many)| std::cmp::Reverse(**many));
+    let parts: Vec<_> = parts.iter().map(|(domain, many)| format!("{} {domain}", number(**many))).collect();
     match parts.as_slice() {
-        [] => count(cells.total, "cell"),
-        _ => format!("{} ({})", count(cells.total, "cell"), parts.join(", ")),
+        [] => count(total, "cell"),
+        _ => format!("{} ({})", count(total, "cell"), parts.join(", ")),
     }
 }
 
 /// Says what a number was and is: `45, as before` or `45, was 44`.
 pub(crate) fn change(before: u64, after: u64) -> String {
-    if before == after { format!("{after}, as before") } else { format!("{after}, was {before}") }
+    let (before_said, after_said) = (number(before), number(after));
+    if before == after {
+        format!("{after_said}, as before")
+    } else {
+        format!("{after_said}, was {before_said}")
+    }
 }
 
 /// Says what a value was and is to be, in one line: `"UNKNOWN" -> "CC-BY-4.0"`.
@@ -77,6 +105,10 @@ mod tests {
         assert_eq!(count(3, "entry"), "3 entries");
         assert_eq!(count(3, "day"), "3 days");
         assert_eq!(count(2, "publish"), "2 publishes");
+        assert_eq!(
+            (count(20_002, "cell"), count(1_000_000, "cell")),
+            ("20,002 cells".into(), "1,000,000 cells".into())
+        );
     }
 
     #[test]

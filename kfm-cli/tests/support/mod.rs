@@ -186,11 +186,11 @@ impl Sandbox {
 
     /// Runs a command that is to be refused with `code`, and checks that it says so wholly and changes nothing.
     ///
-    /// A refusal by policy or for a conflict is itself recorded (R6), and an execution that lacks approvals stores
-    /// the plan that is to be approved; everything else stays as it is.
+    /// A refusal by policy or for a conflict is itself recorded (R6), and so is an approval that would not count; an
+    /// execution that lacks approvals stores the plan that is to be approved; everything else stays as it is.
     #[track_caller]
     pub fn refuses(&self, code: i32, words: &[&str]) -> Value {
-        let records = code != 2 || words.contains(&"execute");
+        let records = code != 2 || words.contains(&"execute") || words.contains(&"approve");
         let look = || if records { self.state_but_records() } else { self.state() };
         let before = look();
         let answer = self.json(code, words);

@@ -76,12 +76,13 @@ fn a_key_to_leave_alone_that_no_cell_has_or_nobody_changed_is_refused() {
 #[test]
 fn what_has_ended_cannot_be_resumed_and_a_rehearsal_says_the_same() {
     let (sandbox, _, second) = two_publishes();
-    for words in [
-        &["publish", "resume", "--publish-id", &second][..],
-        &["publish", "resume", "--publish-id", "latest", "--abort"],
+    for (words, said) in [
+        (&["publish", "resume", "--publish-id", &second][..], &[&*second, "completed"][..]),
+        // Of what is resumed `latest` is the open one.
+        (&["publish", "resume", "--publish-id", "latest", "--abort"], &["no publish is open"]),
     ] {
         let answer = sandbox.refuses(6, words);
-        says(&answer, &[&second, "completed"]);
+        says(&answer, said);
         assert_eq!(
             sandbox.json(6, &[words, &["--ci"]].concat())["error"]["message"],
             answer["error"]["message"]

@@ -19,7 +19,7 @@ use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
 pub(crate) use halt::Halt;
 pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, prepared, status_of};
 pub(crate) use outcome::{Outcome, change as integrity_change};
-pub(crate) use records::{operation_type, stage_of, telemetry_ref};
+pub(crate) use records::{stage_of, telemetry_ref};
 pub(crate) use resume::{Resume, resume, still_open};
 pub(crate) use treated::Steps;
 

@@ -48,11 +48,10 @@ pub(crate) struct Prepared {
 pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Result<Prepared> {
     session.begin_phase("prepare", opening.moves.len() as u64);
     let Opening { mut moves, now, after, labels } = opening;
-    let versions = session.versions();
     let cells = derived_cells(session, &moves).await?;
     let hidden = hidden(session, now, after, &cells).await?;
     let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
-    let projected = projection.keep(&versions, cells).await?;
+    let projected = projection.keep(session, cells).await?;
     moves.extend(derived_moves(session, &projected).await?);
     prepared(session, moves, now, after).await
 }
@@ -86,6 +85,7 @@ async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
     let named: Vec<Digest> = named.into_iter().collect();
     let lacking: BTreeSet<Digest> = versions.lacking(&named).await?.into_iter().collect();
     for step in moves {
+        session.stop_before_begun()?;
         let Some(before) = step.before.filter(|digest| lacking.contains(digest)) else { continue };
         let store = session.store(&step.cell)?;
         match store.read(&step.cell.key).await? {
@@ -134,6 +134,7 @@ pub(crate) async fn foreign_values(session: &Session, moves: &[Move]) -> Result<
     for batch in by_store.values().flat_map(|moves| moves.chunks(crate::order::BATCH_STEPS_MAX)) {
         let keys: Vec<String> = batch.iter().map(|step| step.cell.key.clone()).collect();
         let store = session.store(&batch[0].cell)?;
+        session.stop_before_begun()?;
         for (step, observed) in batch.iter().zip(store.observe(&keys).await?) {
             if observed != step.before {
                 conflicts.push(foreign(step, observed));
@@ -156,7 +157,7 @@ fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
 
 /// Opens an operation: its record is appended. What it was judged by is in force already.
 ///
-/// From here on the operation keeps its cells until it is closed. The permit is spent.
+/// It is the last moment at which a request to stop leaves nothing behind. From here on the operation keeps its cells until it is closed. The permit is spent.
 ///
 /// # Errors
 /// [`Error::Unfinished`]: it is open, or may be, and nothing moved. All others: nothing was opened.
@@ -174,6 +175,8 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         return Err(error);
     }
     session.keep_policy().await?;
+    session.stop_before_begun()?;
+    session.note_begun();
     let id = match &record {
         Record::PublishIntent(intent) => intent.publish_id.clone().into(),
         Record::Operation(frame) => frame.wal_id.clone(),

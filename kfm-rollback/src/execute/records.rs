@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
 use kfm_lineage::{Digest, HotfixId, Move, OperationId, OperationKind, PublishId, RollbackId, Timestamp};
-use kfm_telemetry::ledger::OperationType;
 use kfm_telemetry::statement::{Statement, Subject};
 use kfm_telemetry::{
-    AlertKind, AlertRecord, Alerts, EventId, Label, LedgerEntry, OperationRecord, Reason, RecordKind, Stage,
-    TelemetryError,
+    AlertKind, AlertRecord, Alerts, EventId, Label, OperationRecord, RecordKind, Stage, TelemetryError,
 };
 use kfm_wal::record::{Direction, EndState, OperationFrame};
 
 use super::open::status_of;
 use super::{Halt, Outcome};
+use crate::entries::{self, event_name};
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
 use crate::manifest::{DIFFS_MAX, Diff, HotfixManifest, IntegrityCounts, ManifestScope, RollbackManifest};
@@ -178,7 +177,7 @@ fn hotfix_manifest(
         checksums_before: documents().map(|step| (step.cell.key.clone(), step.before)).collect(),
         checksums_after: documents().map(|step| (step.cell.key.clone(), step.after)).collect(),
         governance: to_value(&frame.governance)?,
-        telemetry_id: event_name(operation, outcome),
+        telemetry_id: event_name(&operation.id, status_of(outcome.end)),
     })
 }
 
@@ -229,11 +228,6 @@ fn counts(outcome: &Outcome) -> IntegrityCounts {
     }
 }
 
-/// The name under which an operation's telemetry and ledger entry are kept: its id and its end.
-fn event_name(operation: &Operation, outcome: &Outcome) -> String {
-    format!("{}/{}", operation.id, status_of(outcome.end))
-}
-
 /// The stage under which an operation is recorded; taking a hotfix back is one of the hotfix's (R90).
 pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
     match kind {
@@ -248,19 +242,6 @@ pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
     }
 }
 
-/// What an operation is in the ledger.
-pub(crate) fn operation_type(kind: Kind) -> OperationType {
-    match kind {
-        Kind::Publish => OperationType::Publish,
-        Kind::Adopt => OperationType::Adopt,
-        Kind::Reconcile => OperationType::Reconcile,
-        Kind::Project => OperationType::Project,
-        Kind::Rollback => OperationType::Rollback,
-        Kind::Revert => OperationType::Revert,
-        Kind::Hotfix => OperationType::Hotfix,
-    }
-}
-
 /// Returns the telemetry file that has, or will have, an operation's records.
 pub(crate) fn telemetry_ref(session: &Session, kind: Kind, target: &OperationId) -> String {
     session.platform.telemetry_ref(stage_of(kind, target).tool().as_str())
@@ -268,7 +249,7 @@ pub(crate) fn telemetry_ref(session: &Session, kind: Kind, target: &OperationId)
 
 async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
     let stage = stage_of(operation.kind, &operation.target);
-    let name = event_name(operation, outcome);
+    let name = event_name(&operation.id, status_of(outcome.end));
     let record = |kind, name: &str| {
         let mut record = OperationRecord::new(
             EventId::lossy(name),
@@ -322,34 +303,7 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
 }
 
 async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
-    // The manifest is not among the subjects: it names its time, and a resumed operation must come to the
-    // same entry. The log's closing record has its digest.
-    let kind = operation_type(operation.kind);
-    let status = crate::refusal::entry_status(status_of(outcome.end));
-    let name = EventId::lossy(&event_name(operation, outcome));
-    let mut entry = LedgerEntry::new(name, kind, Label::lossy(&operation.requested_by), status);
-    entry.wal_id = Some(Label::lossy(operation.id.as_str()));
-    entry.lineage_ref = Some(Label::lossy(&format!("publish:{}+", operation.target)));
-    entry.publish_id = PublishId::parse(operation.target.as_str()).ok();
-    entry.hotfix_id = HotfixId::parse(operation.target.as_str()).ok();
-    entry.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
-    entry.plan_id = operation.plan_id;
-    entry.reason = operation.reason.as_deref().map(Reason::lossy);
-    entry.policy_snapshot_ref = Some(operation.policy_snapshot_ref);
-    if let Some(frame) = &operation.frame {
-        entry.risk_level = crate::refusal::risk_level(&frame.governance.risk_level);
-        entry.tier = Some(frame.tier);
-        entry.reviewers = frame.governance.reviewers.iter().map(|name| Label::lossy(name)).collect();
-    }
-    entry.sbom_ref = operation.sbom_ref.clone();
-    entry.manifest_ref = operation.manifest_ref.clone();
-    let subject = |name: &str, digest| Subject { name: Label::lossy(name), digest };
-    entry.subjects = vec![
-        subject("scope/before", operation.pre_state_hash),
-        subject("scope/planned", operation.post_state_expected),
-        subject("scope/after", outcome.scope_digest),
-    ];
-    entry.subjects.extend(operation.plan_id.map(|digest| subject("plan", digest)));
+    let mut entry = entries::of_operation(operation, outcome.end, outcome.scope_digest);
     let ledger = session.platform.ledger()?;
     if let Err(TelemetryError::EntryConflict { .. }) = ledger.append(&entry, at).await.map(drop) {
         // It was recorded before an interruption, and what it says has changed since: both stay.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_lineage::{CellId, OperationId};
 use kfm_policy::{RatchetMode, StepFacts, StepTreatment};
+use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
 use kfm_wal::record::{Direction, JournalEntry};
 
 use super::treated::Treated;
@@ -94,6 +95,7 @@ async fn take_up(
         store.recover(&cx).await?;
     }
     session.works_on(id)?;
+    session.note_begun();
     let options = session.platform.options().clone();
     let resumed = JournalEntry::Resumed { by: options.actor.clone(), host: options.host, pid: options.pid };
     session.journal(id, resumed).await?;
@@ -108,6 +110,7 @@ async fn take_up(
     if let Err(error @ Error::File { .. }) = session.require_policy("resume") {
         return Err(error);
     }
+    session.begin_phase(PHASE_POLICY_RECHECK, 0);
     match treated_today(session, operation.kind, &steps, direction).await {
         Ok(treated) => steps.treat(session, id, treated).await?,
         Err(halt) => return Err(hold(session, id, &halt, direction).await),
@@ -239,7 +242,7 @@ async fn hide_projections(
     let hidden = hidden(session, after, after, &cells).await?;
     let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
     let planned: BTreeMap<_, _> = ends.iter().map(|step| (&step.cell, step.after)).collect();
-    for (derived, value) in projection.keep(&session.versions(), cells).await? {
+    for (derived, value) in projection.keep(session, cells).await? {
         if planned.get(&derived.cell).is_some_and(|planned| *planned != value) {
             treated.insert(derived.cell, (value, "projected from what protection leaves".into()));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kfm_lineage::{CellId, Digest, EntityId, Lsn, Move, OperationId, OtherNames, RollbackId, Value, Version};
 use kfm_wal::error::Source;
-use kfm_wal::record::{ApprovalRecord, PlanRecord, StageRecord};
+use kfm_wal::record::{ApprovalRecord, PlanCancelled, PlanRecord, StageRecord};
 use kfm_wal::snapshot::{Found, Lines, PassedOver, Snapshots};
 use kfm_wal::{Head, Wal, WalError};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ enum Line {
     Cell(Box<KeptCell>),
     Undone(OperationId, RollbackId),
     Plan(Lsn, PlanRecord),
+    Cancelled(PlanCancelled),
     Approval(ApprovalRecord),
     Labels(serde_json::Value),
     PolicyFile(String, Digest),
@@ -98,6 +99,7 @@ impl History {
         let cells = self.cells.iter().map(|(cell, history)| Line::Cell(Box::new(kept_cell(cell, history))));
         let undone = self.undone.iter().map(|(id, by)| Line::Undone(id.clone(), by.clone()));
         let plans = self.plans.values().map(|(lsn, plan)| Line::Plan(*lsn, plan.clone()));
+        let plans = plans.chain(self.cancelled.values().cloned().map(Line::Cancelled));
         let approvals = self.approvals.iter().cloned().map(Line::Approval);
         let labels = self.labels.iter().cloned().map(Line::Labels);
         let policy_files =
@@ -126,6 +128,9 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
             }
             Line::Plan(lsn, plan) => {
                 history.plans.insert(plan.plan_id, (lsn, plan));
+            }
+            Line::Cancelled(cancelled) => {
+                history.cancelled.insert(cancelled.plan_id, cancelled);
             }
             Line::Approval(approval) => history.approvals.push(approval),
             Line::Labels(labels) => history.labels.push(labels),

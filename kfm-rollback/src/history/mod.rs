@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use kfm_lineage::{CellId, Digest, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
 use kfm_wal::record::{
-    ApprovalRecord, Close, EndState, OperationName, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
-    TreatedCell,
+    ApprovalRecord, Close, EndState, OperationName, PlanCancelled, PlanRecord, PublishKind, Record,
+    SegmentRef, StageRecord, TreatedCell,
 };
 
 pub use cell::{CellHistory, Write};
@@ -35,6 +35,8 @@ pub struct History {
     /// Content operations that do not stand, and the rollback that undid each.
     undone: BTreeMap<OperationId, RollbackId>,
     plans: BTreeMap<Digest, (Lsn, PlanRecord)>,
+    /// Plans that were taken back before they were executed.
+    cancelled: BTreeMap<Digest, PlanCancelled>,
     approvals: Vec<ApprovalRecord>,
     labels: Vec<serde_json::Value>,
     /// Digest of each file of the policy as the log knows it, by the file's name.
@@ -120,6 +122,9 @@ impl History {
             }
             Record::Plan(plan) => {
                 self.plans.insert(plan.plan_id, (lsn, plan.clone()));
+            }
+            Record::PlanCancelled(cancelled) => {
+                self.cancelled.insert(cancelled.plan_id, cancelled.clone());
             }
             Record::Approval(approval) => self.approvals.push(approval.clone()),
             Record::Labels(labels) => {
@@ -322,6 +327,11 @@ impl History {
         let mut plans: Vec<_> = self.plans.values().collect();
         plans.sort_by_key(|(lsn, _)| *lsn);
         plans.into_iter().map(|(_, plan)| plan).collect()
+    }
+
+    /// Returns how a plan was taken back, if it was.
+    pub fn cancelled(&self, plan_id: &Digest) -> Option<&PlanCancelled> {
+        self.cancelled.get(plan_id)
     }
 
     /// Returns the approvals of a plan, in the log's order.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kfm_policy::{Approval, Consent};
+use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
 use kfm_wal::record::{Governance, OperationFrame, OperationName, OperationPayload, Record};
 
 use super::draft::{Draft, Drafted, Wanted, draft};
@@ -31,6 +32,7 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
     if let Some(operation) = session.history.operation(&plan.operation).cloned() {
         return executed_before(session, plan, &operation).await;
     }
+    refuse_cancelled(session, plan)?;
     let drafted = match draft_again(session, plan, reason).await {
         // What was to be left alone is foreign no more, or protected.
         Err(Error::Invalid { message, .. }) if !plan.content.skip.is_empty() => {
@@ -51,6 +53,23 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
     }
     preflight(session, &draft.moves()).await?;
     execute_draft(session, plan, *draft, reason).await
+}
+
+/// Refuses a plan that was taken back.
+///
+/// # Errors
+/// [`Error::Conflict`]: says who took it back, and why.
+pub(crate) fn refuse_cancelled(session: &Session, plan: &Plan) -> Result<()> {
+    let Some(cancelled) = session.history.cancelled(&plan.plan_id) else { return Ok(()) };
+    Err(Error::Conflict {
+        message: format!(
+            "the plan was cancelled by {}, {}: plan_id={}",
+            cancelled.requested_by, cancelled.reason, plan.plan_id
+        ),
+        conflicts: Vec::new(),
+        hint: "plan again".into(),
+        next: vec![crate::status::undo_command(&plan.content.target)],
+    })
 }
 
 /// Drafts a plan again, from what the log and the stores say now.
@@ -174,6 +193,7 @@ pub(crate) async fn execute_draft(
     draft: Draft,
     reason: &str,
 ) -> Result<Executed> {
+    session.begin_phase(PHASE_POLICY_RECHECK, 0);
     let approvals: Vec<Approval> =
         session.history.approvals(&plan.plan_id).map(crate::approvals::approval_of).collect();
     let consent = Consent::Asked {

@@ -214,7 +214,7 @@ fn read(path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
 }
 
 fn parse(bytes: &[u8], path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
-    let changed = |what: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>| Error::Invalid {
+    let changed = |what: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>| Error::Rejected {
         message: format!("{what}: path={}", path.display()),
         hint: "plan again; a plan is executed exactly as it was made".into(),
         source,

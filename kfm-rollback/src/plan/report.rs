@@ -2,72 +2,132 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{EntityId, Move};
+use kfm_lineage::{CellId, EntityId, Move, OperationKind};
 
-use super::Plan;
 use super::draft::Draft;
+use super::{Plan, PlanKind};
 use crate::entity::entity_in;
 use crate::report::{
-    DecisionLine, FindingLine, Listing, PlanReport, ScopeCounts, SkippedLine, Status, StepLine,
+    DecisionLine, FIRST_MAX, FindingLine, Listing, PlanReport, ScopeCounts, SkippedLine, Status, StepLine,
 };
 use crate::session::Session;
 
 /// Reports a plan with the draft that it was made from.
 pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored: bool) -> PlanReport {
-    let moves: Vec<Move> = draft.moves();
-    let derived = draft.derived.iter().map(|derived| StepLine {
-        domain: derived.cell.domain.to_string(),
-        store: derived.cell.store.clone(),
-        unit: derived.unit.clone(),
-        key: derived.cell.key.clone(),
-        action: "project".into(),
-        from: None,
-        to: None,
-    });
-    let known = |step: &Move| step.after.is_some() && was_there(session, step);
-    let mut steps = Listing::of(moves.iter().map(|step| step_line(step, known(step))).chain(derived));
-    let domains =
-        moves.iter().map(|step| step.cell.domain).chain(draft.derived.iter().map(|d| d.cell.domain));
-    steps.by_domain = crate::report::CellCount::of(domains).by_domain;
-    let versions = session.platform.settings().versions.url.clone();
-    let steps = steps.with_file(format!("{versions}#{}", draft.content.steps.digest));
+    plan_report_first(session, plan, draft, stored, FIRST_MAX)
+}
+
+/// The same, with so many of its entries.
+pub(crate) fn plan_report_first(
+    session: &Session,
+    plan: &Plan,
+    draft: &Draft,
+    stored: bool,
+    first_max: usize,
+) -> PlanReport {
+    let cells = PlanCells {
+        moves: draft.moves(),
+        derived: draft.derived.iter().map(|derived| (derived.cell.clone(), derived.unit.clone())).collect(),
+        skipped: draft.skipped.clone(),
+    };
     let status = match (stored, plan.summary.approvals_needed.is_empty()) {
         (false, _) => Status::DryRun,
         (true, true) => Status::Planned,
         (true, false) => Status::AwaitingApproval,
     };
+    let findings: Vec<_> = draft.decision.findings.iter().map(FindingLine::from).collect();
+    report_of(session, plan, cells, Some(draft), findings, status, first_max)
+}
+
+/// What a plan moves, feeds and leaves alone.
+#[derive(Debug)]
+pub(crate) struct PlanCells {
+    /// The steps on cells that have owners.
+    pub moves: Vec<Move>,
+    /// The derived cells that they feed, and the unit of each.
+    pub derived: Vec<(CellId, String)>,
+    /// The cells that are left alone.
+    pub skipped: Vec<SkippedLine>,
+}
+
+/// Reports a plan with the cells that it names; with a draft of the same change also what only a draft knows.
+pub(crate) fn report_of(
+    session: &Session,
+    plan: &Plan,
+    cells: PlanCells,
+    draft: Option<&Draft>,
+    findings: Vec<FindingLine>,
+    status: Status,
+    first_max: usize,
+) -> PlanReport {
+    let known = |step: &Move| step.after.is_some() && was_there(session, step);
+    let moved = cells.moves.iter().map(|step| step_line(step, known(step)));
+    let derived = cells.derived.into_iter().map(|(cell, unit)| StepLine {
+        domain: cell.domain.to_string(),
+        store: cell.store.clone(),
+        unit,
+        key: cell.key.clone(),
+        action: "project".into(),
+        from: None,
+        to: None,
+    });
+    let mut steps = Listing::of_first(moved.chain(derived), first_max);
+    let mut skipped = Listing::of_first(cells.skipped, first_max);
+    let mut findings = Listing::of_first(findings, first_max);
+    let is_stored = status != Status::DryRun;
+    let all = all_of(plan, is_stored);
+    steps.all = all.clone().filter(|_| steps.total > 0);
+    skipped.all = all.clone().filter(|_| skipped.total > 0);
+    findings.all = all.filter(|_| findings.total > 0);
     let path = session.platform.plan_path(&plan.plan_id);
     PlanReport {
         plan_id: plan.plan_id,
         content_id: plan.content_id,
-        path: stored.then(|| path.display().to_string()),
+        path: (is_stored && path.is_file()).then(|| path.display().to_string()),
         rollback_id: plan.rollback_id(),
         correction: plan.content.correction.clone(),
         publish_id: plan.content.target.clone(),
         reverts: plan.content.reverts.clone(),
         status,
         steps,
-        skipped: Listing::of(draft.skipped.iter().cloned()),
-        scope: scope_counts(draft),
-        dependents: draft.scope.dependents.iter().map(|later| later.operation.clone()).collect(),
+        skipped,
+        scope: draft.map(scope_counts).unwrap_or_default(),
+        dependents: draft
+            .map(|draft| draft.scope.dependents.iter().map(|later| later.operation.clone()).collect())
+            .unwrap_or_default(),
         risk_level: plan.summary.risk_level.clone(),
-        risk_reasons: draft.decision.risk_reasons.iter().map(|reason| reason.why.clone()).collect(),
+        risk_reasons: draft
+            .map(|draft| draft.decision.risk_reasons.iter().map(|reason| reason.why.clone()).collect())
+            .unwrap_or_default(),
         tier: plan.summary.tier,
         approvals_needed: plan.summary.approvals_needed.clone(),
         decision: DecisionLine {
-            allowed: draft.decision.allowed,
-            policy_snapshot_ref: draft.decision.policy_snapshot_ref,
-            rules: draft.decision.census.rules,
-            entities: draft.decision.census.entities,
-            links: draft.decision.census.links,
+            allowed: draft.is_none_or(|draft| draft.decision.allowed),
+            policy_snapshot_ref: draft
+                .map_or(plan.content.policy_snapshot_ref, |draft| draft.decision.policy_snapshot_ref),
+            rules: draft.map_or(0, |draft| draft.decision.census.rules),
+            entities: draft.map_or(0, |draft| draft.decision.census.entities),
+            links: draft.map_or(0, |draft| draft.decision.census.links),
         },
-        findings: Listing::of(draft.decision.findings.iter().map(FindingLine::from)),
+        findings,
         broken_links_before: plan.summary.broken_links_before,
         broken_links_planned: plan.summary.broken_links_planned,
         orphan_count_before: plan.summary.orphan_count_before,
         orphan_count_planned: plan.summary.orphan_count_planned,
         returned: plan.summary.returned,
         next: next(plan, status),
+    }
+}
+
+/// The command that writes every entry: of a stored plan, or of the rehearsal of a rollback; others are kept nowhere.
+fn all_of(plan: &Plan, is_stored: bool) -> Option<String> {
+    let target = &plan.content.target;
+    match (is_stored, plan.content.kind, target.kind()) {
+        (true, ..) => Some(format!("kfm plan show {} --all", plan.plan_id)),
+        (false, PlanKind::Rollback, OperationKind::Publish) => {
+            Some(format!("kfm rollback dry-run --publish-id {target} --all"))
+        }
+        _ => None,
     }
 }
 
@@ -87,6 +147,7 @@ fn scope_counts(draft: &Draft) -> ScopeCounts {
 fn next(plan: &Plan, status: Status) -> Vec<String> {
     match status {
         Status::AwaitingApproval => vec![
+            format!("kfm plan show {}", plan.plan_id),
             format!("kfm approve {} --as NAME --role reviewer --key FILE", plan.plan_id),
             format!("kfm rollback execute --plan {} --reason '…'", plan.plan_id),
         ],

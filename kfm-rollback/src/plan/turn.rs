@@ -129,10 +129,11 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
         .cloned()
         .ok_or_else(|| Error::NotFound { kind: "publish", text: wanted.target.to_string() })?;
     if target.kind == Kind::Adopt {
-        return Err(Error::invalid(
-            format!("a genesis cannot be rolled back, it moved nothing: publish_id={}", target.id),
-            "roll back the publishes that came after it",
-        ));
+        return Err(Error::Rejected {
+            message: format!("a genesis cannot be rolled back, it moved nothing: publish_id={}", target.id),
+            hint: "roll back the publishes that came after it".into(),
+            source: None,
+        });
     }
     if target.kind == Kind::Project {
         return Err(Error::invalid(

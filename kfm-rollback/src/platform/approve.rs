@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use kfm_lineage::Timestamp;
 use kfm_policy::{Approval, ApprovalContext, Principal, Principals, PrivateKey, PublicKey, Role, Tally};
-use kfm_telemetry::ledger::{EntryStatus, OperationType};
-use kfm_telemetry::{EventId, Label, LedgerEntry};
 use kfm_wal::record::Record;
 
 use super::Platform;
 use super::files::write_durably;
 use super::policy_files::PRINCIPALS;
 use crate::approvals::{approval_of, record_of};
+use crate::entries;
 use crate::error::{Error, Result};
-use crate::plan::{Plan, load_plan};
+use crate::plan::{Plan, load_plan, refuse_cancelled};
+use crate::refusal::{Asked, recorded};
 use crate::report::{ApprovalLine, ApprovalsReport, PrincipalLine};
 use crate::session::Session;
 
@@ -97,8 +97,32 @@ impl Platform {
         validity: Option<Duration>,
     ) -> Result<ApprovalsReport> {
         let mut session = Session::write(self, "approve").await?;
+        let (plan_id, signed) = match self.plan_to_sign(&mut session, plan).await {
+            Ok(plan) => {
+                let plan_id = Some(plan.plan_id);
+                (plan_id, self.sign(&mut session, &plan, principal, role, private_key, validity).await)
+            }
+            Err(error) => (None, Err(error)),
+        };
+        recorded(&mut session, Asked::Approve, None, plan_id, signed).await
+    }
+
+    async fn plan_to_sign(&self, session: &mut Session, plan: &str) -> Result<Plan> {
         session.begin_judging("approve").await?;
-        let plan = load_plan(&session, plan).await?;
+        let plan = load_plan(session, plan).await?;
+        refuse_cancelled(session, &plan)?;
+        Ok(plan)
+    }
+
+    async fn sign(
+        &self,
+        session: &mut Session,
+        plan: &Plan,
+        principal: &str,
+        role: &str,
+        private_key: &str,
+        validity: Option<Duration>,
+    ) -> Result<ApprovalsReport> {
         let key = PrivateKey::parse(private_key).map_err(super::policy_file)?;
         let Some(role) = Role::parse(role) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
@@ -112,24 +136,25 @@ impl Platform {
             .unwrap_or(jiff::SignedDuration::from_hours(24));
         let expires_at = signed_at.checked_add(validity).unwrap_or(Timestamp::MAX);
         let approval = Approval::sign(plan.plan_id, (principal, role), signed_at, expires_at, &key);
-        let context = context(&plan, "", signed_at);
+        let context = context(plan, "", signed_at);
         if let Err(why) = approval.verify(&context, &session.principals) {
-            return Err(Error::invalid(
-                format!(
+            return Err(Error::Rejected {
+                message: format!(
                     "this approval would not count, {why}: principal={principal} plan_id={}",
                     plan.plan_id
                 ),
-                "approvals are given by others than who planned it, in a role they hold, with their own key",
-            ));
+                hint:
+                    "approvals are given by others than who planned it, in a role they hold, with their own \
+                       key"
+                    .into(),
+                source: None,
+            });
         }
         let record = record_of(&approval);
-        let name = EventId::lossy(&format!("approval/{}", record.digest()));
+        let entry = entries::of_approval(&record);
         session.log(Record::Approval(record)).await?;
-        let mut entry =
-            LedgerEntry::new(name, OperationType::Approval, Label::lossy(principal), EntryStatus::Completed);
-        entry.plan_id = Some(plan.plan_id);
         self.ledger()?.append(&entry, signed_at).await?;
-        self.approvals_report(&session, &plan)
+        self.approvals_report(session, plan)
     }
 
     /// Lists the approvals of a plan, and what is still missing.

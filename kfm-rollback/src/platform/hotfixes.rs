@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, HotfixId, Move, OperationId, Slug, Version};
+use kfm_lineage::{Digest, HotfixId, Move, OperationId, OperationKind, Slug, Version};
 use kfm_wal::record::Correction;
 
 use super::Platform;
@@ -18,7 +18,7 @@ use crate::execute::{Resume, preflight, resume};
 use crate::plan::{Draft, Drafted, Plan, PlanKind, Wanted, draft, plan_report, store_plan};
 use crate::protections::Protections;
 use crate::publish::check_size;
-use crate::refusal::recorded;
+use crate::refusal::{Asked, recorded};
 use crate::report::{DryRunReport, ExecuteReport, OperationLine, PlanReport};
 use crate::session::Session;
 use crate::{resolve, status};
@@ -144,16 +144,17 @@ impl Platform {
         status::operation_line(&session, &resolve::hotfix(&session, id)?).await
     }
 
-    /// Takes an unfinished hotfix up again, or takes it back.
+    /// Takes an unfinished hotfix up again, or takes it back; `latest` is the one that is open.
     ///
     /// # Errors
     /// As [`rollback_resume`](Self::rollback_resume).
     pub async fn hotfix_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "hotfix resume").await?;
-        let hotfix = resolve::hotfix(&session, id)?;
+        let found = resolve::to_resume(&session, OperationKind::Hotfix, id);
+        let hotfix = recorded(&mut session, Asked::Resume, None, None, found).await?;
         let resumed = resume(&mut session, &hotfix.id, Resume { abort, skip }).await;
         let subject = Some(hotfix.id.clone());
-        let outcome = recorded(&mut session, "resume", subject, None, resumed).await?;
+        let outcome = recorded(&mut session, Asked::Resume, subject, None, resumed).await?;
         Ok(executed(&session, &hotfix.id, &outcome).await)
     }
 }
@@ -227,7 +228,8 @@ impl Hotfix {
             return Ok(HotfixDone::Rehearsed(Box::new(report)));
         }
         let planned = planned(&mut session, wanted, &request, &operation).await;
-        let (plan, draft, shown) = recorded(&mut session, "hotfix", Some(operation), None, planned).await?;
+        let (plan, draft, shown) =
+            recorded(&mut session, Asked::Hotfix, Some(operation), None, planned).await?;
         let platform = session.platform.clone();
         let report = platform.execute_in(&mut session, plan, Some(draft), &request.reason).await?;
         Ok(HotfixDone::Executed { plan: Box::new(shown), report: Box::new(report) })

@@ -7,9 +7,10 @@ use kfm_telemetry::ledger::{EntryStatus, LedgerReport, StoredEntry};
 use kfm_telemetry::{Label, Ledger};
 
 use super::Platform;
+use super::ledger_content::{every_entry_as_recorded, missing};
+use crate::entries::entry_status;
 use crate::error::{Result, text_of};
 use crate::execute::status_of;
-use crate::refusal::entry_status;
 use crate::report::{CheckLine, LedgerVerifyReport};
 use crate::session::Session;
 
@@ -45,7 +46,29 @@ impl Platform {
             }
         };
         let later = self.ledger_entries().await?;
-        Ok(vec![every_operation_in(&session, &later).await?, every_entry_in_log(&session, &earlier)])
+        Ok(vec![
+            every_operation_in(&session, &later).await?,
+            every_entry_in_log(&session, &earlier),
+            every_entry_as_recorded(&session, &earlier, &later).await?,
+        ])
+    }
+
+    /// Enters again what the log recorded and the ledger lacks; answers how many entries that are.
+    ///
+    /// Nothing is taken away or changed: what the ledger has and the log has not stays a finding.
+    ///
+    /// # Errors
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be written.
+    /// [`Error::Locked`](crate::Error::Locked): another operation works here.
+    pub async fn ledger_repair(&self) -> Result<u64> {
+        let session = Session::write(self, "ledger repair").await?;
+        let stored = self.ledger_entries().await?;
+        let missing = missing(&session, &stored).await?;
+        let ledger = self.ledger()?;
+        for entry in &missing {
+            ledger.append(entry, session.now()).await?;
+        }
+        Ok(missing.len() as u64)
     }
 
     /// Lists the entries of the governance ledger.

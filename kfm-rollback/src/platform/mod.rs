@@ -15,8 +15,11 @@ mod hotfixes;
 mod identity;
 mod init;
 mod labels;
+mod latest;
 mod ledger;
+mod ledger_content;
 mod options;
+pub(crate) mod plans;
 mod publishes;
 mod rollbacks;
 mod settings;
@@ -74,6 +77,8 @@ struct Inner {
     log: LogPlace,
     /// What gives a shared log back; shared by all clones.
     departures: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// The operations that were open when the log was last read; none before that. Shared by all clones.
+    open: Arc<Mutex<Option<Vec<OperationId>>>>,
 }
 
 /// The release's files, with the digest of what they lead to.
@@ -128,8 +133,9 @@ impl Platform {
             Arc::new(TelemetryWriter::new(root.join(&settings.telemetry.dir), Arc::clone(&options.clock)));
         let policy = Policy::default();
         let log = LogPlace::of(&settings, &root, &options)?;
-        let departures = Arc::default();
-        let inner = Inner { root, settings, options, versions, stores, policy, records, log, departures };
+        let (departures, open) = (Arc::default(), Arc::default());
+        let inner =
+            Inner { root, settings, options, versions, stores, policy, records, log, departures, open };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -174,6 +180,7 @@ impl Platform {
             records: Arc::clone(&self.0.records),
             log: self.0.log.clone(),
             departures: Arc::clone(&self.0.departures),
+            open: Arc::clone(&self.0.open),
         };
         change(&mut inner);
         Self(Arc::new(inner))
@@ -227,6 +234,16 @@ impl Platform {
     /// Notes a task that gives a shared log back.
     pub(crate) fn depart(&self, departure: JoinHandle<()>) {
         self.0.departures.lock().unwrap_or_else(PoisonError::into_inner).push(departure);
+    }
+
+    /// Notes the operations that are open, as the log was last read.
+    pub(crate) fn note_open(&self, open: Vec<OperationId>) {
+        *self.0.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
+    }
+
+    /// Returns the operations that were open when a method of this platform last read the log; none if no method has.
+    pub fn open_when_last_read(&self) -> Option<Vec<OperationId>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn departures(&self) -> Vec<JoinHandle<()>> {

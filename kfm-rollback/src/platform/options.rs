@@ -8,6 +8,8 @@ use std::time::Duration;
 use kfm_retry::Clock;
 use kfm_wal::local::disk::{Disk, RealDisk};
 
+use crate::error::{Error, Result};
+
 /// Who acts, from where, and with which components.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
@@ -114,19 +116,40 @@ impl Progress for NoProgress {
     fn advance(&self, _: u64) {}
 }
 
-/// Asks an operation to stop at the next safe point; it can then be resumed.
+/// Asks an operation to stop: at once while nothing is begun, else at the next safe point, from which it can be resumed.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt {
+    requested: Arc<AtomicBool>,
+    begun: Arc<AtomicBool>,
+}
 
 impl Interrupt {
     /// Asks to stop.
     pub fn request(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.requested.store(true, Ordering::SeqCst);
     }
 
     /// Says whether somebody asked to stop.
     pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.requested.load(Ordering::SeqCst)
+    }
+
+    /// Says whether an operation was opened, or taken up again: what stops then can be resumed or aborted.
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Notes whether an operation is open.
+    pub(crate) fn note_begun(&self, begun: bool) {
+        self.begun.store(begun, Ordering::SeqCst);
+    }
+
+    /// Stops what has not begun yet, if somebody asked for it.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`]: somebody did; nothing is left behind.
+    pub(crate) fn stop_before_begun(&self) -> Result<()> {
+        if self.is_requested() && !self.has_begun() { Err(Error::Stopped) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Publishing, adopting and reconciling, as methods of a platform.
 
-use kfm_lineage::{OperationId, PublishId, Slug};
+use kfm_lineage::{OperationId, OperationKind, PublishId, Slug};
 
 use super::Platform;
 use crate::error::Result;
@@ -8,9 +8,9 @@ use crate::execute::Resume;
 use crate::history::{Operation, read_moves};
 use crate::plan::step_line;
 use crate::publish::{self, Project, Publish, PublishFolder, Unit};
-use crate::refusal::recorded;
+use crate::refusal::{Asked, recorded};
 use crate::report::{
-    AdoptReport, CellCount, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport,
+    AdoptReport, FIRST_MAX, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport,
     Status,
 };
 use crate::session::Session;
@@ -50,7 +50,7 @@ impl Platform {
         let mut session = Session::write(self, &format!("publish {}", request.pipeline)).await?;
         let result = publish::publish_folder(&mut session, &request).await;
         let subject = request.publish_id.map(OperationId::from);
-        recorded(&mut session, "publish", subject, None, result).await
+        recorded(&mut session, Asked::Publish, subject, None, result).await
     }
 
     /// Records what already stands in the stores as a genesis publish, which moves nothing (R14), and projects it into
@@ -78,7 +78,7 @@ impl Platform {
     ) -> Result<AdoptReport> {
         let mut session = Session::write(self, "adopt").await?;
         let adopted = publish::adopt(&mut session, store, reason, projects).await;
-        recorded(&mut session, "adopt", None, None, adopted).await
+        recorded(&mut session, Asked::Adopt, None, None, adopted).await
     }
 
     /// Makes derived cells what the documents say, as an operation of its own; logs nothing if they are.
@@ -95,7 +95,7 @@ impl Platform {
         }
         let mut session = Session::write(self, "project").await?;
         let projected = publish::project(&mut session, &request).await;
-        recorded(&mut session, "project", None, None, projected).await
+        recorded(&mut session, Asked::Project, None, None, projected).await
     }
 
     /// Lists what changed behind the log's back; if `adopt`, records it and mends what the derived stores show.
@@ -108,7 +108,7 @@ impl Platform {
         }
         let mut session = Session::write(self, "reconcile").await?;
         let reconciled = publish::reconcile(&mut session, true).await;
-        recorded(&mut session, "reconcile", None, None, reconciled).await
+        recorded(&mut session, Asked::Reconcile, None, None, reconciled).await
     }
 
     /// Lists the publishes, in the log's order.
@@ -124,17 +124,25 @@ impl Platform {
         Ok(PublishList { publishes })
     }
 
-    /// Shows a publish.
+    /// Shows a publish with its first cells.
+    ///
+    /// # Errors
+    /// As [`publish_show_first`](Self::publish_show_first).
+    pub async fn publish_show(&self, id: &str) -> Result<PublishShow> {
+        self.publish_show_first(id, FIRST_MAX).await
+    }
+
+    /// Shows a publish with so many of its cells; `usize::MAX` is all.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names none, or more than one.
-    pub async fn publish_show(&self, id: &str) -> Result<PublishShow> {
+    pub async fn publish_show_first(&self, id: &str, first_max: usize) -> Result<PublishShow> {
         let session = Session::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
         let at_work = crate::status::at_work(&session).await?.as_ref() == Some(&publish.id);
         let moves = read_moves(&session.versions(), &publish.moves).await?;
-        let mut cells = Listing::of(moves.iter().map(|step| step_line(step, false)));
-        cells.by_domain = CellCount::of(moves.iter().map(|step| step.cell.domain)).by_domain;
+        let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
+            .with_all(format!("kfm publish show {} --all", publish.id));
         let next = match publish.status(at_work) {
             Status::Interrupted | Status::Held => crate::status::resume_commands(&publish.id),
             Status::Completed if session.history.stands(&publish.id) => {
@@ -152,16 +160,17 @@ impl Platform {
         })
     }
 
-    /// Takes an unfinished publish up again, or takes it back.
+    /// Takes an unfinished publish up again, or takes it back; `latest` is the one that is open.
     ///
     /// # Errors
     /// [`Error::Conflict`](crate::Error::Conflict): it has ended. [`Error::Unfinished`](crate::Error::Unfinished): it waits still.
     pub async fn publish_resume(&self, id: &str, abort: bool) -> Result<PublishReport> {
         let mut session = Session::write(self, "publish resume").await?;
-        let publish = crate::resolve::publish(&session, id)?;
+        let found = crate::resolve::to_resume(&session, OperationKind::Publish, id);
+        let publish = recorded(&mut session, Asked::Resume, None, None, found).await?;
         let how = Resume { abort, skip: Vec::new() };
         let resumed = publish::resume_publish(&mut session, &publish, how).await;
-        recorded(&mut session, "resume", Some(publish.id), None, resumed).await
+        recorded(&mut session, Asked::Resume, Some(publish.id), None, resumed).await
     }
 }
 

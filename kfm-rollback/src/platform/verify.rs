@@ -7,12 +7,12 @@ use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
 use super::ledger::{every_entry_in_log, every_operation_in};
+use crate::entries::entry_status;
 use crate::error::Result;
 use crate::execute::status_of;
 use crate::history::read_moves;
 use crate::manifest::RollbackManifest;
 use crate::platform::log::LogPlace;
-use crate::refusal::entry_status;
 use crate::report::{CheckLine, VerifyReport, WalProbe};
 use crate::resolve;
 use crate::scope::scope_digest;

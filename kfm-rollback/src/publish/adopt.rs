@@ -64,6 +64,7 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
             }
         }
         for keys in keys.chunks(BATCH_STEPS_MAX) {
+            session.stop_before_begun()?;
             for (key, observed) in keys.iter().zip(store.observe(keys).await?) {
                 let cell = CellId::new(store.domain(), store.name(), key.clone());
                 let known = session.history.value(&cell);
@@ -214,6 +215,7 @@ async fn record_standing(
     let unit = Unit::new(session, &pipeline, None, reason.map(str::to_owned));
     let mut moves = Vec::with_capacity(foreign.len());
     for foreign in foreign {
+        session.stop_before_begun()?;
         moves.push(keep(session, &unit, foreign).await?);
     }
     let case = case_of_standing(session, &unit, &moves).await?;

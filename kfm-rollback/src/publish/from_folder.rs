@@ -96,9 +96,11 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
             .iter()
             .filter_map(|(path, facts)| facts.as_ref().map(|facts| (path.clone(), facts.digest)))
             .collect();
+        let interrupt = session.platform.options().interrupt.clone();
         publish_unit(session, &unit, changes, async move |versions| {
             let mut carrier = Carrier::new(versions);
             for document in files.values() {
+                interrupt.stop_before_begun()?;
                 let digest = digests[document.path.as_str()];
                 carrier.add(digest, folder::read_again(document, &digest, bytes_max)?).await?;
             }
@@ -133,6 +135,7 @@ async fn compare(session: &mut Session, request: &PublishFolder, strict: bool) -
         let keys: Vec<String> = documents.iter().map(|document| document.path.to_string()).collect();
         let observed = catalog.observe(&keys).await?;
         for (document, observed) in documents.iter().zip(observed) {
+            session.stop_before_begun()?;
             let bytes = folder::read(document, bytes_max)?;
             let facts = session.facts.project(&bytes);
             let path = document.path.to_string();

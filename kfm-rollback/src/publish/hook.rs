@@ -207,7 +207,8 @@ impl Publish {
         })
         .await;
         let subject = Some(self.unit.id.clone().into());
-        crate::refusal::recorded(&mut self.session, "publish", subject, None, result).await
+        crate::refusal::recorded(&mut self.session, crate::refusal::Asked::Publish, subject, None, result)
+            .await
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
     let moved: BTreeSet<DerivedCell> =
         cells.iter().filter(|derived| moved.contains(&derived.cell)).cloned().collect();
     let hidden = hidden(session, &now, &now, &moved).await?;
-    Projection::new(&now, hidden, |path| labels.get(path).copied()).keep(&session.versions(), moved).await?;
+    Projection::new(&now, hidden, |path| labels.get(path).copied()).keep(session, moved).await?;
     let prepared = prepared(session, moves, &now, &now).await?;
     let intent = intent(session, &unit, PublishKind::Project, &prepared, &Changes::default()).await?;
     let content = prepared.segment.digest;

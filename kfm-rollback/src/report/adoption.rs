@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::FindingLine;
-use super::listing::{CellCount, Listing};
+use super::listing::{CellCount, GroupKey, Grouped, Listing};
 
 /// Answer of `adopt`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +36,12 @@ pub struct ForeignCell {
     pub known: Value,
     /// What the store holds.
     pub observed: Value,
+}
+
+impl Grouped for ForeignCell {
+    fn group(&self) -> GroupKey {
+        GroupKey { domain: Some(self.domain.clone()), store: Some(self.store.clone()), ..GroupKey::default() }
+    }
 }
 
 /// Answer of `reconcile`.

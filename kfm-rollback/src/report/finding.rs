@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::listing::FIRST_MAX;
+use super::listing::{FIRST_MAX, GroupKey, Grouped};
 
 /// One finding, as a person reads it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +23,31 @@ pub struct FindingLine {
     pub remedy: String,
     /// Whether it denies the operation.
     pub denies: bool,
+}
+
+/// How the integrity rules begin what an operation makes worse.
+const MADE_WORSE: [&str; 2] = ["introduced", "left by the undone operation"];
+
+impl Grouped for FindingLine {
+    /// A rule's findings belong together: what denies first, then what makes things worse, then the gravest.
+    fn group(&self) -> GroupKey {
+        let is_worse = MADE_WORSE.iter().any(|begin| self.message.starts_with(begin));
+        let rank = match (self.denies, is_worse, self.severity.as_str()) {
+            (true, ..) => 0,
+            (false, true, _) => 1,
+            (false, false, "critical") => 2,
+            (false, false, "block") => 3,
+            (false, false, "warn") => 4,
+            _ => 5,
+        };
+        GroupKey {
+            rank,
+            rule: Some(self.rule.clone()),
+            code: self.code.clone(),
+            denies: Some(self.denies),
+            ..GroupKey::default()
+        }
+    }
 }
 
 /// Something that stands against executing a plan.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Conflicts, FindingLine};
-use super::listing::{CellCount, Listing};
+use super::listing::{CellCount, Grouped, Listing};
 use super::status::Status;
 
 /// Answer of `hotfix stac` and `hotfix revert`.
@@ -55,6 +55,8 @@ pub struct HotfixReport {
     /// What to do next.
     pub next: Vec<String>,
 }
+
+impl Grouped for FieldChange {}
 
 /// The change of one document's field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

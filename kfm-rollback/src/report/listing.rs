@@ -1,43 +1,163 @@
-//! Lists without a bound, and counts by domain.
+//! Lists without a bound, and counts of what is in them.
 
 use std::collections::BTreeMap;
 
+use kfm_lineage::OperationId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Entries of an unbounded list that a report carries itself.
 pub const FIRST_MAX: usize = 1_000;
 
-/// A list without a bound: how many, and the first of them.
+/// Groups of a list that a report carries; further ones are in the totals alone.
+pub const GROUPS_MAX: usize = 1_000;
+
+/// Entries of one group that stand for the others.
+pub const SAMPLES_MAX: usize = 3;
+
+/// A list without a bound: how many, how many of each kind, and the first of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Listing<T> {
     /// How many there are.
     pub total: u64,
     /// How many there are in each domain, where entries are cells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_domain: BTreeMap<String, u64>,
+    /// How many there are in each store, where entries are cells.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_store: BTreeMap<String, u64>,
+    /// How many there are of each action, where entries are steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_action: BTreeMap<String, u64>,
+    /// How many there are of each rule, where entries are findings.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_rule: BTreeMap<String, u64>,
+    /// What belongs together, counted over all entries: the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group<T>>,
     /// The first of them.
     pub first: Vec<T>,
-    /// The file that holds all, where `first` does not.
+    /// The command that writes every entry, one JSON object a line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    pub all: Option<String>,
+}
+
+/// Entries of a list that belong together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Group<T> {
+    /// What they have in common.
+    #[serde(flatten)]
+    pub of: GroupKey,
+    /// How many there are.
+    pub total: u64,
+    /// Some of them.
+    pub first: Vec<T>,
+}
+
+/// What entries of a list have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct GroupKey {
+    /// Where the group stands among the others: the smallest first.
+    #[serde(skip)]
+    pub rank: u8,
+    /// The domain of the cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// The store of the cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// What is done to the cells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Why the cells are left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Whose the cells are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<OperationId>,
+    /// The rule that found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The rule's other name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Whether it denies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denies: Option<bool>,
+}
+
+/// An entry that knows what it belongs to; one that belongs to nothing is only counted.
+pub trait Grouped: Clone {
+    /// Returns what the entry has in common with others.
+    fn group(&self) -> GroupKey {
+        GroupKey::default()
+    }
 }
 
 impl<T> Default for Listing<T> {
     fn default() -> Self {
-        Self { total: 0, by_domain: BTreeMap::new(), first: Vec::new(), file: None }
+        Self {
+            total: 0,
+            by_domain: BTreeMap::new(),
+            by_store: BTreeMap::new(),
+            by_action: BTreeMap::new(),
+            by_rule: BTreeMap::new(),
+            groups: Vec::new(),
+            first: Vec::new(),
+            all: None,
+        }
+    }
+}
+
+impl<T: Grouped> Listing<T> {
+    /// Makes a listing of entries that are all at hand; every one of them is counted.
+    pub fn of(entries: impl IntoIterator<Item = T>) -> Self {
+        Self::of_first(entries, FIRST_MAX)
+    }
+
+    /// The same, and keeps so many of the first entries.
+    pub fn of_first(entries: impl IntoIterator<Item = T>, first_max: usize) -> Self {
+        let mut listing = Self::default();
+        let mut groups: BTreeMap<GroupKey, Group<T>> = BTreeMap::new();
+        for entry in entries {
+            listing.count(&mut groups, &entry);
+            if listing.first.len() < first_max {
+                listing.first.push(entry);
+            }
+        }
+        listing.groups = groups.into_values().take(GROUPS_MAX).collect();
+        listing
+    }
+
+    fn count(&mut self, groups: &mut BTreeMap<GroupKey, Group<T>>, entry: &T) {
+        self.total += 1;
+        let of = entry.group();
+        let totals = [
+            (&mut self.by_domain, &of.domain),
+            (&mut self.by_store, &of.store),
+            (&mut self.by_action, &of.action),
+            (&mut self.by_rule, &of.rule),
+        ];
+        for (totals, name) in totals {
+            if let Some(name) = name {
+                *totals.entry(name.clone()).or_default() += 1;
+            }
+        }
+        if of == GroupKey::default() {
+            return;
+        }
+        let fresh = Group { of: of.clone(), total: 0, first: Vec::new() };
+        let group = groups.entry(of).or_insert(fresh);
+        group.total += 1;
+        if group.first.len() < SAMPLES_MAX {
+            group.first.push(entry.clone());
+        }
     }
 }
 
 impl<T> Listing<T> {
-    /// Makes a listing of entries that are all at hand.
-    pub fn of(entries: impl IntoIterator<Item = T>) -> Self {
-        let mut listing = Self::default();
-        entries.into_iter().for_each(|entry| listing.push(entry));
-        listing
-    }
-
-    /// Counts an entry, and keeps it if it is one of the first.
+    /// Counts an entry of a list that is not grouped, and keeps it if it is one of the first.
     pub fn push(&mut self, entry: T) {
         self.total += 1;
         if self.first.len() < FIRST_MAX {
@@ -45,10 +165,10 @@ impl<T> Listing<T> {
         }
     }
 
-    /// Names the file that holds all entries, kept only if this listing does not.
+    /// Names the command that writes every entry.
     #[must_use]
-    pub fn with_file(mut self, file: impl Into<String>) -> Self {
-        self.file = (self.total > self.first.len() as u64).then(|| file.into());
+    pub fn with_all(mut self, command: impl Into<String>) -> Self {
+        self.all = Some(command.into());
         self
     }
 }

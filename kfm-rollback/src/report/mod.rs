@@ -12,6 +12,7 @@ mod hotfix;
 mod listing;
 mod operation;
 mod plan;
+mod plan_show;
 mod publish;
 mod status;
 
@@ -23,8 +24,9 @@ pub use health::{
     StoreSummary, VerifyReport, WalProbe,
 };
 pub use hotfix::{FieldChange, HotfixReport};
-pub use listing::{CellCount, FIRST_MAX, Listing};
+pub use listing::{CellCount, FIRST_MAX, GROUPS_MAX, Group, GroupKey, Grouped, Listing, SAMPLES_MAX};
 pub use operation::{ExecuteReport, OperationLine, RollbackList, RollbackShow, RunningLine, StatusReport};
 pub use plan::{DecisionLine, DryRunReport, PlanReport, ScopeCounts, SkippedLine, StepLine};
+pub use plan_show::{PlanCancel, PlanLine, PlanList, PlanShow};
 pub use publish::{PublishLine, PublishList, PublishReport, PublishShow, SweepLine};
 pub use status::Status;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Conflicts, FindingLine};
-use super::listing::Listing;
+use super::listing::{GroupKey, Grouped, Listing};
 use super::status::Status;
 
 /// One step of a plan.
@@ -41,6 +41,29 @@ pub struct SkippedLine {
     pub why: String,
     /// The operation that owns it.
     pub by: Option<OperationId>,
+}
+
+impl Grouped for StepLine {
+    fn group(&self) -> GroupKey {
+        GroupKey {
+            domain: Some(self.domain.clone()),
+            store: Some(self.store.clone()),
+            action: Some(self.action.clone()),
+            ..GroupKey::default()
+        }
+    }
+}
+
+impl Grouped for SkippedLine {
+    fn group(&self) -> GroupKey {
+        GroupKey {
+            domain: Some(self.domain.clone()),
+            store: Some(self.store.clone()),
+            why: Some(self.why.clone()),
+            by: self.by.clone(),
+            ..GroupKey::default()
+        }
+    }
 }
 
 /// What is in the scope of an operation (R31).

@@ -56,6 +56,7 @@ async fn grow(world: &World, records: usize) {
     let wal = writer(world).await;
     let refusal = |n: usize| {
         Record::Refusal(RefusalRecord {
+            policy_snapshot_ref: None,
             operation: "publish".to_owned(),
             at: "2025-11-15T00:02:00Z".parse().unwrap(),
             requested_by: "ana".to_owned(),

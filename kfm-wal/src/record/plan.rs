@@ -25,6 +25,21 @@ pub struct PlanRecord {
     pub status: String,
 }
 
+/// A plan that was taken back before it was executed: it never will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanCancelled {
+    /// The plan.
+    pub plan_id: Digest,
+    /// The operation that executing it would have opened.
+    pub operation: OperationId,
+    /// Who took it back.
+    pub requested_by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
 /// A signed consent to one plan (R64, R68).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalRecord {
@@ -73,4 +88,7 @@ pub struct RefusalRecord {
     pub kind: String,
     /// The message that was shown.
     pub message: String,
+    /// The policy in force then; records of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_snapshot_ref: Option<Digest>,
 }

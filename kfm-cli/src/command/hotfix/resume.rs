@@ -1,9 +1,11 @@
 //! `kfm hotfix resume`: on with an unfinished hotfix, or back.
 
 use clap::Args;
+use kfm_lineage::OperationKind;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::ids::{self, OpenHotfixArg};
 use crate::output::Answer;
 
 use super::answer;
@@ -11,9 +13,8 @@ use super::answer;
 /// Arguments of `kfm hotfix resume`.
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
-    /// The hotfix: its id, or a unique prefix of it
-    #[arg(long, value_name = "ID")]
-    hotfix_id: String,
+    #[command(flatten)]
+    hotfix: OpenHotfixArg,
     /// Back to what readers saw before
     #[arg(long)]
     abort: bool,
@@ -25,11 +26,14 @@ pub(crate) struct Resume {
 impl Resume {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            let line = cx.platform().await?.hotfix_status(&self.hotfix_id).await?;
+            let platform = cx.platform().await?;
+            let id = ids::open_rehearsed(cx, &platform, OperationKind::Hotfix, self.hotfix.text()).await?;
+            let line = platform.hotfix_status(&id).await?;
             return answer(cx, kfm_hotfix::report_of_line(line));
         }
         let platform = cx.platform_to_change().await?;
-        let done = platform.hotfix_resume(&self.hotfix_id, self.abort, self.skip).await?;
+        let id = ids::open(cx, &platform, OperationKind::Hotfix, self.hotfix.text()).await;
+        let done = platform.hotfix_resume(&id, self.abort, self.skip).await?;
         answer(cx, kfm_hotfix::report_of(done))
     }
 }

@@ -1,12 +1,14 @@
 //! `kfm hotfix revert`: a hotfix undone, as a rollback of it.
 
 use clap::Args;
+use kfm_lineage::OperationKind;
 use kfm_rollback::{ExecuteRequest, PlanTarget};
 
 use crate::cli::free_text;
 use crate::command::rollback::ask;
 use crate::context::Context;
 use crate::error::Result;
+use crate::ids::{self, HotfixArg};
 use crate::output::Answer;
 
 use super::answer;
@@ -14,9 +16,8 @@ use super::answer;
 /// Arguments of `kfm hotfix revert`.
 #[derive(Debug, Args)]
 pub(crate) struct Revert {
-    /// The hotfix: its id, a unique prefix of it, or latest
-    #[arg(long, value_name = "ID")]
-    hotfix_id: String,
+    #[command(flatten)]
+    hotfix: HotfixArg,
     /// Why; it is recorded in log, manifest and ledger
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: String,
@@ -30,11 +31,13 @@ pub(crate) struct Revert {
 
 impl Revert {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let Self { hotfix_id, reason, .. } = &self;
-        if self.dry_run || cx.is_rehearsal() {
-            return answer(cx, kfm_hotfix::rehearse_revert(&cx.platform().await?, hotfix_id).await?);
+        let reason = &self.reason;
+        let rehearses = self.dry_run || cx.is_rehearsal();
+        let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
+        let hotfix_id = &ids::newest(cx, &platform, OperationKind::Hotfix, self.hotfix.text()).await;
+        if rehearses {
+            return answer(cx, kfm_hotfix::rehearse_revert(&platform, hotfix_id).await?);
         }
-        let platform = cx.platform_to_change().await?;
         if !self.yes && cx.can_ask() {
             let plan = platform.plan_hotfix_revert(hotfix_id, Some(reason.clone())).await?;
             ask(cx, &plan, reason)?;

@@ -7,7 +7,7 @@ use kfm_rollback::report::DryRunReport;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::findings::conflict_list;
-use crate::output::{Answer, Screen, Tone};
+use crate::output::{Answer, Screen, Tone, ndjson};
 
 use super::{Skip, Target, plan_screen};
 
@@ -21,13 +21,21 @@ pub(crate) struct DryRun {
     target: Target,
     #[command(flatten)]
     skip: Skip,
+    /// Write every step, cell left alone and finding, one JSON object a line
+    #[arg(long)]
+    all: bool,
 }
 
 impl DryRun {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
-        let target = self.target.into_plan_target();
+        let target = self.target.resolved(cx, &platform).await;
         let stored = matches!(target, PlanTarget::Plan(_));
+        if self.all {
+            ndjson::refuse_json(cx)?;
+            let report = platform.dry_run_first(target, self.skip.skip, usize::MAX).await?;
+            return Ok(ndjson::plan(cx, &report.plan)?.complain(complaint(&report)));
+        }
         answer(cx, platform.dry_run(target, self.skip.skip).await?, stored)
     }
 }

@@ -39,14 +39,16 @@ pub(crate) struct Execute {
 
 impl Execute {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let target = self.target.clone().into_plan_target();
         if cx.is_rehearsal() {
+            let platform = cx.platform().await?;
+            let target = self.target.resolved(cx, &platform).await;
             let stored = matches!(target, PlanTarget::Plan(_));
-            let report = cx.platform().await?.dry_run(target, self.skip.skip).await?;
+            let report = platform.dry_run(target, self.skip.skip).await?;
             return dry_run::answer(cx, report, stored);
         }
         needs_yes(cx, self.yes)?;
         let platform = cx.platform_to_change().await?;
+        let target = self.target.resolved(cx, &platform).await;
         if !self.yes
             && let Some(shown) = self.show_and_ask(cx, &platform, &target).await?
         {
@@ -89,8 +91,22 @@ pub(crate) fn ask(cx: &Context<'_>, plan: &PlanReport, reason: &str) -> Result<(
     }
     let id = plan.plan_id.to_string();
     let later = shell::line(["kfm", "rollback", "execute", "--plan", &id, "--reason", reason]);
-    let text = format!("Move {} now?", words::count(plan.steps.total, "cell"));
-    confirm(cx, &Question { screen: &plan_screen(plan), text: &text, later })
+    confirm(cx, &Question { screen: &plan_screen(plan), text: &question(plan), later })
+}
+
+/// Asks with the numbers: how much moves, and what is left alone because of whom.
+pub(crate) fn question(plan: &PlanReport) -> String {
+    let moves = words::cells_by(plan.steps.total, &plan.steps.by_domain);
+    if plan.skipped.total == 0 {
+        return format!("Move {moves} now?");
+    }
+    let owners: Vec<_> = plan.skipped.groups.iter().filter_map(|group| group.of.by.as_ref()).collect();
+    let why = match owners.as_slice() {
+        [] => String::new(),
+        [owner] => format!(" (owned by {owner})"),
+        [owner, others @ ..] => format!(" (owned by {owner} and {} more)", others.len()),
+    };
+    format!("Move {moves}, leave {} alone{why} now?", words::number(plan.skipped.total))
 }
 
 /// Makes the answer of what executed a plan: execute, resume, revert.

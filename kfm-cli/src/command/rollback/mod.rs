@@ -10,12 +10,16 @@ mod show;
 mod status;
 
 use clap::{Args, Subcommand};
-use kfm_rollback::PlanTarget;
+use kfm_lineage::OperationKind;
+use kfm_rollback::{PlanTarget, Platform};
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::ids;
 use crate::output::Answer;
 
+#[cfg(test)]
+pub(crate) use execute::question;
 pub(crate) use execute::{ask, executed};
 pub(crate) use plan::{plan_screen, show_steps};
 pub(crate) use status::Stands;
@@ -60,7 +64,10 @@ impl Rollback {
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 struct Target {
-    /// The publish to undo: its id, a unique prefix of it, or latest
+    /// The publish to undo (its id, a unique prefix of it, or latest), or a plan's id
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    /// The publish, by its flag
     #[arg(long, value_name = "ID")]
     publish_id: Option<String>,
     /// A plan: its id, a unique prefix of it, or the file it was written to
@@ -69,12 +76,20 @@ struct Target {
 }
 
 impl Target {
-    fn into_plan_target(self) -> PlanTarget {
-        match (self.plan, self.publish_id) {
-            (Some(plan), _) => PlanTarget::Plan(plan),
-            (None, publish) => PlanTarget::Publish(publish.unwrap_or_default()),
-        }
+    /// Returns what was asked for, with `latest` resolved.
+    async fn resolved(&self, cx: &Context<'_>, platform: &Platform) -> PlanTarget {
+        let publish = match (&self.plan, &self.publish_id, &self.id) {
+            (Some(plan), ..) => return PlanTarget::Plan(plan.clone()),
+            (None, None, Some(id)) if names_plan(id) => return PlanTarget::Plan(id.clone()),
+            (None, publish, id) => publish.as_ref().or(id.as_ref()).cloned().unwrap_or_default(),
+        };
+        PlanTarget::Publish(ids::newest(cx, platform, OperationKind::Publish, publish).await)
     }
+}
+
+/// Says whether a bare id can only be a plan's: its digest, or the id of the operation that it opens.
+fn names_plan(id: &str) -> bool {
+    ["jcs-sha256:", "rb_", "hf_"].iter().any(|prefix| id.starts_with(prefix))
 }
 
 /// Going on although the log cannot carry the whole rollback (R46).

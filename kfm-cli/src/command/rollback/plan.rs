@@ -1,30 +1,27 @@
 //! `kfm rollback plan`, and the screen of a plan.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use kfm_lineage::OperationKind;
 use kfm_rollback::report::{Listing, PlanReport, SkippedLine, StepLine};
 use kfm_rollback::{Cascade, PlanRequest, PlanTarget};
 
 use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::Result;
+use crate::ids::{self, PublishArg};
 use crate::output::findings::finding_list;
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
 use crate::shell;
 
 use super::{Force, Skip};
 
-/// Steps of one group that a screen shows as samples.
-const SAMPLES_MAX: usize = 3;
-
 /// Arguments of `kfm rollback plan`.
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
-    /// The publish to undo: its id, a unique prefix of it, or latest
-    #[arg(long, value_name = "ID")]
-    publish_id: String,
+    #[command(flatten)]
+    publish: PublishArg,
     /// Also write the plan to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -56,14 +53,16 @@ enum CascadeKind {
 
 impl Plan {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let platform = cx.platform().await?;
-        if cx.is_rehearsal() {
-            let target = PlanTarget::Publish(self.publish_id);
+        let rehearses = cx.is_rehearsal();
+        let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
+        let publish = ids::newest(cx, &platform, OperationKind::Publish, self.publish.text()).await;
+        if rehearses {
+            let target = PlanTarget::Publish(publish);
             let report = platform.dry_run(target, self.skip.skip).await?;
             return super::dry_run::answer(cx, report, false);
         }
         let request = PlanRequest {
-            publish: self.publish_id,
+            publish,
             out: self.out,
             hide_unmaskable: matches!(self.on_unmaskable, Some(OnUnmaskable::Hide)),
             cascade: self.cascade.map(|kind| match kind {
@@ -130,7 +129,8 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
         screen.item(Tone::Warn, dependent.as_str());
     }
     screen.more(plan.dependents.len().saturating_sub(LIST_LINES_MAX) as u64, None);
-    let denying = plan.findings.first.iter().filter(|finding| finding.denies).count();
+    let denying = plan.findings.groups.iter().filter(|group| group.of.denies == Some(true));
+    let denying: u64 = denying.map(|group| group.total).sum();
     let heading = if denying == 0 { ", none denies".to_owned() } else { format!(", {denying} deny") };
     finding_list(&mut screen, &heading, &plan.findings);
     screen
@@ -162,38 +162,59 @@ fn headline_tone(plan: &PlanReport) -> Tone {
     }
 }
 
-/// Shows steps grouped by store and action, with samples of each group.
+/// Shows steps grouped by store and action, with samples of each group; counted over all of them.
 pub(crate) fn show_steps(screen: &mut Screen, steps: &Listing<StepLine>) {
-    let mut groups: BTreeMap<(&str, &str, &str), Vec<&StepLine>> = BTreeMap::new();
-    for step in &steps.first {
-        groups.entry((&step.domain, &step.store, &step.action)).or_default().push(step);
-    }
-    for ((domain, store, action), group) in groups.iter().take(LIST_LINES_MAX) {
-        let number = words::count(group.len() as u64, "cell");
+    for group in steps.groups.iter().take(LIST_LINES_MAX) {
+        let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let (action, store, domain) = (word(&group.of.action), word(&group.of.store), word(&group.of.domain));
+        let number = words::count(group.total, "cell");
         screen.heading(format!("{action} {number} in {store} ({domain})"));
-        for step in group.iter().take(SAMPLES_MAX) {
-            let values = match *action {
+        for step in &group.first {
+            let values = match action.as_str() {
                 "project" => "projected from the documents when it is executed".to_owned(),
                 _ => format!("{} -> {}", words::short_value(&step.from), words::short_value(&step.to)),
             };
             screen.row([step.key.as_str(), &values]);
         }
-        if group.len() > SAMPLES_MAX {
-            screen.item(Tone::Dim, format!("and {} more like these", group.len() - SAMPLES_MAX));
+        let more = group.total.saturating_sub(group.first.len() as u64);
+        if more > 0 {
+            screen.item(Tone::Dim, format!("and {} more like these", words::number(more)));
         }
     }
-    let listed = steps.first.len() as u64;
-    screen.more(steps.total.saturating_sub(listed), steps.file.as_deref());
+    screen.more(steps.groups.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+    if let Some(all) = &steps.all
+        && steps.total > steps.first.len() as u64
+    {
+        screen.item(Tone::Dim, format!("every one, a line each: {all}"));
+    }
 }
 
-/// Shows the cells that are left alone, and whose they are.
+/// Shows the cells that are left alone, grouped by why and whose they are.
 pub(crate) fn show_skipped(screen: &mut Screen, skipped: &Listing<SkippedLine>) {
     if skipped.total == 0 {
         return;
     }
     screen.heading(format!("left alone: {}", words::count(skipped.total, "cell")));
-    screen.list(skipped, |screen, cell| {
-        let owner = cell.by.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default();
-        screen.item(Tone::Warn, format!("{}  {}{owner}", cell.key, cell.why));
-    });
+    for group in skipped.groups.iter().take(LIST_LINES_MAX) {
+        let why = group.of.why.as_deref().unwrap_or("-");
+        let owner = group.of.by.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default();
+        match group.first.as_slice() {
+            [only] if group.total == 1 => {
+                screen.item(Tone::Warn, format!("{}  {why}{owner}", only.key));
+            }
+            samples => {
+                let store = group.of.store.as_deref().unwrap_or("-");
+                let cells = words::count(group.total, "cell");
+                screen.item(Tone::Warn, format!("{cells} of {store}  {why}{owner}"));
+                for sample in samples {
+                    screen.detail(&sample.key);
+                }
+                let more = group.total.saturating_sub(samples.len() as u64);
+                if more > 0 {
+                    screen.detail(format!("and {} more", words::number(more)));
+                }
+            }
+        }
+    }
+    screen.more(skipped.groups.len().saturating_sub(LIST_LINES_MAX) as u64, skipped.all.as_deref());
 }

@@ -1,9 +1,11 @@
 //! `kfm rollback resume`: on with an unfinished rollback, or back.
 
 use clap::Args;
+use kfm_lineage::OperationKind;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::ids::{self, OpenRollbackArg};
 use crate::output::Answer;
 
 use crate::command::status::refuse_ended;
@@ -16,9 +18,8 @@ use super::{Skip, executed};
 Once an abort has begun, a resume goes on with the abort. With --ci it says what is open and moves nothing; a
 rollback that has ended exits 6.")]
 pub(crate) struct Resume {
-    /// The rollback: its id, or a unique prefix of it
-    #[arg(long, value_name = "ID")]
-    rollback_id: String,
+    #[command(flatten)]
+    rollback: OpenRollbackArg,
     /// Back to what readers saw before
     #[arg(long)]
     abort: bool,
@@ -29,11 +30,15 @@ pub(crate) struct Resume {
 impl Resume {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            let line = cx.platform().await?.rollback_status(&self.rollback_id).await?;
+            let platform = cx.platform().await?;
+            let id =
+                ids::open_rehearsed(cx, &platform, OperationKind::Rollback, self.rollback.text()).await?;
+            let line = platform.rollback_status(&id).await?;
             refuse_ended(line.id.as_str(), line.status)?;
             return super::status::rehearsed(cx, line);
         }
         let platform = cx.platform_to_change().await?;
-        executed(cx, platform.rollback_resume(&self.rollback_id, self.abort, self.skip.skip).await?)
+        let id = ids::open(cx, &platform, OperationKind::Rollback, self.rollback.text()).await;
+        executed(cx, platform.rollback_resume(&id, self.abort, self.skip.skip).await?)
     }
 }

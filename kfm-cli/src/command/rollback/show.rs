@@ -1,11 +1,13 @@
 //! `kfm rollback show`: one rollback, its steps and where its manifest is.
 
 use clap::Args;
+use kfm_lineage::OperationKind;
 
 use crate::command::status::show_operation;
 use crate::context::Context;
 use crate::error::Result;
-use crate::output::{Answer, Screen};
+use crate::ids;
+use crate::output::{Answer, Screen, ndjson};
 
 use super::show_steps;
 
@@ -15,11 +17,20 @@ pub(crate) struct Show {
     /// The rollback: its id, a unique prefix of it, or latest
     #[arg(value_name = "ID")]
     id: String,
+    /// Write every step, one JSON object a line
+    #[arg(long)]
+    all: bool,
 }
 
 impl Show {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let mut report = cx.platform().await?.rollback_show(&self.id).await?;
+        let platform = cx.platform().await?;
+        let id = ids::newest(cx, &platform, OperationKind::Rollback, self.id).await;
+        if self.all {
+            ndjson::refuse_json(cx)?;
+            return ndjson::cells(cx, &platform.rollback_show_first(&id, usize::MAX).await?.cells);
+        }
+        let mut report = platform.rollback_show(&id).await?;
         report.line.next = cx.runnable(&report.line.next);
         let mut screen = Screen::default();
         show_operation(&mut screen, &report.line);

@@ -1,6 +1,7 @@
 //! `kfm rollback status`: where a rollback stands, what it waits for, what to do.
 
 use clap::Args;
+use kfm_lineage::OperationKind;
 use kfm_rollback::report::OperationLine;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,15 +9,15 @@ use serde::Serialize;
 use crate::command::status::{show_operation, unfinished};
 use crate::context::Context;
 use crate::error::Result;
+use crate::ids::{self, StatusArg};
 use crate::output::{Answer, Screen, Tone};
 
 /// Arguments of `kfm rollback status`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exits 7 while the rollback is open: interrupted, held or running.")]
 pub(crate) struct Status {
-    /// The rollback: its id, a unique prefix of it, or latest [default: the open one, else the latest]
-    #[arg(long, value_name = "ID")]
-    rollback_id: Option<String>,
+    #[command(flatten)]
+    rollback: StatusArg,
 }
 
 /// Answer of `kfm rollback status`: where one rollback stands, or that there is none.
@@ -32,8 +33,9 @@ pub(crate) struct Stands {
 impl Status {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
-        if let Some(id) = &self.rollback_id {
-            return answer(cx, platform.rollback_status(id).await?);
+        if !self.rollback.is_left_out() {
+            let id = ids::newest(cx, &platform, OperationKind::Rollback, self.rollback.text()).await;
+            return answer(cx, platform.rollback_status(&id).await?);
         }
         let lines = platform.rollbacks().await?.rollbacks;
         let open = lines.iter().rposition(|line| line.status.is_open());

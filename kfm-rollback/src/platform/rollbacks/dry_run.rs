@@ -9,9 +9,11 @@ use super::revert::turn_of;
 use crate::assess::denied;
 use crate::error::{Error, Result};
 use crate::execute::foreign_values;
-use crate::plan::{Draft, Drafted, Plan, Wanted, draft, draft_again, load_plan, plan_of, plan_report};
+use crate::plan::{
+    Draft, Drafted, Plan, Wanted, draft, draft_again, load_plan, plan_of, plan_report_first, refuse_cancelled,
+};
 use crate::platform::Platform;
-use crate::report::{ConflictLine, Conflicts, DryRunReport, PlanReport};
+use crate::report::{ConflictLine, Conflicts, DryRunReport, FIRST_MAX, PlanReport};
 use crate::resolve;
 use crate::session::Session;
 
@@ -21,21 +23,38 @@ impl Platform {
     /// # Errors
     /// As [`plan`](Self::plan); what only stands against executing it now is in the report.
     pub async fn dry_run(&self, target: PlanTarget, skip: Vec<String>) -> Result<DryRunReport> {
+        self.dry_run_first(target, skip, FIRST_MAX).await
+    }
+
+    /// The same, with so many of the plan's entries; `usize::MAX` is all.
+    ///
+    /// # Errors
+    /// As [`dry_run`](Self::dry_run).
+    pub async fn dry_run_first(
+        &self,
+        target: PlanTarget,
+        skip: Vec<String>,
+        first_max: usize,
+    ) -> Result<DryRunReport> {
         let mut session = Session::read(self).await?;
         let plan = match &target {
-            PlanTarget::Plan(text) => load_plan(&session, text).await?,
+            PlanTarget::Plan(text) => {
+                let plan = load_plan(&session, text).await?;
+                refuse_cancelled(&session, &plan)?;
+                plan
+            }
             PlanTarget::Publish(text) => {
                 let wanted = Wanted { skip, ..Wanted::rollback(resolve::publish(&session, text)?.id) };
-                return rehearsed_anew(&mut session, wanted).await;
+                return rehearsed_anew(&mut session, wanted, first_max).await;
             }
             PlanTarget::Hotfix(text) => {
                 let wanted = Wanted { skip, ..Wanted::rollback(resolve::hotfix(&session, text)?.id) };
-                return rehearsed_anew(&mut session, wanted).await;
+                return rehearsed_anew(&mut session, wanted, first_max).await;
             }
             PlanTarget::Revert(text) => {
-                let rollback = resolve::rollback(&session, text)?;
+                let rollback = resolve::to_revert(&session, text)?;
                 return match turn_of(&session, &rollback, None) {
-                    Ok(wanted) => rehearsed_anew(&mut session, Wanted { skip, ..wanted }).await,
+                    Ok(wanted) => rehearsed_anew(&mut session, Wanted { skip, ..wanted }, first_max).await,
                     Err(error) => {
                         refused_rehearsal(&session, &Wanted::rollback(rollback.target), error).await
                     }
@@ -48,7 +67,15 @@ impl Platform {
                 let is_stale = draft.content_id != plan.content_id;
                 let stale = is_stale.then(|| stale(&plan, "the plan is stale: plan again"));
                 let operation = plan.operation.clone();
-                rehearsed(&session, &draft, Some(plan), operation, stale.into_iter().collect()).await
+                rehearsed_first(
+                    &session,
+                    &draft,
+                    Some(plan),
+                    operation,
+                    stale.into_iter().collect(),
+                    first_max,
+                )
+                .await
             }
             Ok(Drafted::Nothing { note, skipped }) => {
                 let against = Conflicts::of(vec![stale(&plan, &note)]);
@@ -61,11 +88,11 @@ impl Platform {
 }
 
 /// Rehearses what is planned anew.
-async fn rehearsed_anew(session: &mut Session, wanted: Wanted) -> Result<DryRunReport> {
+async fn rehearsed_anew(session: &mut Session, wanted: Wanted, first_max: usize) -> Result<DryRunReport> {
     match draft(session, wanted.clone()).await {
         Ok(Drafted::Change(draft)) => {
             let operation = fresh_id(session, &draft);
-            rehearsed(session, &draft, None, operation, Vec::new()).await
+            rehearsed_first(session, &draft, None, operation, Vec::new(), first_max).await
         }
         Ok(Drafted::Nothing { note, skipped }) => {
             let plan = nothing_report(session, &wanted, note, skipped).await?;
@@ -106,7 +133,18 @@ pub(in crate::platform) async fn rehearsed(
     draft: &Draft,
     plan: Option<Plan>,
     operation: OperationId,
+    conflicts: Vec<ConflictLine>,
+) -> Result<DryRunReport> {
+    rehearsed_first(session, draft, plan, operation, conflicts, FIRST_MAX).await
+}
+
+async fn rehearsed_first(
+    session: &Session,
+    draft: &Draft,
+    plan: Option<Plan>,
+    operation: OperationId,
     mut conflicts: Vec<ConflictLine>,
+    first_max: usize,
 ) -> Result<DryRunReport> {
     if !draft.decision.allowed {
         return Err(denied("rollback_dry_run", &draft.decision));
@@ -119,7 +157,7 @@ pub(in crate::platform) async fn rehearsed(
         }
     }
     let ready = conflicts.is_empty();
-    let plan = plan_report(session, &plan, draft, false);
+    let plan = plan_report_first(session, &plan, draft, false, first_max);
     Ok(DryRunReport { plan, ready, against: Conflicts::of(conflicts) })
 }
 

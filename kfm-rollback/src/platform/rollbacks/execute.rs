@@ -1,6 +1,8 @@
 //! Executes plans, also of reverts and hotfixes, and takes up again what did not end.
 
-use kfm_lineage::RollbackId;
+use kfm_lineage::{OperationKind, RollbackId};
+
+use kfm_wal::record::PlanRecord;
 
 use super::answer::{executed, executed_nothing};
 use super::plan::{fresh_id, stored_plan};
@@ -14,7 +16,8 @@ use crate::plan::{
     store_plan,
 };
 use crate::platform::Platform;
-use crate::refusal::recorded;
+use crate::platform::plans::cancel;
+use crate::refusal::{Asked, recorded};
 use crate::report::{ExecuteReport, Listing, SkippedLine};
 use crate::session::Session;
 use crate::{resolve, status};
@@ -38,7 +41,8 @@ impl Platform {
                         "plan again with what is to be left alone",
                     ));
                 }
-                let plan = load_plan(&session, text).await?;
+                let loaded = load_plan(&session, text).await;
+                let plan = recorded(&mut session, Asked::RollbackExecute, None, None, loaded).await?;
                 self.execute_in(&mut session, plan, None, &request.reason).await
             }
             PlanTarget::Publish(text) => {
@@ -61,7 +65,7 @@ impl Platform {
             }
             PlanTarget::Revert(text) => {
                 let reason = Some(request.reason.clone());
-                let wanted = revert_or_record(&mut session, "revert", text, reason).await?;
+                let wanted = revert_or_record(&mut session, Asked::Revert, text, reason).await?;
                 let wanted = Wanted { skip: request.skip, ..wanted };
                 self.execute_wanted(&mut session, wanted, &request.reason).await
             }
@@ -75,7 +79,7 @@ impl Platform {
     pub async fn revert(&self, id: &str, reason: &str) -> Result<ExecuteReport> {
         require_reason(reason)?;
         let mut session = Session::write(self, "rollback revert").await?;
-        let wanted = revert_or_record(&mut session, "revert", id, Some(reason.to_owned())).await?;
+        let wanted = revert_or_record(&mut session, Asked::Revert, id, Some(reason.to_owned())).await?;
         self.execute_wanted(&mut session, wanted, reason).await
     }
 
@@ -85,13 +89,20 @@ impl Platform {
         wanted: Wanted,
         reason: &str,
     ) -> Result<ExecuteReport> {
-        let (operation, subject) = match &wanted.reverts {
-            Some(reverted) => ("revert", reverted.clone().into()),
-            None => ("rollback_execute", wanted.target.clone()),
+        let (asked, subject) = match &wanted.reverts {
+            Some(reverted) => (Asked::Revert, reverted.clone().into()),
+            None => (Asked::undoing(&wanted.target, Asked::RollbackExecute), wanted.target.clone()),
         };
         let result = self.plan_for(session, wanted).await;
-        match recorded(session, operation, Some(subject), None, result).await? {
-            Planned::Plan { plan, draft } => self.execute_in(session, *plan, Some(draft), reason).await,
+        match recorded(session, asked, Some(subject), None, result).await? {
+            Planned::Plan { plan, draft, made } => {
+                let done = self.execute_in(session, *plan, Some(draft), reason).await;
+                if let (Err(Error::Stopped), Some(made)) = (&done, made) {
+                    // Nothing is left behind, a plan that nobody asked for neither.
+                    cancel(session, &made, "stopped on request").await?;
+                }
+                done
+            }
             Planned::Nothing { note, skipped, last } => {
                 let next = status::owner_commands(&skipped);
                 let mut report = executed_nothing(session, note, last).await?;
@@ -115,14 +126,16 @@ impl Platform {
             Drafted::Change(draft) => {
                 // What is refused leaves no plan behind that nobody asked for.
                 preflight(session, &draft.moves()).await?;
-                let plan = match stored_plan(session, &draft).await {
-                    Some(plan) => plan,
+                let (plan, made) = match stored_plan(session, &draft).await {
+                    Some(plan) => (plan, None),
                     None => {
                         let operation = fresh_id(session, &draft);
-                        store_plan(session, &draft, operation).await?
+                        let plan = store_plan(session, &draft, operation).await?;
+                        let made = session.history.plan(&plan.plan_id).cloned();
+                        (plan, made)
                     }
                 };
-                Ok(Planned::Plan { plan: Box::new(plan), draft })
+                Ok(Planned::Plan { plan: Box::new(plan), draft, made })
             }
         }
     }
@@ -138,13 +151,13 @@ impl Platform {
             Some(draft) => execute_draft(session, &plan, *draft, reason).await,
             None => execute_plan(session, &plan, reason).await,
         };
-        let name = match plan.content.kind {
-            PlanKind::Rollback => "rollback_execute",
-            PlanKind::Revert => "revert",
-            PlanKind::Hotfix => "hotfix",
+        let asked = match plan.content.kind {
+            PlanKind::Rollback => Asked::undoing(&plan.content.target, Asked::RollbackExecute),
+            PlanKind::Revert => Asked::Revert,
+            PlanKind::Hotfix => Asked::Hotfix,
         };
         let result =
-            recorded(session, name, Some(plan.operation.clone()), Some(plan.plan_id), result).await?;
+            recorded(session, asked, Some(plan.operation.clone()), Some(plan.plan_id), result).await?;
         Ok(match result {
             Executed::Before => {
                 let note = "nothing to do: this plan was executed already";
@@ -157,27 +170,38 @@ impl Platform {
         })
     }
 
-    /// Takes an unfinished rollback (or hotfix) up again, or takes it back.
+    /// Takes an unfinished rollback (or hotfix) up again, or takes it back; `latest` is the rollback that is open.
     ///
     /// # Errors
     /// [`Error::Conflict`]: it has ended. [`Error::Unfinished`]: it waits still.
     pub async fn rollback_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "rollback resume").await?;
-        let operation = match id.starts_with("hf_") {
-            true => resolve::hotfix(&session, id)?,
-            false => resolve::rollback(&session, id)?,
+        let kind = match id.starts_with("hf_") {
+            true => OperationKind::Hotfix,
+            false => OperationKind::Rollback,
         };
+        let found = resolve::to_resume(&session, kind, id);
+        let operation = recorded(&mut session, Asked::Resume, None, None, found).await?;
         let resumed = resume(&mut session, &operation.id, Resume { abort, skip }).await;
         let subject = Some(operation.id.clone());
-        let outcome = recorded(&mut session, "resume", subject, None, resumed).await?;
+        let outcome = recorded(&mut session, Asked::Resume, subject, None, resumed).await?;
         Ok(executed(&session, &operation.id, &outcome).await)
     }
 }
 
 /// A plan that is to be executed, or why there is none.
 enum Planned {
-    Plan { plan: Box<Plan>, draft: Box<Draft> },
-    Nothing { note: String, skipped: Vec<SkippedLine>, last: Option<RollbackId> },
+    Plan {
+        plan: Box<Plan>,
+        draft: Box<Draft>,
+        /// The plan's record, where this command stored it.
+        made: Option<PlanRecord>,
+    },
+    Nothing {
+        note: String,
+        skipped: Vec<SkippedLine>,
+        last: Option<RollbackId>,
+    },
 }
 
 pub(in crate::platform) fn require_reason(reason: &str) -> Result<()> {

@@ -1,10 +1,13 @@
 //! Where rollbacks stand, and what is open.
 
+use kfm_lineage::OperationKind;
+
 use crate::error::Result;
 use crate::history::{Kind, read_moves};
-use crate::plan::step_line;
+use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
-use crate::report::{CellCount, Listing, OperationLine, RollbackList, RollbackShow, StatusReport};
+use crate::platform::plans::cells_of;
+use crate::report::{FIRST_MAX, Listing, OperationLine, RollbackList, RollbackShow, StatusReport};
 use crate::session::Session;
 use crate::{resolve, status};
 
@@ -36,23 +39,40 @@ impl Platform {
         match resolve::rollback(&session, id) {
             Ok(rollback) => status::operation_line(&session, &rollback).await,
             Err(error) => {
-                let mut plans =
-                    session.history.plans().into_iter().filter(|plan| plan.operation.as_str() == id);
-                plans.next_back().and_then(|plan| status::plan_line(&session, plan)).ok_or(error)
+                let planned = resolve::planned_as(&session, id);
+                planned.and_then(|plan| status::plan_line(&session, &plan)).ok_or(error)
             }
         }
     }
 
-    /// Shows a rollback with its steps and its manifest.
+    /// Shows a rollback with its first steps and its manifest; one that is only planned with its plan's steps.
+    ///
+    /// # Errors
+    /// As [`rollback_show_first`](Self::rollback_show_first).
+    pub async fn rollback_show(&self, id: &str) -> Result<RollbackShow> {
+        self.rollback_show_first(id, FIRST_MAX).await
+    }
+
+    /// Shows a rollback with so many of its steps; `usize::MAX` is all.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous).
-    pub async fn rollback_show(&self, id: &str) -> Result<RollbackShow> {
+    pub async fn rollback_show_first(&self, id: &str, first_max: usize) -> Result<RollbackShow> {
         let session = Session::read(self).await?;
-        let rollback = resolve::rollback(&session, id)?;
+        let rollback = match (resolve::rollback(&session, id), resolve::planned_as(&session, id)) {
+            (Err(_), Some(record)) if record.operation.kind() == OperationKind::Rollback => {
+                let plan = load_plan(&session, &record.plan_id.to_string()).await?;
+                let line = status::plan_line(&session, &record).expect("the plan was not executed");
+                let moves = cells_of(&session, &plan, None).await?.moves;
+                let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
+                    .with_all(format!("kfm plan show {} --all", record.plan_id));
+                return Ok(RollbackShow { line, manifest: None, cells });
+            }
+            (found, _) => found?,
+        };
         let moves = read_moves(&session.versions(), &rollback.moves).await?;
-        let mut cells = Listing::of(moves.iter().map(|step| step_line(step, false)));
-        cells.by_domain = CellCount::of(moves.iter().map(|step| step.cell.domain)).by_domain;
+        let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
+            .with_all(format!("kfm rollback show {} --all", rollback.id));
         let manifest = match rollback.closed.as_ref().and_then(|closed| closed.close.manifest) {
             Some(digest) => serde_json::from_slice(&session.versions().get(&digest).await?).ok(),
             None => None,

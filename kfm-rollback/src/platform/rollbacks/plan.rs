@@ -14,7 +14,7 @@ use crate::plan::{Draft, Drafted, Plan, Wanted, bytes_of, draft, load_plan, plan
 use crate::platform::Platform;
 use crate::platform::files::write_durably;
 use crate::platform::publishes::Cascade;
-use crate::refusal::recorded;
+use crate::refusal::{Asked, recorded};
 use crate::report::PlanReport;
 use crate::resolve;
 use crate::session::Session;
@@ -42,7 +42,7 @@ impl Platform {
     /// As [`plan`](Self::plan).
     pub async fn plan_revert(&self, id: &str, reason: Option<String>) -> Result<PlanReport> {
         let mut session = Session::write(self, "rollback revert").await?;
-        let wanted = revert_or_record(&mut session, "rollback_plan", id, reason).await?;
+        let wanted = revert_or_record(&mut session, Asked::Revert, id, reason).await?;
         self.plan_wanted(&mut session, wanted, None, None).await
     }
 
@@ -53,9 +53,9 @@ impl Platform {
         cascade: Option<Cascade>,
         out: Option<PathBuf>,
     ) -> Result<PlanReport> {
-        let target = wanted.target.clone();
+        let (asked, target) = (Asked::undoing(&wanted.target, Asked::RollbackPlan), wanted.target.clone());
         let result = self.plan_in(session, wanted, cascade, out).await;
-        recorded(session, "rollback_plan", Some(target), None, result).await
+        recorded(session, asked, Some(target), None, result).await
     }
 
     async fn plan_in(
@@ -100,10 +100,12 @@ impl Platform {
     }
 }
 
-/// Finds the stored plan of the same change that was not executed; its approvals count.
+/// Finds the stored plan of the same change that was neither executed nor cancelled; its approvals count.
 pub(in crate::platform) async fn stored_plan(session: &Session, draft: &Draft) -> Option<Plan> {
     let of_the_same_change = |plan: &&PlanRecord| {
-        plan.content_id == draft.content_id && session.history.operation(&plan.operation).is_none()
+        plan.content_id == draft.content_id
+            && session.history.operation(&plan.operation).is_none()
+            && session.history.cancelled(&plan.plan_id).is_none()
     };
     let plan_id = session.history.plans().into_iter().rev().find(of_the_same_change)?.plan_id;
     load_plan(session, &plan_id.to_string()).await.ok()

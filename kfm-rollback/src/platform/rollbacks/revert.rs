@@ -5,23 +5,24 @@ use kfm_lineage::RollbackId;
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation};
 use crate::plan::{PlanKind, Wanted};
-use crate::refusal::recorded;
+use crate::refusal::{Asked, recorded};
 use crate::session::Session;
 use crate::{resolve, status};
 
-/// Takes the other turn of a rollback, and records it as what `operation` was refused if that cannot be (R6).
+/// Takes the other turn of a rollback, and records the refusal if that cannot be (R6).
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Ambiguous`]; otherwise as [`turn_of`].
+/// As [`resolve::to_revert`] and [`turn_of`].
 pub(super) async fn revert_or_record(
     session: &mut Session,
-    operation: &str,
+    asked: Asked,
     id: &str,
     reason: Option<String>,
 ) -> Result<Wanted> {
-    let rollback = resolve::rollback(session, id)?;
+    let found = resolve::to_revert(session, id);
+    let rollback = recorded(session, asked, None, None, found).await?;
     let result = turn_of(session, &rollback, reason);
-    recorded(session, operation, Some(rollback.id), None, result).await
+    recorded(session, asked, Some(rollback.id), None, result).await
 }
 
 /// Takes the other turn of a rollback: what it undid stands again, what it made again is undone.

@@ -1,0 +1,111 @@
+//! Stored plans: shown to who must sign them, listed while they can be executed, taken back.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use serde_json::Value;
+use support::{Sandbox, item, item_with_licence, two_publishes};
+
+/// A platform with a rollback that needs an approval: the licence would be loosened.
+fn waiting_for_approval() -> (Sandbox, String, Value) {
+    let (sandbox, ..) = two_publishes();
+    let tighter = item_with_licence("a", "third", "CC-BY-NC-4.0");
+    let publish = sandbox.publish("three", &[("things/a.json", tighter)]);
+    sandbox.json(0, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"]);
+    let planned = sandbox.json(0, &["rollback", "plan", &publish, "--reason", "the licence is wrong"]);
+    assert_eq!(planned["status"], "awaiting_approval", "{planned:#}");
+    (sandbox, publish, planned)
+}
+
+#[test]
+fn a_plan_is_shown_as_its_approver_must_see_it() {
+    let (sandbox, publish, planned) = waiting_for_approval();
+    let plan = planned["plan_id"].as_str().unwrap();
+    for name in [plan, planned["rollback_id"].as_str().unwrap(), planned["path"].as_str().unwrap()] {
+        let shown = sandbox.json(0, &["plan", "show", name]);
+        assert_eq!((&shown["plan_id"], &shown["fresh"]), (&plan.into(), &true.into()), "{shown:#}");
+        assert_eq!(shown["steps"]["total"], planned["steps"]["total"]);
+        assert_eq!(shown["steps"]["by_action"]["replace"], 1);
+        assert_eq!(shown["steps"]["by_store"]["catalog"], 1);
+        assert_eq!(shown["findings"]["by_rule"], planned["findings"]["by_rule"]);
+        assert_eq!(
+            (&shown["requested_by"], &shown["reason"]),
+            (&"tester".into(), &"the licence is wrong".into())
+        );
+        assert_eq!(shown["needed"].as_array().unwrap().len(), 1);
+    }
+    let screen = sandbox.kfm(&["plan", "show", plan]).exits(0).stdout;
+    for said in ["still fresh", "by tester", "missing", "risk", publish.as_str()] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    let owed = sandbox.json(0, &["status"])["owed"].clone();
+    assert!(owed[0].as_str().unwrap().contains(&format!("kfm plan show {plan}")), "{owed:#}");
+}
+
+#[test]
+fn every_entry_of_a_plan_is_a_line() {
+    let (sandbox, _, planned) = waiting_for_approval();
+    let plan = planned["plan_id"].as_str().unwrap();
+    let lines = sandbox.kfm(&["plan", "show", plan, "--all"]).exits(0).stdout;
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |list: &str| lines.iter().filter(|line| line["list"] == list).count() as u64;
+    assert_eq!(Some(of("steps")), planned["steps"]["total"].as_u64());
+    assert_eq!(Some(of("findings")), planned["findings"]["total"].as_u64());
+    sandbox.kfm(&["plan", "show", plan, "--all", "--json"]).exits(2);
+    for words in [["publish", "show", "latest", "--all"], ["publish", "show", "latest", "--json"]] {
+        assert!(!sandbox.kfm(&words).exits(0).stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_plan_whose_ground_has_moved_says_so_and_is_owed_no_more() {
+    let (sandbox, _, planned) = waiting_for_approval();
+    let plan = planned["plan_id"].as_str().unwrap();
+    sandbox.publish("four", &[("things/a.json", item("a", "fourth"))]);
+    let shown = sandbox.json(0, &["plan", "show", plan]);
+    assert_eq!(shown["fresh"], false, "{shown:#}");
+    assert!(shown["not_fresh_because"].is_string());
+    assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+    assert_eq!(sandbox.json(0, &["plan", "list"])["plans"][0]["fresh"], false);
+}
+
+#[test]
+fn a_plan_that_was_cancelled_is_recorded_and_never_executed() {
+    let (sandbox, _, planned) = waiting_for_approval();
+    let plan = planned["plan_id"].as_str().unwrap();
+    assert_eq!(sandbox.json(0, &["plan", "list"])["plans"].as_array().unwrap().len(), 1);
+    let cancelled = sandbox.json(0, &["plan", "cancel", plan, "--reason", "not needed"]);
+    assert_eq!((&cancelled["status"], &cancelled["already"]), (&"cancelled".into(), &false.into()));
+    assert_eq!(sandbox.json(0, &["plan", "cancel", plan, "--reason", "again"])["already"], true);
+    assert_eq!(sandbox.json(0, &["plan", "list"])["plans"], serde_json::json!([]));
+    assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+    assert_eq!(sandbox.json(0, &["plan", "show", plan])["status"], "cancelled");
+    let entries = sandbox.json(0, &["ledger", "list"])["entries"].clone();
+    let entry = entries.as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&entry["status"], &entry["reason"]),
+        (&"cancelled".into(), &"not needed".into()),
+        "{entry:#}"
+    );
+    for words in [
+        &["rollback", "execute", "--plan", plan, "--reason", "r", "--yes"][..],
+        &["rollback", "dry-run", "--plan", plan],
+        &["approve", plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key"],
+    ] {
+        let refused = sandbox.json(6, words);
+        assert!(refused["error"]["message"].to_string().contains("cancelled by tester"), "{refused:#}");
+    }
+    sandbox.json(0, &["ledger", "verify"]);
+    sandbox.json(0, &["telemetry", "validate"]);
+}
+
+#[test]
+fn a_plan_that_was_executed_cannot_be_cancelled() {
+    let (sandbox, _, second) = two_publishes();
+    let planned = sandbox.json(0, &["rollback", "plan", &second]);
+    let plan = planned["plan_id"].as_str().unwrap();
+    sandbox.json(0, &["rollback", "execute", "--plan", plan, "--reason", "r", "--yes"]);
+    let refused = sandbox.json(6, &["plan", "cancel", plan, "--reason", "too late"]);
+    assert!(refused["error"]["message"].to_string().contains("executed"), "{refused:#}");
+    assert_eq!(sandbox.json(0, &["plan", "show", plan])["fresh"], false);
+}

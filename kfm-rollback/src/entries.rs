@@ -1,0 +1,133 @@
+//! Entries of the governance ledger, made from what the log recorded (R92).
+//!
+//! Nothing else is in them, so that an entry can be made again from the log and compared with the ledger's.
+
+use kfm_lineage::{Digest, HotfixId, OperationId, OperationKind, PublishId, RollbackId};
+use kfm_telemetry::ledger::{EntryStatus, OperationType, RiskLevel};
+use kfm_telemetry::statement::Subject;
+use kfm_telemetry::{EventId, Label, LedgerEntry, Reason};
+use kfm_wal::record::{ApprovalRecord, EndState, PlanCancelled, Record, RefusalRecord};
+
+use crate::execute::status_of;
+use crate::history::{Kind, Operation};
+use crate::refusal::Asked;
+use crate::report::Status;
+
+/// Makes the entry of an operation that ended so, with its scope at this digest.
+pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Digest) -> LedgerEntry {
+    let status = status_of(end);
+    let name = EventId::lossy(&event_name(&operation.id, status));
+    let actor = Label::lossy(&operation.requested_by);
+    let mut entry = LedgerEntry::new(name, operation_type(operation.kind), actor, entry_status(status));
+    entry.wal_id = Some(Label::lossy(operation.id.as_str()));
+    entry.lineage_ref = Some(Label::lossy(&format!("publish:{}+", operation.target)));
+    entry.publish_id = PublishId::parse(operation.target.as_str()).ok();
+    entry.hotfix_id = HotfixId::parse(operation.target.as_str()).ok();
+    entry.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
+    entry.plan_id = operation.plan_id;
+    entry.reason = operation.reason.as_deref().map(Reason::lossy);
+    entry.policy_snapshot_ref = Some(operation.policy_snapshot_ref);
+    if let Some(frame) = &operation.frame {
+        entry.risk_level = risk_level(&frame.governance.risk_level);
+        entry.tier = Some(frame.tier);
+        entry.reviewers = frame.governance.reviewers.iter().map(|name| Label::lossy(name)).collect();
+    }
+    entry.sbom_ref = operation.sbom_ref.clone();
+    entry.manifest_ref = operation.manifest_ref.clone();
+    // The manifest is not among the subjects: it names its time, and a resumed operation must come to the same entry.
+    // The log's closing record has its digest.
+    let subject = |name: &str, digest| Subject { name: Label::lossy(name), digest };
+    entry.subjects = vec![
+        subject("scope/before", operation.pre_state_hash),
+        subject("scope/planned", operation.post_state_expected),
+        subject("scope/after", scope_after),
+    ];
+    entry.subjects.extend(operation.plan_id.map(|digest| subject("plan", digest)));
+    entry
+}
+
+/// Makes the entry of a refusal; `resumed` is the operation that was to be taken up again, where it was that.
+pub(crate) fn of_refusal(record: &RefusalRecord, resumed: Option<&Operation>) -> LedgerEntry {
+    let name = EventId::lossy(&Record::Refusal(record.clone()).id());
+    let kind = Asked::of_word(&record.operation).operation_type(resumed);
+    let status = match record.status.as_str() {
+        "denied" => EntryStatus::Denied,
+        "awaiting_approval" => EntryStatus::AwaitingApproval,
+        _ => EntryStatus::Refused,
+    };
+    let mut entry = LedgerEntry::new(name, kind, Label::lossy(&record.requested_by), status);
+    name_subject(&mut entry, record.subject.as_ref());
+    entry.plan_id = record.plan_id;
+    entry.policy_snapshot_ref = record.policy_snapshot_ref;
+    entry
+}
+
+/// Makes the entry of an approval.
+pub(crate) fn of_approval(record: &ApprovalRecord) -> LedgerEntry {
+    let name = EventId::lossy(&format!("approval/{}", record.digest()));
+    let actor = Label::lossy(&record.principal);
+    let mut entry = LedgerEntry::new(name, OperationType::Approval, actor, EntryStatus::Completed);
+    entry.plan_id = Some(record.plan_id);
+    entry
+}
+
+/// Makes the entry of a plan that was taken back.
+pub(crate) fn of_cancelled(record: &PlanCancelled) -> LedgerEntry {
+    let name = EventId::lossy(&Record::PlanCancelled(record.clone()).id());
+    let kind = match record.operation.kind() {
+        OperationKind::Hotfix => OperationType::Hotfix,
+        OperationKind::Rollback | OperationKind::Publish => OperationType::Rollback,
+    };
+    let actor = Label::lossy(&record.requested_by);
+    let mut entry = LedgerEntry::new(name, kind, actor, EntryStatus::Cancelled);
+    name_subject(&mut entry, Some(&record.operation));
+    entry.plan_id = Some(record.plan_id);
+    entry.reason = Some(Reason::lossy(&record.reason));
+    entry
+}
+
+/// The name under which an operation's end is in telemetry and ledger: its id and its end.
+pub(crate) fn event_name(id: &OperationId, status: Status) -> String {
+    format!("{id}/{status}")
+}
+
+/// What an operation is in the ledger.
+pub(crate) fn operation_type(kind: Kind) -> OperationType {
+    match kind {
+        Kind::Publish => OperationType::Publish,
+        Kind::Adopt => OperationType::Adopt,
+        Kind::Reconcile => OperationType::Reconcile,
+        Kind::Project => OperationType::Project,
+        Kind::Rollback => OperationType::Rollback,
+        Kind::Revert => OperationType::Revert,
+        Kind::Hotfix => OperationType::Hotfix,
+    }
+}
+
+/// Returns a status as the ledger writes it.
+pub(crate) fn entry_status(status: Status) -> EntryStatus {
+    match status {
+        Status::Planned | Status::DryRun => EntryStatus::Planned,
+        Status::AwaitingApproval => EntryStatus::AwaitingApproval,
+        Status::Denied => EntryStatus::Denied,
+        Status::Refused => EntryStatus::Refused,
+        Status::Running | Status::Interrupted => EntryStatus::Interrupted,
+        Status::Held => EntryStatus::Held,
+        Status::Completed => EntryStatus::Completed,
+        Status::Aborted => EntryStatus::Aborted,
+        Status::Failed => EntryStatus::Failed,
+        Status::Cancelled => EntryStatus::Cancelled,
+    }
+}
+
+fn name_subject(entry: &mut LedgerEntry, subject: Option<&OperationId>) {
+    let subject = subject.map(OperationId::as_str).unwrap_or_default();
+    entry.publish_id = PublishId::parse(subject).ok();
+    entry.rollback_id = RollbackId::parse(subject).ok();
+    entry.hotfix_id = HotfixId::parse(subject).ok();
+}
+
+/// Returns a risk level as the ledger writes it; none for a word that it does not know.
+fn risk_level(word: &str) -> Option<RiskLevel> {
+    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+}

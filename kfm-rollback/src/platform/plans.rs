@@ -1,0 +1,289 @@
+//! Stored plans: looked at, listed and taken back, on any host that shares the log.
+
+use kfm_lineage::{CellId, Digest};
+use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage};
+use kfm_wal::record::{PlanCancelled, PlanRecord, Record};
+
+use super::Platform;
+use super::rollbacks::require_reason;
+use crate::entries;
+use crate::error::{Error, Result, text_of};
+use crate::plan::{Draft, Drafted, Plan, PlanCells, PlanKind, PlanStep, draft_again, load_plan, report_of};
+use crate::refusal::{Asked, recorded};
+use crate::report::{FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow, Status};
+use crate::session::Session;
+use crate::status::operation_commands;
+
+impl Platform {
+    /// Shows a stored plan as its approver must see it: its own steps, and what policy says of it now.
+    ///
+    /// # Errors
+    /// As [`plan_show_first`](Self::plan_show_first).
+    pub async fn plan_show(&self, plan: &str) -> Result<PlanShow> {
+        self.plan_show_first(plan, FIRST_MAX).await
+    }
+
+    /// Shows a stored plan with so many of its steps and findings; `usize::MAX` is all.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the text names none, or more than one. [`Error::Rejected`]: the plan
+    /// was changed after it was made.
+    pub async fn plan_show_first(&self, plan: &str, first_max: usize) -> Result<PlanShow> {
+        let mut session = Session::read(self).await?;
+        let plan = load_plan(&session, plan).await?;
+        let judged = judge_again(&mut session, &plan).await;
+        let cells = cells_of(&session, &plan, judged.draft.as_deref()).await?;
+        let approvals = self.approvals_report(&session, &plan)?;
+        let status = status_of_plan(&session, &plan, approvals.needed.is_empty());
+        let mut report =
+            report_of(&session, &plan, cells, judged.draft.as_deref(), judged.findings, status, first_max);
+        report.next = next_of(&session, &plan, status, judged.not_fresh_because.is_none());
+        Ok(PlanShow {
+            plan: report,
+            kind: word(plan.content.kind).into(),
+            operation: plan.operation.clone(),
+            requested_by: plan.requested_by.clone(),
+            created_at: plan.created_at,
+            reason: plan.reason.clone(),
+            fresh: judged.not_fresh_because.is_none(),
+            not_fresh_because: judged.not_fresh_because,
+            approvals: approvals.approvals,
+            needed: approvals.needed,
+        })
+    }
+
+    /// Lists the plans that were neither executed nor cancelled, in the log's order.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the log cannot be read.
+    pub async fn plans(&self) -> Result<PlanList> {
+        let session = Session::read(self).await?;
+        let mut plans = Vec::new();
+        for record in waiting(&session) {
+            let not_fresh_because = why_not(&session, record).await;
+            plans.push(PlanLine {
+                plan_id: record.plan_id,
+                operation: record.operation.clone(),
+                target: record.target.clone(),
+                status: status_of_record(record),
+                requested_by: record.requested_by.clone(),
+                created_at: record.created_at,
+                fresh: not_fresh_because.is_none(),
+                not_fresh_because,
+            });
+        }
+        Ok(PlanList { plans })
+    }
+
+    /// Takes a plan back: it is never executed. One that was taken back before stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`]: it was executed. [`Error::NotFound`], [`Error::Ambiguous`]: the text names none, or more
+    /// than one.
+    pub async fn plan_cancel(&self, plan: &str, reason: &str) -> Result<PlanCancel> {
+        require_reason(reason)?;
+        let mut session = Session::write(self, "plan cancel").await?;
+        let record = record_of(&session, plan)?;
+        let subject = Some(record.operation.clone());
+        let cancelled = cancel(&mut session, &record, reason).await;
+        recorded(&mut session, Asked::PlanCancel, subject, Some(record.plan_id), cancelled).await
+    }
+}
+
+/// Takes a plan back in the log, and says so in ledger and telemetry.
+pub(in crate::platform) async fn cancel(
+    session: &mut Session,
+    plan: &PlanRecord,
+    reason: &str,
+) -> Result<PlanCancel> {
+    if let Some(operation) = session.history.operation(&plan.operation) {
+        return Err(Error::Conflict {
+            message: format!(
+                "the plan was executed, it is {}: operation={}",
+                operation.status(false),
+                operation.id
+            ),
+            conflicts: Vec::new(),
+            hint: "end or undo the operation instead".into(),
+            next: operation_commands(session, operation),
+        });
+    }
+    let before = session.history.cancelled(&plan.plan_id).cloned();
+    let already = before.is_some();
+    let cancelled = before.unwrap_or_else(|| PlanCancelled {
+        plan_id: plan.plan_id,
+        operation: plan.operation.clone(),
+        requested_by: session.actor().to_owned(),
+        at: session.now(),
+        reason: reason.to_owned(),
+    });
+    if !already {
+        session.log(Record::PlanCancelled(cancelled.clone())).await?;
+    }
+    // Also where it was cancelled before: what an earlier run could not write is written now.
+    let entry = entries::of_cancelled(&cancelled);
+    session.platform.ledger()?.append(&entry, cancelled.at).await?;
+    let name = EventId::lossy(&Record::PlanCancelled(cancelled.clone()).id());
+    let actor = Label::lossy(&cancelled.requested_by);
+    let mut line =
+        OperationRecord::new(name, cancelled.at, RecordKind::Operation, Stage::RollbackPlan, actor);
+    line.rollback_id = entry.rollback_id.clone();
+    line.hotfix_id = entry.hotfix_id.clone();
+    line.plan_id = entry.plan_id;
+    line.status = kfm_telemetry::Status::Aborted;
+    session.platform.records().append(&line).await?;
+    let PlanCancelled { plan_id, operation, requested_by, at, reason } = cancelled;
+    Ok(PlanCancel { plan_id, operation, status: Status::Cancelled, requested_by, at, reason, already })
+}
+
+/// Finds the record of a plan by its id, by a unique prefix of it, or by the operation that it opens.
+fn record_of(session: &Session, text: &str) -> Result<PlanRecord> {
+    let bare = text.strip_prefix("jcs-sha256:").unwrap_or(text);
+    let plans = session.history.plans();
+    let named: Vec<&&PlanRecord> = plans
+        .iter()
+        .filter(|plan| {
+            plan.operation.as_str() == text || !bare.is_empty() && plan.plan_id.hex().starts_with(bare)
+        })
+        .collect();
+    match named.as_slice() {
+        [plan] => Ok((**plan).clone()),
+        [] => Err(Error::NotFound { kind: "plan", text: text.to_owned() }),
+        _ => Err(Error::Ambiguous {
+            kind: "plan",
+            text: text.to_owned(),
+            candidates: named.iter().map(|plan| plan.plan_id.to_string()).collect(),
+        }),
+    }
+}
+
+/// Returns the plans that were neither executed nor cancelled, in the log's order.
+pub(crate) fn waiting(session: &Session) -> Vec<&PlanRecord> {
+    let is_waiting = |plan: &&PlanRecord| {
+        session.history.operation(&plan.operation).is_none()
+            && session.history.cancelled(&plan.plan_id).is_none()
+    };
+    session.history.plans().into_iter().filter(is_waiting).collect()
+}
+
+/// Says why a plan that waits can no longer be executed, as far as log and rules tell; no store is asked.
+pub(crate) async fn why_not(session: &Session, record: &PlanRecord) -> Option<String> {
+    let plan = match load_plan(session, &record.plan_id.to_string()).await {
+        Ok(plan) => plan,
+        Err(error) => return Some(format!("it cannot be read: {}", text_of(&error))),
+    };
+    let target = &plan.content.target;
+    match (plan.content.kind, session.history.undone_by(target)) {
+        (PlanKind::Rollback, Some(by)) => return Some(format!("{by} undid {target} already")),
+        (PlanKind::Revert, None) => return Some(format!("{target} stands again")),
+        _ => {}
+    }
+    if plan.content.policy_snapshot_ref != session.policy.snapshot_ref() {
+        return Some("the rules have changed".into());
+    }
+    let steps: Vec<PlanStep> = match session.versions().read_segment(&plan.content.steps).await {
+        Ok(steps) => steps,
+        Err(error) => return Some(format!("its steps cannot be read: {}", text_of(&error))),
+    };
+    let has_moved = |step: &&PlanStep| {
+        let basis =
+            session.history.cell(&step.step.cell).map_or(kfm_lineage::Lsn::ZERO, |cell| cell.generation());
+        basis != step.basis
+    };
+    steps.iter().find(has_moved).map(|step| format!("{} moved since it was planned", step.step.cell))
+}
+
+/// A stored plan, judged as it would be if it were executed now.
+struct Judged {
+    draft: Option<Box<Draft>>,
+    findings: Vec<FindingLine>,
+    not_fresh_because: Option<String>,
+}
+
+async fn judge_again(session: &mut Session, plan: &Plan) -> Judged {
+    let lost = |why: String| Judged { draft: None, findings: Vec::new(), not_fresh_because: Some(why) };
+    if let Some(cancelled) = session.history.cancelled(&plan.plan_id) {
+        return lost(format!("{} cancelled it: {}", cancelled.requested_by, cancelled.reason));
+    }
+    if let Some(operation) = session.history.operation(&plan.operation) {
+        return lost(format!("it was executed: {} is {}", operation.id, operation.status(false)));
+    }
+    let reason = plan.reason.clone().unwrap_or_else(|| "plan show".into());
+    match draft_again(session, plan, &reason).await {
+        Ok(Drafted::Change(draft)) => {
+            let findings = draft.decision.findings.iter().map(FindingLine::from).collect();
+            let not_fresh_because = match (draft.content_id == plan.content_id, draft.decision.allowed) {
+                (true, true) => None,
+                (_, false) => Some("policy denies it now".to_owned()),
+                (false, true) => Some("what it was planned on has changed: plan again".to_owned()),
+            };
+            Judged { draft: Some(draft), findings, not_fresh_because }
+        }
+        Ok(Drafted::Nothing { note, .. }) => lost(note),
+        Err(Error::Denied { findings, .. }) => Judged { findings, ..lost("policy denies it now".to_owned()) },
+        Err(error) => lost(text_of(&error)),
+    }
+}
+
+/// Reads the cells that a stored plan names; units of derived cells are known where it was drafted again.
+pub(in crate::platform) async fn cells_of(
+    session: &Session,
+    plan: &Plan,
+    draft: Option<&Draft>,
+) -> Result<PlanCells> {
+    let versions = session.versions();
+    let steps: Vec<PlanStep> = versions.read_segment(&plan.content.steps).await?;
+    let derived: Vec<CellId> = versions.read_segment(&plan.content.derived).await?;
+    let unit = |cell: &CellId| {
+        let known = draft.and_then(|draft| draft.derived.iter().find(|derived| derived.cell == *cell));
+        known.map_or_else(|| "-".to_owned(), |derived| derived.unit.clone())
+    };
+    Ok(PlanCells {
+        moves: steps.into_iter().map(|step| step.step).collect(),
+        derived: derived.into_iter().map(|cell| (cell.clone(), unit(&cell))).collect(),
+        skipped: versions.read_segment(&plan.content.skipped).await?,
+    })
+}
+
+fn status_of_plan(session: &Session, plan: &Plan, is_approved: bool) -> Status {
+    if session.history.cancelled(&plan.plan_id).is_some() {
+        return Status::Cancelled;
+    }
+    match session.history.operation(&plan.operation) {
+        Some(operation) => operation.status(false),
+        None if is_approved || plan.summary.approvals_needed.is_empty() => Status::Planned,
+        None => Status::AwaitingApproval,
+    }
+}
+
+/// Returns the status that a plan was stored with.
+pub(crate) fn status_of_record(record: &PlanRecord) -> Status {
+    match record.status == Status::AwaitingApproval.as_str() {
+        true => Status::AwaitingApproval,
+        false => Status::Planned,
+    }
+}
+
+fn next_of(session: &Session, plan: &Plan, status: Status, is_fresh: bool) -> Vec<String> {
+    let id: &Digest = &plan.plan_id;
+    if let Some(operation) = session.history.operation(&plan.operation) {
+        return operation_commands(session, operation);
+    }
+    let cancel = format!("kfm plan cancel {id} --reason '…'");
+    match status {
+        Status::Cancelled => vec![crate::status::undo_command(&plan.content.target)],
+        _ if !is_fresh => vec![cancel],
+        Status::AwaitingApproval => {
+            vec![format!("kfm approve {id} --as NAME --role reviewer --key FILE"), cancel]
+        }
+        _ => vec![format!("kfm rollback execute --plan {id} --reason '…'"), cancel],
+    }
+}
+
+fn word(kind: PlanKind) -> &'static str {
+    match kind {
+        PlanKind::Rollback => "rollback",
+        PlanKind::Revert => "revert",
+        PlanKind::Hotfix => "hotfix",
+    }
+}
