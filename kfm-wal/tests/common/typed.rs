@@ -120,7 +120,6 @@ pub fn approval(n: u64, principal: &str) -> Record {
 
 pub fn refusal(n: u64, message: &str) -> Record {
     Record::Refusal(RefusalRecord {
-        policy_snapshot_ref: None,
         operation: "rollback_execute".to_owned(),
         at: time("2025-11-15T00:02:00Z"),
         requested_by: "ana".to_owned(),
