@@ -138,7 +138,7 @@ pub fn platform() -> tempfile::TempDir {
 
 /// The words that publish a folder under an id.
 pub fn publish<'a>(from: &'a str, id: &'a str) -> Vec<&'a str> {
-    vec!["publish", "--from", from, "--pipeline", "test", "--mirror", "--publish-id", id]
+    vec!["publish", "--from", from, "--pipeline", "test", "--mirror", "--yes", "--publish-id", id]
 }
 
 /// Asks the library about a platform: quicker than a process for each question.
