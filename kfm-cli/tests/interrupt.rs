@@ -9,6 +9,7 @@ mod stage;
 #[path = "kills/work.rs"]
 mod work;
 
+use kfm_rollback::{Error, ExecuteRequest, OpenOptions, PlanRequest, PlanTarget, Platform, PublishFolder};
 use stage::{SECOND, State, publish, run_to, state, status};
 use work::{Worker, interrupted, until, waiting};
 
@@ -40,42 +41,31 @@ fn the_first_ctrl_c_stops_at_a_safe_point_and_prints_the_command_that_resumes() 
 }
 
 #[test]
-fn ctrl_c_before_anything_is_begun_leaves_nothing_behind() {
+fn what_is_stopped_before_anything_is_begun_leaves_nothing_behind() {
     let root = stage::platform();
     let root = root.path();
     run_to(root, &publish("second", SECOND), 0);
     let before = state(root);
-    for words in [
-        &publish("first", "pub_2026_01_03T00_00_00Z_third")[..],
-        &["rollback", "execute", "--publish-id", SECOND, "--reason", "it is wrong", "--yes"],
-        &["rollback", "plan", "--publish-id", SECOND],
-    ] {
-        let worker = held_until_interrupted(root, words);
-        let (code, answer) = worker.ended();
-        assert_eq!((code, &answer["status"]), (Some(1), &"cancelled".into()), "{words:?}: {answer:#}");
-        assert_eq!(state(root), before, "{words:?}");
-        assert!(status(root).open.is_empty() && status(root).owed.is_empty());
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let options = OpenOptions::new("anna");
+        options.interrupt.request();
+        let platform = Platform::open(root, options).await.unwrap();
+        let execute = ExecuteRequest::new(PlanTarget::Publish(SECOND.into()), "it is wrong");
+        let folder = PublishFolder::new(root.join("first"), "test".parse().unwrap());
+        let stopped = [
+            platform.execute(execute).await.unwrap_err(),
+            platform.plan(PlanRequest::new(SECOND)).await.unwrap_err(),
+            platform.publish_folder(folder).await.unwrap_err(),
+        ];
+        for error in stopped {
+            assert!(matches!(error, Error::Stopped), "{error:?}");
+            assert_eq!(error.exit_code(), 1);
+        }
+    });
+    assert_eq!(state(root), before);
+    assert!(status(root).open.is_empty() && status(root).owed.is_empty());
     assert_eq!(json(root, &["plan", "list"])["plans"], serde_json::json!([]));
-}
-
-/// Begins a command that finds a pipe where the labels are, asks it to stop, and lets it read them.
-fn held_until_interrupted(root: &std::path::Path, words: &[&str]) -> Worker {
-    let labels = root.join("policy/labels.toml");
-    let text = std::fs::read(&labels).unwrap();
-    std::fs::remove_file(&labels).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&labels).status().unwrap().success());
-    let mut worker = Worker::begin(root, words, "anna");
-    worker.until_it_listens();
-    let lock = root.join(".kfm/lock");
-    until(|| std::fs::read_to_string(&lock).is_ok_and(|holder| holder.contains("anna")));
-    worker.interrupt();
-    worker.until_it_says("stopping");
-    // The command that waits at the pipe reads the labels from it, as from the file.
-    std::fs::write(&labels, &text).unwrap();
-    std::fs::remove_file(&labels).unwrap();
-    std::fs::write(&labels, &text).unwrap();
-    worker
 }
 
 fn json(root: &std::path::Path, words: &[&str]) -> serde_json::Value {
@@ -138,7 +128,6 @@ fn the_second_ctrl_c_stops_at_once_and_leaves_what_can_go_on() {
         (Some(1), &"cancelled".into()),
         "nothing was begun: {answer:#}"
     );
-    assert!(status(root).open.is_empty());
 
     std::fs::remove_file(&labels).unwrap();
     std::fs::write(&labels, text).unwrap();
