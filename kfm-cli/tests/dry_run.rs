@@ -142,7 +142,7 @@ fn a_dry_run_of_a_hotfix_or_of_its_revert_writes_nothing_whether_it_is_allowed_d
         &[
             (0, &format!("{none} --dry-run")),
             (2, &format!("{missing} --dry-run")),
-            (0, "hotfix resume --hotfix-id latest --ci"),
+            (6, "hotfix resume --hotfix-id latest --ci"),
             (6, "rollback dry-run --publish-id pub_2026_01_01T00_00_00Z_first"),
         ],
     );

@@ -9,9 +9,13 @@ use support::Sandbox;
 
 /// A platform with one item, below `folder`, with two assets of which one is raw data.
 fn platform(folder: &str) -> Sandbox {
+    platform_of("1.0.0", folder)
+}
+
+fn platform_of(stac_version: &str, folder: &str) -> Sandbox {
     let sandbox = Sandbox::platform();
     let item = json!({
-        "type": "Feature", "stac_version": "1.0.0", "id": "i", "collection": "c", "geometry": null,
+        "type": "Feature", "stac_version": stac_version, "id": "i", "collection": "c", "geometry": null,
         "properties": {"datetime": "2025-01-01T00:00:00Z", "license": "CC-BY-4.0", "raw_source": "data/raw/a.tif"},
         "links": [], "assets": {"a": {"href": "./a.tif"}, "raw": {"href": "/data/raw/a.tif"}},
     });
@@ -28,7 +32,8 @@ fn hotfix(sandbox: &Sandbox, code: i32, field: &str, from: &str, to: &str) {
 
 #[test]
 fn a_licence_is_loosened_by_an_expression_as_by_an_id() {
-    let sandbox = platform("");
+    // Of a version whose schema does not say which signs a licence may have.
+    let sandbox = platform_of("0.9.0", "");
     for to in
         ["CC0-1.0", "\"(CC0-1.0)\"", "CC0-1.0 AND CC0-1.0", "CC-BY-4.0 OR CC0-1.0", "cc0-1.0 or cc-by-4.0"]
     {
@@ -37,6 +42,9 @@ fn a_licence_is_loosened_by_an_expression_as_by_an_id() {
     for to in ["CC-BY-SA-4.0", "(CC-BY-4.0)", "CC-BY-4.0 AND CC0-1.0"] {
         hotfix(&sandbox, 0, "properties.license", "CC-BY-4.0", to);
     }
+    hotfix(&platform(""), 5, "properties.license", "CC-BY-4.0", "CC0-1.0");
+    // Where the schema says it, an expression is no licence at all.
+    hotfix(&platform(""), 3, "properties.license", "CC-BY-4.0", "\"(CC0-1.0)\"");
 }
 
 #[test]

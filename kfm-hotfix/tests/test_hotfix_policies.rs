@@ -6,11 +6,12 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kfm_hotfix::{FieldPath, JsonText, StacHotfix};
 use kfm_lineage::Digest;
 use kfm_rollback::report::{HotfixReport, Status};
-use kfm_rollback::{Error, ExecuteRequest, Interrupt, OpenOptions, PlanTarget, Platform, Result};
+use kfm_rollback::{Error, ExecuteRequest, Interrupt, OpenOptions, PlanTarget, Platform, Progress, Result};
 use serde_json::{Value, json};
 use support::{History, World};
 
@@ -307,11 +308,24 @@ async fn what_was_shown_is_what_is_executed_or_nothing() {
     assert_eq!(world.documents(), documents);
 }
 
+/// Asks to stop when the first documents are about to move.
+#[derive(Debug)]
+struct StopAtSteps(Interrupt);
+
+impl Progress for StopAtSteps {
+    fn phase(&self, phase: &str, _: u64) {
+        if ["expand", "switch", "contract"].contains(&phase) {
+            self.0.request();
+        }
+    }
+
+    fn advance(&self, _: u64) {}
+}
+
 /// Begins the hotfix in a process that is stopped before its first step, and returns its id.
 async fn interrupted(world: &World) -> String {
-    let interrupt = Interrupt::default();
-    interrupt.request();
-    let options = OpenOptions { interrupt, ..OpenOptions::new("operator").with_clock(world.clock.clone()) };
+    let mut options = OpenOptions::new("operator").with_clock(world.clock.clone());
+    options.progress = Arc::new(StopAtSteps(options.interrupt.clone()));
     let platform = Platform::open(world.root(), options).await.unwrap();
     let stopped = kfm_hotfix::stac(&platform, licence()).await.unwrap_err();
     let Error::Unfinished { operation, next, .. } = &stopped else { panic!("{stopped}") };

@@ -82,7 +82,7 @@ fn odd_contents_are_kept_byte_for_byte_and_counted() {
     let documents = odd_contents();
     there_and_back(&sandbox, &documents);
     let check = sandbox.json(1, &["catalog", "check"]);
-    // What is no JSON object by RFC 8259, or nests deeper than anybody reads; a byte order mark is skipped.
-    let objects = ["bom.json", "duplicate_keys.json", "odd_types.json"];
-    assert_eq!(check["not_json"], documents.len() - objects.len(), "{check:#}");
+    // Of the others some common reader makes an object: with NaN, half a surrogate, UTF-16 or a name stated twice.
+    let not_json = ["deep.json", "deep_object.json", "nothing_but_space.json", "null_bytes.json"];
+    assert_eq!(check["not_json"], not_json.len(), "{check:#}");
 }

@@ -5,7 +5,7 @@ use kfm_lineage::{OperationId, OperationKind, PublishId, Slug};
 use super::Platform;
 use crate::error::Result;
 use crate::execute::Resume;
-use crate::history::{Operation, read_moves};
+use crate::history::{Kind, Operation, read_moves};
 use crate::plan::step_line;
 use crate::publish::{self, Project, Publish, PublishFolder, Unit};
 use crate::refusal::{Asked, recorded};
@@ -111,7 +111,7 @@ impl Platform {
         recorded(&mut session, Asked::Reconcile, None, None, reconciled).await
     }
 
-    /// Lists the publishes, in the log's order.
+    /// Lists the publishes, in the log's order; projections, which publish nothing, are left out.
     ///
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
@@ -119,7 +119,7 @@ impl Platform {
         let session = Session::read(self).await?;
         let at_work = crate::status::at_work(&session).await?;
         let is_at_work = |publish: &Operation| at_work.as_ref() == Some(&publish.id);
-        let publishes = session.history.publishes();
+        let publishes = session.history.publishes().filter(|publish| publish.kind != Kind::Project);
         let publishes = publishes.map(|publish| line(&session, publish, is_at_work(publish))).collect();
         Ok(PublishList { publishes })
     }

@@ -71,7 +71,7 @@ async fn a_plan_whose_numbers_have_no_exact_form_is_refused() {
     let file = world.root().join("forged.json");
     std::fs::write(&file, plan.to_string()).unwrap();
     let refused = world.open().await.execute(execute(&file.display().to_string())).await.unwrap_err();
-    assert!(matches!(refused, Error::Invalid { .. }), "{refused}");
+    assert!(matches!(refused, Error::Rejected { .. }), "{refused}");
 }
 
 #[tokio::test]
