@@ -13,6 +13,9 @@ use crate::history::{Kind, Operation};
 use crate::refusal::Asked;
 use crate::report::Status;
 
+/// The subject of an operation's entry that is the digest of its scope at the end.
+pub(crate) const SCOPE_AFTER: &str = "scope/after";
+
 /// Makes the entry of an operation that ended so, with its scope at this digest.
 pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Digest) -> LedgerEntry {
     let status = status_of(end);
@@ -40,7 +43,7 @@ pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Di
     entry.subjects = vec![
         subject("scope/before", operation.pre_state_hash),
         subject("scope/planned", operation.post_state_expected),
-        subject("scope/after", scope_after),
+        subject(SCOPE_AFTER, scope_after),
     ];
     entry.subjects.extend(operation.plan_id.map(|digest| subject("plan", digest)));
     entry

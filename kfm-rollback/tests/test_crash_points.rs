@@ -241,7 +241,8 @@ async fn assert_ended(
     assert_eq!(&scene.assert_readable(&platform, when).await, expected, "{when}: {status}");
     assert!(platform.status().await.unwrap().open.is_empty(), "{when}");
     assert!(platform.wal_verify().await.unwrap().ok, "{when}");
-    assert!(platform.ledger_verify().await.unwrap().ledger.ok, "{when}");
+    let report = platform.ledger_verify().await.unwrap();
+    assert!(report.ledger.ok, "{when}: {report:#?}");
     let Some(operation) = taken_up else { return };
     assert_eq!(dot_files(&root.join("catalog")), Vec::<std::path::PathBuf>::new(), "{when}");
     if let Some(rollback) = &operation.rollback_id {

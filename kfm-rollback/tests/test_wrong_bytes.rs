@@ -54,7 +54,7 @@ async fn a_plan_with_any_byte_flipped_is_no_plan() {
         std::fs::write(&file, &changed).unwrap();
         let refused = platform.dry_run(target(), Vec::new()).await.unwrap_err();
         assert!(
-            matches!(&refused, Error::Invalid { hint, .. } if hint.contains("plan again")),
+            matches!(&refused, Error::Rejected { hint, .. } if hint.contains("plan again")),
             "{position}: {refused}"
         );
         flipped += 1;

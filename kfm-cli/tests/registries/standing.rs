@@ -107,6 +107,7 @@ fn a_document_put_back_by_hand_is_adopted_with_the_word_of_policy() {
     let adopted = sandbox.json(0, &["reconcile", "--adopt"]);
     assert!(rules(&adopted).contains("CARE-A3-resurrect"), "{adopted:#}");
     assert!(rules(&adopted).contains("stands_against_protection"), "{adopted:#}");
-    assert!(sandbox.kfm(&["reconcile"]).exits(0).stdout.contains("CARE-A3-resurrect"));
+    let screen = sandbox.kfm(&["reconcile"]).exits(0).stdout.clone();
+    assert!(screen.contains("CARE-A3-resurrect"), "{screen}");
     assert_eq!(against(&sandbox), ["things/c.json"]);
 }

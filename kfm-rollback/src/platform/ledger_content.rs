@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{Digest, Lsn};
+use kfm_lineage::{Digest, Lsn, OperationId};
 use kfm_policy::RegistryEntry;
 use kfm_telemetry::ledger::{OperationType, StoredEntry};
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason};
-use kfm_wal::record::{Close, Record};
+use kfm_wal::record::{Close, EndState, Record};
 
-use crate::entries;
+use crate::entries::{self, SCOPE_AFTER};
 use crate::error::Result;
 use crate::history::Operation;
 use crate::in_force::{change_line, label_lines};
@@ -159,10 +159,26 @@ fn surplus(session: &Session, stored: &[StoredEntry], expected: &[Expected]) -> 
         asked.contains(name) || name.rsplit_once('/').is_some_and(|(name, _)| asked.contains(name))
     };
     let is_pending = |name: &str| name.split('/').next().is_some_and(|id| open.contains(id));
-    let names = stored.iter().map(|stored| stored.entry.entry_id.as_str());
     // An older version entered a label in the ledger before the log had it.
     let is_label = |name: &str| name.starts_with("label/");
-    names.filter(|name| !is_asked(name) && !is_pending(name) && !is_label(name)).map(str::to_owned).collect()
+    let is_explained = |entry: &LedgerEntry| {
+        let name = entry.entry_id.as_str();
+        is_asked(name) || is_pending(name) || is_label(name) || is_of_a_stopped_run(session, entry)
+    };
+    let entries = stored.iter().map(|stored| &stored.entry).filter(|entry| !is_explained(entry));
+    entries.map(|entry| entry.entry_id.to_string()).collect()
+}
+
+/// Says whether a run made this entry that was stopped before the log had its end: the next run, which took the
+/// operation up again, went back.
+fn is_of_a_stopped_run(session: &Session, entry: &LedgerEntry) -> bool {
+    let id = entry.entry_id.as_str().split('/').next().and_then(|id| OperationId::parse(id).ok());
+    let Some(operation) = id.and_then(|id| session.history.operation(&id)) else { return false };
+    let after = entry.subjects.iter().find(|subject| subject.name.as_str() == SCOPE_AFTER);
+    operation.journal.resumed
+        && after.is_some_and(|after| {
+            *entry == entries::of_operation(operation, EndState::Completed, after.digest)
+        })
 }
 
 fn line(missing: &[String], changed: &[String], surplus: &[String], entries: usize) -> CheckLine {

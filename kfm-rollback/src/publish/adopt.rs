@@ -120,7 +120,8 @@ pub(crate) async fn adopt(
     let cells = CellCount::of(unknown.iter().map(|foreign| foreign.cell.domain));
     let recorded = record_standing(session, unknown, PublishKind::Adopt, "adopt", reason).await?;
     let (publish_id, findings) =
-        recorded.map_or((None, Listing::default()), |(unit, findings)| (Some(unit.id), findings));
+        recorded.map_or((None, Vec::new()), |(unit, findings)| (Some(unit.id), findings));
+    let findings = Listing::of(findings);
     let projection = match projects && documents > 0 {
         true => projection(session, reason).await?,
         false => None,
@@ -152,7 +153,7 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
                 record_standing(session, foreign, PublishKind::Reconcile, "reconcile", None).await?;
             let after = catalog_now(session).await?;
             let (publish_id, findings) =
-                recorded.map_or((None, Listing::default()), |(unit, findings)| (Some(unit.id), findings));
+                recorded.map_or((None, Vec::new()), |(unit, findings)| (Some(unit.id), findings));
             (publish_id, findings, after)
         }
         false => {
@@ -162,23 +163,23 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
     };
     if session.require_policy("reconcile").is_ok() {
         let against = standing_against(session, &after, after.iter().map(|(path, _)| path)).await?;
-        against.into_iter().for_each(|line| findings.push(line));
+        findings.extend(against);
     }
     let projection = match adopt {
         true => projection(session, None).await?,
         false => None,
     };
-    Ok(ReconcileReport { foreign: listing, findings, publish_id, projection })
+    Ok(ReconcileReport { foreign: listing, findings: Listing::of(findings), publish_id, projection })
 }
 
 /// Says what policy would find in values as they stand, and the catalog with them; nothing is kept.
 async fn look_at_standing(
     session: &mut Session,
     foreign: Vec<Foreign>,
-) -> Result<(Listing<FindingLine>, CatalogView)> {
+) -> Result<(Vec<FindingLine>, CatalogView)> {
     let now = catalog_now(session).await?;
     if foreign.is_empty() {
-        return Ok((Listing::default(), now));
+        return Ok((Vec::new(), now));
     }
     let pipeline = Slug::parse("reconcile").expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, None);
@@ -188,9 +189,9 @@ async fn look_at_standing(
     }
     let after = with_moves(session, &now, &moves).await?;
     let findings = match case_of_standing(session, &unit, &moves).await {
-        Ok(case) => Listing::of(case.judge(session).findings.iter().map(FindingLine::from)),
+        Ok(case) => case.judge(session).findings.iter().map(FindingLine::from).collect(),
         // Looking is not denied; that nothing can be judged is what there is to say.
-        Err(Error::Denied { findings, .. }) => Listing::of(findings),
+        Err(Error::Denied { findings, .. }) => findings,
         Err(error) => return Err(error),
     };
     Ok((findings, after))
@@ -203,7 +204,7 @@ async fn record_standing(
     kind: PublishKind,
     pipeline: &str,
     reason: Option<&str>,
-) -> Result<Option<(Unit, Listing<FindingLine>)>> {
+) -> Result<Option<(Unit, Vec<FindingLine>)>> {
     if foreign.is_empty() {
         return Ok(None);
     }
@@ -219,7 +220,7 @@ async fn record_standing(
         moves.push(keep(session, &unit, foreign).await?);
     }
     let case = case_of_standing(session, &unit, &moves).await?;
-    let findings = Listing::of(case.judge(session).findings.iter().map(FindingLine::from));
+    let findings = case.judge(session).findings.iter().map(FindingLine::from).collect();
     let segment = session.versions().put_segment(&moves).await?;
     let standing = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
     let prepared = Prepared { moves, segment, pre_state: standing, post_state: standing };

@@ -30,13 +30,14 @@ pub(super) fn sweep_of(now: &CatalogView, changes: &Changes) -> Option<SweepLine
     Some(SweepLine { documents, retires, emptied_total, collections })
 }
 
-/// The collections of which documents stand now, and none would.
+/// The collections of which a document is retired, and none would stand.
 fn emptied_collections<'a>(now: &'a CatalogView, changes: &'a Changes) -> BTreeSet<&'a str> {
     let collection_of = |facts: &'a DocumentFacts| facts.collections();
     let kept = now.iter().filter(|(path, _)| !changes.documents.contains_key(*path)).map(|(_, facts)| facts);
     let brought = changes.documents.values().flatten();
     let stays: BTreeSet<&str> = kept.chain(brought).filter_map(|facts| collection_of(facts)).collect();
-    now.iter().filter_map(|(_, facts)| collection_of(facts)).filter(|id| !stays.contains(id)).collect()
+    let retired = now.iter().filter(|(path, _)| matches!(changes.documents.get(*path), Some(None)));
+    retired.filter_map(|(_, facts)| collection_of(facts)).filter(|id| !stays.contains(id)).collect()
 }
 
 #[cfg(test)]
@@ -99,6 +100,6 @@ mod tests {
         assert_eq!(sweep_of(&view, &moved), None, "it only moves to another path");
         let mut turned = Changes::default();
         turned.documents.insert("b/collection.json".into(), Some(facts("d", false)));
-        assert!(sweep_of(&view, &turned).is_some(), "its only document becomes another collection's");
+        assert_eq!(sweep_of(&view, &turned), None, "a collection that gets another id retires nothing");
     }
 }
