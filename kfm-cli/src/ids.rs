@@ -44,12 +44,6 @@ macro_rules! id_argument {
             pub(crate) fn text(&self) -> String {
                 self.id.as_ref().or(self.$flag.as_ref()).cloned().unwrap_or_else(|| LATEST.to_owned())
             }
-
-            /// Says whether nothing was typed.
-            #[allow(dead_code, reason = "only a command that lists otherwise asks")]
-            pub(crate) fn is_left_out(&self) -> bool {
-                self.id.is_none() && self.$flag.is_none()
-            }
         }
     };
 }
@@ -82,6 +76,13 @@ id_argument! {
     /// The rollback whose state is asked for.
     StatusArg, rollback_id, required = false,
     "The rollback: its id, a unique prefix of it, or latest [default: the open one, else the latest]"
+}
+
+impl StatusArg {
+    /// Says whether no id was typed: then it is the open one, else the latest, and none where there is no rollback.
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.id.is_none() && self.rollback_id.is_none()
+    }
 }
 
 /// Resolves `latest`, and has the answer say what it is; other texts stay as they are, and so does a `latest` that

@@ -1,4 +1,4 @@
-//! Stored plans: shown to who must sign them, listed while they can be executed, taken back.
+//! Stored plans: shown to their approvers, listed while they can be executed, taken back.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;

@@ -2,7 +2,7 @@
 
 use kfm_lineage::OperationKind;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::history::{Kind, read_moves};
 use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
@@ -62,7 +62,8 @@ impl Platform {
         let rollback = match (resolve::rollback(&session, id), resolve::planned_as(&session, id)) {
             (Err(_), Some(record)) if record.operation.kind() == OperationKind::Rollback => {
                 let plan = load_plan(&session, &record.plan_id.to_string()).await?;
-                let line = status::plan_line(&session, &record).expect("the plan was not executed");
+                let line = status::plan_line(&session, &record)
+                    .ok_or_else(|| Error::NotFound { kind: "rollback", text: id.to_owned() })?;
                 let moves = cells_of(&session, &plan, None).await?.moves;
                 let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
                     .with_all(format!("kfm plan show {} --all", record.plan_id));
