@@ -15,7 +15,7 @@ impl Platform {
     /// Lists rollbacks and reverts, planned ones too, in the log's order.
     ///
     /// # Errors
-    /// [`Error::Log`](crate::Error::Log): the log cannot be read.
+    /// [`Error::Log`]: the log cannot be read.
     pub async fn rollbacks(&self) -> Result<RollbackList> {
         let session = Session::read(self).await?;
         let mut rollbacks = Vec::new();
@@ -33,7 +33,7 @@ impl Platform {
     /// Says where a rollback stands.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous).
+    /// [`Error::NotFound`], [`Error::Ambiguous`].
     pub async fn rollback_status(&self, id: &str) -> Result<OperationLine> {
         let session = Session::read(self).await?;
         match resolve::rollback(&session, id) {
@@ -56,7 +56,7 @@ impl Platform {
     /// Shows a rollback with so many of its steps; `usize::MAX` is all.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous).
+    /// [`Error::NotFound`], [`Error::Ambiguous`].
     pub async fn rollback_show_first(&self, id: &str, first_max: usize) -> Result<RollbackShow> {
         let session = Session::read(self).await?;
         let rollback = match (resolve::rollback(&session, id), resolve::planned_as(&session, id)) {
@@ -84,7 +84,7 @@ impl Platform {
     /// Lists what is open and what is owed.
     ///
     /// # Errors
-    /// [`Error::Log`](crate::Error::Log): the log cannot be read.
+    /// [`Error::Log`]: the log cannot be read.
     pub async fn status(&self) -> Result<StatusReport> {
         status::status(&Session::read(self).await?).await
     }
