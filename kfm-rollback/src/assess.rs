@@ -84,7 +84,7 @@ pub(crate) struct Case {
     pub cells_total: u64,
     pub skipped: u64,
     pub integrity: IntegrityChange,
-    /// Whether a partial publish or missing artefacts are gone over by force (R46).
+    /// Whether the actor forces the operation through although a publish is partial or artefacts are missing (R46).
     pub forced: bool,
 }
 
@@ -160,10 +160,11 @@ impl From<&Finding> for FindingLine {
 
 /// Finds out what the ratchet does with each move that has an owner (`states.md` section 4).
 ///
-/// Every judgement begins here, and so what policy's files say is in force before it.
+/// Every judgement begins with this call: it also brings into force what policy's files say by now.
 ///
-/// A cell that a pipeline keeps itself has no document, but it has a protection: what it holds is read by nobody,
-/// which is not the same as nothing. The answer has one entry for each move that is not derived, in their order.
+/// A cell that a pipeline keeps itself has no document, but it has a protection: policy does not read its content,
+/// and so must not take it for empty. The answer has one entry for each move that is not derived, in the order of
+/// the moves.
 pub(crate) async fn treat_moves(
     session: &mut Session,
     now: &CatalogView,
@@ -199,9 +200,10 @@ pub(crate) async fn treat_moves(
 }
 
 /// Looks at what is not valid in the documents that moves replace and bring.
+/// Finds what is not valid in the documents that moves replace and in those that they bring.
 ///
-/// Asked where new faults deny (`states.md` section 5), a hotfix and a strict publish: it costs a reading of every
-/// document, and elsewhere it would change nothing.
+/// Only a hotfix and a strict publish call it, since only there does a new fault deny (`states.md` section 5). It
+/// reads every one of these documents, which elsewhere would cost time and change no verdict.
 ///
 /// # Errors
 /// [`Error::Versions`]: a version is missing; restore it.
@@ -230,7 +232,7 @@ pub(crate) fn apply_treatments(moves: Vec<Move>, steps: &[StepFacts]) -> (Vec<Mo
     let mut kept = Vec::new();
     let mut steps = steps.iter();
     for mut step in moves {
-        // By position and not by key: cells of several stores may share one.
+        // By position and not by key: cells of several stores may have the same key.
         let facts = if step.derived { None } else { steps.next() };
         if let Some(StepTreatment::Absent { rule, .. }) = facts.map(|facts| &facts.outcome) {
             step.after = None;

@@ -7,7 +7,7 @@ use kfm_lineage::Digest;
 
 use crate::versions::{VersionError, VersionStore};
 
-/// Bytes that are held at most, but for one version more.
+/// Bytes of versions that are held at most; the newest version may go beyond.
 const CARRIED_BYTES_MAX: usize = 8 << 20;
 
 /// Versions that are held at most.
@@ -18,7 +18,8 @@ const CARRIED_MAX: usize = 4_096;
 /// Versions on their way into the version store.
 ///
 /// # Cancel safety
-/// Of what was added, some may have been kept, which does no harm.
+/// A dropped carrier may have stored some of the versions that were added. That does no harm: a version is never
+/// changed, and nothing names it yet.
 pub(crate) struct Carrier<'a> {
     versions: &'a VersionStore,
     carried: BTreeMap<Digest, Bytes>,
@@ -30,7 +31,7 @@ impl<'a> Carrier<'a> {
         Self { versions, carried: BTreeMap::new(), bytes: 0 }
     }
 
-    /// Adds a version; it need not be durable before [`finish`](Self::finish).
+    /// Adds a version; it is durable only once [`finish`](Self::finish) has returned.
     ///
     /// # Errors
     /// As [`VersionStore::put`].
@@ -43,7 +44,7 @@ impl<'a> Carrier<'a> {
         Ok(())
     }
 
-    /// Puts what is left; everything is durable on return.
+    /// Stores the versions that are left; on return every version that was added is durable.
     ///
     /// # Errors
     /// As [`VersionStore::put`].

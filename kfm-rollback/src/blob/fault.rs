@@ -18,7 +18,7 @@ pub enum Fault {
     Unanswered,
 }
 
-/// The writes that will fail, counted over the life of the store; clones are one.
+/// The writes that will fail, counted over the life of the store. Clones share one count.
 ///
 /// A swap that needs no write (already there, conflict) does not count.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ pub struct Faults {
 struct Plan {
     written: Moments,
     changed: Moments,
-    /// What another hand writes, or that it takes the file away.
+    /// What another process writes between the last look and the act; `Some(None)`: it removes the file.
     meanwhile: Option<Option<Vec<u8>>>,
 }
 

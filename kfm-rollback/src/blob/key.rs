@@ -5,10 +5,10 @@ use super::BlobError;
 pub(crate) use kfm_lineage::document_path::shown;
 pub use kfm_lineage::document_path::{KEY_BYTES_MAX, SEGMENT_BYTES_MAX, fault_of};
 
-/// Refuses a key that is none.
+/// Refuses a key that no blob store can have.
 ///
 /// # Errors
-/// [`BlobError::InvalidKey`]: repair the caller.
+/// [`BlobError::InvalidKey`]: the key is not valid; repair the caller.
 pub fn check(key: &str) -> Result<(), BlobError> {
     fault_of(key).map_or(Ok(()), |why| Err(BlobError::InvalidKey { key: shown(key), why }))
 }

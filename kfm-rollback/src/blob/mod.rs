@@ -23,19 +23,19 @@ use crate::op::SwapOutcome;
 /// Keeps bytes at keys: a folder, or an object store.
 ///
 /// # Laws
-/// - **Whole**: whoever reads a key, in this process or another, at any moment and after any crash, sees the
-///   bytes of one swap, never a part of them.
+/// - **Whole**: a reader of a key, in this process or another, at any moment and after any crash, sees the bytes of
+///   one swap, never a part of them.
 /// - **Durable**: what an answer says, [`SwapOutcome::Already`] included, survives the loss of power.
 /// - **Compare-and-set**: a key whose value is not the precondition's is left alone.
-/// - **In order**: readers see the swaps of a batch in its order. After a loss of power only the order
-///   between batches is sure.
+/// - **In order**: readers see the swaps of a batch in its order. After a loss of power only the order between
+///   batches is certain.
 /// - **Exact names**: a key means the same bytes of name in the store and in [`list`](BlobStore::list);
 ///   nothing is escaped, folded or normalised.
 /// - **Reads write nothing**: `get`, `digests` and `list` change no byte and no time stamp.
 ///
 /// # Cancel safety
-/// A dropped `swap` leaves each key as it was or as it should be, not known which; whoever asks the same
-/// handle afterwards is answered after the dropped swap has ended.
+/// A dropped `swap` leaves each key either at its old value or at its new one, and the caller does not know which.
+/// A later call on the same handle is answered only after the dropped swap has ended.
 ///
 /// # Implementing
 /// Do not retry, do not log, do not cache. Check every key with [`key::check`].
@@ -47,13 +47,13 @@ pub trait BlobStore: Debug + Send + Sync {
     /// As [`BlobError`] says.
     async fn get(&self, key: &str) -> Result<Option<Bytes>, BlobError>;
 
-    /// Returns the `sha256:` digests of the bytes at keys, in the order of `keys`; none where nothing is.
+    /// Returns the `sha256:` digests of the bytes at keys, in the order of `keys`; `None` where a key has no bytes.
     ///
     /// # Errors
     /// As [`BlobError`] says.
     async fn digests(&self, keys: &[String]) -> Result<Vec<Value>, BlobError>;
 
-    /// Lists the keys that end with one of `suffixes`, or all if there are none, in ascending order.
+    /// Lists the keys that end with one of `suffixes`, in ascending order; an empty `suffixes` lists all keys.
     ///
     /// Names that begin with a dot are left out, and so is all that lies below them; what cannot be a key is among the
     /// [`strays`](BlobStore::strays).
@@ -62,8 +62,8 @@ pub trait BlobStore: Debug + Send + Sync {
     /// As [`BlobError`] says.
     async fn list(&self, suffixes: &[&str]) -> Result<Vec<String>, BlobError>;
 
-    /// Lists what is named as a key with one of `suffixes` is and cannot be one: links, sockets, names that no key can
-    /// have. It is left alone.
+    /// Lists what is named like a key with one of `suffixes` and cannot be a key: links, sockets, and names that no
+    /// key can have. The store leaves all of it alone.
     ///
     /// # Errors
     /// As [`BlobError`] says.
@@ -78,7 +78,7 @@ pub trait BlobStore: Debug + Send + Sync {
     /// As [`BlobError`] says. An error says nothing of the other keys of the batch: observe them.
     async fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError>;
 
-    /// Removes what crashed processes left unfinished; nothing that a reader sees.
+    /// Removes what crashed processes left unfinished, and nothing that a reader sees.
     ///
     /// A swap that another process is making meanwhile may fail as [`BlobError::Transient`].
     ///
@@ -103,9 +103,9 @@ pub struct Stray {
 pub struct BlobSwap {
     /// The key.
     pub key: String,
-    /// What must hold right before.
+    /// What must hold right before the change.
     pub precondition: Precondition,
-    /// The bytes it is to have, or none.
+    /// The bytes that the key is to have; `None` removes it.
     pub to: Option<Bytes>,
 }
 
@@ -121,7 +121,8 @@ pub enum Precondition {
 /// What callers want of a [`BlobStore`] beyond the contract.
 #[async_trait]
 pub trait BlobStoreExt: BlobStore {
-    /// Puts bytes at keys, whatever stood there; durable on return. What is there already is not rewritten.
+    /// Puts bytes at keys, whatever stood there; durable on return. Bytes that are there already are not written
+    /// again.
     ///
     /// # Errors
     /// As [`BlobStore::swap`].
@@ -185,7 +186,7 @@ pub enum BlobError {
         /// The link.
         path: String,
     },
-    /// The key is none that a blob store can have: repair the caller, or rename the file.
+    /// The key is not one that a blob store can have: repair the caller, or rename the file.
     #[error("key is not allowed, {why}: key={key}")]
     InvalidKey {
         /// The key.

@@ -19,8 +19,8 @@ const READS_AT_ONCE: usize = 16;
 
 /// Keeps blobs as the objects of an `object_store`, under their exact keys.
 ///
-/// A replacement is bound to the object that was compared (its ETag), so that no other writer's is lost; a
-/// removal is not, since object stores have no conditional delete.
+/// A replacement is bound to the object that was compared (its ETag), so that the object of another writer is never
+/// replaced unseen. A removal is not bound, since object stores have no conditional delete.
 #[derive(Debug, Clone)]
 pub struct ObjectBlobs {
     store: Arc<dyn ObjectStore>,
@@ -37,7 +37,7 @@ impl ObjectBlobs {
         Self::new(Arc::new(object_store::memory::InMemory::new()))
     }
 
-    /// Reads an object, and what a replacement of just this object is bound to.
+    /// Reads an object, with its ETag, to which a replacement of this object is bound.
     async fn read(&self, key: &str) -> Result<Option<(Bytes, UpdateVersion)>, BlobError> {
         let location = location(key)?;
         let found = match self.store.get_opts(&location, GetOptions::default()).await {
@@ -70,7 +70,8 @@ impl ObjectBlobs {
         match answer {
             Ok(()) => Ok(SwapOutcome::Applied),
             Err(Error::NotFound { .. }) if to.is_none() => Ok(SwapOutcome::Applied),
-            // Somebody was faster, or the client tried again and met its own success: what stands there tells.
+            // Another writer was faster, or the client tried again after a success whose answer was lost: the
+            // object that is there now tells.
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
                 let observed = self.read(&swap.key).await?.map(|(bytes, _)| Digest::of_bytes(&bytes));
                 if observed == to { Ok(SwapOutcome::Applied) } else { Ok(SwapOutcome::Conflict { observed }) }
@@ -151,11 +152,11 @@ impl BlobStore for ObjectBlobs {
 
 fn location(key: &str) -> Result<Path, BlobError> {
     key::check(key)?;
-    // Parsed, not converted: conversion would escape `#`, `<` and others, and the key would be another one.
+    // Parsed, not converted: conversion would escape `#`, `<` and others, which makes another key.
     Path::parse(key).map_err(|error| BlobError::Permanent { key: key.to_owned(), source: Box::new(error) })
 }
 
-/// Names what the caller does after a call that changed nothing.
+/// Maps the error of a call that changed nothing to what the caller does next.
 fn failed(key: &str, error: Error) -> BlobError {
     let key = key.to_owned();
     match error {
@@ -165,7 +166,7 @@ fn failed(key: &str, error: Error) -> BlobError {
     }
 }
 
-/// Says whether an error is the store's refusal, as against an answer that was lost.
+/// Says whether the error is the store's refusal, and not an answer that was lost on the way.
 fn changed_nothing(error: &Error) -> bool {
     matches!(
         error,

@@ -29,13 +29,13 @@ pub(super) fn create_private_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir(folder)
 }
 
-/// Makes the bytes of a file durable that somebody else wrote.
+/// Makes the bytes of a file durable that another process may have written.
 #[cfg(unix)]
 pub(super) fn sync_file(file: &Path) -> io::Result<()> {
     fs::File::open(file)?.sync_all()
 }
 
-/// Windows flushes only over a handle that may write.
+/// Windows flushes only through a handle that may write.
 #[cfg(not(unix))]
 pub(super) fn sync_file(file: &Path) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(file)?.sync_all()
@@ -70,7 +70,7 @@ pub(super) fn rename_new(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Says whether the system, or the file system, has no such call: nothing was done.
+/// Says whether the system or the file system lacks the call; then nothing was done.
 pub(super) fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
 }

@@ -1,8 +1,9 @@
 //! Renaming without losing what another hand wrote between the last look and the act.
 //!
-//! A rename displaces whatever lies under the name by then. So names are exchanged, what came out is looked at,
-//! and what is foreign goes back (`RENAME_EXCHANGE` and `RENAME_NOREPLACE`, where the system and the file system
-//! have them; elsewhere the time between look and rename is what is left).
+//! A rename displaces whatever lies under the name by then. So the two names are exchanged, the file that comes out
+//! is compared with what the swap expected, and a file that another process wrote goes back (`RENAME_EXCHANGE` and
+//! `RENAME_NOREPLACE`). Where the system or the file system lacks these calls, a file that another process writes
+//! between the look and the rename is lost.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -49,7 +50,7 @@ impl Temporary {
             }
             Err(error) if platform::is_unsupported(&error) => self.rename_to(key, place),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => match value_at(place) {
-                // A folder, a link: nothing that a key can have, and nothing that is overwritten.
+                // A folder or a link: no key can have it as its value, so it is not overwritten.
                 Ok(None) => Err(failed(key, error)),
                 observed => {
                     Ok(SwapOutcome::Conflict { observed: observed.map_err(|error| failed(key, error))? })
@@ -65,7 +66,7 @@ impl Temporary {
         match platform::exchange(&path, place) {
             Ok(()) => {}
             Err(error) if platform::is_unsupported(&error) => return self.rename_to(key, place),
-            // Taken away since it was looked at; or the temporary file was.
+            // The temporary file is there, so the missing one is the file to replace: another process removed it.
             Err(error) if error.kind() == ErrorKind::NotFound && path.exists() => {
                 return Ok(SwapOutcome::Conflict { observed: None });
             }
@@ -75,7 +76,7 @@ impl Temporary {
         if matches!(displaced, Ok(Some(displaced)) if displaced == from) {
             return Ok(SwapOutcome::Applied);
         }
-        // Kept, whatever happens: it is another hand's.
+        // From here on the temporary name may hold another process's file, so it is not removed.
         self.path = None;
         platform::exchange(&path, place).map_err(|error| unknown(key, error))?;
         self.path = Some(path);

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::blob::{BlobError, Stray, key, platform};
 
-/// First and last part of the names of our temporary files; no key can be one, since it begins with a dot.
+/// First and last part of the names of our temporary files. No key can have such a name, since no key begins with a
+/// dot.
 pub(super) const TEMPORARY: (&str, &str) = (".kfm-", ".tmp");
 
 /// Bytes that are read at once for a digest.
@@ -89,13 +90,14 @@ impl Folder {
         Ok(keys)
     }
 
-    /// Lists what is named as a key is, and cannot be one.
+    /// Lists what is named like a key and cannot be one.
     pub(super) fn strays(&self, suffixes: &[String]) -> Result<Vec<Stray>, BlobError> {
         self.present()?;
         let mut strays = Vec::new();
         self.walk(|path, kind| {
             let why = if kind.is_symlink() {
-                // A link may stand for an asset, which is none of ours, but not hide keys.
+                // A link may stand for an asset, which is not the store's business; a link to a folder may hide
+                // keys.
                 let hides_keys = fs::metadata(path).is_ok_and(|target| target.is_dir());
                 (hides_keys || is_selected(path, suffixes))
                     .then_some("it is a symbolic link, which is not followed")
@@ -179,7 +181,7 @@ impl Folder {
             } else if is_last && metadata.is_file() {
                 return Ok(Some((path, metadata)));
             } else if is_last && metadata.is_dir() {
-                // No file is there; whether the folder is in the way, the one who writes finds out.
+                // No file is there. If the folder itself is in the way, the writer that makes the file finds out.
                 break;
             } else if is_last {
                 let error = io::Error::new(ErrorKind::InvalidInput, "not a regular file");
@@ -266,22 +268,22 @@ fn link(path: &Path) -> BlobError {
     BlobError::Link { path: path.display().to_string() }
 }
 
-/// Names what the caller does after something could not be read.
+/// Maps an error of a read to what the caller does next.
 ///
-/// Nothing is known of it then: a disk or a network that fails, a table of open files that is full, and rights that
-/// are not as they should be, pass or are mended, and none of them says that the bytes are wrong.
+/// A failed read says nothing about the bytes. The causes (a disk or a network that fails, a full table of open
+/// files, wrong access rights) pass by themselves or are repaired, and none of them means that the bytes are wrong.
 fn unread(key: &str, error: io::Error) -> BlobError {
     BlobError::Transient { key: key.to_owned(), source: Box::new(error) }
 }
 
-/// Names what the caller does after a write that changed nothing.
+/// Maps the error of a write that changed nothing to what the caller does next.
 pub(super) fn failed(key: &str, error: io::Error) -> BlobError {
     let (key, transient) = (key.to_owned(), is_transient(&error));
     let source = Box::new(error);
     if transient { BlobError::Transient { key, source } } else { BlobError::Permanent { key, source } }
 }
 
-/// Names what the caller does after a call that may have changed something.
+/// Maps the error of a call that may have changed something to what the caller does next.
 pub(super) fn unknown(key: &str, error: io::Error) -> BlobError {
     BlobError::Unknown { key: key.to_owned(), source: Box::new(error) }
 }

@@ -22,11 +22,11 @@ use crate::op::SwapOutcome;
 
 /// Keeps blobs as the files of a folder, and nothing else in it.
 ///
-/// A file is written beside its place under a name that begins with a dot, synced, renamed, and the folder is
-/// synced; it keeps the access rights of the file that it replaces. Where the system can exchange two names at one
-/// instant, what a swap displaces is looked at and put back if another hand wrote it in the meantime. Folders are made
-/// as keys need them and are left when they become empty, until a key needs their place. The folder itself may be reached over a symbolic link; inside it, none is
-/// followed.
+/// A file is written beside its place under a name that begins with a dot, synced, and renamed; then the folder is
+/// synced. It keeps the access rights of the file that it replaces. Where the system can exchange two names at one
+/// instant, the file that a swap displaces is compared with what the swap expected, and put back if another process
+/// wrote it in the meantime. Folders are made as keys need them; an empty folder stays until a key needs its place.
+/// The folder itself may be reached over a symbolic link; inside it, no link is followed.
 #[derive(Debug, Clone)]
 pub struct LocalBlobs {
     folder: Arc<Folder>,
@@ -46,8 +46,8 @@ impl LocalBlobs {
         Self { folder: Arc::new(Folder::with_faults(root.into(), faults)), turn: Arc::default() }
     }
 
-    /// Makes a folder, durably, that only its owner can enter (mode 0700), for what must not be served (R15).
-    /// One that is there is taken as it is.
+    /// Makes a folder, durably, that only its owner can enter (mode 0700), for what must not be served (R15). A
+    /// folder that is there already is used as it is, with the access rights that it has.
     ///
     /// # Errors
     /// [`BlobError::Permanent`]: the folder cannot be made; the source says why.

@@ -16,7 +16,7 @@ use crate::op::SwapOutcome;
 /// Files that are written before the first of them is synced; also bounds open files.
 const WINDOW_FILES: usize = 64;
 
-/// Threads that sync a window: a disk writes its journal once for all who wait.
+/// Threads that sync a window: a disk writes its journal once for all syncs that wait for it at that moment.
 const SYNC_THREADS: usize = 8;
 
 impl Folder {
@@ -80,11 +80,11 @@ impl Folder {
         let path = self.path_of(&swap.key);
         let outcome = match staged {
             Staged::Judged(outcome) => outcome,
-            // Compared again, this time right before the act: others do not ask for our lock.
+            // Compared again right before the act, since other processes do not ask for our lock.
             _ => match judge(self.digest(&swap.key, &mut Seen::new())?, swap.precondition, to) {
                 Some(outcome) => outcome,
                 None => match self.act(swap, &path, staged)? {
-                    // Another hand has just made the same of it.
+                    // Another process has just written the same value.
                     SwapOutcome::Conflict { observed } if observed == to => SwapOutcome::Already,
                     outcome => outcome,
                 },
@@ -92,9 +92,9 @@ impl Folder {
         };
         match outcome {
             SwapOutcome::Applied => folders.extend(path.parent().map(Path::to_owned)),
-            // Another process may have been killed between its rename and its sync.
+            // The process that made it may have been killed between its rename and its sync.
             SwapOutcome::Already => self.settle(&swap.key, &path, to, folders)?,
-            // What another hand put there may have been moved, and back.
+            // `act` may have moved another process's file away and back: the folder's names must be durable again.
             SwapOutcome::Conflict { .. } => {
                 folders.extend(path.parent().filter(|folder| folder.is_dir()).map(Path::to_owned));
             }
@@ -102,7 +102,8 @@ impl Folder {
         Ok(outcome)
     }
 
-    /// Makes one swap visible; what it displaces is looked at, and put back if it is not what the swap starts from.
+    /// Makes one swap visible. The file that it displaces is compared with what the swap starts from, and put back
+    /// if it differs.
     fn act(&self, swap: &BlobSwap, path: &Path, staged: Staged) -> Result<SwapOutcome, BlobError> {
         let key = &swap.key;
         #[cfg(feature = "test-util")]
@@ -178,7 +179,7 @@ enum Staged {
     Written(Temporary),
 }
 
-/// Says what becomes of a swap without a write; none: it is to be made.
+/// Says what becomes of a swap without a write; `None` means that the swap has to be made.
 fn judge(observed: Value, precondition: Precondition, to: Value) -> Option<SwapOutcome> {
     match precondition {
         _ if observed == to => Some(SwapOutcome::Already),
@@ -224,7 +225,8 @@ pub(super) fn make_folder(
     Ok(())
 }
 
-/// Gives a file the rights of the one that it replaces, so that whoever could read that one still can.
+/// Gives a file the access rights of the file that it replaces, so that every account that could read the old one
+/// can read the new one.
 fn keep_rights(file: &File, rights: Option<Permissions>) -> io::Result<()> {
     rights.map_or(Ok(()), |rights| file.set_permissions(rights))
 }
