@@ -8,10 +8,10 @@ use kfm_lineage::{Digest, OperationId};
 use crate::embedded::Writers;
 use crate::versions::{VersionError, VersionStore};
 
-/// What a store must be shown before it changes anything.
+/// The proof that a store must be shown before it changes anything.
 ///
-/// Only the executor makes one, and only while it holds the platform's lock and a permit of the policy; a
-/// dry-run cannot get one, so a dry-run that writes does not compile.
+/// Only the executor makes one, and only while it holds the platform's lock and a permit of the policy. A dry-run
+/// cannot get one, so a dry-run that writes does not compile.
 #[derive(Debug)]
 pub struct WriteContext {
     operation: OperationId,
@@ -20,7 +20,7 @@ pub struct WriteContext {
 }
 
 impl WriteContext {
-    /// Made by the executor, under the lock and with a permit in hand.
+    /// Made by the executor, while it holds the lock and a permit.
     pub(crate) fn new(operation: OperationId, versions: Arc<VersionStore>, writers: Writers) -> Self {
         Self { operation, versions, writers }
     }
@@ -42,10 +42,10 @@ impl WriteContext {
         self.writers.clone()
     }
 
-    /// Returns the content that a value names, checked against its digest.
+    /// Returns the content whose digest is given, checked against that digest.
     ///
     /// # Errors
-    /// [`VersionError`]: the content is missing or damaged; nothing may be written in its place.
+    /// [`VersionError`]: the content is missing or damaged; the store must not write anything in its place.
     pub async fn content(&self, digest: &Digest) -> Result<Bytes, VersionError> {
         self.versions.get(digest).await
     }

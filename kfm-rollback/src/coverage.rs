@@ -1,7 +1,8 @@
-//! What entries of the registries cover, and which documents stand against the protection of today.
+//! What the entries of the registries cover, and which documents stand against today's protection.
 //!
-//! A label that covers nothing protects nobody, and its author is told; a document that readers see though today's
-//! protection would not let it through is found, since nothing takes it down by itself.
+//! A label that covers nothing protects no document, and its author is told so. A document that readers see
+//! although today's protection would not let it through is listed as a finding, since nothing takes it down by
+//! itself.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(crate) struct Coverage {
     pub by_entry: Vec<u64>,
 }
 
-/// Something that a label can be about: a path, and all that it was ever called.
+/// What a label can be about: a path, and every name that the document there ever had.
 struct Named {
     path: String,
     ids: BTreeSet<String>,
@@ -38,8 +39,8 @@ struct Named {
     contents: Vec<Arc<DocumentFacts>>,
 }
 
-/// Counts what each entry of a registry covers: documents that the log knows, standing or not, and those that stand in
-/// the catalog and are not adopted yet.
+/// Counts how many documents each entry of a registry covers: documents that the log knows, whether they stand or
+/// not, and documents that stand in the catalog and are not adopted yet.
 ///
 /// # Errors
 /// [`Error::Store`](crate::Error::Store): the catalog cannot be read. [`Error::Versions`](crate::Error::Versions): an
@@ -155,10 +156,10 @@ fn undoing(session: &Session, path: &str) -> String {
     })
 }
 
-/// Lists what stands against today's protection among the documents that an entry names, or that belong to a
-/// collection which is protected by itself: what `status` owes, without reading the whole catalog.
+/// Lists the documents that stand against today's protection, for `status`, without reading the whole catalog:
+/// those that an entry names, and those in a collection whose own document is protected.
 ///
-/// What is protected through a chain of sources alone, `catalog check` finds.
+/// A document that is protected only through a chain of sources is not in this list; `catalog check` finds it.
 ///
 /// # Errors
 /// As [`standing_against`].
@@ -189,7 +190,7 @@ pub(crate) async fn owed(session: &Session) -> Result<Vec<FindingLine>> {
     standing_against(session, &view, candidates.iter().map(String::as_str)).await
 }
 
-/// Says whether an entry that asks for more than public names a document.
+/// Says whether an entry that asks for more protection than public names a document.
 async fn is_raised(
     session: &Session,
     path: &str,

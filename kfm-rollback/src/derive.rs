@@ -1,10 +1,10 @@
 //! Derived cells: nodes, aliases and namespaces, projected from the documents that a change leaves
 //! (`states.md` section 1).
 //!
-//! Their names follow from the documents that move, and are part of a plan. Their values are found under the
-//! lock, right before the first intent: from what is there, to the projection of the planned documents. So a
-//! publish of another document of the same collection makes no plan stale, and no cell of theirs is ever
-//! fought over.
+//! The names of derived cells follow from the documents that move, and are part of a plan. Their values are
+//! computed under the lock, right before the first intent: from the value that stands in the store to the
+//! projection of the planned documents. So a publish of another document of the same collection makes no plan
+//! stale, and two operations never conflict over a derived cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,7 @@ enum Source {
 
 /// Names the derived cells that document moves feed, in order.
 ///
-/// A cell that a pipeline keeps itself is none, whatever its key: nothing is projected onto it.
+/// A cell that a pipeline keeps itself is left out, whatever its key: nothing is projected onto it.
 pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<BTreeSet<DerivedCell>> {
     let mut cells = BTreeSet::new();
     let stores = session.platform.derived_stores();
@@ -77,8 +77,8 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
 
 /// Names the documents behind derived cells that stand against today's protection.
 ///
-/// Nothing takes such a document down by itself, but an alias that is built anew for its neighbour's sake must not show
-/// it once more (R61).
+/// Nothing takes such a document down by itself. But an alias that is built anew because a neighbour changed must
+/// not show the document once more (R61).
 ///
 /// # Errors
 /// [`Error::Versions`]: a version whose label still protects is missing.
@@ -107,8 +107,8 @@ pub(crate) async fn hidden(
     Ok(hidden)
 }
 
-/// Names the derived cells of every document that the log ever knew, in order; cells that a pipeline keeps itself are
-/// none.
+/// Names the derived cells of every document that the log ever knew, in order. Cells that a pipeline keeps itself
+/// are left out.
 pub(crate) fn known_derived_cells(session: &Session) -> BTreeSet<DerivedCell> {
     let catalog = session.catalog();
     let is_document = |cell: &CellId| cell.domain == Domain::Stac && cell.store == catalog.name();
@@ -152,7 +152,7 @@ impl DerivedCell {
 /// Projects derived cells from the documents that a change leaves, one by one.
 pub(crate) struct Projection<'a, L> {
     after: &'a CatalogView,
-    /// Documents that stand against today's protection: what is projected anew does not show them.
+    /// Documents that stand against today's protection: a new projection does not show them.
     hidden: BTreeSet<String>,
     members: BTreeMap<&'a str, BTreeMap<&'a str, Digest>>,
     label: L,
@@ -169,10 +169,10 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
         Self { after, hidden, members, label }
     }
 
-    /// Returns the content of a cell, and its digest, which is the cell's value; none if it is to be absent.
+    /// Returns the content of a cell and its digest, which is the cell's value; `None` if the cell is to be absent.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: it has no canonical form; repair the document.
+    /// [`Error::Invalid`]: the content has no canonical form; repair the document.
     pub(crate) fn content(&self, derived: &DerivedCell) -> Result<Option<(Digest, Bytes)>> {
         let content = match &derived.source {
             Source::Document(path) if self.hidden.contains(path) => None,
@@ -187,10 +187,10 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
         content.map(|content| canonical(&derived.cell, &content)).transpose()
     }
 
-    /// Returns the value of each cell, and keeps the contents: durable on return.
+    /// Returns the value of each cell, and stores the contents in the version store: durable on return.
     ///
     /// # Errors
-    /// As [`content`](Self::content); [`Error::Versions`]: a content could not be kept.
+    /// As [`content`](Self::content); [`Error::Versions`]: a content could not be stored.
     pub(crate) async fn keep(
         &self,
         session: &Session,
@@ -221,7 +221,7 @@ fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Byte
     Ok((Digest::of_canonical_bytes(&bytes), Bytes::from(bytes)))
 }
 
-/// Says which derived cells move, from what is there to what is projected.
+/// Lists the derived cells that move, each from the value in its store to its projection.
 pub(crate) async fn derived_moves(
     session: &Session,
     projected: &[(DerivedCell, Value)],

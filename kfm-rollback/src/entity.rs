@@ -2,8 +2,8 @@
 
 use kfm_lineage::{CellId, EntityId};
 
-/// Names a document's entity: its store and path. Its STAC id is an attribute, since real catalogs repeat
-/// and change ids.
+/// Names a document's entity by its store and path. The document's STAC id is only an attribute, since real
+/// catalogs repeat and change ids.
 pub fn document_entity(store: &str, path: &str) -> EntityId {
     name("kfm-stac", store, path)
 }

@@ -1,6 +1,7 @@
 //! Entries of the governance ledger, made from what the log recorded (R92).
 //!
-//! Nothing else is in them, so that an entry can be made again from the log and compared with the ledger's.
+//! An entry has nothing that the log does not have, so it can be made again from the log and compared with the
+//! ledger's.
 
 use kfm_lineage::{Digest, HotfixId, OperationId, OperationKind, PublishId, RollbackId};
 use kfm_telemetry::ledger::{EntryStatus, OperationType, RiskLevel};
@@ -13,10 +14,10 @@ use crate::history::{Kind, Operation};
 use crate::refusal::Asked;
 use crate::report::Status;
 
-/// The subject of an operation's entry that is the digest of its scope at the end.
+/// In an operation's entry, the name of the subject that is the digest of the scope at the end.
 pub(crate) const SCOPE_AFTER: &str = "scope/after";
 
-/// Makes the entry of an operation that ended so, with its scope at this digest.
+/// Makes the entry of an operation that came to `end`, with the digest of its scope at that time.
 pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Digest) -> LedgerEntry {
     let status = status_of(end);
     let name = EventId::lossy(&event_name(&operation.id, status));
@@ -37,8 +38,8 @@ pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Di
     }
     entry.sbom_ref = operation.sbom_ref.clone();
     entry.manifest_ref = operation.manifest_ref.clone();
-    // The manifest is not among the subjects: it names its time, and a resumed operation must come to the same entry.
-    // The log's closing record has its digest.
+    // The manifest is not among the subjects: it states its time, and a resumed operation must come to the same
+    // entry. The log's closing record has its digest.
     let subject = |name: &str, digest| Subject { name: Label::lossy(name), digest };
     entry.subjects = vec![
         subject("scope/before", operation.pre_state_hash),
@@ -49,7 +50,7 @@ pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Di
     entry
 }
 
-/// Makes the entry of a refusal; `resumed` is the operation that was to be taken up again, where it was that.
+/// Makes the entry of a refusal; `resumed` is the operation that a refused resume was about.
 pub(crate) fn of_refusal(record: &RefusalRecord, resumed: Option<&Operation>) -> LedgerEntry {
     let name = EventId::lossy(&Record::Refusal(record.clone()).id());
     let kind = Asked::of_word(&record.operation).operation_type(resumed);
@@ -130,7 +131,7 @@ fn name_subject(entry: &mut LedgerEntry, subject: Option<&OperationId>) {
     entry.hotfix_id = HotfixId::parse(subject).ok();
 }
 
-/// Returns a risk level as the ledger writes it; none for a word that it does not know.
+/// Returns a risk level as the ledger writes it; `None` for a word that the ledger does not know.
 fn risk_level(word: &str) -> Option<RiskLevel> {
     serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
 }

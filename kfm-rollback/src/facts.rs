@@ -13,7 +13,7 @@ use crate::versions::VersionStore;
 
 /// Facts of document versions by digest.
 ///
-/// A version never changes, so neither do its facts. Versions that are about to be published are put here
+/// A version never changes, so neither do its facts. Facts of versions that are about to be published are put here
 /// before their bytes are in the version store, so that a rehearsal writes nothing.
 #[derive(Debug)]
 pub(crate) struct Facts {
@@ -33,7 +33,8 @@ impl Facts {
         }
     }
 
-    /// Has a request to stop end what reads facts, as long as no operation is open: every loop over documents does.
+    /// Makes a request to stop end the reading of facts, as long as no operation is open: every loop over documents
+    /// reads facts.
     pub(crate) fn stopped_by(self, interrupt: Interrupt) -> Self {
         Self { interrupt, ..self }
     }
@@ -44,11 +45,11 @@ impl Facts {
         self.lock().entry(facts.digest).or_insert(facts).clone()
     }
 
-    /// Returns the facts of a version, from the version store if need be.
+    /// Returns the facts of a version, read from the version store if they are not known yet.
     ///
     /// # Errors
     /// [`Error::Versions`](crate::Error::Versions): the version is missing or damaged.
-    /// [`Error::Stopped`](crate::Error::Stopped): somebody asked to stop, and nothing is begun.
+    /// [`Error::Stopped`](crate::Error::Stopped): the actor asked to stop before anything was begun.
     pub(crate) async fn of(&self, digest: &Digest) -> Result<Arc<DocumentFacts>> {
         self.interrupt.stop_before_begun()?;
         if let Some(facts) = self.lock().get(digest) {
@@ -58,7 +59,7 @@ impl Facts {
         Ok(self.project(&bytes))
     }
 
-    /// Returns the facts of a value; none if it is absent.
+    /// Returns the facts of a value; `None` if the value is absent.
     pub(crate) async fn of_value(&self, value: kfm_lineage::Value) -> Result<Option<Arc<DocumentFacts>>> {
         match value {
             Some(digest) => self.of(&digest).await.map(Some),
@@ -73,7 +74,7 @@ impl Facts {
         known.entry(digest).or_insert(faults).clone()
     }
 
-    /// Returns what is not valid in a value; nothing where it is absent.
+    /// Returns what is not valid in a value; empty where the value is absent.
     ///
     /// # Errors
     /// [`Error::Versions`](crate::Error::Versions): the version is missing or damaged.

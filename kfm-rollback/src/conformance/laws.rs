@@ -143,7 +143,7 @@ pub async fn a_value_may_come_back(fixture: &Fixture) {
     }
 }
 
-/// Content that the version store lacks is an error that names it, and the cell is left as it is.
+/// Content that the version store lacks is an error that names its digest, and the cell is left as it is.
 pub async fn a_cell_whose_content_is_missing_is_left_alone(fixture: &Fixture) {
     let domain = fixture.op().domain();
     let a = fixture.value(1).await;
@@ -160,7 +160,7 @@ pub async fn a_cell_whose_content_is_missing_is_left_alone(fixture: &Fixture) {
     }
 }
 
-/// **Keeps**: after a retire and a replacement, the engine's content is still there and can be restored.
+/// **Keeps**: after a retire and a replacement, the content that the engine stored can still be restored.
 pub async fn what_was_retired_or_replaced_can_be_restored(fixture: &Fixture) {
     let (a, b) = (fixture.value(1).await, fixture.value(2).await);
     let content = fixture.versions.get(&a.expect("a value")).await.expect("it was stored");
@@ -192,7 +192,7 @@ pub async fn reads_write_nothing(fixture: &Fixture) {
     assert_eq!(files(folder), before, "reading wrote something");
 }
 
-/// **Whole**, and no cache: another handle sees the old value or the new one, and the new one afterwards.
+/// **Whole**, and no cache: another handle reads the old value or the new one, and after the swap only the new one.
 pub async fn a_reader_sees_the_old_value_or_the_new_one(fixture: &Fixture) {
     const ROUNDS: u64 = 8;
     let domain = fixture.op().domain();
@@ -217,7 +217,7 @@ pub async fn a_reader_sees_the_old_value_or_the_new_one(fixture: &Fixture) {
     }
 }
 
-/// `recover` removes what a crash left and changes nothing that readers see, also when it runs twice.
+/// `recover` removes what a crash left and changes nothing that readers see, also when it runs a second time.
 pub async fn recovery_removes_only_what_nobody_sees(fixture: &Fixture) {
     let a = fixture.value(1).await;
     fixture.swap_all(&[("x.json", None, a), ("y/z.json", None, a)]).await;

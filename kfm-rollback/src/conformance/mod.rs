@@ -1,6 +1,6 @@
 //! The laws of [`DomainOp`] as tests that run on any store (feature `test-util`).
 //!
-//! An adapter's tests say how to make an empty store and get one test a law:
+//! An adapter's tests give a function that makes an empty store, and get one test for each law:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -17,7 +17,7 @@
 //! # kfm_rollback::conformance::run(kfm_rollback::conformance::all(an_empty_store));
 //! ```
 //!
-//! A law that does not hold panics and says what was seen.
+//! A law that does not hold panics, and the message says what was seen.
 
 mod laws;
 
@@ -73,7 +73,7 @@ impl Fixture {
         self
     }
 
-    /// Keeps a guard, such as that of a temporary folder, until the test has ended.
+    /// Keeps a guard, such as the one that removes a temporary folder, until the test has ended.
     #[must_use]
     pub fn keeping(mut self, guard: impl Any + Send + Sync) -> Self {
         self.kept.push(Box::new(guard));
@@ -167,7 +167,8 @@ macro_rules! __for_each_op_law {
     };
 }
 
-/// Makes a test module with one test a law, each on a store of its own: `op_conformance!(name, an_empty_store)`.
+/// Makes a test module with one test for each law, each on a store of its own:
+/// `op_conformance!(name, an_empty_store)`.
 ///
 /// `an_empty_store` is an `async fn() -> Fixture`.
 #[macro_export]

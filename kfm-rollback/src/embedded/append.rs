@@ -6,14 +6,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::record::{CELL_BATCH, CELL_BATCH_SCHEMA, CellBatch, Put};
 
-/// Cells that one append is sure to hold, so that a swap of so many is atomic: each takes at most twice
-/// [`INLINE_BYTES_MAX`](super::record::INLINE_BYTES_MAX) with its escapes, and its key.
+/// Cells that surely fit into one append, so that a swap of this many is atomic: each takes at most its key and
+/// twice [`INLINE_BYTES_MAX`](super::record::INLINE_BYTES_MAX), since its content may be escaped.
 pub(super) const ATOMIC_CELLS: u32 = 100;
 
-/// Bytes of puts after which a record is full; a put more stays below the log's limit for records.
+/// Bytes of puts after which a record is full; with one more put the record is still below the log's limit for
+/// records.
 const RECORD_BYTES: usize = 512 << 10;
 
-/// Bytes of puts after which an append is full; what the records add stays below the log's limit for batches.
+/// Bytes of puts after which an append is full; what the records add is still below the log's limit for batches.
 const APPEND_BYTES: usize = BATCH_BYTES_MAX - (1 << 20);
 
 /// The payloads of the records of one append.

@@ -8,7 +8,7 @@ use kfm_wal::store::{OPTIONAL, StoredRecord};
 
 use super::record::{CELL_BATCH, CELL_BATCH_SCHEMA, CellBatch, Content, Put};
 
-/// All cells that ever were.
+/// All cells that ever had a value.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     cells: BTreeMap<String, Cell>,
@@ -19,7 +19,7 @@ pub(super) struct Cells {
 /// One cell, absent or not; never forgotten.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cell {
-    /// The content of its value; none if it is absent.
+    /// The content of its value; `None` if the cell is absent.
     pub(super) content: Option<Content>,
     /// Every change, the first one first.
     pub(super) changes: Vec<Change>,
@@ -44,7 +44,7 @@ impl Cell {
     }
 }
 
-/// Why a record of the log does not fit.
+/// Why a record of the log does not follow from the records before it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FoldError {
     #[error("record is of a newer version: lsn={lsn} rtype={rtype} schema={schema}")]

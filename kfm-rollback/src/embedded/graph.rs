@@ -25,7 +25,7 @@ pub struct Node {
     pub kfm_id: String,
     /// Its versions in the order in which they were first current; none is ever removed.
     pub versions: Vec<NodeVersion>,
-    /// The current version; none if the node is marked as deleted.
+    /// The current version; `None` if the node is marked as deleted.
     pub current: Option<Digest>,
     /// The mark, if the node is deleted.
     #[serde(flatten)]
@@ -43,7 +43,7 @@ pub struct NodeVersion {
     pub v_tag: OperationId,
 }
 
-/// The mark of a node that is no longer there for readers.
+/// The mark of a node that readers no longer see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deleted {
     /// When it was retired.
@@ -62,7 +62,8 @@ impl Embedded<Graph> {
         self.look(move |cells| cells.get(&key).map(|cell| node(&key, cell))).await
     }
 
-    /// Returns the bare nodes that current nodes lead to: those without a document, named `label id`.
+    /// Returns the bare nodes that relationships of current nodes lead to: nodes without a document, named
+    /// `label id`.
     ///
     /// # Errors
     /// As [`DomainOp::read`].

@@ -44,16 +44,16 @@ pub type EmbeddedCache = Embedded<Cache>;
 /// A persistent store of one domain in a folder, for one writer at a time and any number of readers.
 ///
 /// A value is the digest of a content's canonical JSON; the store keeps its own copy of the content. The folder
-/// must exist, since a missing one must not pass for an empty store; [`create`](Self::create) makes it. All of
-/// it is held in memory except contents above 64 KiB, and read anew by each process: it is for platforms that
-/// fit one machine.
+/// must exist, since a missing one must not pass for an empty store; [`create`](Self::create) makes it. Each
+/// process reads the whole store and holds it in memory, except contents above 64 KiB: the store is for platforms
+/// that fit on one machine.
 #[derive(Debug)]
 pub struct Embedded<D> {
     store: CellStore,
     domain: PhantomData<fn() -> D>,
 }
 
-/// What tells one embedded store from the other.
+/// What tells one embedded store from another.
 pub trait Semantics: sealed::Sealed + Debug + 'static {
     /// The kind of the store.
     const DOMAIN: Domain;
@@ -69,18 +69,18 @@ mod sealed {
 }
 
 impl<D: Semantics> Embedded<D> {
-    /// Takes a folder as a store named `name`; `clock` dates changes.
+    /// Takes a folder as a store named `name`; `clock` gives the time of each change.
     pub fn new(name: &str, folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self { store: CellStore::new(name, folder.into(), clock), domain: PhantomData }
     }
 
-    /// Sets the file system that the log is on, for faults below the store.
+    /// Sets the file system that the log is on; a test gives one that fails.
     #[must_use]
     pub fn with_disk(self, disk: Arc<dyn Disk>) -> Self {
         Self { store: self.store.with_disk(disk), domain: PhantomData }
     }
 
-    /// Makes the store, empty, if it is not there.
+    /// Makes an empty store, if there is none in the folder.
     ///
     /// # Errors
     /// As [`OpError`] says.

@@ -10,7 +10,7 @@ pub const CELL_BATCH: u16 = 1;
 /// The version of its form.
 pub const CELL_BATCH_SCHEMA: u16 = 1;
 
-/// Bytes of content up to which it lies in the record itself; above, in a file beside the log.
+/// Bytes of content up to which it lies in the record itself; longer content lies in a file beside the log.
 pub const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// Cells that one swap has changed; the records of one append are one atomic change.
@@ -25,18 +25,18 @@ pub struct CellBatch {
 /// One change of one cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Put {
-    /// The cell.
+    /// The cell's key.
     pub key: String,
-    /// Its number of changes, this one among them.
+    /// The number of the cell's changes, this one included; from 1.
     pub generation: u64,
     /// Its new value.
     pub value: Value,
-    /// The content of that value; none if the cell is absent now.
+    /// The content of that value; left out if the cell is absent now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
 }
 
-/// Where the content of a value lies.
+/// Where the content of a value is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {

@@ -55,7 +55,7 @@ impl Embedded<Search> {
     }
 }
 
-/// An index was built where a content came for the first time, and is used again where it came back.
+/// An index is built when a content comes for the first time, and used again when the content comes back.
 fn indexes(alias: &str, cell: &Cell) -> Vec<Index> {
     let mut indexes: Vec<Index> = Vec::new();
     for change in &cell.changes {

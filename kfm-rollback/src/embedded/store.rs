@@ -31,9 +31,10 @@ const SCAN_RECORDS: usize = 4;
 
 /// Cells in a folder: `log/` holds their changes, `contents/` the contents that are too large for it.
 ///
-/// The log is open for writing only while an operation or, where hosts share the platform, a batch lasts (see
-/// [`Writers`]); otherwise it is read beside whoever writes, from where it was left, so that reading writes nothing
-/// and sees what others have written. A folder that is missing is an error; an empty one is an empty store.
+/// The log is open for writing only while an operation lasts or, where hosts share the platform, while a batch
+/// lasts (see [`Writers`]). Otherwise it is opened for reading, beside any writer, and read on from the last
+/// position: reading writes nothing and sees what other processes have written. A missing folder is an error; an
+/// empty folder is an empty store.
 #[derive(Debug, Clone)]
 pub(super) struct CellStore {
     name: Arc<str>,
@@ -48,7 +49,7 @@ pub(super) struct CellStore {
 #[derive(Debug, Default)]
 pub(super) struct State {
     reader: Option<LocalLog>,
-    /// The log while an operation writes it, which then is read from it.
+    /// The log that an operation writes to; while it is open, the store reads from it too.
     writer: Weak<LocalLog>,
     pub(super) cells: Cells,
 }
@@ -223,7 +224,7 @@ impl CellStore {
         Ok(log)
     }
 
-    /// Finds out whether an append without an answer was made: a log that is opened anew repairs its end.
+    /// Finds out whether an append whose outcome is unknown was made: opening the log anew repairs its end.
     fn find_out(
         &self,
         state: &mut State,
@@ -266,7 +267,7 @@ impl CellStore {
         opened.map(|(log, _)| log).map_err(|error| self.log_failed(error))
     }
 
-    /// Folds in what was written since, by whomever.
+    /// Folds in the records that any writer has appended since the last call.
     fn catch_up(&self, state: &mut State) -> Result<(), OpError> {
         self.present()?;
         if let Some(writer) = state.writer.upgrade() {
@@ -301,7 +302,7 @@ impl CellStore {
     ) -> Result<T, OpError> {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         let done = tokio::task::spawn_blocking(move || work(&mut state)).await;
-        // A task that panicked or was never run, because the runtime shuts down, may have done anything.
+        // A task that panicked, or that never ran because the runtime shuts down, may have done anything.
         done.unwrap_or_else(|error| {
             Err(OpError::Unknown { store: self.name.to_string(), source: Box::new(error) })
         })
@@ -361,7 +362,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     Handle::current().block_on(future)
 }
 
-/// Values of these stores are digests of canonical JSON; this is something else.
+/// A value of these stores is the digest of canonical JSON; the caller gave another kind of digest.
 #[derive(Debug, thiserror::Error)]
 #[error("value is not a digest of canonical JSON: digest={digest}")]
 struct NotCanonical {

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kfm_wal::local::LocalLog;
 
-/// The logs of embedded stores that an operation writes, by folder, open from its first change on to its end.
+/// The logs of embedded stores that an operation writes, by folder, open from its first change to its end.
 ///
-/// Opening a log for writing reads all of it: opened anew for each batch, an operation on many cells would read
-/// it as many times. What fails is closed at once, so that whoever comes next finds out what was written. While an
-/// operation lasts, other writers of the store find it busy; its readers do not.
+/// Opening a log for writing reads all of it. An operation on many cells that opened it for each batch would read
+/// it as many times. A log whose append failed is closed at once, so that the next writer opens it anew and finds
+/// out what was written. While an operation lasts, other writers of the store find it busy; readers do not.
 ///
-/// Where hosts share the platform's log, a host that is silent is followed, and a store's lock has no lease: there
-/// a log is open for one batch only.
+/// Where hosts share the platform's log, another host may take over from one that is silent, but the lock of an
+/// embedded store has no lease that would run out. So there a log is open for one batch only.
 #[derive(Debug, Clone)]
 pub(crate) struct Writers {
     stay_open: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Writers {
 }
 
 impl Writers {
-    /// Keeps logs open until the operation ends, or for one batch only.
+    /// Keeps logs open until the operation ends (`stay_open`), or for one batch only.
     pub(crate) fn new(stay_open: bool) -> Self {
         Self { stay_open, logs: Arc::default() }
     }
@@ -36,13 +36,13 @@ impl Writers {
         }
     }
 
-    /// Closes a log, once nobody works with it.
+    /// Closes a log as soon as no call works with it.
     pub(super) fn close(&self, folder: &Path) {
         let log = self.lock().remove(folder);
         drop(log);
     }
 
-    /// Closes all logs, once nobody works with them.
+    /// Closes all logs as soon as no call works with them.
     pub(crate) fn close_all(&self) {
         let logs = std::mem::take(&mut *self.lock());
         drop(logs);
