@@ -1,4 +1,4 @@
-//! Why an operation did not do what it was asked to, sorted by what the caller does next.
+//! Why an operation did not do what was asked, sorted by what the caller does next.
 
 use kfm_lineage::{Digest, OperationId};
 use kfm_retry::{Classify, ErrorClass, Verdict};
@@ -12,10 +12,10 @@ use crate::versions::VersionError;
 /// The result of the engine's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation did not do what it was asked to.
+/// Why an operation did not do what was asked.
 ///
-/// Each variant is one class of the command's exit codes; [`Error::kind`] gives its name. After every variant
-/// but [`Unfinished`](Error::Unfinished) nothing is half done.
+/// Each variant is one class of the command's exit codes; [`Error::kind`] gives its name. After
+/// [`Unfinished`](Error::Unfinished) an operation is open; after every other variant nothing is half done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,8 +30,8 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// What was brought is not what it must be, or what was asked for may never be done: look at who brought it. It is
-    /// recorded (R6).
+    /// A plan, an approval or a key that was brought is not what it must be, or policy never allows what was asked
+    /// for: find out where it comes from. It is recorded (R6).
     #[error("{message}")]
     Rejected {
         /// What is wrong with it.
@@ -42,18 +42,18 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// It was refused, and the refusal could not be recorded everywhere (R6): mend what is named, then look at the
-    /// ledger.
+    /// The request was refused, and the refusal could not be recorded everywhere (R6): repair what is named, then
+    /// look at the ledger.
     #[error("{refusal}")]
     Unrecorded {
         /// The refusal itself.
         refusal: Box<Error>,
-        /// What lacks its record: log, ledger, telemetry, or several of them.
+        /// Which records lack it: log, ledger, telemetry, or several of them.
         missing: &'static str,
-        /// Why.
+        /// Why they could not be written.
         why: String,
     },
-    /// Somebody asked to stop before anything was begun: nothing is left behind.
+    /// The actor asked to stop before anything was begun: nothing is left behind.
     #[error("stopped on request, nothing was begun")]
     Stopped,
     /// Nothing has that id: look at the list.
@@ -64,7 +64,7 @@ pub enum Error {
         /// The text that was given.
         text: String,
     },
-    /// The id names something else than what was asked for: run one of the commands that take it.
+    /// The id names something else than what was asked for: run one of the commands in `next`.
     #[error("this id names a {found}, not a {wanted}: id={id}")]
     OtherKind {
         /// What was looked for.
@@ -73,7 +73,7 @@ pub enum Error {
         found: &'static str,
         /// The whole id.
         id: String,
-        /// Commands that take it.
+        /// Commands that take this id.
         next: Vec<String>,
     },
     /// More than one thing begins like that: give more of the id.
@@ -83,10 +83,10 @@ pub enum Error {
         kind: &'static str,
         /// The text that was given.
         text: String,
-        /// What it could mean.
+        /// Ids that begin with the text.
         candidates: Vec<String>,
     },
-    /// Policy said no: mend what the findings name, and plan again.
+    /// A rule denies it: repair what the findings name, and plan again.
     #[error("denied by policy: {} of {} findings deny", findings.iter().filter(|f| f.denies).count(), findings.len())]
     Denied {
         /// What was asked for.
@@ -97,32 +97,33 @@ pub enum Error {
     /// Approvals are missing: get them, then execute the plan by its id.
     #[error("approvals are missing: plan_id={plan_id}")]
     ApprovalRequired {
-        /// The plan that waits.
+        /// The plan that waits for approvals.
         plan_id: Digest,
         /// What is missing, in words.
         needed: Vec<String>,
-        /// Approvals that are there and do not count, and why.
+        /// Approvals that were given and do not count, each with the reason.
         refused: Vec<String>,
     },
-    /// The world is not as it must be: read what differs, then plan again, wait, or reconcile.
+    /// Something differs from what the operation needs: read what differs, then plan again, wait, or reconcile.
     #[error("{message}")]
     Conflict {
-        /// What stands against it.
+        /// What differs, or what is in the way.
         message: String,
-        /// The cells or operations it is about.
+        /// The cells or operations that it is about.
         conflicts: Vec<ConflictLine>,
         /// What to do.
         hint: String,
         /// Commands that can be run as they stand.
         next: Vec<String>,
     },
-    /// Another process works in this platform: wait for it.
+    /// Another process works in this platform: wait for it, then try again.
     #[error("another operation is running: {holder}")]
     Locked {
-        /// Who holds the lock.
+        /// The process that holds the lock: what it does, for which actor, since when, on which host, and its
+        /// number there.
         holder: String,
     },
-    /// The log cannot carry this operation: a person has to look.
+    /// The log or the version store lacks what this operation needs: a person has to look.
     #[error("{message}")]
     Incomplete {
         /// What is missing.
@@ -139,7 +140,7 @@ pub enum Error {
         message: String,
         /// The operation, where it was opened.
         operation: Option<OperationId>,
-        /// aborted, or failed if nothing had moved.
+        /// `aborted`, or `failed` if nothing had moved.
         status: Status,
         /// What lies beneath.
         #[source]
@@ -148,13 +149,13 @@ pub enum Error {
     /// The operation is open and waits to be resumed or aborted.
     #[error("{message}")]
     Unfinished {
-        /// What it waits for.
+        /// What the operation waits for.
         message: String,
         /// The operation.
         operation: OperationId,
-        /// interrupted or held.
+        /// `interrupted` or `held`.
         status: Status,
-        /// The reason's name, where it is held.
+        /// The name of the reason, where it is held.
         held_reason: Option<String>,
         /// Commands that can be run as they stand.
         next: Vec<String>,
@@ -168,7 +169,7 @@ pub enum Error {
     /// The log cannot be used; nothing was changed.
     #[error("log cannot be used")]
     Log(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The ledger or the telemetry cannot be used: verify the ledger, or make room.
+    /// The ledger or the telemetry cannot be used: verify the ledger, or make room on the disk.
     #[error("ledger or telemetry cannot be used")]
     Records(#[source] Box<TelemetryError>),
     /// A file of the platform cannot be used.
@@ -183,12 +184,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Makes an [`Error::Invalid`] that nothing lies beneath.
+    /// Makes an [`Error::Invalid`] without a source.
     pub fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Invalid { message: message.into(), hint: hint.into(), source: None }
     }
 
-    /// Returns the name of the error's class, as programs see it.
+    /// Returns the name of the error's class, as `error.kind` of the command's `--json` has it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Invalid { .. } | Self::Rejected { .. } => "invalid",
@@ -211,7 +212,7 @@ impl Error {
         }
     }
 
-    /// Returns the word under which a refusal is recorded; none if the error is no refusal (R6).
+    /// Returns the word under which a refusal is recorded; `None` if the error is not a refusal (R6).
     pub(crate) fn refused_as(&self) -> Option<Status> {
         match self {
             Self::Denied { .. } => Some(Status::Denied),
@@ -247,9 +248,10 @@ impl Error {
 }
 
 impl Classify for Error {
-    /// Says whether a pipeline may try again (R82): where it did not get its turn, or a store did not answer.
+    /// Says whether a pipeline may try again (R82): only if another process held the lock, or a store did not
+    /// answer.
     ///
-    /// An operation that failed half-way is not among them: what stopped it is not known to pass.
+    /// It may not after an operation that failed half-way, since what stopped it may not pass by itself.
     fn classify(&self) -> Verdict {
         match self {
             Self::Locked { .. } | Self::Store(OpError::Transient { .. }) => ErrorClass::Transient.into(),
@@ -290,7 +292,8 @@ impl From<kfm_wal::WalError> for Error {
     fn from(error: kfm_wal::WalError) -> Self {
         match error {
             kfm_wal::WalError::Locked { holder } => Self::Locked { holder },
-            // Nothing was appended, and the log is well: what it was to hold is not.
+            // Nothing was appended, and the log is sound: the record that was to be appended is too large, or
+            // cannot be read back.
             error @ (kfm_wal::WalError::TooLarge { .. } | kfm_wal::WalError::Unreadable { .. }) => {
                 Self::Invalid {
                     message: "the log cannot hold what this asks for; nothing was recorded".into(),
@@ -306,7 +309,7 @@ impl From<kfm_wal::WalError> for Error {
     }
 }
 
-/// Bytes of a text that a record keeps; a list of what stands in the way may be as long as the catalog.
+/// Bytes of a text that a record keeps; a list of conflicts may be as long as the catalog.
 const RECORDED_BYTES_MAX: usize = 4_096;
 
 /// Cuts a text to what a record keeps.
@@ -318,7 +321,7 @@ pub(crate) fn recorded_text(text: String) -> String {
     format!("{}…", &text[..end])
 }
 
-/// Says what an error and all that lies beneath it say, on one line.
+/// Returns the messages of an error and of all its sources, on one line.
 pub(crate) fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -11,10 +11,9 @@ use crate::blob::key;
 use crate::context::WriteContext;
 use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
 
-/// Keeps the cells of one store in memory; clones are the same store, which dies with the last of them.
+/// Keeps the cells of one store in memory. Clones share one store; dropping the last one drops its cells.
 ///
-/// For tests, and for trying out a pipeline. Every swap is compared and made under one lock, each cell by
-/// itself.
+/// For tests, and for trying out a pipeline. Every swap is compared and made under one lock, cell by cell.
 #[derive(Debug, Clone)]
 pub struct MemoryOp {
     name: Arc<str>,
@@ -28,7 +27,7 @@ impl MemoryOp {
         Self { name: name.into(), domain, cells: Arc::default() }
     }
 
-    /// Changes a cell past the engine, as somebody with access to the product can.
+    /// Changes a cell without the engine, as a person or a tool with access to the product can.
     pub fn set_foreign(&self, key: &str, content: Option<Bytes>) {
         let digest = match self.domain {
             Domain::Stac => Digest::of_bytes,
@@ -46,7 +45,7 @@ impl MemoryOp {
         key::fault_of(key).map_or(Ok(()), refused)
     }
 
-    /// Compares and sets one cell; `content` is that of the swap's `to`.
+    /// Compares and sets one cell; `content` is the content of the swap's `to`.
     fn swap_one(&self, swap: &Swap, content: Option<(Digest, Bytes)>) -> SwapOutcome {
         let mut cells = self.lock();
         let observed = cells.get(&swap.key).map(|(digest, _)| *digest);

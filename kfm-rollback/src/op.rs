@@ -17,25 +17,28 @@ use crate::versions::VersionError;
 /// `DomainOp`. It owns order, journal, retry and policy; an adapter owns its product's language.
 ///
 /// # Laws
-/// - **Compare-and-set**: [`swap`](DomainOp::swap) changes a cell only if its value is `from`; else it leaves
-///   the cell as it is and says what it saw.
+/// - **Compare-and-set**: [`swap`](DomainOp::swap) changes a cell only if its value is `from`; otherwise it leaves
+///   the cell as it is and returns the value that it saw.
 /// - **Idempotent**: a swap to the value that the cell already has is [`SwapOutcome::Already`].
 /// - **Inverse**: a swap and the swap with `from` and `to` exchanged leave the store as it was to readers.
-/// - **Exact**: after a swap to a value, [`read`](DomainOp::read) gives the content that the engine stored
-///   under it, equal by the rules of the domain, and [`observe`](DomainOp::observe) gives the value.
+/// - **Exact**: after a swap to a value, [`read`](DomainOp::read) returns the content that the engine stored under
+///   that value, equal by the rules of the domain, and [`observe`](DomainOp::observe) returns the value.
 /// - **Whole**: no reader sees half a value at any moment, and a crash leaves each cell at `from` or `to`.
-/// - **Durable**: an outcome is answered after it is durable, [`SwapOutcome::Already`] too, since whoever made
-///   the swap may have been killed before it was; where the product cannot promise that,
-///   [`Capabilities::durable_ack`] says so.
-/// - **Keeps**: nothing that a version names is deleted: a retired cell is absent, its content is not lost.
+/// - **Durable**: an outcome is answered only after it is durable. This holds for [`SwapOutcome::Already`] too,
+///   since the process that made the swap may have been killed before its change was durable. Where the product
+///   cannot promise it, [`Capabilities::durable_ack`] says so.
+/// - **Keeps**: no content that a version names is deleted: a retired cell is absent, and its content can be
+///   restored.
 /// - **Reads write nothing**: `keys`, `observe` and `read` change no byte and no time stamp of the store.
 ///
 /// # Cancel safety
-/// A dropped `swap` leaves each cell of the batch at `from` or `to`, not known which: observe before acting.
+/// A dropped `swap` leaves each cell of the batch at `from` or at `to`; the caller does not know which, and
+/// observes the cells before it acts.
 ///
 /// # Implementing
-/// Do not retry and do not log: the engine does both. Do not cache what others can change. Map the product's
-/// errors to [`OpError`] in one function. Run `conformance` (feature `test-util`) against the real product.
+/// Do not retry and do not log: the engine does both. Do not cache what other processes can change. Map the
+/// product's errors to [`OpError`] in one function. Run `conformance` (feature `test-util`) against the real
+/// product.
 #[async_trait]
 pub trait DomainOp: Debug + Send + Sync {
     /// Returns the store's name in the settings.
@@ -59,7 +62,7 @@ pub trait DomainOp: Debug + Send + Sync {
     /// [`OpError::InvalidKey`]: a key that this store cannot have; otherwise as [`OpError`] says.
     async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError>;
 
-    /// Lists what lies in the store, is no cell, and could be taken for one; it is left alone.
+    /// Lists what lies in the store, is not a cell, and could be taken for one; the engine leaves it alone.
     ///
     /// # Errors
     /// As [`observe`](DomainOp::observe).
@@ -67,7 +70,8 @@ pub trait DomainOp: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Returns what readers see at a cell: the bytes whose digest is its value, or none.
+    /// Returns the content that readers see at a cell: the bytes whose digest is the cell's value; `None` if it is
+    /// absent.
     ///
     /// # Errors
     /// As [`observe`](DomainOp::observe).
@@ -79,10 +83,11 @@ pub trait DomainOp: Debug + Send + Sync {
     /// the batch; one answer per swap, in that order.
     ///
     /// # Errors
-    /// An error says nothing of the cells: the engine observes them. As [`OpError`] says.
+    /// An error says nothing about the cells of the batch: the engine observes them before it goes on. As
+    /// [`OpError`] says.
     async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError>;
 
-    /// Removes what a crashed process left unfinished and no reader sees, such as temporary files.
+    /// Removes what a crashed process left unfinished and what no reader sees, such as temporary files.
     ///
     /// # Errors
     /// As [`OpError`] says.
@@ -96,9 +101,9 @@ const _OBJECT_SAFE: Option<&dyn DomainOp> = None;
 pub struct Swap {
     /// The cell's key in the store.
     pub key: String,
-    /// The value it must have.
+    /// The value that the cell must have before the swap.
     pub from: Value,
-    /// The value it is to have.
+    /// The value that the cell has after the swap.
     pub to: Value,
 }
 
@@ -111,7 +116,7 @@ pub enum SwapOutcome {
     Already,
     /// The cell has another value and was left alone.
     Conflict {
-        /// What was seen.
+        /// The value that the cell has.
         observed: Value,
     },
 }
@@ -119,7 +124,7 @@ pub enum SwapOutcome {
 /// What a product can do, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Capabilities {
-    /// The product's name and, where it tells, its version.
+    /// The product's name.
     pub product: String,
     /// The product's version, or the version of the embedded format.
     pub version: String,
@@ -143,7 +148,7 @@ pub enum CompareAndSet {
     Generation,
     /// The value's digest, under the platform's lock.
     Value,
-    /// Nothing: the engine's re-check is all there is.
+    /// Nothing: only the engine's look right before the swap protects the cell.
     None,
 }
 
@@ -167,11 +172,11 @@ pub enum Role {
     Derived,
 }
 
-/// Why a store did not answer; named by what the caller does next.
+/// Why a store did not do it; named by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpError {
-    /// Trying again may help; nothing was changed.
+    /// Trying again may help. Cells of a batch before the one that failed may have been changed: observe them.
     #[error("store does not answer for the moment: store={store}")]
     Transient {
         /// The store's name.
@@ -180,7 +185,7 @@ pub enum OpError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A change may or may not have been made: observe before acting.
+    /// The store may have made the change, or may still make it: observe before acting.
     #[error("outcome of a change is not known: store={store}")]
     Unknown {
         /// The store's name.
@@ -189,7 +194,7 @@ pub enum OpError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Trying again does not help; nothing was changed by the failing call after this point.
+    /// Trying again does not help. Cells of a batch before the one that failed may have been changed: observe them.
     #[error("store cannot do it: store={store} key={key}")]
     Permanent {
         /// The store's name.
@@ -208,7 +213,7 @@ pub enum OpError {
         /// Where it should be.
         place: String,
     },
-    /// The key is none that this store can have: repair the caller.
+    /// The key is not one that this store can have: repair the caller.
     #[error("key is not allowed, {why}: store={store} key={key}")]
     InvalidKey {
         /// The store's name.
@@ -234,7 +239,7 @@ pub enum OpError {
 impl OpError {
     /// Makes the error of a store that could not get the content of a version; for adapters.
     ///
-    /// What may pass stays transient; everything else means that the content cannot be had, so that the cell
+    /// An error that may pass stays transient. Every other one means that the content is not available, so the cell
     /// is left as it is.
     pub fn of_content(store: &str, digest: &kfm_lineage::Digest, error: VersionError) -> Self {
         let (store, digest) = (store.to_owned(), *digest);

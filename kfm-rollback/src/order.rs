@@ -1,14 +1,14 @@
-//! The order of steps: readers who start at a root and follow links never meet a broken one on the way.
+//! The order of steps: a reader that starts at a root and follows links never meets a broken one.
 //!
-//! A document appears before what lists it and disappears after it; graph, search and cache switch in
-//! between (`states.md` section 3). Going back is the same sequence from its end to its beginning.
+//! A document appears before the document that lists it, and disappears after it; graph, search and cache switch in
+//! between (`states.md` section 3). Going back makes the same steps from the last to the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::{CellId, Domain, Move};
 use kfm_wal::record::Batch;
 
-/// Steps that one intent announces at most.
+/// The most steps that one intent announces.
 pub const BATCH_STEPS_MAX: usize = 1_000;
 
 /// Where a step stands in the order for readers.
@@ -45,8 +45,9 @@ impl Phase {
 /// What a document lists, by path, before and after: its `child` and `item` targets in the store.
 pub type Listings = BTreeMap<String, Vec<String>>;
 
-/// Puts steps in order: adds (listed before lister), changes, derived cells, retires (lister before listed). A document
-/// whose place is needed disappears first: no store keeps `x.json` and `x.json/y.json` in one folder.
+/// Puts steps in order: adds (the listed document before the document that lists it), changes, derived cells,
+/// retires (the listing document before the listed one). A document that is in the way of another one disappears
+/// first: no store can have `x.json` as a file and as the folder of `x.json/y.json`.
 ///
 /// `after` holds what documents list once the steps are made, `before` what they list now; documents that do
 /// not move need not be in them. Reference cycles, which real catalogs have, are cut at the smallest path.
@@ -84,7 +85,7 @@ fn in_the_way(steps: &[Move]) -> BTreeSet<CellId> {
     gone.filter(is_in_the_way).map(|step| step.cell.clone()).collect()
 }
 
-/// Numbers documents so that what is listed comes before what lists it.
+/// Numbers documents so that a listed document comes before the document that lists it.
 fn ranks(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
     let moved: BTreeSet<&str> = steps
         .iter()
@@ -95,7 +96,7 @@ fn ranks(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
     let mut ranks = BTreeMap::new();
     let mut entered = BTreeSet::new();
     for &root in &moved {
-        // Depth first without recursion: a chain of catalogs may be as long as the catalog.
+        // Depth first without recursion, since a chain of catalogs may be as long as the whole catalog.
         let mut stack = vec![(root, 0)];
         if !entered.insert(root) {
             continue;
@@ -120,7 +121,7 @@ fn ranks(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
     ranks
 }
 
-/// Cuts ordered steps into batches: runs of one store and phase, of at most [`BATCH_STEPS_MAX`] steps.
+/// Cuts ordered steps into batches: each has steps of one store and one phase, at most [`BATCH_STEPS_MAX`].
 pub fn batches(steps: &[Move]) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut last: Option<(&str, Phase)> = None;

@@ -1,8 +1,8 @@
 //! The projector `kfm-stac/1`: what graph, search and cache show of documents (`states.md` section 1).
 //!
-//! Pure functions from facts to contents. A content is stored in canonical form and its digest is the cell's
-//! value, so every change of these functions that changes a content is a new projector with a new name: the
-//! log names the projector of each publish, and a rollback projects again.
+//! Pure functions from facts to contents. A content is stored in canonical form and its digest is the cell's value.
+//! So a change of these functions that changes any content makes a new projector, with a new name: the log names
+//! the projector of each publish, and a rollback projects again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +12,19 @@ use serde_json::{Map, Value, json};
 /// Name and version of this projector, as the log has it.
 pub const PROJECTOR: &str = "kfm-stac/1";
 
-/// Bytes of an alias; leaves room for an index's suffix below the 255 bytes of search engines.
+/// The most bytes of an alias: an index's suffix still fits into the 255 bytes that search engines allow.
 const ALIAS_BYTES_MAX: usize = 200;
 
-/// Bytes of a shortened alias that are kept of the escaped id, for people.
+/// Bytes of the escaped id that a shortened alias keeps, so that people recognise it.
 const ALIAS_KEPT_BYTES: usize = 160;
 
-/// Projects a document to its node; none if it is not a JSON object.
+/// Projects a document to its node; `None` if the document is not a JSON object.
 ///
 /// `label` is the CARE label in force at the path, which may be stricter than what the document says.
 ///
 /// The node is keyed by the document's path (`kfm_id`), since real catalogs repeat and change ids. Its
-/// relationships lead to bare nodes, named by label and id: the collection that an item names, and each
-/// asset, which is its href, behind the document's folder where the href is relative.
+/// relationships lead to bare nodes, named by label and id: the collection that an item names, and each asset,
+/// named by its href, with the document's folder before it if the href is relative.
 pub fn node(path: &str, facts: &DocumentFacts, label: Option<&str>) -> Option<Value> {
     let kind = match facts.kind {
         DocumentKind::Item => "StacItem",
@@ -68,8 +68,8 @@ fn asset_id(path: &str, href: &str) -> String {
     }
 }
 
-/// Projects the documents of a collection, by path, to what its alias and its namespace are opened for; none
-/// if there are none.
+/// Projects the documents of a collection, by path, to the content of its alias and its namespace; `None` if the
+/// collection has no documents.
 pub fn collection_listing(documents: &BTreeMap<&str, Digest>) -> Option<Value> {
     let pairs = documents.iter().map(|(path, digest)| json!([path, digest.to_string()]));
     (!documents.is_empty()).then(|| pairs.collect())
@@ -78,9 +78,9 @@ pub fn collection_listing(documents: &BTreeMap<&str, Digest>) -> Option<Value> {
 /// Names the alias of a collection, and its cache namespace: `kfm-` and the id.
 ///
 /// Characters outside `[a-z0-9_-]` are written as `~` and two hex digits for each byte of their UTF-8, so that
-/// different ids have different names that every search engine takes: `Landsat 9` is `kfm-~4candsat~209`. A
-/// name above 200 bytes keeps its first 160, then come `~~`, which no escape begins with, and 32 hex digits
-/// of the id's SHA-256.
+/// different ids have different names that every search engine takes: `Landsat 9` is `kfm-~4candsat~209`. A name
+/// above 200 bytes keeps its first 160; then come `~~`, with which no escape begins, and 32 hex digits of the id's
+/// SHA-256.
 pub fn alias_name(collection: &str) -> String {
     let mut name = String::from("kfm-");
     for byte in collection.bytes() {
@@ -97,7 +97,7 @@ pub fn alias_name(collection: &str) -> String {
     name
 }
 
-/// Says which collections a change of one document feeds: the old one and the new one.
+/// Lists the collections that a change of one document feeds: its old one and its new one.
 pub fn fed_by(before: Option<&DocumentFacts>, after: Option<&DocumentFacts>) -> BTreeSet<String> {
     [before, after].into_iter().flatten().filter_map(|facts| facts.collections()).map(str::to_owned).collect()
 }

@@ -1,8 +1,8 @@
 //! The protection in force for documents, with what they inherit (`states.md` section 4).
 //!
-//! A parent of a document is what it names as its collection, what it links to as its collection, parent or
-//! source, and what lists it. Everything is read as leniently as documents are: a parent too many can only protect
-//! more.
+//! The parents of a document are the collection that it names, the collection, parent and source that it links to,
+//! and the documents that list it. All of it is read as leniently as policy reads documents: one parent too many
+//! can only protect more.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,28 +20,29 @@ use crate::session::Session;
 pub(crate) struct Protections<'a> {
     session: &'a Session,
     views: [&'a CatalogView; 2],
-    /// The standing documents that carry an id.
+    /// The documents that stand and carry an id.
     carriers: HashMap<&'a str, BTreeSet<&'a str>>,
-    /// The standing documents that may be a collection, by id: a collection may have ten thousand items of its name.
+    /// The documents that stand and may be a collection, by id: a collection can have ten thousand items that carry
+    /// its id.
     containers: HashMap<&'a str, BTreeSet<&'a str>>,
-    /// Where documents stood that carried an id: a retire takes no protection away.
+    /// Where documents stood that carried an id: a retire does not take their protection away.
     retired: HashMap<&'a str, BTreeSet<&'a str>>,
-    /// The standing documents that list a path.
+    /// The documents that stand and list a path.
     listers: HashMap<String, BTreeSet<&'a str>>,
-    /// What was found out already: ten thousand items have one collection, whose links are looked through once.
+    /// What was found already: ten thousand items share one collection, whose links are followed once.
     known: Mutex<HashMap<String, Arc<Own>>>,
 }
 
-/// Which documents of an id are asked for.
+/// Which documents of an id to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// Those that may hold others: all but items.
+    /// Documents that may hold others: all but items.
     Containers,
     /// All.
     Any,
 }
 
-/// What a path is protected by itself, and the paths of what it stands in and was made from.
+/// The protection of a path by itself, and the paths that it inherits from: its parents and its sources.
 #[derive(Debug)]
 struct Own {
     protection: Protection,
@@ -94,11 +95,12 @@ impl<'a> Protections<'a> {
 
     /// Returns the protection in force for the entity at a path.
     ///
-    /// Joined from its own labels, the registry, its parents and the documents it is derived from, and what those
-    /// stand in and were made from (R61). What was retired counts as it stood last.
+    /// Joined from the labels of the document itself, the registry, its parents and the documents that it is
+    /// derived from, and the parents and sources of those (R61). Of a retired document, the last version counts.
     ///
     /// # Errors
-    /// [`Error::Versions`](crate::Error::Versions): a version is missing, so that nobody can tell; restore it.
+    /// [`Error::Versions`](crate::Error::Versions): a version is missing, so the protection is not known; restore
+    /// it.
     pub(crate) async fn of(&self, path: &str) -> Result<Protection> {
         let own = self.own(path).await?;
         let mut pending: Vec<String> = own.parents.iter().cloned().collect();
@@ -148,7 +150,7 @@ impl<'a> Protections<'a> {
             content: after.map(AsRef::as_ref),
         };
         let protection = self.session.registry.protection(&subject);
-        // A collection does not inherit from itself, nor from another of its name.
+        // A collection does not inherit from itself, nor from another collection of the same name.
         for collection in documents.iter().filter(|document| document.kind == DocumentKind::Collection) {
             collection.ids().for_each(|id| {
                 collections.remove(id);
@@ -169,14 +171,14 @@ impl<'a> Protections<'a> {
         Ok(Own { protection, parents })
     }
 
-    /// Lists what collections may be meant by names that are no standing collection's: those that differ by case and
-    /// blanks only.
+    /// For names that no standing collection has, lists the collections that they may mean: those whose names
+    /// differ only by case and blanks.
     fn meant_by(&self, names: &BTreeSet<String>) -> Vec<String> {
         let unknown = names.iter().filter(|name| !self.containers.contains_key(name.as_str()));
         unknown.flat_map(|name| self.session.registry.names_like(name)).map(str::to_owned).collect()
     }
 
-    /// Returns where documents of these ids stand, and where such stood last.
+    /// Returns the paths at which documents of these ids stand, or stood last.
     async fn named(&self, ids: &BTreeSet<String>, wanted: Wanted) -> Result<BTreeSet<String>> {
         let standing = match wanted {
             Wanted::Containers => &self.containers,
@@ -196,7 +198,7 @@ impl<'a> Protections<'a> {
         Ok(paths)
     }
 
-    /// Returns what stood last at a path where nothing stands.
+    /// Returns the last document at a path where none stands now.
     async fn stood_last(&self, path: &str) -> Result<Option<Arc<DocumentFacts>>> {
         if self.views[0].get(path).is_some() {
             return Ok(None);
@@ -206,8 +208,9 @@ impl<'a> Protections<'a> {
     }
 }
 
-/// Lists the paths that a target leads to from a document, whether or not a document stands there: one that was
-/// retired, or comes with the change, counts too. Backslashes are what some readers take for slashes.
+/// Lists the paths that a link's target leads to from a document, whether or not a document stands there: a retired
+/// one, and one that comes with the change, count too. Some readers take backslashes for slashes, so both spellings
+/// are followed.
 fn leads(views: [&CatalogView; 2], path: &str, target: &str) -> BTreeSet<String> {
     let slashed = target.trim().replace('\\', "/");
     let spellings = [target, slashed.as_str()];
