@@ -1,8 +1,9 @@
-//! What policy's files say comes into force: it is in the log before the first verdict that is given by it.
+//! Brings into force what policy's files say: it is in the log before the first verdict that depends on it.
 //!
-//! Every judgement begins with [`Session::begin_judging`], so no verb can forget it. The log is written first and the
-//! ledger after it, so that the ledger never says of something that it is in force which is not. A debt is noted
-//! before both: a command that is stopped between them, or finds the ledger out of reach, leaves it to the next one.
+//! Every judgement begins with [`Session::begin_judging`], so no command can forget it. The log is written first
+//! and the ledger after it, so that the ledger never says that something is in force which is not. Before both, a
+//! note of the debt is written: a command that is stopped between them, or cannot reach the ledger, leaves the
+//! note, and the next command that changes something pays the debt.
 
 use std::collections::BTreeMap;
 
@@ -24,16 +25,16 @@ const INLINE_BYTES_MAX: u64 = 64 * 1024;
 /// Lines of a change that its record keeps.
 const CHANGED_LINES_MAX: usize = 100;
 
-/// Before the first record that the ledger may lack, in the platform's own folder.
+/// The file, in the platform's own folder, with the position before the first record that the ledger may lack.
 const DEBT: &str = "ledger-owed";
 
 impl Session {
-    /// Begins a judgement: policy's files could be read, and what they say that the log does not have is in force from
-    /// now on, whatever the verdict. A session that only looks brings nothing into force.
+    /// Begins a judgement: refuses if policy's files cannot be read, and brings into force what they say and the
+    /// log does not have, whatever the verdict will be. A session that only reads brings nothing into force.
     ///
     /// # Errors
-    /// [`Error::Denied`]: a file of the policy is missing or not right. [`Error::File`]: one could not be read this
-    /// time. As [`bring_into_force`](Self::bring_into_force).
+    /// [`Error::Denied`]: a file of the policy is missing or not valid. [`Error::File`]: a file could not be read
+    /// this time; try again. Otherwise as [`bring_into_force`](Self::bring_into_force).
     pub(crate) async fn begin_judging(&mut self, operation: &str) -> Result<()> {
         self.require_policy(operation)?;
         match self.is_writer() {
@@ -42,13 +43,13 @@ impl Session {
         }
     }
 
-    /// Puts into the log what policy's files say and the log does not have, then into the ledger.
+    /// Appends to the log what policy's files say and the log does not have, then to the ledger.
     ///
-    /// That the ledger is out of reach stops nothing that protects: the debt stays, and the next command pays it.
+    /// A ledger that cannot be reached does not stop protection: the debt stays, and the next command pays it.
     ///
     /// # Errors
-    /// [`Error::Versions`], [`Error::File`]: nothing came into force. [`Error::Log`]: the log failed; what is in force,
-    /// opening it again tells.
+    /// [`Error::Versions`], [`Error::File`]: nothing came into force. [`Error::Log`]: the log failed; opening it
+    /// again tells what is in force.
     pub(crate) async fn bring_into_force(&mut self) -> Result<()> {
         let due = due_records(self).await?;
         if !due.is_empty() {
@@ -73,7 +74,7 @@ impl Session {
         Ok(read_debt(self)?.is_some())
     }
 
-    /// Enters into the ledger what came into force and may be missing there; nothing where no debt is noted.
+    /// Enters into the ledger what came into force and may be missing there; does nothing if no debt is noted.
     ///
     /// # Errors
     /// [`Error::Records`]: the ledger cannot be written; the debt stays.
@@ -104,11 +105,11 @@ impl Session {
 
 fn read_debt(session: &Session) -> Result<Option<Lsn>> {
     let text = read_optional(&session.platform.own(DEBT))?;
-    // A number that cannot be read owes everything: what is entered already is not entered twice.
+    // A position that cannot be read counts as the whole log: an entry that the ledger has is not entered twice.
     Ok(text.map(|text| text.trim().parse().map_or(Lsn::ZERO.next(), Lsn)))
 }
 
-/// Lists the records that the log lacks: changed files, and entries that are new.
+/// Lists the records that the log lacks: of changed files, and of new entries.
 async fn due_records(session: &Session) -> Result<Vec<Record>> {
     let (registry, digests) = (&session.registry, &session.policy_texts.digests);
     let mut due = Vec::new();
@@ -121,6 +122,8 @@ async fn due_records(session: &Session) -> Result<Vec<Record>> {
         .map(|(name, digest)| (name.clone(), *digest))
         .collect();
     let entries = registry.new_entries();
+    // A file can change without a new entry (one was removed, a comment was added). The log notes that it changed;
+    // no entry goes out of force by it.
     if entries.is_empty() {
         let said =
             format!("entries={}, nothing new; what was in force stays in force", registry.entries().len());
@@ -163,9 +166,9 @@ fn change(
     PolicyChangeRecord { file, before, after, changed, by, at }
 }
 
-/// Describes what became of the list of principals since the log knew it; none if it is the same.
+/// Describes how the list of principals changed since the log last recorded it; `None` if it is the same.
 ///
-/// The new list's bytes are kept, so that the next change can be told apart from it.
+/// The bytes of the new list are stored, so that the next change can be described too.
 async fn principals_change(session: &Session) -> Result<Option<PolicyChangeRecord>> {
     let (principals, PolicyTexts { principals_text, digests }) = (&session.principals, &session.policy_texts);
     let Some(after) = digests.get(PRINCIPALS).copied() else { return Ok(None) };
@@ -178,7 +181,7 @@ async fn principals_change(session: &Session) -> Result<Option<PolicyChangeRecor
         None => Some(Principals::default()),
         Some(digest) => match versions.get(&digest).await {
             Ok(bytes) => Principals::load(std::str::from_utf8(&bytes).ok()).ok(),
-            // What the list was is for people; that it changed is known without.
+            // What the list was only helps people to read the change; the digests alone tell that it changed.
             Err(_) => None,
         },
     };
@@ -188,7 +191,7 @@ async fn principals_change(session: &Session) -> Result<Option<PolicyChangeRecor
     Ok(Some(change(session, PRINCIPALS, before, after, cut(changed))))
 }
 
-/// Says of each principal that came, went, or has other roles or another key, one line.
+/// Says in one line for each principal whether it came, went, or has other roles or another key.
 fn differences(before: &Principals, after: &Principals) -> Vec<String> {
     let roles = |principal: &kfm_policy::Principal| {
         principal.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join("+")
@@ -225,7 +228,7 @@ fn cut(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// Reads the entries of a record, wherever they are.
+/// Reads the entries of a record, from the record itself or from its segment.
 ///
 /// # Errors
 /// [`Error::Versions`]: the segment is missing or damaged; restore the version store.
@@ -239,10 +242,10 @@ pub(crate) async fn entries_of(
     }
 }
 
-/// Makes the ledger's entries of what came into force by one command: one for labels, holds and withdrawals each, with
-/// their number and the digest of the list of them all.
+/// Makes the ledger's entries of what one command brought into force: one each for labels, holds and withdrawals,
+/// with their number and the digest of the list of all of them.
 ///
-/// An older version's record does not say who gave the command; its entries are in the ledger one by one.
+/// The record of an older version does not name the actor; its entries are in the ledger one by one.
 ///
 /// # Errors
 /// As [`entries_of`].
@@ -294,7 +297,7 @@ pub(crate) fn change_line(record: &PolicyChangeRecord) -> LedgerEntry {
     line
 }
 
-/// Says why, of one or of many.
+/// Returns the reason of one entry, or one reason that stands for many.
 fn joined(reasons: &[String]) -> String {
     match reasons {
         [] => String::new(),

@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::{CellCount, Status};
 
-/// Differences that a manifest carries itself; all are in the segment that it names.
+/// The most differences that a manifest has in itself; the segment that it names has all of them.
 pub const DIFFS_MAX: usize = 10_000;
 
 /// The account of a rollback or a revert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackManifest {
-    /// The form of this account.
+    /// The name and version of this form.
     pub schema: String,
     /// The rollback.
     pub rollback_id: RollbackId,
     /// The publish or hotfix that was undone or made again.
     pub target_publish_id: OperationId,
-    /// The rollback that was taken back, by a revert.
+    /// The rollback that was taken back; only in the manifest of a revert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<RollbackId>,
-    /// Who asked.
+    /// The actor that asked for it, as `--actor`, `KFM_ACTOR` or the system's user name gave it.
     pub requested_by: String,
     /// When it was planned.
     pub requested_at: Timestamp,
@@ -32,57 +32,57 @@ pub struct RollbackManifest {
     pub started_at: Timestamp,
     /// When its end was verified.
     pub completed_at: Timestamp,
-    /// Why.
+    /// The reason that the actor gave.
     pub reason: String,
-    /// low, moderate, high or critical.
+    /// The risk that policy found: low, moderate, high or critical.
     pub risk_level: String,
-    /// 0 to 4.
+    /// The tier, 0 to 4: which kind of change it is.
     pub tier: u8,
     /// The principals whose approvals counted.
     pub reviewers: Vec<String>,
-    /// How it ended.
+    /// How it ended: completed or aborted.
     pub status: Status,
-    /// What it touched.
+    /// The cells that it touched.
     pub scope: ManifestScope,
-    /// What it changed, the first [`DIFFS_MAX`].
+    /// The references that it changed, at most the first [`DIFFS_MAX`].
     pub diffs: Vec<Diff>,
-    /// What it was to change, whole, in the version store.
+    /// Every reference that it was to change, in the version store.
     pub diffs_segment: SegmentRef,
     /// The plan that was executed.
     pub plan_digest: Digest,
-    /// The plan's content.
+    /// The digest of the plan's content: planning the same change again gives the same one.
     pub content_id: Digest,
-    /// The log's chain when it was opened.
+    /// The log's chain hash when the operation was opened.
     pub hash_chain_before: Digest,
-    /// The log's chain when its end was verified.
+    /// The log's chain hash when the operation's end was verified.
     pub hash_chain_after: Digest,
     /// Broken links and orphans before and after.
     pub integrity: IntegrityCounts,
     /// in-toto statements about this operation.
     pub attestations: Vec<serde_json::Value>,
-    /// The rules under which it was allowed.
+    /// Digest of the rules under which it was allowed.
     pub policy_snapshot_ref: Digest,
-    /// The telemetry file that has its records.
+    /// The telemetry file that has the operation's records.
     pub telemetry_ref: String,
-    /// The release's bill of materials.
+    /// The release's bill of materials, where the settings name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom_ref: Option<ReleaseRef>,
-    /// The release's manifest.
+    /// The release's manifest, where the settings name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_ref: Option<ReleaseRef>,
-    /// The command that takes it back.
+    /// The command that takes this operation back.
     pub reversal_instructions: String,
-    /// Why it went back, where it did.
+    /// Why the operation went back to the prior state; left out if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What an operation touched.
+/// The cells that an operation touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestScope {
-    /// Cells in all, and by domain.
+    /// How many cells, in all and by domain.
     pub cells: CellCount,
-    /// The collections, and `-` for documents of none.
+    /// The collections of the documents; `-` for documents without a collection.
     pub units: Vec<String>,
     /// Digest of the scope before.
     pub before: Digest,
@@ -97,20 +97,20 @@ pub struct ManifestScope {
 pub struct Diff {
     /// The entity whose reference it is.
     pub entity: String,
-    /// The domain of its store.
+    /// The entity's kind: the domain of its store.
     #[serde(rename = "type")]
     pub kind: String,
     /// The cell's key.
     pub key: String,
-    /// The version before, where there was one.
+    /// The version before; left out if the cell was absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_version: Option<Version>,
-    /// The version after, where there is one.
+    /// The version after; left out if the cell is absent then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_version: Option<Version>,
-    /// The digest before.
+    /// The digest before; null if the cell was absent.
     pub before: Value,
-    /// The digest after.
+    /// The digest after; null if the cell is absent then.
     pub after: Value,
 }
 
@@ -119,56 +119,57 @@ pub struct Diff {
 pub struct IntegrityCounts {
     /// Broken links of the catalog before.
     pub broken_links_before: u64,
-    /// And after.
+    /// Broken links of the catalog after.
     pub broken_links_after: u64,
-    /// Orphans before.
+    /// Orphans of the catalog before.
     pub orphan_count_before: u64,
-    /// And after.
+    /// Orphans of the catalog after.
     pub orphan_count_after: u64,
-    /// Breaks and orphans that were not there before and did not only come back.
+    /// Broken links and orphans that the operation made: they were not there before, and did not come back with
+    /// what it restored.
     pub introduced: u64,
-    /// Breaks and orphans that came back with what was restored.
+    /// Broken links and orphans that came back with what was restored.
     pub returned: u64,
-    /// Breaks and orphans that the undone operation made and that are left.
+    /// Broken links and orphans that the undone operation had made and that are still there.
     pub left: u64,
 }
 
 /// The account of a hotfix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HotfixManifest {
-    /// The form of this account.
+    /// The name and version of this form.
     pub schema: String,
     /// The hotfix.
     pub id: OperationId,
     /// When its end was verified.
     pub timestamp: Timestamp,
-    /// 0 to 4.
+    /// The tier, 0 to 4: which kind of change it is.
     pub tier: u8,
-    /// Who asked.
+    /// The actor that asked for it, as `--actor`, `KFM_ACTOR` or the system's user name gave it.
     pub author: String,
-    /// Why.
+    /// The reason that the actor gave.
     pub reason: String,
     /// The principals whose approvals counted.
     pub reviewers: Vec<String>,
-    /// How it ended.
+    /// How it ended: completed or aborted.
     pub status: Status,
-    /// What it was asked to correct; asked for again, it is the same hotfix (R72).
+    /// The correction that was asked for; asking for the same one again is the same hotfix (R72).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
-    /// The cells it changed, the first [`DIFFS_MAX`].
+    /// The cells that it changed, at most the first [`DIFFS_MAX`].
     pub targets: Vec<String>,
-    /// What it did to each.
+    /// The change of each of these cells.
     pub actions: Vec<Diff>,
-    /// All of it, in the version store.
+    /// Every change, in the version store.
     pub actions_segment: SegmentRef,
-    /// The command that takes it back.
+    /// The command that takes this hotfix back.
     pub reversal: String,
     /// The digest of each document before.
     pub checksums_before: BTreeMap<String, Value>,
     /// The digest of each document after.
     pub checksums_after: BTreeMap<String, Value>,
-    /// Who allowed it, under which rules.
+    /// The rules under which it was allowed, its risk, and the principals whose approvals counted.
     pub governance: serde_json::Value,
-    /// The name of its record in the telemetry.
+    /// The name of the hotfix's record in the telemetry.
     pub telemetry_id: String,
 }

@@ -23,7 +23,7 @@ impl Write {
     }
 }
 
-/// The history of one cell: who wrote it, and what readers saw when.
+/// The history of one cell: the operations that wrote it, and what readers saw when.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CellHistory {
     /// What content operations wrote, oldest first.
@@ -34,7 +34,8 @@ pub struct CellHistory {
     pub ids: BTreeSet<String>,
     /// Every collection that the document belonged to or was.
     pub collections: BTreeSet<String>,
-    /// Every version number that an operation gave the document, also one that went back: none is used twice.
+    /// Every version number that an operation gave the document, also an operation that went back: no number is
+    /// used for two contents.
     pub versions: BTreeSet<Version>,
 }
 
@@ -58,12 +59,12 @@ impl CellHistory {
         self.seen.last().and_then(|(_, value)| *value)
     }
 
-    /// Returns what readers saw last that was not absent.
+    /// Returns the last value that readers saw and that was not absent.
     pub fn last_seen(&self) -> Value {
         self.seen.iter().rev().find_map(|(_, value)| *value)
     }
 
-    /// Returns where the value last changed; the cell's generation in a store that has none.
+    /// Returns where the log last moved the cell. In a store without generations this is the cell's generation.
     pub fn generation(&self) -> Lsn {
         self.seen.last().map_or(Lsn::ZERO, |(lsn, _)| *lsn)
     }
@@ -73,7 +74,7 @@ impl CellHistory {
         self.writes.iter().rev().find(|write| write.lsn == lsn)
     }
 
-    /// Says whether the log knew the cell after the operation opened at `lsn` had ended.
+    /// Says whether the log knew the cell once the operation opened at `lsn` had ended.
     pub(crate) fn is_known_at(&self, lsn: Lsn) -> bool {
         self.seen.first().is_some_and(|(first, _)| *first <= lsn)
     }

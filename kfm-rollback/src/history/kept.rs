@@ -1,4 +1,4 @@
-//! What the log says, kept in a snapshot and taken from one.
+//! The folded log, written to a snapshot and read from one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub const HISTORY: &str = "history";
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    /// In the log's order, and before all cells.
+    /// The operations come in the log's order, and before all cells.
     Operation(Box<Operation>),
     Cell(Box<KeptCell>),
     Undone(OperationId, RollbackId),
@@ -47,7 +47,7 @@ struct KeptCell {
     versions: BTreeSet<Version>,
 }
 
-/// A write, without what the line says already: its cell, and its operation, which was opened at the position.
+/// A write, without what the rest of the snapshot says: its cell, and its operation, which was opened at `lsn`.
 #[derive(Serialize, Deserialize)]
 struct KeptWrite {
     lsn: Lsn,
@@ -68,8 +68,9 @@ struct KeptWrite {
 }
 
 impl History {
-    /// Folds a log from the newest snapshot that may be used; all of it if there is none. Returns the position of the
-    /// snapshot too, zero if there is none, and what was passed over. The answers are those of [`History::fold`].
+    /// Folds a log from the newest snapshot that may be used, or from its beginning. Returns the history, the
+    /// position of the snapshot (zero without one), and the snapshots that were passed over. The history answers as
+    /// one that [`History::fold`] made.
     ///
     /// # Errors
     /// As [`History::fold`].
@@ -86,7 +87,8 @@ impl History {
         Ok((history, snapshot, passed_over))
     }
 
-    /// Keeps what the log says in a snapshot of `of`, which is the end of all that is folded; returns its digest.
+    /// Writes the history into a snapshot of `of`, which must be the position of the last folded record; returns
+    /// its digest.
     ///
     /// # Errors
     /// As [`Snapshots::keep`].

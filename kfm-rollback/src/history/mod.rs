@@ -1,9 +1,9 @@
-//! What the log says: operations, cells, owners and predecessors (`states.md` section 2).
+//! What the log says: operations, cells, their owners and their predecessors (`states.md` section 2).
 //!
-//! The whole of it is a fold over the log's records. A *content operation* (publish, genesis, reconcile,
-//! hotfix) writes values to cells; a rollback or a revert writes none of its own: it only says whether a
-//! content operation stands. A cell's value by the log is the one that its newest standing operation wrote,
-//! so the result of several rollbacks does not depend on their order, and a revert is the identity.
+//! A history is a fold over the log's records. A *content operation* (publish, genesis, reconcile, hotfix) writes
+//! values to cells. A rollback or a revert writes no value of its own: it only says whether a content operation
+//! stands. By the log, a cell has the value that its newest standing operation wrote. So the result of several
+//! rollbacks does not depend on their order, and a rollback with its revert changes nothing.
 
 mod cell;
 mod kept;
@@ -32,14 +32,14 @@ pub struct History {
     operations: BTreeMap<OperationId, Operation>,
     order: Vec<OperationId>,
     cells: BTreeMap<CellId, CellHistory>,
-    /// Content operations that do not stand, and the rollback that undid each.
+    /// Content operations that do not stand, each with the rollback that undid it.
     undone: BTreeMap<OperationId, RollbackId>,
     plans: BTreeMap<Digest, (Lsn, PlanRecord)>,
     /// Plans that were taken back before they were executed.
     cancelled: BTreeMap<Digest, PlanCancelled>,
     approvals: Vec<ApprovalRecord>,
     labels: Vec<serde_json::Value>,
-    /// Digest of each file of the policy as the log knows it, by the file's name.
+    /// Digest of each policy file as the log last recorded it, by the file's name in records.
     policy_files: BTreeMap<String, Digest>,
     /// The newest record of each stage, by its idempotency key.
     stages: BTreeMap<Digest, StageRecord>,
@@ -57,7 +57,7 @@ impl History {
         Ok(history)
     }
 
-    /// Folds the records that came since the last time.
+    /// Folds the records that were appended since the last call.
     ///
     /// # Errors
     /// As [`fold`](Self::fold).
@@ -68,10 +68,10 @@ impl History {
         Ok(())
     }
 
-    /// Folds the next record; none if it is one that need not be known.
+    /// Folds the next record; `record` is `None` if its type is one that may be passed over.
     ///
     /// # Cancel safety
-    /// A dropped call, and one that fails, has folded nothing of it.
+    /// A call that was dropped or that failed has folded nothing of the record.
     ///
     /// # Errors
     /// As [`fold`](Self::fold).
@@ -97,6 +97,8 @@ impl History {
         match record {
             Record::PublishIntent(intent) => {
                 let operation = Operation::of_publish(lsn, intent);
+                // Only a publish shows readers new documents before it has ended; an adoption or a reconcile names
+                // what stands already.
                 if intent.kind == PublishKind::Publish {
                     self.note_names(&operation, versions).await?;
                 }
@@ -149,8 +151,8 @@ impl History {
         self.operations.insert(operation.id.clone(), operation);
     }
 
-    /// Notes the ids and collections that documents carry, also of an operation that has not ended: what
-    /// readers may have seen is what a label must cover.
+    /// Notes the ids and collections that documents carry, also of an operation that has not ended: a label must
+    /// cover what readers may have seen.
     async fn note_names(&mut self, operation: &Operation, versions: &VersionStore) -> Result<()> {
         for step in read_moves(versions, &operation.moves).await? {
             if !step.derived {
@@ -172,7 +174,7 @@ impl History {
             });
         };
         let operation = Operation { closed: Some(closed.clone()), ..operation.clone() };
-        // Read before anything is noted: what fails here can be tried again.
+        // Everything is read before anything is noted, so a call that fails here can be repeated.
         let moves = match closed.close.end {
             EndState::Completed => read_moves(versions, &operation.moves).await?,
             EndState::Aborted | EndState::Failed => Vec::new(),
@@ -196,7 +198,7 @@ impl History {
                     }
                 }
                 match operation.kind {
-                    // One whose record does not fit undoes nothing: `doctor` names it.
+                    // A rollback whose record does not fit together undoes nothing; `doctor` names it.
                     Kind::Rollback if moved => {
                         if let Ok(by) = RollbackId::parse(id.as_str()) {
                             self.undone.insert(operation.target.clone(), by);
@@ -256,7 +258,7 @@ impl History {
         self.cells.iter()
     }
 
-    /// Returns what the log says a store's cell holds now.
+    /// Returns the value that, by the log, a cell has now.
     pub fn value(&self, cell: &CellId) -> Value {
         self.cells.get(cell).and_then(CellHistory::value)
     }
@@ -276,14 +278,15 @@ impl History {
         self.stages.get(idempotency_key)
     }
 
-    /// Says whether a content operation has completed and not been undone.
+    /// Says whether a content operation has completed and is not undone.
     pub fn stands(&self, id: &OperationId) -> bool {
         self.operations.get(id).is_some_and(Operation::is_completed) && !self.undone.contains_key(id)
     }
 
-    /// Returns the write that gives a cell its value, if `assumed` did or did not stand.
+    /// Returns the write that gives a cell its value, under the assumption that an operation stands (`true`) or
+    /// does not.
     ///
-    /// With `assumed` as `None` it is the owner today.
+    /// Without an assumption it is the write of today's owner.
     pub fn owner(&self, cell: &CellId, assumed: Option<(&OperationId, bool)>) -> Option<&Write> {
         let stands = |id: &OperationId| match assumed {
             Some((other, stands)) if other == id => stands,
@@ -292,16 +295,17 @@ impl History {
         self.cells.get(cell)?.writes.iter().rev().find(|write| stands(&write.operation))
     }
 
-    /// Says whether a pipeline keeps a cell itself: then it is an ordinary one, whatever its key.
+    /// Says whether a pipeline keeps a cell itself: then it is an ordinary cell, whatever its key.
     ///
-    /// What was only adopted or reconciled is kept by nobody: a projection under that key takes it over.
+    /// A cell that was only adopted or reconciled is not kept by any pipeline: a projection under its key takes it
+    /// over.
     pub fn is_a_pipelines(&self, cell: &CellId) -> bool {
         let moved =
             |write: &Write| self.operations.get(&write.operation).is_some_and(Operation::moves_references);
         self.cells.get(cell).is_some_and(|history| history.writes.iter().any(moved))
     }
 
-    /// Returns the newest rollback (or revert) that changed whether an operation stands.
+    /// Returns the newest completed rollback or revert of an operation.
     pub fn last_turn(&self, target: &OperationId) -> Option<&Operation> {
         self.operations().rev().find(|operation| {
             matches!(operation.kind, Kind::Rollback | Kind::Revert)
@@ -310,7 +314,7 @@ impl History {
         })
     }
 
-    /// Returns the documents of a store as they stood after the record at `lsn`, absent ones left out.
+    /// Returns the documents of a store as they stood after the record at `lsn`, without absent ones.
     pub fn documents_at<'a>(&'a self, store: &'a str, lsn: Lsn) -> impl Iterator<Item = (&'a str, Digest)> {
         self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store)).filter_map(
             move |(cell, history)| history.value_at(lsn).map(|digest| (cell.key.as_str(), digest)),
@@ -329,7 +333,7 @@ impl History {
         plans.into_iter().map(|(_, plan)| plan).collect()
     }
 
-    /// Returns how a plan was taken back, if it was.
+    /// Returns the record by which a plan was taken back; `None` if it was not.
     pub fn cancelled(&self, plan_id: &Digest) -> Option<&PlanCancelled> {
         self.cancelled.get(plan_id)
     }
@@ -344,12 +348,13 @@ impl History {
         &self.labels
     }
 
-    /// Returns the digest of a file of the policy as the log knows it: of a registry's file, all that it says is in force.
+    /// Returns the digest of a policy file as the log last recorded it. Of a registry's file, all entries are in
+    /// force then.
     pub fn policy_file(&self, name: &str) -> Option<Digest> {
         self.policy_files.get(name).copied()
     }
 
-    /// Returns every operation id that is taken, by an operation or by a plan.
+    /// Returns every operation id that is in use, by an operation or by a plan.
     pub fn taken_ids(&self) -> BTreeSet<&str> {
         let planned = self.plans.values().map(|(_, plan)| plan.operation.as_str());
         self.operations.keys().map(OperationId::as_str).chain(planned).collect()
@@ -377,7 +382,7 @@ pub async fn read_moves(versions: &VersionStore, moves: &SegmentRef) -> Result<V
     Ok(versions.read_segment(moves).await?)
 }
 
-/// Reads which cells ended at another value than planned, in the form of this version or of an older one.
+/// Reads the cells that ended at another value than planned, in the form of this version or of an older one.
 ///
 /// # Errors
 /// As [`read_moves`].

@@ -11,23 +11,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Status;
 
-/// What an operation is.
+/// The kinds of operation in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A publish that moves references.
+    /// Moves references to what a pipeline published.
     Publish,
-    /// A genesis: what stood before the log.
+    /// A genesis: records what stood in the stores before the log. Moves nothing.
     Adopt,
-    /// What was changed behind the log's back.
+    /// Records what was changed in the stores without the engine. Moves nothing.
     Reconcile,
-    /// Derived cells made what the documents say.
+    /// Makes derived cells what the documents say.
     Project,
-    /// A correction of one field.
+    /// Corrects one field.
     Hotfix,
-    /// Undoes a content operation.
+    /// Undoes a publish or a hotfix.
     Rollback,
-    /// Makes an undone content operation again.
+    /// Makes an undone publish or hotfix again.
     Revert,
 }
 
@@ -49,11 +49,11 @@ impl Kind {
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Closed {
-    /// Where the log says so.
+    /// The position of the record that says so.
     pub lsn: Lsn,
-    /// When.
+    /// When that record was written.
     pub at: Timestamp,
-    /// How.
+    /// The end, with its counts and digests.
     pub close: Close,
 }
 
@@ -64,23 +64,23 @@ pub struct Operation {
     pub id: OperationId,
     /// What it is.
     pub kind: Kind,
-    /// Where the log opens it.
+    /// The position of the record that opens it.
     pub opened: Lsn,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// Who asked.
+    /// The actor that asked for it.
     pub requested_by: String,
-    /// Why.
+    /// The reason that the actor gave.
     pub reason: Option<String>,
-    /// The pipeline of a publish; the operation's name for the rest.
+    /// The pipeline of a publish; of other operations the name of their kind.
     pub pipeline: String,
     /// Its steps, in order.
     pub moves: SegmentRef,
-    /// What a publish's run made besides.
+    /// What the run of a publish made besides, such as tiles or reports.
     pub derivatives: Option<SegmentRef>,
-    /// Cells of the target that it leaves alone.
+    /// Cells of the target that the operation leaves alone.
     pub skipped: Option<SegmentRef>,
-    /// The content operation it is about; a content operation names itself.
+    /// The publish or hotfix that it is about; a content operation names itself.
     pub target: OperationId,
     /// The rollback that a revert takes back.
     pub reverts: Option<RollbackId>,
@@ -94,15 +94,15 @@ pub struct Operation {
     pub sbom_ref: Option<ReleaseRef>,
     /// The manifest of the release that opened it.
     pub manifest_ref: Option<ReleaseRef>,
-    /// The plan that is executed.
+    /// The plan that it executes.
     pub plan_id: Option<Digest>,
-    /// The plan's content.
+    /// The digest of the plan's content.
     pub content_id: Option<Digest>,
-    /// The record that opened a rollback, revert or hotfix.
+    /// The opening record of a rollback, revert or hotfix; `None` for a publish.
     pub frame: Option<Box<OperationFrame>>,
-    /// Its journal.
+    /// Its journal so far.
     pub journal: JournalState,
-    /// Its end.
+    /// Its end; `None` while it is open.
     pub closed: Option<Closed>,
 }
 
@@ -168,7 +168,8 @@ impl Operation {
         }
     }
 
-    /// Says why its record does not fit together, where it does not: a record that this engine would not write.
+    /// Says why the parts of its opening record contradict each other; `None` if they fit. This engine writes no
+    /// such record.
     pub fn misfit(&self) -> Option<&'static str> {
         let frame = self.frame.as_ref()?;
         let payload = &frame.payload;
@@ -180,7 +181,7 @@ impl Operation {
         !matches!(self.kind, Kind::Rollback | Kind::Revert)
     }
 
-    /// Says whether it moves references; a genesis and a reconcile record what stands.
+    /// Says whether it moves references; a genesis and a reconcile only record what stands.
     pub fn moves_references(&self) -> bool {
         !matches!(self.kind, Kind::Adopt | Kind::Reconcile)
     }
@@ -190,7 +191,8 @@ impl Operation {
         self.closed.as_ref().is_some_and(|closed| closed.close.end == EndState::Completed)
     }
 
-    /// Returns its status; `running` and `interrupted` are told apart by whether the lock is held.
+    /// Returns its status. `at_work` says whether a process works on it now, which tells `running` from
+    /// `interrupted`.
     pub fn status(&self, at_work: bool) -> Status {
         match &self.closed {
             Some(closed) => match closed.close.end {
@@ -205,7 +207,7 @@ impl Operation {
     }
 }
 
-/// Says why an operation's kind, its id, its target and what it takes back do not fit each other.
+/// Says why an operation's kind, its id, its target and the rollback that it takes back contradict each other.
 pub(crate) fn misfit(
     name: OperationName,
     id: &OperationId,
@@ -229,7 +231,7 @@ pub(crate) fn misfit(
     }
 }
 
-/// The name under which the engine begins an abort that nobody asked for.
+/// The name under which the engine itself begins an abort.
 pub(crate) const ENGINE: &str = "engine";
 
 /// What the journal of an operation says so far.
@@ -237,29 +239,29 @@ pub(crate) const ENGINE: &str = "engine";
 pub struct JournalState {
     /// Number of its lines.
     pub lines: u64,
-    /// Batches that were about to be made forward.
+    /// Batches that were announced forward: the intent is in the log, the act may have been made.
     pub intended: BTreeSet<Batch>,
     /// Batches that are durable at their planned value.
     pub made: BTreeSet<Batch>,
     /// Batches that are durable at their prior value, since the abort began.
     pub unmade: BTreeSet<Batch>,
-    /// Who wanted the abort first and why, once it has begun.
+    /// The actor that first began the abort, or [`ENGINE`], and its reason; `None` as long as no abort has begun.
     pub abort: Option<(String, String)>,
-    /// Whether somebody asked for the abort, be it that the engine had begun it.
+    /// Whether an actor asked for the abort, also after the engine had begun it.
     pub abort_asked: bool,
-    /// What it waits for: reason and detail; none once it is taken up again.
+    /// Why it is held, as the reason's name and details; `None` if it is not, or was taken up again.
     pub held: Option<(String, String)>,
-    /// Whether another process took it up again.
+    /// Whether a process took it up again.
     pub resumed: bool,
-    /// The host and the process that took it up again, the last time.
+    /// The host and the process number of the last process that took it up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<(String, u32)>,
-    /// The cells that protection gave another value than planned, as each run noted them before it acted.
+    /// Lists of cells to which protection gave another value than planned; each run notes its list before it acts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub treated: Vec<SegmentRef>,
-    /// Cells changed so far, forward.
+    /// Cells changed by the run forward.
     pub applied: u64,
-    /// Cells that were there already, forward.
+    /// Cells that the run forward found at their value already.
     pub already: u64,
 }
 
@@ -294,12 +296,13 @@ impl JournalState {
         }
     }
 
-    /// Returns the direction in which the operation goes on.
+    /// Returns the direction in which the operation goes on: backward once an abort has begun.
     pub fn direction(&self) -> Direction {
         if self.abort.is_some() { Direction::Backward } else { Direction::Forward }
     }
 
-    /// Returns how many steps are made, counted in the direction in which it goes.
+    /// Returns how many steps are made in the direction in which the operation goes; backward, how many are still
+    /// to be undone.
     pub fn done(&self) -> u64 {
         let made = |batches: &BTreeSet<Batch>| {
             batches.iter().fold(0_u64, |sum, batch| sum.saturating_add(batch.count))
