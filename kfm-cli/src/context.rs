@@ -73,9 +73,10 @@ impl<'a> Context<'a> {
     /// at the next safe point.
     pub(crate) async fn platform_to_change(&self) -> Result<Platform> {
         let actor = self.actor().ok_or_else(|| {
-            Failure::usage("nobody is named who acts").with_hint("name yourself with --actor or KFM_ACTOR")
+            Failure::usage("no actor is named").with_hint("name yourself with --actor or KFM_ACTOR")
         })?;
-        let actor = not_empty(&actor).map_err(|why| Failure::usage(format!("who acts is no name, {why}")))?;
+        let actor = not_empty(&actor)
+            .map_err(|why| Failure::usage(format!("the actor's name is not valid, {why}")))?;
         let interrupt = Interrupt::default();
         interrupt::listen(&interrupt, self.out, self.runnable(&["kfm status".to_owned()]));
         self.open(actor, interrupt).await

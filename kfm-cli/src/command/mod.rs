@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Hotfix(hotfix::Hotfix),
     /// Show every open operation, what it waits for, what to do, and what is owed
     Status(status::Status),
-    /// List who can approve, or add somebody
+    /// List the principals that can approve, or add one
     #[command(subcommand)]
     Principals(principals::Principals),
     /// Approve a plan with a signature

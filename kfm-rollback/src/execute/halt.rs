@@ -6,10 +6,10 @@ use kfm_wal::record::Direction;
 use crate::error::{Error, text_of};
 use crate::op::OpError;
 
-/// Why a run of steps stopped before its end; decides what the engine does next.
+/// Why a run of steps stopped before its end. It decides what the engine does next.
 #[derive(Debug)]
 pub(crate) enum Halt {
-    /// Somebody asked to stop at the next safe point.
+    /// The actor asked to stop at the next safe point.
     Interrupted,
     /// A cell holds a value that neither this operation nor the log knows.
     Foreign {
@@ -18,41 +18,43 @@ pub(crate) enum Halt {
         /// What it holds.
         observed: Value,
     },
-    /// A store failed for good.
+    /// A store failed in a way that trying again does not repair.
     Store(OpError),
-    /// A store hangs: what it does may still happen, so nothing else is done.
+    /// A store hangs. What it was asked to do may still happen, so the engine does nothing else.
     TimedOut {
         /// The store's name.
         store: String,
     },
-    /// The scope is not what it must be, though no step failed.
+    /// The scope is not as it must be, though no step failed.
     Verification(String),
-    /// Policy denies it as it is now, or cannot be evaluated.
+    /// Policy denies the operation as things are now, or cannot be evaluated.
     Policy(String),
-    /// Readers see the end, and it could not be recorded.
+    /// Readers see the end state, and it could not be recorded.
     Record {
-        /// Whether that end is the planned state or the prior one.
+        /// Whether that end is the planned state (forward) or the prior one (backward).
         end: Direction,
-        /// What could not be written.
+        /// Why the records could not be written.
         error: Error,
     },
-    /// Whether it is open is not known: the log tells when it is read again. Nothing moved.
+    /// Nothing moved, and it is not known whether the log has the record that opens the operation; reading the log
+    /// again tells.
     Opening(Error),
-    /// Readers see the end, and whether the log says so is not known: it tells when it is read again.
+    /// Readers see the end state, and it is not known whether the log has the record that closes the operation;
+    /// reading the log again tells.
     Closing {
-        /// Whether that end is the planned state or the prior one.
+        /// Whether that end is the planned state (forward) or the prior one (backward).
         end: Direction,
         /// What the log said.
         error: Error,
     },
-    /// The log failed: nothing more can be noted, so nothing more is done.
+    /// The log failed: the engine can note nothing more, so it does nothing more.
     Log(Error),
     /// Another host has taken the shared log over: it acts now, and this process does nothing more.
     Followed(Error),
 }
 
 impl Halt {
-    /// Sorts what the log said: whether it failed, or is another host's by now.
+    /// Sorts an error of the log: another host has taken the log over, or the log failed.
     pub(crate) fn of_log(error: Error) -> Self {
         match error {
             Error::Locked { .. } => Self::Followed(error),
@@ -60,7 +62,7 @@ impl Halt {
         }
     }
 
-    /// Says whether what stopped the run may pass by itself: then the direction stays, and a resume goes on.
+    /// Says whether the cause may pass by itself: then the direction stays, and a resume goes on.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Interrupted
@@ -73,7 +75,7 @@ impl Halt {
         }
     }
 
-    /// Returns the reason's name for a held operation.
+    /// Returns the name of the reason, as a held operation has it.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Interrupted => "interrupted",
@@ -100,14 +102,23 @@ impl std::fmt::Display for Halt {
             Self::Store(error) => f.write_str(&text_of(error)),
             Self::TimedOut { store } => write!(f, "a store does not answer: store={store}"),
             Self::Verification(what) => f.write_str(what),
-            Self::Policy(why) => write!(f, "policy does not let it go on, {why}"),
+            Self::Policy(why) => write!(f, "policy does not let the operation go on, {why}"),
             Self::Record { end, error } => {
                 write!(f, "{}, but it could not be recorded, {}", seen(*end), text_of(error))
             }
             Self::Closing { end, error } => {
-                write!(f, "{}, and whether the log says so is not known, {}", seen(*end), text_of(error))
+                write!(
+                    f,
+                    "{}, and it is not known whether the log has its end, {}",
+                    seen(*end),
+                    text_of(error)
+                )
             }
-            Self::Opening(error) => write!(f, "it may be open, and nothing moved, {}", text_of(error)),
+            Self::Opening(error) => write!(
+                f,
+                "nothing moved, and it is not known whether the operation is open, {}",
+                text_of(error)
+            ),
             Self::Log(error) => f.write_str(&text_of(error)),
             Self::Followed(error) => {
                 f.write_str("another host has taken the log over and acts now, ")?;

@@ -1,7 +1,7 @@
 //! Executes an operation: open, make the steps, verify, record, close.
 //!
-//! One machine for publish, rollback, revert and hotfix, in both directions, and one path for starting and
-//! resuming: starting is resuming with an empty journal. The end is what the scope's digest says it is.
+//! One machine serves publish, rollback, revert and hotfix in both directions, and starting is resuming with an
+//! empty journal. The end is judged by the digest of the scope, never by the absence of errors.
 
 mod halt;
 mod open;
@@ -35,8 +35,8 @@ use crate::session::Session;
 /// A dropped future leaves an interrupted operation, which can be resumed or aborted.
 ///
 /// # Errors
-/// [`Error::Failed`]: it was aborted, readers see the prior state. [`Error::Unfinished`]: it is open and
-/// waits, as the error says.
+/// [`Error::Failed`]: the operation was aborted, and readers see the prior state. [`Error::Unfinished`]: it is open
+/// and waits for what the error says.
 pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Steps) -> Result<Outcome> {
     let cx = session.write_context(id);
     loop {
@@ -51,7 +51,7 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
         let halt = match steps::make_steps(session, &cx, &steps, direction).await {
             Ok(()) => match verify::verify_scope(session, &steps, direction, announced).await {
                 Ok(scope_digest) => {
-                    // The stores write nothing after the operation's end is in the log.
+                    // Closed first: the stores must write nothing after the operation's end is in the log.
                     cx.writers().close_all();
                     return finish(session, id, &steps, direction, scope_digest).await;
                 }
@@ -65,7 +65,7 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
                 let halt = followed.map_or(Halt::Interrupted, Halt::of_log);
                 return Err(unfinished(id, Status::Interrupted, &halt));
             }
-            // Nothing is undone because something did not answer.
+            // A store or a log that did not answer is no reason to undo anything.
             (halt, _) if halt.may_pass() => return Err(unfinished(id, Status::Interrupted, &halt)),
             (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
                 tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
@@ -74,7 +74,8 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
                 if let Err(error) = session.journal(id, abort).await {
                     return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
                 }
-                // What was visible before may be protected by now: the prior state is joined with that too.
+                // What was visible before may be protected by now, so the prior state is joined with today's
+                // protection too.
                 match resume::treated_today(session, operation.kind, &steps, Direction::Backward).await {
                     Ok(treated) => {
                         if let Err(error) = steps.treat(session, id, treated).await {
@@ -98,13 +99,14 @@ async fn finish(
     scope_digest: kfm_lineage::Digest,
 ) -> Result<Outcome> {
     session.begin_phase("record", 0);
+    // A host that was followed writes no records: the host that took the log over does.
     if let Err(error) = session.refuse_if_followed().await {
         return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
     }
     let (outcome, manifest, treated_segment) = match record(session, id, steps, direction, scope_digest).await
     {
         Ok(recorded) => recorded,
-        // Readers see the end state already, and success is not reported before it is recorded (R94).
+        // Readers see the end state already, but success is not reported before it is recorded (R94).
         Err(error) => {
             return Err(hold(session, id, &Halt::Record { end: direction, error }, direction).await);
         }
@@ -131,14 +133,14 @@ async fn finish(
             return Err(unfinished(id, Status::Interrupted, &halt));
         }
     };
-    // From here on it has ended, whatever fails.
+    // From here on the operation has ended, whatever fails.
     if let Err(error) = session.take_note(lsn).await {
         tracing::warn!(operation = %id, %error, "it has ended, and what its end names cannot be read");
     }
     session.end_phase();
     let outcome = Outcome { manifest: manifest.map(|(path, _)| path), ..outcome };
     match (outcome.end, &outcome.error) {
-        // Whoever asked for the abort has got what was asked for, whoever began it.
+        // An actor that asked for the abort got what was asked for, also if the engine had begun it.
         (EndState::Aborted, _) if is_asked => Ok(outcome),
         (EndState::Completed, _) | (_, None) => Ok(outcome),
         (_, Some(error)) => Err(Error::Failed {
@@ -167,7 +169,7 @@ async fn record(
     Ok((outcome, manifest, treated))
 }
 
-/// Notes that a person is needed, raises the alert, and says what to do.
+/// Notes in the journal that a person is needed, raises the alert, and returns the error that says what to do.
 async fn hold(session: &mut Session, id: &OperationId, halt: &Halt, direction: Direction) -> Error {
     let held = JournalEntry::Held { reason: halt.reason().into(), detail: recorded_text(halt.to_string()) };
     let noted = session.journal(id, held).await;
@@ -185,14 +187,15 @@ fn unfinished(id: &OperationId, status: Status, halt: &Halt) -> Error {
         status,
         held_reason: (status == Status::Held).then(|| halt.reason().to_owned()),
         next: match halt {
-            // How it stands, by the other host's doing or by what reached the log, is seen there.
+            // `kfm status` shows how the operation stands: another host works on it, or the log has more than was
+            // answered.
             Halt::Followed(_) | Halt::Opening(_) | Halt::Closing { .. } => vec!["kfm status".to_owned()],
             _ => crate::status::resume_commands(id),
         },
     }
 }
 
-/// Says whether the end is judged by the scope's digest, as it must be.
+/// Says whether the end is judged by the scope's digest; always, except where the defect is planted.
 fn judges_by_digest() -> bool {
     !planted(Bug::EndWithoutDigest)
 }

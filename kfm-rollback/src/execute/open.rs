@@ -20,9 +20,9 @@ use crate::report::{ConflictLine, Status};
 use crate::scope::scope_digest;
 use crate::session::Session;
 
-/// What is to be opened: document moves, and the catalog that they lead from and to.
+/// What is to be opened: the moves, and the catalog before and after them.
 pub(crate) struct Opening<'a> {
-    /// Document moves and a pipeline's own, in any order.
+    /// Moves of documents, and of cells that a pipeline keeps itself, in any order.
     pub moves: Vec<Move>,
     /// The catalog before.
     pub now: &'a CatalogView,
@@ -32,11 +32,11 @@ pub(crate) struct Opening<'a> {
     pub labels: BTreeMap<String, &'static str>,
 }
 
-/// An operation that is ready to be opened: its steps in order, and every byte of them durable.
+/// An operation that is ready to be opened: its steps are in order, and every byte that they need is durable.
 pub(crate) struct Prepared {
     /// All steps, in order.
     pub moves: Vec<Move>,
-    /// The same, in the version store.
+    /// The same steps as a segment in the version store.
     pub segment: SegmentRef,
     /// Digest of the scope now.
     pub pre_state: Digest,
@@ -56,8 +56,8 @@ pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Resu
     prepared(session, moves, now, after).await
 }
 
-/// Orders the steps of an operation that leads from one catalog to another, and makes what they replace durable; what
-/// they bring is durable already.
+/// Orders the steps of an operation that leads from one catalog to another, and makes the values that they replace
+/// durable. The values that they bring are durable already.
 pub(crate) async fn prepared(
     session: &Session,
     moves: Vec<Move>,
@@ -77,8 +77,8 @@ pub(crate) async fn prepared(
     })
 }
 
-/// Makes sure that what the steps replace can be put back: derived values that another hand wrote are read
-/// from their store and kept.
+/// Makes sure that what the steps replace can be put back: a derived value that another process wrote is read from
+/// its store and stored in the version store.
 async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
     let versions = session.versions();
     let named: BTreeSet<Digest> = moves.iter().filter_map(|step| step.before).collect();
@@ -105,10 +105,10 @@ async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses if a document does not hold what the log says it holds, before anything moves.
+/// Refuses, before anything moves, if a document does not hold what the log says it holds.
 ///
 /// # Errors
-/// [`Error::Conflict`]: lists the foreign values; reconcile them, or go on without them by `--skip`.
+/// [`Error::Conflict`]: lists the foreign values. Reconcile them, or go on without them by `--skip`.
 pub(crate) async fn preflight(session: &Session, moves: &[Move]) -> Result<()> {
     let conflicts = foreign_values(session, moves).await?;
     if conflicts.is_empty() {
@@ -155,20 +155,24 @@ fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
     }
 }
 
-/// Opens an operation: its record is appended. What it was judged by is in force already.
+/// Opens an operation: appends its record to the log, and spends the permit. What it was judged by is in force
+/// already.
 ///
-/// It is the last moment at which a request to stop leaves nothing behind. From here on the operation keeps its cells until it is closed. The permit is spent.
+/// It is the last moment at which a request to stop leaves nothing behind. From here on the operation keeps its
+/// cells until it is closed.
 ///
 /// # Errors
-/// [`Error::Unfinished`]: it is open, or may be, and nothing moved. All others: nothing was opened.
+/// [`Error::Unfinished`]: the operation is open, or may be, and nothing moved. After every other error nothing was
+/// opened.
 pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, record: Record) -> Result<Lsn> {
     permit.opens(&plan, session.now()).map_err(|error| Error::Conflict {
-        message: format!("the permit does not fit, {error}"),
+        message: format!("the permit is not valid, {error}"),
         conflicts: Vec::new(),
         hint: "plan again".into(),
         next: Vec::new(),
     })?;
-    // A damaged ledger is not mended by going on. One that is out of reach holds the operation at its end (R94).
+    // Going on does not repair a damaged ledger. A ledger that cannot be reached holds the operation at its end
+    // (R94).
     if let Err(error) = session.platform.ledger()
         && is_damage(&error)
     {
@@ -199,7 +203,7 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
     }
 }
 
-/// Says whether the ledger holds what nobody wrote there.
+/// Says whether the error means that the ledger was changed or damaged, and not only that it cannot be reached.
 fn is_damage(error: &Error) -> bool {
     match error {
         Error::Records(source) => matches!(

@@ -17,19 +17,20 @@ use crate::session::Session;
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub end: EndState,
-    /// Cells that readers see changed by it.
+    /// Cells that readers see changed by the operation.
     pub applied: CellCount,
-    /// Cells that had their value when a step came to them.
+    /// Cells that had their value already when a step came to them.
     pub already: u64,
     pub scope_digest: Digest,
-    /// How long processes worked on it since it was opened, without what it waited between them.
+    /// How many milliseconds processes worked on it since it was opened, without the time that it waited between
+    /// them.
     pub worked_ms: u64,
     pub treated: Vec<TreatedCell>,
-    /// What it did to the catalog's links and orphans.
+    /// The change of the catalog's links and orphans.
     pub integrity: IntegrityChange,
-    /// Why it went back, where nobody asked for it.
+    /// Why the engine went back by itself; `None` if it did not.
     pub error: Option<String>,
-    /// Where its manifest lies.
+    /// Where its manifest lies; `None` if the kind of operation has none.
     pub manifest: Option<String>,
 }
 
@@ -67,7 +68,8 @@ impl Outcome {
     }
 }
 
-/// Adds up the runs of an operation: each from where it was opened or taken up to its last line in the log.
+/// Adds up the times of the operation's runs, in milliseconds: each from where it was opened or taken up to its
+/// last line in the log.
 async fn worked_ms(session: &Session, id: &OperationId) -> Result<u64> {
     let (mut worked, mut run) = (0, None);
     for entry in session.wal.by_operation(id).await? {
@@ -90,7 +92,7 @@ fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond().saturating_sub(from.as_millisecond())).unwrap_or(0)
 }
 
-/// Counts links and orphans before and after an operation, on the documents that the log knows.
+/// Counts links and orphans before and after an operation, in the documents that the log knows.
 async fn integrity_of(
     session: &Session,
     operation: &Operation,
@@ -106,8 +108,8 @@ async fn integrity_of(
     change(session, operation.kind, &operation.target, &before, &after, &made).await
 }
 
-/// Compares two catalogs as the kind of operation asks: against what was before it, or also against what was
-/// before the operation that it undoes.
+/// Compares two catalogs as the kind of operation asks: with the catalog before it and, for a rollback or a revert,
+/// also with the catalog before the operation that it undoes.
 pub(crate) async fn change(
     session: &Session,
     kind: Kind,

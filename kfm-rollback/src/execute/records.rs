@@ -1,4 +1,5 @@
-//! Writes what an operation leaves behind: manifest, telemetry and ledger, durable before it ends in the log.
+//! Writes the records of an operation (manifest, telemetry and ledger), durable before the operation ends in the
+//! log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,7 @@ use crate::session::Session;
 
 /// Writes manifest, telemetry and ledger entry of an operation that has come to its end.
 ///
-/// Each is at most once under the operation's name, so that a resumed operation comes to the same records.
+/// Each is written at most once under the operation's name, so that a resumed operation comes to the same records.
 /// Returns the manifest's file and digest, where the kind of operation has one.
 ///
 /// # Errors
@@ -36,7 +37,7 @@ pub(super) async fn write(
     let moves = read_moves(&session.versions(), &operation.moves).await?;
     let at = session.now();
     let manifest = match operation.kind {
-        // It goes back, and no manifest could name it.
+        // It can only go back, and a manifest could not say what it was about.
         _ if operation.misfit().is_some() => None,
         Kind::Rollback | Kind::Revert => {
             Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?)?)
@@ -69,7 +70,7 @@ fn frame_of(operation: &Operation) -> Result<&OperationFrame> {
 fn not_of_its_kind(operation: &Operation) -> Error {
     Error::Incomplete {
         message: format!(
-            "the log opens it by a record that does not fit: operation={} lsn={}",
+            "the record that opens it does not fit its kind: operation={} lsn={}",
             operation.id, operation.opened
         ),
         hint: "verify the log; restore it from a backup if it is damaged".into(),
@@ -228,7 +229,8 @@ fn counts(outcome: &Outcome) -> IntegrityCounts {
     }
 }
 
-/// The stage under which an operation is recorded; taking a hotfix back is one of the hotfix's (R90).
+/// Returns the stage under which an operation is recorded; taking a hotfix back is one of the hotfix's stages
+/// (R90).
 pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
     match kind {
         Kind::Publish => Stage::Publish,
@@ -242,7 +244,7 @@ pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
     }
 }
 
-/// Returns the telemetry file that has, or will have, an operation's records.
+/// Returns the telemetry file that has the operation's records, or will have them.
 pub(crate) fn telemetry_ref(session: &Session, kind: Kind, target: &OperationId) -> String {
     session.platform.telemetry_ref(stage_of(kind, target).tool().as_str())
 }
@@ -306,7 +308,7 @@ async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at:
     let mut entry = entries::of_operation(operation, outcome.end, outcome.scope_digest);
     let ledger = session.platform.ledger()?;
     if let Err(TelemetryError::EntryConflict { .. }) = ledger.append(&entry, at).await.map(drop) {
-        // It was recorded before an interruption, and what it says has changed since: both stay.
+        // An interrupted run has entered an entry that says something else by now: both stay in the ledger.
         let canonical = kfm_lineage::canonical::canonical_of(&entry).expect("an entry has a canonical form");
         let digest = Digest::of_canonical_bytes(&canonical);
         entry.entry_id = EventId::lossy(&format!("{}/{}", entry.entry_id, &digest.hex()[..12]));
@@ -315,7 +317,7 @@ async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at:
     Ok(())
 }
 
-/// Raises the alert of an operation that needs a person; that it could not be raised changes nothing.
+/// Raises the alert of an operation that needs a person. An alert that cannot be raised is only logged.
 pub(super) async fn alert_held(session: &Session, id: &OperationId, halt: &Halt, direction: Direction) {
     let kind = match (halt, direction) {
         (Halt::Policy(_), _) => AlertKind::PolicyUnavailable,

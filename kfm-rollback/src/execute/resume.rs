@@ -18,20 +18,20 @@ use crate::report::Status;
 use crate::session::Session;
 use crate::skip;
 
-/// How an unfinished operation goes on.
+/// How an unfinished operation is to go on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resume {
     /// Go back to the prior state.
     pub abort: bool,
-    /// Keys of cells that are left alone, since they hold a foreign value.
+    /// Keys of cells to leave alone, since they hold a foreign value.
     pub skip: Vec<String>,
 }
 
 /// Takes an unfinished operation up again and runs it to its end.
 ///
 /// # Errors
-/// [`Error::Conflict`]: it has ended already. [`Error::Invalid`]: a cell may not be left alone.
-/// [`Error::Unfinished`]: it waits still, as the error says.
+/// [`Error::Conflict`]: it has ended already. [`Error::Invalid`]: one of the cells may not be left alone.
+/// [`Error::Unfinished`]: it still waits, for what the error says.
 pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume) -> Result<Outcome> {
     let operation = session.history.require(id)?.clone();
     if operation.closed.is_some() {
@@ -57,7 +57,7 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
     }
 }
 
-/// Finds the cells that are to be left alone, and refuses what may not be: nothing has been noted yet.
+/// Finds the cells to leave alone, and refuses those that may not be, before anything is noted in the journal.
 async fn left_alone(session: &mut Session, operation: &Operation, how: &Resume) -> Result<BTreeSet<CellId>> {
     if how.skip.is_empty() {
         return Ok(BTreeSet::new());
@@ -66,7 +66,7 @@ async fn left_alone(session: &mut Session, operation: &Operation, how: &Resume) 
     skip::refuse_unknown_keys(&moves, &how.skip)?;
     let steps = Steps::of_journal(session, &operation.id, moves, BTreeSet::new()).await?;
     let direction = if how.abort { Direction::Backward } else { operation.journal.direction() };
-    // What policy denies altogether holds the operation, whatever is left alone.
+    // If policy denies everything, `take_up` holds the operation; here only the treated cells matter.
     let treated = treated_today(session, operation.kind, &steps, direction).await.unwrap_or_default();
     let mut foreign = BTreeSet::new();
     for step in steps.moves.iter().filter(|step| !step.derived && how.skip.contains(&step.cell.key)) {
@@ -106,7 +106,8 @@ async fn take_up(
     let moves = read_moves(&session.versions(), &operation.moves).await?;
     let direction = session.history.operation(id).map_or(Direction::Forward, |op| op.journal.direction());
     let mut steps = Steps::of_journal(session, id, moves, skip).await?;
-    // A file that cannot be read this time holds nothing: the operation waits as it did, and is taken up again.
+    // A policy file that could not be read this time does not hold the operation: it waits as before, until the
+    // next resume.
     if let Err(error @ Error::File { .. }) = session.require_policy("resume") {
         return Err(error);
     }
@@ -118,11 +119,12 @@ async fn take_up(
     run(session, id, steps).await
 }
 
-/// Its record is not one that this engine writes: it can go back, and nothing may be made of it.
+/// The error of an operation whose opening record contradicts itself: this engine does not write such a record, so
+/// the operation can only go back.
 fn misfit(operation: &Operation, why: &str) -> Error {
     Error::Unfinished {
         message: format!(
-            "the log opens it by a record that does not fit, {why}; it can only be aborted: operation={} lsn={}",
+            "the record that opens it does not fit, {why}; it can only be aborted: operation={} lsn={}",
             operation.id, operation.opened
         ),
         operation: operation.id.clone(),
@@ -132,7 +134,7 @@ fn misfit(operation: &Operation, why: &str) -> Error {
     }
 }
 
-/// Nothing moved, and the operation waits as it did before: whatever kept it from being taken up, it is open.
+/// The error of an operation that could not be taken up: nothing moved, and it is open and waits as before.
 pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
     let held = operation.journal.held.as_ref();
     Error::Unfinished {
@@ -146,8 +148,8 @@ pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
 
 /// Joins both ends of an unfinished operation with today's protection (`states.md` section 3).
 ///
-/// Answers which cells end elsewhere than planned, or that nothing may move at all: policy denies it, or
-/// nobody can tell.
+/// Returns the cells that end at another value than planned. [`Halt::Policy`]: nothing may move, since policy
+/// denies it or cannot be evaluated.
 pub(super) async fn treated_today(
     session: &mut Session,
     kind: Kind,
@@ -170,9 +172,10 @@ async fn join_with_protection(
 ) -> Result<Result<Treated, String>> {
     let now = catalog_now(session).await?;
     let mut ends = steps.moves.clone();
+    // Each step as this run would leave it: from the value now to the value that readers would see at the end.
     for step in &mut ends {
         if steps.skip.contains(&step.cell) {
-            // What is left alone holds, by the log, what it held before.
+            // By the log, a cell that is left alone keeps the value that it had before.
             step.after = step.before;
         } else if direction == Direction::Backward {
             std::mem::swap(&mut step.before, &mut step.after);
@@ -191,6 +194,7 @@ async fn join_with_protection(
             }
         }
     }
+    // Policy judges what readers would really see, so the treated values are put in before the catalog is made.
     for step in &mut ends {
         if let Some((value, _)) = treated.get(&step.cell) {
             step.after = *value;
@@ -207,7 +211,8 @@ async fn join_with_protection(
         (_, Kind::Hotfix) => kfm_policy::JudgedKind::Hotfix,
         _ => kfm_policy::JudgedKind::Publish,
     };
-    // Breaks were judged before the operation began and are what they were; protection is what may have risen.
+    // The census is the same before and after: breaks were judged before the operation began. Only protection may
+    // have risen since.
     let census = after.census();
     let owned: Vec<_> = ends.iter().filter(|step| !step.derived).cloned().collect();
     let case = Case {
@@ -221,15 +226,16 @@ async fn join_with_protection(
         forced: false,
     };
     let decision = case.judge(session);
+    // An operation on derived cells alone has no document that policy could judge.
     if owned.is_empty() || decision.allowed {
         return Ok(Ok(treated));
     }
     let why = decision.denials().next();
-    Ok(Err(why.map_or_else(|| "nothing was looked at".into(), |finding| finding.message.clone())))
+    Ok(Err(why.map_or_else(|| "no finding says why".into(), |finding| finding.message.clone())))
 }
 
-/// Projects the derived cells again from the documents that protection leaves: what shows a hidden document
-/// is a leak.
+/// Projects the derived cells again from the documents that protection leaves visible: a projection that shows a
+/// hidden document would leak it.
 async fn hide_projections(
     session: &Session,
     ends: &[kfm_lineage::Move],

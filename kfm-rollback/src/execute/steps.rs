@@ -1,8 +1,8 @@
 //! Makes steps, batch by batch: intent, swap, outcome.
 //!
-//! One function serves both directions. A step is compare-and-set between its two values; going back is the
-//! same steps in reverse order with the values swapped, and resuming is the same run with the batches that
-//! the journal knows left out.
+//! One function serves both directions. A step is compare-and-set between its two values. Going back makes the same
+//! steps in reverse order with the values exchanged; resuming is the same run without the batches that the journal
+//! has as done.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::order::{Phase, batches};
 use crate::planted::{Bug, planted};
 use crate::session::Session;
 
-/// Makes all steps of an operation that are not made yet, in one direction.
+/// Makes the steps of an operation that are not made yet, in one direction.
 pub(crate) async fn make_steps(
     session: &mut Session,
     cx: &WriteContext,
@@ -42,6 +42,8 @@ pub(crate) async fn make_steps(
         if last_phase != Some(phase) {
             session.begin_phase(phase.as_str(), total);
             if phase == Phase::Contract && direction == Direction::Forward {
+                // Readers that still follow links into the old documents get their time before the first document
+                // disappears.
                 session.grace().await;
                 if session.interrupted() {
                     return Err(Halt::Interrupted);
@@ -71,10 +73,9 @@ pub(crate) async fn make_steps(
 
 /// The batches that a run in `direction` still has to make, in the order of the steps.
 ///
-/// Forward: all but those with an outcome. Backward: those that were ever announced, less those undone; a
-/// batch that was never announced has changed nothing. Cells that protection wants, or
-/// wanted in an earlier run, elsewhere are made in any case: where they are is where they may not stay. They are cut anew around what is done, so that an
-/// engine that batches otherwise can resume what an older one began.
+/// Forward, these are all batches without an outcome. Backward, they are the announced batches less those undone: a
+/// batch that was never announced has changed nothing. They are cut anew around what is done, so that an engine
+/// with other batch sizes can resume what an older one began.
 fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, direction: Direction) -> Vec<Batch> {
     let journal = session.history.operation(cx.operation()).map(|operation| operation.journal.clone());
     let journal = journal.unwrap_or_default();
@@ -94,9 +95,12 @@ fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, directio
             }
         }
     }
+    // Protection gave these cells another value, in this run or in an earlier one. They are made in any case, since
+    // the value that they hold now may be one that readers must not see.
     for (step, pending) in steps.moves.iter().zip(&mut pending) {
         *pending |= steps.was_treated(&step.cell);
     }
+    // Runs of pending steps, each inside one batch of the fresh cut: so a run never spans two stores or two phases.
     let mut cut: Vec<Batch> = Vec::new();
     for batch in batches(&steps.moves) {
         let mut goes_on = false;
@@ -132,13 +136,13 @@ async fn make_batch(
         moves.reverse();
     }
     let key = format!("{}/{}", cx.operation(), moves.first().map_or("-", |step| step.cell.key.as_str()));
-    // A swap whose outcome is not known is looked at, not repeated blindly: each attempt observes first.
+    // Each attempt observes the cells first, so a swap whose outcome is unknown is not repeated blindly.
     let retry = Retry::with_clock(BATCH_POLICY, session.clock());
     let made = retry.run(idempotent(&key), || try_batch(session, &store, cx, steps, &moves, direction)).await;
     made.map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
 }
 
-/// Observes cells as often as a batch is tried.
+/// Observes cells, with the same retries as a batch.
 pub(super) async fn observe(
     session: &Session,
     store: &Arc<dyn DomainOp>,
@@ -152,7 +156,7 @@ pub(super) async fn observe(
         .map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
 }
 
-/// How a batch is tried again: the preset of R80, with a time-out that only a hanging store reaches.
+/// How a batch is tried again: the preset of R80, with a time-out that only a store that hangs reaches.
 const BATCH_POLICY: Policy = Policy::kfm()
     .attempt_timeout(Duration::from_secs(600))
     .total(Duration::from_secs(3_600))
@@ -183,14 +187,14 @@ async fn try_batch(
         if observed != to && !steps.knows(step, observed) && !planted(Bug::OverwriteForeign) {
             return Err(Halt::Foreign { cell: step.cell.clone(), observed });
         }
-        // A cell that is there already is swapped too: a process that was killed may have left its value
+        // A cell that has its value already is swapped too: a process that was killed may have left the value
         // visible and not durable, and the store makes it durable before it answers.
         swaps.push(Swap { key: step.cell.key.clone(), from: observed, to });
     }
     if swaps.is_empty() {
         return Ok(Made::default());
     }
-    // The last look before the act: what is left is the time between this answer and the store's.
+    // The last look before the act. Another host can now follow only in the time until the store answers.
     session.refuse_if_followed().await.map_err(Halt::of_log)?;
     let outcomes = store.swap(cx, &swaps).await.map_err(Halt::Store)?;
     let mut made = Made::default();

@@ -1,7 +1,7 @@
-//! What protection asks of the cells of an unfinished operation, noted before any of them gets it.
+//! What protection asks of the cells of an unfinished operation; noted in the journal before any cell gets it.
 //!
-//! What an operation did to a cell is known for good: a value that protection asked for in one run is this
-//! operation's own in the next, also if protection asks for something else by then.
+//! A value that protection asked for in one run counts as this operation's own value in every later run, also if
+//! protection asks for something else by then. So it is never taken for a foreign value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,21 +11,21 @@ use kfm_wal::record::{Direction, JournalEntry, SegmentRef, TreatedCell};
 use crate::error::Result;
 use crate::session::Session;
 
-/// The cells that end at another value than the direction's own, and the rule that wants it.
+/// The cells that end at another value than the direction asks for, each with its value and the rule that wants it.
 pub(crate) type Treated = BTreeMap<CellId, (Value, String)>;
 
 /// The steps of one operation, with the values that today's protection wants instead, and cells left alone.
 #[derive(Debug)]
 pub(crate) struct Steps {
-    /// In the order in which they are made.
+    /// The steps, in the order in which they are made.
     pub moves: Vec<Move>,
-    /// Cells that end at another value than the direction's own, and the rule that wants it.
+    /// Cells that end at another value than the direction asks for, each with its value and the rule that wants it.
     pub treated: Treated,
-    /// Cells that somebody asked to leave alone, since they hold a foreign value.
+    /// Cells that the actor asked to leave alone, since they hold a foreign value.
     pub skip: BTreeSet<CellId>,
-    /// Every value that protection asked for in this run or an earlier one.
+    /// Every value that protection asked for, in this run or an earlier one.
     given: BTreeMap<CellId, BTreeSet<Value>>,
-    /// The last list of them in the journal.
+    /// The newest list of them in the journal.
     noted: Option<SegmentRef>,
 }
 
@@ -35,7 +35,7 @@ impl Steps {
         Self { moves, treated: Treated::new(), skip: BTreeSet::new(), given: BTreeMap::new(), noted: None }
     }
 
-    /// The steps of an operation that is taken up again, with what earlier runs gave cells.
+    /// The steps of an operation that is taken up again, with the values that earlier runs gave to cells.
     ///
     /// # Errors
     /// [`Error::Versions`](crate::Error::Versions): a list is missing; restore the version store.
@@ -56,11 +56,11 @@ impl Steps {
         Ok(steps)
     }
 
-    /// Takes over what protection asks now; it is in the journal before any cell gets it.
+    /// Takes over what protection asks now, after it is in the journal.
     ///
     /// # Errors
-    /// [`Error::Versions`](crate::Error::Versions), [`Error::Log`](crate::Error::Log): it is not noted, and nothing
-    /// may be done.
+    /// [`Error::Versions`](crate::Error::Versions), [`Error::Log`](crate::Error::Log): it is not in the journal, so
+    /// no step may be made.
     pub(super) async fn treat(
         &mut self,
         session: &mut Session,
@@ -91,13 +91,14 @@ impl Steps {
         }
     }
 
-    /// Says whether a value is one that this operation found, or gave the cell at any time.
+    /// Says whether a value is one that this operation found in the cell, or gave to it at any time.
     pub(super) fn knows(&self, step: &Move, value: Value) -> bool {
         let is_given = self.given.get(&step.cell).is_some_and(|given| given.contains(&value));
         step.before == value || step.after == value || is_given
     }
 
-    /// Says whether protection ever gave the cell a value: then where it stands says nothing of where it must be.
+    /// Says whether protection ever gave the cell a value: then the journal alone does not tell what the cell
+    /// holds.
     pub(super) fn was_treated(&self, cell: &CellId) -> bool {
         self.given.contains_key(cell)
     }
@@ -107,8 +108,9 @@ impl Steps {
         self.moves.iter().filter(|step| !self.skip.contains(&step.cell))
     }
 
-    /// Returns how the cells end that do not end as planned: those treated, and those left alone. By the log, what
-    /// was left alone holds what it held before, and what stands there instead stays foreign.
+    /// Returns the cells that do not end as planned, with their values: those treated, and those left alone. By the
+    /// log, a cell that is left alone has the value that it had before; the value that really stands there stays
+    /// foreign.
     pub(super) fn deviations(&self) -> Vec<TreatedCell> {
         let treated = treated_cells(&self.treated).filter(|treated| !self.skip.contains(&treated.cell));
         let alone = self.moves.iter().filter(|step| self.skip.contains(&step.cell)).map(|step| TreatedCell {

@@ -10,8 +10,9 @@ use crate::session::Session;
 
 /// Observes every cell of the scope and compares it with what it must be.
 ///
-/// Returns the digest of the scope as observed. What goes back and never `announced` a step has moved nothing:
-/// whatever the cells hold then is not its doing, and no reason to keep them.
+/// Returns the digest of the scope as observed. A run backward of an operation that never `announced` a step has
+/// moved nothing. Whatever the cells hold then, the operation did not write it, so their values do not keep it
+/// open.
 pub(super) async fn verify_scope(
     session: &mut Session,
     steps: &Steps,
@@ -42,7 +43,8 @@ pub(super) async fn verify_scope(
         .filter(|(step, (_, observed))| *observed != steps.target(step, direction))
         .map(|(step, (_, observed))| (step, observed))
         .collect();
-    // A value that nobody planned is another hand's: it is kept, and going back would not take it away.
+    // Another process wrote a value that this operation never planned: the value is kept, and going back would not
+    // remove it.
     let foreign = wrong.iter().find(|(step, observed)| !steps.knows(step, *observed));
     if let Some((step, observed)) = foreign {
         return Err(Halt::Foreign { cell: step.cell.clone(), observed: *observed });

@@ -1,4 +1,4 @@
-//! The lineage of a log, grown by one operation at a time, in the order in which they were begun.
+//! The lineage of a log. It grows by one operation at a time, in the order in which the operations were begun.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::facts::Facts;
 use crate::history::{History, Kind, Operation, read_moves, read_treated};
 use crate::versions::VersionStore;
 
-/// Turns an error of lineage into one that says what to do.
+/// Turns an error of lineage into one that says what to do next.
 pub(super) fn unfed(error: LineageError) -> Error {
     Error::Incomplete {
         message: format!("lineage cannot be resolved from the log, {error}"),
@@ -26,8 +26,8 @@ pub(super) fn unfed(error: LineageError) -> Error {
     }
 }
 
-/// The log as it was folded, and where to read what it names. It may be ahead of a graph: what came later than an
-/// operation says nothing about it.
+/// The folded log, and where to read what its records name. The log may be ahead of a graph: records after an
+/// operation change nothing that the graph takes from that operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Log<'a> {
     pub history: &'a History,
@@ -43,17 +43,17 @@ impl Log<'_> {
     }
 }
 
-/// A graph on its way through the operations of a log.
+/// A graph that has taken in some of the operations of a log.
 #[derive(Debug)]
 pub(super) struct Graph {
     pub lineage: MemoryLineage,
-    /// Versions that were made earlier are left out.
+    /// Versions that were made before this position are left out.
     first: Lsn,
-    /// Where the newest operation that was added begins.
+    /// The position at which the newest added operation begins.
     newest: Lsn,
-    /// What readers see.
+    /// What readers see after the newest added operation.
     view: CatalogView,
-    /// The cells by their entities, from the first time on that a pipeline names one by it.
+    /// The cells by their entities; `None` until a pipeline names a cell by its entity for the first time.
     cells: Option<BTreeMap<EntityId, CellId>>,
     derivatives: BTreeMap<EntityId, Vec<OperationId>>,
     undone: BTreeSet<OperationId>,
@@ -78,14 +78,14 @@ impl Graph {
         Ok(graph)
     }
 
-    /// Says whether an operation can be added: whether none was that began later.
+    /// Says whether an operation can be added: only if no operation that was begun later is in the graph.
     pub(super) fn is_behind(&self, operation: &Operation) -> bool {
         self.newest < operation.opened
     }
 
-    /// Adds an operation; one that has not ended, or left nothing, changes nothing.
+    /// Adds an operation. An operation that has not ended, or left nothing behind, changes nothing.
     ///
-    /// What fails has left the graph half changed: throw it away.
+    /// After an error the graph is half changed: throw it away.
     pub(super) async fn add(&mut self, log: &Log<'_>, operation: &Operation) -> Result<()> {
         let touched =
             if operation.opened < self.first { Vec::new() } else { touched(log, operation).await? };
@@ -103,7 +103,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Goes on to what readers saw once an operation had ended.
+    /// Takes in what readers saw once an operation had ended.
     async fn show(&mut self, log: &Log<'_>, operation: &Operation, touched: &[CellId]) -> Result<()> {
         for cell in touched {
             if let Some(cells) = &mut self.cells {
@@ -120,7 +120,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Notes whether an operation changes what stands.
+    /// Notes that an operation undid another one, or made it stand again.
     fn turn(&mut self, operation: &Operation) {
         match operation.kind {
             Kind::Rollback if operation.moves.count > 0 => {
@@ -181,7 +181,7 @@ impl Graph {
         operation: &Operation,
     ) -> Result<EntityVersion> {
         let malformed = |what: String| Error::Incomplete {
-            message: format!("a derivative's record is none, {what}: operation={}", operation.id),
+            message: format!("the record of a derivative is not valid, {what}: operation={}", operation.id),
             hint: "verify the log; restore it from a backup if it is damaged".into(),
             next: vec!["kfm wal verify".into()],
         };
@@ -203,7 +203,7 @@ impl Graph {
         })
     }
 
-    /// Finds what a pipeline named: an entity, a path of the catalog, or every document that carries a STAC id.
+    /// Finds what a pipeline named: an entity, a path of the catalog, or every document that carries this STAC id.
     fn sources_named(&mut self, log: &Log<'_>, text: &str, operation: &Operation) -> Vec<Source> {
         let entity = EntityId::parse(text).ok();
         if let Some(cell) = entity.as_ref().and_then(|entity| self.cell_of(log, entity, operation)) {
@@ -225,7 +225,7 @@ impl Graph {
         entity.map(|entity| Source { entity, operation: None }).into_iter().collect()
     }
 
-    /// Finds the cell of an entity among those that were known once an operation had ended.
+    /// Finds the cell of an entity among the cells that the log knew once an operation had ended.
     fn cell_of(&mut self, log: &Log<'_>, entity: &EntityId, operation: &Operation) -> Option<CellId> {
         let cells = self.cells.get_or_insert_with(|| {
             let known = log.history.cells().filter(|(_, history)| history.is_known_at(operation.opened));
@@ -234,32 +234,32 @@ impl Graph {
         cells.get(entity).cloned()
     }
 
-    /// Names the version of a cell that stood once an operation had made its own.
+    /// Names the version of a cell that stood once an operation had made its own versions.
     fn source_in(&self, log: &Log<'_>, cell: &CellId, operation: &Operation) -> Option<Source> {
         self.source(log, cell, operation.opened.next())
     }
 
-    /// Names the version of a cell that stood before `lsn`; none if it is too old to matter.
+    /// Names the version of a cell that stood before `lsn`; `None` if that version was made before `first`.
     fn source(&self, log: &Log<'_>, cell: &CellId, lsn: Lsn) -> Option<Source> {
         let owner = self.owner_before(log, cell, lsn)?;
         let opened = log.history.operation(owner)?.opened;
         (opened >= self.first).then(|| Source { entity: cell_entity(cell), operation: Some(owner.clone()) })
     }
 
-    /// Returns the operation that owned a cell before `lsn`, by what stood at that time.
+    /// Returns the operation that owned a cell before `lsn`, counting only what stood at that time.
     fn owner_before<'a>(&self, log: &Log<'a>, cell: &CellId, lsn: Lsn) -> Option<&'a OperationId> {
         let history = log.history.cell(cell)?;
         let mut writes = history.writes.iter().rev().filter(|write| write.lsn < lsn);
         writes.find(|write| !self.undone.contains(&write.operation)).map(|write| &write.operation)
     }
 
-    /// Returns the operation that made the derivative as it stood at that time.
+    /// Returns the newest standing operation that made a derivative.
     fn maker_of(&self, entity: &EntityId) -> Option<&OperationId> {
         self.derivatives.get(entity)?.iter().rev().find(|maker| !self.undone.contains(*maker))
     }
 }
 
-/// Lists the cells of which readers saw something else once an operation had ended, derived ones left out.
+/// Lists the cells of which readers saw another value once an operation had ended, without derived cells.
 async fn touched(log: &Log<'_>, operation: &Operation) -> Result<Vec<CellId>> {
     let Some(closed) = &operation.closed else { return Ok(Vec::new()) };
     if !operation.is_completed() {

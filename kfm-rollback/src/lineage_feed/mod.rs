@@ -1,11 +1,11 @@
-//! Feeds lineage from the log: which version was made from which (R31, R33), and goes on as the log grows.
+//! Feeds lineage from the log: which version was made from which (R31, R33). It goes on as the log grows.
 //!
-//! A version was made from the versions that its `derived_from` links led to when it was published, a
-//! derivative from what its pipeline recorded, and a hotfix from the version that it patched (`states.md`
-//! section 2). Membership in a collection, version history and derived cells are no dependence and are not fed.
+//! A version was made from the versions that its `derived_from` links led to when it was published, a derivative
+//! from what its pipeline recorded, and a hotfix from the version that it patched (`states.md` section 2).
+//! Membership in a collection, version history and derived cells are not dependences, so they are not fed.
 //!
-//! [`graph`] grows by one operation at a time. A command grows one from the log that it has folded, no further back
-//! than it asks; [`LineageFeed`] grows one from each record as it comes. [`scope`] is what both are asked.
+//! [`graph`] grows by one operation at a time. A command grows a graph from the log that it has folded, no further
+//! back than it needs; [`LineageFeed`] grows one from each record as it comes. [`scope`] asks either of them.
 
 mod graph;
 mod scope;
@@ -28,14 +28,14 @@ use crate::versions::VersionStore;
 use self::graph::{Graph, Log};
 pub(crate) use self::scope::{scope_for, scope_of};
 
-/// Feeds a graph with every version that was made from the record at `first` on.
+/// Feeds a graph with every version that was made at or after the record at `first`.
 ///
-/// What is older cannot have been made from any of these, so it is left out, and a plan for a recent publish
-/// need not read the facts of a whole history.
+/// An older version cannot have been made from one of these, so it is left out: a plan for a recent publish need
+/// not read the facts of a whole history.
 ///
 /// # Errors
-/// [`Error::Versions`]: a version or list that the log names is missing; restore it. [`Error::Incomplete`]:
-/// a derivative's record is none.
+/// [`Error::Versions`]: a version or list that the log names is missing; restore it. [`Error::Incomplete`]: the
+/// record of a derivative is not valid; verify the log.
 pub(crate) async fn lineage_since(session: &Session, first: Lsn) -> Result<MemoryLineage> {
     let (versions, catalog) = (session.versions(), session.catalog());
     let log = Log {
@@ -49,15 +49,15 @@ pub(crate) async fn lineage_since(session: &Session, first: Lsn) -> Result<Memor
 
 /// A lineage graph that follows a log: every record is taken in once, as it comes.
 ///
-/// It answers what a plan of this moment would be told: what an operation made, and what was made from that and still
-/// stands. It holds the whole history in memory, and nothing open.
+/// It answers as a plan that is made at this moment: what an operation made, and what was made from that and still
+/// stands. It holds the whole history in memory, and no file or connection.
 ///
-/// Where an operation ends that was begun before one that has ended already, that one may have been made from what it
-/// did: then the graph is made anew from what was taken in, when it is asked next. Fed in whatever pieces, it is the
-/// graph of the log.
+/// Operations can overlap: one that was begun first may end last, and a version of the other one may have been made
+/// from its versions. Then the feed makes the graph anew at the next question, from the records that it has taken
+/// in. So the graph is the same in whatever pieces the log was fed.
 ///
 /// # Example
-/// A process beside the pipelines, which knows at any time what depends on a publish:
+/// A process beside the pipelines that knows at any time what depends on a publish:
 /// ```no_run
 /// use std::sync::Arc;
 /// use kfm_rollback::{LineageFeed, OpenOptions, Platform};
@@ -82,7 +82,7 @@ pub struct LineageFeed {
     versions: Arc<VersionStore>,
     catalog: String,
     history: History,
-    /// None while it is changed, and where it has to be made anew.
+    /// `None` while it is changed, and after that if it has to be made anew.
     graph: Option<Graph>,
 }
 
@@ -92,12 +92,12 @@ impl LineageFeed {
         Self { versions, catalog: catalog.into(), history: History::default(), graph: None }
     }
 
-    /// Makes one for the log of a platform; it has taken nothing in either.
+    /// Makes a feed for the log of a platform; it has taken nothing in either.
     pub fn of(platform: &Platform) -> Self {
         Self::new(platform.versions(), platform.catalog().name())
     }
 
-    /// Returns the position of the last record that was taken in; a follower begins behind it.
+    /// Returns the position of the last record that was taken in; a follower begins at the next one.
     pub fn position(&self) -> Lsn {
         self.history.position()
     }
@@ -107,17 +107,19 @@ impl LineageFeed {
         &self.history
     }
 
-    /// Takes in the next record of the log; one that was taken in before changes nothing.
+    /// Takes in the next record of the log; a record that was taken in before changes nothing.
     ///
     /// # Cancel safety
-    /// A dropped call has taken the record in or not, as [`position`](Self::position) tells; take it again.
+    /// A dropped call has taken the record in or has not; [`position`](Self::position) tells. Take the record
+    /// again.
     ///
     /// # Errors
-    /// - [`Error::Invalid`]: records between the last one and this were left out; take them first.
-    /// - [`Error::Log`]: the record does not read, or a newer version wrote it; upgrade, or verify the log.
+    /// - [`Error::Invalid`]: records between the last one and this one were left out; take them first.
+    /// - [`Error::Log`]: the record cannot be read, or a newer version wrote it; upgrade, or verify the log.
     /// - [`Error::Versions`]: a list or a document that the log names is missing; restore it and take the record
     ///   again.
-    /// - [`Error::Incomplete`]: the log ends what it does not begin, or a derivative's record is none; verify it.
+    /// - [`Error::Incomplete`]: the log ends an operation that it does not begin, or the record of a derivative is
+    ///   not valid; verify the log.
     pub async fn take(&mut self, stored: &StoredRecord) -> Result<()> {
         let next = self.position().next();
         if stored.lsn < next {
@@ -142,7 +144,7 @@ impl LineageFeed {
     /// Returns the graph: every version of every operation that has completed, also of those that were undone.
     ///
     /// # Errors
-    /// As [`take`](Self::take), where it has to be made anew.
+    /// As [`take`](Self::take), if the graph has to be made anew.
     pub async fn lineage(&mut self) -> Result<&MemoryLineage> {
         if self.graph.is_none() {
             let facts = Facts::new(Arc::clone(&self.versions));
@@ -151,8 +153,8 @@ impl LineageFeed {
         Ok(&self.graph.as_ref().expect("it was made just now").lineage)
     }
 
-    /// Resolves the scope of an operation that made versions, as a plan for it would: what was made from them and
-    /// still stands, and the later operations that made it.
+    /// Resolves the scope of an operation as a plan for it would: what was made from its versions and still stands,
+    /// and the later operations that made it.
     ///
     /// # Errors
     /// [`Error::Incomplete`]: lineage does not know the operation; correct the id, or take in what is new. Others as
@@ -165,7 +167,8 @@ impl LineageFeed {
 
     /// Adds an operation that has just ended to the graph.
     async fn grow(&mut self, ended: &OperationId) -> Result<()> {
-        // Taken away meanwhile: what is left half done is made anew.
+        // Taken out while it is changed: if this call fails or is dropped, the graph is missing and will be made
+        // anew.
         let Some(mut graph) = self.graph.take() else { return Ok(()) };
         let Some(operation) = self.history.operation(ended) else { return Ok(()) };
         if graph.is_behind(operation) {

@@ -1,4 +1,4 @@
-//! What an operation made, and what was made from that and still stands, asked of a graph that was fed.
+//! Asks a graph what an operation made, and what was made from that and still stands.
 
 use std::collections::BTreeSet;
 
@@ -22,8 +22,8 @@ pub(crate) async fn scope_for(
 
 /// Resolves the scope of versions.
 ///
-/// A version that was superseded or undone depends on nothing any more: it is left out, but not what was made
-/// from it. So every dependent can be rolled back first, which what owns nothing could not.
+/// Nothing depends any more on a version that was superseded or undone: it is left out, but not what was made from
+/// it. So every dependent in the scope still owns something, and can be rolled back first.
 pub(crate) async fn scope_of(history: &History, lineage: &MemoryLineage, of: &[VersionRef]) -> Result<Scope> {
     let own = of.iter().map(|version| version.operation.clone()).collect();
     let named: BTreeSet<&VersionRef> = of.iter().collect();

@@ -59,13 +59,13 @@ pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) 
     let bytes = bytes_of(&plan)?;
     let read: std::result::Result<Plan, _> = serde_json::from_slice(&bytes);
     let read = read.map_err(|error| Error::Invalid {
-        message: "a plan cannot hold this, nobody could read it again".into(),
+        message: "a plan cannot hold this, since it could not be read again".into(),
         hint: "values in it are nested too deep; correct a part of them".into(),
         source: Some(Box::new(error)),
     })?;
     if bytes_of(&read)? != bytes {
         return Err(Error::invalid(
-            "a plan cannot hold this, it reads as something else",
+            "a plan cannot hold this, since it would be read back as something else",
             "report this as a defect",
         ));
     }

@@ -144,7 +144,7 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
     match target.status(false) {
         Status::Completed => Ok(target),
         Status::Aborted | Status::Failed => Err(Error::invalid(
-            format!("nothing of it stands, it went back by itself: publish_id={}", target.id),
+            format!("nothing of it stands, it went back to the prior state: publish_id={}", target.id),
             "look at 'kfm publish list' for the one that is meant",
         )),
         status => Err(Error::Incomplete {

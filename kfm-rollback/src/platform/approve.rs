@@ -144,8 +144,7 @@ impl Platform {
                     plan.plan_id
                 ),
                 hint:
-                    "approvals are given by others than who planned it, in a role they hold, with their own \
-                       key"
+                    "the approver is another principal than the planner, holds the role, and signs with their own key"
                     .into(),
                 source: None,
             });

@@ -115,8 +115,10 @@ impl PlatformLock {
             return Ok(());
         }
         let holder = Self::holder(&self.path).ok().flatten();
-        let holder = holder.map_or_else(|| "nobody yet".to_owned(), |holder| holder.to_string());
-        Err(Error::Locked { holder: format!("the lock's file was taken away from this one; now {holder}") })
+        let holder = holder.map_or_else(|| "no process yet".to_owned(), |holder| holder.to_string());
+        Err(Error::Locked {
+            holder: format!("the lock's file was removed or replaced; it is now held by {holder}"),
+        })
     }
 
     fn note(&mut self) -> Result<()> {
@@ -149,7 +151,7 @@ impl PlatformLock {
 fn describe(file: &mut File) -> String {
     match read(file) {
         Some(holder) => holder.to_string(),
-        None => "an operation that has not said what it is yet".into(),
+        None => "an operation that has not written its name yet".into(),
     }
 }
 

@@ -172,7 +172,7 @@ impl Platform {
         let (what, empty) = match name {
             LABELS => ("label registry", "nothing has a label"),
             SUPPRESSIONS => ("suppression list", "nothing is withdrawn"),
-            _ => ("list of principals", "nobody may approve"),
+            _ => ("list of principals", "no principal may approve"),
         };
         let hint = match source {
             None => format!(

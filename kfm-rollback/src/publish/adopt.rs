@@ -253,7 +253,7 @@ async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(M
             return Err(Error::Conflict {
                 message: format!("a value changed while it was being recorded: cell={}", foreign.cell),
                 conflicts: Vec::new(),
-                hint: "try again when nobody writes to the store".into(),
+                hint: "try again when no program writes to the store".into(),
                 next: Vec::new(),
             });
         };

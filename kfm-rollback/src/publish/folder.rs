@@ -144,7 +144,7 @@ pub(crate) fn read_again(document: &FolderDocument, digest: &Digest, bytes_max: 
     Err(Error::Conflict {
         message: format!("a document changed while it was being published: path={}", document.path),
         conflicts: Vec::new(),
-        hint: "publish again when nobody writes to the folder".into(),
+        hint: "publish again when no program writes to the folder".into(),
         next: Vec::new(),
     })
 }

@@ -40,7 +40,7 @@ pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<St
                 next: status::resume_commands(&rollback.id),
             },
             false => Error::invalid(
-                format!("nothing of it stands, it went back by itself: rollback_id={}", rollback.id),
+                format!("nothing of it stands, it went back to the prior state: rollback_id={}", rollback.id),
                 "there is nothing to revert",
             ),
         });
