@@ -1,4 +1,4 @@
-//! The real history through the command: 58 publishes, the bad one rolled back and made again (issue 3).
+//! The real history through the command: 58 publishes, the bad one rolled back and made again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support;

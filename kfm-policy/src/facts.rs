@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::protection::Protection;
 use crate::ratchet::StepTreatment;
 
-/// What kind of operation is judged; it decides which rules deny (`states.md` section 5).
+/// What kind of operation is judged; it decides which rules deny (`docs/states.md` section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JudgedKind {
@@ -68,7 +68,7 @@ pub struct OperationFacts<'a> {
     pub reason: Option<&'a str>,
     /// The present, from the caller's clock.
     pub now: Timestamp,
-    /// Its class, 0 to 4 (`states.md` section 6).
+    /// Its class, 0 to 4 (`docs/states.md` section 6).
     pub tier: u8,
     /// Whether publishes are judged strictly (`[policy] publish = "strict"`).
     pub strict: bool,

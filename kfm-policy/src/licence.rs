@@ -1,4 +1,4 @@
-//! Licences: which are allowed, and which are looser than others (`states.md` section 4).
+//! Licences: which are allowed, and which are looser than others (`docs/states.md` section 4).
 //!
 //! A licence is an SPDX expression. Its ids are those of the SPDX licence list, compared without regard to case
 //! as SPDX asks; the order is the toolkit's own, coarse on purpose: it tells loosening from tightening and no

@@ -12,7 +12,7 @@ use crate::treatment::Treatment;
 /// The protection in force for one entity, as the registries and its documents' own labels have it now.
 ///
 /// Part of a plan's basis: one that differs at execution makes the plan stale or denies it
-/// (`states.md` section 3, 'Protection rises').
+/// (`docs/states.md` section 3, 'Protection rises').
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Protection {
     /// The strictest label that applies, or why none is known.

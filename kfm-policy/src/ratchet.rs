@@ -1,4 +1,4 @@
-//! The ratchet: protection never rolls back (R61, `states.md` section 4).
+//! The ratchet: protection never rolls back (R61, `docs/states.md` section 4).
 //!
 //! What a step makes visible is `content(old) joined with protection(now)`. Masked versions are not minted
 //! yet, so wherever the join differs from the old content the answer is 'denied' or 'absent', never 'almost'.
@@ -77,7 +77,7 @@ pub fn measured(document: &DocumentFacts) -> Treatment {
 
 /// Says what becomes of a step that would make `old` visible, or nothing where it goes to absent.
 ///
-/// The rows of `states.md` section 4, with the order that they imply: a withdrawal hides even what nobody
+/// The rows of `docs/states.md` section 4, with the order that they imply: a withdrawal hides even what nobody
 /// labelled; then the unknown is denied, be it the label or whose content it is; then a hold; then the treatments
 /// are compared. Besides, a document that would take the label away which alone carries today's protection counts
 /// as lower: its own label goes where it goes.

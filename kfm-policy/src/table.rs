@@ -1,4 +1,4 @@
-//! Which rules deny, by kind of operation: the table of `states.md` section 5, as data.
+//! Which rules deny, by kind of operation: the table of `docs/states.md` section 5, as data.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Treatments: what protection asks of content, in one total order (`states.md` section 4).
+//! Treatments: what protection asks of content, in one total order (`docs/states.md` section 4).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

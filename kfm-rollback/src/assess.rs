@@ -19,7 +19,7 @@ use crate::protections::Protections;
 use crate::report::FindingLine;
 use crate::session::Session;
 
-/// The class of every operation on documents and what is projected from them (`states.md` section 6).
+/// The class of every operation on documents and what is projected from them (`docs/states.md` section 6).
 pub(crate) const DOCUMENT_TIER: u8 = 1;
 
 /// The catalog as it is, with every document's facts.
@@ -158,7 +158,7 @@ impl From<&Finding> for FindingLine {
     }
 }
 
-/// Finds out what the ratchet does with each move that has an owner (`states.md` section 4).
+/// Finds out what the ratchet does with each move that has an owner (`docs/states.md` section 4).
 ///
 /// Every judgement begins with this call: it also brings into force what policy's files say by now.
 ///
@@ -199,10 +199,9 @@ pub(crate) async fn treat_moves(
     Ok(steps)
 }
 
-/// Looks at what is not valid in the documents that moves replace and bring.
 /// Finds what is not valid in the documents that moves replace and in those that they bring.
 ///
-/// Only a hotfix and a strict publish call it, since only there does a new fault deny (`states.md` section 5). It
+/// Only a hotfix and a strict publish call it, since only there does a new fault deny (`docs/states.md` section 5). It
 /// reads every one of these documents, which elsewhere would cost time and change no verdict.
 ///
 /// # Errors

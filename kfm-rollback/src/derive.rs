@@ -1,5 +1,5 @@
 //! Derived cells: nodes, aliases and namespaces, projected from the documents that a change leaves
-//! (`states.md` section 1).
+//! (`docs/states.md` section 1).
 //!
 //! The names of derived cells follow from the documents that move, and are part of a plan. Their values are
 //! computed under the lock, right before the first intent: from the value that stands in the store to the

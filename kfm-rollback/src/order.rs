@@ -1,7 +1,7 @@
 //! The order of steps: a reader that starts at a root and follows links never meets a broken one.
 //!
 //! A document appears before the document that lists it, and disappears after it; graph, search and cache switch in
-//! between (`states.md` section 3). Going back makes the same steps from the last to the first.
+//! between (`docs/states.md` section 3). Going back makes the same steps from the last to the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The projector `kfm-stac/1`: what graph, search and cache show of documents (`states.md` section 1).
+//! The projector `kfm-stac/1`: what graph, search and cache show of documents (`docs/states.md` section 1).
 //!
 //! Pure functions from facts to contents. A content is stored in canonical form and its digest is the cell's value.
 //! So a change of these functions that changes any content makes a new projector, with a new name: the log names

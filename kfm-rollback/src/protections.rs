@@ -1,4 +1,4 @@
-//! The protection in force for documents, with what they inherit (`states.md` section 4).
+//! The protection in force for documents, with what they inherit (`docs/states.md` section 4).
 //!
 //! The parents of a document are the collection that it names, the collection, parent and source that it links to,
 //! and the documents that list it. All of it is read as leniently as policy reads documents: one parent too many

@@ -1,4 +1,4 @@
-//! `--skip KEY`: a cell is left alone only while it holds a foreign value (`states.md` section 3).
+//! `--skip KEY`: a cell is left alone only while it holds a foreign value (`docs/states.md` section 3).
 //!
 //! Left alone for any other reason, a cell would stand at a value that nobody planned, and the answer would say
 //! 'done'.

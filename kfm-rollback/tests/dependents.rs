@@ -1,4 +1,4 @@
-//! Later work that was derived from a publish keeps it from being rolled back (R31, `states.md` section 2).
+//! Later work that was derived from a publish keeps it from being rolled back (R31, `docs/states.md` section 2).
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support;

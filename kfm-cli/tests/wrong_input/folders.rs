@@ -106,7 +106,7 @@ fn a_folder_to_publish_that_is_none_or_the_platforms_own_is_refused() {
     }
 }
 
-/// What cannot be recorded is not reported as done (`states.md` section 3).
+/// What cannot be recorded is not reported as done (`docs/states.md` section 3).
 #[test]
 fn records_that_cannot_be_written_hold_the_operation_and_resume_completes_it() {
     for (place, word) in [("data/processed/telemetry", "telemetry"), (".kfm/ledger", "ledger")] {

@@ -1,8 +1,8 @@
 //! The count of what is broken in one view.
 //!
-//! Sources: the classes LNK-1 to LNK-5, ORP-1 and ORP-2, in the operations toolkit's papers defined after
-//! stac-spec (relations), its best practices (media types, versioning) and the version extension v1.2.0. Two
-//! passes over the links: where each leads, then whether what it says of its target is so.
+//! The classes LNK-1 to LNK-5, ORP-1 and ORP-2 are those of `docs/states.md` section 7, after stac-spec
+//! (relations), its best practices (media types, versioning) and the version extension v1.2.0. Two passes over
+//! the links: where each leads, then whether what it says of its target is so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

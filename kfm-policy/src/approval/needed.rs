@@ -1,4 +1,4 @@
-//! How many approvals an operation needs, by tier and risk (`states.md` section 6), as data.
+//! How many approvals an operation needs, by tier and risk (`docs/states.md` section 6), as data.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -45,7 +45,7 @@ fn denied_by(view: &View<'_>, rule: &str, remedy: &str) -> Vec<Observation> {
     view.facts.steps.iter().filter_map(denied).collect()
 }
 
-/// Says whether a step only hides what was withdrawn, which needs no label (`states.md` section 4).
+/// Says whether a step only hides what was withdrawn, which needs no label (`docs/states.md` section 4).
 fn only_hides_the_withdrawn(step: &StepFacts) -> bool {
     step.protection.is_withdrawn() && step.visible().is_none()
 }

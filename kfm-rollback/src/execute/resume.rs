@@ -146,7 +146,7 @@ pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
     }
 }
 
-/// Joins both ends of an unfinished operation with today's protection (`states.md` section 3).
+/// Joins both ends of an unfinished operation with today's protection (`docs/states.md` section 3).
 ///
 /// Returns the cells that end at another value than planned. [`Halt::Policy`]: nothing may move, since policy
 /// denies it or cannot be evaluated.

@@ -1,4 +1,4 @@
-//! What the log says: operations, cells, their owners and their predecessors (`states.md` section 2).
+//! What the log says: operations, cells, their owners and their predecessors (`docs/states.md` section 2).
 //!
 //! A history is a fold over the log's records. A *content operation* (publish, genesis, reconcile, hotfix) writes
 //! values to cells. A rollback or a revert writes no value of its own: it only says whether a content operation

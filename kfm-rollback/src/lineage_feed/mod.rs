@@ -1,7 +1,7 @@
 //! Feeds lineage from the log: which version was made from which (R31, R33). It goes on as the log grows.
 //!
 //! A version was made from the versions that its `derived_from` links led to when it was published, a derivative
-//! from what its pipeline recorded, and a hotfix from the version that it patched (`states.md` section 2).
+//! from what its pipeline recorded, and a hotfix from the version that it patched (`docs/states.md` section 2).
 //! Membership in a collection, version history and derived cells are not dependences, so they are not fed.
 //!
 //! [`graph`] grows by one operation at a time. A command grows a graph from the log that it has folded, no further

@@ -322,7 +322,7 @@ fn dependent(id: &OperationId) -> ConflictLine {
     }
 }
 
-/// Refuses to undo what later work stands on (`states.md` section 3).
+/// Refuses to undo what later work stands on (`docs/states.md` section 3).
 fn refuse_dependents<'a>(
     target: &OperationId,
     dependents: impl Iterator<Item = &'a OperationId>,

@@ -96,7 +96,7 @@ pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str
     draft(session, wanted).await
 }
 
-/// One id, one use (`states.md` section 3).
+/// One id, one use (`docs/states.md` section 3).
 async fn executed_before(
     session: &mut Session,
     plan: &Plan,

@@ -131,7 +131,7 @@ fn all_of(plan: &Plan, is_stored: bool) -> Option<String> {
     }
 }
 
-/// Counts what lineage resolved, less what is left alone; read models are found by name (`states.md` section 1).
+/// Counts what lineage resolved, less what is left alone; read models are found by name (`docs/states.md` section 1).
 fn scope_counts(draft: &Draft) -> ScopeCounts {
     let entity = |line: &SkippedLine| entity_in(&line.domain, &line.store, &line.key);
     let skipped: BTreeSet<EntityId> = draft.skipped.iter().map(entity).collect();

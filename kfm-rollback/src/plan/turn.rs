@@ -1,4 +1,5 @@
-//! Which cells move when an operation ceases to stand or stands again, and from what to what (`states.md` section 2).
+//! Which cells move when an operation ceases to stand or stands again, and from what to what (`docs/states.md`
+//! section 2).
 
 use std::collections::BTreeSet;
 

@@ -287,7 +287,7 @@ async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(M
     Ok((step, standing))
 }
 
-/// Puts what stands before policy: everything is a finding, nothing denies (`states.md` section 2).
+/// Puts what stands before policy: everything is a finding, nothing denies (`docs/states.md` section 2).
 async fn case_of_standing(session: &mut Session, unit: &Unit, moves: &[Move]) -> Result<Case> {
     let now = catalog_now(session).await?;
     let after = with_moves(session, &now, moves).await?;

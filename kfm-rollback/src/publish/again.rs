@@ -1,4 +1,4 @@
-//! A publish under an id that the log has already: one id, one use (`states.md` section 3).
+//! A publish under an id that the log has already: one id, one use (`docs/states.md` section 3).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
-//! The words of `states.md` section 3.
+//! The words of `docs/states.md` section 3.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The words of `states.md` section 3.
+/// The words of `docs/states.md` section 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

@@ -1,4 +1,4 @@
-//! The awkward moments of an operation (`states.md` section 3), each met with the real engine.
+//! The awkward moments of an operation (`docs/states.md` section 3), each met with the real engine.
 #![allow(
     missing_docs,
     unreachable_pub,

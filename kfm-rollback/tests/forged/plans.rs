@@ -1,4 +1,4 @@
-//! A plan that the log does not know is no plan, whatever its digests say (`states.md` section 3).
+//! A plan that the log does not know is no plan, whatever its digests say (`docs/states.md` section 3).
 
 use std::path::Path;
 

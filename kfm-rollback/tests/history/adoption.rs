@@ -1,4 +1,4 @@
-//! Adoption, foreign values and reconciliation (`states.md` section 2).
+//! Adoption, foreign values and reconciliation (`docs/states.md` section 2).
 
 use std::path::Path;
 

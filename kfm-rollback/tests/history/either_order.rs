@@ -1,4 +1,4 @@
-//! Rollbacks of publishes that share documents: the order does not matter (`states.md` section 2).
+//! Rollbacks of publishes that share documents: the order does not matter (`docs/states.md` section 2).
 
 use kfm_rollback::Platform;
 

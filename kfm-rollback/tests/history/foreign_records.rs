@@ -1,4 +1,4 @@
-//! A pipeline that writes its publishes into the log itself, past the engine (`states.md` section 2).
+//! A pipeline that writes its publishes into the log itself, past the engine (`docs/states.md` section 2).
 
 use std::sync::Arc;
 

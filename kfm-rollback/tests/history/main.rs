@@ -1,4 +1,4 @@
-//! The engine against the catalog's real history, and against a model of what it must do (issue 3, R110).
+//! The engine against the catalog's real history, and against a model of what it must do (R110).
 //!
 //! One binary, a module for each idea: linking the engine once is most of what these tests cost.
 #![allow(

@@ -1,5 +1,5 @@
 //! Derived cells made what the documents say: after an adoption, a restored backup, for one store or one collection
-//! (`states.md` sections 1 and 2).
+//! (`docs/states.md` sections 1 and 2).
 
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, Platform, Project};

@@ -1,4 +1,4 @@
-//! One id, one use: what becomes of a publish that is begun again under its id (`states.md` section 3).
+//! One id, one use: what becomes of a publish that is begun again under its id (`docs/states.md` section 3).
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Protection never rolls back (R61, R62; `states.md` section 4), as long as nothing can be masked.
+//! Protection never rolls back (R61, R62; `docs/states.md` section 4), as long as nothing can be masked.
 
 use kfm_rollback::report::{FindingLine, Status};
 use kfm_rollback::{Error, ExecuteRequest, PlanRequest, PlanTarget};

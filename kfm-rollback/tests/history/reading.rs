@@ -1,5 +1,5 @@
 //! Documents are judged by every statement that some reader could find in them, however it is written
-//! (`states.md` section 5, *Reading*). Each way of writing has a harmless twin, which is published.
+//! (`docs/states.md` section 5, *Reading*). Each way of writing has a harmless twin, which is published.
 
 use kfm_rollback::Error;
 use kfm_rollback::report::{PublishReport, Status};

@@ -1,5 +1,5 @@
 //! Random histories of publishes, hotfixes, rollbacks, reverts and edits by hand, against a model of what the oracle
-//! says of owners, predecessors and undone marks (`states.md` section 2).
+//! says of owners, predecessors and undone marks (`docs/states.md` section 2).
 //!
 //! `KFM_MODEL_SEED=17 cargo test -p kfm-rollback --test history model` runs one history alone.
 

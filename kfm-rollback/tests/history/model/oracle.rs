@@ -1,4 +1,4 @@
-//! The model: `states.md` section 2 with nothing of the engine in it, and the one row of section 5 that
+//! The model: `docs/states.md` section 2 with nothing of the engine in it, and the one row of section 5 that
 //! documents without any link can run into.
 
 use std::collections::{BTreeMap, BTreeSet};
