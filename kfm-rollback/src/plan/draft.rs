@@ -28,18 +28,18 @@ use crate::versions::segment_of;
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub kind: PlanKind,
-    /// The content operation that is undone, made again or, for a hotfix, made.
+    /// The content operation that is undone or made again; of a hotfix, the hotfix itself.
     pub target: OperationId,
     pub reverts: Option<RollbackId>,
     pub skip: Vec<String>,
     pub hide_unmaskable: bool,
     pub forced: Option<String>,
     pub reason: Option<String>,
-    /// The moves of a hotfix; a rollback's follow from the log.
+    /// The moves of a hotfix; those of a rollback follow from the log.
     pub moves: Vec<Move>,
     /// Bytes of the moves' new versions that are not in the version store yet.
     pub contents: Vec<(Digest, Bytes)>,
-    /// What a hotfix was asked to correct.
+    /// The correction that a hotfix was asked for.
     pub correction: Option<Correction>,
 }
 
@@ -61,16 +61,16 @@ impl Wanted {
     }
 }
 
-/// What drafting came to.
+/// The result of drafting.
 #[derive(Debug)]
 pub(crate) enum Drafted {
-    /// There is nothing to do, and why; with the cells that are left alone.
+    /// There is nothing to do; `note` says why, `skipped` lists the cells that are left alone.
     Nothing { note: String, skipped: Vec<SkippedLine> },
-    /// There is something to do.
+    /// There are steps to make, or a target that is to stand again.
     Change(Box<Draft>),
 }
 
-/// A plan in the making.
+/// A plan before it has an id.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub content: PlanContent,
@@ -78,14 +78,14 @@ pub(crate) struct Draft {
     pub steps: Vec<PlanStep>,
     pub derived: BTreeSet<DerivedCell>,
     pub skipped: Vec<SkippedLine>,
-    /// What it concerns, and the later work that was derived from its target.
+    /// What the operation concerns, and the later work that was derived from its target.
     pub scope: Scope,
     pub case: Case,
     pub decision: Decision,
     pub now: CatalogView,
     pub after: CatalogView,
     pub labels: BTreeMap<String, &'static str>,
-    /// Bytes that go into the version store before the plan does.
+    /// Bytes that are put into the version store before the plan is stored.
     pub contents: Vec<(Digest, Bytes)>,
 }
 
@@ -99,8 +99,8 @@ impl Draft {
 /// Drafts a plan from what the log and the stores say now.
 ///
 /// # Errors
-/// [`Error::Incomplete`]: the log or the version store lacks something. [`Error::Conflict`]: an operation is
-/// open, or later work was derived from the target. [`Error::Invalid`]: it can never be done.
+/// [`Error::Incomplete`]: the log or the version store lacks something. [`Error::Conflict`]: an open operation
+/// keeps a cell, or later work was derived from the target. [`Error::Invalid`]: it can never be done.
 pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Drafted> {
     session.begin_phase("plan", 0);
     session.refuse_missing_stores().await?;
@@ -121,6 +121,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         _ => RatchetMode::Refuse,
     };
     let mut facts = treat_moves(session, &now, &moves, mode).await?;
+    // The new bytes are not in the version store yet, so their validity is noted from the bytes themselves.
     if wanted.kind == PlanKind::Hotfix {
         for (digest, bytes) in &wanted.contents {
             session.facts.note_validity(*digest, bytes);
@@ -136,11 +137,12 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         PlanKind::Rollback | PlanKind::Revert => scope_of_operation(session, &wanted.target).await?,
     };
     if wanted.kind == PlanKind::Rollback {
-        // A hotfix that patched all that is left of its target is in the way, not just a later owner.
+        // Before the answer 'nothing to do': where a hotfix patched every cell of the target, the hotfix is what
+        // stands in the way, and the actor must be told.
         let later = scope.dependents.iter().map(|later| &later.operation);
         refuse_dependents(&wanted.target, later.filter(|id| id.kind() == OperationKind::Hotfix))?;
     }
-    // A revert says that its target stands again, also where that moves nothing.
+    // A revert makes its target stand again, also if no cell moves by that.
     if moves.is_empty() && wanted.kind != PlanKind::Revert {
         let note = match skipped.first() {
             Some(line) if skipped.iter().all(|line| line.by.is_some()) => format!(
@@ -153,6 +155,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     }
     moves.sort_by(|a, b| a.cell.cmp(&b.cell));
     let after = with_moves(session, &now, &moves).await?;
+    // Only now, since a rollback that moves no cell disturbs no later work.
     if wanted.kind == PlanKind::Rollback {
         refuse_dependents(&wanted.target, scope.dependents.iter().map(|later| &later.operation))?;
     }
@@ -165,6 +168,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     let steps: Vec<PlanStep> = moves
         .into_iter()
         .map(|step| PlanStep {
+            // Where the log last moved the cell: if that is another position at execution, the plan is stale.
             basis: session.history.cell(&step.cell).map_or(Lsn::ZERO, |cell| cell.generation()),
             step,
         })
@@ -202,8 +206,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     Ok(Drafted::Change(Box::new(draft)))
 }
 
-/// Refuses to leave a cell alone that protection would not leave as it is planned: what stands there instead would
-/// go on standing.
+/// Refuses to leave a cell alone that protection hides: the value that stands there would stay visible.
 async fn refuse_protected(session: &mut Session, now: &CatalogView, left_alone: &[Move]) -> Result<()> {
     let facts = treat_moves(session, now, left_alone, RatchetMode::Unfinished).await?;
     let is_treated = |facts: &StepFacts| matches!(facts.outcome, StepTreatment::Absent { .. });
@@ -213,8 +216,8 @@ async fn refuse_protected(session: &mut Session, now: &CatalogView, left_alone: 
     }
 }
 
-/// Says of each document that denies and belongs to a later operation which one that is: it is to be undone
-/// first.
+/// Adds to each finding that denies a document of a later operation the name of that operation, which has to be
+/// undone first.
 fn name_owners(session: &Session, wanted: &Wanted, decision: &mut Decision) {
     for finding in decision.findings.iter_mut().filter(|finding| finding.denies) {
         let owner = session.history.owner(&session.document(&finding.subject), None);
@@ -248,7 +251,7 @@ async fn case(
         PlanKind::Hotfix => (JudgedKind::Hotfix, Kind::Hotfix),
     };
     if facts.is_empty() {
-        // A revert that moves nothing is judged by what its target's cells hold.
+        // A revert that moves no cell is judged by what the cells of its target hold.
         let standing = standing(session, &wanted.target).await?;
         facts = treat_moves(session, now, &standing, RatchetMode::Refuse).await?;
     }
@@ -276,7 +279,7 @@ async fn standing(session: &Session, target: &OperationId) -> Result<Vec<Move>> 
     Ok(standing)
 }
 
-/// Refuses, or goes over by force, steps to versions whose bytes are gone (R46).
+/// Refuses steps to versions whose bytes are gone; by force (R46) it leaves their cells alone.
 async fn without_missing(
     session: &Session,
     wanted: &Wanted,
@@ -322,7 +325,7 @@ fn dependent(id: &OperationId) -> ConflictLine {
     }
 }
 
-/// Refuses to undo what later work stands on (`docs/states.md` section 3).
+/// Refuses to undo an operation that later work was derived from (`docs/states.md` section 3).
 fn refuse_dependents<'a>(
     target: &OperationId,
     dependents: impl Iterator<Item = &'a OperationId>,

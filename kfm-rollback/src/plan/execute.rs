@@ -1,4 +1,4 @@
-//! Executes a plan exactly, or not at all.
+//! Executes a plan exactly as it was made, or not at all.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,17 @@ use crate::planted::{Bug, planted};
 use crate::report::ConflictLine;
 use crate::session::Session;
 
-/// What executing a plan came to.
+/// The result of executing a plan.
 #[derive(Debug)]
 pub(crate) enum Executed {
     /// It was executed now.
     Done(Box<Outcome>),
-    /// It was executed before and nothing changed since.
+    /// It was executed before, and its target was not turned since.
     Before,
 }
 
-/// Executes a plan: judged and drafted again, bound to its content, approved, opened, run.
+/// Executes a plan: drafts and judges it again, compares the content, checks the approvals, opens the operation and
+/// runs it.
 ///
 /// # Errors
 /// As [`Error`] says; [`Error::Conflict`]: the plan is stale, with what changed.
@@ -34,7 +35,7 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
     }
     refuse_cancelled(session, plan)?;
     let drafted = match draft_again(session, plan, reason).await {
-        // What was to be left alone is foreign no more, or protected.
+        // A cell that was to be left alone has no foreign value any more, or protection hides it now.
         Err(Error::Invalid { message, .. }) if !plan.content.skip.is_empty() => {
             return Err(stale(plan, message, Vec::new()));
         }
@@ -58,7 +59,7 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
 /// Refuses a plan that was taken back.
 ///
 /// # Errors
-/// [`Error::Conflict`]: says who took it back, and why.
+/// [`Error::Conflict`]: says which actor took it back, and why.
 pub(crate) fn refuse_cancelled(session: &Session, plan: &Plan) -> Result<()> {
     let Some(cancelled) = session.history.cancelled(&plan.plan_id) else { return Ok(()) };
     Err(Error::Conflict {
@@ -72,7 +73,7 @@ pub(crate) fn refuse_cancelled(session: &Session, plan: &Plan) -> Result<()> {
     })
 }
 
-/// Drafts a plan again, from what the log and the stores say now.
+/// Drafts the change of a plan again, from what the log and the stores say now.
 pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str) -> Result<Drafted> {
     let moves = match plan.content.kind {
         PlanKind::Hotfix => {
@@ -96,7 +97,7 @@ pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str
     draft(session, wanted).await
 }
 
-/// One id, one use (`docs/states.md` section 3).
+/// Answers for a plan whose operation is in the log already: one id, one use (`docs/states.md` section 3).
 async fn executed_before(
     session: &mut Session,
     plan: &Plan,
@@ -143,7 +144,7 @@ fn stale(plan: &Plan, why: String, changes: Vec<ConflictLine>) -> Error {
     }
 }
 
-/// Says what differs between the steps of a plan and those that would be planned now.
+/// Lists the steps that differ between a plan and a plan of the same change that is made now.
 async fn differences(session: &Session, plan: &Plan, draft: &Draft) -> Result<Vec<ConflictLine>> {
     let planned: Vec<PlanStep> = session.versions().read_segment(&plan.content.steps).await?;
     let by_cell = |steps: &[PlanStep]| -> BTreeMap<String, PlanStep> {
@@ -182,8 +183,8 @@ async fn differences(session: &Session, plan: &Plan, draft: &Draft) -> Result<Ve
     Ok(lines)
 }
 
-/// Executes a plan that was made, and looked at by [`preflight`], in this session: under the lock nothing can have
-/// changed since that the log knows.
+/// Executes a plan that this session has made and has checked with [`preflight`]: the session holds the lock, so
+/// nothing that the log knows can have changed since.
 ///
 /// # Errors
 /// As [`execute_plan`].
@@ -206,7 +207,7 @@ pub(crate) async fn execute_draft(
     let Draft { steps, skipped, now, after, labels, case, decision, derived, scope, .. } = draft;
     let moves = steps.into_iter().map(|step| step.step).collect();
     let prepared = prepare(session, Opening { moves, now: &now, after: &after, labels }).await?;
-    // What was looked at is not held while the steps are made.
+    // Dropped here, so that the memory is free while the steps are made.
     drop((now, after, case, decision, derived, scope));
     let (versions, release) = (session.versions(), session.platform.release_refs());
     let name = OperationName::from(plan.content.kind);
@@ -241,6 +242,7 @@ pub(crate) async fn execute_draft(
         sbom_ref: release.sbom,
         manifest_ref: release.manifest,
     };
+    // Every byte that the record names is durable by now, so the log never names what is missing.
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
     let mut steps = Steps::planned(prepared.moves);
     if planted(Bug::DerivedLeftBehind) {

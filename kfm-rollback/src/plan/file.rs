@@ -1,7 +1,7 @@
 //! Where plans lie, and whether they are what they say.
 //!
-//! A plan is a file of the host that made it. Its header is in the version store too, under the plan's own name, so
-//! that another host on the same log and stores can execute it.
+//! A plan is a file on the host that made it. Its header is in the version store too, under the plan's id, so that
+//! another host on the same log and stores can execute it.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::versions::VersionError;
 /// Makes the plan of a draft; nothing is stored.
 ///
 /// # Errors
-/// [`Error::Invalid`]: no plan can hold what was asked for, since nobody could read it again.
+/// [`Error::Invalid`]: a plan cannot hold what was asked for, since it could not be read again.
 pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) -> Result<Plan> {
     let (before, after) = (draft.case.integrity.before.counts(), draft.case.integrity.after.counts());
     let needed = &draft.decision.approvals_needed;
@@ -56,6 +56,7 @@ pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) 
         },
     };
     plan.plan_id = plan.digest()?;
+    // Read back at once: a value that is nested too deep can be written, but no host could read the plan again.
     let bytes = bytes_of(&plan)?;
     let read: std::result::Result<Plan, _> = serde_json::from_slice(&bytes);
     let read = read.map_err(|error| Error::Invalid {
@@ -72,8 +73,8 @@ pub(crate) fn plan_of(session: &Session, draft: &Draft, operation: OperationId) 
     Ok(read)
 }
 
-/// Stores a plan and notes it in the log; its bytes, and those of new versions, are durable before the log
-/// names it.
+/// Stores a plan and records it in the log. The plan's bytes, and those of new versions, are durable before the log
+/// names the plan.
 pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: OperationId) -> Result<Plan> {
     let plan = plan_of(session, draft, operation)?;
     session.keep_policy().await?;
@@ -100,22 +101,22 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
     Ok(plan)
 }
 
-/// Returns the bytes of a plan's file: canonical JSON, by which a file that was read is judged.
+/// Returns the bytes of a plan's file in canonical JSON; a file that is read is compared with them.
 ///
 /// # Errors
-/// [`Error::Invalid`]: it has no canonical form.
+/// [`Error::Invalid`]: the plan has no canonical form.
 pub(crate) fn bytes_of(plan: &Plan) -> Result<Vec<u8>> {
     super::canonical_without(plan, "")
 }
 
-/// Loads a plan by its id, by a prefix of it, or from a file, and checks that it is what it says, and that the log
-/// has it.
+/// Loads a plan by its id, by a unique prefix of it, by the id of its operation, or from a file. Checks that its
+/// digests fit its content, and that the log has it.
 ///
-/// A text is the name of a file only if it has a slash or ends in `.json`: no file in the working directory can stand
-/// for a plan that is meant by its id.
+/// A text is the name of a file only if it has a slash or ends in `.json`. So no file in the working directory can
+/// stand for a plan that is named by its id.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Ambiguous`]; [`Error::Invalid`]: the file is no plan, or was changed.
+/// [`Error::NotFound`], [`Error::Ambiguous`]; [`Error::Rejected`]: the file is not a plan, or was changed.
 /// [`Error::Conflict`]: the log does not have this plan, whatever its digests say.
 pub(crate) async fn load_plan(session: &Session, text: &str) -> Result<Plan> {
     let plan = find(session, text).await?;
@@ -123,7 +124,7 @@ pub(crate) async fn load_plan(session: &Session, text: &str) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Refuses a plan that the log did not take up as it is, and one that no planner makes.
+/// Refuses a plan that the log does not have, that differs from the log's record, or that no planner makes.
 fn refuse_unknown(session: &Session, plan: &Plan) -> Result<()> {
     let why = match session.history.plan(&plan.plan_id) {
         _ if planted(Bug::PlanNotInLog) => return Ok(()),
@@ -179,14 +180,15 @@ async fn find(session: &Session, text: &str) -> Result<Plan> {
     }
 }
 
-/// Reads a plan that the log names: the file of this host, or, where another host made it, the version store.
+/// Reads a plan that the log names: from the file of this host or, if another host made it, from the version store.
 async fn stored(session: &Session, plan_id: &Digest) -> Result<Plan> {
     let path = session.platform.plan_path(plan_id);
     match read(&path, Some(plan_id)) {
         Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
             match session.versions().get(plan_id).await {
                 Ok(header) => parse(&named(plan_id, &header), &path, Some(plan_id)),
-                // A version that kept no header made it, or nobody did: the file is what is missing.
+                // Nothing is in the version store if an older version of kfm made the plan: then the file is what
+                // is missing.
                 Err(VersionError::Missing { .. }) => {
                     Err(Error::File { path: path.display().to_string(), source })
                 }
@@ -197,9 +199,9 @@ async fn stored(session: &Session, plan_id: &Digest) -> Result<Plan> {
     }
 }
 
-/// Returns a plan's bytes, given its name and its header without it.
+/// Returns the bytes of a plan from its id and from its header without the id.
 fn named(plan_id: &Digest, header: &[u8]) -> Vec<u8> {
-    // What is no header is none with a name either: whoever parses it says so.
+    // A header that is not valid stays not valid with an id in it; `parse` refuses it.
     let mut value: serde_json::Value = serde_json::from_slice(header).unwrap_or_default();
     if let Some(header) = value.as_object_mut() {
         header.insert(PLAN_ID.to_owned(), plan_id.to_string().into());
@@ -220,7 +222,7 @@ fn parse(bytes: &[u8], path: &Path, wanted: Option<&Digest>) -> Result<Plan> {
         source,
     };
     let no_plan = |error: serde_json::Error| changed("this is no plan", Some(Box::new(error)));
-    // Judged by its canonical form: white space changes nothing, a member more or twice does.
+    // Compared in canonical form: white space makes no difference, an added or repeated member does.
     let value = read_once(bytes).map_err(no_plan)?;
     let canonical = canonical_json(&value).unwrap_or_default();
     let plan: Plan = serde_json::from_value(value).map_err(no_plan)?;

@@ -1,9 +1,9 @@
 //! Plans: ordered changes with their preconditions, as data (R41).
 //!
-//! A plan is a header in canonical JSON, and segments of steps in the version store that it names by digest.
-//! `content_id` names the change: what moves, from and to what, on which basis, under which rules; planning
-//! twice gives the same one. `plan_id` names the whole header, with who asked and when; it is what is
-//! approved and executed. A plan is stale when planning again gives another content.
+//! A plan is a header in canonical JSON, and segments of steps in the version store, which the header names by
+//! digest. `content_id` names the change: what moves, from and to what, on which basis, under which rules. Planning
+//! the same change twice gives the same one. `plan_id` names the whole header, with the actor and the time;
+//! approvals and executions name it. A plan is stale if planning it again now gives another `content_id`.
 
 mod draft;
 mod execute;
@@ -26,34 +26,34 @@ use crate::error::{Error, Result};
 use crate::history::misfit;
 use crate::report::SkippedLine;
 
-/// The form of a plan's header.
+/// The name and version of a plan header's form.
 pub const PLAN_SCHEMA: &str = "kfm.plan/v1";
 
-/// The field of a header that names the plan.
+/// The header's field that holds the plan's id.
 const PLAN_ID: &str = "plan_id";
 
 /// A plan, without its steps, which are in the version store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// The form of this header.
+    /// The name and version of this form.
     pub schema: String,
     /// Names the plan: the digest of this header without this field.
     pub plan_id: Digest,
-    /// Names the change.
+    /// Names the change: the digest of `content`.
     pub content_id: Digest,
     /// The change.
     pub content: PlanContent,
     /// The operation that executing it opens.
     pub operation: OperationId,
-    /// Who asked.
+    /// The actor that asked for the plan.
     pub requested_by: String,
-    /// When.
+    /// When the plan was made.
     pub created_at: Timestamp,
-    /// Why, where that was said when it was planned.
+    /// The reason that the actor gave; left out if the actor gave none when planning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How much it is, so that it can be read at once.
+    /// The change in numbers.
     pub summary: PlanSummary,
 }
 
@@ -61,33 +61,33 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanContent {
-    /// What is done.
+    /// rollback, revert or hotfix.
     pub kind: PlanKind,
     /// The publish or hotfix that is undone, made again or made.
     pub target: OperationId,
-    /// The rollback that is taken back.
+    /// The rollback that is taken back; only in a revert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<RollbackId>,
-    /// The steps on cells that have owners, with their basis: one [`PlanStep`] a line.
+    /// The steps on cells that have owners, each with its basis: one [`PlanStep`] a line.
     pub steps: SegmentRef,
-    /// The derived cells that they feed, whose values are found at execution: cell ids, one a line.
+    /// The derived cells that these steps feed: one cell id a line. Their values are computed at execution.
     pub derived: SegmentRef,
     /// The cells that are left alone, with their owners: one a line.
     pub skipped: SegmentRef,
-    /// The rules that judged.
+    /// Digest of the rules that judged the plan.
     pub policy_snapshot_ref: Digest,
-    /// The protection in force in the scope.
+    /// Digest of the protection in force in the scope.
     pub protection: Digest,
-    /// Cells that were to be left alone on request.
+    /// Keys of the cells that the actor asked to leave alone (`--skip`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<String>,
-    /// Whether what protection outgrew and nothing can mask is hidden.
+    /// Whether a document is hidden that today's protection does not let through and that cannot be masked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hide_unmaskable: bool,
-    /// The justification with which missing artefacts are gone over (R46).
+    /// The justification with which the actor forces the plan through although artefacts are missing (R46).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<String>,
-    /// What a hotfix corrects.
+    /// The correction that a hotfix makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
 }
@@ -104,33 +104,33 @@ pub enum PlanKind {
     Hotfix,
 }
 
-/// How much a plan is.
+/// The change of a plan in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanSummary {
-    /// Steps on documents and pipelines' own cells.
+    /// Steps on documents and on cells that pipelines keep themselves.
     pub steps: u64,
     /// Derived cells that they feed.
     pub derived: u64,
-    /// Cells left alone.
+    /// Cells that are left alone.
     pub skipped: u64,
-    /// low, moderate, high or critical.
+    /// The risk that policy found: low, moderate, high or critical.
     pub risk_level: String,
-    /// 0 to 4.
+    /// The tier, 0 to 4: which kind of change it is.
     pub tier: u8,
-    /// The approvals that it needs, in words; empty if none.
+    /// The approvals that the plan needs, in words; empty if it needs none.
     pub approvals_needed: Vec<String>,
-    /// Findings of policy.
+    /// How many findings policy has.
     pub findings: u64,
-    /// Broken links now.
+    /// Broken links of the catalog when the plan was made.
     pub broken_links_before: u64,
-    /// Broken links once executed.
+    /// Broken links of the catalog once the plan is executed.
     pub broken_links_planned: u64,
-    /// Orphans now.
+    /// Orphans of the catalog when the plan was made.
     pub orphan_count_before: u64,
-    /// Orphans once executed.
+    /// Orphans of the catalog once the plan is executed.
     pub orphan_count_planned: u64,
-    /// Breaks and orphans that come back.
+    /// Broken links and orphans that come back with what is restored.
     pub returned: u64,
 }
 
@@ -140,20 +140,21 @@ pub struct PlanStep {
     /// The move.
     #[serde(flatten)]
     pub step: Move,
-    /// Where the log last moved the cell; another value at execution makes the plan stale.
+    /// Where the log last moved the cell when the plan was made; if that differs at execution, the plan is stale.
     pub basis: Lsn,
 }
 
 impl Plan {
-    /// Returns the digest of this header without its own name.
+    /// Returns the digest of this header without its own id.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: it has no canonical form, so it cannot be a plan.
+    /// [`Error::Invalid`]: the header has no canonical form, so it cannot be a plan.
     pub(crate) fn digest(&self) -> Result<Digest> {
         Ok(Digest::of_canonical_bytes(&self.nameless()?))
     }
 
-    /// Returns this header without its own name, in canonical form: what lies under that name in the version store.
+    /// Returns this header without its own id, in canonical form: the bytes that the version store keeps under that
+    /// id.
     ///
     /// # Errors
     /// As [`digest`](Self::digest).
@@ -161,18 +162,18 @@ impl Plan {
         canonical_without(self, PLAN_ID)
     }
 
-    /// Says why its kind, its id and its target do not fit each other.
+    /// Says why the plan's kind, id and target contradict each other; `None` if they fit.
     pub(crate) fn misfit(&self) -> Option<&'static str> {
         let content = &self.content;
         misfit(content.kind.into(), &self.operation, &content.target, content.reverts.as_ref())
     }
 
-    /// Returns the rollback that executing it opens; none if it is a hotfix.
+    /// Returns the rollback that executing it opens; `None` for a hotfix.
     pub fn rollback_id(&self) -> Option<RollbackId> {
         RollbackId::parse(self.operation.as_str()).ok()
     }
 
-    /// Returns the hotfix that executing it opens; none if it is a rollback.
+    /// Returns the hotfix that executing it opens; `None` for a rollback or a revert.
     pub fn hotfix_id(&self) -> Option<HotfixId> {
         HotfixId::parse(self.operation.as_str()).ok()
     }
@@ -181,10 +182,10 @@ impl Plan {
 impl PlanContent {
     /// Returns the digest that names the change.
     ///
-    /// A hotfix is its own target, and its id tells when it was planned: that is no part of the change.
+    /// A hotfix is its own target, and its id tells when it was planned: the id is no part of the change.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: it has no canonical form, so no plan can hold it.
+    /// [`Error::Invalid`]: the change has no canonical form, so no plan can hold it.
     pub(crate) fn digest(&self) -> Result<Digest> {
         let left_out = if self.kind == PlanKind::Hotfix { "target" } else { "" };
         Ok(Digest::of_canonical_bytes(&canonical_without(self, left_out)?))
@@ -201,7 +202,7 @@ impl From<PlanKind> for OperationName {
     }
 }
 
-/// Writes a part of a plan in canonical form, one member left out.
+/// Writes a part of a plan in canonical form, without one of its members.
 fn canonical_without<T: Serialize>(part: &T, member: &str) -> Result<Vec<u8>> {
     let no_form = |source: Box<dyn std::error::Error + Send + Sync>| Error::Invalid {
         message: "a plan cannot hold this, it has no canonical form".into(),
@@ -215,7 +216,7 @@ fn canonical_without<T: Serialize>(part: &T, member: &str) -> Result<Vec<u8>> {
     kfm_lineage::canonical_json(&value).map_err(|error| no_form(Box::new(error)))
 }
 
-/// Names a skipped cell for the segment of a plan.
+/// Describes a skipped cell for the segment of a plan.
 pub(crate) fn skipped_line(step: &Move, why: &str, by: Option<OperationId>) -> SkippedLine {
     SkippedLine {
         domain: step.cell.domain.to_string(),

@@ -1,4 +1,4 @@
-//! A plan as people and programs read it.
+//! A plan as a report, for people and programs.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(crate) fn plan_report(session: &Session, plan: &Plan, draft: &Draft, stored:
     plan_report_first(session, plan, draft, stored, FIRST_MAX)
 }
 
-/// The same, with so many of its entries.
+/// The same, with at most `first_max` entries of each list.
 pub(crate) fn plan_report_first(
     session: &Session,
     plan: &Plan,
@@ -50,7 +50,7 @@ pub(crate) struct PlanCells {
     pub skipped: Vec<SkippedLine>,
 }
 
-/// Reports a plan with the cells that it names; with a draft of the same change also what only a draft knows.
+/// Reports a plan with the cells that it names. A draft of the same change adds what only a draft knows.
 pub(crate) fn report_of(
     session: &Session,
     plan: &Plan,
@@ -119,7 +119,8 @@ pub(crate) fn report_of(
     }
 }
 
-/// The command that writes every entry: of a stored plan, or of the rehearsal of a rollback; others are kept nowhere.
+/// The command that writes every entry. Only a stored plan and the rehearsal of a publish's rollback have one;
+/// other rehearsals keep nothing.
 fn all_of(plan: &Plan, is_stored: bool) -> Option<String> {
     let target = &plan.content.target;
     match (is_stored, plan.content.kind, target.kind()) {
@@ -131,7 +132,8 @@ fn all_of(plan: &Plan, is_stored: bool) -> Option<String> {
     }
 }
 
-/// Counts what lineage resolved, less what is left alone; read models are found by name (`docs/states.md` section 1).
+/// Counts what lineage resolved, without the cells that are left alone; read models are found by name
+/// (`docs/states.md` section 1).
 fn scope_counts(draft: &Draft) -> ScopeCounts {
     let entity = |line: &SkippedLine| entity_in(&line.domain, &line.store, &line.key);
     let skipped: BTreeSet<EntityId> = draft.skipped.iter().map(entity).collect();

@@ -10,7 +10,8 @@ use crate::session::Session;
 /// Resolves what a publish or hotfix made, and what was made from that and still stands.
 ///
 /// # Errors
-/// [`Error::Incomplete`](crate::Error::Incomplete): lineage does not know it, or cannot be fed.
+/// [`Error::Incomplete`](crate::Error::Incomplete): lineage does not know the operation, or cannot be fed from the
+/// log.
 pub(crate) async fn scope_of_operation(session: &Session, target: &OperationId) -> Result<Scope> {
     let first = session.history.operation(target).map_or(Lsn::ZERO, |operation| operation.opened);
     scope_for(&session.history, &lineage_since(session, first).await?, target).await

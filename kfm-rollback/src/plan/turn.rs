@@ -20,15 +20,15 @@ use crate::skip;
 pub(super) struct Turned {
     /// The cells that move.
     pub moves: Vec<Move>,
-    /// How the cells would move that are left alone on request, since they hold a foreign value.
+    /// Cells that are left alone on request, with the moves that they would have made.
     pub left_alone: Vec<Move>,
-    /// All that do not move, and why.
+    /// Every cell of the target that does not move, and why.
     pub skipped: Vec<SkippedLine>,
 }
 
 /// Finds the cells that move when a target ceases to stand, or stands again.
 ///
-/// Answers a note instead, where there is nothing to turn.
+/// The inner error is a note for the actor: there is nothing to turn.
 pub(super) async fn turned_moves(
     session: &Session,
     wanted: &Wanted,
@@ -44,12 +44,14 @@ pub(super) async fn turned_moves(
     let target_moves = read_moves(&session.versions(), &target.moves).await?;
     skip::refuse_unknown_keys(&target_moves, &wanted.skip)?;
     let mut foreign = BTreeSet::new();
+    // Only a cell whose store holds another value than the log says may be left alone on request.
     for own in target_moves.iter().filter(|step| !step.derived) {
         if wanted.skip.contains(&own.cell.key)
             && skip::observed(session, &own.cell).await? != session.history.value(&own.cell)
         {
             foreign.insert(own.cell.clone());
         }
+        // For a revert, the owner as it will be: the target is assumed to stand.
         let owner = session.history.owner(&own.cell, stands.then_some((&target.id, true)));
         let now = session.history.value(&own.cell);
         let owns = match owner {
@@ -89,7 +91,7 @@ pub(super) async fn turned_moves(
     }
     skip::refuse_known_values(&wanted.skip, &foreign)?;
     skipped.sort_by(|a, b| (&a.domain, &a.store, &a.key).cmp(&(&b.domain, &b.store, &b.key)));
-    // The newest owner first: it is the one to roll back first.
+    // The newest owner first, since it has to be rolled back first.
     skipped.sort_by_key(|line| {
         std::cmp::Reverse(line.by.as_ref().and_then(|by| session.history.operation(by)).map(|by| by.opened))
     });
@@ -111,7 +113,7 @@ async fn turned(
     let before = session.facts.of_value(now).await?;
     let after = match session.facts.of_value(to).await {
         Ok(after) => after,
-        // Missing bytes are dealt with by name, with all of their kind.
+        // `without_missing` deals with all missing bytes together.
         Err(Error::Versions(_)) => None,
         Err(error) => return Err(error),
     };
@@ -122,7 +124,7 @@ async fn turned(
     Ok(step)
 }
 
-/// Returns the operation that is to be turned, if it can be.
+/// Returns the operation that is to be undone or made again, if it can be.
 fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
     let target = session
         .history
@@ -156,8 +158,8 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
     }
 }
 
-/// Refuses to guess what stood before a move whose record says that something did, and the log knows of no such
-/// value (R23): a pipeline that writes its own records published onto what nobody had adopted.
+/// Refuses to guess the prior value of a cell (R23). The target's record says that there was one, and the log does
+/// not know it: a pipeline that writes its own records published onto a value that was never adopted.
 fn refuse_unknown_predecessor(
     session: &Session,
     target: &Operation,
