@@ -17,23 +17,23 @@ use crate::refusal::{Asked, recorded};
 use crate::report::{ApprovalLine, ApprovalsReport, PrincipalLine};
 use crate::session::Session;
 
-/// How long an approval counts, where nobody says so.
+/// How long an approval counts if the approver gives no time.
 const VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Platform {
-    /// Lists who is who.
+    /// Lists the principals, with their roles and public keys.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the file is not right.
+    /// [`Error::Invalid`]: the file of principals is missing or not valid.
     pub async fn principals(&self) -> Result<Vec<PrincipalLine>> {
         Ok(self.principals_file()?.iter().map(PrincipalLine::from).collect())
     }
 
-    /// Adds a principal, which is in log and ledger; makes a key pair unless a public key is given, and returns the text of the private
-    /// key's file, which is written nowhere.
+    /// Adds a principal, and records that in log and ledger. Without a public key it makes a key pair, and returns
+    /// the text of the private key's file; the text is written nowhere.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the name, a role or the key is not right.
+    /// [`Error::Invalid`]: the name, a role or the public key is not valid.
     pub async fn principal_add(
         &self,
         name: &str,
@@ -42,7 +42,7 @@ impl Platform {
     ) -> Result<(PrincipalLine, Option<String>)> {
         let mut session = Session::write(self, "principals add").await?;
         session.reread_policy()?;
-        // What was written by hand is recorded apart from what this command writes.
+        // What a person wrote into the file is recorded apart from what this command writes.
         session.bring_into_force().await?;
         let parsed: Option<Vec<Role>> = roles.iter().map(|role| Role::parse(role)).collect();
         let Some(roles) = parsed.filter(|roles| !roles.is_empty()) else {
@@ -86,8 +86,9 @@ impl Platform {
     /// Signs an approval of a plan, and puts it into the log.
     ///
     /// # Errors
-    /// [`Error::Denied`]: the approval would not count, as the error says; nothing is recorded.
-    /// [`Error::Invalid`]: the key, the role or the plan is not right.
+    /// [`Error::Rejected`]: the approval would not count, as the error says; nothing is recorded.
+    /// [`Error::Invalid`]: the private key or the role is not valid. [`Error::Denied`]: a file of the policy is
+    /// missing or not valid. For the plan as [`approvals`](Self::approvals).
     pub async fn approve(
         &self,
         plan: &str,
@@ -136,6 +137,7 @@ impl Platform {
             .unwrap_or(jiff::SignedDuration::from_hours(24));
         let expires_at = signed_at.checked_add(validity).unwrap_or(Timestamp::MAX);
         let approval = Approval::sign(plan.plan_id, (principal, role), signed_at, expires_at, &key);
+        // The executor is not known yet: an approval by the executor is refused when the plan is executed.
         let context = context(plan, "", signed_at);
         if let Err(why) = approval.verify(&context, &session.principals) {
             return Err(Error::Rejected {
@@ -159,7 +161,8 @@ impl Platform {
     /// Lists the approvals of a plan, and what is still missing.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`], [`Error::Invalid`]: the plan is none.
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the text names no plan, or more than one. [`Error::Rejected`]:
+    /// the plan was changed after it was made.
     pub async fn approvals(&self, plan: &str) -> Result<ApprovalsReport> {
         let session = Session::read(self).await?;
         session.require_policy("approvals")?;
@@ -171,7 +174,8 @@ impl Platform {
         let now = session.now();
         let records: Vec<_> = session.history.approvals(&plan.plan_id).collect();
         let approvals: Vec<Approval> = records.iter().map(|record| approval_of(record)).collect();
-        // Whoever asks may still be the one who executes, so it is counted as if it were.
+        // The actor that asks may become the executor, so the approvals are counted as if this actor executed the
+        // plan.
         let context = context(plan, session.actor(), now);
         let tally = Tally::of(&approvals, &context, &session.principals);
         let risk =

@@ -16,11 +16,11 @@ use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::Session;
 
 impl Platform {
-    /// Counts what is broken in the catalog as it stands, foreign values included.
+    /// Counts what is broken in the catalog as the stores hold it, foreign values included.
     ///
     /// # Errors
-    /// [`Error::Store`](crate::Error::Store): the catalog cannot be read. [`Error::Denied`](crate::Error::Denied): a
-    /// file of the policy is missing or not right, so that nobody can tell what must not be seen.
+    /// [`Error::Store`](crate::Error::Store): the catalog cannot be read. [`Error::Denied`](crate::Error::Denied):
+    /// a file of the policy is missing or not valid, so it is not known what must not be seen.
     pub async fn catalog_check(&self) -> Result<CatalogReport> {
         let session = Session::read(self).await?;
         let catalog = self.catalog();

@@ -14,17 +14,17 @@ use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
 use crate::session::Session;
 
-/// Entries that cover nothing and are told of one by one.
+/// Entries that cover nothing and that are listed one by one.
 const IDLE_MAX: usize = 20;
 
-/// What is said of a server that does not say what it is.
+/// The text for a server that does not say which product it is.
 const NOT_TOLD: &str = "not told";
 
 impl Platform {
     /// Reads every store and says what it is; with `digests` also what it holds. Changes nothing.
     ///
     /// # Errors
-    /// None: what does not answer is in the report.
+    /// None: a store that does not answer is in the report.
     pub async fn doctor(&self, digests: bool) -> Result<DoctorReport> {
         let mut stores = Vec::new();
         for store in self.stores() {
@@ -47,11 +47,12 @@ impl Platform {
         }
         let mut findings = Vec::new();
         if self.settings().stores.values().all(|store| store.domain == kfm_lineage::Domain::Stac) {
-            findings
-                .push("no store is projected from the catalog: graph, search and cache are not kept".into());
+            findings.push(
+                "no store is projected from the catalog: the settings name no graph, search or cache".into(),
+            );
         }
         for store in self.stores() {
-            // One that does not answer is among the stores that do not.
+            // A store that does not answer is in the report already.
             for stray in store.strays().await.unwrap_or_default() {
                 let path = crate::blob::key::shown(&stray.path);
                 findings.push(format!(
@@ -61,7 +62,7 @@ impl Platform {
                 ));
             }
         }
-        // One that does not answer is waited for once.
+        // A log that does not answer is waited for once, not once for each question.
         let log = self.wal_reader().await;
         if let Ok(log) = &log {
             findings.extend(self.unused_snapshots(&**log).await);
@@ -78,25 +79,25 @@ impl Platform {
 }
 
 impl Platform {
-    /// Names the records of operations that this engine would not write.
+    /// Lists the operations whose opening records contradict themselves; this engine does not write such records.
     async fn misfits(&self) -> Vec<String> {
         let Ok(session) = Session::read(self).await else { return Vec::new() };
         let said = session.history.operations().filter_map(|operation| {
             let why = operation.misfit()?;
             let (id, lsn) = (&operation.id, operation.opened);
-            Some(format!("a record of the log does not fit, {why}: operation={id} lsn={lsn}"))
+            Some(format!("the record that opens an operation does not fit, {why}: operation={id} lsn={lsn}"))
         });
         said.collect()
     }
 
-    /// Asks a log's server what it is; none of a log in a folder.
+    /// Asks a log's server which product it is; `None` for a log in a folder.
     async fn log_server(&self) -> Option<String> {
         let LogPlace::Slots(slots) = self.log_place() else { return None };
         let told = slots.server().await.ok().flatten();
         Some(told.unwrap_or_else(|| NOT_TOLD.to_owned()))
     }
 
-    /// Looks at what the platform keeps itself, without changing any of it.
+    /// Looks at the platform's own parts, without changing any of them.
     async fn own_health(&self, log: Result<()>, server: Option<String>) -> Vec<OwnHealth> {
         let log = log.map_err(|error| text_of(&error));
         let policy = |result: Result<()>| {
@@ -127,8 +128,8 @@ impl Platform {
         health.collect()
     }
 
-    /// Says which entries of the registries cover nothing though there are documents; what cannot be read is told of
-    /// elsewhere.
+    /// Lists the entries of the registries that cover nothing although there are documents. A registry that cannot
+    /// be read is reported by `own_health`.
     async fn idle_entries(&self) -> Vec<String> {
         let Ok(report) = self.labels().await else { return Vec::new() };
         let idle = report.labels.iter().filter(|line| line.covers == 0 && report.documents > 0);
@@ -151,7 +152,7 @@ impl Platform {
         self.disk().list(folder).map(drop).map_err(|error| error.to_string())
     }
 
-    /// A folder that comes into being with the first record; something else in its place is in the way.
+    /// A folder that is made with the first record may be missing; a file in its place is an error.
     fn lists_or_is_none(&self, folder: &Path) -> std::result::Result<(), String> {
         match self.disk().list(folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.to_string()),
@@ -162,7 +163,7 @@ impl Platform {
 
 type Held = Option<(u64, kfm_lineage::Digest)>;
 
-/// Reads a store: its keys, and what it holds if that is asked for.
+/// Reads a store's keys and, if asked for, the digest of what it holds.
 async fn held(store: &dyn DomainOp, digests: bool) -> std::result::Result<Held, OpError> {
     let keys = store.keys().await?;
     if !digests {

@@ -1,4 +1,4 @@
-//! The operations log as lines for other tools, also of a log that does not open.
+//! The operations log as lines for other tools, also if the log is damaged.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::error::Result;
 use crate::platform::log::LogPlace;
 
 impl Platform {
-    /// Hands every record of the operations log over as a line, in order, and says whether the log is whole; of a
-    /// damaged log, all before the damage. The log is never in memory as a whole.
+    /// Gives each record of the operations log to `take` as a line, in order, and says whether the log is whole. Of
+    /// a damaged log it gives all records before the damage. The log is never in memory as a whole.
     ///
     /// # Errors
-    /// [`crate::Error::Log`]: the log cannot be read at all; damage is an answer. [`crate::Error::Incomplete`]: it is
-    /// missing.
+    /// [`crate::Error::Log`]: the log cannot be read at all; damage is not an error but an answer.
+    /// [`crate::Error::Incomplete`]: the log is missing.
     pub async fn wal_export(&self, mut take: impl FnMut(ExportLine)) -> Result<VerifyReport> {
         match self.log_place() {
             LogPlace::Folder(folder) => {

@@ -1,4 +1,4 @@
-//! Small files of the platform's own, written whole.
+//! Small files of the platform's own, each written as a whole.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,11 @@ use kfm_wal::local::disk::{Access, Disk};
 
 use crate::error::{Error, Result};
 
-/// Writes a file as a whole and durably: beside it, flushed, renamed into place, the folder flushed.
+/// Writes a file as a whole and durably: a new file beside it, synced, renamed into its place, and the folder
+/// synced.
 ///
 /// # Errors
-/// [`Error::File`]: names the file; nothing stands half written in its place.
+/// [`Error::File`]: names the file; a half-written file never stands in its place.
 pub(crate) fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::File { path: path.display().to_string(), source };
     // The parent of a bare file name is the empty path, which is the working directory.
@@ -18,7 +19,8 @@ pub(crate) fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Resul
     disk.create_dir(folder).map_err(failed)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.tmp"));
-    // What lies there is a left-over, or a link that somebody laid: it is not written through.
+    // A file there is a left-over, and a link may have been laid to redirect the write: so it is removed, never
+    // written through.
     let _ = disk.remove(&beside);
     let mut file = disk.open(&beside, Access::Create).map_err(failed)?;
     file.write_at(0, bytes).and_then(|()| file.sync()).map_err(failed)?;
@@ -28,7 +30,7 @@ pub(crate) fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Resul
 /// Reads a text file as a whole.
 ///
 /// # Errors
-/// What the disk says; [`InvalidData`](std::io::ErrorKind::InvalidData) where it is no text.
+/// What the disk says; [`InvalidData`](std::io::ErrorKind::InvalidData) if the file is not text.
 pub(crate) fn read_text(disk: &dyn Disk, path: &Path) -> std::io::Result<String> {
     let mut file = disk.open(path, Access::Read)?;
     let mut bytes = Vec::new();
@@ -48,7 +50,7 @@ const READ_BYTES: usize = 64 * 1024;
 /// Reads a text file that need not exist.
 ///
 /// # Errors
-/// [`Error::File`]: it exists and cannot be read.
+/// [`Error::File`]: the file exists and cannot be read.
 pub(crate) fn read_optional(path: &Path) -> Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),

@@ -1,7 +1,7 @@
-//! Hotfixes: documents that stand are corrected, by the same engine as everything else (R70 to R74).
+//! Hotfixes: corrections of standing documents, made by the same engine as every other operation (R70 to R74).
 //!
-//! What to put in the place of what is decided elsewhere (`kfm-hotfix`); here a correction becomes a plan of
-//! kind hotfix: judged, approved, journalled, verified and reversible like any other.
+//! `kfm-hotfix` decides what is corrected to what. Here a correction becomes a plan of kind hotfix, which is
+//! judged, approved, journalled, verified and reversible like any other.
 
 use std::collections::BTreeMap;
 
@@ -23,29 +23,30 @@ use crate::report::{DryRunReport, ExecuteReport, OperationLine, PlanReport};
 use crate::session::Session;
 use crate::{resolve, status};
 
-/// Between a document's version and the number of the hotfix that patched it.
+/// Stands between the version of a document and the number of the hotfix that patched it.
 const PATCH_MARK: &str = "+hf.";
 
-/// What a hotfix is to be.
+/// What a hotfix is asked to do.
 #[derive(Debug, Clone)]
 pub struct HotfixRequest {
-    /// The last part of its id.
+    /// The last part of the hotfix's id.
     pub name: Slug,
-    /// What is asked for, in kind, scope and field.
+    /// What to correct: kind, scope and field.
     pub correction: Correction,
-    /// Why.
+    /// The reason; must not be blank.
     pub reason: String,
-    /// Look and write nothing.
+    /// Whether to look only, and write nothing.
     pub dry_run: bool,
-    /// The content that somebody was shown and agreed to; another one is refused.
+    /// The `content_id` that a rehearsal showed to the actor; if the change is another one by now, the hotfix is
+    /// refused.
     pub shown: Option<Digest>,
 }
 
-/// A hotfix that is put together.
+/// A hotfix that is being put together.
 ///
-/// It holds the platform's lock from [`Platform::begin_hotfix`] on, so that what was looked at is what is
-/// changed; a rehearsal holds none and writes nothing. Nothing moves before [`finish`](Hotfix::finish); dropping
-/// it before leaves everything as it was.
+/// It holds the platform's lock from [`Platform::begin_hotfix`] on, so that the documents which were looked at are
+/// the ones that are changed. A rehearsal holds no lock and writes nothing. Nothing moves before
+/// [`finish`](Hotfix::finish); dropping the hotfix before leaves everything as it was.
 #[derive(Debug)]
 pub struct Hotfix {
     session: Session,
@@ -55,18 +56,18 @@ pub struct Hotfix {
     replaced: BTreeMap<String, (Digest, Bytes)>,
 }
 
-/// A document that stands, as a hotfix looks at it.
+/// A standing document, as a hotfix sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingDocument {
     /// Its path in the catalog.
     pub path: String,
     /// The digest of its bytes, which is the precondition of its correction.
     pub digest: Digest,
-    /// Whether it is anything but known to be public: texts from it stay out of messages (R66).
+    /// Whether it is not known to be public: then texts from it stay out of messages (R66).
     pub is_protected: bool,
 }
 
-/// What finishing a hotfix came to.
+/// The result of finishing a hotfix.
 #[derive(Debug)]
 pub enum HotfixDone {
     /// It was rehearsed, and nothing was written.
@@ -75,7 +76,7 @@ pub enum HotfixDone {
     Executed {
         /// The plan that was executed.
         plan: Box<PlanReport>,
-        /// What it came to.
+        /// The result of the execution.
         report: Box<ExecuteReport>,
     },
 }
@@ -84,8 +85,8 @@ impl Platform {
     /// Begins a hotfix; it holds the platform's lock, unless it is a rehearsal.
     ///
     /// # Errors
-    /// [`Error::Locked`]: another operation works here. [`Error::Invalid`]: the reason is blank, or a value has
-    /// no canonical form.
+    /// [`Error::Locked`]: another operation works in this platform. [`Error::Invalid`]: the reason is blank, or a
+    /// value has no canonical form.
     pub async fn begin_hotfix(&self, request: HotfixRequest) -> Result<Hotfix> {
         require_reason(&request.reason)?;
         let values = request.correction.values.as_ref();
@@ -121,7 +122,7 @@ impl Platform {
         self.plan_wanted(&mut session, wanted, None, None).await
     }
 
-    /// Takes a hotfix back, as a rollback of it.
+    /// Takes a hotfix back by rolling it back.
     ///
     /// # Errors
     /// As [`execute`](Self::execute).
@@ -138,13 +139,13 @@ impl Platform {
     /// Says where a hotfix stands.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`].
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no hotfix, or more than one.
     pub async fn hotfix_status(&self, id: &str) -> Result<OperationLine> {
         let session = Session::read(self).await?;
         status::operation_line(&session, &resolve::hotfix(&session, id)?).await
     }
 
-    /// Takes an unfinished hotfix up again, or takes it back; `latest` is the one that is open.
+    /// Goes on with an unfinished hotfix, or aborts it; `latest` is the one that is open.
     ///
     /// # Errors
     /// As [`rollback_resume`](Self::rollback_resume).
@@ -162,7 +163,7 @@ impl Platform {
 impl Hotfix {
     /// Returns the documents of a collection that stand, by path: its items and the collection's own.
     ///
-    /// The scope is what the log knows; a document that nobody adopted is in none.
+    /// The scope is what the log knows: a document that was never adopted is not in it.
     ///
     /// # Errors
     /// [`Error::Versions`]: a version whose label still protects is missing; restore the version store.
@@ -182,15 +183,15 @@ impl Hotfix {
     /// Returns the bytes of a document.
     ///
     /// # Errors
-    /// [`Error::Versions`]: they are missing or damaged; restore the version store.
+    /// [`Error::Versions`]: the bytes are missing or damaged; restore the version store.
     pub async fn read(&self, document: &StandingDocument) -> Result<Bytes> {
         Ok(self.session.versions().get(&document.digest).await?)
     }
 
-    /// Puts other bytes in the place of a document's, when the hotfix is finished.
+    /// Sets the bytes that will replace a document's when the hotfix is finished.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the bytes are none, or too many.
+    /// [`Error::Invalid`]: the bytes are empty, or more than `document_bytes_max` of the settings.
     pub fn replace(&mut self, document: &StandingDocument, bytes: impl Into<Bytes>) -> Result<()> {
         let bytes = bytes.into();
         let limit = self.session.platform.settings().limits.document_bytes_max;
@@ -203,16 +204,16 @@ impl Hotfix {
         Ok(())
     }
 
-    /// Rehearses the hotfix, or executes it, as it was begun: all of it or, on failure, nothing.
+    /// Rehearses the hotfix, or executes it, as the request says: all of it or, on failure, nothing.
     ///
-    /// The same change that was planned before and waits for approvals is not planned again: its approvals
+    /// If the same change was planned before and waits for approvals, that plan is executed, and its approvals
     /// count.
     ///
     /// # Cancel safety
     /// A dropped future leaves nothing, or an interrupted hotfix that can be resumed or aborted.
     ///
     /// # Errors
-    /// As [`Platform::execute`]; [`Error::Conflict`] also where it is not what was shown.
+    /// As [`Platform::execute`]; [`Error::Conflict`] also if the change is not the one that was shown.
     pub async fn finish(mut self) -> Result<HotfixDone> {
         let operation = OperationId::from(self.id.clone());
         let wanted = self.wanted(&operation).await?;
@@ -262,15 +263,15 @@ impl Hotfix {
         })
     }
 
-    /// Names the version that a patch makes (R72): the one it patched and the lowest number that this document
-    /// never had, since a number that was used names one content for ever.
+    /// Names the version that a patch makes (R72): the patched version and the lowest number that this document
+    /// never had. A number that was used names one content for ever.
     fn patched_version(&self, step: &Move) -> Version {
         let from = step.from_version.as_ref().map_or("v0", Version::as_str);
         let base = from.rsplit_once(PATCH_MARK).map_or(from, |(base, _)| base);
         let used = self.session.history.cell(&step.cell).map(|cell| &cell.versions);
         let fresh = |number: &u64| {
             let version = Version::parse(&format!("{base}{PATCH_MARK}{number}"));
-            // A name too long for a version gives way to a short one.
+            // A name that is too long for a version is replaced by a short one.
             let version = version.or_else(|_| Version::parse(&format!("v0{PATCH_MARK}{number}"))).ok()?;
             (!used.is_some_and(|used| used.contains(&version))).then_some(version)
         };
@@ -317,7 +318,7 @@ async fn planned(
     Ok((plan, draft, report))
 }
 
-/// The id of a hotfix that begins now; the second of a second gets a suffix (R11).
+/// Returns the id of a hotfix that begins now; a second one in the same second gets a suffix (R11).
 fn fresh_id(session: &Session, kind: &Slug, name: &Slug) -> HotfixId {
     let (at, taken) = (session.now(), session.history.taken_ids());
     let mut candidates = (1..).map(|nth| HotfixId::new(at, kind, name, nth));

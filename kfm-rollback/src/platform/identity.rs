@@ -1,9 +1,10 @@
-//! Who a platform is, on a log that hosts share: an id of its own, and the claim that it made last.
+//! A platform's id, and the name of its last claim, on a log that hosts share.
 //!
-//! Host names and paths do not tell platforms apart: containers and cloned machines have the same. The id is made once
-//! and stays with the folder, so that what was done here is known as done here wherever the folder moves. A copy of
-//! the folder has it too; therefore no claim is taken for an own one by the id. It is an own one if this very folder
-//! noted it before it was made, which a copy that was taken earlier cannot have.
+//! Host names and paths do not tell platforms apart: containers and cloned machines have the same ones. So an id is
+//! made once and stays with the folder; by it, work that was done here is known as done here, wherever the folder
+//! moves. A copy of the folder has the same id, so the id does not prove that a claim is this folder's own. What
+//! proves it is the note of the claim's name, which the folder has from before the claim was made: a copy that was
+//! taken earlier does not have it.
 
 use std::path::PathBuf;
 
@@ -14,18 +15,18 @@ use super::files::{read_optional, write_durably};
 use crate::error::Result;
 
 impl Platform {
-    /// Returns the platform's id; none where nothing was written yet since platforms have one.
+    /// Returns the platform's id; `None` if no id was made yet.
     ///
     /// # Errors
-    /// [`crate::Error::File`]: it cannot be read.
+    /// [`crate::Error::File`]: the id cannot be read.
     pub(crate) fn id(&self) -> Result<Option<String>> {
         read_line(&self.id_path())
     }
 
-    /// Returns the platform's id, and makes it if there is none; whoever asks holds the lock.
+    /// Returns the platform's id, and makes it if there is none. The caller holds the platform's lock.
     ///
     /// # Errors
-    /// [`crate::Error::File`]: it cannot be read or written.
+    /// [`crate::Error::File`]: the id cannot be read or written.
     pub(crate) fn make_id(&self) -> Result<String> {
         if let Some(id) = self.id()? {
             return Ok(id);
@@ -35,8 +36,8 @@ impl Platform {
         Ok(id)
     }
 
-    /// Makes the name of a claim and notes it, before the claim is made; returns it, and the one that was noted before.
-    /// Whoever asks holds the lock.
+    /// Makes the name of a claim and notes it before the claim is made. Returns it, and the name that was noted
+    /// before. The caller holds the platform's lock.
     ///
     /// # Errors
     /// [`crate::Error::File`]: the note cannot be read or written.

@@ -12,36 +12,36 @@ use crate::platform::options::OpenOptions;
 use crate::report::{InitReport, StoreSummary};
 
 const LABELS: &str = "\
-# The label registry: who decided what protection which entities have. Nothing applies: denied.
+# The label registry: how entities are protected, and by whose decision. Where no entry applies, policy denies.
 # 'kfm labels assign' writes an entry; docs/guides/labels.md has every form of one. It looks like this:
 #
 # [[label]]
 # entity = \"stac/collections/elevation.json\"   # a path in the catalog, or an id; or instead of it
 # # under = \"stac/items/hydrography/\"          # a folder; \"\" is everything
 # care = \"public\"                              # public, sensitive or restricted
-# authority = \"who decided\"
+# authority = \"Kaw Nation\"                     # the person or body that decided
 # reason = \"why\"
 # review_by = \"2027-06-30\"                     # when it must be looked at again
 #
-# [[hold]]                                     # nothing about it changes until it is lifted
+# [[hold]]                                     # every change of it is refused until the hold is lifted
 # entity = \"stac/items/site-42.json\"
-# authority = \"who decided\"
+# authority = \"Kaw Nation\"
 # reason = \"why\"
 # review_by = \"2027-06-30\"
 #
 # Once a command has judged by an entry it is in force: removing or lowering it here changes nothing.
 ";
 const SUPPRESSIONS: &str = "\
-# The suppression list: what was withdrawn and never comes back. It does not expire. An entry looks like this:
+# The suppression list: what was withdrawn and never comes back. Entries do not expire. One looks like this:
 #
 # [[suppression]]
 # entity = \"stac/items/site-42.json\"   # a path in the catalog, or an id; or `under`, a folder; or
 # # digest = \"sha256:…\"               # content, by its bytes: of a document, or of an asset
-# authority = \"who withdrew it\"
+# authority = \"Kaw Nation\"             # the person or body that withdrew it
 # reason = \"why\"
 ";
 const PRINCIPALS: &str = "\
-# Who is who: 'kfm principals add' writes an entry. It looks like this:
+# The principals, whose approvals count: 'kfm principals add' writes an entry. It looks like this:
 #
 # [[principal]]
 # name = \"maria\"
@@ -92,7 +92,7 @@ impl Platform {
         super::files::write_durably(&RealDisk, &file, Settings::EMBEDDED.as_bytes())?;
         let platform = Self::open(root, OpenOptions::new("init")).await?;
         platform.make_id()?;
-        // The log comes into being, so that whoever only reads finds it; an empty folder is an empty store.
+        // The log is made now, so that a command that only reads finds it; an empty folder is an empty store.
         kfm_wal::LocalLog::open(platform.wal_dir(), platform.wal_options())?;
         let stores = settings.stores.iter().map(|(name, store)| StoreSummary {
             name: name.clone(),
@@ -104,7 +104,7 @@ impl Platform {
     }
 }
 
-/// Makes the folder of what is the toolkit's own, for its owner only (R15).
+/// Makes the folder for the toolkit's own files, which only its owner can enter (R15).
 #[cfg(unix)]
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
