@@ -1,4 +1,4 @@
-//! Plan, rehearse, execute and undo publishes across stores: exactly, or provably not at all.
+#![doc = include_str!("../README.md")]
 
 pub mod blob;
 #[cfg(feature = "test-util")]
