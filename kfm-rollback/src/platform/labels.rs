@@ -24,34 +24,35 @@ pub struct LabelAssign {
     pub under: Option<String>,
     /// public, sensitive or restricted.
     pub care: String,
-    /// Who decided.
+    /// The person or body that decided.
     pub authority: String,
-    /// Why.
+    /// The reason of the decision.
     pub reason: String,
-    /// When it must be looked at again: `2027-06-30`.
+    /// The day on which it must be looked at again, such as `2027-06-30`; must be in the future.
     pub review_by: String,
-    /// Whether it is heritage.
+    /// Whether what it covers is heritage (R65).
     pub heritage: bool,
-    /// Whether it is meant although it covers nothing and there are documents.
+    /// Whether the entry is meant even if it covers no document and there are documents: it is for documents to
+    /// come.
     pub even_if_nothing: bool,
 }
 
 /// Answer of `labels list` and `labels assign`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelsReport {
-    /// The first entries: those in force by the log first, then those that only the files have.
+    /// The first entries: those that are in force by the log, then those that only the files have.
     pub labels: Vec<LabelLine>,
     /// How many entries there are.
     pub labels_total: u64,
-    /// Documents that stand, or stood once: what entries can cover.
+    /// Documents that stand or once stood: what entries can cover.
     pub documents: u64,
-    /// How many of them the entry covers that is assigned.
+    /// How many of these documents the assigned entry covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<u64>,
-    /// The first documents that readers see though the entry that is assigned would not let them through.
+    /// The first documents that readers see although the assigned entry would not let them through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stand_against: Vec<FindingLine>,
-    /// How many there are.
+    /// How many such documents there are.
     #[serde(default)]
     pub stand_against_total: u64,
 }
@@ -59,7 +60,7 @@ pub struct LabelsReport {
 /// An entry of the registries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LabelLine {
-    /// Whether the log has it: then it stays in force whatever the files say.
+    /// Whether the log has the entry: then it stays in force, whatever the files say.
     pub in_force: bool,
     /// How many documents it covers, standing or not.
     pub covers: u64,
@@ -71,7 +72,7 @@ impl Platform {
     /// Lists the label registry, and how many documents each entry covers.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: a file is missing or not right. [`Error::Store`]: the catalog cannot be read.
+    /// [`Error::Invalid`]: a file is missing or not valid. [`Error::Store`]: the catalog cannot be read.
     pub async fn labels(&self) -> Result<LabelsReport> {
         let session = Session::read(self).await?;
         let registry = self.registry(&session.history)?;
@@ -79,10 +80,11 @@ impl Platform {
         Ok(report(&registry, &coverage))
     }
 
-    /// Checks an entry that is to be assigned, and writes nothing: what it would cover, and what stands against it.
+    /// Checks an entry and writes nothing: says what it would cover, and which documents stand against it.
     ///
     /// # Errors
-    /// As [`label_assign`](Self::label_assign), but for one that covers nothing: `covers` says that.
+    /// As [`label_assign`](Self::label_assign), except that an entry which covers nothing is no error: `covers` is
+    /// 0 then.
     pub async fn label_rehearse(&self, assign: &LabelAssign) -> Result<LabelsReport> {
         let mut session = Session::read(self).await?;
         let entry = entry_of(assign, today(&session))?;
@@ -90,11 +92,12 @@ impl Platform {
         assigned(&mut session, &entry).await
     }
 
-    /// Writes an entry into the label file, and brings it into force. An entry that is in force already changes nothing.
+    /// Writes an entry into the label file and brings it into force. If the entry is in force already, nothing
+    /// changes.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the entry is not right, or covers nothing; the file is as it was. [`Error::Records`]: it is
-    /// in force, and the ledger does not have it yet; the next command enters it.
+    /// [`Error::Invalid`]: the entry is not valid, or covers nothing; the file is as it was. [`Error::Records`]:
+    /// the entry is in force, but not in the ledger yet; the next command that changes something enters it.
     pub async fn label_assign(&self, assign: LabelAssign) -> Result<LabelsReport> {
         let mut session = Session::write(self, "labels assign").await?;
         let entry = entry_of(&assign, today(&session))?;
@@ -116,14 +119,14 @@ impl Platform {
             session.reread_policy()?;
             session.bring_into_force().await?;
         }
-        // It is in force; that the ledger does not have it yet is no success.
+        // The entry is in force; but as long as the ledger does not have it, the command has not succeeded.
         session.pay_ledger().await?;
         let in_force = report.labels.into_iter().map(|line| LabelLine { in_force: true, ..line });
         Ok(LabelsReport { labels: in_force.collect(), ..report })
     }
 }
 
-/// Reports the registry with an entry that is to be assigned, what it covers, and what stands against it.
+/// Reports the registry with the assigned entry, what it covers, and which documents stand against it.
 async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<LabelsReport> {
     let is_new = !session.registry.entries().contains(entry);
     let now = catalog_now(session).await?;
@@ -151,7 +154,7 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
     Ok(report)
 }
 
-/// The refusal of an entry that covers nothing though there are documents: a mistyped folder protects nobody.
+/// Refuses an entry that covers nothing although there are documents: a mistyped path would protect no document.
 fn covers_nothing(session: &Session, entry: &RegistryEntry, documents: u64) -> Error {
     let RegistryEntry::Label(label) = entry else {
         return Error::invalid("it covers nothing", "look at the entry");
@@ -196,7 +199,7 @@ fn report(registry: &LabelRegistry, coverage: &Coverage) -> LabelsReport {
     }
 }
 
-/// Makes the entry; that it is about exactly one thing, and whole, the registry's own reader checks.
+/// Makes the entry. That it is complete and about exactly one thing, the registry's own reader checks.
 fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEntry> {
     let invalid = |what: &str, hint: &str| Error::invalid(what.to_owned(), hint.to_owned());
     if assign.entity.is_some() == assign.under.is_some() {

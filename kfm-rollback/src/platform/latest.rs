@@ -1,4 +1,4 @@
-//! What `latest` means now, for a caller that says what it was resolved to.
+//! What `latest` means now; the caller tells the actor which operation that is.
 
 use kfm_lineage::{OperationId, OperationKind};
 
@@ -8,10 +8,10 @@ use crate::resolve::{self, LATEST};
 use crate::session::Session;
 
 impl Platform {
-    /// Returns what `latest` names where something is shown or undone: the newest completed operation of a kind.
+    /// Returns the operation that `latest` names where one is shown or undone: the newest completed one of a kind.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound): there is none yet.
+    /// [`Error::NotFound`](crate::Error::NotFound): no operation of the kind has completed yet.
     pub async fn latest(&self, kind: OperationKind) -> Result<OperationId> {
         let session = Session::read(self).await?;
         let found = match kind {
@@ -22,11 +22,11 @@ impl Platform {
         Ok(found?.id)
     }
 
-    /// Returns what `latest` names where something is resumed or aborted: the one open operation of a kind.
+    /// Returns the operation that `latest` names where one is resumed or aborted: the only open one of a kind.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::Error::Conflict): none of the kind is open.
-    /// [`Error::Ambiguous`](crate::Error::Ambiguous): several are.
+    /// [`Error::Conflict`](crate::Error::Conflict): none of this kind is open.
+    /// [`Error::Ambiguous`](crate::Error::Ambiguous): more than one is open.
     pub async fn latest_open(&self, kind: OperationKind) -> Result<OperationId> {
         Ok(resolve::to_resume(&Session::read(self).await?, kind, LATEST)?.id)
     }

@@ -15,13 +15,14 @@ use crate::report::{CheckLine, LedgerVerifyReport};
 use crate::session::Session;
 
 impl Platform {
-    /// Verifies the governance ledger, that the JSON file rendered from it agrees with it, and that ledger and
-    /// operations log know the same operations.
+    /// Verifies three things: the governance ledger itself, that the JSON file rendered from it agrees with it, and
+    /// that ledger and operations log know the same operations.
     ///
-    /// What is damaged is compared with nothing.
+    /// A ledger or a log that is damaged is not compared with the other.
     ///
     /// # Errors
-    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read at all; damage is an answer.
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read at all; damage is not an error but an
+    /// answer.
     pub async fn ledger_verify(&self) -> Result<LedgerVerifyReport> {
         let mut ledger = self.ledger_chain().await?;
         let is_readable = ledger.chain.ok && ledger.first_bad.is_none();
@@ -35,9 +36,9 @@ impl Platform {
         Ok(Ledger::verify_folder(&self.ledger_dir(), Some(&self.ledger_view())).await?)
     }
 
-    /// Compares ledger and log; others may write to both meanwhile.
+    /// Compares ledger and log, while other processes may write to both.
     async fn ledger_against_log(&self) -> Result<Vec<CheckLine>> {
-        // An operation is in the log before it is in the ledger, and in the ledger before it ends in the log.
+        // An operation is in the log before it is in the ledger, and in the ledger before the log closes it.
         let earlier = self.ledger_entries().await?;
         let session = match Session::read_whole(self).await {
             Ok(session) => session,
@@ -53,9 +54,9 @@ impl Platform {
         ])
     }
 
-    /// Enters again what the log recorded and the ledger lacks; answers how many entries that are.
+    /// Enters again what the log has and the ledger lacks; returns how many entries that are.
     ///
-    /// Nothing is taken away or changed: what the ledger has and the log has not stays a finding.
+    /// Nothing is removed or changed: an entry that the log does not know stays a finding.
     ///
     /// # Errors
     /// [`Error::Records`](crate::Error::Records): the ledger cannot be written.
@@ -79,10 +80,10 @@ impl Platform {
         Ok(Ledger::open_read_only(self.ledger_dir())?.entries().await?)
     }
 
-    /// Renders the ledger into its JSON file; answers where it lies.
+    /// Renders the ledger into its JSON file; returns the file's path.
     ///
     /// # Errors
-    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read, or the file not be written.
+    /// [`Error::Records`](crate::Error::Records): the ledger cannot be read, or the file cannot be written.
     pub async fn ledger_render(&self) -> Result<String> {
         let view = self.ledger_view();
         Ledger::open_read_only(self.ledger_dir())?.render(&view).await?;
@@ -90,10 +91,10 @@ impl Platform {
     }
 }
 
-/// Checks that the ledger has every operation that the log has ended: else its end was cut off, or it was restored
-/// from an older backup.
+/// Checks that the ledger has every operation that the log has closed. One is missing if the ledger's end was cut
+/// off, or if the ledger was restored from an older backup.
 ///
-/// On a log that hosts share, the ledger of a host has what was ended there: what others ended is not judged.
+/// On a log that hosts share, each host has a ledger of its own: operations that other hosts closed are not judged.
 pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> Result<CheckLine> {
     let entered: BTreeSet<(&str, EntryStatus)> = entries
         .iter()
@@ -121,7 +122,7 @@ pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry
     Ok(check)
 }
 
-/// Checks that the log knows every operation that the ledger names: else the log's end was cut off.
+/// Checks that the log knows every operation that the ledger names. One is unknown if the log's end was cut off.
 pub(super) fn every_entry_in_log(session: &Session, entries: &[StoredEntry]) -> CheckLine {
     let known: BTreeSet<Label> =
         session.history.operations().map(|operation| Label::lossy(operation.id.as_str())).collect();

@@ -1,4 +1,4 @@
-//! Whether each entry of the ledger says what the log recorded: who, what, why and how it ended (R92).
+//! Checks that each entry of the ledger says what the log recorded: actor, subject, reason and end (R92).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,18 +15,18 @@ use crate::in_force::{change_line, label_lines};
 use crate::report::CheckLine;
 use crate::session::Session;
 
-/// Names that a check shows; the rest is counted.
+/// The most names that a check shows; the others are counted.
 const NAMED_MAX: usize = 5;
 
-/// An entry that the log asks for, and where.
+/// An entry that the ledger must have by the log, and the position of its record.
 pub(super) struct Expected {
     pub lsn: Lsn,
     pub entry: LedgerEntry,
-    /// Whether the log says who it was: of a label that came into force under an older version it does not.
+    /// Whether the log names the actor. Of a label that an older version brought into force it does not.
     names_actor: bool,
 }
 
-/// Makes every entry again that the log asks for.
+/// Makes every entry that the ledger must have by the log.
 ///
 /// # Errors
 /// [`Error::Log`](crate::Error::Log): the log cannot be read.
@@ -70,7 +70,8 @@ fn ended(lsn: Lsn, operation: Option<&Operation>, close: &Close) -> Option<Expec
     Some(Expected { lsn, entry, names_actor: true })
 }
 
-/// Makes the entry of a label, a hold or a withdrawal of an older version's record, which does not say who brought it.
+/// Makes the entry of a label, a hold or a withdrawal from the record of an older version, which does not name the
+/// actor.
 fn label(value: &serde_json::Value) -> Option<LedgerEntry> {
     let digest = Digest::of_json(value).ok()?;
     let (kind, reason) = match serde_json::from_value(value.clone()).ok()? {
@@ -85,7 +86,7 @@ fn label(value: &serde_json::Value) -> Option<LedgerEntry> {
     Some(entry)
 }
 
-/// Compares the ledger with the entries that the log asks for; what other hosts recorded is not judged.
+/// Compares the ledger with the entries that it must have; records of other hosts are not judged.
 ///
 /// # Errors
 /// As [`expected`].
@@ -129,8 +130,8 @@ pub(super) async fn missing(session: &Session, stored: &[StoredEntry]) -> Result
     Ok(expected.into_iter().map(with_actor).collect())
 }
 
-/// Says whether the ledger holds this content, under its name or, where an interrupted run had entered another one
-/// before, under its name and a digest.
+/// Says whether the ledger has this content: under its name or, if an interrupted run had entered another content
+/// under that name, under the name and a digest.
 fn held(stored: &BTreeMap<&str, &LedgerEntry>, expected: &Expected) -> bool {
     let name = expected.entry.entry_id.as_str();
     let again = format!("{name}/");
@@ -145,12 +146,13 @@ fn says_the_same(stored: &LedgerEntry, expected: &Expected) -> bool {
     if !expected.names_actor {
         wanted.actor = stored.actor.clone();
     }
-    // Records of older versions do not say which policy refused.
+    // Records of older versions do not name the policy that refused.
     wanted.policy_snapshot_ref = wanted.policy_snapshot_ref.or(stored.policy_snapshot_ref);
     wanted == *stored
 }
 
-/// Lists the entries that the log does not ask for; that of an operation which is about to end is not one of them.
+/// Lists the entries that the ledger should not have by the log. The entry of an operation that is about to end is
+/// not among them.
 fn surplus(session: &Session, stored: &[StoredEntry], expected: &[Expected]) -> Vec<String> {
     let asked: BTreeSet<&str> = expected.iter().map(|expected| expected.entry.entry_id.as_str()).collect();
     let open: BTreeSet<String> =
@@ -169,8 +171,8 @@ fn surplus(session: &Session, stored: &[StoredEntry], expected: &[Expected]) -> 
     entries.map(|entry| entry.entry_id.to_string()).collect()
 }
 
-/// Says whether a run made this entry that was stopped before the log had its end: the next run, which took the
-/// operation up again, went back.
+/// Says whether a run made this entry that was stopped before the log had the operation's end; the run that took
+/// the operation up again went back.
 fn is_of_a_stopped_run(session: &Session, entry: &LedgerEntry) -> bool {
     let id = entry.entry_id.as_str().split('/').next().and_then(|id| OperationId::parse(id).ok());
     let Some(operation) = id.and_then(|id| session.history.operation(&id)) else { return false };

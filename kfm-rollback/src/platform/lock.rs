@@ -1,7 +1,8 @@
-//! The platform's lock: one operation that changes something at a time.
+//! The platform's lock: only one operation that changes something works at a time.
 //!
-//! It is a lock of the operating system on an open file, so it dies with its holder, however that dies. What
-//! the file says of the holder is for people; whether somebody holds it, only the system says.
+//! It is a lock of the operating system on an open file, so it ends with the process that holds it, in whatever way
+//! the process ends. The file's text names the holder for people; only the system tells whether a process holds the
+//! lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -13,27 +14,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Between two tries of a lock that is waited for.
+/// Time between two tries, while a process waits for the lock.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Tries that a lock gets even when it is not waited for: a reader that asks whether somebody is at work
-/// holds it for an instant.
+/// Tries that a process makes for the lock even if it does not wait: a process that only asks whether the lock is
+/// held holds it for an instant.
 const TRIES_MIN: u32 = 4;
 
-/// Who holds the lock.
+/// The process that holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Holder {
-    /// Who asked.
+    /// The actor in whose name it works.
     pub(crate) actor: String,
-    /// The host.
+    /// The host that it runs on.
     pub(crate) host: String,
-    /// The process.
+    /// Its process number on that host.
     pub(crate) pid: u32,
-    /// What it does.
+    /// What it does, in words.
     pub(crate) doing: String,
-    /// Since when.
+    /// Since when, in UTC.
     pub(crate) since: String,
-    /// The operation that it works on, once there is one.
+    /// The operation that it works on; `None` until it has opened one, or taken one up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<OperationId>,
 }
@@ -57,13 +58,14 @@ pub(crate) struct PlatformLock {
 }
 
 impl PlatformLock {
-    /// Takes the lock, waiting as long as the options say, or until somebody asks to stop.
+    /// Takes the lock. Waits as long as the options say, or until the actor asks to stop.
     ///
     /// # Cancel safety
-    /// A dropped future holds nothing.
+    /// A dropped future does not hold the lock.
     ///
     /// # Errors
-    /// [`Error::Locked`]: another process holds it; wait for it. [`Error::File`]: the file cannot be used.
+    /// [`Error::Locked`]: another process holds the lock; wait for it. [`Error::File`]: the lock's file cannot be
+    /// used.
     pub(crate) async fn acquire(path: &Path, holder: Holder, options: &super::OpenOptions) -> Result<Self> {
         let clock = &options.clock;
         let failed = |source| Error::File { path: path.display().to_string(), source };
@@ -96,7 +98,7 @@ impl PlatformLock {
         Ok(lock)
     }
 
-    /// Says which operation the holder works on.
+    /// Writes into the lock's file which operation the holder works on.
     ///
     /// # Errors
     /// [`Error::File`]: the file cannot be written.
@@ -105,10 +107,12 @@ impl PlatformLock {
         self.note()
     }
 
-    /// Refuses if the file under the lock's name is not the one that is held: who takes it away lets others in.
+    /// Refuses if the file under the lock's name is not the locked one: a process that removes or replaces the file
+    /// lets others in.
     ///
     /// # Errors
-    /// [`Error::Locked`]: says who holds the file that is there now. [`Error::File`]: it cannot be looked at.
+    /// [`Error::Locked`]: names the process that holds the file which is there now. [`Error::File`]: the file
+    /// cannot be looked at.
     pub(crate) fn still_mine(&self) -> Result<()> {
         let failed = |source| Error::File { path: self.path.display().to_string(), source };
         if kfm_wal::local::disk::is_the_file_at(&self.file, &self.path).map_err(failed)? {
@@ -129,7 +133,8 @@ impl PlatformLock {
             .map_err(|source| Error::File { path: self.path.display().to_string(), source })
     }
 
-    /// Says who holds the lock now; none if nobody does, or has not said who it is yet. Changes nothing.
+    /// Returns the process that holds the lock now; `None` if none does, or if it has not written its name yet.
+    /// Changes nothing.
     ///
     /// # Errors
     /// [`Error::File`]: the file is there and cannot be read.

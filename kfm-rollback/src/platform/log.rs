@@ -1,9 +1,10 @@
 //! Where the operations log is: in a folder of this host, or in slots that many hosts share.
 //!
-//! A log in a folder is guarded by the platform's lock alone. A shared one has a second guard, since another host
-//! has another lock: whoever changes something claims the log and says who it is, keeps saying so, and gives it
-//! back. The claim is a frame of the log with an epoch of its own, so that a host which was followed and wakes up
-//! can append nothing; and it is asked, before every batch of steps, whether the log is still its own.
+//! A log in a folder is guarded by the platform's lock alone. A shared log needs a second guard, since another host
+//! has another lock. So a process that changes something claims the log, says in the claim which process it is,
+//! renews the claim while it works, and gives the log back at the end. The claim is a frame of the log with an
+//! epoch of its own. If another host takes the log over, a process that wakes up later can append nothing any more;
+//! and before every batch of steps it asks whether the log is still its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::{Platform, Settings, local_path};
 use crate::error::{Error, Result};
 use crate::platform::options::OpenOptions;
 
-/// Between two tries of a log that is waited for.
+/// Time between two tries, while a process waits for the log.
 const POLL: Duration = Duration::from_millis(200);
 
 /// Where the operations log is.
@@ -36,7 +37,7 @@ pub(crate) enum LogPlace {
 }
 
 impl LogPlace {
-    /// Finds the log that the settings name; nothing is connected yet.
+    /// Finds the log that the settings name; does not connect to it yet.
     ///
     /// # Errors
     /// [`Error::Invalid`]: the address cannot be used, or the credentials are missing.
@@ -62,13 +63,14 @@ impl LogPlace {
     }
 }
 
-/// A shared log that this process holds: it says so until it is dropped, and gives it back then.
+/// A shared log that this process has claimed. The claim is renewed until this is dropped; then the log is given
+/// back.
 #[derive(Debug)]
 pub(crate) struct Hold {
     log: Arc<SlotLog>,
     platform: Platform,
     keeper: JoinHandle<()>,
-    /// Whether the keeper has heard of another host that took the log over.
+    /// Whether a renewal has found that another host has taken the log over.
     followed: Arc<AtomicBool>,
 }
 
@@ -90,22 +92,24 @@ impl Hold {
         Arc::clone(&self.log)
     }
 
-    /// Says whether another host was heard to have taken the log over; only [`still_mine`](Self::still_mine) looks.
+    /// Says whether a renewal has found that another host has taken the log over. Only
+    /// [`still_mine`](Self::still_mine) looks at the log itself.
     pub(crate) fn is_followed(&self) -> bool {
         self.followed.load(Ordering::SeqCst)
     }
 
-    /// Looks whether the log is still this process's own.
+    /// Looks whether this process still holds the log.
     ///
     /// # Errors
-    /// [`WalError::Fenced`], [`WalError::Locked`]: another host has taken it over; end.
+    /// [`WalError::Fenced`], [`WalError::Locked`]: another host has taken the log over; this process must act no
+    /// more.
     pub(crate) async fn still_mine(&self) -> Result<(), WalError> {
         self.log.still_mine().await
     }
 }
 
 impl Drop for Hold {
-    /// Gives the log back; [`Platform::leave`] waits until that is done.
+    /// Begins to give the log back; [`Platform::leave`] waits until that is done.
     fn drop(&mut self) {
         self.keeper.abort();
         let log = Arc::clone(&self.log);
@@ -117,11 +121,12 @@ impl Drop for Hold {
     }
 }
 
-/// Says again and again that the log is held, also while nothing is appended; ends when it no longer is.
+/// Renews the claim again and again, also while nothing is appended; ends when the claim is lost.
 async fn renew(log: &SlotLog, clock: &dyn Clock, lease: Duration) {
     loop {
         clock.sleep(lease / 6).await;
-        // What a store does not take now it may take the next time; if it does not, others follow.
+        // A renewal that fails now may succeed the next time. If none does, the lease passes and another host may
+        // take over.
         if let Err(WalError::Fenced { .. } | WalError::Locked { .. }) = log.renew().await {
             return;
         }
@@ -139,15 +144,15 @@ impl Platform {
         matches!(self.log_place(), LogPlace::Slots(_))
     }
 
-    /// Opens the operations log for reading: its records as they are stored.
+    /// Opens the operations log for reading; its records come as they are stored.
     ///
     /// # Errors
-    /// [`Error::Log`]: it cannot be read. [`Error::Incomplete`]: it is missing.
+    /// [`Error::Log`]: the log cannot be read. [`Error::Incomplete`]: the log is missing.
     pub async fn wal_reader(&self) -> Result<Arc<dyn WalStore>> {
         Ok(self.open_to_read().await?.0)
     }
 
-    /// The same, and the log as hosts share it, which knows who holds it; none of a log in a folder.
+    /// The same, with the log as hosts share it, which knows its holder; `None` for a log in a folder.
     ///
     /// # Errors
     /// As [`wal_reader`](Self::wal_reader).
@@ -168,10 +173,11 @@ impl Platform {
         }
     }
 
-    /// Opens the operations log for writing; a shared one is claimed, and waited for as long as the options say.
+    /// Opens the operations log for writing. A shared log is claimed; for a claim this waits as long as the options
+    /// say.
     ///
     /// # Errors
-    /// [`Error::Locked`]: another host holds the log; wait for it. [`Error::Log`]: it cannot be used.
+    /// [`Error::Locked`]: another host holds the log; wait for it. [`Error::Log`]: the log cannot be used.
     pub(crate) async fn wal_writer(&self, holder: &Holder) -> Result<(Arc<dyn WalStore>, Option<Hold>)> {
         match self.log_place() {
             LogPlace::Folder(folder) => {
@@ -189,9 +195,10 @@ impl Platform {
         }
     }
 
-    /// Claims a shared log, waiting as long as the options say, or until somebody asks to stop.
+    /// Claims a shared log. Waits as long as the options say, or until the actor asks to stop.
     ///
-    /// Who held it from this very folder is gone, since its lock is ours: that one is followed at once.
+    /// A process of this very folder that had claimed it is gone, since this process holds the folder's lock: its
+    /// claim is followed at once.
     async fn claim(&self, log: &SlotLog, holder: &Holder) -> Result<()> {
         let options = self.options();
         let (claimant, before) = Claimant::of(holder, self)?;
@@ -216,11 +223,11 @@ impl Platform {
         }
     }
 
-    /// Verifies the operations log: every frame, the chain unless `depth` says less, and with a `witness`, a head
-    /// that was kept elsewhere, whether it is the log that the witness has seen.
+    /// Verifies the operations log: every frame and, unless `depth` says less, the chain. With a `witness`, which
+    /// is a head of the log that was kept elsewhere, also whether this is the log that the witness has seen.
     ///
     /// # Errors
-    /// [`Error::Log`]: the log cannot be read at all; damage is an answer.
+    /// [`Error::Log`]: the log cannot be read at all; damage is not an error but an answer.
     pub async fn wal_verify_to(&self, depth: Depth, witness: Option<&Head>) -> Result<VerifyReport> {
         Ok(match (self.log_place(), witness) {
             (LogPlace::Folder(folder), None) => kfm_wal::local::verify(folder, depth)?,
@@ -231,7 +238,8 @@ impl Platform {
         })
     }
 
-    /// Lists the frames of the operations log as they lie in its folder or its slots, whether it opens or not.
+    /// Lists the frames of the operations log as they lie in its folder or its slots, also if the log does not
+    /// open.
     ///
     /// # Errors
     /// [`Error::Log`]: the folder or the store cannot be read.
@@ -242,8 +250,8 @@ impl Platform {
         })
     }
 
-    /// Says what a repair of the operations log would do. Of a shared log there is never a torn end, since a slot is
-    /// created whole or not at all: only damage can be found.
+    /// Says what a repair of the operations log would do. A shared log never has a torn end, since a slot is
+    /// created whole or not at all: there, only damage can be found.
     ///
     /// # Errors
     /// [`Error::Log`]: the log cannot be read at all.
@@ -257,12 +265,12 @@ impl Platform {
         }
     }
 
-    /// Waits until a shared log that was held is given back: what to do last before the process ends.
+    /// Waits until a shared log that was claimed is given back. Call it last, before the process ends.
     ///
-    /// Without it nothing is lost; others wait for the lease to pass.
+    /// Without this call nothing is lost, but other hosts wait for the lease to pass.
     pub async fn leave(&self) {
         for departure in self.departures() {
-            // A task that failed has given nothing back, and the lease does.
+            // A task that failed has not given the log back; then the lease ends the claim.
             let _ = departure.await;
         }
     }
@@ -275,18 +283,19 @@ impl Platform {
         Duration::from_millis(self.settings().wal.lease_ms)
     }
 
-    /// Refuses if there was a log and its folder is gone: a new one would say that nothing ever happened.
+    /// Refuses if the log's folder is empty or gone and there was a log: a new one would say that nothing ever
+    /// happened.
     ///
     /// # Errors
-    /// [`Error::Incomplete`]: restore the log.
+    /// [`Error::Incomplete`]: the log is missing; restore it.
     pub(super) fn refuse_lost_folder(&self, folder: &Path) -> Result<()> {
         let is_used = self.disk().list(folder).is_ok_and(|names| !names.is_empty());
         if is_used { Ok(()) } else { self.refuse_lost() }
     }
 
-    /// The same of slots, before one of them is made.
+    /// The same for slots, before the first one is created.
     async fn refuse_lost_slots(&self, slots: &Arc<dyn Slots>) -> Result<()> {
-        // The first slot tells, almost always; where it does not, all that is there is read.
+        // The first slot tells, almost always; if it is missing, everything that is there is read.
         match SlotLog::has_begun(Arc::clone(slots), self.slot_options()).await? {
             true => Ok(()),
             false => self.wal_reader().await.map(drop),

@@ -54,13 +54,13 @@ use crate::platform::log::LogPlace;
 use crate::stac::StaticCatalog;
 use crate::versions::VersionStore;
 
-/// A platform that was opened: settings, stores and components. Cheap to clone.
+/// A platform that was opened: its settings, stores and components. Cheap to clone.
 ///
-/// It holds nothing open: each of its methods looks at the platform as it stands, and those that change
-/// something hold its lock while they work.
+/// It keeps nothing open: each method looks at the platform as it stands, and a method that changes something holds
+/// the platform's lock while it works.
 ///
 /// # Cancel safety
-/// A dropped future of any of its methods leaves what a killed process leaves: nothing, or an open operation that
+/// Dropping the future of a method leaves what a killed process leaves: nothing, or an open operation that
 /// [`status`](Self::status) shows and that can be resumed or aborted. The lock is given back.
 #[derive(Debug, Clone)]
 pub struct Platform(Arc<Inner>);
@@ -75,13 +75,13 @@ struct Inner {
     policy: Policy,
     records: Arc<dyn RecordSink>,
     log: LogPlace,
-    /// What gives a shared log back; shared by all clones.
+    /// Tasks that give a shared log back; shared by all clones.
     departures: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    /// The operations that were open when the log was last read; none before that. Shared by all clones.
+    /// The operations that were open when a method last read the log; `None` before that. Shared by all clones.
     open: Arc<Mutex<Option<Vec<OperationId>>>>,
 }
 
-/// The release's files, with the digest of what they lead to.
+/// The release's files, each with the digest of its content.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReleaseRefs {
     pub sbom: Option<ReleaseRef>,
@@ -97,7 +97,7 @@ impl Platform {
     /// Opens the platform in a folder.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: there is no `kfm.toml`, or it is not right. [`Error::File`]: it cannot be read.
+    /// [`Error::Invalid`]: there is no `kfm.toml`, or it is not valid. [`Error::File`]: it cannot be read.
     pub async fn open(root: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let root = root.as_ref();
         let file = root.join(FILE_NAME);
@@ -139,9 +139,9 @@ impl Platform {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Puts another store in the place of the one that the settings name, or adds one.
+    /// Replaces the store of this name, or adds one.
     ///
-    /// For stores that have no settings of their own: an integrator's adapter, a fake in a test.
+    /// For stores that `kfm.toml` cannot name: an integrator's adapter, or a fake in a test.
     #[must_use]
     pub fn with_store(self, store: Arc<dyn DomainOp>) -> Self {
         self.changed(|inner| {
@@ -151,19 +151,19 @@ impl Platform {
         })
     }
 
-    /// Adds a check of somebody else's to the policy; it can only add denials.
+    /// Adds an integrator's check to the policy; it can only add denials.
     #[must_use]
     pub fn with_check(self, check: Arc<dyn PolicyCheck>) -> Self {
         self.changed(|inner| inner.policy = inner.policy.clone().with_check(check))
     }
 
-    /// Keeps versions elsewhere than the settings say: in a bucket, on a fake in a test.
+    /// Keeps versions elsewhere than the settings say: in a bucket, or on a fake in a test.
     #[must_use]
     pub fn with_versions(self, versions: VersionStore) -> Self {
         self.changed(|inner| inner.versions = Arc::new(versions))
     }
 
-    /// Puts operation records elsewhere.
+    /// Writes operation records elsewhere than the settings say.
     #[must_use]
     pub fn with_records(self, records: Arc<dyn RecordSink>) -> Self {
         self.changed(|inner| inner.records = records)
@@ -196,7 +196,7 @@ impl Platform {
         &self.0.settings
     }
 
-    /// Returns who opened it, and with what.
+    /// Returns the options it was opened with: actor, host, clock and other components.
     pub fn options(&self) -> &OpenOptions {
         &self.0.options
     }
@@ -231,17 +231,18 @@ impl Platform {
         &self.0.log
     }
 
-    /// Notes a task that gives a shared log back.
+    /// Notes a task that gives a shared log back, for [`leave`](Self::leave).
     pub(crate) fn depart(&self, departure: JoinHandle<()>) {
         self.0.departures.lock().unwrap_or_else(PoisonError::into_inner).push(departure);
     }
 
-    /// Notes the operations that are open, as the log was last read.
+    /// Notes the operations that are open by the log as it was just read.
     pub(crate) fn note_open(&self, open: Vec<OperationId>) {
         *self.0.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(open);
     }
 
-    /// Returns the operations that were open when a method of this platform last read the log; none if no method has.
+    /// Returns the operations that were open when a method of this platform last read the log; `None` if none has
+    /// read it.
     pub fn open_when_last_read(&self) -> Option<Vec<OperationId>> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -250,15 +251,16 @@ impl Platform {
         std::mem::take(&mut *self.0.departures.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns the folder of the log, where it is in one; else where it would be.
+    /// Returns the folder of the log; for a shared log, the folder that it would have.
     pub fn wal_dir(&self) -> PathBuf {
         local_path(&self.0.settings.wal.url).map_or_else(|| self.own("wal"), |path| self.0.root.join(path))
     }
 
-    /// How the log is opened for writing.
+    /// Returns how the log is opened for writing.
     ///
-    /// Nothing is filled ahead: a command appends a few records and ends, and while the last segment is more than
-    /// half full, each one would begin to fill the next and throw it away. The one that needs it makes it.
+    /// No segment is filled ahead. A command appends a few records and ends; once the last segment is more than
+    /// half full, each command would begin to fill the next segment and throw it away. The command that needs a new
+    /// segment makes it.
     pub(crate) fn wal_options(&self) -> kfm_wal::LocalOptions {
         let options = &self.0.options;
         let holder = format!("{} host={} pid={}", options.actor, options.host, options.pid);
@@ -293,7 +295,8 @@ impl Platform {
         self.0.root.join(&self.0.settings.telemetry.dir)
     }
 
-    /// Returns the folders that only operations write to: stores, log, version store, and the toolkit's own.
+    /// Returns the folders that only operations write to: of the stores, the log and the version store, and the
+    /// toolkit's own.
     pub(crate) fn own_folders(&self) -> Vec<PathBuf> {
         let settings = &self.0.settings;
         let stores = settings.stores.values().filter_map(|store| local_path(&store.url));
@@ -327,7 +330,7 @@ impl Platform {
         self.own("manifests").join(format!("{operation}.json"))
     }
 
-    /// Shows a path of the platform as people name it: relative to its root.
+    /// Returns a path as people name it: relative to the platform's root where it lies below.
     pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.0.root).unwrap_or(path).display().to_string()
     }
@@ -358,7 +361,7 @@ impl Platform {
         Ok(Ledger::open(self.ledger_dir(), self.wal_options())?)
     }
 
-    /// Returns the release's files, digested where they resolve (R92).
+    /// Returns the release's files that the settings name, with their digests where the files are there (R92).
     pub(crate) fn release_refs(&self) -> ReleaseRefs {
         let Some(release) = &self.0.settings.release else { return ReleaseRefs::default() };
         let digested = |path: &String| ReleaseRef {
@@ -372,7 +375,7 @@ impl Platform {
     }
 }
 
-/// Resolves the place of a store.
+/// Resolves the place of a store to a folder.
 fn place(root: &Path, url: &str, name: &str) -> Result<PathBuf> {
     local_path(url).map(|path| root.join(path)).ok_or_else(|| {
         Error::invalid(

@@ -1,4 +1,4 @@
-//! Who opens a platform, and with what: components, apart from the settings, which are data.
+//! The actor that opens a platform, and the components it is opened with; settings, which are data, are apart.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use kfm_wal::local::disk::{Disk, RealDisk};
 
 use crate::error::{Error, Result};
 
-/// Who acts, from where, and with which components.
+/// The actor, its host and process, and the components of a platform.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Who asks; becomes `requested_by`.
+    /// The actor in whose name everything is done; recorded as `requested_by`.
     pub actor: String,
-    /// The host, for whoever meets the lock.
+    /// The name of this host, for the text in the lock's file.
     pub host: String,
-    /// The process, likewise.
+    /// The number of this process, for the text in the lock's file.
     pub pid: u32,
-    /// Time.
+    /// The clock for every time stamp, wait and lease.
     pub clock: Arc<dyn Clock>,
     /// The file system below the log, the ledger, the embedded stores, plans and manifests.
     pub disk: Arc<dyn Disk>,
-    /// Who is told how far long work is.
+    /// Is told how far long work is.
     pub progress: Arc<dyn Progress>,
-    /// Asks to stop at the next safe point.
+    /// Lets the caller ask to stop: at once before anything is begun, else at the next safe point.
     pub interrupt: Interrupt,
-    /// How long the lock is waited for; zero refuses at once.
+    /// How long to wait for the lock, and for the claim of a shared log; zero refuses at once.
     pub wait: Duration,
-    /// Who asks the servers that the settings name.
+    /// What authenticates this process to the servers that the settings name.
     pub credentials: Credentials,
 }
 
-/// Pairs that say who asks a server and by which proxy, under the products' own names: `AWS_ACCESS_KEY_ID`,
-/// `PGPASSWORD`, `HTTPS_PROXY`, ….
+/// Pairs that authenticate this process to a server, or name its proxy, under the products' own names:
+/// `AWS_ACCESS_KEY_ID`, `PGPASSWORD`, `HTTPS_PROXY`, ….
 ///
 /// The command takes them from its environment; a library never reads that. They are never shown.
 #[derive(Clone, Default)]
@@ -44,10 +44,10 @@ impl Credentials {
     /// Beginnings of the names that are taken from an environment.
     const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "PG"];
 
-    /// Names that are taken from an environment, in capitals or not.
+    /// Names that are taken from an environment, in upper or lower case.
     const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
 
-    /// Takes those pairs of an environment that say who asks a server, and by which proxy.
+    /// Takes those pairs of an environment that authenticate a process to a server, or name its proxy.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let is_known = |name: &str| {
             Self::PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -68,7 +68,7 @@ impl Debug for Credentials {
 }
 
 impl OpenOptions {
-    /// Options for `actor` on the machine's clock, silent, not waiting for the lock.
+    /// Options for `actor` on the machine's clock: no progress is reported, and the lock is not waited for.
     pub fn new(actor: impl Into<String>) -> Self {
         Self {
             actor: actor.into(),
@@ -83,14 +83,14 @@ impl OpenOptions {
         }
     }
 
-    /// Takes time from `clock`.
+    /// Takes the time from `clock`.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Writes on `disk`, for faults below the platform.
+    /// Writes on `disk`; a test gives one that fails.
     #[must_use]
     pub fn with_disk(mut self, disk: Arc<dyn Disk>) -> Self {
         self.disk = disk;
@@ -98,7 +98,7 @@ impl OpenOptions {
     }
 }
 
-/// Is told how far long work is. It must return at once.
+/// Is told how far long work is. Each call must return at once.
 pub trait Progress: Debug + Send + Sync {
     /// A phase of `total` steps begins; 0 if the number is not known.
     fn phase(&self, phase: &str, total: u64);
@@ -107,7 +107,7 @@ pub trait Progress: Debug + Send + Sync {
     fn advance(&self, done: u64);
 }
 
-/// Tells nobody.
+/// Reports no progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 
@@ -116,7 +116,8 @@ impl Progress for NoProgress {
     fn advance(&self, _: u64) {}
 }
 
-/// Asks an operation to stop: at once while nothing is begun, else at the next safe point, from which it can be resumed.
+/// Asks an operation to stop: at once while nothing is begun, else at the next safe point, from which the operation
+/// can be resumed.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     requested: Arc<AtomicBool>,
@@ -129,12 +130,13 @@ impl Interrupt {
         self.requested.store(true, Ordering::SeqCst);
     }
 
-    /// Says whether somebody asked to stop.
+    /// Says whether the caller asked to stop.
     pub fn is_requested(&self) -> bool {
         self.requested.load(Ordering::SeqCst)
     }
 
-    /// Says whether an operation was opened, or taken up again: what stops then can be resumed or aborted.
+    /// Says whether an operation was opened or taken up again: stopping from then on leaves one that can be resumed
+    /// or aborted.
     pub fn has_begun(&self) -> bool {
         self.begun.load(Ordering::SeqCst)
     }
@@ -144,10 +146,10 @@ impl Interrupt {
         self.begun.store(begun, Ordering::SeqCst);
     }
 
-    /// Stops what has not begun yet, if somebody asked for it.
+    /// Refuses to go on if the caller asked to stop and nothing has begun yet.
     ///
     /// # Errors
-    /// [`Error::Stopped`]: somebody did; nothing is left behind.
+    /// [`Error::Stopped`]: the caller asked to stop; nothing is left behind.
     pub(crate) fn stop_before_begun(&self) -> Result<()> {
         if self.is_requested() && !self.has_begun() { Err(Error::Stopped) } else { Ok(()) }
     }
