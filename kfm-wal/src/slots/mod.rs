@@ -4,6 +4,10 @@
 //! each is created by exactly one writer. A log is a chain of frames in them, one frame a slot, the same bytes
 //! on every store. The number of a slot is the compare-and-set: whoever creates slot `n` is the only one who
 //! appended there, and knows all that lies before it.
+//!
+//! How appending works is told in one picture, a flight: appends wait in a *line*, some of them *board* a frame, the
+//! frame is a *flight* until it is known what its slot holds, each try is an *approach*, and the flight *lands*, or is
+//! lost to another frame. `docs/glossary.md` has the words one by one.
 
 pub mod address;
 mod board;
