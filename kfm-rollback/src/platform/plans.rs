@@ -1,4 +1,4 @@
-//! Stored plans: looked at, listed and taken back, on any host that shares the log.
+//! Stored plans: shown, listed and taken back, on any host that shares the log.
 
 use kfm_lineage::{CellId, Digest};
 use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage};
@@ -15,7 +15,8 @@ use crate::session::Session;
 use crate::status::operation_commands;
 
 impl Platform {
-    /// Shows a stored plan as its approver must see it: its own steps, and what policy says of it now.
+    /// Shows a stored plan as its approver must see it: the steps that it was stored with, and what policy says of
+    /// them now.
     ///
     /// # Errors
     /// As [`plan_show_first`](Self::plan_show_first).
@@ -23,11 +24,11 @@ impl Platform {
         self.plan_show_first(plan, FIRST_MAX).await
     }
 
-    /// Shows a stored plan with so many of its steps and findings; `usize::MAX` is all.
+    /// Shows a stored plan with at most `first_max` steps and findings; `usize::MAX` shows all.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`]: the text names none, or more than one. [`Error::Rejected`]: the plan
-    /// was changed after it was made.
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the text names no plan, or more than one. [`Error::Rejected`]:
+    /// the plan was changed after it was made.
     pub async fn plan_show_first(&self, plan: &str, first_max: usize) -> Result<PlanShow> {
         let mut session = Session::read(self).await?;
         let plan = load_plan(&session, plan).await?;
@@ -75,11 +76,11 @@ impl Platform {
         Ok(PlanList { plans })
     }
 
-    /// Takes a plan back: it is never executed. One that was taken back before stays as it is.
+    /// Takes a plan back, so that it is never executed. A plan that was taken back before stays as it is.
     ///
     /// # Errors
-    /// [`Error::Conflict`]: it was executed. [`Error::NotFound`], [`Error::Ambiguous`]: the text names none, or more
-    /// than one.
+    /// [`Error::Conflict`]: the plan was executed. [`Error::NotFound`], [`Error::Ambiguous`]: the text names no
+    /// plan, or more than one.
     pub async fn plan_cancel(&self, plan: &str, reason: &str) -> Result<PlanCancel> {
         require_reason(reason)?;
         let mut session = Session::write(self, "plan cancel").await?;
@@ -120,7 +121,7 @@ pub(in crate::platform) async fn cancel(
     if !already {
         session.log(Record::PlanCancelled(cancelled.clone())).await?;
     }
-    // Also where it was cancelled before: what an earlier run could not write is written now.
+    // Also if the log had it as cancelled before: what an earlier run could not write is written now.
     let entry = entries::of_cancelled(&cancelled);
     session.platform.ledger()?.append(&entry, cancelled.at).await?;
     let name = EventId::lossy(&Record::PlanCancelled(cancelled.clone()).id());
@@ -166,7 +167,7 @@ pub(crate) fn waiting(session: &Session) -> Vec<&PlanRecord> {
     session.history.plans().into_iter().filter(is_waiting).collect()
 }
 
-/// Says why a plan that waits can no longer be executed, as far as log and rules tell; no store is asked.
+/// Says why a waiting plan can no longer be executed, as far as log and rules tell; no store is read.
 pub(crate) async fn why_not(session: &Session, record: &PlanRecord) -> Option<String> {
     let plan = match load_plan(session, &record.plan_id.to_string()).await {
         Ok(plan) => plan,
@@ -193,7 +194,7 @@ pub(crate) async fn why_not(session: &Session, record: &PlanRecord) -> Option<St
     steps.iter().find(has_moved).map(|step| format!("{} moved since it was planned", step.step.cell))
 }
 
-/// A stored plan, judged as it would be if it were executed now.
+/// A stored plan, judged as if it were executed now.
 struct Judged {
     draft: Option<Box<Draft>>,
     findings: Vec<FindingLine>,
@@ -225,7 +226,8 @@ async fn judge_again(session: &mut Session, plan: &Plan) -> Judged {
     }
 }
 
-/// Reads the cells that a stored plan names; units of derived cells are known where it was drafted again.
+/// Reads the cells that a stored plan names. The units of derived cells are known only if the plan was drafted
+/// again.
 pub(in crate::platform) async fn cells_of(
     session: &Session,
     plan: &Plan,

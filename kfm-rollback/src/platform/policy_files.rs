@@ -1,7 +1,8 @@
-//! Policy's own files as they are now: the registries of labels and withdrawals, and who is who.
+//! Policy's own files as they are now: the registries of labels and withdrawals, and the list of principals.
 //!
-//! `kfm init` makes all three, so one that is not there was taken away, or `kfm.toml` names another place: nothing may
-//! be judged by what is left. That a file could not be read this time says nothing of it, and is no verdict.
+//! `kfm init` makes all three. A missing one was removed, or `kfm.toml` names another place: then nothing may be
+//! judged by the files that are left. A file that could not be read this time says nothing about its content, and
+//! is no verdict.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -14,13 +15,13 @@ use super::{Platform, local_path};
 use crate::error::{Error, Result};
 use crate::history::History;
 
-/// The file of labels and holds, in records.
+/// The name of the file of labels and holds in records.
 pub(crate) const LABELS: &str = "labels";
 
-/// The file of withdrawals, in records.
+/// The name of the file of withdrawals in records.
 pub(crate) const SUPPRESSIONS: &str = "suppressions";
 
-/// The file of principals, in records.
+/// The name of the file of principals in records.
 pub(crate) const PRINCIPALS: &str = "principals";
 
 /// What policy's files say.
@@ -31,7 +32,7 @@ pub(crate) struct PolicyFiles {
     pub texts: PolicyTexts,
 }
 
-/// The texts that policy's files were read from, as records name them.
+/// The texts of policy's files, and the digests by which records name them.
 #[derive(Debug, Default)]
 pub(crate) struct PolicyTexts {
     /// The text of the list of principals.
@@ -40,7 +41,7 @@ pub(crate) struct PolicyTexts {
     pub digests: BTreeMap<String, Digest>,
 }
 
-/// Why one of policy's files says nothing.
+/// Why one of policy's files cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} {why}: path={path}")]
 struct NoFile {
@@ -55,8 +56,8 @@ impl Platform {
     /// Reads all of policy's files, with what the log says is in force.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: a file is missing or not right, and nothing may be judged. [`Error::File`]: one could not
-    /// be read this time; try again.
+    /// [`Error::Invalid`]: a file is missing or not valid, so nothing may be judged. [`Error::File`]: a file could
+    /// not be read this time; try again.
     pub(crate) fn policy_files(&self, history: &History) -> Result<PolicyFiles> {
         let (registry, mut digests) = self.registries(history)?;
         let principals_text = self.policy_text(PRINCIPALS)?;
@@ -78,7 +79,8 @@ impl Platform {
         let digest = |text: &String| Digest::of_bytes(text.as_bytes());
         let digests =
             BTreeMap::from([(LABELS.into(), digest(&labels)), (SUPPRESSIONS.into(), digest(&suppressions))]);
-        // A file that the log knows by its digest says nothing new: 100,000 entries are not read again.
+        // A file whose digest the log has says nothing new, so its entries, which may be 100,000, are not read
+        // again.
         let is_known =
             |(name, digest): (&String, &Digest)| self.known_policy_file(history, name) == Some(*digest);
         let registry = match digests.iter().all(is_known) {
@@ -88,7 +90,8 @@ impl Platform {
         Ok((registry.map_err(not_right)?.with_catalog_names(self.catalog_names(history)), digests))
     }
 
-    /// What people call the catalog's own folder: its name and its folder's, unless a folder in it is called so.
+    /// Returns the names that people use for the catalog's own folder: the store's name and the folder's name,
+    /// except those that a folder in the catalog has.
     fn catalog_names(&self, history: &History) -> Vec<String> {
         let catalog = self.catalog();
         let settings = self.settings().stores.get(catalog.name());
@@ -104,7 +107,7 @@ impl Platform {
         names.filter(|name| !name.is_empty() && !is_folder_in_it(name)).collect()
     }
 
-    /// Reads who is who.
+    /// Reads the list of principals.
     ///
     /// # Errors
     /// As [`policy_files`](Self::policy_files).
@@ -112,7 +115,8 @@ impl Platform {
         Principals::load(Some(&self.policy_text(PRINCIPALS)?)).map_err(not_right)
     }
 
-    /// Returns the name of one of policy's files in records: on a log that hosts share each platform has its own files.
+    /// Returns the name of one of policy's files in records. On a log that hosts share, each platform has files of
+    /// its own.
     pub(crate) fn policy_record_name(&self, name: &str) -> String {
         match self.wal_is_shared().then(|| self.id().ok().flatten()).flatten() {
             Some(id) => format!("{name}@{id}"),
@@ -120,12 +124,12 @@ impl Platform {
         }
     }
 
-    /// Returns the digest of one of policy's files as the log knows it.
+    /// Returns the digest of one of policy's files as the log last recorded it.
     pub(crate) fn known_policy_file(&self, history: &History, name: &str) -> Option<Digest> {
         history.policy_file(&self.policy_record_name(name))
     }
 
-    /// Says whether one of policy's files is there and right, whatever the log says.
+    /// Checks that one of policy's files is there and valid, whatever the log says.
     ///
     /// # Errors
     /// As [`policy_files`](Self::policy_files).
@@ -188,7 +192,7 @@ impl Platform {
 
 const NOT_RIGHT: &str = "policy's files cannot be read, so nothing may be judged";
 
-/// Turns an error in one of policy's files into one that says what to do.
+/// Turns an error of one of policy's files into one that says what to do next.
 pub(crate) fn not_right(error: PolicyError) -> Error {
     Error::Invalid {
         message: NOT_RIGHT.into(),

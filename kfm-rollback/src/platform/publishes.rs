@@ -15,7 +15,7 @@ use crate::report::{
 };
 use crate::session::Session;
 
-/// What happens to later work that was derived from what is undone.
+/// What to do with later work that was derived from what is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cascade {
     /// It is undone too.
@@ -25,23 +25,25 @@ pub enum Cascade {
 }
 
 impl Platform {
-    /// Begins a publish that a pipeline puts together (R49); it holds the platform's lock.
+    /// Begins a publish that a pipeline puts together (R49). It holds the platform's lock until it is completed or
+    /// dropped.
     ///
     /// # Errors
-    /// [`Error::Locked`](crate::Error::Locked): another operation works here.
+    /// [`Error::Locked`](crate::Error::Locked): another operation works in this platform.
     pub async fn begin_publish(&self, pipeline: Slug) -> Result<Publish> {
         let session = Session::write(self, &format!("publish {pipeline}")).await?;
         let unit = Unit::new(&session, &pipeline, None, None);
         Ok(Publish::new(session, unit))
     }
 
-    /// Publishes what differs in a folder of documents.
+    /// Publishes the documents of a folder that differ from the catalog.
     ///
     /// # Cancel safety
     /// A dropped future leaves nothing, or an interrupted publish that can be resumed or aborted.
     ///
     /// # Errors
-    /// As [`Publish::complete`]; [`Error::Invalid`](crate::Error::Invalid): something in the folder cannot be published.
+    /// As [`Publish::complete`]; [`Error::Invalid`](crate::Error::Invalid): a file or name in the folder cannot be
+    /// published.
     pub async fn publish_folder(&self, request: PublishFolder) -> Result<PublishReport> {
         if request.dry_run {
             let mut session = Session::read(self).await?;
@@ -53,8 +55,8 @@ impl Platform {
         recorded(&mut session, Asked::Publish, subject, None, result).await
     }
 
-    /// Records what already stands in the stores as a genesis publish, which moves nothing (R14), and projects it into
-    /// the derived stores.
+    /// Records what stands in the stores already as a genesis publish, which moves no document (R14), and projects
+    /// it into the derived stores.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound): there is no such store. [`Error::Locked`](crate::Error::Locked): another operation works here.
@@ -81,14 +83,15 @@ impl Platform {
         recorded(&mut session, Asked::Adopt, None, None, adopted).await
     }
 
-    /// Makes derived cells what the documents say, as an operation of its own; logs nothing if they are.
+    /// Makes derived cells what the documents say, as an operation of its own. If they are so already, nothing is
+    /// logged.
     ///
     /// # Cancel safety
-    /// A dropped future leaves nothing, or an interrupted operation that is resumed or aborted as a publish.
+    /// A dropped future leaves nothing, or an interrupted operation, which is resumed or aborted as a publish is.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound): there is no such derived store or collection.
-    /// [`Error::Conflict`](crate::Error::Conflict): an operation that is open keeps a cell; end it first.
+    /// [`Error::Conflict`](crate::Error::Conflict): an open operation keeps one of the cells; end it first.
     pub async fn project(&self, request: Project) -> Result<PublishReport> {
         if request.dry_run {
             return publish::project(&mut Session::read(self).await?, &request).await;
@@ -98,7 +101,8 @@ impl Platform {
         recorded(&mut session, Asked::Project, None, None, projected).await
     }
 
-    /// Lists what changed behind the log's back; if `adopt`, records it and mends what the derived stores show.
+    /// Lists the values that were changed without the engine. With `adopt` it records them, and corrects what the
+    /// derived stores show.
     ///
     /// # Errors
     /// [`Error::Locked`](crate::Error::Locked): another operation works here.
@@ -132,10 +136,11 @@ impl Platform {
         self.publish_show_first(id, FIRST_MAX).await
     }
 
-    /// Shows a publish with so many of its cells; `usize::MAX` is all.
+    /// Shows a publish with at most `first_max` of its cells; `usize::MAX` shows all.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names none, or more than one.
+    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names no
+    /// publish, or more than one.
     pub async fn publish_show_first(&self, id: &str, first_max: usize) -> Result<PublishShow> {
         let session = Session::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
@@ -160,10 +165,11 @@ impl Platform {
         })
     }
 
-    /// Takes an unfinished publish up again, or takes it back; `latest` is the one that is open.
+    /// Goes on with an unfinished publish, or aborts it; `latest` is the one that is open.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::Error::Conflict): it has ended. [`Error::Unfinished`](crate::Error::Unfinished): it waits still.
+    /// [`Error::Conflict`](crate::Error::Conflict): it has ended. [`Error::Unfinished`](crate::Error::Unfinished):
+    /// it still waits, for what the error says.
     pub async fn publish_resume(&self, id: &str, abort: bool) -> Result<PublishReport> {
         let mut session = Session::write(self, "publish resume").await?;
         let found = crate::resolve::to_resume(&session, OperationKind::Publish, id);

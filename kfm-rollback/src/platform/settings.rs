@@ -1,7 +1,7 @@
 //! `kfm.toml`: where a platform's stores, log, policy and records lie.
 //!
-//! An unknown key is an error that names the nearest known one: a setting that is silently ignored is a
-//! setting that fails when it is needed.
+//! An unknown key is an error that names the nearest known one: a setting that is silently ignored is missed only
+//! when it is needed.
 
 mod keys;
 pub(super) mod places;
@@ -20,19 +20,19 @@ use crate::error::{Error, Result};
 /// Name of the file whose folder is a platform.
 pub const FILE_NAME: &str = "kfm.toml";
 
-/// The folder, beside `kfm.toml`, that holds what is the toolkit's own.
+/// The folder, beside `kfm.toml`, for the toolkit's own files.
 pub(super) const OWN_FOLDER: &str = ".kfm";
 
-/// The shortest lease on a shared log: within it a store has to take three frames.
+/// The shortest lease on a shared log, in milliseconds: within it the store has to take three frames.
 const LEASE_MS_MIN: u64 = 1_000;
 
 /// The settings of a platform. Paths are relative to the folder of `kfm.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Version of this form; 1.
+    /// The version of this form; 1.
     pub version: u32,
-    /// The stores by name; exactly one of domain stac.
+    /// The stores by name; exactly one has the domain stac.
     pub stores: BTreeMap<String, StoreSettings>,
     /// The operations log.
     #[serde(default)]
@@ -43,7 +43,7 @@ pub struct Settings {
     /// The version store.
     #[serde(default)]
     pub versions: VersionSettings,
-    /// Operation records.
+    /// Where operation records are written.
     #[serde(default)]
     pub telemetry: TelemetrySettings,
     /// The governance ledger.
@@ -52,10 +52,10 @@ pub struct Settings {
     /// Files of the release, recorded in ledger and manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseSettings>,
-    /// Who is told of alerts.
+    /// What is run for each alert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<NotifySettings>,
-    /// Bounds.
+    /// Limits on sizes and times.
     #[serde(default)]
     pub limits: LimitSettings,
 }
@@ -68,9 +68,9 @@ pub struct StoreSettings {
     pub domain: Domain,
     /// static for a catalog, embedded for the rest.
     pub kind: String,
-    /// Where it lies.
+    /// Where it lies: a `file:` URL, or a path relative to `kfm.toml`.
     pub url: String,
-    /// Of a search store: alias.
+    /// Of a search store: `alias`, the only mode that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
 }
@@ -79,12 +79,12 @@ pub struct StoreSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WalSettings {
-    /// Where it lies; default `file:wal`. One that hosts share is at `s3://bucket/prefix`, `az://container/prefix`,
-    /// `postgres://host/database` or, in a folder that they share, `object+file:folder`.
+    /// Where it lies; default `file:wal`. A log that hosts share is at `s3://bucket/prefix`,
+    /// `az://container/prefix`, `postgres://host/database` or, in a folder that they share, `object+file:folder`.
     #[serde(default = "local_wal")]
     pub url: String,
-    /// After how many milliseconds of silence another host may follow the one that holds a shared log; default
-    /// 30,000.
+    /// The lease of a shared log, in milliseconds: after so long a silence of the host that holds it, another host
+    /// may take over. Default 30,000, at least 1,000.
     #[serde(default = "lease_ms")]
     pub lease_ms: u64,
 }
@@ -111,9 +111,9 @@ pub struct PolicySettings {
     pub labels: String,
     /// The suppression list; default `policy/suppressions.toml`.
     pub suppressions: String,
-    /// Who is who; default `policy/principals.toml`.
+    /// The list of principals; default `policy/principals.toml`.
     pub principals: String,
-    /// Whether a publish with findings goes through (default) or not.
+    /// What a publish's findings do: `findings` (default) shows them, `strict` denies what makes the catalog worse.
     pub publish: Strictness,
 }
 
@@ -132,9 +132,9 @@ impl Default for PolicySettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strictness {
-    /// They are shown.
+    /// Findings are shown; the publish goes through.
     Findings,
-    /// Those that make the catalog worse deny.
+    /// Findings that make the catalog worse deny the publish.
     Strict,
 }
 
@@ -142,7 +142,7 @@ pub enum Strictness {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionSettings {
-    /// Where it lies, never inside what is served; default `file:.kfm/versions`.
+    /// Where it lies, never inside a folder that is served; default `file:.kfm/versions`.
     pub url: String,
 }
 
@@ -152,7 +152,7 @@ impl Default for VersionSettings {
     }
 }
 
-/// Operation records.
+/// Where operation records are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySettings {
@@ -184,7 +184,7 @@ impl Default for LedgerSettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseSettings {
-    /// The bill of materials.
+    /// The file of the bill of materials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom_ref: Option<String>,
     /// The release's manifest.
@@ -192,21 +192,22 @@ pub struct ReleaseSettings {
     pub manifest_ref: Option<String>,
 }
 
-/// Who is told of alerts.
+/// What is run for each alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifySettings {
-    /// A program and its arguments; it gets each alert as JSON on standard input.
+    /// A program and its arguments; it gets each alert as one JSON object on standard input.
     pub command: Vec<String>,
 }
 
-/// Bounds, each with its unit in its name.
+/// Limits; each has its unit in its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
-    /// Largest document in bytes; default 64 MiB.
+    /// The largest document, in bytes; default 67108864 (64 MiB).
     pub document_bytes_max: u64,
-    /// Time between the switch and the first disappearance, in milliseconds; default 0.
+    /// The time that readers get between the switch and the first document that disappears, in milliseconds;
+    /// default 0.
     pub grace_ms: u64,
 }
 
@@ -232,7 +233,7 @@ impl Settings {
             invalid(format!("the settings cannot be read, {}: line={line}", error.message()))
         };
         let table = DeTable::parse(text).map_err(not_toml)?;
-        // A newer form may have other keys: its version is what there is to say of it.
+        // A newer form may have other keys, so the version is judged first.
         keys::check_version(table.get_ref(), text).map_err(&invalid)?;
         keys::check_keys(table.get_ref(), text).map_err(&invalid)?;
         let settings: Self = toml::from_str(text).map_err(not_toml)?;
@@ -288,7 +289,7 @@ impl Settings {
     }
 }
 
-/// Returns the path of a `file:` URL, or of a text without a scheme.
+/// Returns the path of a `file:` URL, or of a text without a scheme; `None` for every other URL.
 pub fn local_path(url: &str) -> Option<PathBuf> {
     match url.split_once(':') {
         Some(("file", path)) => Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),

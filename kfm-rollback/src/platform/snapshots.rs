@@ -1,7 +1,7 @@
-//! Snapshots of a platform's log: its index and what it says, in a folder of this host (ADR 0012).
+//! Snapshots of a platform's log: its index and its folded history, in a folder of this host (ADR 0012).
 //!
-//! A session that writes keeps one when the log has grown enough, before it does anything else: what the log says is
-//! settled then, and the lock is held. Nothing depends on it.
+//! A session that writes makes one when the log has grown enough, before it does anything else: by then it has read
+//! the log, and it holds the lock. Nothing depends on a snapshot.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::error::Result;
 use crate::history::{HISTORY, History};
 use crate::session::Session;
 
-/// The log, and what it says.
+/// The log, opened, and its history.
 #[derive(Debug)]
 pub(crate) struct Folded {
     pub wal: Wal,
     pub history: History,
-    /// Up to where snapshots stood for the log; zero if all of it was read.
+    /// The position up to which snapshots were used instead of the log; zero if all of the log was read.
     pub snapshot: Lsn,
 }
 
@@ -32,7 +32,7 @@ impl Platform {
         Snapshots::new(self.own("snapshots"), Arc::clone(&self.options().disk))
     }
 
-    /// Opens the log from the newest snapshot and says what it says.
+    /// Opens the log and folds its history, both from the newest snapshot that may be used.
     ///
     /// # Errors
     /// As [`History::fold`] and [`Wal::open`].
@@ -46,7 +46,7 @@ impl Platform {
         Ok(Folded { wal, history, snapshot: of.min(opened.snapshot) })
     }
 
-    /// The same from the log alone.
+    /// The same from the log alone, without any snapshot.
     ///
     /// # Errors
     /// As [`fold`](Self::fold).
@@ -56,10 +56,10 @@ impl Platform {
         Ok(Folded { wal, history, snapshot: Lsn::ZERO })
     }
 
-    /// Says which snapshots are there and not used, for people.
+    /// Lists, for people, the snapshots that are there and cannot be used.
     pub(crate) async fn unused_snapshots(&self, log: &dyn WalStore) -> Vec<String> {
         let (snapshots, mut unused) = (self.snapshots(), Vec::new());
-        // A log that cannot be read is told of elsewhere.
+        // A log that cannot be read is reported elsewhere.
         let Ok(head) = log.head().await else { return unused };
         for name in [INDEX, HISTORY] {
             if let Ok(found) = snapshots.newest(name, log, head.lsn, |_| Ok(())).await {
@@ -71,8 +71,8 @@ impl Platform {
 }
 
 impl Session {
-    /// Keeps a snapshot if the log has grown enough since the one at `newest`. That it could not be kept is a warning:
-    /// the next session tries again.
+    /// Makes a snapshot if the log has grown enough since the one at `newest`. If that fails, a warning is logged,
+    /// and the next session tries again.
     pub(crate) async fn keep_snapshot_if_due(&mut self, newest: Lsn) {
         if Snapshots::is_due(self.wal.head().lsn, newest)
             && let Err(error) = self.keep_snapshot().await

@@ -1,4 +1,4 @@
-//! Checks the records against each other and against the stores, offline.
+//! Checks the records against each other and against the stores.
 
 use std::sync::Arc;
 
@@ -18,24 +18,24 @@ use crate::resolve;
 use crate::scope::scope_digest;
 use crate::session::Session;
 
-/// How many races the store of a shared log is put to when it is asked for: one that loses one race in twenty is found
-/// out in 96 of 100 tries.
+/// How many races the store of a shared log is put to when it is probed: a store that loses one race in twenty is
+/// found out in 96 of 100 probes.
 const RACES: u32 = 64;
 
 impl Platform {
     /// Verifies the operations log: every frame, every record, the chain.
     ///
     /// # Errors
-    /// [`crate::Error::Log`]: the log cannot be read at all; damage is an answer.
+    /// [`crate::Error::Log`]: the log cannot be read at all; damage is not an error but an answer.
     pub async fn wal_verify(&self) -> Result<WalReport> {
         self.wal_verify_to(Depth::Chain, None).await
     }
 
-    /// Opens a log in a folder for writing and closes it: what an interrupted append left is set aside, and the
-    /// repair is noted in the log. A shared log has nothing to repair.
+    /// Opens a log in a folder for writing and closes it: what an interrupted append left is set aside, and the log
+    /// notes the repair. A shared log has nothing to repair.
     ///
     /// # Errors
-    /// [`crate::Error::Log`]: the log is damaged, or written by another process; nothing was changed.
+    /// [`crate::Error::Log`]: the log is damaged, or another process writes it; nothing was changed.
     pub async fn wal_repair(&self) -> Result<kfm_wal::RecoveryReport> {
         match self.log_place() {
             LogPlace::Folder(folder) => Ok(kfm_wal::LocalLog::open(folder, self.wal_options())?.1),
@@ -44,10 +44,10 @@ impl Platform {
     }
 
     /// Measures whether a sync of the disk below the operations log does what it says; of a shared log, whether its
-    /// store stands races of many creators.
+    /// store stands races of many creators for one slot.
     ///
     /// # Errors
-    /// [`crate::Error::Log`]: the folder cannot be written, or the store does not answer; nothing is known.
+    /// [`crate::Error::Log`]: the folder cannot be written, or the store does not answer; then nothing is known.
     pub async fn wal_probe(&self) -> Result<WalProbe> {
         let options = &self.0.options;
         Ok(match self.log_place() {
@@ -62,12 +62,11 @@ impl Platform {
         })
     }
 
-    /// Checks that manifest, log, ledger and stores agree about a rollback that ended, at whichever end.
+    /// Checks that manifest, log, ledger and stores agree about a rollback that has ended, completed or aborted.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`], [`crate::Error::Ambiguous`]: the id names none, or more than one.
-    /// [`crate::Error::Log`]: the log
-    /// cannot be read. What does not agree is in the report.
+    /// [`crate::Error::NotFound`], [`crate::Error::Ambiguous`]: the id names no rollback, or more than one.
+    /// [`crate::Error::Log`]: the log cannot be read. A disagreement is not an error; it is in the report.
     pub async fn verify(&self, id: &str) -> Result<VerifyReport> {
         let session = Session::read_whole(self).await?;
         let rollback = resolve::rollback(&session, id)?;
@@ -95,9 +94,11 @@ impl Platform {
             EndState::Completed => (status_of(EndState::Completed), rollback.post_state_expected),
             end => (status_of(end), rollback.pre_state_hash),
         };
+        // Where protection changed a cell, the end cannot have the planned digest; `stores` below compares the
+        // cells one by one.
         let reached = closed.close.has_treated() || closed.close.scope_digest == target;
         check("end", reached, format!("digest={}", closed.close.scope_digest));
-        // Another host keeps its manifests and its ledger to itself; the version store has the manifest for all.
+        // Manifests and ledger of another host are not on this one; the version store has every host's manifest.
         let is_own = !session.written_here(std::iter::once(closed.lsn)).await?.is_empty();
         let path = self.manifest_path(&rollback.id);
         let (file, place) = match closed.close.manifest {
@@ -130,7 +131,7 @@ impl Platform {
                 && stored.entry.status == entry_status(end)
                 && stored.entry.plan_id == rollback.plan_id
         });
-        // What another host ended is counted below among what is not judged.
+        // The ledger of another host is not here, so `every_operation_in` counts that operation as not judged.
         if is_own || entered {
             check("ledger and log", entered, format!("entries={}", entries.len()));
         }
@@ -146,8 +147,8 @@ impl Platform {
     }
 }
 
-/// Compares what the stores hold with what the log says, at the cells of the rollback that no later operation
-/// moved.
+/// Compares what the stores hold with what the log says, at the cells of the rollback. The log's value of a cell
+/// that a later operation moved is that operation's.
 async fn check_stores(
     session: &Session,
     moves: &[kfm_lineage::Move],

@@ -1,4 +1,4 @@
-//! What executing answers, and what is answered where there was nothing to do.
+//! The answer after an execution, and the answer if there was nothing to do.
 
 use kfm_lineage::{HotfixId, OperationId, OperationKind, RollbackId};
 
@@ -9,7 +9,7 @@ use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine, 
 use crate::session::Session;
 use crate::status;
 
-/// Reports how an operation ended; what it left alone is what its record says, also after a resume.
+/// Reports how an operation ended. The cells that it left alone are those of its record, also after a resume.
 pub(in crate::platform) async fn executed(
     session: &Session,
     id: &OperationId,
@@ -20,7 +20,8 @@ pub(in crate::platform) async fn executed(
     let (skipped, note): (Vec<SkippedLine>, _) =
         match operation.and_then(|operation| operation.frame.as_ref()) {
             None => (Vec::new(), None),
-            // It has ended: what cannot be read for the answer is said, and is no failure of the operation.
+            // The operation has ended, so a list that cannot be read for the answer is said in the note, and is not
+            // an error.
             Some(frame) => match session.versions().read_segment(&frame.payload.skipped).await {
                 Ok(skipped) => (skipped, None),
                 Err(error) => {
@@ -76,7 +77,7 @@ pub(super) async fn executed_nothing(
 }
 
 impl ExecuteReport {
-    /// Reports that there was nothing to do, and which rollback did it before.
+    /// Reports that there was nothing to do, and the rollback that had done it before.
     fn of_nothing(note: impl Into<String>, rollback_id: Option<RollbackId>) -> Self {
         Self {
             rollback_id,
@@ -99,7 +100,7 @@ impl ExecuteReport {
     }
 }
 
-/// Reports a plan without steps: what is left alone, and why.
+/// Reports a plan without steps, with the cells that are left alone and why.
 pub(super) async fn nothing_report(
     session: &Session,
     wanted: &Wanted,

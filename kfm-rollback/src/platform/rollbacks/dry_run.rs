@@ -21,12 +21,13 @@ impl Platform {
     /// Checks everything that executing would check, against the live stores, and writes nothing (R4).
     ///
     /// # Errors
-    /// As [`plan`](Self::plan); what only stands against executing it now is in the report.
+    /// As [`plan`](Self::plan). A conflict that only stands against executing it now is not an error; it is in the
+    /// report.
     pub async fn dry_run(&self, target: PlanTarget, skip: Vec<String>) -> Result<DryRunReport> {
         self.dry_run_first(target, skip, FIRST_MAX).await
     }
 
-    /// The same, with so many of the plan's entries; `usize::MAX` is all.
+    /// The same, with at most `first_max` entries of each list; `usize::MAX` shows all.
     ///
     /// # Errors
     /// As [`dry_run`](Self::dry_run).
@@ -61,6 +62,7 @@ impl Platform {
                 };
             }
         };
+        // A stored plan is drafted again, as its execution would do, so that everything that would stop it is seen.
         let wanted = Wanted::rollback(plan.content.target.clone());
         match draft_again(&mut session, &plan, "dry-run").await {
             Ok(Drafted::Change(draft)) => {
@@ -87,7 +89,7 @@ impl Platform {
     }
 }
 
-/// Rehearses what is planned anew.
+/// Rehearses a change that is planned anew.
 async fn rehearsed_anew(session: &mut Session, wanted: Wanted, first_max: usize) -> Result<DryRunReport> {
     match draft(session, wanted.clone()).await {
         Ok(Drafted::Change(draft)) => {
@@ -102,10 +104,10 @@ async fn rehearsed_anew(session: &mut Session, wanted: Wanted, first_max: usize)
     }
 }
 
-/// Reports a conflict that already stands against planning; any other error is passed on.
+/// Reports a conflict that stands against planning already; every other error is passed on.
 ///
 /// # Errors
-/// The error itself, if it is no [`Error::Conflict`].
+/// The error itself, if it is not an [`Error::Conflict`].
 pub(in crate::platform) async fn refused_rehearsal(
     session: &Session,
     wanted: &Wanted,
@@ -124,7 +126,7 @@ fn stale(plan: &Plan, why: &str) -> ConflictLine {
     conflict("stale", &plan.plan_id.to_string(), why)
 }
 
-/// Reports what stands against executing a draft now; nothing is written.
+/// Reports what stands against executing a draft now; writes nothing.
 ///
 /// # Errors
 /// [`Error::Denied`]: a rule denies it. [`Error::Store`]: a store cannot be read.

@@ -1,4 +1,4 @@
-//! Executes plans, also of reverts and hotfixes, and takes up again what did not end.
+//! Executes plans, those of reverts and hotfixes too, and goes on with operations that did not end.
 
 use kfm_lineage::{OperationKind, RollbackId};
 
@@ -23,13 +23,13 @@ use crate::session::Session;
 use crate::{resolve, status};
 
 impl Platform {
-    /// Executes a plan exactly, or a rollback that is planned if need be.
+    /// Executes a plan exactly, or a rollback, which is planned first if no stored plan fits.
     ///
     /// # Cancel safety
     /// A dropped future leaves nothing, or an interrupted rollback that can be resumed or aborted.
     ///
     /// # Errors
-    /// As [`Error`] says; after all but [`Error::Unfinished`] nothing is half done.
+    /// As [`Error`] says. After every error but [`Error::Unfinished`] nothing is half done.
     pub async fn execute(&self, request: ExecuteRequest) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "rollback execute").await?;
         require_reason(&request.reason)?;
@@ -98,7 +98,7 @@ impl Platform {
             Planned::Plan { plan, draft, made } => {
                 let done = self.execute_in(session, *plan, Some(draft), reason).await;
                 if let (Err(Error::Stopped), Some(made)) = (&done, made) {
-                    // Nothing is left behind, a plan that nobody asked for neither.
+                    // The actor did not ask for a plan, so after a stop no plan is left behind.
                     cancel(session, &made, "stopped on request").await?;
                 }
                 done
@@ -113,7 +113,7 @@ impl Platform {
         }
     }
 
-    /// Plans anew, or takes the stored plan of the same content: its approvals count.
+    /// Plans the change anew, or takes the stored plan of the same change, whose approvals count.
     async fn plan_for(&self, session: &mut Session, wanted: Wanted) -> Result<Planned> {
         let target = wanted.target.clone();
         match draft(session, wanted).await? {
@@ -124,7 +124,8 @@ impl Platform {
             }
             Drafted::Change(draft) if !draft.decision.allowed => Err(denied("rollback", &draft.decision)),
             Drafted::Change(draft) => {
-                // What is refused leaves no plan behind that nobody asked for.
+                // Checked before the plan is stored: a refused command leaves no plan that the actor did not ask
+                // for.
                 preflight(session, &draft.moves()).await?;
                 let (plan, made) = match stored_plan(session, &draft).await {
                     Some(plan) => (plan, None),
@@ -170,10 +171,10 @@ impl Platform {
         })
     }
 
-    /// Takes an unfinished rollback (or hotfix) up again, or takes it back; `latest` is the rollback that is open.
+    /// Goes on with an unfinished rollback or hotfix, or aborts it; `latest` is the open rollback.
     ///
     /// # Errors
-    /// [`Error::Conflict`]: it has ended. [`Error::Unfinished`]: it waits still.
+    /// [`Error::Conflict`]: it has ended. [`Error::Unfinished`]: it still waits, for what the error says.
     pub async fn rollback_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "rollback resume").await?;
         let kind = match id.starts_with("hf_") {
@@ -189,12 +190,12 @@ impl Platform {
     }
 }
 
-/// A plan that is to be executed, or why there is none.
+/// A plan to execute, or why there is nothing to do.
 enum Planned {
     Plan {
         plan: Box<Plan>,
         draft: Box<Draft>,
-        /// The plan's record, where this command stored it.
+        /// The plan's record; `None` if the plan was stored before this command.
         made: Option<PlanRecord>,
     },
     Nothing {

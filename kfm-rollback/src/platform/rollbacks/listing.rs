@@ -33,7 +33,7 @@ impl Platform {
     /// Says where a rollback stands.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`].
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no rollback, or more than one.
     pub async fn rollback_status(&self, id: &str) -> Result<OperationLine> {
         let session = Session::read(self).await?;
         match resolve::rollback(&session, id) {
@@ -45,7 +45,8 @@ impl Platform {
         }
     }
 
-    /// Shows a rollback with its first steps and its manifest; one that is only planned with its plan's steps.
+    /// Shows a rollback with its first steps and its manifest; a rollback that is only planned, with its plan's
+    /// steps.
     ///
     /// # Errors
     /// As [`rollback_show_first`](Self::rollback_show_first).
@@ -53,10 +54,10 @@ impl Platform {
         self.rollback_show_first(id, FIRST_MAX).await
     }
 
-    /// Shows a rollback with so many of its steps; `usize::MAX` is all.
+    /// Shows a rollback with at most `first_max` of its steps; `usize::MAX` shows all.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Ambiguous`].
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no rollback, or more than one.
     pub async fn rollback_show_first(&self, id: &str, first_max: usize) -> Result<RollbackShow> {
         let session = Session::read(self).await?;
         let rollback = match (resolve::rollback(&session, id), resolve::planned_as(&session, id)) {
@@ -81,7 +82,7 @@ impl Platform {
         Ok(RollbackShow { line: status::operation_line(&session, &rollback).await?, manifest, cells })
     }
 
-    /// Lists what is open and what is owed.
+    /// Lists the operations that are open, and what is owed: approvals, reviews, ledger entries.
     ///
     /// # Errors
     /// [`Error::Log`]: the log cannot be read.

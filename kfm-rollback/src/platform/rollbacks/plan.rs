@@ -23,8 +23,8 @@ impl Platform {
     /// Plans the rollback of a publish, and stores the plan.
     ///
     /// # Errors
-    /// [`Error::Denied`]: a rule denies it. [`Error::Conflict`]: something stands against it.
-    /// [`Error::Incomplete`]: the log cannot carry it.
+    /// [`Error::Denied`]: a rule denies it. [`Error::Conflict`]: something stands against it, as the error says.
+    /// [`Error::Incomplete`]: the log or the version store lacks what it needs.
     pub async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
         let mut session = Session::write(self, "rollback plan").await?;
         let publish = resolve::publish(&session, &request.publish)?;
@@ -86,7 +86,7 @@ impl Platform {
         Ok(plan_report(session, &plan, &draft, true))
     }
 
-    /// Reports a plan without steps: what is left alone, and why. Nothing is stored.
+    /// Reports a plan without steps, with the cells that are left alone and why. Nothing is stored.
     async fn report_of_nothing(
         &self,
         session: &Session,
@@ -111,7 +111,7 @@ pub(in crate::platform) async fn stored_plan(session: &Session, draft: &Draft) -
     load_plan(session, &plan_id.to_string()).await.ok()
 }
 
-/// The id of the operation that a plan opens; the second of a second gets a suffix (R11).
+/// Returns the id of the operation that a plan opens; a second one in the same second gets a suffix (R11).
 pub(super) fn fresh_id(session: &Session, draft: &Draft) -> OperationId {
     let at = session.now();
     let taken = session.history.taken_ids();

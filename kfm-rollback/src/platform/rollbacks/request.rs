@@ -4,22 +4,23 @@ use std::path::PathBuf;
 
 use crate::platform::publishes::Cascade;
 
-/// What is to be planned.
+/// What to plan.
 #[derive(Debug, Clone, Default)]
 pub struct PlanRequest {
     /// The publish that is to be undone: an id, a unique prefix, or `latest`.
     pub publish: String,
-    /// Where a copy of the plan is to be put.
+    /// The file into which a copy of the plan is written.
     pub out: Option<PathBuf>,
-    /// Hide what protection outgrew and nothing can mask.
+    /// Whether to hide a document that today's protection does not let through and that cannot be masked; else the
+    /// plan is denied.
     pub hide_unmaskable: bool,
-    /// What happens to later work that was derived from it; none refuses.
+    /// What to do with later work that was derived from the publish; `None` refuses the plan.
     pub cascade: Option<Cascade>,
-    /// Cells that are left alone, by key.
+    /// Keys of cells to leave alone; each must hold a foreign value.
     pub skip: Vec<String>,
-    /// The justification with which missing artefacts are gone over (R46).
+    /// The justification with which the plan is forced through although artefacts are missing (R46).
     pub force: Option<String>,
-    /// Why.
+    /// The reason that the actor gives.
     pub reason: Option<String>,
 }
 
@@ -30,10 +31,11 @@ impl PlanRequest {
     }
 }
 
-/// What is rehearsed or executed.
+/// What to rehearse or execute.
 #[derive(Debug, Clone)]
 pub enum PlanTarget {
-    /// The rollback of this publish, planned anew if need be.
+    /// The rollback of this publish: an id, a unique prefix, or `latest`. It is planned anew unless a stored plan
+    /// fits.
     Publish(String),
     /// The revert of this rollback: an id, a unique prefix, or `latest`.
     Revert(String),
@@ -43,16 +45,16 @@ pub enum PlanTarget {
     Plan(String),
 }
 
-/// What is to be executed.
+/// What to execute, and why.
 #[derive(Debug, Clone)]
 pub struct ExecuteRequest {
-    /// The plan, or what is to be planned.
+    /// The plan, or the operation that is to be planned and executed.
     pub target: PlanTarget,
-    /// Why.
+    /// The reason that the actor gives; must not be blank.
     pub reason: String,
-    /// Cells that are left alone, by key; only where it is planned anew.
+    /// Keys of cells to leave alone; must be empty if a stored plan is executed.
     pub skip: Vec<String>,
-    /// The justification with which missing artefacts are gone over (R46).
+    /// The justification with which the rollback is forced through although artefacts are missing (R46).
     pub force: Option<String>,
 }
 

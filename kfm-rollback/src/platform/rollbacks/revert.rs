@@ -1,4 +1,4 @@
-//! What taking a rollback back comes to: the other turn of what it was about (R45).
+//! What a revert of a rollback does: it turns the rollback's target the other way (R45).
 
 use kfm_lineage::RollbackId;
 
@@ -9,7 +9,7 @@ use crate::refusal::{Asked, recorded};
 use crate::session::Session;
 use crate::{resolve, status};
 
-/// Takes the other turn of a rollback, and records the refusal if that cannot be (R6).
+/// Finds what reverting a rollback has to do, and records the refusal if it cannot be done (R6).
 ///
 /// # Errors
 /// As [`resolve::to_revert`] and [`turn_of`].
@@ -25,11 +25,12 @@ pub(super) async fn revert_or_record(
     recorded(session, asked, Some(rollback.id), None, result).await
 }
 
-/// Takes the other turn of a rollback: what it undid stands again, what it made again is undone.
+/// Says what reverting a rollback has to do: an operation that the rollback undid stands again, one that it made
+/// again is undone.
 ///
 /// # Errors
-/// [`Error::Incomplete`]: it has not ended. [`Error::Invalid`]: it went back by itself. [`Error::Conflict`]: a later
-/// one did the same again.
+/// [`Error::Incomplete`]: the rollback has not ended. [`Error::Invalid`]: it went back to the prior state, so there
+/// is nothing to revert. [`Error::Conflict`]: a later operation turned the target the same way again.
 pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<String>) -> Result<Wanted> {
     if !rollback.is_completed() {
         let status = rollback.status(false);

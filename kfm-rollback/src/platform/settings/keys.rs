@@ -1,4 +1,4 @@
-//! The keys that `kfm.toml` may have: a setting that is silently ignored fails when it is needed.
+//! The keys that `kfm.toml` may have: a setting that is silently ignored is missed only when it is needed.
 
 use toml::de::{DeTable, DeValue};
 
@@ -30,13 +30,13 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("limits", &["document_bytes_max", "grace_ms"]),
 ];
 
-/// Refuses settings of another version than 1, before anything else of them is judged.
+/// Refuses settings of another version than 1 before anything else in them is judged.
 pub(super) fn check_version(table: &DeTable<'_>, text: &str) -> Result<(), String> {
     let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == "version") else {
         return Err("version is missing, this kfm knows 1:".to_owned());
     };
     match value.get_ref() {
-        // What is no integer is refused as a value of the wrong type.
+        // A version that is not an integer is refused later, as a value of the wrong type.
         DeValue::Integer(number) if number.as_str() != "1" => Err(format!(
             "version is not known to this kfm, which knows 1: version={} line={}",
             number.as_str(),
@@ -46,7 +46,7 @@ pub(super) fn check_version(table: &DeTable<'_>, text: &str) -> Result<(), Strin
     }
 }
 
-/// Refuses a key that no table has, naming the nearest that its table has.
+/// Refuses a key that is not known in its table, and names the nearest one that is.
 pub(super) fn check_keys(table: &DeTable<'_>, text: &str) -> Result<(), String> {
     check_table("", "", table, text)?;
     for (name, value) in table {
@@ -84,7 +84,7 @@ pub(super) fn line_at(text: &str, offset: usize) -> usize {
     1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Levenshtein's distance, for texts as short as keys.
+/// The Levenshtein distance of two texts as short as keys.
 fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

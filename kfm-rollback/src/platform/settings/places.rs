@@ -1,18 +1,18 @@
-//! Where the folders of a platform lie: each store's apart from everything else.
+//! Where the folders of a platform may lie: each store's folder apart from everything else.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::{FILE_NAME, OWN_FOLDER, Settings, local_path};
 
-/// Refuses stores whose folders lie in one another, or hold what is not theirs.
+/// Refuses stores whose folders lie in one another or hold other files of the platform.
 ///
-/// Two stores in one folder would change each other's cells; a log, a version or a label inside a folder that
-/// is served would be served.
+/// Two stores in one folder would change each other's cells. A log, a version or a label inside a folder that is
+/// served would be served too.
 pub(super) fn check(settings: &Settings) -> Result<(), String> {
     check_as(settings, normal)
 }
 
-/// The same, once it is known where the platform lies: by absolute paths too, and behind links.
+/// The same once the platform's folder is known: absolute paths and links are followed.
 pub(in crate::platform) fn check_below(settings: &Settings, root: &Path) -> Result<(), String> {
     check_as(settings, |path| real(&root.join(path)))
 }
@@ -50,7 +50,8 @@ fn check_as(settings: &Settings, resolved: impl Fn(&Path) -> PathBuf) -> Result<
     check_written(settings, &folders, resolved)
 }
 
-/// Refuses telemetry and a ledger's file where something else of the platform's lies: they would be written over it.
+/// Refuses a telemetry folder or a ledger file in a place where the platform keeps something else: it would be
+/// overwritten.
 fn check_written(
     settings: &Settings,
     folders: &[(&str, PathBuf)],
@@ -76,7 +77,7 @@ fn overlap(store: &str, other: &str, place: &Path) -> String {
     format!("a store's folder is kept apart from everything else: store={store} other={other} place={place}")
 }
 
-/// Follows the links of a path as far as it leads, and takes `.` and `..` out of the rest.
+/// Follows the links of a path as far as its folders exist, and takes `.` and `..` out of the rest.
 fn real(path: &Path) -> PathBuf {
     let mut rest = Vec::new();
     let mut at = normal(path);
@@ -91,7 +92,7 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// Takes `.` and `..` out of a path, as far as they can be without looking at a disk.
+/// Takes `.` and `..` out of a path, as far as that is possible without looking at the disk.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
