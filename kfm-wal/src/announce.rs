@@ -1,4 +1,5 @@
-//! A store that tells followers of the same process of its appends, so that they need not wait to look.
+//! A store that tells the followers in its own process of each append, so that they do not wait until they
+//! look again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use crate::store::{
     WalStore,
 };
 
-/// A store whose appends wake its followers; all else is as the store below has it.
+/// A store whose appends wake its followers; in all else it is the store below.
 #[derive(Debug)]
 pub struct Announcing {
     store: Arc<dyn WalStore>,
@@ -28,7 +29,7 @@ impl Announcing {
         Self { store, news: Arc::default() }
     }
 
-    /// Makes a follower that begins at `from` and is woken by each append through this store.
+    /// Makes a follower that begins at position `from` and is woken by each append through this store.
     pub fn follower(&self, clock: Arc<dyn Clock>, from: Lsn) -> Follower {
         Follower::new(Arc::clone(&self.store), clock, from).with_news(self.subscribe())
     }
@@ -41,7 +42,7 @@ impl Announcing {
     }
 }
 
-/// How often something was appended, and who waits for the next time.
+/// How many announcements there were, and which followers wait for the next one.
 #[derive(Debug, Default)]
 struct News(Mutex<State>);
 
@@ -49,7 +50,7 @@ struct News(Mutex<State>);
 struct State {
     announced: u64,
     subscribers: u64,
-    /// One for each subscriber that waits.
+    /// One waker for each subscriber that waits.
     waiting: BTreeMap<u64, Waker>,
 }
 
@@ -68,7 +69,7 @@ impl News {
     }
 }
 
-/// News of appends, as one follower hears them.
+/// The news of appends, as one follower gets them.
 #[derive(Debug)]
 pub struct Subscription {
     news: Arc<News>,
@@ -76,12 +77,12 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Returns how many announcements there were.
+    /// Returns how many announcements there were so far.
     pub(crate) fn heard(&self) -> u64 {
         self.news.state().announced
     }
 
-    /// Ends once there was an announcement after the first `heard`.
+    /// Is ready once there were more than `heard` announcements.
     pub(crate) fn poll_after(&self, heard: u64, context: &Context<'_>) -> Poll<()> {
         let mut state = self.news.state();
         if state.announced > heard {
@@ -98,7 +99,7 @@ impl Drop for Subscription {
     }
 }
 
-/// Announces when it is dropped: an append that was dropped or is unknown may be in the log as well.
+/// Announces when it is dropped: an append that was dropped or is unknown may be in the log too.
 struct Announcement<'a>(&'a News);
 
 impl Drop for Announcement<'_> {

@@ -39,13 +39,15 @@ use crate::store::{Appended, NewRecord, StoredRecord, WalStore};
 /// One log, new for each law, and handles on it.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// Opens a handle on the log. Several at a time only where
-    /// [`many_writers`](crate::Capabilities::many_writers) says so; else the one before was dropped.
+    /// Opens a handle on the log. The suite opens several at a time only where
+    /// [`many_writers`](crate::Capabilities::many_writers) says so; otherwise it drops one before it opens
+    /// the next.
     async fn open(&self) -> Arc<dyn WalStore>;
 
     /// Opens a handle while another one is open for writing, whatever the capabilities say.
     ///
-    /// As [`Fixture::open`] where there may be many writers; a store of one writer at a time returns its refusal.
+    /// Where there may be many writers this is [`Fixture::open`]; a store of one writer at a time returns its
+    /// refusal.
     async fn open_beside(&self) -> Result<Arc<dyn WalStore>, WalError> {
         Ok(self.open().await)
     }
@@ -59,9 +61,10 @@ pub type Law<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 /// A runner may follow, for stores that need a runtime, and attributes of the tests, for those that need a server:
 /// `wal_store_laws!(fixture, runner, #[ignore = "needs a server"])`.
 ///
-/// What the chain depends on is seen where two logs differ in nothing else: `wal_store_laws!(seeded: fixture)` says that
-/// each value of the expression is such a log, chance and clock given: ids of logs and writers come in the same order.
-/// The laws that need two of them are tests there and nowhere else.
+/// Some laws say what the chain depends on, and need two logs that differ in nothing else.
+/// `wal_store_laws!(seeded: fixture)` says that each value of the expression is such a log: its clock and its
+/// randomness are given, so the ids of logs and writers come in the same order. These laws are tests only
+/// there.
 #[macro_export]
 macro_rules! wal_store_laws {
     (seeded: $fixture:expr) => { $crate::wal_store_laws!(seeded: $fixture, $crate::conformance::run); };
@@ -196,7 +199,8 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs futures side by side on this thread until all have ended.
+/// Runs futures side by side on this thread until all have ended; returns their results in the order of
+/// `futures`.
 pub async fn join_all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
     let mut slots: Vec<_> = futures.into_iter().map(|future| (Some(future), None)).collect();
     std::future::poll_fn(move |context| {
@@ -220,7 +224,7 @@ pub async fn join_all<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + Send + '_
     .await
 }
 
-/// Makes a record named `n`.
+/// Makes the `n`th record: its id, content and time follow from `n`.
 pub fn record(n: u64) -> NewRecord {
     let mut op_id = [0; 16];
     op_id[..8].copy_from_slice(&n.to_le_bytes());
@@ -250,7 +254,7 @@ macro_rules! assert_err {
     };
 }
 
-/// Polls a future that often, or until it is ready.
+/// Polls a future that many times, or until it is ready.
 async fn poll_times<F: Future + Unpin>(future: &mut F, mut polls: u64) {
     std::future::poll_fn(|context| {
         if polls == 0 || Pin::new(&mut *future).poll(context).is_ready() {

@@ -1,8 +1,8 @@
-//! Chance as a parameter: the names of logs and writers, which must differ between machines.
+//! Randomness as a parameter: the ids of logs and writers, which must differ between machines.
 
 use std::fmt::Debug;
 
-/// Gives bytes that nobody else gets.
+/// A source of bytes that no other caller gets.
 pub trait Entropy: Debug + Send + Sync {
     /// Returns 16 bytes, different at every call.
     fn bytes16(&self) -> [u8; 16];
@@ -17,8 +17,9 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn bytes16(&self) -> [u8; 16] {
         use std::hash::{BuildHasher, RandomState};
-        // `RandomState` is keyed by the system's randomness once a thread and counted up from there: enough
-        // for names that must differ, and no dependency. Nothing here is a secret.
+        // The standard library takes the key of `RandomState` from the system once a thread and counts it up
+        // from there. That is enough for ids that must differ, and needs no dependency. Nothing here is a
+        // secret.
         let mut bytes = [0; 16];
         for (n, half) in bytes.chunks_exact_mut(8).enumerate() {
             half.copy_from_slice(&RandomState::new().hash_one((n, std::process::id())).to_le_bytes());
@@ -27,7 +28,7 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// Bytes that follow from a seed, for tests and simulation.
+/// A sequence of bytes that follows from a seed, for tests and simulation.
 #[cfg(feature = "test-util")]
 #[derive(Debug)]
 pub struct SeededEntropy {

@@ -4,7 +4,7 @@ use kfm_lineage::Lsn;
 
 use crate::store::Damage;
 
-/// A foreign error, boxed so that its version is not part of ours.
+/// The error of another library, boxed so that its version is not part of this crate's interface.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a log did not do what it was asked.
@@ -14,104 +14,109 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WalError {
-    /// What was once durable is damaged: restore it from a copy, or look at `kfm wal repair --plan`.
+    /// What was once durable is damaged: restore the log from a copy; `kfm wal repair --plan` shows what is
+    /// there.
     #[error("log is damaged: segment={segment} offset={offset} lsn={lsn} class={class}")]
     Corrupt {
         /// The file or object that holds the damage.
         segment: String,
-        /// Where in it the first bad frame begins, in bytes.
+        /// Where in the segment the first bad frame begins, in bytes.
         offset: u64,
         /// The first record that cannot be read.
         lsn: Lsn,
         /// What kind of damage it is.
         class: Damage,
     },
-    /// Another writer has the log: wait for it to end, or stop it.
+    /// Another writer has the log: wait until it ends, or stop it.
     #[error("log is being written by another process: holder={holder}")]
     Locked {
-        /// What the other writer says about itself.
+        /// The other writer's description of itself, as its caller set it.
         holder: String,
     },
-    /// A write or a sync failed before: nothing more is written through this handle, open the log again.
+    /// An earlier write or sync through this handle failed, so this handle writes nothing more: open the log
+    /// again.
     #[error("log takes no more writes since an earlier write failed")]
     Poisoned,
-    /// The log holds something else under the same id: find out which of the two is right.
+    /// The log holds another record under the same id: find out which of the two is right.
     #[error("log holds another record under this id: id={id} lsn={lsn}")]
     Conflict {
-        /// The id, as the record names it.
+        /// The id, as the record has it.
         id: String,
-        /// Where the other record is; zero if it stands in the same batch.
+        /// The position of the other record; zero if it is in the same batch.
         lsn: Lsn,
     },
-    /// Somebody appended since the caller looked: look again, decide again.
+    /// Another writer appended since the caller looked: read on, and decide again.
     #[error("log has moved on: head={head}")]
     Moved {
-        /// The head at the time of the append.
+        /// The position of the last record at the time of the append.
         head: Lsn,
     },
-    /// Another writer took the log over: stop, it acts now.
+    /// Another writer has taken the log over and acts now: stop.
     #[error("log was taken over by another writer: epoch={epoch}")]
     Fenced {
-        /// The epoch of the other writer.
+        /// The epoch that the other writer claimed.
         epoch: u64,
     },
-    /// The record or the batch is above the limit: put what grows into a segment of the version store.
+    /// The record or the batch is above the limit: put the part that grows into a segment of the version
+    /// store.
     #[error("record is too large for the log: id={id} bytes={bytes} bytes_max={bytes_max}")]
     TooLarge {
-        /// The id, as the record names it.
+        /// The id, as the record has it.
         id: String,
-        /// Its size.
+        /// The size of the record's payload, or of the batch, in bytes.
         bytes: u64,
-        /// The limit.
+        /// The limit, in bytes.
         bytes_max: u64,
     },
-    /// The record could not be read again once it is written, so it was not: repair what it holds.
+    /// The record could not be read again once it is written, so nothing was written: repair its content.
     #[error("record cannot be read again and is not written: record={kind}")]
     Unreadable {
         /// The kind of the record.
         kind: &'static str,
-        /// What a reader would say.
+        /// Why it could not be read again.
         #[source]
         source: Source,
     },
-    /// There was nothing to append: a defect of the caller.
+    /// The caller gave no record: a defect of the caller.
     #[error("an append needs at least one record")]
     Empty,
-    /// The store has no way to do this: ask its capabilities before.
+    /// The store cannot do this at all: look at its capabilities before calling.
     #[error("log cannot do this: what={what}")]
     Unsupported {
-        /// What it was asked for.
+        /// The call that the store does not support.
         what: &'static str,
     },
     /// The log was opened for reading: open it for writing.
     #[error("log is open for reading only")]
     ReadOnly,
-    /// Whether the append is durable is not known: repeat it under the same id, on a newly opened log.
+    /// It is not known whether the append is durable: open the log again and repeat the append under the same
+    /// id.
     #[error("append may or may not be durable: id={id}")]
     Unknown {
-        /// The id of the first record; of what the log notes of itself, its kind: `fence`, `repair`, `archive`, `hold`.
+        /// The id of the first record. For what the log writes about itself, its kind: `fence`, `repair`,
+        /// `archive`, `hold`.
         id: String,
         /// Why it is not known.
         #[source]
         source: Source,
     },
-    /// The disk or the store refused, nothing was appended: repair it and try again.
+    /// The disk or the store refused and nothing was appended: repair it and try again.
     #[error("log could not {action}: path={path}")]
     Io {
-        /// What was tried.
+        /// What the log tried to do there, a verb.
         action: &'static str,
-        /// The file, folder or object.
+        /// The file, the folder or the object.
         path: String,
-        /// What the system said.
+        /// What the system or the store said.
         #[source]
         source: Source,
     },
-    /// The store breaks a promise that a log stands on: use another store, nothing was written to this one.
+    /// The store breaks a promise that the log relies on, and nothing was written: use another store.
     #[error("store is not fit to hold a log: path={path} broken={promise}")]
     Unfit {
-        /// The store.
+        /// The address of the store.
         path: String,
-        /// The promise that it broke.
+        /// The name of the promise that it broke.
         promise: &'static str,
     },
     /// A newer version wrote records that must be understood before anything is appended: upgrade.
@@ -119,31 +124,32 @@ pub enum WalError {
     FutureRecord {
         /// The first such record.
         lsn: Lsn,
-        /// Its type.
+        /// Its type, as [`NewRecord::rtype`](crate::NewRecord::rtype).
         rtype: u16,
-        /// The version of its type.
+        /// The version of its form.
         schema: u16,
     },
     /// A newer version wrote here in a form that must be understood to read on: upgrade.
     #[error("log was written by a newer version: segment={segment} offset={offset} lsn={lsn}")]
     FutureFormat {
-        /// The file or object.
+        /// The file or object that holds the frame.
         segment: String,
-        /// Where in it the first frame that is not understood begins, in bytes.
+        /// Where in the segment the first frame begins that is not understood, in bytes.
         offset: u64,
         /// The first record that cannot be read.
         lsn: Lsn,
     },
-    /// A record of a known type does not read, or a typed value cannot be written: a defect, report it.
+    /// A record of a known type cannot be read, or a typed value cannot be written. This is a defect: report
+    /// it.
     #[error("record does not fit its type: lsn={lsn}")]
     Malformed {
-        /// The record; zero if it was about to be appended.
+        /// The position of the record; zero if it was about to be appended.
         lsn: Lsn,
         /// What did not fit.
         #[source]
         source: Source,
     },
-    /// A segment of the version store does not resolve: the operation is incomplete (R23).
+    /// A segment of the version store does not resolve, so the operation is incomplete (R23).
     #[error("segment of the version store does not resolve: id={id} digest={digest}")]
     Incomplete {
         /// The operation whose segment it is.
@@ -163,7 +169,7 @@ pub enum Outlook {
     Transient,
     /// Nothing happened, and trying again cannot help.
     Permanent,
-    /// It is not known what happened; repeating under the same id is safe.
+    /// It is not known what happened; repeating the call under the same id is safe.
     Unknown,
 }
 

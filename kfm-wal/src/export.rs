@@ -9,19 +9,19 @@ use crate::store::StoredRecord;
 /// One record as a line of NDJSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportLine {
-    /// Its position.
+    /// Its position in the log.
     pub lsn: Lsn,
-    /// The epoch of its writer.
+    /// The epoch of the writer that appended it.
     pub epoch: u64,
-    /// When it was appended, as the log has it.
+    /// Its time, as the log has it.
     pub at: Timestamp,
-    /// By how much the writer's clock was behind.
+    /// By how many milliseconds the writer's clock was behind the record before.
     pub skew_ms: u32,
-    /// Its id, as hex.
+    /// Its id in the store, as 32 hexadecimal digits.
     pub op_id: String,
-    /// Its type.
+    /// The number of its type.
     pub rtype: u16,
-    /// The version of its type.
+    /// The version of its form.
     pub schema: u16,
     /// Its hash as a leaf of a Merkle tree.
     pub leaf: Digest,

@@ -1,4 +1,4 @@
-//! Folding: the frames of one publish as the one record that the owner reads (R21).
+//! Folding: the records of one publish as one record, in the words of R21.
 
 use kfm_lineage::{Lsn, Timestamp};
 use schemars::JsonSchema;
@@ -9,21 +9,21 @@ use crate::record::{Close, PublishCompletion, PublishIntent, PublishStatus};
 /// A publish as the log has it: what it was about to do, and how it ended if it has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishRecord {
-    /// What it was about to do.
+    /// What the publish was about to do.
     #[serde(flatten)]
     pub intent: PublishIntent,
-    /// Where the intent is.
+    /// The position of the intent in the log.
     pub intent_lsn: Lsn,
-    /// Where the completion is; none while the publish is open.
+    /// The position of the completion in the log; none while the publish is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_lsn: Option<Lsn>,
-    /// When it ended.
+    /// When the publish ended; none while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
-    /// The owner's word for the end.
+    /// How the publish ended, in the words of R21; none while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<PublishStatus>,
-    /// The end, as the engine has it.
+    /// How the publish ended, as the engine counts it; none while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
 }

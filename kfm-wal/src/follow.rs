@@ -1,10 +1,10 @@
-//! Reading on as a log grows: what is there, then what is appended, each record once and in order.
+//! Following a log as it grows: what is there, then what is appended, each record once and in order.
 //!
-//! A follower works on any store, since it needs only `head` and `scan`: it looks, and where there is nothing
-//! new it waits and looks again, for longer the longer the log is quiet. It shows what the store shows, so never
-//! what is not durable; and it holds the log to it: a log that no longer has what a follower was shown, or has
-//! something else in its place, is an error and not a surprise. Appends of the same process wake it at once
-//! where they go through [`Announcing`](crate::announce::Announcing).
+//! A follower works on any store, since it needs only `head` and `scan`. It looks; where there is nothing new
+//! it waits and looks again, and waits the longer, the longer the log is quiet. It shows what the store
+//! shows, so never a record that is not durable. It also remembers what it has shown: if the log no longer
+//! has that record, or has another one in its place, the follower returns an error. Appends of the same
+//! process wake it at once if they go through [`Announcing`](crate::announce::Announcing).
 
 use std::fmt::{self, Debug};
 use std::future::poll_fn;
@@ -22,13 +22,13 @@ use crate::error::WalError;
 use crate::store::{Damage, StoredRecord, WalStore};
 
 /// How long a follower waits before it looks again: first `first_ms`, each next time twice as long, up to
-/// `max_ms`; from the beginning again once it was shown something.
+/// `max_ms`. After it has shown a record, it begins again with `first_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pace {
-    /// The first wait. Default 5.
+    /// The first wait, in milliseconds. Default 5.
     pub first_ms: u64,
-    /// The longest wait. Default 1000.
+    /// The longest wait, in milliseconds. Default 1000.
     pub max_ms: u64,
 }
 
@@ -41,10 +41,12 @@ impl Default for Pace {
 /// Reads a log from a position on, and goes on as it grows.
 ///
 /// # Laws
-/// - **Each once**: the records from the first position on, in order, without a gap and without a repeat,
-///   whoever appends them and however often the writer ends, begins again or begins a new segment.
+/// - **Each once**: the records from the first position on, in order, without a gap and without a repeat. It
+///   does not matter which writer appends them, or how often a writer ends, starts again or begins a new
+///   segment.
 /// - **Settled**: only what the store's `scan` shows.
-/// - **Faithful to what was shown**: if the log no longer has it, the answer is [`WalError::Corrupt`].
+/// - **Faithful to what was shown**: if the log no longer has a record that was shown, the answer is
+///   [`WalError::Corrupt`].
 ///
 /// # Example
 /// ```
@@ -54,7 +56,7 @@ impl Default for Pace {
 /// let mut follower = Follower::new(log, clock, Lsn(1));
 /// loop {
 ///     for stored in follower.next(100).await? {
-///         // Whoever keeps `follower.position()` with what it made of the record goes on from there.
+///         // A reader that keeps `follower.position()` with its own result goes on from there after a restart.
 ///         let _ = stored.record.payload;
 ///     }
 /// }
@@ -77,14 +79,14 @@ impl Follower {
         Self { store, clock, pace: Pace::default(), next, shown: None, news: None }
     }
 
-    /// Sets how long it waits.
+    /// Sets how long the follower waits between two looks.
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
 
-    /// Lets appends of this process wake it.
+    /// Lets the appends of this process wake the follower.
     #[must_use]
     pub fn with_news(mut self, news: Subscription) -> Self {
         self.news = Some(news);
@@ -96,10 +98,10 @@ impl Follower {
         self.next
     }
 
-    /// Waits for records and returns them: at least one, and at most `limit`, or one if that is zero.
+    /// Waits for records and returns them: at least one, and at most `limit`; one if `limit` is zero.
     ///
     /// # Cancel safety
-    /// A dropped call has shown nothing; the next one begins where this one did.
+    /// When the caller drops the future, nothing counts as shown; the next call begins at the same position.
     ///
     /// # Errors
     /// - [`WalError::Corrupt`]: the log is damaged, or is no longer the one that was followed; find out why.
@@ -107,7 +109,7 @@ impl Follower {
     pub async fn next(&mut self, limit: usize) -> Result<Vec<StoredRecord>, WalError> {
         let mut wait_ms = self.pace.first_ms;
         loop {
-            // Before looking: what is appended after the look ends the wait.
+            // Taken before the look: an append after the look then ends the wait.
             let heard = self.news.as_ref().map(Subscription::heard);
             let records = self.look(limit).await?;
             if !records.is_empty() {
@@ -119,7 +121,7 @@ impl Follower {
         }
     }
 
-    /// Returns the records that are there, without waiting; none if there is nothing new.
+    /// Returns the records that are there, without waiting; an empty list if there is nothing new.
     ///
     /// # Errors
     /// As [`Follower::next`].
@@ -131,7 +133,7 @@ impl Follower {
         if head < self.next {
             return Ok(Vec::new());
         }
-        // The last one again, to see that the rest is what came after it.
+        // The last record that was shown is read again, to see that the rest follows it.
         let from = self.shown.map_or(self.next, |(lsn, _)| lsn);
         let limit = limit.max(1).saturating_add(usize::from(self.shown.is_some()));
         let mut records = self.store.scan(from, limit).await?.into_iter();
@@ -156,7 +158,7 @@ impl Follower {
         Ok(records)
     }
 
-    /// Waits until the time is over or there are news; says whether there are.
+    /// Waits until the time is over or there is news; true if there is news.
     async fn wait(&self, wait_ms: u64, heard: Option<u64>) -> bool {
         let mut sleep = self.clock.sleep(Duration::from_millis(wait_ms));
         poll_fn(|context| {
@@ -177,7 +179,7 @@ impl Debug for Follower {
     }
 }
 
-/// Says that what was shown at a position is not there any more.
+/// Makes the error of a record that was shown and is not there any more.
 fn lost(lsn: Lsn, class: Damage) -> WalError {
     WalError::Corrupt { segment: "log".to_owned(), offset: 0, lsn, class }
 }

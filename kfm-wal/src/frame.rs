@@ -21,9 +21,9 @@
 //! | end − 8 | 4 | CRC32C of body and zeros, seeded with the header's |
 //! | end − 4 | 4 | length of the body again |
 //!
-//! The header's checksum covers the length, so that a flipped length is seen as such; the body's is seeded by
-//! it, so that a header cannot be paired with another body; the log's id keeps frames of a copied folder out;
-//! the repeated length lets a reader go backwards.
+//! The checksum of the header covers the length, so that a flipped length is detected. The checksum of the
+//! body is seeded with the header's, so that a header cannot be paired with another body. The log's id keeps
+//! out frames of a copied folder. The repeated length lets a reader go backwards.
 //!
 //! A chained frame moves the chain: SHA-256 over `kfm-wal/1`, the 96 bytes of the header and the leaf of each
 //! record, a leaf being SHA-256 over a zero byte and the record (RFC 6962, 2.1). A chained frame without
@@ -51,37 +51,38 @@ const _: () =
 
 const MAGIC: [u8; 4] = *b"KFW1";
 const VERSION: u8 = 1;
-/// What the chain's hash begins with, so that it is never taken for another hash.
+/// The first bytes of the chain's hash, so that it is never taken for another hash.
 const CHAIN_DOMAIN: &[u8] = b"kfm-wal/1";
 
-/// The frame can be passed over by a reader who does not know its kind.
+/// A reader that does not know the frame's kind may pass over the frame.
 pub(crate) const SKIPPABLE: u16 = 1;
 /// The frame moves the chain.
 pub(crate) const CHAINED: u16 = 2;
 
 /// What a frame is for. 7 and 8 are kept free for snapshots and signatures.
 ///
-/// A kind that was added later can be passed over by who does not know it: the first version reads it as other.
+/// A kind that is added later may be marked as one to pass over: a version that does not know it reads it as
+/// [`Kind::Other`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Opens a segment; the body says of which log and how long it is.
+    /// Opens a segment; the body says of which log it is and how long the segment is.
     Segment,
     /// Holds records.
     Data,
     /// Claims an epoch.
     Fence,
-    /// Witnesses what is durable; the next frame takes its place.
+    /// Is a witness that what came before is durable; the next frame is written over it.
     Mark,
     /// Ends a segment; the next segment exists.
     Seal,
     /// Claims an epoch, and says what an interrupted append left behind.
     Repair,
-    /// Claims an epoch, so that position and epoch name one end of the log, and says which segments are about to
-    /// be archived, and why.
+    /// Claims an epoch, so that position and epoch together name one end of the log. Says which segments are
+    /// about to be archived, and why.
     Archive,
-    /// Says that a holder still holds the log, or gives it back.
+    /// Says that the holder still holds the log, or gives it back.
     Hold,
-    /// Written by a newer version, which says that it may be passed over.
+    /// Was written by a newer version, which says that it may be passed over.
     Other(u8),
 }
 
@@ -142,7 +143,7 @@ impl Kind {
     }
 }
 
-/// What stands before a frame's body.
+/// The part of a frame before its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: Kind,
@@ -156,7 +157,7 @@ pub(crate) struct Header {
     pub(crate) prev: [u8; 32],
 }
 
-/// A frame that fits its checksums.
+/// A frame whose checksums fit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame<'a> {
     pub(crate) header: Header,
@@ -173,12 +174,12 @@ pub(crate) enum Fault {
     Blank,
     /// The header is whole and was written by a newer version.
     Future,
-    /// The header is whole, and the body does not end within what was read.
+    /// The header is whole, and the frame is longer than what was read.
     Short {
-        /// How long the frame is.
+        /// The length of the frame in bytes.
         frame_bytes: usize,
     },
-    /// Bytes do not fit.
+    /// The checksums do not fit, or the lengths.
     Broken,
 }
 
@@ -203,9 +204,9 @@ fn chain_after(covered: &[u8], leaves: &[[u8; 32]]) -> [u8; 32] {
     hash.chain_update(leaves.as_flattened()).finalize().into()
 }
 
-/// Builds a frame; `leaves` are those of the records in `body`, empty if the frame holds none.
+/// Builds a frame. `leaves` are those of the records in `body`; empty if the frame holds no records.
 ///
-/// Returns its bytes and the chain after it.
+/// Returns the bytes of the frame and the chain after it.
 pub(crate) fn encode(header: &Header, body: &[u8], leaves: &[[u8; 32]]) -> (Vec<u8>, [u8; 32]) {
     let mut frame = Vec::with_capacity(frame_bytes(body.len()));
     frame.resize(HEADER_BYTES, 0);
@@ -214,7 +215,8 @@ pub(crate) fn encode(header: &Header, body: &[u8], leaves: &[[u8; 32]]) -> (Vec<
     (frame, chain)
 }
 
-/// Makes a frame of room for a header with a body behind it, in place, and returns the chain after it.
+/// Makes a frame in place: `frame` is free room for the header with the body behind it. Returns the chain
+/// after the frame.
 pub(crate) fn finish(header: &Header, frame: &mut Vec<u8>, leaves: &[[u8; 32]]) -> [u8; 32] {
     debug_assert_eq!(header.count as usize, leaves.len(), "a leaf for each record");
     assert!(frame.len() - HEADER_BYTES <= BODY_BYTES_MAX, "a frame that no reader takes is never written");
@@ -245,7 +247,7 @@ pub(crate) fn finish(header: &Header, frame: &mut Vec<u8>, leaves: &[[u8; 32]]) 
     }
 }
 
-/// Reads the header at the start of `bytes`; the length of the body comes with it.
+/// Reads the header at the start of `bytes`; returns it with the length of the body.
 pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, usize), Fault> {
     let Some(header) = bytes.get(..HEADER_BYTES) else {
         return Err(if bytes.iter().all(|byte| *byte == 0) { Fault::Blank } else { Fault::Broken });
@@ -282,8 +284,9 @@ pub(crate) fn decode_header(bytes: &[u8]) -> Result<(Header, usize), Fault> {
     Ok((header, body_bytes))
 }
 
-/// Says whether a header of which no more is known than that it is whole continues a chain: then it was written after
-/// all that the chain is over was synced.
+/// Says whether a header continues the chain `chain` of the log `log`: then it was written after everything
+/// under that chain was synced. `bytes` begins with the header, of which no more is known than that it is
+/// whole.
 pub(crate) fn is_behind(bytes: &[u8], log: u64, chain: &[u8; 32]) -> bool {
     u64_at(bytes, 8) == log && bytes[64..96] == *chain
 }
@@ -306,7 +309,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Frame<'_>, Fault> {
 }
 
 impl<'a> Frame<'a> {
-    /// Takes the frame at the start of `bytes`, of which `header` and length are known and its checksums compared.
+    /// Takes the frame at the start of `bytes`, whose header and length are known and whose checksums were
+    /// compared.
     pub(crate) fn of(header: Header, body_bytes: usize, bytes: &'a [u8]) -> Self {
         let body = &bytes[HEADER_BYTES..HEADER_BYTES + body_bytes];
         Self { header, body, covered: &bytes[..COVERED_BYTES], bytes: frame_bytes(body_bytes) }
@@ -386,7 +390,7 @@ mod tests {
     #[test]
     fn a_header_does_not_take_the_body_of_another_frame() {
         let (mut one, mut other) = (sample(), sample());
-        other[16] ^= 1; // another epoch, with the checksum that belongs to it
+        other[16] ^= 1; // another epoch, with a checksum that fits
         let crc = crc32c::crc32c(&other[..COVERED_BYTES]);
         other[96..100].copy_from_slice(&crc.to_le_bytes());
         one[..HEADER_BYTES].copy_from_slice(&other[..HEADER_BYTES]);

@@ -1,8 +1,8 @@
-//! What any bytes may do to the log's readers, as bodies of fuzz targets: `fuzz/` lets libFuzzer look for inputs,
-//! and an ordinary test runs what it found.
+//! What any bytes may do to the log's readers, as the bodies of fuzz targets: `fuzz/` lets libFuzzer search
+//! for inputs, and an ordinary test runs the inputs that it found.
 //!
-//! Checksums keep a fuzzer out. So bytes are tried as they are and again with checksums that fit, and a folder is
-//! a sound log with edits, of which one is to mend a frame.
+//! Checksums keep a fuzzer out. So bytes are tried as they are and again with checksums that fit; and a
+//! folder is a sound log with edits, one kind of which mends the checksums of a frame.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -25,13 +25,14 @@ use crate::store::{Depth, StoredRecord, WalStore};
 
 const DIR: &str = "/wal";
 
-/// How many records the sound log has.
+/// How many records the sound log has before its edits.
 const RECORDS: u64 = 80;
 
-/// How many edits of a folder are made.
+/// How many edits of a folder are made at most.
 const EDITS_MAX: usize = 64;
 
-/// Reads bytes as a frame, as they are and with checksums that fit: what reads, writes back to the same bytes.
+/// Reads bytes as a frame, as they are and again with checksums that fit: a frame that can be read is written
+/// back as the same bytes.
 ///
 /// # Panics
 /// If a law of the format is broken.
@@ -59,7 +60,7 @@ fn write_back(bytes: &[u8]) {
     }
 }
 
-/// Gives what lies at a place the checksums of a frame, where it is long enough.
+/// Gives the bytes at a place the checksums of a frame, if they are long enough for one.
 fn mend(bytes: &mut [u8], at: usize) {
     let Some(rest) = bytes.get_mut(at..).filter(|rest| rest.len() >= FRAME_BYTES_MIN) else { return };
     rest[..5].copy_from_slice(b"KFW1\x01");
@@ -75,11 +76,12 @@ fn mend(bytes: &mut [u8], at: usize) {
     frame[trailer + 4..].copy_from_slice(&(body_bytes as u32).to_le_bytes());
 }
 
-/// Opens a sound log after edits that the bytes say, in every way: it is refused as a whole or opens as a whole.
+/// Makes the edits that `bytes` describe to a sound log and opens it in every way: either every way refuses
+/// it, or it opens with a front part of what was appended and takes appends.
 ///
 /// # Panics
-/// If a reader panics, if two ways of reading disagree, if other content is shown than was appended, or if a log
-/// that opened does not go on.
+/// If a reader panics, if two ways of reading disagree, if something else is shown than was appended, or if a
+/// log that opened takes no append.
 pub fn recovery(bytes: &[u8]) {
     let (sound, appended) = sound_log();
     let disk = sound.copy();
@@ -95,7 +97,7 @@ pub fn recovery(bytes: &[u8]) {
     let log = match LocalLog::open(DIR, options(&disk)) {
         Ok((log, _)) => log,
         Err(WalError::Corrupt { .. } | WalError::FutureFormat { .. }) => {
-            assert!(report.first_bad.is_some() && shown.is_err(), "everybody is refused: {report:?}");
+            assert!(report.first_bad.is_some() && shown.is_err(), "every way refuses it: {report:?}");
             return;
         }
         Err(other) => panic!("nothing but damage keeps a log from opening: {other}"),
@@ -121,7 +123,7 @@ fn options(disk: &SimulatedDisk) -> LocalOptions {
         .with_disk(Arc::new(disk.clone()))
 }
 
-/// Returns a log of several segments, and what it holds.
+/// Returns a log of several segments and its records.
 fn sound_log() -> &'static (SimulatedDisk, Vec<StoredRecord>) {
     static SOUND: OnceLock<(SimulatedDisk, Vec<StoredRecord>)> = OnceLock::new();
     SOUND.get_or_init(|| {
@@ -136,9 +138,10 @@ fn sound_log() -> &'static (SimulatedDisk, Vec<StoredRecord>) {
     })
 }
 
-/// Makes the edits that the bytes say; says whether one of them can have made a frame that was never written.
+/// Makes the edits that `bytes` describe; says whether one of them can have made a frame that no writer has
+/// written.
 ///
-/// An edit is eight bytes, `what, file, place u16, length u16, from u16`, and what it writes is the eight bytes
+/// An edit is eight bytes, `what, file, place u16, length u16, from u16`. It writes these eight bytes
 /// themselves, again and again.
 fn edit(disk: &SimulatedDisk, bytes: &[u8]) -> bool {
     let segments: Vec<PathBuf> =

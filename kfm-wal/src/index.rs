@@ -1,7 +1,8 @@
-//! The index of the operations log: what is where, rebuilt from the log, or from a snapshot and the rest of it.
+//! The index of the operations log: the positions of records by their keys, built from the log, or from a
+//! snapshot and the rest of the log.
 //!
-//! It keeps of each record its place and the keys under which it is found; the record itself is read when
-//! somebody asks for it.
+//! The index keeps the position of each record and the keys under which it is found. The record itself is
+//! read when a caller asks for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,27 +12,27 @@ use serde::{Deserialize, Serialize};
 use crate::error::Source;
 use crate::record::{Record, SegmentRef};
 
-/// Reads segments of the version store, where lists that grow with an operation are.
+/// Reads segments of the version store: the lists that grow with an operation.
 ///
 /// # Laws
-/// - **Faithful**: the bytes are those of the digest, or the answer is an error.
+/// - **Faithful**: the bytes are those of the digest, or the call is an error.
 #[async_trait::async_trait]
 pub trait SegmentReader: Send + Sync {
     /// Returns the bytes of a segment.
     ///
     /// # Errors
-    /// Whatever kept the segment from being read; the operation that names it is incomplete then (R23).
+    /// Why the segment could not be read; the operation that names it is then incomplete (R23).
     async fn read(&self, segment: &SegmentRef) -> Result<Vec<u8>, Source>;
 }
 
 const _OBJECT_SAFE: Option<&dyn SegmentReader> = None;
 
-/// Where a record is, and under which keys it is found: a line of the index's snapshot.
+/// The position of a record and the keys under which it is found: one line of the index's snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) lsn: Lsn,
     pub(crate) at: Timestamp,
-    /// The record's id as the store knows it.
+    /// The record's id as the store has it.
     #[serde(with = "hex")]
     pub(crate) id: [u8; 16],
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,23 +51,23 @@ enum Turn {
     Closes,
 }
 
-/// What is where in the log.
+/// The positions of all records by their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     /// Every known record, in the log's order.
     places: Vec<Place>,
-    /// Record ids as the store knows them.
+    /// The positions of records by their ids as the store has them.
     ids: HashMap<[u8; 16], Lsn>,
     publishes: BTreeMap<PublishId, Frames>,
     operations: BTreeMap<OperationId, Vec<Lsn>>,
     plans: BTreeMap<Digest, Vec<Lsn>>,
     open: BTreeSet<OperationId>,
-    /// The records whose moves are in `entities`, and where the entities are.
+    /// The records whose moves have been read into `entities`, which has the positions by entity.
     moves_read: BTreeSet<Lsn>,
     entities: BTreeMap<EntityId, BTreeSet<Lsn>>,
 }
 
-/// Where the frames of a publish are.
+/// The positions of the records of one publish.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Frames {
     pub(crate) intent: Option<Lsn>,
@@ -178,7 +179,7 @@ impl Index {
         self.entities.get(entity).into_iter().flatten().copied().collect()
     }
 
-    /// Returns the records that open an operation whose moves are not read yet.
+    /// Returns the positions of the records that open an operation and whose moves have not been read yet.
     pub(crate) fn moves_unread(&self) -> Vec<Lsn> {
         let opens = self.places.iter().filter(|place| place.turn == Some(Turn::Opens));
         opens.map(|place| place.lsn).filter(|lsn| !self.moves_read.contains(lsn)).collect()
@@ -201,7 +202,10 @@ pub(crate) fn moves_of(record: &Record) -> Option<(OperationId, SegmentRef)> {
     }
 }
 
-/// Reads the lines of a segment of moves, or says why they are not what the record names.
+/// Reads the lines of a segment of moves.
+///
+/// # Errors
+/// Why they are not what the record names.
 pub(crate) fn parse_moves(segment: &SegmentRef, bytes: &[u8]) -> Result<Vec<Move>, Source> {
     if bytes.len() as u64 != segment.bytes || !segment.digest.matches(bytes) {
         return Err("the bytes are not those of the digest".into());

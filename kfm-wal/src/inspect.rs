@@ -1,4 +1,4 @@
-//! What lies in a log, frame by frame, for people who have to find out what happened to it.
+//! What lies in a log, frame by frame, so that an operator can find out what happened to it.
 
 use kfm_lineage::{Digest, DigestKind, Lsn};
 use schemars::JsonSchema;
@@ -7,52 +7,52 @@ use serde_json::Value;
 
 use crate::frame::{self, Frame, Kind};
 
-/// A log as it lies in its folder or store, judged by nothing.
+/// A log as it lies in its folder or store, not judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Inspection {
-    /// The segments, by their names; on slots every slot is one.
+    /// The segments, sorted by name; in a log on slots each slot is one.
     pub segments: Vec<SegmentInspection>,
-    /// What earlier repairs set aside: names of files in the folder `quarantine`.
+    /// What earlier repairs have set aside: names of files in the folder `quarantine`.
     pub quarantined: Vec<String>,
 }
 
 /// A segment as it lies in its file, or a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentInspection {
-    /// The file, in the log's folder; of a slot, its name in the store.
+    /// The name of the file in the log's folder; of a slot, its name in the store.
     pub name: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// Every whole frame at any place where one may begin, also behind damage.
+    /// Every whole frame, at any place where a frame may begin, also behind damage.
     pub frames: Vec<FrameInspection>,
-    /// Bytes that are neither zero nor part of a whole frame.
+    /// How many bytes are neither zero nor part of a whole frame.
     pub stray_bytes: u64,
 }
 
-/// A frame that fits its checksums.
+/// A frame whose checksums fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FrameInspection {
-    /// Where it begins.
+    /// Where in the segment it begins, in bytes.
     pub offset: u64,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// segment, data, fence, mark, seal, repair, archive, hold or other.
+    /// The kind of frame: segment, data, fence, mark, seal, repair, archive, hold or other.
     pub kind: String,
-    /// The epoch of its writer.
+    /// The epoch of the writer that wrote it.
     pub epoch: u64,
     /// Position of its first record, or of the next one if it holds none.
     pub first: Lsn,
-    /// Number of records.
+    /// Number of records in it.
     pub count: u32,
-    /// The last position that was durable when it was written.
+    /// The last position that was known to be durable when it was written.
     pub durable_upto: Lsn,
     /// The chain before it.
     pub prev: Digest,
-    /// What a frame without records says about itself: a repair, an archiving, a claim on a log that hosts share, and
-    /// on slots the first frame.
+    /// What a frame without records says: the account of a repair or of an archiving, a claim on a log that
+    /// hosts share, and on slots the content of slot 0.
     ///
-    /// Where a repair found no room for a file of their own, `quarantined` is null and the torn bytes are in the
-    /// frame, behind this.
+    /// Where a repair found no room for a file of their own, `quarantined` is null and the torn bytes are in
+    /// the frame itself, behind this account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Value>,
 }
@@ -84,7 +84,7 @@ pub(crate) fn inspect_segment(name: String, bytes: &[u8]) -> SegmentInspection {
     SegmentInspection { name, bytes: bytes.len() as u64, frames, stray_bytes }
 }
 
-/// Returns the account at the start of a frame that holds no records, if there is one.
+/// Returns the account at the start of the body of a frame without records, if there is one.
 fn account(frame: &Frame<'_>) -> Option<Value> {
     if frame.header.kind == Kind::Data {
         return None;

@@ -1,9 +1,9 @@
 //! The leaves of many records at once (RFC 6962, 2.1): SHA-256 over a zero byte and the record.
 //!
-//! Hashing is most of what reading a log takes, and one hash waits for itself: each of its rounds needs the round
-//! before. Records need nothing of each other, so sixteen are hashed side by side, one block of each in turn: with
-//! AVX-512 all sixteen blocks in the lanes of its registers, elsewhere one after the other by `sha2`, whose
-//! instructions overlap where they do not depend on each other.
+//! Hashing takes most of the time when a log is read, and one hash cannot be split up: each of its rounds
+//! needs the round before. But records do not depend on each other. So sixteen are hashed side by side, one
+//! block of each in turn: with AVX-512 all sixteen blocks at once in the lanes of its registers, elsewhere
+//! one after the other by `sha2`, whose instructions overlap where they do not depend on each other.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -19,17 +19,17 @@ const LANES: usize = 16;
 /// Length of a block of SHA-256.
 const BLOCK_BYTES: usize = 64;
 
-/// A block of each message.
+/// One block of each message.
 type Blocks = [[u8; BLOCK_BYTES]; LANES];
 
-/// The eight words of SHA-256, each of all messages.
+/// The eight words of SHA-256, each for all messages.
 type State = [[u32; LANES]; 8];
 
 /// The words that SHA-256 begins with (FIPS 180-4, 5.3.3).
 const ORIGIN: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// Moves the state of sixteen messages on by a block of each.
+/// Moves the state of sixteen messages on by one block of each.
 type Compress = fn(&mut State, &Blocks);
 
 /// Returns the leaf of each record of a frame, in order.
@@ -45,7 +45,8 @@ pub(crate) fn extend_with_leaves(leaves: &mut Vec<[u8; 32]>, records: &[&[u8]]) 
     for group in records.chunks(LANES) {
         let longest = group.iter().map(|record| blocks_of(record)).max().unwrap_or(0);
         let blocks: usize = group.iter().map(|record| blocks_of(record)).sum();
-        // A lane without a message takes as long as one that has one.
+        // A lane without a message takes as long as one with a message, so hashing side by side must pay
+        // first.
         if blocks * 2 < longest * LANES {
             leaves.extend(group.iter().map(|record| leaf_of(record)));
         } else {
@@ -54,7 +55,7 @@ pub(crate) fn extend_with_leaves(leaves: &mut Vec<[u8; 32]>, records: &[&[u8]]) 
     }
 }
 
-/// Returns what is fastest on this processor.
+/// Returns the fastest function on this processor.
 fn best() -> Compress {
     #[cfg(target_arch = "x86_64")]
     if let Some(compress) = avx512::compress() {
@@ -88,10 +89,11 @@ fn blocks_of(record: &[u8]) -> usize {
     (1 + record.len() + 1 + 8).div_ceil(BLOCK_BYTES)
 }
 
-/// Puts block `n` of a record's message in its place (FIPS 180-4, 5.1.1); behind the last one, what is there stays.
+/// Puts block `n` of a record's message in its place (FIPS 180-4, 5.1.1). Behind the last block, what is
+/// there stays.
 fn fill(block: &mut [u8; BLOCK_BYTES], record: &[u8], n: usize) {
     let begin = n * BLOCK_BYTES;
-    // The zero byte is before the record.
+    // The zero byte comes before the record.
     if let Some(whole) = begin.checked_sub(1).and_then(|begin| record.get(begin..begin + BLOCK_BYTES)) {
         block.copy_from_slice(whole);
         return;
@@ -104,7 +106,7 @@ fn fill(block: &mut [u8; BLOCK_BYTES], record: &[u8], n: usize) {
     let rest = record.get(from..).unwrap_or_default();
     let taken = rest.len().min(BLOCK_BYTES - at);
     block[at..at + taken].copy_from_slice(&rest[..taken]);
-    // The record's end and, behind it, the end of the message.
+    // The end of the record and, behind it, the end of the message.
     if let Some(end) = (1 + record.len()).checked_sub(begin).filter(|end| *end < BLOCK_BYTES) {
         block[end] = 0x80;
     }
@@ -114,7 +116,7 @@ fn fill(block: &mut [u8; BLOCK_BYTES], record: &[u8], n: usize) {
     }
 }
 
-/// Without instructions for many messages at once.
+/// Moves the messages on one after the other, for processors without instructions for many at once.
 fn one_by_one(state: &mut State, blocks: &Blocks) {
     for (lane, block) in blocks.iter().enumerate() {
         let mut words = state.map(|word| word[lane]);
@@ -140,7 +142,7 @@ mod tests {
         ways
     }
 
-    /// Compares with the library's hash, whichever way is the best here.
+    /// Compares with the library's hash, in the way that is fastest here.
     fn assert_leaves(records: &[Vec<u8>]) {
         let slices: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
         let expected: Vec<_> = slices.iter().map(|record| leaf_of(record)).collect();
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn records_of_every_length_have_their_leaf() {
-        // Ends of records and of messages in every place of a block, beside each other.
+        // Ends of records and of messages at every place in a block, side by side.
         assert_leaves(&(0..=300).map(|bytes| record(bytes, bytes)).collect::<Vec<_>>());
         for bytes in [0, 1, 53, 54, 55, 61, 62, 63, 64, 440, 1 << 16] {
             assert_leaves(&(0..33).map(|n| record(n, bytes)).collect::<Vec<_>>());

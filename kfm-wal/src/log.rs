@@ -19,13 +19,13 @@ use crate::typed::{self, Read, encode, name};
 /// How many records are read from the store at a time.
 const SCAN_RECORDS: usize = 256;
 
-/// How often an append looks again when other processes append the same records at the same time.
+/// How many times an append looks again when other processes append the same records at the same time.
 const LOOKS_MAX: usize = 3;
 
-/// One record of the operations log, with its place.
+/// One record of the operations log, with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Its position.
+    /// Its position in the log.
     pub lsn: Lsn,
     /// When it was appended; never before the record before it (R20).
     pub at: Timestamp,
@@ -36,12 +36,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Reads a record as the store has it, for whoever follows a log; none if it is of a type that this version does
-    /// not know and need not know.
+    /// Reads a record as the store has it, for a caller that follows a log. `None` if this version does not
+    /// know the record's type and need not know it.
     ///
     /// # Errors
-    /// - [`WalError::FutureRecord`]: it must be known, and a newer version wrote it; upgrade.
-    /// - [`WalError::Malformed`]: it does not read as what it says it is; report it.
+    /// - [`WalError::FutureRecord`]: the record's type must be known, and a newer version wrote it; upgrade.
+    /// - [`WalError::Malformed`]: the record cannot be read as its type; report it.
     pub fn read(stored: &StoredRecord) -> Result<Option<Self>, WalError> {
         let StoredRecord { lsn, leaf, record: new, .. } = stored;
         match typed::read(stored)? {
@@ -54,9 +54,9 @@ impl Entry {
 
 /// The operations log.
 ///
-/// It knows where every record is, and keeps those in memory that it has read; an operation is a handful of records,
-/// whatever its size (R21). Opened with snapshots, it has read what came after the newest one, and reads an older
-/// record when it is asked for it.
+/// It knows the position of every record, and keeps in memory the records that it has read; an operation is a
+/// handful of records, whatever its size (R21). If it was opened from a snapshot, it has read only what came
+/// after the snapshot, and reads an older record when a caller asks for it.
 #[derive(Debug)]
 pub struct Wal {
     store: Arc<dyn WalStore>,
@@ -68,11 +68,12 @@ pub struct Wal {
 struct State {
     head: Head,
     index: Index,
-    /// The records that this handle has read, in order; what a snapshot stands for is read when it is asked for.
+    /// The records that this handle has read, in order. The records before a snapshot are read when a caller
+    /// asks for them.
     entries: Vec<Arc<Entry>>,
-    /// The first record of a type that must be known and is not.
+    /// The first record whose type must be known and is not.
     future: Option<(Lsn, u16, u16)>,
-    /// Records of types that need not be known.
+    /// The positions of records whose types need not be known.
     unknown: Vec<Lsn>,
 }
 
@@ -81,13 +82,13 @@ impl Wal {
     ///
     /// # Errors
     /// - [`WalError::Corrupt`]: restore or repair the log.
-    /// - [`WalError::Malformed`]: a record does not read as what it says it is; report it.
+    /// - [`WalError::Malformed`]: a record cannot be read as its type; report it.
     /// - [`WalError::Io`]: try again.
     pub async fn open(store: Arc<dyn WalStore>, clock: Arc<dyn Clock>) -> Result<Self, WalError> {
         Self::open_after(store, clock, Lsn::ZERO, Index::default(), Vec::new()).await
     }
 
-    /// Opens the log when the index of its records up to `known` is there already.
+    /// Opens the log with an index of its records up to `known`.
     async fn open_after(
         store: Arc<dyn WalStore>,
         clock: Arc<dyn Clock>,
@@ -102,8 +103,8 @@ impl Wal {
         Ok(wal)
     }
 
-    /// Appends a record, durable on return, at most once (R24); returns its position, the old one if it was
-    /// there.
+    /// Appends a record at most once (R24) and returns its position once it is durable; the old position if
+    /// the log had it already.
     ///
     /// # Errors
     /// As [`Wal::append_all`].
@@ -112,18 +113,20 @@ impl Wal {
         Ok(places[0])
     }
 
-    /// Appends records as one atomic batch, leaving out those that are there already, and returns the
-    /// position of each.
+    /// Appends records as one atomic batch, leaving out those that the log has already. Returns the position
+    /// of each.
     ///
     /// # Cancel safety
-    /// A dropped call has appended all that was new or nothing; the next call or refresh finds out which.
+    /// When the caller drops the future, all the new records are appended or none; the next call or refresh
+    /// finds out which.
     ///
     /// # Errors
     /// - [`WalError::Conflict`]: another record has the id; nothing was appended.
-    /// - [`WalError::TooLarge`]: names the record; put what grows into a segment.
+    /// - [`WalError::TooLarge`]: the record that it names is too large; put the part that grows into a
+    ///   segment.
     /// - [`WalError::Unreadable`]: a record could not be read again; nothing was appended.
-    /// - [`WalError::FutureRecord`]: a newer version wrote here; upgrade.
-    /// - [`WalError::Unknown`]: open the log anew and append again.
+    /// - [`WalError::FutureRecord`]: a newer version wrote to this log; upgrade.
+    /// - [`WalError::Unknown`]: open the log again and append again.
     /// - others as [`WalStore::append`].
     pub async fn append_all(&self, records: Vec<Record>) -> Result<Vec<Lsn>, WalError> {
         let at = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -137,6 +140,8 @@ impl Wal {
             if places.iter().find(is_new).is_none() {
                 return Ok(places.into_iter().flatten().collect());
             }
+            // A log that a newer version wrote to is read, but not written: what it says may forbid the
+            // append.
             if let Some((lsn, rtype, schema)) = self.read().future {
                 return Err(WalError::FutureRecord { lsn, rtype, schema });
             }
@@ -151,25 +156,26 @@ impl Wal {
             let refreshed = self.refresh().await;
             match (appended, refreshed) {
                 (Ok(appended), Err(_)) => {
-                    // They are in the log, whatever keeps this handle from taking them in now.
+                    // The records are in the log, although this handle could not read them back just now.
                     let mut fresh = (appended.first.0..).map(Lsn);
                     let place = |place: Option<Lsn>| place.or_else(|| fresh.next());
                     return Ok(places.into_iter().filter_map(place).collect());
                 }
-                // Another process may have appended some of them since this one looked.
+                // Another process may have appended some of the records since this handle looked.
                 (Err(WalError::Conflict { .. }), refreshed) if looks < LOOKS_MAX => refreshed?,
                 (Err(error), _) => return Err(name(error, &records, &encoded)),
                 (Ok(_), Ok(())) => {}
             }
             if looks > LOOKS_MAX {
-                // The store says that it appended and does not show it: nothing is known.
+                // The store says that it appended, and does not show the records: it is not known what
+                // happened.
                 let id = records[0].id();
                 return Err(WalError::Unknown { id, source: "appended records are not shown".into() });
             }
         }
     }
 
-    /// Takes in what was appended since, by another process too.
+    /// Takes in what was appended since the last look, by this process or by others.
     ///
     /// # Errors
     /// As [`Wal::open`].
@@ -187,7 +193,7 @@ impl Wal {
             }
             let mut state = self.write();
             for stored in records {
-                // Another refresh may have been faster.
+                // Another refresh on this handle may have taken it in already.
                 if stored.lsn == state.head.lsn.next() {
                     state.take(&stored)?;
                 }
@@ -205,13 +211,13 @@ impl Wal {
         self.read().head
     }
 
-    /// Returns the time of the newest record that this version knows; none if there is none.
+    /// Returns the time of the newest record whose type this version knows; `None` if there is none.
     pub fn newest_at(&self) -> Option<Timestamp> {
         self.read().index.places().last().map(|place| place.at)
     }
 
-    /// Returns the positions of records whose types this version does not know and need not know; they stay
-    /// in the log as they are.
+    /// Returns the positions of the records whose types this version does not know and need not know. They
+    /// stay in the log as they are.
     pub fn unknown(&self) -> Vec<Lsn> {
         self.read().unknown.clone()
     }
@@ -221,7 +227,10 @@ impl Wal {
         &self.store
     }
 
-    /// Returns where each record is already, or that another record has its id.
+    /// Returns the position of each record that the log has already.
+    ///
+    /// # Errors
+    /// [`WalError::Conflict`]: another record has the id.
     async fn places(&self, records: &[Record], encoded: &[NewRecord]) -> Result<Vec<Option<Lsn>>, WalError> {
         let places: Vec<Option<Lsn>> = {
             let state = self.read();

@@ -1,4 +1,4 @@
-//! The log in memory: every law but durability, for tests and for what need not outlive its process.
+//! The log in memory: every law but durability, for tests and for logs that need not outlive their process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +15,11 @@ use crate::store::{
     clamp_time, find_repeat,
 };
 
-/// A log in memory; clones and [`MemoryLog::handle`]s share it.
+/// A log in memory; clones and [`MemoryLog::handle`]s share its records.
 #[derive(Debug)]
 pub struct MemoryLog {
     shared: Arc<Mutex<Shared>>,
-    /// The epoch of this handle; none until it fences or the first append.
+    /// The epoch of this handle: the log's when the handle was made, or the one of its last fence.
     epoch: Mutex<u64>,
 }
 
@@ -51,7 +51,7 @@ impl MemoryLog {
         Self { shared: Arc::new(Mutex::new(shared)), epoch: Mutex::new(0) }
     }
 
-    /// Opens the same log again, as another process would.
+    /// Opens another handle on the same log, as another process would.
     #[must_use]
     pub fn handle(&self) -> Self {
         let epoch = guard(&self.shared).position.epoch;
@@ -79,7 +79,7 @@ impl Shared {
         Ok(Appended { first: head.next(), last: self.position.last(), already: false })
     }
 
-    /// Takes a frame in, with the chain that a durable store would have.
+    /// Takes a frame in, so that the chain is the one that a durable store would have.
     fn take(&mut self, kind: Kind, body: &[u8], count: usize, last_at: Option<jiff::Timestamp>) {
         let count = u32::try_from(count).expect("a batch is far below 4 GiB");
         let header = self.position.header(kind, count, [0; 16]);

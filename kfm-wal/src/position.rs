@@ -1,4 +1,4 @@
-//! Where a log is after a frame, and which frame may come next.
+//! The state of a log after a frame, and which frame may come next.
 
 use kfm_lineage::{Digest, DigestKind, Lsn, Timestamp};
 
@@ -14,7 +14,7 @@ pub(crate) struct Position {
     pub(crate) log: u64,
     /// Position of the next record.
     pub(crate) next: Lsn,
-    /// The chain over all frames before.
+    /// The chain over all frames so far.
     pub(crate) chain: [u8; 32],
     /// The highest epoch claimed.
     pub(crate) epoch: u64,
@@ -44,7 +44,7 @@ impl Position {
         Head { lsn: self.last(), chain: Digest::from_parts(DigestKind::Bytes, self.chain), epoch: self.epoch }
     }
 
-    /// Says whether a mark says that all before is durable.
+    /// Says whether a mark says that everything before this position is durable.
     pub(crate) fn is_witnessed_by(&self, mark: &Frame<'_>) -> bool {
         let header = &mark.header;
         header.kind == Kind::Mark
@@ -53,14 +53,14 @@ impl Position {
             && header.prev == self.chain
     }
 
-    /// Says whether this is a mark of this log that tells nothing new.
+    /// Says whether this is a mark of this log that says nothing new.
     pub(crate) fn has_passed(&self, mark: &Header) -> bool {
         mark.kind == Kind::Mark && mark.log == self.log && mark.durable_upto <= self.last()
     }
 
-    /// Returns the header of a frame that comes next, holding `count` records.
+    /// Returns the header of the frame that comes next, holding `count` records.
     ///
-    /// All that came before is durable, since a frame is written only after the one before was synced.
+    /// Everything before it is durable, since a frame is written only after the one before it was synced.
     pub(crate) fn header(&self, kind: Kind, count: u32, nonce: [u8; 16]) -> Header {
         let claims = matches!(kind, Kind::Fence | Kind::Repair | Kind::Archive);
         Header {
@@ -76,10 +76,13 @@ impl Position {
         }
     }
 
-    /// Moves past a frame and returns its records, or says what is wrong with it being here.
+    /// Moves past a frame and returns its records.
     ///
-    /// At [`Depth::Crc`] nothing is hashed: the chain is what the last frame says about those before it. `leaves`
-    /// are those of its records, if they are known.
+    /// At [`Depth::Crc`] nothing is hashed: the chain is what the last frame says about the frames before it.
+    /// `leaves` are those of the frame's records, if they are known.
+    ///
+    /// # Errors
+    /// Why the frame cannot be here.
     pub(crate) fn accept<'a>(
         &mut self,
         frame: &Frame<'a>,
@@ -99,7 +102,7 @@ impl Position {
             Kind::Fence | Kind::Repair | Kind::Archive if header.epoch <= self.epoch => {
                 return Err(Damage::EpochRegress);
             }
-            // Epochs are claimed one by one, each by who saw the one before.
+            // A writer claims the epoch after the last one that it has read, so epochs grow one by one.
             _ if header.epoch > self.epoch.saturating_add(1) => return Err(Damage::ChainBreak),
             Kind::Fence | Kind::Repair | Kind::Archive | Kind::Other(_) => {}
             _ if header.epoch != self.epoch => return Err(Damage::EpochRegress),
@@ -110,7 +113,7 @@ impl Position {
                 raw_records(frame.body, header.count).ok_or(Damage::Malformed)?
             }
             _ if header.count == 0 && header.kind != Kind::Data => Vec::new(),
-            // It may be passed over, and what it holds may not.
+            // The frame itself may be passed over, but not the records that it says it holds.
             Kind::Other(_) => return Err(Damage::FutureFormat),
             _ => return Err(Damage::Malformed),
         };
@@ -133,7 +136,7 @@ impl Position {
         Ok(records)
     }
 
-    /// Moves past a frame of which this process knows that it is whole and durable.
+    /// Moves past a frame that this process knows to be whole and durable.
     pub(crate) fn advance(&mut self, header: &Header, chain: [u8; 32], last_at: Option<Timestamp>) {
         debug_assert_eq!((header.first, header.prev), (self.next, self.chain), "frames follow each other");
         self.chain = chain;

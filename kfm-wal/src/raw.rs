@@ -1,7 +1,7 @@
 //! The durable form of one record within a frame, format v1.
 //!
 //! `payload length u32 | rtype u16 | schema u16 | id 16 bytes | seconds i64 | nanoseconds i32 | skew in
-//! milliseconds u32 | payload`, little-endian, without padding. The time is that since 1970, as the log has it.
+//! milliseconds u32 | payload`, little-endian, without padding. The time counts from 1970, as the log has it.
 
 use kfm_lineage::{Digest, DigestKind, Lsn, Timestamp};
 
@@ -20,7 +20,7 @@ pub(crate) struct RawRecord<'a> {
 }
 
 impl<'a> RawRecord<'a> {
-    /// Takes the next record off the front of a body; none if it does not read.
+    /// Takes the next record from the front of a body; `None` if it cannot be read.
     fn take(body: &mut &'a [u8]) -> Option<Self> {
         let header = body.get(..RECORD_HEADER_BYTES)?;
         let payload_bytes = u32_at(header, 0) as usize;
@@ -30,7 +30,7 @@ impl<'a> RawRecord<'a> {
         let (bytes, rest) = body.split_at_checked(RECORD_HEADER_BYTES + payload_bytes)?;
         *body = rest;
         let (seconds, nanoseconds) = (u64_at(bytes, 24) as i64, u32_at(bytes, 32) as i32);
-        // One form for each time: else one record would have two leaves.
+        // Each time has only one form: otherwise one record could have two leaves.
         let at = Timestamp::new(seconds, nanoseconds)
             .ok()
             .filter(|at| (at.as_second(), at.subsec_nanosecond()) == (seconds, nanoseconds))?;
@@ -53,7 +53,7 @@ impl<'a> RawRecord<'a> {
         &self.bytes[RECORD_HEADER_BYTES..]
     }
 
-    /// Returns the record with its place in the log.
+    /// Returns the record with its position in the log.
     pub(crate) fn stored(&self, lsn: Lsn, epoch: u64) -> StoredRecord {
         StoredRecord {
             lsn,
@@ -71,9 +71,9 @@ impl<'a> RawRecord<'a> {
     }
 }
 
-/// Splits a frame's body into its `count` records; none if it does not read.
+/// Splits a frame's body into its `count` records; `None` if it cannot be read.
 pub(crate) fn raw_records(mut body: &[u8], count: u32) -> Option<Vec<RawRecord<'_>>> {
-    // A count that the body cannot hold takes no room.
+    // No memory is reserved for a count that the body cannot hold.
     let mut records = Vec::with_capacity((count as usize).min(body.len() / RECORD_HEADER_BYTES));
     for _ in 0..count {
         records.push(RawRecord::take(&mut body)?);
@@ -94,7 +94,7 @@ pub(crate) fn write(body: &mut Vec<u8>, record: &NewRecord, at: Timestamp, skew_
     body.extend_from_slice(&record.payload);
 }
 
-/// Gives a record that was written another time.
+/// Changes the time of a record that was written into a body.
 pub(crate) fn set_time(record: &mut [u8], at: Timestamp, skew_ms: u32) {
     record[24..32].copy_from_slice(&at.as_second().to_le_bytes());
     record[32..36].copy_from_slice(&at.subsec_nanosecond().to_le_bytes());

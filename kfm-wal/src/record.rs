@@ -1,9 +1,9 @@
 //! The typed records of the operations log: the durable form of R21 and R22.
 //!
-//! A record is canonical JSON in the log. Whatever grows with an operation (moves, scope, assets) is not in
-//! the record but in a *segment* of the version store, which the record names by digest and count: a record
-//! stays far under 1 MiB however large the operation. Records are never rewritten; a new field is optional,
-//! a new meaning is a new record.
+//! A record is canonical JSON in the log. The lists that grow with an operation (moves, scope, assets) are
+//! not in the record but in a *segment* of the version store, which the record names by digest and count: so
+//! a record stays far under 1 MiB however large the operation is. Records are never rewritten: a new field is
+//! optional, and a new meaning is a new record type.
 
 mod close;
 mod journal;
@@ -52,15 +52,15 @@ pub enum Record {
     Plan(PlanRecord),
     /// A principal approved a plan.
     Approval(ApprovalRecord),
-    /// Something was asked for and not done.
+    /// A request was refused: nothing was done.
     Refusal(RefusalRecord),
     /// Entries of the label registry came into force.
     Labels(LabelsRecord),
     /// A file of the policy was changed.
     PolicyChange(PolicyChangeRecord),
-    /// A stage of a pipeline got further, or was set back.
+    /// A stage of a pipeline has made progress, or was set back.
     Stage(StageRecord),
-    /// What is derived from the log up to here is kept beside it.
+    /// A snapshot of what is derived from the log up to this record is kept beside it.
     Snapshot(SnapshotRecord),
     /// A plan was taken back before it was executed.
     PlanCancelled(PlanCancelled),
@@ -88,7 +88,8 @@ impl Record {
 
     /// Returns the name under which this record is appended at most once (R24).
     ///
-    /// A record of the same name and content is a no-op, one of other content a conflict.
+    /// Appending a record of the same name and content again changes nothing; one of other content is a
+    /// conflict.
     pub fn id(&self) -> String {
         match self {
             Self::PublishIntent(record) => format!("{}#intent", record.publish_id),
@@ -118,35 +119,35 @@ fn digest_of<T: Serialize>(record: &T) -> Digest {
 pub struct SegmentRef {
     /// Digest of the segment's bytes, its name in the version store.
     pub digest: Digest,
-    /// Number of lines.
+    /// Number of lines in it.
     pub count: u64,
-    /// Size in bytes.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// A file of the release, with the digest of what it led to, where it resolved (R92).
+/// A file of the release, with the digest of the file that the reference named, if it was there (R92).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReleaseRef {
-    /// The reference as the settings give it.
+    /// The path, as the settings give it.
     pub path: String,
-    /// Digest of the file, if it was there.
+    /// Digest of the file; none if there was no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }
 
 /// The name of a snapshot: what is derived from all records before this one, kept beside the log (ADR 0012).
 ///
-/// It stands right behind the last record that it is of. Nothing in the log depends on it, so a version that does
-/// not know it leaves it alone.
+/// It follows directly on the last record that the snapshot covers. Nothing in the log depends on it, so a
+/// version that does not know it ignores it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SnapshotRecord {
-    /// The end of the log that it is of.
+    /// The end of the log that the snapshot covers.
     pub of: Head,
-    /// The digest of each state's bytes, by the state's name.
+    /// The digest of the bytes of each state, by the state's name.
     pub states: BTreeMap<String, Digest>,
 }
 
-/// The id of a hotfix or of a publish, from an operation that moves content.
+/// The id of an operation that moves content, so of a publish or a hotfix.
 pub fn is_content_operation(id: &OperationId) -> bool {
     PublishId::parse(id.as_str()).is_ok() || HotfixId::parse(id.as_str()).is_ok()
 }

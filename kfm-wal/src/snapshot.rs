@@ -1,9 +1,10 @@
 //! Snapshots: what is derived from a log up to a position, kept beside it, by content hash (ADR 0012).
 //!
-//! A *state* is a file of JSON lines, named by its position and by the digest of its bytes. The log itself names the
-//! states of a snapshot, in the record right behind the last one that they are of ([`SnapshotRecord`]). So whatever
-//! the log does not name is not read: a state of another log, one of a log that was cut and written on, one that
-//! somebody has altered. And a state may be missing at any time: it is read from the log again.
+//! A *state* is a file of JSON lines, named by its position and by the digest of its bytes. The log itself
+//! names the states of a snapshot, in the record right after the last one that they cover
+//! ([`SnapshotRecord`]). A file that the log does not name is not read: a state of another log, one of a log
+//! that was cut and then continued, one that was altered. A state may be missing at any time: then the log is
+//! read instead.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,19 +22,20 @@ use crate::record::{Record, SnapshotRecord};
 use crate::store::{Head, WalStore};
 use crate::typed::{self, Read};
 
-/// The version of the form of states; with the version of this crate it says who may read one.
+/// The version of the format of states. A state is read only by the crate version that wrote it, and only in
+/// this format.
 const FORM: u16 = 1;
 
-/// How many files of one name are tried, the newest first.
+/// How many files of one name are tried, from the newest on.
 const TRIED_MAX: usize = 8;
 
 /// How many bytes are written at a time.
 const WRITE_BYTES: usize = 1 << 20;
 
-/// A log that grew by less since its last snapshot gets no new one.
+/// A log that grew by fewer records since its last snapshot gets no new one.
 const GROWN_MIN: u64 = 1000;
 
-/// Nor does one that grew by less than this part of it.
+/// A log that grew by less than one part in this many since its last snapshot gets no new one either.
 const GROWN_PART: u64 = 10;
 
 /// The end of a state's file name.
@@ -42,7 +44,8 @@ const SUFFIX: &str = ".jsonl";
 /// A folder of snapshots.
 ///
 /// # Laws
-/// - **Named by the log**: a state is given only if the log names its digest, right behind the position it is of.
+/// - **Named by the log**: a state is given only if the log names its digest, right after the position that
+///   it covers.
 /// - **Whole**: a state is given whole, byte for byte as it was kept, or not at all.
 /// - **No source of truth**: the folder may be emptied at any time.
 #[derive(Debug, Clone)]
@@ -54,18 +57,19 @@ pub struct Snapshots {
 /// What [`Snapshots::newest`] found.
 #[derive(Debug)]
 pub struct Found<T> {
-    /// The newest state that may be used, and the position it is of.
+    /// The newest state that may be used, with the position up to which it covers the log; `None` if there is
+    /// none.
     pub state: Option<(Lsn, T)>,
-    /// What was passed over on the way, newest first.
+    /// The files that were not used, from the newest on.
     pub passed_over: Vec<PassedOver>,
 }
 
 /// A file that was not used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PassedOver {
-    /// The file, or the folder.
+    /// The path of the file, or of the folder.
     pub path: String,
-    /// Why.
+    /// Why it was not used.
     pub why: String,
 }
 
@@ -80,7 +84,7 @@ impl fmt::Display for PassedOver {
 pub struct Lines<'a>(&'a [u8]);
 
 impl<'a> Lines<'a> {
-    /// Reads the lines, one after the other.
+    /// Reads the lines one after the other; an item is an error if its line cannot be read as `L`.
     pub fn read<L: DeserializeOwned>(self) -> impl Iterator<Item = Result<L, Source>> + use<'a, L> {
         let lines = self.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines.map(|line| serde_json::from_slice(line).map_err(Source::from))
@@ -92,7 +96,7 @@ impl<'a> Lines<'a> {
 struct Heading {
     state: String,
     form: u16,
-    /// A state is what one version made of the log: another one may make something else of it.
+    /// The version of this crate: another version may derive something else from the same log.
     version: String,
     of: Head,
 }
@@ -103,7 +107,7 @@ impl Heading {
     }
 }
 
-/// A file by its name.
+/// What a file's name says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
     lsn: Lsn,
@@ -112,22 +116,22 @@ struct Named {
 }
 
 impl Snapshots {
-    /// Keeps snapshots in a folder of their own, which is made with the first of them.
+    /// Keeps snapshots in a folder of their own; the first snapshot makes the folder.
     pub fn new(folder: impl Into<PathBuf>, disk: Arc<dyn Disk>) -> Self {
         Self { folder: folder.into(), disk }
     }
 
-    /// Says whether a log has grown enough since a snapshot for the next one: by a thousand records, and by a tenth
-    /// of it. So all snapshots together cost a small part of what they save.
+    /// Says whether a log has grown enough since its newest snapshot for another one: by 1000 records, and by
+    /// a tenth of the log. So all snapshots together cost a small part of what they save.
     pub fn is_due(head: Lsn, newest: Lsn) -> bool {
         let grown = head.0.saturating_sub(newest.0);
         grown >= GROWN_MIN && grown >= head.0 / GROWN_PART
     }
 
-    /// Returns the newest state of a name that the log names up to `head` and that `read` can read.
+    /// Returns the newest state called `name` that the log names up to `head` and that `read` can read.
     ///
     /// # Errors
-    /// As [`WalStore::scan`]; whatever is wrong with a state is in the answer.
+    /// As [`WalStore::scan`]. A state that cannot be used is not an error but listed in the answer.
     pub async fn newest<T>(
         &self,
         name: &str,
@@ -162,11 +166,12 @@ impl Snapshots {
         Ok(found)
     }
 
-    /// Writes a state, durably, and returns the digest under which the log is to name it. Until the log does, it is
-    /// not used.
+    /// Writes a state, durably, and returns the digest under which the log is to name it. The state is not
+    /// used before the log names it.
     ///
     /// # Errors
-    /// [`WalError::Io`]: nothing stands half written under its name. [`WalError::Malformed`]: a line cannot be written.
+    /// - [`WalError::Io`]: the state is not there; no half-written file has its name.
+    /// - [`WalError::Malformed`]: a line cannot be written as JSON.
     pub fn keep<L: Serialize>(
         &self,
         name: &str,
@@ -176,7 +181,7 @@ impl Snapshots {
         let beside = self.folder.join(format!(".{name}.tmp"));
         let written = self.write(&beside, name, of, lines);
         if written.is_err() {
-            // What is left of it may be what fills the disk.
+            // The rest of the file may be what fills the disk.
             let _ = self.disk.remove(&beside);
         }
         written
@@ -219,11 +224,12 @@ impl Snapshots {
         Ok(digest)
     }
 
-    /// Removes the states of a name but the newest, which is of `newest`, and one of an earlier position to fall back
-    /// to. What is of a later one, or of the same under another digest, is of no log that is here.
+    /// Removes the states called `name` but two: the newest, which covers the log up to `newest`, and the one
+    /// before it, to fall back to. A state of a later position, or of the same one under another digest,
+    /// belongs to no log that is here.
     ///
     /// # Errors
-    /// [`WalError::Io`]: some may be left, which does no harm.
+    /// [`WalError::Io`]: some states may be left; that does no harm.
     pub fn forget(&self, name: &str, newest: Lsn, digest: &Digest) -> Result<(), WalError> {
         let failed =
             |source| WalError::Io { action: "remove from", path: self.folder.display().to_string(), source };
@@ -239,7 +245,7 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Returns the states of a name, by the names of the files.
+    /// Returns the states called `name`, from the names of the files.
     fn files(&self, name: &str) -> Result<Vec<Named>, Source> {
         let names = match self.disk.list(&self.folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -248,7 +254,7 @@ impl Snapshots {
         Ok(names.into_iter().filter_map(|file| parse_file_name(name, file)).collect())
     }
 
-    /// Reads a file and sees that its bytes are those of its name.
+    /// Reads a file and checks that its bytes fit the digest in its name.
     fn bytes(&self, named: &Named) -> Result<Vec<u8>, Source> {
         let mut file = self.disk.open(&self.folder.join(&named.file), Access::Read)?;
         let mut bytes = vec![0; usize::try_from(file.bytes()?)?];
@@ -260,9 +266,9 @@ impl Snapshots {
     }
 }
 
-/// Returns the end of the log that a file is of, if the log names the file.
+/// Returns the end of the log that a file covers, if the log names the file.
 async fn named_by(log: &dyn WalStore, name: &str, file: &Named) -> Result<Option<Head>, WalError> {
-    // Anybody can give a file any name.
+    // The name of a file can be anything, so the position in it may be the largest number.
     let Some(at) = file.lsn.0.checked_add(1).map(Lsn) else { return Ok(None) };
     let stored = log.scan(at, 1).await?;
     let record = match stored.first().filter(|stored| stored.lsn == at).map(typed::read).transpose()? {
@@ -278,7 +284,10 @@ async fn named_by(log: &dyn WalStore, name: &str, file: &Named) -> Result<Option
     Ok(record.filter(is_it).map(|record| record.of))
 }
 
-/// Takes the heading off a state, and sees that it is the one.
+/// Returns a state without its heading.
+///
+/// # Errors
+/// The heading is not the expected one.
 fn body<'a>(bytes: &'a [u8], expected: &Heading) -> Result<&'a [u8], Source> {
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("a snapshot has no heading")?;
     let heading: Heading = serde_json::from_slice(&bytes[..end])?;

@@ -1,4 +1,4 @@
-//! Typed records as the store has them: numbers of types, names as ids, canonical JSON as bytes.
+//! Typed records in the form of the store: numbers for types, names as ids, canonical JSON as payload.
 
 use kfm_lineage::canonical::canonical_of;
 use kfm_lineage::{Digest, Timestamp};
@@ -7,11 +7,11 @@ use crate::error::WalError;
 use crate::record::{JournalEntry, Record};
 use crate::store::{NewRecord, OPTIONAL, StoredRecord};
 
-/// The versions of the records' forms: each record is written in the oldest that can say it, so that an older
-/// version of this toolkit stops at what it would misread, and only there.
+/// The versions of the records' forms. Each record is written in the oldest form that can say it, so that an
+/// older version of this crate stops only at records that it would misread.
 const SCHEMA: u16 = 1;
 
-/// The newest that this version knows: treated cells are in segments.
+/// The newest form that this version knows: the treated cells are in segments.
 const SCHEMA_TREATED: u16 = 2;
 
 /// The type of [`Record::Stage`], which a reader need not know.
@@ -23,11 +23,11 @@ const SNAPSHOT: u16 = OPTIONAL | 11;
 /// The type of [`Record::PolicyChange`], which a reader need not know.
 const POLICY_CHANGE: u16 = OPTIONAL | 13;
 
-/// The type of [`Record::PlanCancelled`]: a version that does not know it might execute the plan.
+/// The type of [`Record::PlanCancelled`]; every reader must know it, or it might execute the plan.
 const PLAN_CANCELLED: u16 = 12;
 
 impl Record {
-    /// The numbers of the types in the log; durable, never used twice.
+    /// The numbers of the types in the log: durable, and never given to another type.
     fn rtype(&self) -> u16 {
         match self {
             Self::PublishIntent(_) => 1,
@@ -46,7 +46,7 @@ impl Record {
         }
     }
 
-    /// The oldest form that says what this record says.
+    /// The oldest form that can say what this record says.
     fn schema(&self) -> u16 {
         let has_segment = match self {
             Self::PublishCompletion(completion) => completion.close.treated_segment.is_some(),
@@ -58,26 +58,26 @@ impl Record {
     }
 }
 
-/// What a record in the store is to this version.
+/// A record of the store, as far as this version understands it.
 #[allow(clippy::large_enum_variant, reason = "one at a time, and taken apart at once")]
 pub(crate) enum Read {
-    /// A record that it knows.
+    /// A record of a known type.
     Known(Box<Record>),
-    /// One that it does not know and need not know.
+    /// A record of an unknown type that need not be known.
     Optional,
-    /// One that it must know before it appends anything, and does not.
+    /// A record of an unknown type that must be known before anything is appended.
     Future,
 }
 
 /// Reads a record as the store has it.
 ///
 /// # Errors
-/// [`WalError::Malformed`]: it does not read as what it says it is.
+/// [`WalError::Malformed`]: the record cannot be read as its type.
 pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     let StoredRecord { lsn, record: new, .. } = stored;
     let is_known =
         (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT, POLICY_CHANGE, PLAN_CANCELLED].contains(&new.rtype);
-    // The ends of operations (2, 4) and journals (5) have two forms.
+    // Only the types that end an operation (2, 4) and the journal (5) have two forms.
     let newest = if [2, 4, 5].contains(&new.rtype) { SCHEMA_TREATED } else { SCHEMA };
     if !is_known || new.schema > newest {
         return Ok(if new.rtype & OPTIONAL != 0 { Read::Optional } else { Read::Future });
@@ -90,15 +90,16 @@ pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     Ok(Read::Known(Box::new(record)))
 }
 
-/// Writes a record as the store takes it, and reads it again: what is appended is what a reader will see.
+/// Writes a record in the form of the store, and reads it again: what is appended is what a reader will see.
 ///
-/// Returns that too, since the canonical form may say the same otherwise (`30.0` is `30`).
+/// Returns the record as it was read, too: the canonical form may say the same in another way (`30.0` is
+/// `30`).
 ///
 /// # Errors
-/// [`WalError::Unreadable`]: it has no canonical form, or nothing could read it again.
+/// [`WalError::Unreadable`]: the record has no canonical form, or could not be read again.
 pub(crate) fn encode(record: Record, at: Timestamp) -> Result<(Record, NewRecord), WalError> {
     let unreadable = |source| WalError::Unreadable { kind: record.kind(), source };
-    // Before the id, which is a digest of the canonical form for some records.
+    // Comes before the id, because the id of some records is the digest of this form.
     let payload = canonical_of(&record).map_err(|error| unreadable(Box::new(error)))?;
     let read: Record = serde_json::from_slice(&payload).map_err(|error| unreadable(Box::new(error)))?;
     let same = canonical_of(&read).is_ok_and(|again| again == payload);
@@ -112,7 +113,7 @@ pub(crate) fn encode(record: Record, at: Timestamp) -> Result<(Record, NewRecord
     Ok((read, new))
 }
 
-/// Puts the record's name where the store had only its id.
+/// Puts the record's name into an error in which the store has only its id.
 pub(crate) fn name(error: WalError, records: &[Record], encoded: &[NewRecord]) -> WalError {
     let named = |id: String| {
         let known = |new: &NewRecord| format!("{:032x}", u128::from_be_bytes(new.op_id)) == id;

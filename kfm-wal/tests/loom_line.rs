@@ -1,5 +1,5 @@
-//! Interleavings of two and three appenders in the line of the committer: all with up to three switches of threads, with
-//! three appenders two, in places where neither waits.
+//! Interleavings of two and three appenders in the line of the committer: with two appenders all that have up
+//! to three switches of threads, with three appenders up to two, at places where neither waits.
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg loom" cargo test -p kfm-wal --release --target-dir target/loom --test loom_line
@@ -47,7 +47,7 @@ impl Answer for Reply {
     }
 }
 
-/// A line, and who was served, in order.
+/// A line, and the requests that were served, in their order.
 #[derive(Default)]
 struct Counter {
     line: Line<u32, Reply>,
@@ -59,7 +59,7 @@ impl Counter {
         self.line.wait(n, || self.serve()).await
     }
 
-    /// Serves one at a time, so that some are left for the next.
+    /// Serves one request at a time, so that some are left for the next service.
     fn serve(&self) {
         let mut taken = 0;
         let group = self.line.take(|_| std::mem::replace(&mut taken, 1) == 0);
@@ -71,7 +71,7 @@ impl Counter {
     }
 }
 
-/// Interleavings with more than three switches in unlucky places teach nothing new and take hours.
+/// Interleavings with more than three switches at unlucky places show nothing new and take hours.
 fn model(check: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
@@ -116,7 +116,7 @@ fn who_leaves_the_line_takes_nobody_with_him() {
         let fickle = thread::spawn(move || {
             let mut asked = pin!(there.ask(2));
             let mut context = Context::from_waker(Waker::noop());
-            // Twice: once to join, once to serve or to be registered.
+            // Twice: once to join the line, once to serve or to register its waker.
             let first = asked.as_mut().poll(&mut context);
             first.is_pending() && asked.as_mut().poll(&mut context).is_pending()
         });
@@ -133,7 +133,8 @@ fn a_future_that_is_held_after_a_poll_holds_up_nobody_else() {
     model.preemption_bound = Some(2);
     model.check(|| {
         let counter = Arc::new(Counter::default());
-        // Registered while another serves, or not; then never polled again, and not dropped.
+        // It has registered its waker while another one serves, or has not; then it is never polled again and
+        // not dropped.
         let mut held = Box::pin({
             let counter = Arc::clone(&counter);
             async move { counter.ask(1).await }

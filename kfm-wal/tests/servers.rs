@@ -1,9 +1,9 @@
 //! The log on real servers, as `testing/servers/up` starts them: the laws, a kill under load, a liar, a wrong key.
 //!
-//! Every test is ignored where there are no servers; `.ci/servers` starts them and runs all of them.
+//! Every test is ignored without servers; `.ci/servers` starts them and runs all of them.
 #![cfg(all(feature = "s3", feature = "azure", feature = "postgres"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
-#![allow(clippy::print_stdout, reason = "figures of a run on servers are for whoever runs it")]
+#![allow(clippy::print_stdout, reason = "a run on servers prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]
 
 #[path = "common/server.rs"]
@@ -87,9 +87,10 @@ fn script(words: &[&str]) {
     assert!(status.success(), "{words:?}");
 }
 
-/// Ends a server under appenders, starts it on the same data, and holds the log to what it has answered.
+/// Stops a server under appenders, starts it again on the same data, and checks that the log has all it has
+/// acknowledged.
 ///
-/// The server is one that no other test uses at this time: `.ci/servers` runs these alone.
+/// No other test uses the server at this time: `.ci/servers` runs these tests alone.
 async fn survives(how: &[&str], server: &str, times: u32) {
     let place = new_place(server);
     let (log, _) = SlotLog::open(slots(&place), options(Mode::Exclusive)).await.unwrap();
@@ -117,7 +118,7 @@ async fn survives(how: &[&str], server: &str, times: u32) {
     }
     let run = run_dir().display().to_string();
     for _ in 0..times {
-        // The appenders have to have something under way; what exactly, chance says.
+        // The appenders need to have something on its way; what exactly, is left to chance.
         kfm_retry::Clock::sleep(&SystemClock, Duration::from_millis(700)).await;
         let down: Vec<String> = [how, &[&run, server]].concat().into_iter().map(str::to_owned).collect();
         let up = ["up", &run, server].map(str::to_owned);
@@ -167,7 +168,8 @@ fn killed_postgresql_keeps_what_it_has_answered() {
 #[test]
 #[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
 fn killed_gently_azurite_keeps_what_it_has_answered() {
-    // It saves its index every few seconds, and when it is asked to end: a SIGKILL takes what it has acknowledged.
+    // Azurite saves its index every few seconds and when it is told to end: a SIGKILL loses what it has
+    // acknowledged.
     on_tokio(Box::pin(survives(ENDED, "azurite", 3)));
 }
 
@@ -177,7 +179,7 @@ fn killed_seaweedfs_keeps_what_it_has_answered() {
     on_tokio(Box::pin(survives(KILLED, "seaweedfs", 2)));
 }
 
-/// Eight at a time create one slot; returns in how many of `rounds` more than one was let in.
+/// Eight writers at a time create one slot; returns in how many of `rounds` more than one succeeded.
 async fn races_with_many_winners(place: &(String, Pairs), rounds: u64) -> u64 {
     let slots = slots(place);
     let mut lost = 0;

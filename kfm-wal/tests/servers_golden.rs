@@ -1,6 +1,7 @@
 //! A log in PostgreSQL that an earlier version wrote, read for ever: a dump, restored into a real server.
 //!
-//! It is what `pg_dump --inserts` said of the log that `kept_log` writes, without settings and comments.
+//! The dump is the output of `pg_dump --inserts` for the log that `kept_log` writes, without settings and
+//! comments.
 #![cfg(all(feature = "s3", feature = "azure", feature = "postgres"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 #![allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]

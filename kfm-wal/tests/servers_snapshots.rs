@@ -31,13 +31,13 @@ fn snapshots(folder: &Path) -> Snapshots {
     Snapshots::new(folder, Arc::new(RealDisk))
 }
 
-/// Opens a log as another host does: anew, with what lies in a folder of its own.
+/// Opens a log as another host does: a new handle, with a folder of its own for snapshots.
 async fn open(place: &Place, folder: &Path) -> (Wal, Opened) {
     let log = SlotLog::open_read_only(slots(place), options(Mode::Exclusive)).await.unwrap();
     Wal::open_from(Arc::new(log), Arc::new(SystemClock), &snapshots(folder)).await.unwrap()
 }
 
-/// What a log answers to every kind of question.
+/// The answers of a log to every kind of question.
 async fn answers(wal: &Wal) -> (Vec<Arc<Entry>>, String) {
     let entries = wal.entries_from(Lsn::ZERO).await.unwrap();
     let mut told =
@@ -67,7 +67,7 @@ async fn a_snapshot_serves_another_host(server: &str) {
     wal.append(Record::Snapshot(SnapshotRecord { of, states })).await.unwrap();
     wal.append_all(vec![journal(2, 1), completion(2), plan(3)]).await.unwrap();
 
-    // Host by host: with the snapshot, and without one.
+    // Each host in turn: one with the snapshot, one without it.
     let (with, opened) = open(&place, here.path()).await;
     assert_eq!(opened, Opened { snapshot: of.lsn, passed_over: Vec::new() }, "{server}");
     let (without, opened_whole) = open(&place, elsewhere.path()).await;
@@ -76,7 +76,7 @@ async fn a_snapshot_serves_another_host(server: &str) {
     assert_eq!(expected.0.len() as u64, RECORDS + 8, "{server}");
     assert!(answers(&with).await == expected, "{server}: the snapshot changed an answer");
 
-    // Damaged, it is passed over and said to be; the answers stay.
+    // A damaged snapshot is passed over and reported; the answers stay the same.
     let file = std::fs::read_dir(here.path()).unwrap().next().unwrap().unwrap().path();
     let sound = std::fs::read(&file).unwrap();
     for at in [0, sound.len() / 3, sound.len() / 2, sound.len() - 2] {
@@ -87,7 +87,7 @@ async fn a_snapshot_serves_another_host(server: &str) {
         assert_eq!((opened.snapshot, opened.passed_over.len()), (Lsn::ZERO, 1), "{server}: byte {at}");
         assert!(answers(&damaged).await == expected, "{server}: byte {at}");
     }
-    // One of another log, under a name that fits its bytes, is none of this log's.
+    // A snapshot of another log, under a name that fits its bytes, is not named by this log.
     std::fs::write(&file, &sound).unwrap();
     let (other, _) = SlotLog::open(slots(&new_place(server)), options(Mode::Exclusive)).await.unwrap();
     let other = Arc::new(other);

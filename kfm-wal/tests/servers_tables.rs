@@ -1,4 +1,5 @@
-//! What a real PostgreSQL has to be, and the table in it: flushed, logged, with its key, and the one that is meant.
+//! What a real PostgreSQL and the table in it have to be: flushed, logged, with its key, and the table that
+//! the address means.
 #![cfg(all(feature = "s3", feature = "azure", feature = "postgres"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 #![allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]
@@ -11,13 +12,13 @@ use kfm_wal::slots::{Created, Mode, SlotError, SlotLog};
 use kfm_wal::{Appended, Lsn, WalError, WalStore};
 use server::*;
 
-/// Appends a record with a handle of its own.
+/// Appends a record through a new handle.
 async fn append(place: &(String, Pairs), n: u64) -> Result<Appended, WalError> {
     let (log, _) = SlotLog::open(slots(place), options(Mode::Shared)).await?;
     log.append(&[record(n)], None).await
 }
 
-/// What a store says that is asked for a slot and refuses.
+/// The refusal of a store that is asked for a slot.
 async fn refused(place: &(String, Pairs)) -> String {
     let refused = slots(place).read(0).await.unwrap_err();
     assert!(matches!(refused, SlotError::Refused { .. }), "{refused:?}");
@@ -31,7 +32,8 @@ fn a_database_that_forgets_its_commits_is_refused_or_told_not_to() {
         let place = new_database("postgresql").await;
         let name = place.0.rsplit_once('/').unwrap().1.to_owned();
         execute(&place.0, &place.1, &format!("ALTER DATABASE {name} SET synchronous_commit = off")).await;
-        // The database's own default does not count: a session that could not be told otherwise would be refused.
+        // The default of the database does not count. A session that does not accept the setting would be
+        // refused.
         append(&place, 1).await.unwrap();
         execute(&place.0, &place.1, "ALTER TABLE kfm_wal SET UNLOGGED").await;
         let said = refused(&place).await;
@@ -56,7 +58,8 @@ fn a_table_without_its_key_is_refused_by_name_and_nobody_inserts_into_it() {
         append(&place, 1).await.unwrap();
         let connected = slots(&place);
         let there = connected.last(0).await.unwrap().unwrap();
-        // As a restore of the rows alone leaves it, and what looks like a key and is none.
+        // The table as a restore of its rows alone leaves it, and tables with something that only looks like
+        // a key.
         for no_key in [
             "ALTER TABLE kfm_wal DROP CONSTRAINT kfm_wal_pkey",
             "CREATE INDEX ON kfm_wal (log, n)",
@@ -68,7 +71,7 @@ fn a_table_without_its_key_is_refused_by_name_and_nobody_inserts_into_it() {
             execute(&place.0, &place.1, no_key).await;
             let said = refused(&place).await;
             assert!(said.contains("table public.kfm_wal has no unique key on (log, n)"), "{no_key}: {said}");
-            // Whoever was connected before is not let in either.
+            // A writer that was connected before cannot insert either.
             let inserted = connected.create(there + 1, "two".into()).await;
             assert!(matches!(inserted, Err(SlotError::Refused { .. })), "{no_key}: {inserted:?}");
         }
@@ -92,11 +95,11 @@ fn one_address_is_one_log_whatever_a_users_search_path_is() {
         let pairs = [("PGUSER", user.as_str()), ("PGPASSWORD", "own")];
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let as_user = (place.0.clone(), pairs.clone());
-        // Each finds another table first: `search_path` begins with the schema of the user's name.
+        // Each user finds another table first: `search_path` begins with the schema of the user's name.
         append(&as_user, 1).await.unwrap();
         assert_eq!(append(&place, 2).await.unwrap().first, Lsn(2));
 
-        // Where the table that is meant is not there, another one that the user has is not taken for it.
+        // If the meant table is missing, another table that the user has is not taken for it.
         execute(&place.0, &place.1, &format!("ALTER TABLE public.kfm_wal SET SCHEMA {user}")).await;
         let said = refused(&as_user).await;
         assert!(said.contains(&format!("put schema={user} into the address")), "{said}");

@@ -1,5 +1,5 @@
-//! TLS to a real PostgreSQL, and to whoever says to be an object store: a certificate is judged, and a connection that
-//! has to be encrypted is never plain.
+//! TLS to a real PostgreSQL, and to a server that claims to be an object store: a certificate is always
+//! checked, and a connection that has to be encrypted is never plain.
 #![cfg(all(feature = "s3", feature = "azure", feature = "postgres"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 #![allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]
@@ -19,10 +19,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use server::*;
 
-/// How long a refusal may take: it is certain, and not tried again.
+/// How long a refusal may take: it is certain, so it is not tried again.
 const REFUSAL_MAX: Duration = Duration::from_secs(10);
 
-/// Opens a log on a server whose address gets `host` and more words; says what was said if that is refused.
+/// Opens a log on a server; `host` and `more` are put into its address. Returns the message if that is
+/// refused.
 fn opened(server: &str, host: &str, more: &str) -> Result<(), String> {
     let (url, pairs) = new_place(server);
     let url = format!("{}{more}", url.replace("127.0.0.1", host));
@@ -88,8 +89,8 @@ fn a_file_of_authorities_that_is_none_is_refused() {
     }
 }
 
-/// A server that has the certificate of the encrypted PostgreSQL, takes one connection and ends with its handshake;
-/// returns its port.
+/// Starts a server that has the certificate of the encrypted PostgreSQL, takes one connection and ends with
+/// its handshake; returns its port.
 fn stranger() -> u16 {
     let folder = run_dir().join("postgresql-tls");
     let certificate = CertificateDer::from_pem_file(folder.join("server.crt")).unwrap();
@@ -105,7 +106,7 @@ fn stranger() -> u16 {
     std::thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
         let mut session = ServerConnection::new(Arc::new(config)).unwrap();
-        // It ends with the client's alert.
+        // The handshake ends with the client's alert.
         while session.is_handshaking() && session.complete_io(&mut connection).is_ok() {}
     });
     port

@@ -1,4 +1,5 @@
-//! Segments that are filled ahead of need: nothing waits for them, nothing is lost by them, nothing is left.
+//! Segments that are filled before they are needed: no append waits for them, nothing is lost by them, no
+//! file is left.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -14,7 +15,7 @@ use kfm_wal::local::disk::RealDisk;
 use kfm_wal::local::simulated::{Fault, SimulatedDisk};
 use kfm_wal::{Depth, LocalLog, LocalOptions, NewRecord, WalStore};
 
-/// Does the work at once, so that what happens in which order follows from the appends.
+/// Does the work at once, so that the order of all calls follows from the appends.
 #[derive(Debug)]
 struct AtOnce;
 
@@ -24,7 +25,7 @@ impl Background for AtOnce {
     }
 }
 
-/// Never finds the time.
+/// Keeps the work and never does it.
 #[derive(Default)]
 struct Busy(Mutex<Vec<Box<dyn FnOnce() + Send>>>);
 
@@ -116,7 +117,7 @@ fn a_segment_that_could_not_be_filled_ahead_is_made_when_it_is_needed() {
             break before;
         }
     };
-    // An append writes and syncs; what comes then fills the next segment.
+    // An append writes and syncs; the changes after that fill the next segment.
     for refused in before + 3..quiet.changes() {
         let disk = SimulatedDisk::new();
         disk.fail_at(refused, Fault::Refuse);
@@ -139,7 +140,7 @@ fn appends_do_not_wait_for_work_that_is_never_begun() {
     drop(log);
     let works = std::mem::take(&mut *busy.0.lock().unwrap());
     assert!(works.len() > 2);
-    // What is begun after all finds that it is not wanted.
+    // Work that begins after the end finds that its segment is not wanted.
     works.into_iter().for_each(|work| work());
     assert!(!is_waiting(&disk));
 }

@@ -1,4 +1,4 @@
-//! Old segments set aside: the log stays one, through every crash on the way, and says why it was done.
+//! Old segments are set aside: the log stays one, through every crash on the way, and says why it was done.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -64,7 +64,7 @@ fn whole_sealed_segments_before_the_position_are_moved_and_nothing_else() {
     assert_eq!(bytes(&moved), contents[..moved.len()], "nothing in them is another");
     let stayed = segments(&disk);
     assert_eq!(stayed[0].file_name(), before[moved.len()].file_name());
-    // The one that holds the position stays, and so does the one that is written.
+    // The segment that holds the position stays, and so does the one that is written.
     retain(&log, u64::MAX).unwrap();
     assert_eq!(segments(&disk).len(), 1);
     assert_eq!(all(&log), records(RECORDS));
@@ -111,7 +111,7 @@ fn a_crash_at_any_step_leaves_the_whole_log_and_the_next_call_ends_it() {
                     assert_eq!(
                         all(&log),
                         records(RECORDS),
-                        "{fault:?} {step}: as before, for who has it open"
+                        "{fault:?} {step}: as before, for an open reader"
                     );
                 }
                 drop(log);
@@ -148,7 +148,7 @@ fn a_segment_in_both_folders_is_read_once() {
 fn who_reads_while_it_is_archived_reads_on() {
     let (disk, log) = filled();
     let reader = read_only(Arc::new(disk.clone())).unwrap();
-    // The last segment that it knows goes too.
+    // The last segment that the reader knows is archived too.
     for n in RECORDS + 1..=2 * RECORDS {
         append(&log, n).unwrap();
     }
@@ -175,7 +175,7 @@ fn an_archive_without_what_came_after_it_is_no_log() {
     retain(&log, RECORDS).unwrap();
     drop(log);
     segments(&disk).iter().for_each(|path| disk.lose(path));
-    // Even if its last segment looks as if it had not been ended.
+    // This holds even if its last segment looks as if it was not sealed.
     let path = archived(&disk).pop().unwrap();
     let mut bytes = disk.contents(&path).unwrap();
     let seal = inspect_on(&disk, Path::new(DIR)).unwrap().segments.pop().unwrap();

@@ -1,4 +1,4 @@
-//! Group commit under contention: nobody waits for ever, nothing is lost, nothing is twice.
+//! Group commit under contention: no append waits for ever, nothing is lost, nothing is there twice.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;

@@ -1,5 +1,5 @@
-//! Power cuts, kills and failing disks: nothing acknowledged is lost, nothing unfinished is half there, and no
-//! log refuses to open because of them.
+//! Power cuts, kills and failing disks: nothing acknowledged is lost, nothing unfinished is half there, and a
+//! log opens afterwards.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -55,7 +55,7 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged() {
                 open(Arc::new(disk.clone())).unwrap_or_else(|error| panic!("{context}: {error:?}"));
             let found = assert_kept(&log, acknowledged, &context);
             repaired += u64::from(report.repaired);
-            // It goes on, and a second cut right after the repair changes nothing.
+            // The log goes on, and a second power cut right after the repair changes nothing.
             disk.reboot(seed + cut);
             let (log, _) =
                 open(Arc::new(disk.clone())).unwrap_or_else(|error| panic!("{context}: {error:?}"));
@@ -117,7 +117,7 @@ fn any_single_fault_is_survived_without_loss() {
                 Err(_) => 0,
             };
             let done = disk.changes() < at;
-            // The machine goes on and so does the page cache; then the power fails after all.
+            // The machine and its page cache stay; then the power fails after all.
             disk.kill_processes();
             let (log, _) =
                 open(Arc::new(disk.clone())).unwrap_or_else(|error| panic!("{context}: {error:?}"));
@@ -196,7 +196,7 @@ fn a_segment_that_cannot_be_made_leaves_the_log_as_it_was() {
     let (log, _) = open(Arc::new(disk.clone())).unwrap();
     let large = |n| kfm_wal::NewRecord { payload: vec![7; 3000], ..record(n) };
     run(log.append(&[large(1)], None)).unwrap();
-    // The next one needs a new segment, and the disk is full.
+    // The next append needs a new segment, and the disk is full.
     disk.fail_at(disk.changes() + 1, Fault::Refuse);
     let error = run(log.append(&[large(2)], None)).unwrap_err();
     assert_eq!(error.outlook(), Outlook::Transient, "{error:?}");
@@ -224,7 +224,7 @@ fn leftovers_of_an_unfinished_segment_are_removed() {
 fn a_format_is_never_durable_before_the_first_segment() {
     for seed in 0..200 {
         let disk = SimulatedDisk::new();
-        // The folder of the first segment cannot be synced; the next opening sees it all the same.
+        // The folder of the first segment cannot be synced; the next opening still sees the segment.
         let refused = (1..20).find(|change| {
             let fresh = SimulatedDisk::new();
             fresh.fail_at(*change, Fault::Refuse);

@@ -36,7 +36,7 @@ fn verify(disk: &Arc<dyn Disk>, depth: Depth) -> kfm_wal::VerifyReport {
     kfm_wal::local::verify_on(disk.as_ref(), Path::new(DIR), depth).unwrap()
 }
 
-/// Opens a damaged log every way, and returns the class of damage, or none if it was repaired without loss.
+/// Opens a damaged log in every way, and returns the damage; `None` if the log was repaired without loss.
 fn outcome(disk: &Arc<dyn Disk>, n: u64) -> Option<(String, u64, Lsn, Damage)> {
     let report = verify(disk, Depth::Chain);
     let reader = read_only(Arc::clone(disk));
@@ -85,7 +85,7 @@ fn a_flipped_bit_in_any_byte_is_refused_with_its_place_or_harmless() {
                     refused += 1;
                 }
                 None => {
-                    // A mark, or the zeros behind the last frame: nothing that was acknowledged.
+                    // It hit a mark, or the zeros behind the last frame: nothing that was acknowledged.
                     assert!(at >= end, "at={at} in {}", name(path));
                     harmless += 1;
                 }
@@ -170,7 +170,7 @@ fn a_zeroed_sector_is_refused_or_harmless() {
     }
 }
 
-/// Returns offset and length of each frame of a segment, but for the mark in the page behind them.
+/// Returns offset and length of each frame of a segment, without the mark in the page behind them.
 fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
     let (mut frames, mut at) = (Vec::new(), 0);
     while bytes.get(at..at + 4) == Some(b"KFW1") {

@@ -61,7 +61,7 @@ fn a_record_without_a_witness_is_durable_when_it_is_shown() {
     let mut follower = follower(&disk);
     assert_eq!(look(&mut follower), records(1));
     append(&log, 2).unwrap();
-    // The mark that witnesses it is lost, as when the process died right before it wrote that.
+    // The mark of the last frame is lost, as when the process died just before it wrote the mark.
     let path = segments(&disk).pop().unwrap();
     let mut bytes = disk.contents(&path).unwrap();
     bytes[4096..].fill(0);
@@ -101,7 +101,7 @@ fn a_log_that_lost_what_was_shown_is_refused() {
     }
 }
 
-/// A log in whose place another is put, as when an old copy is restored.
+/// A log that is replaced by another, as when an old copy is restored.
 #[derive(Debug)]
 struct Replaced {
     log: MemoryLog,
@@ -142,7 +142,7 @@ impl WalStore for Replaced {
     }
 }
 
-/// Notes how long it is asked to wait, and appends once the eighth wait is over.
+/// A clock that notes how long each wait is, and appends once the eighth wait is over.
 #[derive(Debug)]
 struct Waits {
     log: MemoryLog,
@@ -184,7 +184,7 @@ fn a_follower_on_a_disk_keeps_up_with_a_writer_on_another_thread() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_path_buf();
     let writing = std::thread::spawn(move || write_in_turns(&path));
-    // A clock that does not wait: it looks as often as it can, in the middle of every write.
+    // A clock that does not wait: the follower looks as often as it can, also in the middle of a write.
     let reader = LocalLog::open_read_only(dir.path()).unwrap();
     let mut follower = Follower::new(Arc::new(reader), manual(), Lsn(1));
     let mut shown = Vec::new();

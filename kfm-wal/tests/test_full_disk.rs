@@ -1,5 +1,5 @@
-//! A disk without room: nothing acknowledged is lost, the log is read and repaired as ever, and goes on once there
-//! is room again.
+//! A full disk: nothing acknowledged is lost, the log can be read and repaired, and goes on once there is
+//! room again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -19,13 +19,13 @@ use kfm_wal::local::inspect::inspect_on;
 use kfm_wal::local::verify_on;
 use kfm_wal::{Depth, LocalLog, NewRecord, Outlook, RecoveryReport, WalError, WalStore};
 
-/// A disk and what can be done to the room on it.
+/// A disk with limited room, and what a test can do to that room.
 trait Room {
     fn disk(&self) -> Arc<dyn Disk>;
     fn dir(&self) -> PathBuf;
-    /// Takes the last byte that is free.
+    /// Takes every byte that is free.
     fn take_all(&self);
-    /// Makes room again.
+    /// Frees the room that `take_all` took.
     fn give_back(&self);
 }
 
@@ -42,7 +42,7 @@ fn append(log: &LocalLog, n: u64) -> Result<(), WalError> {
     run(log.append(&[sized(n)], None)).map(drop)
 }
 
-/// Appends until there is no room, and returns how many records were acknowledged.
+/// Appends until the disk is full, and returns how many records were acknowledged.
 fn fill(log: &LocalLog) -> u64 {
     let refused = |n: &u64| append(log, *n).err();
     let (n, error) = (1..5000).find_map(|n| refused(&n).map(|error| (n, error))).expect("the disk is small");
@@ -54,7 +54,7 @@ fn expected(n: u64) -> Vec<NewRecord> {
     (1..=n).map(sized).collect()
 }
 
-/// Says that a log has `n` records for whoever reads it.
+/// Asserts that a reader sees `n` records, and that the log is sound.
 fn assert_read(room: &dyn Room, n: u64) {
     let reader = LocalLog::open_read_only_on(room.dir(), room.disk()).unwrap();
     assert_eq!(all(&reader), expected(n));
@@ -100,7 +100,7 @@ fn a_torn_tail_is_repaired_with_nothing_free(room: &dyn Room) {
         append(&log, n).unwrap();
     }
     drop(log);
-    // An append that was cut off: the front of a frame behind the last one.
+    // An append that was cut off: the beginning of a frame behind the last one.
     let disk = room.disk();
     let (segment, end) = {
         let inspection = inspect_on(disk.as_ref(), &room.dir()).unwrap();
@@ -136,7 +136,7 @@ const SCENES: [fn(&dyn Room); 3] = [
     a_torn_tail_is_repaired_with_nothing_free,
 ];
 
-/// A disk on which files together may have so many bytes.
+/// A disk on which all files together may have this many bytes.
 #[derive(Debug, Clone)]
 struct Quota {
     dir: PathBuf,
@@ -144,7 +144,7 @@ struct Quota {
 }
 
 impl Quota {
-    /// Takes `bytes` of what is left; refuses if it is not enough.
+    /// Takes `bytes` from the room that is left; refuses if that is too little.
     fn take(&self, bytes: u64) -> io::Result<()> {
         let taken =
             self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(bytes));

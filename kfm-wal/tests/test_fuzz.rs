@@ -1,4 +1,5 @@
-//! The bodies of the fuzz targets on the committed inputs, so that what a fuzzer found stays found without one.
+//! The bodies of the fuzz targets on the committed inputs, so that a defect that a fuzzer found is found
+//! without it too.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 use std::path::{Path, PathBuf};

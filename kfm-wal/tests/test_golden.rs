@@ -15,13 +15,13 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-/// What the golden logs hold.
+/// The records of the golden logs.
 fn content() -> Vec<NewRecord> {
     let sized = |n: u64| NewRecord { payload: vec![n as u8; n as usize * 50], ..record(n) };
     (1..=20).map(sized).collect()
 }
 
-/// Copies a log, so that a writer can be let at it.
+/// Copies a log, so that a writer can open the copy.
 fn copy(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -91,7 +91,7 @@ fn cut_the_last_frame_short(dir: &Path) {
     paths.sort();
     let path = paths.pop().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
-    // The last record is a thousand times its number; its mark goes too.
+    // The payload of the last record is a thousand times its number; the mark behind it is removed too.
     let payload = bytes.windows(1000).position(|window| window == [20; 1000]).unwrap();
     bytes[payload + 500..].fill(0);
     std::fs::write(&path, bytes).unwrap();

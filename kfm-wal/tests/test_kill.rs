@@ -1,4 +1,5 @@
-//! Real processes that are killed while sixteen threads append: nothing acknowledged is missing, nothing is twice.
+//! Real processes that are killed while sixteen threads append: nothing acknowledged is missing, and nothing
+//! is there twice.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -19,7 +20,7 @@ use kfm_wal::{Depth, LocalLog, LocalOptions, NewRecord, RecoveryReport, WalStore
 
 const APPENDERS: u64 = 16;
 const KILLS: u64 = 8;
-/// The numbers of one process's records; more than it lives to append.
+/// How many record numbers one process has; more than it can append before it is killed.
 const NUMBERS: u64 = 1_000_000;
 
 fn open(dir: &Path) -> (LocalLog, RecoveryReport) {
@@ -61,7 +62,7 @@ fn the_process_that_is_killed() {
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
                     run(log.append(&[sized(n)], None)).unwrap();
-                    // One write, shorter than what a pipe takes as a whole.
+                    // One write, short enough that a pipe takes it as a whole.
                     std::io::stdout().write_all(format!("durable {n}\n").as_bytes()).unwrap();
                 }
             });
@@ -79,14 +80,14 @@ fn nothing_acknowledged_is_missing_after_a_kill_and_nothing_is_twice() {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut left = 20 + kill * 61;
         for line in lines {
-            // Other lines are the test harness's.
+            // The other lines are those of the test harness.
             let Some(n) = line.unwrap().strip_prefix("durable ").and_then(|n| n.parse::<u64>().ok()) else {
                 continue;
             };
             acknowledged.insert(n);
             left = left.saturating_sub(1);
             if left == 0 {
-                // What is still in the pipe was acknowledged too, and is read on.
+                // The lines that are still in the pipe were acknowledged too, and are read.
                 child.kill().unwrap();
             }
         }
@@ -104,7 +105,8 @@ fn nothing_acknowledged_is_missing_after_a_kill_and_nothing_is_twice() {
             assert!(ids.contains(&record(*n).op_id), "n={n} kill={kill}");
         }
         unacknowledged = found.len() - acknowledged.len();
-        // What was under way may have reached the log; each thread had one append, and one line to write.
+        // An append that was on its way may be in the log; each thread had at most one append and one line to
+        // write.
         assert!(unacknowledged as u64 <= (kill + 1) * 2 * APPENDERS, "unacknowledged={unacknowledged}");
     }
     assert!(acknowledged.len() > 1000, "unacknowledged={unacknowledged}");

@@ -1,4 +1,4 @@
-//! The laws of `WalStore` can be broken: a log with one bug fails the law that is about it.
+//! The laws of `WalStore` can be seen to fail: a log with one bug fails the law that is about the bug.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -53,9 +53,9 @@ enum Bug {
 struct Broken {
     inner: Arc<MemoryLog>,
     bug: Bug,
-    /// What this handle has not appended yet, or shows too early.
+    /// Records that this handle has not appended yet, or shows too early.
     under_way: Mutex<Vec<NewRecord>>,
-    /// What is kept beside the log.
+    /// The state beside the log that all handles share.
     beside: Arc<Mutex<Beside>>,
 }
 
@@ -75,7 +75,7 @@ impl Broken {
         Self { inner, bug: self.bug, under_way: Mutex::default(), beside: Arc::clone(&self.beside) }
     }
 
-    /// Appends what was answered already.
+    /// Appends the records that were acknowledged already.
     async fn catch_up(&self) {
         let late = match self.bug {
             Bug::AnswersBeforeItIsThere => std::mem::take(&mut *self.under_way.lock().unwrap()),
@@ -103,7 +103,7 @@ impl Broken {
     }
 }
 
-/// Lets others run once.
+/// Lets every other task run once.
 async fn pause() {
     let mut paused = false;
     std::future::poll_fn(|context| {
@@ -279,7 +279,7 @@ mod the_wrapper_alone_keeps_every_law {
     kfm_wal::wal_store_laws!(seeded: a_log_with(Bug::None));
 }
 
-/// One test a bug: the law holds nowhere that the bug is.
+/// One test for each bug: the law fails on a log with that bug.
 macro_rules! caught {
     ($($test:ident: $bug:ident by $law:ident $(with $other:ident)?: $message:literal;)*) => { $(
         #[test]

@@ -1,4 +1,4 @@
-//! Who may open a log, and what those see who only read.
+//! Which processes may open a log, and what readers see.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -263,7 +263,7 @@ fn while_the_disk_syncs_others_read_and_queue_up_and_what_they_see_they_have_syn
         scope.spawn(|| append(log, 2).unwrap());
         disk.wait_for_a_sync();
         let others: Vec<_> = (3..=9).map(|n| scope.spawn(move || append(log, n).unwrap())).collect();
-        assert_eq!(all(log), records(1), "what is not durable is not shown, and nobody waits to read");
+        assert_eq!(all(log), records(1), "what is not durable is not shown, and no reader waits");
         let beside = LocalLog::open_read_only(dir.path()).unwrap();
         assert_eq!(all(&beside), records(2), "it has made durable what it shows");
         disk.open();
@@ -296,7 +296,7 @@ fn a_look_at_a_quiet_log_reads_two_frames_wherever_the_log_ends() {
     let (log, _) = LocalLog::open(dir.path(), options).unwrap();
     let disk = FaultyDisk::new(Arc::new(RealDisk));
     let reader = LocalLog::open_read_only_on(dir.path(), Arc::new(disk.clone())).unwrap();
-    // A frame of 152 bytes: its end comes to all distances from a page's.
+    // A frame of 152 bytes: its end falls at every distance from the end of a page.
     for n in 1..=512 {
         run(log.append(&[kfm_wal::NewRecord { payload: Vec::new(), ..record(n) }], None)).unwrap();
         assert_eq!(run(reader.head()).unwrap().lsn, Lsn(n));
@@ -311,7 +311,7 @@ fn a_look_at_a_quiet_log_reads_two_frames_wherever_the_log_ends() {
 fn an_append_that_never_finished_hides_nothing_that_was_shown() {
     let sized = |n, bytes| kfm_wal::NewRecord { payload: vec![7; bytes], ..record(n) };
     let mut torn = 0;
-    // Every place in a page where the last record can end, and what is begun behind it.
+    // Every place in a page where the last record can end, with frames of several lengths begun behind it.
     for (last, next) in (0..512).flat_map(|n| [0, 100, 2000].map(|next| (8 * n, next))) {
         let disk = SimulatedDisk::new();
         let (log, _) =
@@ -326,7 +326,7 @@ fn an_append_that_never_finished_hides_nothing_that_was_shown() {
         assert_eq!(run(reader.head()).unwrap(), shown, "last={last} next={next}");
         assert_eq!(all(&reader), [sized(1, last)], "last={last} next={next}");
 
-        // A reader that comes now has not seen the mark, and sees the same.
+        // A reader that comes now has not seen the mark, and must see the same records.
         let late = read_only(Arc::new(disk)).unwrap();
         torn += u32::from(late.report().torn_bytes > 0);
         assert_eq!(run(late.head()).unwrap(), shown, "last={last} next={next}");
@@ -341,7 +341,7 @@ fn a_mark_that_was_never_written_hides_nothing_from_readers() {
     append(&log, 1).unwrap();
     let before = read_only(Arc::new(disk.clone())).unwrap();
     assert_eq!(all(&before), records(1));
-    // Frame, sync, and then the mark.
+    // In this order: the frame, the sync, and then the mark.
     disk.fail_at(disk.changes() + 3, Fault::Refuse);
     append(&log, 2).unwrap();
     assert!(append(&log, 3).is_err(), "the disk failed, and nothing more is written");
@@ -381,7 +381,7 @@ fn a_next_write_that_is_torn_takes_no_witness_of_what_was_acknowledged() {
         append(&log, 1).unwrap();
         drop(log);
         let path = common::segments(&disk).pop().unwrap();
-        // The claim of the next writer: its frame is written, and the power goes before the sync.
+        // The next writer's claim: its frame is written, and the power fails before the sync.
         let settling = 3;
         disk.fail_at(disk.changes() + settling + 1, Fault::PowerCut);
         assert!(common::open(Arc::new(disk.clone())).is_err());
@@ -391,7 +391,7 @@ fn a_next_write_that_is_torn_takes_no_witness_of_what_was_acknowledged() {
         torn += u32::from(reader.report().torn_bytes > 0);
         let mut bytes = disk.contents(&path).unwrap();
         assert!(bytes[4096..4200].iter().any(|byte| *byte != 0), "the mark is there: seed={seed}");
-        // So that the record, when it rots, is missed.
+        // One bit of the record rots, so that it cannot be read any more.
         bytes[300] ^= 1;
         disk.overwrite(&path, bytes);
         assert!(matches!(read_only(Arc::new(disk.clone())), Err(WalError::Corrupt { .. })), "seed={seed}");

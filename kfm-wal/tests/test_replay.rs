@@ -1,4 +1,4 @@
-//! Replay: everything once and in order, nothing behind damage, the same with threads and without.
+//! Replay: every record once and in order, none behind damage, the same with threads and without.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -49,7 +49,7 @@ fn replay_hands_a_record_over_that_has_no_witness_once_it_is_durable() {
     run(log.append(&[large(2)], None)).unwrap();
     let path = segments(&disk).pop().unwrap();
     let mut bytes = disk.contents(&path).unwrap();
-    // The mark, in the page behind the last frame, and nothing else.
+    // Only the mark, in the page behind the last frame.
     bytes[4096..].fill(0);
     disk.overwrite(&path, bytes);
     assert_eq!(replayed(&disk).0, [large(1), large(2)]);
@@ -98,8 +98,8 @@ fn long_segments_are_hashed_on_threads_and_read_the_same() {
     assert_eq!(next, 241);
     drop(log);
 
-    // One byte of a record, with the checksums that belong to it: only the chain knows. The segment is one of
-    // those that are hashed ahead.
+    // One byte of a record is changed, with checksums that fit, so that only the chain can tell. The segment
+    // is one of those that are hashed ahead.
     let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
     let mut names: Vec<_> = names.filter(|path| path.extension().is_some_and(|end| end == "kfw")).collect();
     names.sort();

@@ -25,7 +25,7 @@ impl Memory {
     }
 }
 
-/// The options of one more handle on the log that gives its handles these names.
+/// The options of another handle on the log whose handles get their ids from `entropy`.
 fn options(mode: Mode, entropy: &Arc<SeededEntropy>) -> SlotOptions {
     let entropy: Arc<dyn Entropy> = Arc::<SeededEntropy>::clone(entropy);
     let clock = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
@@ -50,7 +50,7 @@ mod memory_shared {
     kfm_wal::wal_store_laws!(seeded: Memory::new(Mode::Shared));
 }
 
-/// The wrapper that announces appends, above a log on slots that take their time.
+/// The wrapper that announces appends, above a log on slow slots.
 struct Above {
     slots: SlowSlots,
     clock: Arc<ManualClock>,

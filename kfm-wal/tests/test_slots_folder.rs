@@ -1,4 +1,5 @@
-//! Slots in a folder whose power is cut: what was acknowledged, or seen by anybody, is there afterwards.
+//! Slots in a folder whose power is cut: a slot that was acknowledged, or that a host has seen, is there
+//! afterwards.
 #![cfg(feature = "object-store")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -30,9 +31,10 @@ fn is_there(slots: &FolderSlots, n: u64) -> bool {
     held.is_some()
 }
 
-/// Creates a slot up to its name, which is not made durable: its host stops there.
+/// Creates a slot up to its name, which is not durable yet: there its host stops.
 fn name(disk: &SimulatedDisk, n: u64) {
-    // To make the file, to write it, to sync it, to name it, to take its first name away, to sync the folder.
+    // The changes: make the file, write it, sync it, link it to its name, remove its temporary name, sync the
+    // folder.
     disk.fail_at(disk.changes() + 6, Fault::Refuse);
     let created = create(&slots(disk), n);
     assert!(matches!(created, Err(SlotError::Unknown { .. })), "{created:?}");
@@ -54,7 +56,7 @@ fn a_slot_that_somebody_has_seen_outlives_a_power_cut_though_its_creator_never_c
             if is_seen { assert!(survived, "seed {seed}") } else { _ = unseen.insert(survived) }
         }
     }
-    assert_eq!(unseen.len(), 2, "what nobody has seen is there or not");
+    assert_eq!(unseen.len(), 2, "a slot that no host has seen is there or not");
 }
 
 #[test]
@@ -65,7 +67,7 @@ fn a_slot_never_outlives_the_one_before_it_in_the_folder_before() {
             name(&disk, BORDER - 1);
             let next = slots(&disk);
             if reads_the_last_only {
-                // Another went on, and its process ended; this one sees its slot.
+                // Another host went on, and its process ended; this host sees the slot.
                 name(&disk, BORDER);
                 assert!(is_there(&next, BORDER));
             } else {

@@ -27,7 +27,7 @@ fn slots(folder: &Path) -> Arc<FolderSlots> {
     Arc::new(FolderSlots::new(folder).unwrap())
 }
 
-/// What the golden log holds.
+/// The records of the golden log.
 fn content() -> Vec<NewRecord> {
     let sized = |n: u64| NewRecord { payload: vec![n as u8; n as usize * 20], ..record(n) };
     (1..=9).map(sized).collect()

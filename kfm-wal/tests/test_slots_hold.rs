@@ -1,4 +1,4 @@
-//! Two hosts and one log: claims, leases, and who is told what.
+//! Two hosts and one log: claims, leases, and what each host is told.
 #![cfg(feature = "slots")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -62,7 +62,7 @@ fn a_released_log_is_free_at_once() {
         assert_eq!(two.holder().await.unwrap(), None);
         assert!(two.claim("b", LEASE, NOW).await.unwrap() > first);
         one.release().await.unwrap();
-        assert_eq!(one.holder().await.unwrap().unwrap().holder, "b", "nobody gives back what is not theirs");
+        assert_eq!(one.holder().await.unwrap().unwrap().holder, "b", "a host gives back only its own hold");
     });
 }
 
@@ -83,7 +83,7 @@ fn who_held_the_log_when_a_record_was_appended_is_told_for_ever() {
         two.claim("two", LEASE, NOW).await.unwrap();
         two.append(&[record(6)], None).await.unwrap();
         two.release().await.unwrap();
-        // Of a handle that saw it happen, and of one that reads it later.
+        // Read through a handle that saw it happen, and through one that is opened later.
         for log in [one, hosts.open().await] {
             log.head().await.unwrap();
             let held = log.held_at((1..=7).map(Lsn)).await.unwrap();
@@ -101,7 +101,7 @@ fn a_silent_holder_is_followed_after_its_lease_and_writes_nothing_when_it_wakes_
         paused.claim("paused", LEASE, NOW).await.unwrap();
         paused.append(&[record(1)], None).await.unwrap();
         assert_locked(heir.claim("heir", LEASE, LEASE / 2).await, "paused");
-        // Half of the silence is over already.
+        // Half of the lease has passed already without a frame.
         let epoch = heir.claim("heir", LEASE, LEASE).await.unwrap();
         heir.append(&[record(2)], None).await.unwrap();
 

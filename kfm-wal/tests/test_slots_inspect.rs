@@ -1,4 +1,4 @@
-//! Looking into slots shows what lies there, also what no longer opens.
+//! Looking into slots shows what lies there, also in a log that does not open any more.
 #![cfg(feature = "slots")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -16,7 +16,7 @@ fn options() -> SlotOptions {
     SlotOptions::new(Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH)))
 }
 
-/// Makes a log of a claim, three records in two frames, and the claim given back.
+/// Makes a log of a claim, three records in two frames, and the release of the claim.
 fn log(slots: &MemorySlots) {
     let (log, _) = run(SlotLog::open(Arc::new(slots.clone()), options().with_mode(Mode::Shared))).unwrap();
     run(log.claim("anna on a", Duration::from_secs(30), Duration::ZERO)).unwrap();
@@ -29,7 +29,7 @@ fn look(slots: &MemorySlots) -> Inspection {
     run(inspect(Arc::new(slots.clone()), options())).unwrap()
 }
 
-/// Copies all slots, each as `change` wants it.
+/// Copies all slots, each as `change` returns it.
 fn changed(slots: &MemorySlots, change: impl Fn(u64, Bytes) -> Option<Bytes>) -> MemorySlots {
     let copy = MemorySlots::new();
     for n in 0..=run(slots.last(0)).unwrap().unwrap() {

@@ -1,4 +1,4 @@
-//! Stores that break the promise a log stands on are refused before a log is made in them.
+//! Stores that break a promise of the log are refused before a log is made in them.
 #![cfg(feature = "slots")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -14,17 +14,17 @@ use kfm_wal::conformance::run;
 use kfm_wal::slots::probe::{Promise, probe};
 use kfm_wal::slots::{Created, MemorySlots, SlotError, SlotLog, SlotOptions, Slots};
 
-/// How a store lies.
+/// How a store breaks its promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lie {
     None,
-    /// The condition of a creation is ignored.
+    /// The store ignores the condition of a creation.
     Overwrites,
-    /// It looks first and writes then: every so often both of two creators succeed.
+    /// The store looks first and writes then: every so often two creators both succeed.
     Races {
         one_in: u64,
     },
-    /// What was created is not what is there.
+    /// The slot does not hold what was created.
     Mangles,
 }
 
@@ -113,7 +113,7 @@ fn a_store_that_mangles_is_refused() {
 #[test]
 fn a_store_that_looks_first_and_writes_then_is_found_by_enough_races() {
     run(async {
-        // The lie falls between the two creators of a later race.
+        // The lie happens between two creators of a later race.
         let liar = Liar::new(Lie::Races { one_in: 43 });
         assert_eq!(broken(liar.open(16).await), "create_once_among_many");
     });

@@ -1,4 +1,4 @@
-//! What is known of a call to an object store when the network fails, by how far the call got.
+//! What is known of a call to an object store when the network fails, depending on how far the call got.
 #![cfg(feature = "s3")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -11,7 +11,7 @@ fn slots(server: SocketAddr) -> ObjectSlots {
     slots_with(server, &[])
 }
 
-/// Slots on a server, with more pairs of an environment.
+/// Slots on a server, with further pairs of the environment.
 fn slots_with(server: SocketAddr, more: &[(&str, &str)]) -> ObjectSlots {
     let endpoint = format!("http://{server}");
     let pairs = [
@@ -25,7 +25,7 @@ fn slots_with(server: SocketAddr, more: &[(&str, &str)]) -> ObjectSlots {
     cloud::slots("s3://bucket/log", &pairs.collect::<Vec<_>>()).unwrap()
 }
 
-/// Where nobody listens: a port that no program is given by chance.
+/// An address at which no server listens: a port that no program gets by chance.
 fn nobody() -> SocketAddr {
     ([127, 0, 0, 1], 1).into()
 }
@@ -35,7 +35,7 @@ fn create(slots: &ObjectSlots) -> SlotError {
     runtime.block_on(slots.create(1, "frame".into())).unwrap_err()
 }
 
-/// A server that reads the first words of a request, which its thread returns, and hangs up: what is left unread
+/// A server that reads the first words of a request, which its thread returns, and hangs up: the unread rest
 /// resets the connection.
 fn hears_first_words() -> (SocketAddr, std::thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -79,7 +79,7 @@ fn a_server_is_reached_by_the_proxy_that_is_handed_in_unless_it_is_exempt() {
 
 #[test]
 fn no_proxy_is_taken_from_the_environment() {
-    // The whole environment of a process: this program once more, one test of it.
+    // The environment of a whole process: this program runs once more, for one test.
     let once_more = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "what_became_of_a_request_to_a_server_that_hung_up_is_unknown"])
         .envs(["HTTP_PROXY", "http_proxy", "ALL_PROXY"].map(|name| (name, format!("http://{}", nobody()))))

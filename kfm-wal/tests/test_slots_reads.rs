@@ -1,4 +1,4 @@
-//! How many requests a look at the log costs, and how many of them are on their way at once.
+//! How many requests a look at the log makes, and how many of them are on their way at the same time.
 #![cfg(feature = "slots")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -21,7 +21,7 @@ use kfm_wal::record::{Record, SnapshotRecord};
 use kfm_wal::slots::{Created, MemorySlots, Mode, SlotError, SlotLog, SlotOptions, Slots};
 use kfm_wal::{Lsn, Snapshots, Wal, WalStore};
 
-/// Slots that count what is asked of them.
+/// Slots that count the requests.
 #[derive(Debug, Default)]
 struct Counting {
     held: MemorySlots,
@@ -32,9 +32,10 @@ struct Counting {
 }
 
 impl Counting {
-    /// Returns how often something was asked since the last look, and how many reads were on their way at most.
+    /// Returns how many requests there were since the last call, and how many reads were on their way at
+    /// most.
     fn asked(&self) -> (u64, u64) {
-        // A read that was dropped is on its way no more.
+        // A read that was dropped is not on its way any more.
         self.at_once.store(0, Ordering::Relaxed);
         let asked = self.reads.swap(0, Ordering::Relaxed) + self.lists.swap(0, Ordering::Relaxed);
         (asked, self.at_once_max.swap(0, Ordering::Relaxed))
@@ -87,7 +88,8 @@ fn options() -> SlotOptions {
     SlotOptions::new(Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH))).with_mode(Mode::Shared)
 }
 
-/// Lets another handle append one slot for each of `records`, and returns what one look at the log then asked.
+/// Lets another handle append one slot for each of `records`, and returns the requests of one look at the log
+/// after that.
 async fn asked_for(slots: &Counting, reader: &SlotLog, records: impl IntoIterator<Item = u64>) -> (u64, u64) {
     let (writer, _) = SlotLog::open(Arc::new(slots.held.clone()), options()).await.unwrap();
     for n in records {
@@ -114,7 +116,8 @@ fn a_look_asks_for_little_where_little_is_new_and_for_many_slots_at_once_where_m
     });
 }
 
-/// Opens a log as a command does, and returns how many requests that took, and where the snapshot ends that served it.
+/// Opens a log as a command does; returns the number of requests, and the position up to which a snapshot
+/// served.
 async fn opened(slots: &Arc<Counting>, snapshots: &Snapshots) -> (u64, Lsn) {
     slots.asked();
     let log = SlotLog::open_read_only(Arc::clone(slots) as Arc<_>, options()).await.unwrap();
@@ -123,7 +126,7 @@ async fn opened(slots: &Arc<Counting>, snapshots: &Snapshots) -> (u64, Lsn) {
     (slots.asked().0, opened.snapshot)
 }
 
-/// What a snapshot spares is the parsing: the chain is read as a whole (ADR 0012, what is left open).
+/// A snapshot saves the parsing; the chain is still read as a whole (ADR 0012, what is left open).
 #[test]
 fn opening_asks_for_every_slot_once_and_little_more_with_a_snapshot_too() {
     const SLOTS: u64 = 1_000;

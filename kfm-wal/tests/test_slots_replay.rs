@@ -1,4 +1,4 @@
-//! Replay of slots: everything once and in order, and all before what is damaged or missing.
+//! Replay of slots: every record once and in order, and all records before what is damaged or missing.
 #![cfg(feature = "slots")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -10,7 +10,7 @@ use kfm_wal::conformance::{record, run};
 use kfm_wal::slots::{MemorySlots, SlotLog, SlotOptions, Slots, replay};
 use kfm_wal::{Damage, Depth, Lsn, StoredRecord, VerifyReport, WalStore};
 
-/// More than a replay reads at a time.
+/// More records than a replay reads at a time.
 const RECORDS: u64 = 600;
 
 fn options() -> SlotOptions {

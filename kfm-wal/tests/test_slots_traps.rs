@@ -1,4 +1,5 @@
-//! The traps that logs on object stores fell into, each by its name: what a store answers is a script here.
+//! The traps that logs on object stores fell into, each by its name; here a script says what the store
+//! answers.
 #![cfg(feature = "slots")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
@@ -14,30 +15,31 @@ use kfm_wal::conformance::{record, run};
 use kfm_wal::slots::{Created, MemorySlots, Mode, Patience, SlotError, SlotLog, SlotOptions, Slots};
 use kfm_wal::{Damage, Depth, Lsn, WalError, WalStore};
 
-/// What becomes of one creation.
+/// What happens to one creation.
 #[derive(Debug, Clone, Copy)]
 enum Say {
-    /// It is done, and the answer says that the slot was taken: the client tried twice.
+    /// The slot is created, and the answer says that it was taken: the client tried twice.
     DoneAndTaken,
-    /// It is done, and there is no answer.
+    /// The slot is created, and no answer comes.
     DoneAndSilent,
-    /// Nothing is done, and the answer says that the slot was taken: S3's 409.
+    /// Nothing is created, and the answer says that the slot was taken: S3's 409.
     UndoneAndTaken,
-    /// Nothing is done, and there is no answer; it is done when the next creation comes.
+    /// Nothing is created and no answer comes; the slot is created when the next creation comes.
     Late,
-    /// Nothing is done, and the store says so.
+    /// Nothing is created, and the store says so.
     Busy,
-    /// Nothing is done, and there is no answer.
+    /// Nothing is created, and no answer comes.
     Lost,
-    /// The call is not answered for minutes, longer than anybody waits; it is done or not when the next creation comes.
+    /// No answer comes for minutes, longer than any caller waits; whether the slot is created shows when the
+    /// next creation comes.
     Stalled { done: bool },
     /// Another handle's frame gets there first.
     Overtaken,
-    /// The same, and that takes so many seconds.
+    /// Another handle's frame gets there first, after this many seconds.
     OvertakenIn { secs: u64 },
 }
 
-/// Slots that answer creations by a script, and honestly after it.
+/// Slots that answer creations by a script, and honestly once the script has ended.
 #[derive(Debug)]
 struct Scripted {
     held: MemorySlots,
@@ -45,7 +47,7 @@ struct Scripted {
     script: Mutex<VecDeque<Say>>,
     late: Mutex<Option<(u64, Bytes)>>,
     creations: Mutex<Vec<(u64, Bytes)>>,
-    /// How often a creation is polled before it is done.
+    /// How many times a creation is polled before it is done.
     polls: u32,
 }
 
@@ -137,7 +139,7 @@ fn options_on(clock: Arc<ManualClock>, patience_secs: u64) -> SlotOptions {
     SlotOptions::new(clock).with_patience(patience)
 }
 
-/// Opens a log that is there already, and lets the script begin.
+/// Opens a log that is there already, and then starts the script.
 async fn scripted(script: &[Say], patience_secs: u64, polls: u32) -> (Arc<Scripted>, SlotLog) {
     let slots = Arc::new(Scripted::new(polls));
     let options = options_on(Arc::clone(&slots.clock), patience_secs).with_mode(Mode::Shared);
@@ -179,7 +181,7 @@ fn a_409_that_means_try_again_and_a_429_are_no_failures_and_no_losses() {
 #[test]
 fn the_head_does_not_move_on_while_a_put_is_in_flight() {
     run(async {
-        // Nothing is heard for as long as the patience lasts; then the put arrives after all.
+        // No answer comes as long as the patience lasts; then the put arrives after all.
         let (slots, log) = scripted(&[Say::Lost, Say::Late], 0, 0).await;
         match log.append(&[record(1)], None).await {
             Err(WalError::Unknown { id, .. }) => assert_eq!(id, "01000000000000000000000000000000"),
@@ -199,13 +201,15 @@ fn the_head_does_not_move_on_while_a_put_is_in_flight() {
 fn a_call_that_is_stalled_is_given_up_in_time_and_its_slot_tells_later() {
     for (done, comes) in [(true, true), (false, true), (false, false)] {
         run(async {
-            // Stalled for minutes, with a patience of one; the next call finds out what became of it.
+            // The call stalls for minutes with a patience of one minute; the next call finds out what became
+            // of it.
             let (slots, log) = scripted(&[Say::Stalled { done }], 60, 0).await;
             let unknown = log.append(&[record(1)], None).await;
             assert!(matches!(unknown, Err(WalError::Unknown { .. })), "done={done}: {unknown:?}");
             let next = if comes { record(1) } else { record(2) };
             let appended = log.append(&[next], None).await.unwrap();
-            // What was on its way is in the log first, as what its nonce says it is, and is not appended again.
+            // The flight that was left is in the log first, and its nonce says whose it is, so it is not
+            // appended again.
             let expected = if comes { (Lsn(1), true) } else { (Lsn(2), false) };
             assert_eq!((appended.first, appended.already), expected, "done={done}");
             let creations = slots.creations.lock().unwrap().clone();
@@ -243,7 +247,7 @@ fn how_often_a_writer_is_overtaken_is_no_reason_to_give_up_and_how_long_is() {
     run(async {
         let (_, log) = scripted(&[Say::Overtaken; 100], 60, 0).await;
         assert_eq!(log.append(&[record(1)], None).await.unwrap().first, Lsn(101));
-        // Each try is at another slot, and the time of all of them is bounded.
+        // Each try is for another slot, and the total time has a bound.
         let (slots, log) = scripted(&[Say::OvertakenIn { secs: 9 }; 100], 60, 0).await;
         let crowded_out = log.append(&[record(1)], None).await;
         assert!(
@@ -269,13 +273,14 @@ fn a_stalled_writer_that_fills_a_deleted_slot_again_is_found_by_a_witness_and_by
         other.append(&[record(3)], None).await.unwrap();
         let witness = other.head().await.unwrap();
 
-        // No part of this crate frees a slot. An operator does, and the put arrives that was under way.
+        // No part of this crate frees a slot. Here an operator does, and then the put arrives that was on its
+        // way.
         slots.held.damage(2, None);
         stalled.append(&[record(4)], None).await.unwrap();
 
-        // Who has not seen the slot cannot know: of two logs that are sound, this is the one that is there.
+        // A reader that has not seen the slot cannot know: both logs are sound, and this one is there.
         assert_eq!(ids(&stalled).await, [record(1).op_id, record(2).op_id, record(4).op_id]);
-        // A head that was kept elsewhere tells, and who has seen the slot appends nothing more.
+        // A head that was kept elsewhere shows it, and a handle that has seen the slot appends nothing more.
         let report = kfm_wal::slots::verify(held(), options(60), Depth::Chain, Some(&witness)).await.unwrap();
         assert_eq!(report.first_bad.map(|bad| bad.class), Some(Damage::Rewritten));
         let refused = other.append(&[record(5)], None).await;
@@ -330,7 +335,7 @@ fn a_hold_that_its_holder_has_fenced_off_is_not_given_back() {
     run(async {
         let (_, log) = scripted(&[], 60, 5).await;
         log.claim("a", Duration::from_secs(30), Duration::ZERO).await.unwrap();
-        // The release finds the hold, and then waits behind the fence that ends it.
+        // The release finds the hold, and then waits behind the fence that ends the hold.
         let (fenced, released) = futures::future::join(log.fence(), log.release()).await;
         fenced.unwrap();
         released.unwrap();

@@ -48,7 +48,7 @@ fn a_repeat_of_what_a_snapshot_stands_for_is_appended_once() {
     assert!(matches!(run(wal.append(other)), Err(WalError::Conflict { lsn: Lsn(1), .. })));
 }
 
-/// A log that counts the records which are read from it.
+/// A log that counts how many records are read from it.
 #[derive(Debug)]
 struct Counted(MemoryLog, Arc<AtomicUsize>);
 
@@ -113,7 +113,7 @@ fn the_newest_two_are_kept() {
 fn what_was_kept_of_the_same_position_and_never_named_is_removed() {
     let (log, disk) = (log_of([intent(1), completion(1)]), SimulatedDisk::new());
     let never = whole(&log).keep_index(&snapshots(&disk)).unwrap();
-    // A repair of the log's end, for one: the position stays, the chain goes on.
+    // For example a repair of the log's end: the position stays and the chain goes on.
     run(log.handle().fence()).unwrap();
     let newest = keep(&log, &disk);
     assert_eq!(never.0.lsn, newest);
@@ -212,7 +212,7 @@ fn a_snapshot_of_a_log_that_was_restored_and_written_on_is_not_used() {
     let (wal, opened) = from(&restored, &disk);
     assert_eq!(opened.snapshot, Lsn::ZERO);
     assert_same(&wal, &whole(&restored));
-    // The next one takes its place.
+    // The next snapshot takes its place.
     let newest = keep(&restored, &disk);
     assert_eq!(from(&restored, &disk).1.snapshot, newest);
 }

@@ -1,4 +1,5 @@
-//! Whatever befalls a log and its snapshots: opened from them it answers as read whole (ADR 0012).
+//! Whatever happens to a log and its snapshots: opened from them it answers as if it was read whole (ADR
+//! 0012).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 #[path = "common/kept.rs"]
@@ -15,24 +16,24 @@ use kfm_wal::{MemoryLog, WalStore};
 use proptest::prelude::*;
 use typed::*;
 
-/// What befalls a log and its snapshots.
+/// Something that happens to a log and its snapshots.
 #[derive(Debug, Clone)]
 enum Event {
     Append(Box<Record>),
     /// A record of a type that need not be known.
     Foreign(u8),
     Keep,
-    /// A state is kept, and its process dies before the log names it.
+    /// A state is kept, and the process dies before the log names the state.
     KeepUnnamed,
-    /// The log is restored from a backup: its first so many percent are left.
+    /// The log is restored from a backup: only this many percent of it are left, from its beginning.
     Restore(u64),
-    /// A bit of a file turns, or the file ends there.
+    /// One bit of a file changes, or the file ends there.
     Damage {
         file: usize,
         at: usize,
         cut: bool,
     },
-    /// A bit of a file turns, and its name is made to fit.
+    /// One bit of a file changes, and the file gets the name that fits.
     Lie {
         file: usize,
         at: usize,

@@ -1,5 +1,5 @@
-//! What a failed write or sync is answered with, where it was not an append of records: what may be in the log is not
-//! said to be missing.
+//! The answers to a failed write or sync that is not an append of records: a frame that may be in the log is
+//! not said to be missing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 mod common;
@@ -50,7 +50,7 @@ fn a_fence_that_was_not_written_or_synced_may_be_claimed() {
         let before = epoch(&log);
         disk.fail(failing(&disk));
         assert_unknown(run(log.fence()), "fence");
-        // Of what comes after it is known that it is not in the log.
+        // Of a call after it, it is known that nothing is in the log.
         assert!(matches!(run(log.fence()), Err(WalError::Poisoned)));
         assert!(matches!(append(&log, RECORDS + 1), Err(WalError::Poisoned)));
         drop(log);
@@ -67,7 +67,8 @@ fn a_fence_of_which_the_sync_failed_is_unknown_and_taken_back() {
     disk.fail(next_sync(&disk));
     assert_unknown(run(log.fence()), "fence");
     drop(log);
-    // The claim of the writer that opens it, and no fence: until the power goes, the system shows that it is not there.
+    // This is the claim of the writer that opens the log, not the fence: until the power fails, the system
+    // does not show the fence.
     assert_eq!(epoch(&open(Arc::new(below)).unwrap().0), before + 1);
 }
 
@@ -75,7 +76,7 @@ fn a_fence_of_which_the_sync_failed_is_unknown_and_taken_back() {
 fn an_opening_of_which_the_claim_failed_may_have_claimed() {
     let (below, _, log) = filled();
     drop(log);
-    // An opening that succeeds says how many syncs there are; the last one is that of the claim.
+    // An opening that succeeds counts the syncs; the last one is that of the claim.
     let counting = FaultyDisk::new(Arc::new(below.copy()));
     let opened = open(Arc::new(counting.clone())).unwrap();
     let syncs = counting.syncs();

@@ -135,7 +135,7 @@ fn two_processes_on_one_log_see_each_other_and_append_once() {
     let second = run(Wal::open(Arc::new(log.handle()), clock())).unwrap();
     run(first.append(intent(1))).unwrap();
     assert_eq!(all(&second), []);
-    // The second does not know of it yet, and still appends it once.
+    // The second handle does not know of the record yet, and still appends it only once.
     assert_eq!(run(second.append(intent(1))).unwrap(), Lsn(1));
     assert_eq!(run(second.append_all(vec![intent(1), completion(1)])).unwrap(), [Lsn(1), Lsn(2)]);
     run(first.refresh()).unwrap();
@@ -347,7 +347,7 @@ proptest! {
     }
 }
 
-/// A record whose value is nested as deep as this.
+/// A record whose value is nested `depth` levels deep.
 fn nested(depth: usize) -> Record {
     let value = (0..depth).fold(serde_json::json!(1), |value, _| serde_json::json!([value]));
     labels(vec![serde_json::json!({ "id": "x", "value": value })])
@@ -390,7 +390,7 @@ fn the_end_of_an_operation_is_a_small_record_however_many_cells_were_treated() {
     run(wal.append(Record::PublishCompletion(treated.clone()))).unwrap();
     let stored = run(log.handle().scan(Lsn(1), 10)).unwrap();
     assert!(stored[1].record.payload.len() < 1_000, "{}", stored[1].record.payload.len());
-    // What an older version would misread, it stops at; the rest it reads as before.
+    // An older version stops at what it would misread, and reads the rest as before.
     assert_eq!([stored[0].record.schema, stored[1].record.schema], [1, 2]);
     assert_eq!(all(&wal)[1], Record::PublishCompletion(treated));
 }

@@ -1,4 +1,4 @@
-//! What setting old records aside may change: where they lie, and nothing else.
+//! Setting old records aside changes where they lie, and nothing else.
 
 use kfm_lineage::Lsn;
 
@@ -20,7 +20,7 @@ async fn fill(log: &dyn WalStore) {
 }
 
 laws! {
-    /// `retain`: as the capabilities say.
+    /// `retain`: the store archives if its capabilities say so, and refuses if they do not.
     fn a_store_archives_or_says_that_it_cannot(fixture) {
         let log = fixture.open().await;
         fill(log.as_ref()).await;
@@ -45,7 +45,7 @@ laws! {
         fill(log.as_ref()).await;
         let before = all(log.as_ref()).await;
         for upto in [0, 1, RECORDS / 2, RECORDS, u64::MAX] {
-            // Where it is not supported, nothing may come of it either.
+            // A store that does not support it must not be changed by it either.
             let _ = log.retain(Lsn(upto), &reason()).await;
             assert_eq!(all(log.as_ref()).await, before);
             let report = log.verify(Depth::Chain).await.unwrap();

@@ -43,7 +43,7 @@ laws! {
         assert!(!chains.insert(log.head().await.unwrap().chain), "a repeat moves nothing");
     }
 
-    /// Law *Chained*, for logs of which chance is seeded: nothing else moves the chain.
+    /// Law *Chained*, for logs whose ids come from a seed: nothing but the history moves the chain.
     fn equal_histories_have_equal_chains(one, other) {
         let (one, other) = (one.open().await, other.open().await);
         for n in 0..=3 {
@@ -55,7 +55,7 @@ laws! {
         }
     }
 
-    /// Law *Chained*: on each byte of every record before.
+    /// Law *Chained*: the chain depends on each byte of every record before.
     fn the_chain_depends_on_content(one, other) {
         let (one, other) = (one.open().await, other.open().await);
         append(one.as_ref(), 1).await;
@@ -86,7 +86,7 @@ laws! {
         assert_ne!(chains.0, chains.1, "the same chain over another order");
     }
 
-    /// `StoredRecord::leaf`: it is that of the record, and of all of it.
+    /// `StoredRecord::leaf`: it is the hash of the whole record.
     fn leaves_depend_on_every_field(one, other) {
         let (one, other) = (one.open().await, other.open().await);
         let of = |n: u64| NewRecord { at: time(0), ..record(n) };
@@ -106,7 +106,7 @@ laws! {
         }
     }
 
-    /// A leaf is the record's own, whoever asks and whenever.
+    /// A leaf belongs to its record: it is the same for every reader, at every time.
     fn leaves_are_stable(fixture) {
         let log = fixture.open().await;
         log.append(&[record(1), record(2)], None).await.unwrap();

@@ -17,7 +17,7 @@ async fn refuse_in_every_way(log: &dyn WalStore) {
 }
 
 laws! {
-    /// Every refusal: nothing was appended, and nothing moved.
+    /// Every refusal: nothing was appended, and the head did not move.
     fn a_refusal_moves_nothing(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;
@@ -26,7 +26,7 @@ laws! {
         assert_eq!((log.head().await.unwrap(), all(log.as_ref()).await), (head, records));
     }
 
-    /// Law *At most once*: an id that was refused was not used.
+    /// Law *At most once*: the id of a refused record is still free.
     fn a_refused_record_can_be_appended_later(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;
@@ -34,7 +34,7 @@ laws! {
         assert_eq!(append(log.as_ref(), 9).await, Appended { first: Lsn(2), last: Lsn(2), already: false });
     }
 
-    /// Law *Atomic*: of a batch that was refused, no record's id was used.
+    /// Law *Atomic*: the new ids of a refused batch are still free.
     fn a_refused_batch_leaves_its_new_ids_free(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;
@@ -43,7 +43,7 @@ laws! {
         assert_eq!(appended, Appended { first: Lsn(2), last: Lsn(3), already: false });
     }
 
-    /// Law *No overwrite*: a batch that goes on where a repeat ends is no repeat.
+    /// Law *No overwrite*: a batch that repeats the log's end and goes on after it is not a repeat.
     fn a_batch_that_goes_on_after_a_repeat_is_a_conflict(fixture) {
         let log = fixture.open().await;
         log.append(&[record(1), record(2)], None).await.unwrap();
@@ -51,7 +51,7 @@ laws! {
         assert_eq!(log.head().await.unwrap().lsn, Lsn(2));
     }
 
-    /// Law *At most once*: a conflict in the last record of a batch is one of the batch.
+    /// Law *At most once*: a conflict in the last record of a batch is a conflict of the batch.
     fn a_repeat_with_one_other_payload_is_a_conflict(fixture) {
         let log = fixture.open().await;
         log.append(&[record(1), record(2)], None).await.unwrap();
@@ -59,7 +59,7 @@ laws! {
         assert_err!(log.append(&[record(1), other], None).await, WalError::Conflict { lsn: Lsn(2), .. });
     }
 
-    /// Law *At most once*: an epoch changes nothing about it.
+    /// Law *At most once*: a claim of an epoch does not change it.
     fn a_repeat_after_a_fence_keeps_its_position(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;
@@ -67,7 +67,7 @@ laws! {
         assert_eq!(append(log.as_ref(), 1).await, Appended { first: Lsn(1), last: Lsn(1), already: true });
     }
 
-    /// Law *Expected position*: the head is not the only position that is wrong.
+    /// Law *Expected position*: a position beyond the head is wrong too.
     fn a_position_beyond_the_head_is_not_expected(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;
@@ -77,7 +77,7 @@ laws! {
         append(log.as_ref(), 2).await;
     }
 
-    /// Law *Expected position*: a batch is at its position as a whole.
+    /// Law *Expected position*: a batch is compared as a whole.
     fn a_batch_is_expected_behind_the_last_record_of_another(fixture) {
         let log = fixture.open().await;
         log.append(&[record(1), record(2), record(3)], Some(Lsn::ZERO)).await.unwrap();
@@ -85,7 +85,7 @@ laws! {
         assert_eq!(log.append(&[record(4), record(5)], Some(Lsn(3))).await.unwrap().last, Lsn(5));
     }
 
-    /// Law *At most once*: no id means anything else.
+    /// Law *At most once*: no id has a special meaning.
     fn ids_of_zeros_and_of_ones_are_ids(fixture) {
         let log = fixture.open().await;
         for (n, byte) in [0, 0xff].into_iter().enumerate() {
@@ -97,7 +97,7 @@ laws! {
         }
     }
 
-    /// Law *At most once*: ids that share a half are two.
+    /// Law *At most once*: ids that share a half are different ids.
     fn ids_that_differ_in_one_byte_are_two(fixture) {
         let log = fixture.open().await;
         for at in 0..16 {
@@ -108,7 +108,7 @@ laws! {
         }
     }
 
-    /// Law *Faithful*: the first and the last moment that there is.
+    /// Law *Faithful*: also for the first and the last moment that a time can be.
     fn the_earliest_and_the_latest_time_come_back(fixture) {
         let log = fixture.open().await;
         for (n, at) in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX].into_iter().enumerate() {
@@ -133,7 +133,7 @@ laws! {
         assert_eq!(all(log.as_ref()).await[6].skew_ms, 0);
     }
 
-    /// `scan`: what a page holds depends on where it begins, not on how the pages before were cut.
+    /// `scan`: the content of a page depends on where it begins, not on how the pages before were cut.
     fn scans_of_any_length_agree(fixture) {
         let log = fixture.open().await;
         log.append(&[record(1), record(2), record(3)], None).await.unwrap();
@@ -148,7 +148,7 @@ laws! {
         }
     }
 
-    /// Law *Chained*: what a record is does not change when the log is opened again.
+    /// Law *Chained*: a record does not change when the log is opened again.
     fn a_reopened_log_gives_the_same_leaves_and_epochs(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;

@@ -1,4 +1,4 @@
-//! Epochs: who claimed the log later shuts out who claimed it before.
+//! Epochs: the writer that claims the log later fences the writers that claimed it before.
 
 use kfm_lineage::Lsn;
 
@@ -17,7 +17,7 @@ laws! {
         assert_eq!(log.head().await.unwrap().epoch, second);
     }
 
-    /// Law *Gapless*: an epoch is no record.
+    /// Law *Gapless*: a claim of an epoch takes no position.
     fn a_fence_takes_no_position(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;
@@ -37,7 +37,7 @@ laws! {
         assert_eq!(epochs, [first, second]);
     }
 
-    /// Law *Fenced*; a store of one writer at a time refuses the second one, and the first goes on.
+    /// Law *Fenced*. A store of one writer at a time refuses the second writer, and the first goes on.
     fn a_writer_of_an_earlier_epoch_is_fenced(fixture) {
         let paused = fixture.open().await;
         append(paused.as_ref(), 1).await;

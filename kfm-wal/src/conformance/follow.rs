@@ -1,4 +1,4 @@
-//! What a follower is shown of a log that grows.
+//! What a follower shows of a log that grows.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -16,7 +16,7 @@ use crate::announce::Announcing;
 use crate::follow::Follower;
 use crate::store::{StoredRecord, WalStore};
 
-/// A clock of which a sleep ends when every other task has run once.
+/// A clock whose sleeps end when every other task has run once.
 #[derive(Debug)]
 struct Turns;
 
@@ -42,7 +42,7 @@ impl Clock for Turns {
     }
 }
 
-/// A clock of which no sleep ends; it knows whether one has begun.
+/// A clock whose sleeps never end; it knows whether one has begun.
 #[derive(Debug, Default)]
 struct Standing(AtomicBool);
 
@@ -61,7 +61,7 @@ impl Clock for Standing {
     }
 }
 
-/// Knows whether it was woken.
+/// A waker that knows whether it was woken.
 #[derive(Debug, Default)]
 struct Woken(AtomicBool);
 
@@ -76,7 +76,7 @@ fn follower(log: &Arc<dyn WalStore>, from: u64) -> Follower {
 }
 
 laws! {
-    /// `Follower`, law *Each once*: what is there, whatever the limit.
+    /// `Follower`, law *Each once*: records that are there, with any limit.
     fn a_follower_is_shown_each_record_once(fixture) {
         let log = fixture.open().await;
         for n in 1..=10 {
@@ -96,7 +96,7 @@ laws! {
         }
     }
 
-    /// `Follower`, law *Each once*: what is appended while it waits, by many at a time.
+    /// `Follower`, law *Each once*: records that several tasks append while it waits.
     fn a_follower_beside_appenders_misses_nothing(fixture) {
         let log = fixture.open().await;
         let mut follower = follower(&log, 1);
@@ -122,7 +122,7 @@ laws! {
         assert_eq!(shown, all(log.as_ref()).await);
     }
 
-    /// `Follower`, law *Each once*: who keeps the position goes on from there.
+    /// `Follower`, law *Each once*: a reader that kept the position goes on from there.
     fn a_follower_goes_on_after_a_reopening(fixture) {
         let mut position = Lsn(1);
         let mut shown = Vec::new();
@@ -136,7 +136,7 @@ laws! {
         assert_eq!(shown, all(fixture.open().await.as_ref()).await);
     }
 
-    /// `Announcing`: an append wakes who waits, however long it meant to.
+    /// `Announcing`: an append wakes a waiting follower, however long it meant to wait.
     fn an_announced_append_wakes_a_follower(fixture) {
         let log = Announcing::new(fixture.open().await);
         let clock = Arc::new(Standing::default());
@@ -152,7 +152,7 @@ laws! {
         let waker = Waker::from(Arc::clone(&woken));
         assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         append(&log, 1).await;
-        assert!(woken.0.load(Ordering::SeqCst), "nobody told the follower");
+        assert!(woken.0.load(Ordering::SeqCst), "the follower was not woken");
         assert_eq!(waiting.await.unwrap()[0].record, record(1));
     }
 

@@ -55,7 +55,7 @@ laws! {
         assert_eq!(lsns(log.scan(Lsn(1), 0).await.unwrap()), [] as [u64; 0]);
     }
 
-    /// `scan`: a reader that goes on finds everything once.
+    /// `scan`: a reader that goes on where it stopped finds every record once.
     fn a_scan_goes_on_where_the_last_one_ended(fixture) {
         let log = fixture.open().await;
         for n in (1..=20).step_by(2) {
@@ -129,7 +129,7 @@ laws! {
         assert_eq!(log.head().await.unwrap().lsn, Lsn::ZERO);
     }
 
-    /// Law *Limits*: a batch is measured with what each of its records takes beside the payload.
+    /// Law *Limits*: a batch is measured with what each record takes beside its payload.
     fn the_largest_batch_is_taken_and_one_byte_more_is_refused(fixture) {
         let log = fixture.open().await;
         let limits = log.capabilities();
@@ -137,7 +137,7 @@ laws! {
         let of_batch = usize::try_from(limits.batch_bytes_max).unwrap();
         let mut sizes = vec![of_record; of_batch / of_record];
         match of_batch % of_record {
-            // Too little for a record of its own, and the first has as much room.
+            // Too little for another record; the first one has room for as much.
             rest if rest < RECORD_OVERHEAD_BYTES => sizes[0] += rest,
             rest => sizes.push(rest),
         }
@@ -153,10 +153,11 @@ laws! {
         assert!(records == batch, "the largest batch came back as something else");
     }
 
-    /// Laws *Limits* and *Durable*: what takes room in a log beside payloads has a bound, or the log reads on.
+    /// Laws *Limits* and *Durable*: the room that records take beside their payloads has a bound too, or the
+    /// log reads back.
     fn a_batch_of_very_many_empty_records_is_refused_or_reads_back(fixture) {
         let log = fixture.open().await;
-        // Above what readers of our frames take, where the payloads alone are counted.
+        // More than readers of our frames accept, for a store that counts only the payloads.
         let count = log.capabilities().batch_bytes_max / (RECORD_OVERHEAD_BYTES as u64 / 2) + 1000;
         let batch: Vec<NewRecord> =
             (1..=count).map(|n| NewRecord { payload: Vec::new(), at: time(0), ..record(n) }).collect();
@@ -172,7 +173,7 @@ laws! {
         assert_eq!(log.append(&[record(0)], None).await.unwrap().first, Lsn(taken + 1));
     }
 
-    /// `append`: there must be something to append.
+    /// `append`: there must be at least one record.
     fn an_append_of_nothing_is_refused(fixture) {
         let log = fixture.open().await;
         assert_err!(log.append(&[], None).await, WalError::Empty);
@@ -186,7 +187,7 @@ laws! {
         assert_eq!(all(log.as_ref()).await[0].record, empty);
     }
 
-    /// Law *Faithful*: types and versions belong to whoever writes the log.
+    /// Law *Faithful*: types and versions belong to the application.
     fn record_types_mean_nothing_to_the_store(fixture) {
         let log = fixture.open().await;
         for (n, rtype) in [0, 1, crate::store::OPTIONAL, u16::MAX].into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What verifying and opening again find, and what errors say of trying again.
+//! What verifying and reopening find, and what errors say about trying again.
 
 use kfm_lineage::Lsn;
 
@@ -28,7 +28,7 @@ laws! {
         }
     }
 
-    /// Law *Durable*, as far as closing and opening shows it.
+    /// Law *Durable*, as far as closing and opening again can show it.
     fn a_log_reopens_with_everything(fixture) {
         let log = fixture.open().await;
         log.append(&[record(1), record(2)], None).await.unwrap();
@@ -39,7 +39,7 @@ laws! {
         assert_eq!(log.head().await.unwrap().lsn, head.lsn);
     }
 
-    /// Law *At most once*: the cure for a lost answer outlives the process.
+    /// Law *At most once*: the remedy for a lost answer also works in another process.
     fn a_reopened_log_recognises_repeats(fixture) {
         let log = fixture.open().await;
         append(log.as_ref(), 1).await;

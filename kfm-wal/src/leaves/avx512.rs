@@ -1,7 +1,7 @@
 //! Sixteen blocks of SHA-256 at once (FIPS 180-4, 6.2.2), a message in each lane of AVX-512's registers.
 //!
-//! The one file of the crate with `unsafe`: the compiler has to be told that the processor has the instructions,
-//! which is looked up first, and that sixteen words in memory are a register's.
+//! The only file of the crate with `unsafe`: the compiler has to be told that the processor has these
+//! instructions, which is looked up first, and that sixteen words in memory are one register.
 #![allow(unsafe_code, reason = "instructions of the processor; see the first lines of this file")]
 
 use std::arch::x86_64::*;
@@ -43,7 +43,7 @@ fn lanes(state: &mut State, blocks: &Blocks) {
     ];
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = before;
     for pass in 0..4 {
-        // The letters move on by name: in eight rounds each is where it began.
+        // The letters change their names from round to round; after eight rounds each is at its place again.
         macro_rules! round {
             ($t:literal, $a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident) => {
                 if pass > 0 {
@@ -89,13 +89,13 @@ fn xor3(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
     _mm512_ternarylogic_epi32::<0x96>(x, y, z)
 }
 
-/// Ch: of `y` where `x` has a bit, of `z` elsewhere.
+/// Ch: the bit of `y` where `x` has a bit, the bit of `z` elsewhere.
 #[target_feature(enable = "avx512f")]
 fn choose(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
     _mm512_ternarylogic_epi32::<0xca>(x, y, z)
 }
 
-/// Maj: the bits that two of three have.
+/// Maj: each bit that at least two of the three have.
 #[target_feature(enable = "avx512f")]
 fn majority(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
     _mm512_ternarylogic_epi32::<0xe8>(x, y, z)
@@ -156,22 +156,22 @@ fn transposed(blocks: &Blocks) -> [__m512i; LANES] {
     words
 }
 
-/// Returns the sixteen words of a block, of which the first byte is the highest.
+/// Returns the sixteen words of a block; the first byte of a word is its highest.
 #[target_feature(enable = "avx512f,avx512bw")]
 fn words(block: &[u8; BLOCK_BYTES]) -> __m512i {
     let swapped = _mm512_set4_epi32(0x0c0d_0e0f, 0x0809_0a0b, 0x0405_0607, 0x0001_0203);
-    // SAFETY: the block is as long as the register, and the instruction asks for no alignment.
+    // SAFETY: the block is as long as the register, and the instruction needs no alignment.
     _mm512_shuffle_epi8(unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }, swapped)
 }
 
 #[target_feature(enable = "avx512f")]
 fn load(words: &[u32; LANES]) -> __m512i {
-    // SAFETY: the words are as long as the register, and the instruction asks for no alignment.
+    // SAFETY: the words are as long as the register, and the instruction needs no alignment.
     unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx512f")]
 fn store(words: &mut [u32; LANES], value: __m512i) {
-    // SAFETY: the words are as long as the register, and the instruction asks for no alignment.
+    // SAFETY: the words are as long as the register, and the instruction needs no alignment.
     unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), value) }
 }

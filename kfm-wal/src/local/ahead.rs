@@ -1,8 +1,8 @@
-//! The next segment, filled with zeros before it is needed, beside the appends.
+//! The next segment, filled with zeros before it is needed, while appends go on.
 //!
-//! A long segment takes longer to fill than an append may wait. So once a segment is half full, the next one
-//! is filled under a temporary name; rotation then only writes its first frame and gives it its name. What
-//! fails here fails again at the rotation, and is told there.
+//! It takes longer to fill a long segment than an append may wait. So once a segment is half full, the next
+//! one is filled under a temporary name; rotation then only writes its first frame and gives it its name. An
+//! error here is not reported: the same error comes again at the rotation, and is reported there.
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -13,26 +13,27 @@ use super::disk::Disk;
 use super::segment::{self, Blank};
 use super::sync::guard;
 
-/// Runs work beside whoever asks for it.
+/// Runs work in the background of an append.
 pub trait Background: Debug + Send + Sync {
-    /// Runs `work` soon, or at once, or drops it where it cannot be run.
+    /// Runs `work` soon or at once, or drops it where it cannot be run: then the append does it when it is
+    /// needed.
     fn run(&self, work: Box<dyn FnOnce() + Send>);
 }
 
 const _OBJECT_SAFE: Option<&dyn Background> = None;
 
-/// A thread for each piece of work.
+/// A new thread for each piece of work.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Threads;
 
 impl Background for Threads {
     fn run(&self, work: Box<dyn FnOnce() + Send>) {
-        // Without a thread the work is dropped, and done when it is needed.
+        // Where no thread can be made the work is dropped; the rotation then fills the segment itself.
         let _ = std::thread::Builder::new().name("kfm-wal-ahead".to_owned()).spawn(work);
     }
 }
 
-/// A segment that is being made; dropping it takes it back.
+/// A segment that is being filled; dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct Ahead {
     shared: Arc<Shared>,
@@ -55,7 +56,8 @@ enum State {
     Over,
 }
 
-/// The work, from its beginning to its end, also an early one.
+/// The work from its beginning to its end; dropping it tells the waiting writer that it has ended, also when
+/// it was never begun.
 struct Work(Arc<Shared>);
 
 impl Work {
@@ -103,7 +105,8 @@ impl Ahead {
         ahead
     }
 
-    /// Returns the segment, waiting for one that is being filled; none if it was not begun, or failed.
+    /// Returns the segment, and waits for one that is being filled; `None` if the work was not begun or has
+    /// failed.
     pub(crate) fn finish(self) -> Option<Blank> {
         match self.settle() {
             State::Filled(blank) => Some(blank),
@@ -111,7 +114,7 @@ impl Ahead {
         }
     }
 
-    /// Waits until nobody works, and takes what there is.
+    /// Waits until the work does not run, and takes its result.
     fn settle(&self) -> State {
         let mut state = guard(&self.shared.state);
         while matches!(*state, State::Filling) {
@@ -125,7 +128,8 @@ impl Drop for Ahead {
     fn drop(&mut self) {
         self.shared.unwanted.store(true, Ordering::Relaxed);
         if let State::Filled(_) = self.settle() {
-            // Only to give the space back; what stays is removed when the log is next opened for writing.
+            // This only gives the space back. A file that stays behind is removed when the log is next opened
+            // for writing.
             let _ = self.disk.remove(&self.path);
         }
     }

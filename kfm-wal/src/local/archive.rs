@@ -1,9 +1,9 @@
 //! Setting old segments aside (R25): whole sealed segments go to a folder of their own, as part of the log.
 //!
-//! The log says first which segments are about to go and why, then they are renamed, the oldest first. A crash
-//! anywhere between leaves some of them here and some there, or, where a file system renames in two steps, one
-//! in both places; whoever reads looks in both. Nothing is deleted, so that the chain can be verified from its
-//! first frame for ever, and an id of ten years ago is still recognised.
+//! The writer first notes in the log which segments are about to go and why, then it renames them, the oldest
+//! first. After a crash in between, some segments are in the archive and some are not, or, where a file
+//! system renames in two steps, one is in both folders. So readers look in both. Nothing is deleted: the
+//! chain can be verified from its first frame for ever, and an id of ten years ago is still recognised.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -19,10 +19,10 @@ use crate::error::WalError;
 use crate::frame::Kind;
 use crate::store::{REASON_BYTES_MAX, RetainReason, Retained};
 
-/// The folder of what was set aside.
+/// The folder of the segments that were set aside, in the log's folder.
 pub(crate) const ARCHIVE: &str = "archive";
 
-/// Archives the sealed segments of which every record lies before `upto`.
+/// Archives the sealed segments whose records all lie before `upto`.
 pub(crate) fn archive(
     tail: &mut Tail,
     view: &Mutex<View>,
@@ -60,7 +60,7 @@ pub(crate) fn archive(
     Ok(retained)
 }
 
-/// Returns the segments that are to go, each with its bytes in use, and the first record that stays.
+/// Returns the segments that are to be archived, each with its bytes in use, and the first record that stays.
 fn leaving(view: &View, upto: Lsn, there: &[String]) -> (Vec<(String, u64)>, Lsn) {
     let mut leaving = Vec::new();
     let mut first_kept = Lsn(1);
@@ -86,7 +86,7 @@ fn set_aside<'a>(tail: &Tail, names: impl Iterator<Item = &'a String>) -> Result
         let path = dir.join(name);
         disk.rename(&path, &archive.join(name)).map_err(io_error("archive", &path))?;
     }
-    // The new names first: between the two, a name may be in both folders and never in none.
+    // The archive is synced first: a name may be in both folders for a while, but never in neither.
     let sync = |dir: &Path| disk.sync_dir(dir).map_err(io_error("sync", dir));
     sync(&archive)?;
     sync(dir)

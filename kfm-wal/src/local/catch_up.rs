@@ -1,4 +1,4 @@
-//! What a reader does to see what was appended since it last looked.
+//! How a reader takes in what was appended since it last looked.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::error::WalError;
 use crate::frame::{self, Fault};
 use crate::store::Depth;
 
-/// Takes in what was appended since, as far as it can be told without reading everything again.
+/// Takes in what was appended since the last look, as far as that can be told from the new bytes alone.
 ///
-/// Returns false if it cannot be told: then the folder is to be read again, as it is after an error, since `view` may
-/// hold by then what is not durable.
+/// Returns false if it cannot be told. Then the caller reads the whole folder again, as it does after an
+/// error: `view` may hold records by then that are not durable.
 pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<bool, WalError> {
     loop {
         let Some(tail) = view.segments.last().cloned() else { return Ok(false) };
@@ -27,10 +27,11 @@ pub(crate) fn catch_up(disk: &dyn Disk, dir: &Path, view: &mut View) -> Result<b
                 let read = file.read_at(offset, &mut bytes).map_err(io_error("read", &path))?;
                 Ok::<_, WalError>((bytes, read))
             };
-            // The mark first: what it says to be durable is then where a frame is looked for.
+            // The mark is read first: what it says to be durable is on the disk when the frame is read
+            // afterwards.
             let (mark, _) = place(mark_at)?;
             let (next, _) = place(end)?;
-            // What is behind the place of the mark is the mark's.
+            // Bytes at and behind the place of the mark belong to the mark.
             let before_mark = usize::try_from(mark_at - end).map_or(next.len(), |gap| gap.min(next.len()));
             let quiet = next[..before_mark].iter().all(|byte| *byte == 0);
             match frame::decode(&mark) {

@@ -1,8 +1,9 @@
-//! Group commit without a thread: appends stand in line, and whoever serves writes them as one frame.
+//! Group commit without a thread: appends stand in line, and the one that serves writes all of them as one
+//! frame.
 //!
-//! An append is encoded and hashed by its own task before it joins the line. Alone in it, it is a plain write
-//! and sync on the caller's thread; among 64 it is one sync for 64. Nothing is held while the disk syncs but
-//! the tail itself, so others queue up meanwhile.
+//! Each caller's task encodes and hashes its append before it joins the line. An append that is alone in the
+//! line is a plain write and sync on the caller's thread; 64 appends share one sync. While the disk syncs,
+//! only the end of the log is locked, so that other appends can join the line.
 
 use std::sync::Mutex;
 
@@ -20,7 +21,8 @@ use crate::planted::{Bug, planted};
 use crate::raw::{self, RECORD_HEADER_BYTES, raw_records};
 use crate::store::{Appended, NewRecord, clamp_time};
 
-/// How many bytes of several appends go into one frame; a single larger one goes alone, and has the limit of a batch.
+/// How many bytes of several appends go into one frame. A single larger append goes alone; the limit of a
+/// batch bounds it.
 const GROUP_BYTES_MAX: usize = 4 << 20;
 
 const _: () = assert!(GROUP_BYTES_MAX <= BODY_BYTES_MAX, "a group is one that readers take");
@@ -28,21 +30,21 @@ const _: () = assert!(GROUP_BYTES_MAX <= BODY_BYTES_MAX, "a group is one that re
 type AppendResult = Result<Appended, WalError>;
 type Member = Waiting<Request, AppendResult>;
 
-/// Orders appends and writes them in groups.
+/// Orders the appends and writes them in groups.
 #[derive(Debug)]
 pub(crate) struct Committer {
     line: Line<Request, AppendResult>,
     end: Mutex<End>,
 }
 
-/// The end of the log, and the room in which the next frame is built.
+/// The end of the log, and the buffer in which the next frame is built.
 #[derive(Debug)]
 struct End {
     tail: Tail,
     batch: Batch,
 }
 
-/// An append as it will stand in a frame, unless the clock went back.
+/// An append in the form that it will have in a frame, unless the clock went back.
 #[derive(Debug)]
 struct Request {
     body: Vec<u8>,
@@ -79,7 +81,7 @@ impl Request {
         Self { body, records, expected }
     }
 
-    /// Returns the place of an id that stands twice.
+    /// Returns the index of a record whose id is in this request twice.
     fn repeated_id(&self) -> Option<usize> {
         let mut seen = IdSet::default();
         let mut ids = self.records.iter().map(|record| record.op_id);
@@ -105,7 +107,7 @@ impl Committer {
         self.line.wait(Request::new(records, expected), || self.serve(view)).await
     }
 
-    /// Writes one group.
+    /// Writes one group: the appends at the front of the line that fit into one frame.
     fn serve(&self, view: &Mutex<View>) {
         let mut end = self.end();
         let mut bytes = 0;
@@ -124,7 +126,7 @@ impl Committer {
 
     fn end(&self) -> std::sync::MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(|panicked| {
-            // A write that panicked is a write of which nothing is known.
+            // The write panicked, so it is not known what reached the disk.
             let mut end = panicked.into_inner();
             end.tail.poisoned = true;
             end
@@ -148,10 +150,11 @@ fn commit(end: &mut End, view: &Mutex<View>, group: Vec<Member>, idle: &dyn Fn()
         let next = Lsn(first.0 + batch.leaves.len() as u64);
         let head = Lsn(next.0 - 1);
         if request.records.iter().any(|record| in_batch.contains(&record.op_id)) {
-            // A repeat of what is about to be written: decided once that is durable.
+            // It repeats an append of this very frame: it is judged once that one is durable.
             later.push(member);
             continue;
         }
+        // A repeat is recognised before the expected position is compared: its first try has moved the head.
         let known = match judge(tail, view, request) {
             Ok(None)
                 if request.expected.is_some_and(|expected| expected != head)
@@ -174,6 +177,7 @@ fn commit(end: &mut End, view: &Mutex<View>, group: Vec<Member>, idle: &dyn Fn()
     batch.last_at = last_at;
     if !members.is_empty() {
         let written = tail.write(view, Kind::Data, batch);
+        // No other append waits, so no next frame will witness this one soon: a mark does.
         if idle() && later.is_empty() {
             tail.mark(view);
         }
@@ -185,15 +189,19 @@ fn commit(end: &mut End, view: &Mutex<View>, group: Vec<Member>, idle: &dyn Fn()
             member.answer(answer);
         }
     }
+    // These repeat what is durable now. Each round answers at least the first of them, so this ends.
     if !later.is_empty() {
         commit(end, view, later, idle);
     } else if idle() {
-        // Nothing of this group was new, and the frame before it was left without a mark.
+        // Nothing in this group was new, and the frame before it has no mark yet.
         end.tail.mark(view);
     }
 }
 
-/// Says whether an append repeats what is in the log: the old places, none if it is new, or a conflict.
+/// Says whether an append repeats what is in the log: its old positions, or `None` if it is new.
+///
+/// # Errors
+/// [`WalError::Conflict`]: an id has other content; [`WalError::Poisoned`].
 fn judge(tail: &Tail, view: &Mutex<View>, request: &Request) -> Result<Option<Appended>, WalError> {
     if tail.poisoned {
         return Err(WalError::Poisoned);

@@ -1,7 +1,7 @@
-//! The few things that the local log needs of a file system, and the real one.
+//! What the local log needs of a file system, and the real one.
 //!
-//! The seam is here so that faults can be put below the log: a write that fails halfway, a sync that fails, a
-//! power cut after which any part of what was not synced is there or not.
+//! It is a trait so that tests can put faults below the log: a write that fails halfway, a sync that fails, a
+//! power cut that leaves any part of what was not synced.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// An existing file, for reading.
+    /// Reads an existing file.
     Read,
-    /// An existing file, for reading and writing.
+    /// Reads and writes an existing file.
     Write,
-    /// An empty file, made or emptied, for reading and writing.
+    /// Reads and writes an empty file; makes the file, or empties it.
     Create,
 }
 
@@ -25,15 +25,16 @@ pub enum Access {
 /// - **Synced**: after [`DiskFile::sync`] and [`Disk::sync_dir`] of its folder, a file's bytes, length and name
 ///   survive a power cut.
 /// - **Rename**: [`Disk::rename`] replaces the target as a whole.
-/// - **One lock**: while a [`DiskLock`] lives, nobody else gets one for the same path; it dies with its holder.
+/// - **One lock**: while a [`DiskLock`] lives, every other call for the same path gets none; the lock ends
+///   with its process.
 pub trait Disk: Debug + Send + Sync {
     /// Makes a folder and what is missing above it, each durable in the folder that holds it.
     ///
     /// # Errors
-    /// What the system says; nothing is promised then.
+    /// What the system says; the folder may be there or not.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Returns the names in a folder, in no order.
+    /// Returns the names in a folder, in any order.
     ///
     /// # Errors
     /// `NotFound`: there is no such folder; others as the system says.
@@ -48,7 +49,7 @@ pub trait Disk: Debug + Send + Sync {
     /// Renames a file, replacing what is there.
     ///
     /// # Errors
-    /// What the system says; the name is either the old or the new one.
+    /// What the system says; the file then has either the old or the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file.
@@ -60,10 +61,11 @@ pub trait Disk: Debug + Send + Sync {
     /// Makes the names in a folder durable.
     ///
     /// # Errors
-    /// What the system says; what was done since the last sync may be lost.
+    /// What the system says; the names that were changed since the last sync may be lost.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Takes the lock of a path, making the file if need be; none if somebody has it.
+    /// Takes the lock of a path, and makes the file if it is not there; `None` if another process has the
+    /// lock.
     ///
     /// # Errors
     /// What the system says.
@@ -72,15 +74,17 @@ pub trait Disk: Debug + Send + Sync {
 
 const _OBJECT_SAFE: Option<&dyn Disk> = None;
 
-/// A file system on which a file can have a second name: what slots in a folder need besides.
+/// A file system on which a file can have a second name; slots in a folder need this too.
 ///
 /// # Laws
-/// - **One name**: of all who give a name that is not there, one succeeds; the file is there as a whole.
+/// - **One name**: of all calls that give a name that is not there, one succeeds; the file is then there as a
+///   whole.
 pub trait Links: Disk {
-    /// Gives a file a second name, which is not there yet.
+    /// Gives the file at `from` a second name, `to`, which must not be there yet.
     ///
     /// # Errors
-    /// `AlreadyExists`: the name is there; others as the system says, and the name is there or not.
+    /// `AlreadyExists`: the name is there. For other errors, as the system says them, the name may be there
+    /// or not.
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
 }
 
@@ -88,13 +92,13 @@ const _LINKS_OBJECT_SAFE: Option<&dyn Links> = None;
 
 /// An open file.
 pub trait DiskFile: Debug + Send {
-    /// Returns the file's length.
+    /// Returns the file's length in bytes.
     ///
     /// # Errors
     /// What the system says.
     fn bytes(&mut self) -> io::Result<u64>;
 
-    /// Reads at `offset` until `buffer` is full or the file ends, and returns how much was read.
+    /// Reads at `offset` until `buffer` is full or the file ends, and returns the number of bytes read.
     ///
     /// # Errors
     /// What the system says.
@@ -106,26 +110,27 @@ pub trait DiskFile: Debug + Send {
     /// What the system says; any part may have been written.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes what was written durable, the length included.
+    /// Makes what was written durable, and the file's length.
     ///
     /// # Errors
-    /// What the system says; what was written is then lost or not, and a later sync does not tell.
+    /// What the system says. What was written may be durable or lost, and a later sync that succeeds does not
+    /// tell which.
     fn sync(&mut self) -> io::Result<()>;
 }
 
 /// A lock that is held until it is dropped or its process ends.
 pub trait DiskLock: Debug + Send {
-    /// Writes down who holds the lock, for others to read.
+    /// Writes the holder of the lock into the file, one line, for other processes to read.
     ///
     /// # Errors
-    /// What the system says; the lock is held all the same.
+    /// What the system says; the caller still has the lock.
     fn note(&mut self, holder: &str) -> io::Result<()>;
 
-    /// Says whether the lock still keeps others out: the file under its name is the one that is locked. Who takes that
-    /// file away lets others in.
+    /// Says whether the lock still keeps other processes out: whether the file under its name is the one that
+    /// is locked. A user who removes that file lets other writers in.
     ///
     /// # Errors
-    /// What the system says; then it is not known.
+    /// What the system says; then it is not known whether the lock keeps others out.
     fn is_held(&self) -> io::Result<bool> {
         Ok(true)
     }
@@ -143,8 +148,8 @@ impl Disk for RealDisk {
             None => return Ok(()),
         };
         if dir.is_dir() {
-            // Whoever made it may have died before its name was durable. A folder above that is not ours to
-            // read is not one that we made.
+            // The process that made the folder may have died before the folder's name was durable. A parent
+            // folder that this process must not read is not one that this log has made.
             return match self.sync_dir(parent) {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
                 synced => synced,
@@ -161,7 +166,7 @@ impl Disk for RealDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(dir)? {
-            // A name that is not Unicode is none of ours.
+            // The log gives no names that are not Unicode: such a file is not part of it.
             if let Ok(name) = entry?.file_name().into_string() {
                 names.push(name);
             }
@@ -192,7 +197,7 @@ impl Disk for RealDisk {
         File::open(dir)?.sync_all()
     }
 
-    /// Elsewhere a folder cannot be opened as a file, and its names are durable as the system sees fit.
+    /// On other systems a folder cannot be opened as a file; the system itself makes names durable.
     #[cfg(not(unix))]
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         Ok(())
@@ -280,10 +285,10 @@ impl DiskLock for RealLock {
     }
 }
 
-/// Says whether the file at a path is this open one.
+/// Says whether the path names this open file.
 ///
 /// # Errors
-/// What the system says, other than that nothing is there.
+/// What the system says. That nothing is at the path is not an error but `false`.
 #[cfg(unix)]
 pub fn is_the_file_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -297,10 +302,10 @@ pub fn is_the_file_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Elsewhere a file that is open and locked cannot be taken away.
+/// Always true: on other systems a file that is open and locked cannot be removed.
 ///
 /// # Errors
-/// None.
+/// Never.
 #[cfg(not(unix))]
 pub fn is_the_file_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)

@@ -1,4 +1,4 @@
-//! A file system that fails when it is told to, in front of a real one.
+//! A file system that fails on request, in front of another one.
 
 use std::io;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::disk::{Access, Disk, DiskFile, DiskLock};
 
-/// Passes everything on to another disk, except the writes and syncs that are to fail.
+/// Passes every call on to another disk, except the writes and syncs that are to fail.
 ///
 /// A write that fails has written half of its bytes; a sync that fails has synced nothing.
 #[derive(Debug, Clone)]
@@ -24,27 +24,27 @@ struct Plan {
     failing: Mutex<Vec<Failing>>,
 }
 
-/// What is to fail, counted from 1 from the disk's beginning.
+/// The operation that is to fail, counted from 1 since the disk was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failing {
-    /// The nth write.
+    /// The nth write to a file.
     Write(u64),
     /// The nth sync of a file.
     Sync(u64),
 }
 
 impl FaultyDisk {
-    /// Puts a disk that never fails yet in front of `inner`.
+    /// Puts a disk in front of `inner` that fails only once [`FaultyDisk::fail`] says so.
     pub fn new(inner: Arc<dyn Disk>) -> Self {
         Self { inner, plan: Arc::default() }
     }
 
-    /// Lets an operation fail.
+    /// Makes one later operation fail.
     pub fn fail(&self, failing: Failing) {
         self.plan.failing.lock().unwrap_or_else(PoisonError::into_inner).push(failing);
     }
 
-    /// Returns the number of bytes of files that were read so far.
+    /// Returns how many bytes were read from files so far.
     pub fn bytes_read(&self) -> u64 {
         self.plan.bytes_read.load(Ordering::SeqCst)
     }

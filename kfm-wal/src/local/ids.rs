@@ -1,17 +1,17 @@
-//! Where the record of an id is: a map whose hash costs less than the lookup.
+//! The position of the record of each id: a map whose hash costs less than the lookup.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use kfm_lineage::Lsn;
 
-/// Where the record of each id is.
+/// The position of the record of each id.
 pub(crate) type Ids = HashMap<[u8; 16], Lsn, IdKey>;
 
-/// Some ids.
+/// A set of ids.
 pub(crate) type IdSet = HashSet<[u8; 16], IdKey>;
 
-/// What the hash of ids is keyed with: random for each map, since ids come from callers.
+/// The key of the hash of ids: random for each map, since callers choose the ids.
 #[derive(Debug, Clone)]
 pub(crate) struct IdKey(u64);
 
@@ -29,7 +29,7 @@ impl BuildHasher for IdKey {
     }
 }
 
-/// Folds words into one by multiplication, upper half over lower half (wyhash, Wang Yi 2019).
+/// Folds words into one by multiplication: the upper half over the lower half (wyhash, Wang Yi 2019).
 #[derive(Debug)]
 pub(crate) struct IdHasher(u64);
 
@@ -52,7 +52,7 @@ impl Hasher for IdHasher {
         }
     }
 
-    /// The length of an id is always the same.
+    /// The length is not hashed: every id has the same.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {

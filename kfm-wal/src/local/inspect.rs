@@ -8,15 +8,15 @@ use super::load;
 use crate::error::WalError;
 use crate::inspect::{Inspection, inspect_segment};
 
-/// Lists every whole frame in a folder, whether the log opens or not.
+/// Lists every whole frame in the folder of a log, whether the log opens or not.
 ///
 /// # Errors
-/// [`WalError::Io`]: the folder could not be read.
+/// [`WalError::Io`]: the folder could not be read; try again.
 pub fn inspect(dir: impl AsRef<Path>) -> Result<Inspection, WalError> {
     inspect_on(&RealDisk, dir.as_ref())
 }
 
-/// Inspects a log on a file system of one's own.
+/// As [`inspect`], on a file system that the caller gives.
 ///
 /// # Errors
 /// As [`inspect`].

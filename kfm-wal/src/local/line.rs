@@ -1,13 +1,15 @@
-//! Who writes: requests stand in line, and one of those who wait serves all.
+//! The line: requests wait in it, and the future of one of them serves all.
 //!
-//! Whoever comes lets every other task run once, so that they can join, and then, if nobody serves, serves all
-//! who stand there, and a few times more who came meanwhile. The others wait; when the service ends, all who are left
-//! are woken. So a group forms without a timer and without a thread, and a request that is alone pays for neither.
+//! A future that joins the line first lets every other task run once, so that others can join too. Then, if
+//! no future serves, it serves all requests in the line, and a few more groups that came meanwhile. The other
+//! futures wait; when the service ends, all that are still in the line are woken. So a group forms without a
+//! timer and without a thread, and a request that is alone waits for neither.
 //!
-//! Nobody is ever appointed: who runs while nobody serves does it, so that a future that is not polled holds up
-//! only itself. To wake the first alone would appoint it: a future that was polled once and is then held, in an arm of
-//! a `select!`, would keep those behind it waiting until somebody else came. A service ends when it is done, also by a
-//! panic. `loom_line` checks every interleaving with up to two or three switches in unlucky places.
+//! No future is appointed to serve: any future that runs while none serves begins to. So a future that is not
+//! polled holds up only itself. Waking only the first future would appoint it: if that one was polled once
+//! and is then held back, in an arm of a `select!`, those behind it would wait until another one came. A
+//! service ends when it is done, also by a panic. `loom_line` checks every interleaving with up to two or
+//! three switches in unlucky places.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -16,16 +18,17 @@ use std::task::{Context, Poll, Waker};
 use super::sync::{Arc, Mutex, guard};
 use crate::planted::{Bug, planted};
 
-/// How often whoever serves goes on with those who came meanwhile, before it leaves that to one of them.
+/// How many more groups a future serves for others before it leaves that to one of them.
 ///
-/// Of 64 threads that are all woken after every group one serves and the others wait again: a quarter of the appends a
-/// second is lost. After every sixteenth nothing is. Whoever serves waits for its own answer meanwhile, hence the bound.
-/// A model checker sees them woken after each group.
+/// If 64 threads are woken after every group, one serves and the others wait again: that costs a quarter of
+/// the appends a second. If they are woken after every sixteenth group it costs nothing. The future that
+/// serves returns its own answer only after these groups, hence the bound. Under the model checker they are
+/// woken after each group.
 const MORE_GROUPS: u32 = if cfg!(loom) { 0 } else { 15 };
 
-/// An answer that can be given for somebody who never gave one.
+/// An answer that can be given in place of one that never came.
 pub(crate) trait Answer {
-    /// Returns the answer to a request that was taken and not served.
+    /// Returns the answer to a request that was taken out of the line and not served.
     fn abandoned() -> Self;
 }
 
@@ -41,14 +44,14 @@ struct Queue<R, A: Answer> {
     serving: bool,
 }
 
-/// A request in line; dropping it answers it as abandoned.
+/// A request in the line; dropping it answers it as abandoned.
 #[derive(Debug)]
 pub(crate) struct Waiting<R, A: Answer> {
     pub(crate) request: R,
     slot: Arc<Slot<A>>,
 }
 
-/// Where a request finds its answer.
+/// The place where a request finds its answer.
 #[derive(Debug)]
 struct Slot<A>(Mutex<State<A>>);
 
@@ -76,7 +79,7 @@ impl<A> Slot<A> {
         matches!(&*guard(&self.0), State::Open(_))
     }
 
-    /// Takes the answer, or leaves word whom to wake.
+    /// Takes the answer, or notes the waker to call when it comes.
     fn poll(&self, context: &Context<'_>) -> Poll<A> {
         let mut state = guard(&self.0);
         match std::mem::replace(&mut *state, State::Over) {
@@ -110,7 +113,7 @@ impl<R, A: Answer> Drop for Waiting<R, A> {
     }
 }
 
-/// A request's place in line; leaving it takes the request back, unless it is being served.
+/// A request's place in the line; dropping it takes the request back, unless it is being served.
 struct Place<'a, R, A: Answer> {
     line: &'a Line<R, A>,
     slot: Arc<Slot<A>>,
@@ -124,21 +127,23 @@ impl<R, A: Answer> Drop for Place<'_, R, A> {
         }
         let mut queue = guard(&self.line.queue);
         let mine = queue.waiting.iter().position(|waiting| Arc::ptr_eq(&waiting.slot, &self.slot));
-        // If it was woken to serve, so was everybody else who stood there.
+        // If this future was woken in order to serve, so was every other future in the line: another one does
+        // it.
         let withdrawn = mine.and_then(|at| queue.waiting.remove(at));
         drop(queue);
         drop(withdrawn);
     }
 }
 
-/// The service; ended by dropping it, also when it panics.
+/// The service. It ends when it is dropped, also by a panic.
 struct Service<'a, R, A: Answer>(&'a Line<R, A>);
 
 impl<R, A: Answer> Drop for Service<'_, R, A> {
     fn drop(&mut self) {
         let mut queue = guard(&self.0.queue);
         queue.serving = false;
-        // INVARIANT: while nobody serves, whoever stands in line is about to run, as far as it is driven at all.
+        // INVARIANT: while no future serves, every future in the line is about to run, if its caller polls it
+        // at all.
         let woken: Vec<Waker> =
             queue.waiting.iter().filter_map(|waiting| waiting.slot.take_waker()).collect();
         drop(queue);
@@ -153,16 +158,18 @@ impl<R, A: Answer> Default for Line<R, A> {
 }
 
 impl<R, A: Answer> Line<R, A> {
-    /// Stands in line until the request is answered; `serve` is called whenever it falls to this one.
+    /// Waits in the line until the request is answered. `serve` is called each time this future is the one to
+    /// serve.
     ///
     /// # Cancel safety
-    /// A dropped call was served or not, and leaves the line either way.
+    /// When the caller drops the future, the request was served or not; it leaves the line either way.
     pub(crate) async fn wait(&self, request: R, mut serve: impl FnMut()) -> A {
         let mut place = self.join(request);
         self.yield_once().await;
         let answer = poll_fn(|context| {
             loop {
-                // In this order: who ends a service wakes all whom it finds registered.
+                // The waker is registered before the service is tried: a service that ends wakes all wakers
+                // that it finds.
                 if let Poll::Ready(answer) = place.slot.poll(context) {
                     return Poll::Ready(answer);
                 }
@@ -199,7 +206,7 @@ impl<R, A: Answer> Line<R, A> {
         .await;
     }
 
-    /// Begins to serve, unless somebody does.
+    /// Begins to serve; `None` while another future serves.
     fn begin(&self) -> Option<Service<'_, R, A>> {
         let mut queue = guard(&self.queue);
         if queue.serving || planted(Bug::LoneAppendWaits) && queue.waiting.len() < 2 {
@@ -209,14 +216,14 @@ impl<R, A: Answer> Line<R, A> {
         Some(Service(self))
     }
 
-    /// Takes requests off the front while `fits` says so.
+    /// Takes requests from the front of the line while `fits` says so.
     pub(crate) fn take(&self, mut fits: impl FnMut(&R) -> bool) -> Vec<Waiting<R, A>> {
         let mut queue = guard(&self.queue);
         let count = queue.waiting.iter().take_while(|waiting| fits(&waiting.request)).count();
         queue.waiting.drain(..count).collect()
     }
 
-    /// Says whether nobody stands in line.
+    /// Says whether the line is empty.
     pub(crate) fn is_empty(&self) -> bool {
         guard(&self.queue).waiting.is_empty()
     }
@@ -245,12 +252,12 @@ mod tests {
         }
     }
 
-    /// Answers those in line with true.
+    /// Answers every request in the line with true.
     fn serve(line: &Line<(), bool>) {
         line.take(|()| true).into_iter().for_each(|waiting| waiting.answer(true));
     }
 
-    /// Polls a request of which another one was being served all the time: once to join, then until it waits.
+    /// Polls a request while another one is being served: once to join the line, then until it waits.
     fn wait_in_line(mut request: Pin<&mut impl Future<Output = bool>>, polls: u32, waker: &Waker) {
         for _ in 0..polls {
             assert!(request.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
@@ -259,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_future_that_is_held_while_another_serves_keeps_nobody_behind_it_waiting() {
-        // Held after it joined; held where it waits to be woken.
+        // It is held back after it has joined, or where it waits to be woken.
         for polls in [1, 2] {
             let line = Line::<(), bool>::default();
             let woken = Arc::new(Woken::default());
@@ -270,7 +277,7 @@ mod tests {
             let mut serves = Box::pin(line.wait((), || {
                 calls += 1;
                 if calls > 1 {
-                    // As if others had taken all the room.
+                    // As if the requests of others had filled the group.
                     return;
                 }
                 serve(&line);
@@ -282,8 +289,12 @@ mod tests {
             assert!(serves.as_mut().poll(&mut context).is_pending(), "others may join");
             assert_eq!(serves.as_mut().poll(&mut context), Poll::Ready(true));
             drop(serves);
-            assert_eq!(calls, 1 + MORE_GROUPS, "who serves goes on with others, and not for ever");
-            assert!(woken.0.load(Ordering::SeqCst), "polls={polls}: nobody told who stood behind");
+            assert_eq!(
+                calls,
+                1 + MORE_GROUPS,
+                "the future that serves goes on with others, and not for ever"
+            );
+            assert!(woken.0.load(Ordering::SeqCst), "polls={polls}: the future behind was not woken");
             assert_eq!(behind.as_mut().poll(&mut context), Poll::Ready(true), "polls={polls}");
         }
     }

@@ -1,5 +1,5 @@
-//! Reading a folder: frame after frame, segment after segment, up to where the log ends; how it ends is said by the tail
-//! rule (`behind`).
+//! Reading a folder: frame after frame, segment after segment, up to the end of the log. The tail rule
+//! (`behind`) says how the log ends.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -20,21 +20,21 @@ use crate::planted::{Bug, planted};
 use crate::raw::RawRecord;
 use crate::store::{BadPlace, Damage, Depth};
 
-/// The file that names the log and its format; where it is, there are segments.
+/// The file that names the log and its format; if it is there, there must be segments.
 pub(crate) const FORMAT: &str = "FORMAT";
-/// The folder of what was set aside.
+/// The folder of the torn bytes that repairs have set aside.
 pub(crate) const QUARANTINE: &str = "quarantine";
 
-/// How much is read at a time: what a processor's own cache holds.
+/// How many bytes are read at a time: as much as a processor's own cache holds.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// How often a reader looks again when a writer may have been at work under its eyes.
+/// How many times a reader reads the folder again while a writer may be at work in it.
 const LOOKS_MAX: usize = 64;
 
-/// What a folder holds.
+/// What was read from a folder.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    /// What reads well, from the first frame; none if there is no log.
+    /// The part that can be read, from the first frame; `None` if there is no log.
     pub(crate) view: Option<View>,
     pub(crate) ending: Ending,
 }
@@ -42,22 +42,22 @@ pub(crate) struct Loaded {
 /// How a log ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// With a whole frame, in the last segment.
+    /// With a whole frame in the last segment.
     Clean,
     /// With an append that never finished, in the last segment.
     Torn(Torn),
-    /// With a segment that was made, while the one before it was not sealed yet.
+    /// With a last segment that was made before the one before it was sealed.
     Unsealed(Torn),
-    /// In damage.
+    /// With damage.
     Bad(BadPlace),
 }
 
 /// Bytes that belong to no frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Torn {
-    /// Where they begin.
+    /// Where they begin in the segment.
     pub(crate) offset: u64,
-    /// How many there are, up to the last that is not zero.
+    /// How many there are, up to the last one that is not zero.
     pub(crate) bytes: u64,
 }
 
@@ -68,20 +68,20 @@ pub(super) enum RunEnd {
     Torn(Torn),
 }
 
-/// Why a run of frames was not read to its end.
+/// Why the frames of a segment were not read to their end.
 pub(super) enum RunError {
-    /// Here no frame may be as it is.
+    /// The frame at this place is damaged, or does not belong here.
     Bad { offset: u64, class: Damage },
     /// What was read could not be made durable.
     Unsettled(WalError),
 }
 
-/// Reads a folder that nobody else writes.
+/// Reads a folder in which no other process writes.
 pub(crate) fn load(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, WalError> {
     load_with(disk, dir, depth, &mut |_| ())
 }
 
-/// Reads a folder and hands every record over of which the log says that it is durable.
+/// Reads a folder, and hands each record to `take` that is known to be durable.
 pub(crate) fn load_with(
     disk: &dyn Disk,
     dir: &Path,
@@ -107,7 +107,8 @@ pub(crate) fn load_with(
     })?;
     let ending = match (&ending, &view) {
         (Ending::Bad(_), _) | (_, None) => ending,
-        // What is archived has a successor that is not.
+        // Archived segments are followed by others in the log's folder: if the last segment is an archived
+        // one, its successor is missing.
         (_, Some(view)) if names.last().is_some_and(|last| !there.contains(last)) => {
             let segment = view.segments.last().expect("a log has a segment");
             missing(&segment.name, segment.end, view.position.next)
@@ -118,10 +119,10 @@ pub(crate) fn load_with(
     Ok(Loaded { view, ending })
 }
 
-/// Reads a folder that may be written meanwhile.
+/// Reads a folder in which a writer may be at work.
 ///
-/// What a reader takes for damage may be a frame that was written after it looked there and before it looked
-/// behind. Looking again decides: a frame that has a witness is whole by then.
+/// What looks like damage may be a frame that the writer wrote after the reader looked at its place and
+/// before the reader looked behind it. Reading again decides: a frame that has a witness is whole by then.
 pub(crate) fn load_beside_a_writer(disk: &dyn Disk, dir: &Path, depth: Depth) -> Result<Loaded, WalError> {
     let mut loaded = load(disk, dir, depth)?;
     for _ in 1..LOOKS_MAX {
@@ -138,6 +139,7 @@ pub(crate) fn load_beside_a_writer(disk: &dyn Disk, dir: &Path, depth: Depth) ->
     Err(WalError::Io { action: "read", path: dir.display().to_string(), source })
 }
 
+/// Reads the segments in their order and says how the log ends.
 fn load_segments(
     mut ahead: ReadAhead<'_, '_>,
     depth: Depth,
@@ -146,6 +148,8 @@ fn load_segments(
     settle: &dyn Fn(&str) -> Result<(), WalError>,
     take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<Ending, WalError> {
+    // A segment without a seal that has a successor. A writer that died after it made the successor and
+    // before it sealed this one leaves that; anything else is damage.
     let mut unsealed: Option<(String, Lsn, Torn)> = None;
     let mut segment = ReadSegment::default();
     for (index, name) in names.iter().enumerate() {
@@ -155,6 +159,8 @@ fn load_segments(
             Ok(Ending::Bad(BadPlace { segment: name.clone(), offset, lsn, class }))
         };
         let next = slot.as_ref().map_or(Lsn(1), |view| view.position.next);
+        // The first frame says whether this is the segment that must come next: its log, its position and its
+        // epoch.
         let frame = match frame::decode(bytes) {
             Ok(frame) => frame,
             Err(Fault::Future) => return bad(0, next, Damage::FutureFormat),
@@ -181,6 +187,7 @@ fn load_segments(
         let frames_before = view.frames.len();
         let end = run(&segment, FIRST_FRAME_BYTES, view, depth, &|| settle(name), take);
         let next = view.position.next;
+        // Judged after the frames were read, so that the caller gets the records before the cut.
         if (bytes.len() as u64) < label.capacity {
             return bad(bytes.len() as u64, next, Damage::Truncated);
         }
@@ -192,12 +199,15 @@ fn load_segments(
         if let Some((segment, lsn, torn)) = &unsealed
             && (view.frames.len() > frames_before || !matches!(end, RunEnd::Blank))
         {
-            // The seal is synced before the first frame after it, so it was there once.
+            // The writer syncs the seal before it writes the first frame of the next segment. That segment
+            // has a frame, so the seal was there once.
             let (segment, class) = (segment.clone(), Damage::BitRot);
             return Ok(Ending::Bad(BadPlace { segment, offset: torn.offset, lsn: *lsn, class }));
         }
         let filled = view.segments.last().map_or(0, |segment| segment.end);
         let last = index + 1 == names.len();
+        // Only the last segment may be open or torn, and a sealed one always has a successor: the writer
+        // makes it first.
         let torn = match end {
             RunEnd::Sealed if last => return Ok(missing(name, filled, next)),
             RunEnd::Sealed if planted(Bug::ReplayForgetsIds) => {
@@ -210,6 +220,7 @@ fn load_segments(
             RunEnd::Torn(torn) if last => return Ok(Ending::Torn(torn)),
             RunEnd::Torn(torn) => torn,
         };
+        // A writer seals a segment before it makes the next but one: here the seal was there once.
         if index + 2 < names.len() {
             return bad(torn.offset, next, Damage::BitRot);
         }
@@ -218,18 +229,19 @@ fn load_segments(
     Ok(unsealed.map_or(Ending::Clean, |(_, _, torn)| Ending::Unsealed(torn)))
 }
 
-/// Makes durable what a segment shows.
+/// Makes durable what a reader has seen in a segment.
 ///
-/// A frame that is whole and has no witness was written by a process that died before it left one, or that is about
-/// to sync it: after this sync it is as durable as any other, so that readers and the next writer see the same. A
-/// sync needs no leave to write. What a writer could not sync it has taken back, since the system would claim it here.
+/// A whole frame without a witness was written by a process that died before it wrote one, or by one that is
+/// about to sync the frame. After this sync the frame is as durable as any other, so that readers and the
+/// next writer see the same log. A sync needs no right to write. A frame that its writer could not sync is
+/// not here: the writer has overwritten it with zeros, because this sync would seem to make it durable.
 pub(super) fn settle(disk: &dyn Disk, dir: &Path, name: &str) -> Result<(), WalError> {
     if planted(Bug::ReaderShowsUnsettled) {
         return Ok(());
     }
     let synced = segment::open(disk, dir, name, Access::Read)?.sync();
     match synced {
-        // A medium that cannot be written, such as an image of a disc, has nothing to sync.
+        // A medium that cannot be written, such as the image of a disc, has nothing to sync.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::ReadOnlyFilesystem) =>
         {
@@ -239,8 +251,8 @@ pub(super) fn settle(disk: &dyn Disk, dir: &Path, name: &str) -> Result<(), WalE
     }
 }
 
-/// Takes in the frames of the last segment of `view` from `from` on; `settle` makes the segment durable if its last
-/// frame has no witness.
+/// Takes in the frames of the last segment of `view`, from the byte `from` on. Calls `settle` to make the
+/// segment durable if its last frame has no witness.
 pub(super) fn run(
     segment: &ReadSegment,
     from: u64,
@@ -250,7 +262,7 @@ pub(super) fn run(
     take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<RunEnd, RunError> {
     let bytes = segment.bytes.as_slice();
-    // The last frame's records, until something says that they are durable.
+    // The records of the last frame, held back until something says that they are durable.
     let mut unsettled: Option<(Header, Vec<RawRecord<'_>>)> = None;
     let mut hand_over = |(header, records): (Header, Vec<RawRecord<'_>>)| {
         for (n, record) in records.iter().enumerate() {
@@ -262,9 +274,12 @@ pub(super) fn run(
     while !sealed {
         let bad = |class| Err(RunError::Bad { offset: at as u64, class });
         match segment.frame(at) {
+            // A mark ends the frames: what lies there and behind it is for the tail rule to judge.
             Ok((frame, _)) if frame.header.kind == Kind::Mark => break,
             Ok((frame, leaves)) => match view.accept(&frame, at as u64, depth, leaves) {
                 Ok(records) => {
+                    // A frame is begun only after the one before it was synced: the records of that one are
+                    // durable now.
                     unsettled.replace((frame.header, records)).into_iter().for_each(&mut hand_over);
                     sealed = frame.header.kind == Kind::Seal;
                     at += frame.bytes;
@@ -272,20 +287,22 @@ pub(super) fn run(
                 Err(class) => return bad(class),
             },
             Err(Fault::Future) => {
+                // The newer frame continues this chain, so it was begun after the last known frame was
+                // synced.
                 if frame::is_behind(&bytes[at..], view.position.log, &view.position.chain) {
                     unsettled.into_iter().for_each(hand_over);
                 }
                 return bad(Damage::FutureFormat);
             }
-            // A whole header whose frame does not fit: no append writes that.
+            // The header is whole, and its frame does not fit into the segment: no append writes that.
             Err(Fault::Short { .. }) => return bad(Damage::Malformed),
             Err(Fault::Blank | Fault::Broken) => break,
         }
     }
     let offset = at as u64;
     if sealed {
-        // Nothing was acknowledged behind a seal: what lies there is an old mark, torn or not, or rot that
-        // took nothing. That there was more, the next segment says.
+        // No append was acknowledged behind a seal: what lies there is an old mark, whole or torn, or rot
+        // that destroyed nothing. Whether there was more, the next segment says.
         return Ok(RunEnd::Sealed);
     }
     let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position);
@@ -296,14 +313,15 @@ pub(super) fn run(
     let behind = match behind {
         Ok(behind) => behind,
         Err(class) => {
-            // What says that the bad place was durable says it of all before it.
+            // A witness that the bad place was durable is a witness for everything before it too.
             if class == Damage::BitRot {
                 unsettled.into_iter().for_each(hand_over);
             }
             return Err(RunError::Bad { offset, class });
         }
     };
-    // Frames of other segments have this one behind them.
+    // This frame has no witness yet. If the segment has no frame of its own, the last frame is in an earlier
+    // segment, and this segment is its witness.
     if !behind.witnessed && at > usize::try_from(FIRST_FRAME_BYTES).expect("a frame fits in memory") {
         settle().map_err(RunError::Unsettled)?;
     }
@@ -321,15 +339,16 @@ pub(super) fn run(
     }
 }
 
-/// Counts what was set aside by repairs.
+/// Counts the files that repairs have set aside.
 pub(crate) fn quarantined(disk: &dyn Disk, dir: &Path) -> Result<u64, WalError> {
     let names = list(disk, &dir.join(QUARANTINE))?;
     Ok(names.iter().filter(|name| !name.ends_with(segment::UNFINISHED)).count() as u64)
 }
 
-/// Returns the names of the segments, in order, given those of what is in the log's folder.
+/// Returns the names of the segments in their order, those in the archive included. `there` are the names in
+/// the log's folder.
 ///
-/// What is archived meanwhile is found in the archive, which is looked into afterwards.
+/// A segment that is archived meanwhile is found in the archive, because the archive is listed afterwards.
 pub(crate) fn segments(disk: &dyn Disk, dir: &Path, there: &[String]) -> Result<Vec<String>, WalError> {
     let archived = list(disk, &dir.join(ARCHIVE))?;
     let names = there.iter().chain(&archived).filter(|name| segment::parse_name(name).is_some());
@@ -337,7 +356,7 @@ pub(crate) fn segments(disk: &dyn Disk, dir: &Path, there: &[String]) -> Result<
     Ok(names.into_iter().cloned().collect())
 }
 
-/// Reads a segment whole.
+/// Reads a segment whole, from the log's folder or from the archive.
 pub(crate) fn read_segment(disk: &dyn Disk, dir: &Path, name: &str) -> Result<Vec<u8>, WalError> {
     read_whole(segment::open(disk, dir, name, Access::Read)?, &dir.join(name))
 }
@@ -353,7 +372,8 @@ fn read_whole(file: Box<dyn DiskFile>, path: &Path) -> Result<Vec<u8>, WalError>
     Ok(bytes)
 }
 
-/// Reads a file whole, in place of what `buffer` held; `look` is shown all that was read so far, after each piece.
+/// Reads a file whole into `buffer`, in place of what it held. After each piece, `look` is called with all
+/// that was read so far.
 pub(crate) fn read_in_pieces(
     mut file: Box<dyn DiskFile>,
     path: &Path,
@@ -363,7 +383,7 @@ pub(crate) fn read_in_pieces(
     let bytes = file.bytes().map_err(io_error("read", path))?;
     let bytes = usize::try_from(bytes).expect("a segment fits in memory");
     if buffer.capacity() < bytes {
-        // Zeros that the system has need not be written.
+        // The system gives zeroed memory: it need not be written again.
         *buffer = vec![0; bytes];
     } else {
         buffer.resize(bytes, 0);
@@ -374,7 +394,7 @@ pub(crate) fn read_in_pieces(
         let read = file.read_at(filled as u64, &mut buffer[filled..end]).map_err(io_error("read", path))?;
         filled += read;
         look(&buffer[..filled]);
-        // Shorter than it was a moment ago.
+        // The file is shorter than a moment ago.
         if filled < end {
             break;
         }
@@ -383,7 +403,7 @@ pub(crate) fn read_in_pieces(
     Ok(())
 }
 
-/// Returns the names in a folder, none if it is missing.
+/// Returns the names in a folder; no names if the folder is missing.
 pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, WalError> {
     match disk.list(dir) {
         Ok(names) => Ok(names),
@@ -392,7 +412,7 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, WalError>
     }
 }
 
-/// Names what was tried on which path when the system refused.
+/// Makes the error of a call that the system refused, with what was tried on which path.
 pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WalError {
     let path = path.display().to_string();
     move |error| WalError::Io { action, path, source: Box::new(error) }

@@ -1,17 +1,18 @@
 //! The local log: segment files in one folder, one writer, any number of readers.
 //!
-//! An append is one frame in a preallocated, zero-filled segment, written and synced before it is answered,
-//! on the thread of the caller, which it blocks for that long; among many on several threads, one of them writes up to
-//! sixteen groups before it is answered. A failed write or sync ends the handle's writing for ever; opening the log
-//! again finds out what reached the disk. Readers never write, not even a lock, and see only what is durable: the last
-//! frame, if nothing behind it says that it is, after they have synced it.
+//! An append is one frame in a preallocated, zero-filled segment, written and synced before it is answered.
+//! It runs on the thread of its caller and blocks that thread meanwhile; where several threads append, one of
+//! them may write up to sixteen groups before its own call returns. After a failed write or sync the handle
+//! writes nothing more; opening the log again finds out what reached the disk. Readers never write, not even
+//! a lock, and show only what is durable: if nothing behind the last frame says that it is durable, the
+//! reader syncs it first.
 //!
 //! ```text
 //! FORMAT                                            the log's id and format, for people
-//! LOCK                                              locked by the writer, who says who it is
+//! LOCK                                              locked by the writer, which writes its holder into it
 //! seg-<first position>-<epoch>.kfw                  frames, then zeros
 //! archive/seg-…                                     segments that were set aside, part of the log as before
-//! quarantine/seg-…-<offset>.bad                     what interrupted appends left
+//! quarantine/seg-…-<offset>.bad                     torn bytes that interrupted appends left
 //! ```
 
 pub mod ahead;
@@ -70,14 +71,14 @@ use sync::guard;
 use verify::summary;
 use view::{FrameAt, View};
 
-/// How long segments are made: the first `first_bytes`, each next one twice the last, up to `max_bytes`.
+/// The lengths of segments: the first one has `first_bytes`, each next one twice as many, up to `max_bytes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SegmentSizes {
-    /// Length of the first segment; small, so that making a log is instant. Default 256 KiB.
+    /// Length of the first segment in bytes; small, so that a log is made at once. Default 256 KiB.
     pub first_bytes: u64,
-    /// The longest segment, unless one batch needs more. Default 16 MiB: whoever reads a long log has three to six
-    /// of them in memory.
+    /// Length of the longest segment in bytes, unless one batch needs more. Default 16 MiB: a reader of a
+    /// long log has three to six segments in memory.
     pub max_bytes: u64,
 }
 
@@ -88,7 +89,8 @@ impl Default for SegmentSizes {
 }
 
 impl SegmentSizes {
-    /// Returns the length of the segment after one of `last` bytes that has to hold a frame of `frame_bytes`.
+    /// Returns the length of the segment that follows one of `last` bytes and has to hold a frame of
+    /// `frame_bytes`.
     fn next(&self, last: u64, frame_bytes: u64) -> u64 {
         let grown = last.saturating_mul(2).clamp(self.first_bytes.min(self.max_bytes), self.max_bytes);
         let needed = segment::FIRST_FRAME_BYTES + frame_bytes + segment::RESERVE_BYTES;
@@ -108,7 +110,7 @@ pub struct LocalOptions {
 }
 
 impl LocalOptions {
-    /// Makes the default options; `clock` dates locks and repairs, records bring their own time.
+    /// Makes the default options. `clock` dates locks, repairs and archivings; records bring their own time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             sizes: SegmentSizes::default(),
@@ -120,24 +122,25 @@ impl LocalOptions {
         }
     }
 
-    /// Sets how long segments are made.
+    /// Sets the lengths of segments.
     #[must_use]
     pub fn with_segment_sizes(mut self, sizes: SegmentSizes) -> Self {
         self.sizes = sizes;
         self
     }
 
-    /// Sets what others are told about who holds the lock: host, process, command; one short line.
+    /// Sets what other processes are told about the holder of the lock: host, process, command; one short
+    /// line.
     #[must_use]
     pub fn with_holder(mut self, holder: impl Into<String>) -> Self {
         self.holder = holder.into().chars().filter(|char| !char.is_control()).take(200).collect();
         self
     }
 
-    /// Sets the file system, for faults below the log.
+    /// Sets the file system, so that tests can put faults below the log.
     ///
-    /// Only the thread that appends uses it then, so that what happens in which order follows from the appends;
-    /// [`LocalOptions::with_background`] after this one changes that.
+    /// The log then uses it only on the thread that appends, so that the order of its calls follows from the
+    /// appends; [`LocalOptions::with_background`] after this call changes that.
     #[must_use]
     pub fn with_disk(mut self, disk: Arc<dyn Disk>) -> Self {
         self.disk = disk;
@@ -145,14 +148,14 @@ impl LocalOptions {
         self
     }
 
-    /// Sets where the next segment is filled ahead of need; by default on a thread of its own.
+    /// Sets where the next segment is filled before it is needed; by default on a thread of its own.
     #[must_use]
     pub fn with_background(mut self, background: Arc<dyn Background>) -> Self {
         self.background = Some(background);
         self
     }
 
-    /// Sets where the names of logs and writers come from.
+    /// Sets the source of the random ids of logs and writers; the operating system's by default.
     #[must_use]
     pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.entropy = entropy;
@@ -173,14 +176,15 @@ pub struct RecoveryReport {
     pub segments: u64,
     /// Bytes in use in those segments.
     pub bytes: u64,
-    /// Bytes of an append that never finished.
+    /// Bytes of an append that never finished; zero if there were none.
     pub torn_bytes: u64,
-    /// Whether the log's end was repaired; a reader leaves that to the next writer.
+    /// Whether the end of the log was repaired; a reader repairs nothing and leaves that to the next writer.
     pub repaired: bool,
-    /// The file, in the log's folder, that holds the torn bytes now; on a full disk the repair itself holds them.
+    /// The file in the log's folder that now holds the torn bytes. On a full disk there is none, and the
+    /// repair in the log holds them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<String>,
-    /// The epoch that this writer claimed; for a reader, the last one.
+    /// The epoch that this writer claimed; for a reader, the last one in the log.
     pub epoch: u64,
 }
 
@@ -197,16 +201,16 @@ pub struct LocalLog {
 #[derive(Debug)]
 enum Role {
     Writer(Box<Committer>),
-    /// A reader, and whether what it knows of the log is what was there when it last looked.
+    /// A reader. True if what it knows of the log is what was there when it last looked.
     Reader(Mutex<bool>),
 }
 
 impl LocalLog {
-    /// Opens a log for writing, makes it if there is none, and repairs what an interrupted append left.
+    /// Opens a log for writing; makes the log if there is none, and repairs what an interrupted append left.
     ///
     /// # Errors
-    /// - [`WalError::Locked`]: another writer has it; wait, or stop that one.
-    /// - [`WalError::Corrupt`]: nothing was changed; restore the log, or repair it by hand.
+    /// - [`WalError::Locked`]: another writer has the log; wait, or stop that one.
+    /// - [`WalError::Corrupt`]: nothing was changed; restore the log from a copy, or repair it by hand.
     /// - [`WalError::FutureFormat`]: nothing was changed; upgrade.
     /// - [`WalError::Unknown`]: the claim of an epoch, or the repair, may be in the log; open it again.
     /// - [`WalError::Io`]: repair the disk and try again.
@@ -218,8 +222,8 @@ impl LocalLog {
         Ok((Self { dir, disk, view, role, report: report.clone() }, report))
     }
 
-    /// Opens a log for reading, beside a writer or without one; writes nothing. A missing folder is an empty
-    /// log.
+    /// Opens a log for reading, beside a writer or without one; writes nothing. A folder that is missing
+    /// reads as an empty log.
     ///
     /// # Errors
     /// - [`WalError::Corrupt`]: the log is damaged; [`verify`] says more.
@@ -229,7 +233,7 @@ impl LocalLog {
         Self::open_read_only_on(dir, Arc::new(RealDisk))
     }
 
-    /// Opens a log for reading on a file system of one's own.
+    /// As [`LocalLog::open_read_only`], on a file system that the caller gives.
     ///
     /// # Errors
     /// As [`LocalLog::open_read_only`].
@@ -253,12 +257,12 @@ impl LocalLog {
         &self.report
     }
 
-    /// Returns the folder.
+    /// Returns the folder of the log.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Looks for what a writer appended since; a writer knows already.
+    /// Takes in what a writer appended since the last look; a writer has nothing to look for.
     fn refresh(&self) -> Result<(), WalError> {
         let Role::Reader(there) = &self.role else { return Ok(()) };
         let mut there = guard(there);
@@ -336,7 +340,7 @@ impl WalStore for LocalLog {
     }
 }
 
-/// Reads the records of `frames` from `from` on, at most `limit`, each checked against its checksum again.
+/// Reads the records of `frames` from `from` on, at most `limit`; the checksum of each is compared again.
 fn read_frames(
     disk: &dyn Disk,
     dir: &Path,

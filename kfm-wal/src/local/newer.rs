@@ -1,5 +1,5 @@
-//! Logs that a newer version wrote, read for ever: what may be passed over is kept, the rest is refused and told
-//! from damage.
+//! Logs that a newer version wrote: what may be passed over is kept, the rest is refused and told from
+//! damage.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::log::Wal;
 use crate::record::{JournalEntry, JournalRecord, Record};
 use crate::store::OPTIONAL;
 
-/// Kinds of frames that no version writes.
+/// A kind of frame that no version writes.
 const KIND: frame::Kind = frame::Kind::Other(200);
 
 fn golden(name: &str) -> PathBuf {
@@ -50,7 +50,7 @@ fn journal(n: u64) -> Record {
     Record::Journal(JournalRecord { operation: OperationId::from(publish), n, entry })
 }
 
-/// A record of this version, as the store has it.
+/// A record of this version, in the form of the store.
 fn encoded(n: u64) -> NewRecord {
     let log = crate::MemoryLog::new();
     let wal = run(Wal::open(Arc::new(log.handle()), clock())).unwrap();
@@ -63,7 +63,7 @@ fn foreign(rtype: u16) -> NewRecord {
     NewRecord { op_id: [9; 16], rtype, schema: 1, at: Timestamp::UNIX_EPOCH, payload }
 }
 
-/// Appends a frame of a kind that is not known.
+/// Appends a frame of an unknown kind.
 fn append_frame(log: &LocalLog, flags: u16) {
     log.committer().unwrap().with_tail(|tail| {
         let header = frame::Header { flags, ..guard(&log.view).position.header(KIND, 0, tail.nonce) };
@@ -105,7 +105,11 @@ fn frames_and_records_that_may_be_passed_over_are_and_stay() {
     assert_eq!(known(&wal), [1, 3]);
     assert!(state(dir.path()) == before);
     let wal = typed(open(dir.path()).unwrap());
-    assert_eq!(run(wal.append(journal(3))).unwrap(), Lsn(4), "who does not know it may go on");
+    assert_eq!(
+        run(wal.append(journal(3))).unwrap(),
+        Lsn(4),
+        "a version that does not know the record may go on"
+    );
     assert_eq!(run(wal.store().append(&[foreign(OPTIONAL | 99)], None)).unwrap().first, Lsn(2));
     assert!(run(wal.store().verify(Depth::Chain)).unwrap().ok);
     let frames = inspect(dir.path()).unwrap().segments.remove(0).frames;
@@ -141,7 +145,7 @@ fn a_frame_that_must_be_known_is_refused_by_everybody_and_changed_by_nobody() {
     replay(dir.path(), |_| there += 1).unwrap();
     assert_eq!(there, 2, "all before it can be exported: it says that it was written after that");
     let mut after = state(dir.path());
-    // Who holds the lock is written into it.
+    // The file of the lock differs: each writer writes its holder into it.
     after.insert("LOCK".into(), before[std::ffi::OsStr::new("LOCK")].clone());
     assert!(after == before);
 }

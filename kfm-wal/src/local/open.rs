@@ -1,7 +1,8 @@
 //! Opening a log for writing: lock, read, repair, and claim the next epoch.
 //!
-//! None of it needs room on the disk that the log does not have already: on a full one torn bytes go into the
-//! repair itself, over the place where they lay, and an epoch is claimed in the room that records leave.
+//! None of this needs more room on the disk than the log already has. On a full disk the torn bytes go into
+//! the repair itself, over the place where they lay, and an epoch is claimed in the room that records leave
+//! free.
 
 use std::io;
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::planted::{Bug, planted};
 /// The file whose lock keeps other writers out.
 pub(super) const LOCK: &str = "LOCK";
 
-/// Opens the log in `dir` for writing; nothing is changed if it is damaged.
+/// Opens the log in `dir` for writing; changes nothing in the log if it is damaged.
 pub(crate) fn open(
     dir: &Path,
     options: LocalOptions,
@@ -32,6 +33,7 @@ pub(crate) fn open(
     disk.create_dir(dir).map_err(io_error("make", dir))?;
     let now = Timestamp::try_from(options.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
     let lock = lock(disk, dir, &format!("{} since={now:.0}", options.holder))?;
+    // These files were never finished: their process has died, because this one has the lock.
     for name in load::list(disk, dir)? {
         if name.ends_with(UNFINISHED) {
             let path = dir.join(&name);
@@ -56,7 +58,8 @@ pub(crate) fn open(
     };
     let format = load::format_text(&view.log_id);
     if !load::list(disk, dir)?.iter().any(|name| name == FORMAT) {
-        // A first segment that a failed opening left may be no more than visible; a format without one is damage.
+        // A failed opening may have left a first segment that is visible and not durable. If the format were
+        // durable without it, the log would count as damaged.
         disk.sync_dir(dir).map_err(io_error("sync", dir))?;
         write_whole(disk, dir, FORMAT, |file| file.write_at(0, format.as_bytes()))
             .map_err(|error| io_error("write the format of", dir)(error.source))?;
@@ -81,6 +84,8 @@ pub(crate) fn open(
     };
     tail.mark = view.segments.last().and_then(|segment| segment.mark);
     let view = Arc::new(Mutex::new(view));
+    // In this order: what was read is made durable, then the torn end is repaired, and an epoch is claimed
+    // with it.
     settle(&mut tail, &view)?;
     let torn_bytes = match ending {
         Ending::Torn(torn) | Ending::Unsealed(torn) => torn.bytes,
@@ -104,13 +109,13 @@ fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Box<dyn DiskLock>, 
     match disk.lock(&path).map_err(io_error("lock", &path))? {
         Some(mut lock) => {
             match lock.note(holder) {
-                // It is held all the same; others are told of an unknown holder.
+                // This process has the lock all the same; others are told that the holder is unknown.
                 Err(error) if !is_full(&error) => Err(io_error("lock", &path)(error)),
                 _ => Ok(lock),
             }
         }
         None => {
-            // The holder may not have written it down yet.
+            // The holder may not have written its name down yet.
             let holder = load::read(disk, &path).unwrap_or_default();
             let holder = String::from_utf8_lossy(&holder).into_owned();
             Err(WalError::Locked { holder: if holder.is_empty() { "unknown".to_owned() } else { holder } })
@@ -118,11 +123,11 @@ fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Box<dyn DiskLock>, 
     }
 }
 
-/// Makes what was read durable before anything is built on it.
+/// Makes durable what was read, before anything is built on it.
 ///
-/// After a process died, and after a failed sync even more so, the system shows bytes that never reached the
+/// After a process died, and even more after a failed sync, the system may show bytes that never reached the
 /// disk and that it does not mean to write any more. Only the last frame can be such, and the seal behind it
-/// if the next segment is empty: they are written again.
+/// if the next segment is empty. So these are written again.
 fn settle(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
     if planted(Bug::TrustsPageCache) {
         return Ok(());
@@ -169,13 +174,14 @@ pub(crate) fn claim(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError>
     }
 }
 
-/// Writes a frame without records into the last segment, also where no record may go; false if it does not fit.
+/// Writes a frame without records into the last segment, also into the reserve, where records may not go;
+/// false if it does not fit.
 fn put_in_reserve(tail: &mut Tail, view: &Mutex<View>, kind: Kind, body: &[u8]) -> Result<bool, WalError> {
     let (end, capacity) = {
         let view = guard(view);
         view.segments.last().map_or((0, 0), |segment| (segment.end, segment.capacity))
     };
-    // Behind it there must be room for the seal.
+    // Room for the seal must be left behind it.
     if end + (frame_bytes(body.len()) + frame::FRAME_BYTES_MIN) as u64 > capacity {
         return Ok(false);
     }
@@ -187,7 +193,7 @@ fn put_in_reserve(tail: &mut Tail, view: &Mutex<View>, kind: Kind, body: &[u8]) 
     Ok(true)
 }
 
-/// Sets torn bytes at the end of the last segment aside, and writes the repair over them.
+/// Sets the torn bytes at the end of the last segment aside, and writes the repair over them.
 fn repair_tail(
     tail: &mut Tail,
     view: &Mutex<View>,
@@ -196,7 +202,7 @@ fn repair_tail(
 ) -> Result<Option<String>, WalError> {
     let segment = guard(view).segments.last().expect("a log has a segment").name.clone();
     let (name, account) = quarantine(tail, &segment, torn, now)?;
-    // The reserve is there for this; a second repair in it moves on to the next segment.
+    // The reserve is kept for this. If it holds a repair already, this one goes into the next segment.
     if !put_in_reserve(tail, view, Kind::Repair, &account)? {
         tail.rotate(view, frame_bytes(account.len()) as u64)?;
         tail.write(view, Kind::Repair, &mut Batch::new(&account))
@@ -205,7 +211,7 @@ fn repair_tail(
     Ok(name)
 }
 
-/// Seals the segment before the last, as its writer was about to.
+/// Seals the segment before the last one, which its writer was about to do.
 fn reseal(
     tail: &mut Tail,
     view: &Mutex<View>,
@@ -239,10 +245,10 @@ fn reseal(
     Ok(name)
 }
 
-/// Copies torn bytes to a file of their own; returns its name and the account of it for the log.
+/// Copies torn bytes to a file of their own; returns the file's name and the account for the log.
 ///
-/// On a full disk there is no such file, and the bytes are in the account, behind its line: they need no more
-/// room than they had.
+/// On a full disk the bytes go into the account itself, after its line, and there is no file: they need no
+/// more room than they had.
 fn quarantine(
     tail: &Tail,
     segment: &str,
@@ -281,7 +287,7 @@ fn quarantine(
     Ok((name, account))
 }
 
-/// Says whether a file system refused because there is no room on it.
+/// Says whether the file system refused because the disk is full.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -1,4 +1,4 @@
-//! Whether a sync of the log's disk does what it says, as far as a program can tell.
+//! Whether a sync of the log's disk does what it promises, as far as a program can tell.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,48 +12,50 @@ use super::load::io_error;
 use super::segment::{PAGE_BYTES, UNFINISHED};
 use crate::error::WalError;
 
-/// How many writes are synced, one after the other.
+/// How many writes are synced, one after another.
 const ROUNDS: u32 = 64;
 
-/// How many pages they are spread over.
+/// How many pages of the disk they are spread over.
 const PAGES: u64 = 16;
 
-/// No device answers faster that a write is durable; what does is memory.
+/// No device makes a write durable in less time, in nanoseconds: what answers faster is memory.
 const DEVICE_NS_MIN: u64 = 5_000;
 
-/// How long syncs took, and what that says.
+/// How long syncs took, and what follows from that.
 ///
-/// A program sees only whether a sync takes the time that a device needs. A sync that takes none was not done:
-/// the folder lies in memory, or something turns syncs off. One that takes time may still end in a cache that
-/// a power cut empties, of a disk, a controller or a host of virtual machines: only a power cut shows that.
+/// A program sees only whether a sync takes as long as a device needs. A sync that takes no time was not
+/// done: the folder lies in memory, or something turns syncs off. A sync that takes time may still end in a
+/// cache that loses its content in a power cut: of a disk, a controller or a host of virtual machines. Only a
+/// real power cut shows that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DurabilityReport {
     /// How many writes were synced.
     pub rounds: u32,
-    /// Half of the writes took no longer, in nanoseconds.
+    /// The median time of a write, in nanoseconds.
     pub write_ns_p50: u64,
-    /// Half of the syncs took no longer, in nanoseconds.
+    /// The median time of a sync, in nanoseconds.
     pub sync_ns_p50: u64,
     /// The longest sync, in nanoseconds.
     pub sync_ns_max: u64,
-    /// What that says.
+    /// What follows from the times.
     pub verdict: Durability,
 }
 
-/// What a probe can say.
+/// The verdict of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
-    /// A sync takes no time: nothing reaches a device, and a power cut takes what was acknowledged.
+    /// A sync takes no time, so nothing reaches a device: a power cut would lose what was acknowledged. Use
+    /// another disk.
     NotSynced,
-    /// A sync takes the time that a device needs; whether the device keeps it, only a power cut shows.
+    /// A sync takes the time that a device needs. Whether the device keeps the bytes, only a power cut shows.
     ReachesADevice,
 }
 
-/// Writes and syncs a file in `dir` some times, removes it, and says how long the syncs took.
+/// Writes and syncs a file in `dir` 64 times, removes the file, and says how long the syncs took.
 ///
 /// # Errors
-/// [`WalError::Io`]: the folder cannot be written; nothing is known.
+/// [`WalError::Io`]: nothing is known, the folder cannot be written; repair that and call again.
 pub fn probe_durability(
     disk: &dyn Disk,
     clock: &dyn Clock,

@@ -1,10 +1,10 @@
-//! Segments read, and their records hashed, ahead of the one that is being judged.
+//! Reads segments, and hashes their records, ahead of the segment that is being judged.
 //!
-//! Hashing is what takes longest when a log is read, and the leaves of a record depend on nothing but the
-//! record. So the next segments of a long log are read, their checksums compared and their records hashed on
-//! threads of their own; order, chain and ids are judged in one place, one frame after the other, as without
-//! them. Short logs are read without a thread. Segments are read into the room of those that were judged: to have
-//! fresh room from the system takes as long as reading.
+//! Hashing takes most of the time when a log is read, and the leaf of a record depends on nothing but the
+//! record. So for a long log the next segments are read, their checksums compared and their records hashed on
+//! threads of their own. Order, chain and ids are judged in one place, frame after frame, as without threads.
+//! Short logs are read without a thread. A segment is read into the memory of one that was judged before:
+//! getting fresh memory from the system takes as long as reading.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -19,13 +19,13 @@ use crate::leaves::extend_with_leaves;
 use crate::raw::raw_records;
 use crate::store::Depth;
 
-/// The length of a segment from which on the ones behind it are worth a thread.
+/// If a segment is at least this long, the segments behind it are worth a thread.
 const LONG_BYTES: usize = 4 << 20;
 
-/// How many segments are read at a time, beside the one that is judged.
+/// How many segments are read at the same time, beside the one that is judged.
 const AHEAD_MAX: usize = 4;
 
-/// A segment, and what was found out about its first frames.
+/// A segment, with what was found out about its frames ahead.
 #[derive(Debug, Default)]
 pub(crate) struct ReadSegment {
     pub(crate) bytes: Vec<u8>,
@@ -33,13 +33,13 @@ pub(crate) struct ReadSegment {
     leaves: Vec<[u8; 32]>,
 }
 
-/// A frame that fits its checksums.
+/// A frame whose checksums fit.
 #[derive(Debug)]
 struct Found {
     at: usize,
     header: Header,
     body_bytes: usize,
-    /// The number of leaves before its own.
+    /// How many leaves of the segment come before its own.
     leaves_before: usize,
 }
 
@@ -52,7 +52,7 @@ impl ReadSegment {
         Self { bytes, ..Self::default() }
     }
 
-    /// Reads the frame at a place, with the leaves of its records if they are known.
+    /// Reads the frame at `at`, with the leaves of its records if they were hashed ahead.
     pub(crate) fn frame(&self, at: usize) -> Result<(Frame<'_>, Option<Leaves<'_>>), Fault> {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let Ok(n) = self.frames.binary_search_by_key(&at, |found| found.at) else {
@@ -64,8 +64,8 @@ impl ReadSegment {
         Ok((Frame::of(found.header, found.body_bytes, rest), leaves))
     }
 
-    /// Reads a segment whole into the room of another; with the chain, each piece is looked through while the
-    /// processor still has it at hand.
+    /// Reads a segment whole into the memory of this one. At [`Depth::Chain`] each piece is hashed as soon as
+    /// it is read, while it is still in the processor's cache.
     fn read_into(&mut self, disk: &dyn Disk, dir: &Path, name: &str, depth: Depth) -> Result<(), WalError> {
         self.frames.clear();
         self.leaves.clear();
@@ -79,9 +79,10 @@ impl ReadSegment {
         read
     }
 
-    /// Finds out what does not depend on other segments, from the frame at `at` on, of as much of a segment as was read.
+    /// Finds out, from the frame at `at` on, what does not depend on other segments. `read` is the part of
+    /// the segment that was read so far.
     ///
-    /// Returns where to go on when more was read; nowhere if what is there is no frame.
+    /// Returns where to go on when more was read; `None` if there is no frame at that place.
     fn find(&mut self, read: &[u8], mut at: usize) -> Option<usize> {
         let mut pending = Vec::new();
         let next = loop {
@@ -117,7 +118,7 @@ pub(crate) struct ReadAhead<'scope, 'env> {
     depth: Depth,
     next: usize,
     reading: VecDeque<ScopedJoinHandle<'scope, Result<ReadSegment, WalError>>>,
-    /// Segments that were judged.
+    /// Segments that were judged: their memory is used again.
     spare: Vec<ReadSegment>,
     ahead: usize,
 }
@@ -134,14 +135,15 @@ impl<'scope, 'env> ReadAhead<'scope, 'env> {
         Self { scope, disk, dir, names, depth, next: 0, reading: VecDeque::new(), spare: Vec::new(), ahead }
     }
 
-    /// Puts the next segment in the place of the one before; the caller knows how many there are.
+    /// Puts the next segment in the place of the one before. The caller does not ask for more segments than
+    /// there are.
     pub(crate) fn next(&mut self, segment: &mut ReadSegment) -> Result<(), WalError> {
         match self.reading.pop_front() {
             Some(reading) => {
                 let read = reading.join().unwrap_or_else(|panic| resume_unwind(panic))?;
                 self.spare.push(std::mem::replace(segment, read));
             }
-            // Judged at once: hashing it here or there is the same.
+            // Without a thread it is judged at once, so it need not be hashed ahead.
             None => {
                 self.next += 1;
                 segment.read_into(self.disk, self.dir, &self.names[self.next - 1], self.depth)?;
@@ -155,7 +157,7 @@ impl<'scope, 'env> ReadAhead<'scope, 'env> {
                 ahead.read_into(disk, dir, name, depth)?;
                 Ok(ahead)
             };
-            // Without a thread it is read when its turn comes.
+            // Where no thread can be made the segment is read when its turn comes.
             let Ok(reading) = Builder::new().spawn_scoped(self.scope, read) else { break };
             self.reading.push_back(reading);
             self.next += 1;

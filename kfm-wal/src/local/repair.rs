@@ -1,4 +1,4 @@
-//! What opening a log for writing would repair, told beforehand and without writing.
+//! What opening a log for writing would repair, told before it is done and without writing.
 
 use std::path::Path;
 
@@ -11,18 +11,20 @@ use super::segment;
 use crate::error::WalError;
 use crate::store::{BadPlace, Depth};
 
-/// What a repair would do.
+/// What the next opening for writing would repair.
 ///
-/// Damage is never repaired: it was durable once, and what it said cannot be made up.
+/// Damage is never repaired: it was durable once, and its content cannot be made up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RepairPlan {
-    /// What an interrupted append left; it is set aside and the repair is noted in the log.
+    /// The bytes that an interrupted append left: the opening sets them aside and notes the repair in the
+    /// log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub torn: Option<TornTail>,
-    /// The segment whose last frame was never written, though the next one was made; it is written.
+    /// The segment that was never sealed although the next one was made: the opening writes its seal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsealed: Option<String>,
-    /// Damage: nothing is changed before it is dealt with by hand.
+    /// The first damaged place. While there is one, opening refuses and repairs nothing: restore the log from
+    /// a copy, or repair it by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<BadPlace>,
 }
@@ -37,25 +39,26 @@ impl RepairPlan {
 /// Bytes of an append that never finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TornTail {
-    /// The segment.
+    /// The segment, a file in the log's folder.
     pub segment: String,
-    /// Where in it they begin.
+    /// Where in it the bytes begin, counted in bytes.
     pub offset: u64,
-    /// How many there are.
+    /// How many bytes there are.
     pub bytes: u64,
     /// The file, in the log's folder, that is to hold them.
     pub quarantine: String,
 }
 
-/// Says what the next writer would repair; works on a log that does not open, and beside a writer.
+/// Says what the next opening for writing would repair. Works on a log that does not open, and beside a
+/// writer.
 ///
 /// # Errors
-/// [`WalError::Io`]: the folder could not be read.
+/// [`WalError::Io`]: the folder could not be read; try again.
 pub fn plan_repair(dir: impl AsRef<Path>) -> Result<RepairPlan, WalError> {
     plan_repair_on(&RealDisk, dir.as_ref())
 }
 
-/// Plans the repair of a log on a file system of one's own.
+/// As [`plan_repair`], on a file system that the caller gives.
 ///
 /// # Errors
 /// As [`plan_repair`].

@@ -14,19 +14,19 @@ use crate::store::{Depth, StoredRecord, VerifyReport};
 /// A record that is being replayed, as it lies in the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Replayed<'a> {
-    /// Its position.
+    /// Its position in the log.
     pub lsn: Lsn,
-    /// The epoch of the writer who appended it.
+    /// The epoch of the writer that appended it.
     pub epoch: u64,
-    /// Its id.
+    /// Its id: the same id is in the log at most once.
     pub op_id: [u8; 16],
-    /// What the payload is.
+    /// The type of the payload, as [`NewRecord::rtype`](crate::NewRecord::rtype).
     pub rtype: u16,
     /// The version of the payload's form.
     pub schema: u16,
-    /// When it happened, as the log has it.
+    /// The time of the record, as the log has it.
     pub at: Timestamp,
-    /// The bytes.
+    /// The payload.
     pub payload: &'a [u8],
     raw: RawRecord<'a>,
 }
@@ -37,25 +37,26 @@ impl<'a> Replayed<'a> {
         Self { lsn, epoch, op_id: record.op_id, rtype, schema, at: record.at, payload, raw: *record }
     }
 
-    /// Returns it as a scan would, with its leaf and with bytes of its own.
+    /// Returns the record as a scan would, with its leaf and with a copy of its bytes.
     pub fn stored(&self) -> StoredRecord {
         self.raw.stored(self.lsn, self.epoch)
     }
 }
 
-/// Hands every record over, in order and once, and says whether the log is whole.
+/// Hands each record to `take`, in order and once, and says whether the log is whole.
 ///
 /// A record is handed over when the checksums and the chain up to it hold, and when the log says that it is
-/// durable; of a damaged log, all before the damage, and of one that goes on in a newer format, all before that.
-/// It is the quickest way to read a whole log: one pass, nothing copied, hashed on several processors.
+/// durable. Of a damaged log the caller gets all records before the damage; of a log that goes on in a newer
+/// format, all before that. This is the fastest way to read a whole log: one pass, no copies, hashed on
+/// several processors.
 ///
 /// # Errors
-/// [`WalError::Io`]: the folder could not be read; what was handed over is true all the same.
+/// [`WalError::Io`]: the folder could not be read; the records that were handed over are true all the same.
 pub fn replay(dir: impl AsRef<Path>, mut take: impl FnMut(Replayed<'_>)) -> Result<VerifyReport, WalError> {
     replay_on(&RealDisk, dir.as_ref(), &mut take)
 }
 
-/// Replays a log on a file system of one's own.
+/// As [`replay`], on a file system that the caller gives.
 ///
 /// # Errors
 /// As [`replay`].
@@ -68,6 +69,6 @@ pub fn replay_on(
     if loaded.ending == Ending::Clean {
         return verify::report(disk, dir, Depth::Chain, loaded, None);
     }
-    // A writer may have been at work under its eyes.
+    // What was read beside a writer may look unfinished: reading once more decides.
     verify::verify_on(disk, dir, Depth::Chain)
 }

@@ -1,9 +1,9 @@
-//! Segments: the files that hold a run of frames, made whole before they are needed.
+//! Segments: the files that hold a run of frames, made at their full length before they are needed.
 //!
-//! A segment is filled with zeros and synced under a temporary name, and renamed when it begins with a
-//! durable frame that says of which log it is and how long. So a segment that exists is never half made, one
-//! that is shorter than it says was cut, and an append never pays for growing a file. A segment is never used
-//! twice: old frames in a new segment could not be told from damage.
+//! A segment is filled with zeros and synced under a temporary name. It gets its name only once it begins
+//! with a durable frame that says of which log it is and how long it is. So a segment that exists is never
+//! half made, one that is shorter than it says was cut, and an append never pays for growing a file. A
+//! segment is never used twice: old frames in a new segment could not be told from damage.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,14 @@ use crate::frame::{self, Frame, Kind, frame_bytes, u64_at};
 use crate::planted::{Bug, planted};
 use crate::position::Position;
 
-/// What the name of a file ends with until it is whole.
+/// The end of a file's name until the file is whole.
 pub(crate) const UNFINISHED: &str = ".tmp";
 
-/// What a disk writes at a time, and loses at a time; segments and the places of marks are multiples of it.
+/// What a disk writes at a time, and can lose at a time, in bytes. Segments and the places of marks are
+/// multiples of it.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 
-/// Room that no record takes, so that a segment can always be marked, repaired and sealed.
+/// Room that no record takes, in bytes, so that a segment can always be marked, repaired and sealed.
 pub(crate) const RESERVE_BYTES: u64 = PAGE_BYTES;
 
 /// Length of the body of a segment's first frame: the log's id and the segment's length.
@@ -33,7 +34,7 @@ const BODY_BYTES: usize = 24;
 /// Length of a segment's first frame.
 pub(crate) const FIRST_FRAME_BYTES: u64 = frame_bytes(BODY_BYTES) as u64;
 
-/// How many zeros are written at a time.
+/// How many bytes of zeros are written at a time.
 const FILL_BYTES: usize = 256 << 10;
 
 /// What a segment's first frame says.
@@ -48,7 +49,7 @@ pub(crate) fn name(first: Lsn, epoch: u64) -> String {
     format!("seg-{:020}-{epoch:016x}.kfw", first.0)
 }
 
-/// Reads a segment's name; none if a file is no segment.
+/// Reads a segment's name; `None` if the file is not a segment.
 pub(crate) fn parse_name(name: &str) -> Option<(Lsn, u64)> {
     let (first, epoch) = name.strip_prefix("seg-")?.strip_suffix(".kfw")?.split_once('-')?;
     let well_formed = first.len() == 20
@@ -61,7 +62,7 @@ pub(crate) fn parse_name(name: &str) -> Option<(Lsn, u64)> {
     Some((Lsn(first.parse().ok()?), u64::from_str_radix(epoch, 16).ok()?))
 }
 
-/// Returns the name of the file that holds what was set aside of a segment.
+/// Returns the name of the file for torn bytes of a segment.
 pub(crate) fn quarantine_name(segment: &str, offset: u64) -> String {
     format!("{}-{offset:010}.bad", segment.trim_end_matches(".kfw"))
 }
@@ -75,7 +76,7 @@ pub(crate) fn open(
 ) -> Result<Box<dyn DiskFile>, WalError> {
     let path = dir.join(name);
     match disk.open(&path, access) {
-        // In this order: it moves one way only.
+        // The log's folder is tried first: a segment moves from there to the archive and never back.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             disk.open(&dir.join(ARCHIVE).join(name), access).map_err(io_error("open", &path))
         }
@@ -83,7 +84,7 @@ pub(crate) fn open(
     }
 }
 
-/// Reads a segment's first frame; none if it is another kind of frame.
+/// Reads a segment's first frame; `None` if the frame is of another kind.
 pub(crate) fn label(frame: &Frame<'_>) -> Option<Label> {
     if frame.header.kind != Kind::Segment || frame.body.len() != BODY_BYTES {
         return None;
@@ -92,7 +93,7 @@ pub(crate) fn label(frame: &Frame<'_>) -> Option<Label> {
     Some(Label { log_id, capacity: u64_at(frame.body, 16) })
 }
 
-/// Makes the segment that begins at `position`, durable in file and folder, and returns its name.
+/// Makes the segment that begins at `position`, durable in file and folder; returns its name.
 pub(crate) fn create(
     disk: &dyn Disk,
     dir: &Path,
@@ -108,7 +109,7 @@ pub(crate) fn create(
     Ok(name)
 }
 
-/// A file of zeros, durable, that has no name as a segment yet.
+/// A durable file of zeros that does not have its name as a segment yet.
 #[derive(Debug)]
 pub(crate) struct Blank {
     path: PathBuf,
@@ -116,12 +117,13 @@ pub(crate) struct Blank {
     file: Box<dyn DiskFile>,
 }
 
-/// Returns where the next segment is filled.
+/// Returns the path at which the next segment is filled.
 pub(crate) fn blank_path(dir: &Path) -> PathBuf {
     dir.join(format!("next{UNFINISHED}"))
 }
 
-/// Fills a file with zeros as long as it is wanted; none if it is not wanted or cannot be filled.
+/// Fills a file with `capacity` bytes of zeros while `wanted` says so; `None` if it is not wanted any more or
+/// cannot be filled.
 pub(crate) fn fill(
     disk: &dyn Disk,
     path: PathBuf,
@@ -129,13 +131,14 @@ pub(crate) fn fill(
     wanted: &dyn Fn() -> bool,
 ) -> Option<Blank> {
     let mut file = disk.open(&path, Access::Create).ok()?;
-    // In small pieces, so that an append's sync never waits for much of this.
+    // In small pieces, so that the sync of an append never waits for many of these bytes.
     let filled = fill_zeros(file.as_mut(), capacity, |file| {
         if wanted() { file.sync() } else { Err(io::ErrorKind::Interrupted.into()) }
     });
     if filled.is_err() {
         drop(file);
-        // Only to give the space back; what stays is removed when the log is next opened for writing.
+        // This only gives the space back. A file that stays behind is removed when the log is next opened for
+        // writing.
         let _ = disk.remove(&path);
         return None;
     }
@@ -143,7 +146,7 @@ pub(crate) fn fill(
 }
 
 impl Blank {
-    /// Makes it the segment that begins at `position`, durable in file and folder.
+    /// Makes the file the segment that begins at `position`, durable in file and folder.
     pub(crate) fn become_segment(
         mut self,
         disk: &dyn Disk,
@@ -168,7 +171,7 @@ fn first_frame(position: &Position, label: Label, nonce: [u8; 16]) -> Vec<u8> {
     frame::encode(&position.header(Kind::Segment, 0, nonce), &body, &[]).0
 }
 
-/// Writes zeros up to `capacity`; `after_each` is called for each piece.
+/// Writes zeros up to `capacity` bytes; calls `after_each` after each piece.
 fn fill_zeros(
     file: &mut dyn DiskFile,
     capacity: u64,
@@ -188,7 +191,7 @@ fn fill_zeros(
 /// Why a file was not written whole.
 #[derive(Debug)]
 pub(crate) struct WriteError {
-    /// Whether the file may have got its name, durably or not.
+    /// Whether the file may have its name, durably or not.
     pub(crate) named: bool,
     pub(crate) source: io::Error,
 }
@@ -206,14 +209,15 @@ pub(crate) fn write_whole(
     let written = write(file.as_mut()).and_then(|()| file.sync());
     drop(file);
     if let Err(error) = written {
-        // Only to give the space back; what stays is removed when the log is next opened for writing.
+        // This only gives the space back. A file that stays behind is removed when the log is next opened for
+        // writing.
         let _ = disk.remove(&unfinished);
         return Err(unnamed(error));
     }
     give_name(disk, dir, &unfinished, name)
 }
 
-/// Renames a file that is whole and durable, and syncs the folder.
+/// Gives a file that is whole and durable its name, and syncs the folder.
 fn give_name(disk: &dyn Disk, dir: &Path, unfinished: &Path, name: &str) -> Result<(), WriteError> {
     let renamed = disk
         .rename(unfinished, &dir.join(name))

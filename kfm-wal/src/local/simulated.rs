@@ -1,10 +1,11 @@
-//! A disk in memory whose power can be cut: stricter than any real one, and exact.
+//! A disk in memory whose power can be cut: stricter than any real disk, and exact.
 //!
-//! Of what was written and not synced any part survives a power cut, as a seeded coin falls: by sectors, by
-//! sectors torn at some byte, or byte by byte, and each as it was after any of the writes since the last sync.
-//! A file that grew has any length between. Of what was renamed or removed in a folder that was not synced
-//! there survives what came before some moment, as in a journaling file system, or any part. After a sync
-//! that failed the written sectors count as clean, as they do in Linux: a later sync that succeeds says
+//! Of what was written and not synced, any part survives a power cut, as a seeded coin falls: by sectors, by
+//! sectors torn at some byte, or byte by byte, and each as it was after any of the writes since the last
+//! sync. A file that grew has any length in between. Of what was renamed or removed in a folder that was not
+//! synced, either everything before some moment survives, as in a journaling file system, or any part. After
+//! a failed sync the written sectors count as clean, as they do in Linux: a later sync that succeeds says
+//! nothing about them.
 //! nothing about them.
 
 mod access;
@@ -25,16 +26,16 @@ use self::names::{NameChange, Names};
 #[derive(Debug, Clone, Default)]
 pub struct SimulatedDisk(Arc<Mutex<World>>);
 
-/// What happens at an operation that changes the disk.
+/// What goes wrong with one operation that changes the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It is done as far as memory goes, and from then on nothing works until [`SimulatedDisk::reboot`].
+    /// The operation is done in memory, and from then on every call fails until [`SimulatedDisk::reboot`].
     PowerCut,
-    /// It is refused and nothing happens.
+    /// The operation fails and has no effect.
     Refuse,
-    /// A write stops halfway and is refused; another operation is refused.
+    /// A write stops halfway and fails; any other operation fails without effect.
     Half,
-    /// It happens and is refused all the same; a sync forgets what it was to make durable.
+    /// The operation is done and fails all the same; a sync makes nothing durable and forgets that it had to.
     Lie,
 }
 
@@ -46,7 +47,7 @@ struct World {
     dirs: BTreeSet<PathBuf>,
     files: Vec<Content>,
     locks: BTreeSet<PathBuf>,
-    /// Counts reboots: what was opened before one is dead.
+    /// Number of reboots: files and locks that were opened before the last one do not work any more.
     boot: u64,
     changes: u64,
     faults: BTreeMap<u64, Fault>,
@@ -59,12 +60,12 @@ impl SimulatedDisk {
         Self::default()
     }
 
-    /// Returns how many operations changed the disk so far: writes, syncs, new files, renames, removals.
+    /// Returns how many operations have changed the disk so far: writes, syncs, new files, renames, removals.
     pub fn changes(&self) -> u64 {
         self.world().changes
     }
 
-    /// Lets a fault happen at the `change`th change from the beginning, counted from 1.
+    /// Makes the `change`th change of the disk go wrong, counted from 1 since the disk was made.
     pub fn fail_at(&self, change: u64, fault: Fault) {
         self.world().faults.insert(change, fault);
     }
@@ -74,12 +75,12 @@ impl SimulatedDisk {
         self.world().faults.clear();
     }
 
-    /// Says whether the disk works: no power cut happened since the last reboot.
+    /// Says whether the disk has power: no power cut since the last reboot.
     pub fn has_power(&self) -> bool {
         !self.world().without_power
     }
 
-    /// Cuts the power if it is not cut yet, and starts again with what survived, as `seed` throws the coins.
+    /// Cuts the power if it is not cut yet, and starts again with what survived; `seed` decides the coins.
     pub fn reboot(&self, seed: u64) {
         let mut world = self.world();
         let mut coins = Coins(seed);
@@ -105,7 +106,8 @@ impl SimulatedDisk {
         world.without_power = false;
     }
 
-    /// Ends a process without cutting the power: what it wrote stays, its locks and open files do not.
+    /// Ends all processes without cutting the power: what they wrote stays, their locks and open files do
+    /// not.
     pub fn kill_processes(&self) {
         let mut world = self.world();
         world.locks.clear();
@@ -114,13 +116,13 @@ impl SimulatedDisk {
         world.without_power = false;
     }
 
-    /// Returns the bytes of a file; none if there is none.
+    /// Returns the bytes of a file; `None` if the file is not there.
     pub fn contents(&self, path: &Path) -> Option<Vec<u8>> {
         let world = self.world();
         world.names.get(path).map(|inode| world.files[*inode].now.clone())
     }
 
-    /// Sets the bytes of a file, durably: damage from outside.
+    /// Sets the bytes of a file, durably: damage from outside the log.
     pub fn overwrite(&self, path: &Path, bytes: Vec<u8>) {
         let mut world = self.world();
         let inode = match world.names.get(path) {
@@ -132,7 +134,7 @@ impl SimulatedDisk {
         world.files[inode] = synced;
     }
 
-    /// Removes a file, durably: damage from outside.
+    /// Removes a file, durably: damage from outside the log.
     pub fn lose(&self, path: &Path) {
         let mut world = self.world();
         world.names.remove(path);
@@ -162,7 +164,7 @@ impl SimulatedDisk {
 }
 
 impl World {
-    /// Counts a change and says what is to happen to it.
+    /// Counts a change of the disk, and says what is to go wrong with it.
     fn change(&mut self, boot: u64) -> io::Result<Option<Fault>> {
         self.alive(boot)?;
         self.changes += 1;
@@ -182,7 +184,7 @@ impl World {
         inode
     }
 
-    /// Does a change of names, unless a fault keeps it from happening.
+    /// Makes a change of names, unless a fault prevents it.
     fn rename_or(&mut self, change: NameChange) -> io::Result<()> {
         let fault = self.change(self.boot)?;
         if !matches!(fault, Some(Fault::Refuse | Fault::Half)) {

@@ -16,37 +16,38 @@ use crate::error::{Source, WalError};
 use crate::frame::{self, FRAME_BYTES_MIN, HEADER_BYTES, Header, Kind, frame_bytes};
 use crate::planted::{Bug, planted};
 
-/// How much room for frames is kept between two of them.
+/// How many bytes of buffer for a frame are kept between two frames.
 const ROOM_BYTES_MAX: usize = 1 << 20;
 
 /// Writes the end of a log.
 #[derive(Debug)]
 pub(crate) struct Tail {
     pub(crate) disk: Arc<dyn Disk>,
-    /// Dates what the log notes about itself.
+    /// Dates the repairs and archivings that the log notes about itself.
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dir: PathBuf,
     pub(crate) sizes: SegmentSizes,
     pub(crate) nonce: [u8; 16],
     pub(crate) file: Box<dyn DiskFile>,
-    /// Set by the first write or sync that fails, for ever: what reached the disk is not known any more, and
-    /// another sync of the same file would claim what is not so.
+    /// Set for ever by the first write or sync that fails: it is not known any more what reached the disk,
+    /// and another sync of the same file would seem to make durable what is lost.
     pub(crate) poisoned: bool,
-    /// Where the last mark is, if no frame took its place: the next one goes there too.
+    /// The place of the last mark, if no frame has overwritten it: the next mark goes there too.
     pub(crate) mark: Option<u64>,
     /// Whether a mark witnesses the last frame.
     pub(crate) marked: bool,
-    /// Whether that mark can be taken by a power cut.
+    /// Whether a power cut can still take that mark away.
     pub(crate) mark_unsynced: bool,
-    /// Where the next segment is filled ahead of need, if it is.
+    /// Where the next segment is filled before it is needed; `None` if it is not.
     pub(crate) background: Option<Arc<dyn Background>>,
-    /// The next segment; before the lock, which is the last to go.
+    /// The next segment. Before `lock` in this struct, because fields are dropped in their order and the lock
+    /// must go last.
     pub(crate) ahead: Option<Ahead>,
     /// Keeps other writers out.
     pub(crate) lock: Box<dyn DiskLock>,
 }
 
-/// A frame that is being built: room for the header, and the body so far.
+/// A frame that is being built: free room for the header, then the body so far.
 #[derive(Debug)]
 pub(crate) struct Batch {
     frame: Vec<u8>,
@@ -56,14 +57,14 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Begins a frame with what is no record.
+    /// Begins a frame whose body is not records.
     pub(crate) fn new(body: &[u8]) -> Self {
         let mut frame = vec![0; HEADER_BYTES];
         frame.extend_from_slice(body);
         Self { frame, leaves: Vec::new(), ids: Vec::new(), last_at: None }
     }
 
-    /// Begins anew, in the room there is.
+    /// Begins a new frame in the same memory.
     pub(crate) fn clear(&mut self) {
         self.frame.clear();
         self.frame.shrink_to(ROOM_BYTES_MAX);
@@ -90,9 +91,9 @@ impl Batch {
 /// Why a frame was not written.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nothing of it is in the log.
+    /// Nothing of the frame is in the log.
     NotWritten(WalError),
-    /// It may be in the log.
+    /// The frame may be in the log.
     Unknown(Source),
 }
 
@@ -107,7 +108,8 @@ impl Failure {
 }
 
 impl Tail {
-    /// Refuses, for good, once the lock's file was taken away: another writer may have the log by now.
+    /// Refuses every later write too once the file of the lock is gone: another writer may have the log by
+    /// now.
     fn refuse_if_let_go(&mut self) -> Result<(), WalError> {
         let path = self.dir.join(super::open::LOCK);
         if self.lock.is_held().map_err(super::load::io_error("look at", &path))? {
@@ -117,7 +119,7 @@ impl Tail {
         Err(WalError::Locked { holder: format!("unknown, the file was taken away: path={}", path.display()) })
     }
 
-    /// Writes a frame and syncs it; then, and only then, `view` knows it.
+    /// Writes a frame and syncs it; only then does `view` know of it.
     pub(crate) fn write(&mut self, view: &Mutex<View>, kind: Kind, batch: &mut Batch) -> Result<(), Failure> {
         if self.poisoned {
             return Err(Failure::NotWritten(WalError::Poisoned));
@@ -143,7 +145,7 @@ impl Tail {
         Ok(())
     }
 
-    /// Has the next segment filled once the last one is half full.
+    /// Begins to fill the next segment once the last one is half full.
     fn prepare_next(&mut self, view: &Mutex<View>) {
         let (Some(background), None) = (&self.background, &self.ahead) else { return };
         let (end, capacity) = {
@@ -157,9 +159,11 @@ impl Tail {
         }
     }
 
-    /// Writes a frame where the log ends, with zeros behind it over what it leaves of older bytes, and syncs.
+    /// Writes a frame at the end of the log and syncs it. Zeros behind it overwrite what is left there of
+    /// older bytes.
     ///
-    /// A mark farther behind stays, so that a write that is torn takes no witness of what was acknowledged.
+    /// A mark farther behind stays, so that a torn write does not destroy the witness of what was
+    /// acknowledged.
     pub(crate) fn put(
         &mut self,
         view: &Mutex<View>,
@@ -206,17 +210,18 @@ impl Tail {
 
     /// Writes zeros over a frame that could not be synced.
     ///
-    /// The system may count its bytes as written by now, and a reader's own sync would claim that they are. Where the
-    /// zeros fail too, or the frame is on the disk all the same, its append was answered as unknown.
+    /// The system may count the bytes of the frame as written by now, and a reader's own sync would seem to
+    /// make them durable. If the zeros fail too, or the frame is on the disk all the same, that agrees with
+    /// the answer of its append, which is unknown.
     fn take_back(&mut self, offset: u64, bytes: usize) {
         let _ = self.file.write_at(offset, &vec![0; bytes]);
     }
 
-    /// Writes a mark that witnesses all that was acknowledged, into the next page.
+    /// Writes a mark into the next page, as a witness of everything that was acknowledged.
     ///
-    /// The mark is not synced: it costs an append nothing, and only the system's crash can take it. Readers show the
-    /// last frame with or without it; it says of a bad place that it was once a frame. Where it cannot be written,
-    /// nothing more is, since the disk then fails.
+    /// The mark is not synced: it costs an append nothing, and only a crash of the system can take it away.
+    /// Readers show the last frame with or without it. The mark says of a bad place that it was once a frame.
+    /// If the mark cannot be written, the handle writes nothing more, since the disk fails.
     pub(crate) fn mark(&mut self, view: &Mutex<View>) {
         if self.marked {
             return;
@@ -231,14 +236,14 @@ impl Tail {
             return;
         }
         let (bytes, _) = frame::encode(&header, &[], &[]);
-        // What was acknowledged before is durable whatever becomes of the mark.
+        // What was acknowledged before is durable, with or without the mark.
         self.poisoned = self.file.write_at(offset, &bytes).is_err();
         self.mark = Some(offset);
         self.marked = !self.poisoned;
         self.mark_unsynced = !self.poisoned;
     }
 
-    /// Leaves a durable mark, so that even the last record has a witness; all records are durable without it.
+    /// Writes a durable mark, so that even the last record has a witness; all records are durable without it.
     pub(crate) fn close(&mut self, view: &Mutex<View>) {
         self.ahead = None;
         self.mark(view);
@@ -255,7 +260,7 @@ impl Tail {
         segment.end + bytes + RESERVE_BYTES <= segment.capacity
     }
 
-    /// Makes the next segment, then seals the last one: a sealed segment always has a successor.
+    /// Makes the next segment, then seals the last one, so that a sealed segment always has a successor.
     pub(crate) fn rotate(&mut self, view: &Mutex<View>, bytes: u64) -> Result<(), WalError> {
         let (position, log_id, capacity) = {
             let view = guard(view);

@@ -1,4 +1,4 @@
-//! Reading a whole log to say whether it is what was written, also one that does not open.
+//! Reading a whole log to say whether it holds what was written; works also on a log that does not open.
 
 use std::path::Path;
 
@@ -15,18 +15,18 @@ use crate::leaves::leaves_of;
 use crate::raw::raw_records;
 use crate::store::{BadPlace, Damage, Depth, Head, VerifyReport};
 
-/// Reads the log in a folder and says whether it is what was written; works on a log that does not open.
+/// Reads the log in a folder and says whether it holds what was written. Works on a log that does not open.
 ///
 /// # Errors
-/// [`WalError::Io`]: the folder could not be read.
+/// [`WalError::Io`]: the folder could not be read; try again.
 pub fn verify(dir: impl AsRef<Path>, depth: Depth) -> Result<VerifyReport, WalError> {
     verify_on(&RealDisk, dir.as_ref(), depth)
 }
 
-/// Verifies a log against what a witness has seen of it: a head that was kept elsewhere.
+/// Verifies a log, and compares it with a witness: a head of the log that was kept elsewhere.
 ///
 /// A log whose end was cut off, or that was written anew from some point on, is sound in itself; only a
-/// witness knows better.
+/// witness can tell.
 ///
 /// # Errors
 /// As [`verify`].
@@ -34,7 +34,7 @@ pub fn verify_against(dir: impl AsRef<Path>, witness: &Head) -> Result<VerifyRep
     examine(&RealDisk, dir.as_ref(), Depth::Chain, Some(witness))
 }
 
-/// Verifies a log on a file system of one's own against what a witness has seen of it.
+/// As [`verify_against`], on a file system that the caller gives.
 ///
 /// # Errors
 /// As [`verify`].
@@ -42,7 +42,7 @@ pub fn verify_against_on(disk: &dyn Disk, dir: &Path, witness: &Head) -> Result<
     examine(disk, dir, Depth::Chain, Some(witness))
 }
 
-/// Verifies a log on a file system of one's own.
+/// As [`verify`], on a file system that the caller gives.
 ///
 /// # Errors
 /// As [`verify`].
@@ -79,7 +79,7 @@ pub(crate) fn report(
     }
     let mut head = view.position.head();
     if let (Depth::Crc, Some(last)) = (depth, view.frames.last()) {
-        // Only the last frame has no other behind it that says what the chain is there.
+        // Every other frame has a frame behind it that says what the chain is there; the last one has none.
         head.chain = Digest::from_parts(DigestKind::Bytes, chain_after(disk, dir, &view, last)?);
     }
     let found = summary(&view);
@@ -112,7 +112,7 @@ fn read_frame(disk: &dyn Disk, dir: &Path, view: &View, at: &FrameAt) -> Result<
     Ok(bytes)
 }
 
-/// Says where a sound log differs from what a witness has seen of it, if it does.
+/// Returns where a sound log differs from what a witness has seen of it; `None` if it does not differ.
 fn compare(disk: &dyn Disk, dir: &Path, view: &View, witness: &Head) -> Result<Option<BadPlace>, WalError> {
     let end = view.segments.last().map_or((String::new(), 0), |segment| (segment.name.clone(), segment.end));
     if witness.lsn > view.position.last() {
@@ -122,7 +122,8 @@ fn compare(disk: &dyn Disk, dir: &Path, view: &View, witness: &Head) -> Result<O
     if witness.lsn == view.position.last() && *witness.chain.bytes() == view.position.chain {
         return Ok(None);
     }
-    // An epoch or a repair moves the chain and takes no position: one position can have several chains.
+    // A claim of an epoch or a repair moves the chain and takes no position: one position can have several
+    // chains.
     let behind = view.frames.partition_point(|frame| frame.first <= witness.lsn);
     let (mut segment, mut offset) = end;
     for (n, at) in view.frames[behind..].iter().enumerate() {

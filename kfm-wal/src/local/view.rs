@@ -1,4 +1,4 @@
-//! What a process knows of a log: its segments, where each frame is, and which ids it holds.
+//! What a process knows of a log: its segments, the place of each frame, and the ids in it.
 
 use std::collections::hash_map::Entry;
 
@@ -19,7 +19,7 @@ pub(crate) struct View {
     pub(crate) segments: Vec<Segment>,
     /// The chained frames, in order.
     pub(crate) frames: Vec<FrameAt>,
-    /// Where the record of an id is.
+    /// The position of the record of each id.
     pub(crate) ids: Ids,
 }
 
@@ -28,11 +28,11 @@ pub(crate) struct View {
 pub(crate) struct Segment {
     pub(crate) name: String,
     pub(crate) capacity: u64,
-    /// Where the next frame goes.
+    /// Where the next frame goes, in bytes from the segment's start.
     pub(crate) end: u64,
-    /// Where the last byte of what belongs to no frame was when the segment was read; zero if there was none.
+    /// Where the last byte that belongs to no frame was when the segment was read; zero if there was none.
     pub(crate) touched: u64,
-    /// Where a mark lies behind all frames, with nothing else there.
+    /// Where a mark lies behind all frames, if nothing else lies there.
     pub(crate) mark: Option<u64>,
     pub(crate) sealed: bool,
 }
@@ -48,8 +48,8 @@ pub(crate) struct FrameAt {
 }
 
 impl Segment {
-    /// Returns where the mark goes: to the next page, out of reach of what befalls the last frame's; to the segment's
-    /// end, where a repair in the reserve reaches into the last page.
+    /// Returns where the mark goes: into the next page, so that damage to the last frame's page does not
+    /// reach it. Where a repair in the reserve reaches into the last page, it goes to the segment's end.
     pub(crate) fn mark_offset(&self) -> u64 {
         let next_page = self.end.next_multiple_of(segment::PAGE_BYTES);
         next_page.min(self.capacity.saturating_sub(FRAME_BYTES_MIN as u64)).max(self.end)
@@ -80,7 +80,7 @@ impl View {
         });
     }
 
-    /// Takes in a frame that was read in the last segment, or says what is wrong with it being there.
+    /// Takes in a frame that was read in the last segment, or says why it cannot be there.
     pub(crate) fn accept<'a>(
         &mut self,
         frame: &Frame<'a>,
@@ -101,7 +101,7 @@ impl View {
         Ok(records)
     }
 
-    /// Notes where a frame of the last segment is.
+    /// Notes the place of a frame in the last segment.
     pub(crate) fn place(&mut self, header: &Header, offset: u64, bytes: usize) {
         let index = self.segments.len() - 1;
         let segment = &mut self.segments[index];
@@ -118,7 +118,7 @@ impl View {
         }
     }
 
-    /// Returns the frames that hold the records from `from` on, `limit` records of them, up to `last`.
+    /// Returns the frames that hold up to `limit` records from `from` on, none of them beyond `last`.
     pub(crate) fn frames_from(&self, from: Lsn, limit: usize, last: Lsn) -> Vec<FrameAt> {
         let end = Lsn(from.0.saturating_add(limit as u64).min(last.0 + 1));
         let start = self.frames.partition_point(|frame| frame.first.0 + u64::from(frame.count) <= from.0);

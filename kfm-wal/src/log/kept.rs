@@ -1,4 +1,4 @@
-//! The index, kept in a snapshot and taken from one.
+//! The index as a snapshot: how it is kept, and how a log is opened from it.
 
 use std::sync::Arc;
 
@@ -15,28 +15,28 @@ use crate::store::{Head, WalStore};
 /// The name of the index among the states of a snapshot.
 pub const INDEX: &str = "index";
 
-/// A line of the index's snapshot.
+/// One line of the index's snapshot.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    /// A record that is known.
+    /// A record of a known type.
     Known(Place),
-    /// One that need not be known.
+    /// A record of an unknown type that need not be known.
     Unknown(Lsn),
 }
 
 /// How a log was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// Up to where a snapshot stood for the log; zero if all of it was read.
+    /// The last position that the snapshot covered; zero if the whole log was read.
     pub snapshot: Lsn,
-    /// Snapshots that were not used.
+    /// The snapshots that were not used, and why.
     pub passed_over: Vec<PassedOver>,
 }
 
 impl Wal {
-    /// Opens the log above a store from the newest snapshot of its index that may be used, and reads the rest; all of
-    /// it if there is none. The answers are those of [`Wal::open`].
+    /// Opens the log from the newest snapshot of its index that may be used, and reads the rest of the log;
+    /// reads all of it if there is no such snapshot. The log then answers as one that [`Wal::open`] opened.
     ///
     /// # Errors
     /// As [`Wal::open`].
@@ -52,12 +52,13 @@ impl Wal {
         Ok((wal, Opened { snapshot, passed_over }))
     }
 
-    /// Keeps the index in a snapshot; returns the end of the log that it is of, and its digest.
+    /// Keeps the index in a snapshot; returns the end of the log that it covers, and its digest.
     ///
-    /// It counts once the log names it, in the very next record: [`SnapshotRecord`](crate::record::SnapshotRecord).
+    /// The snapshot is used only once the very next record of the log names it: append a
+    /// [`SnapshotRecord`](crate::record::SnapshotRecord) right after this call.
     ///
     /// # Errors
-    /// As [`Snapshots::keep`]; [`WalError::FutureRecord`]: this version does not understand the log.
+    /// As [`Snapshots::keep`], and [`WalError::FutureRecord`]: a newer version wrote to this log; upgrade.
     pub fn keep_index(&self, snapshots: &Snapshots) -> Result<(Head, Digest), WalError> {
         let state = self.read();
         if let Some((lsn, rtype, schema)) = state.future {

@@ -1,4 +1,5 @@
-//! Finding records: by position, operation, plan, time and entity. What this handle has not read it reads now.
+//! Finding records by position, operation, plan, time and entity. Records that this handle has not read yet
+//! are read now.
 
 use std::sync::Arc;
 
@@ -13,13 +14,15 @@ use crate::store::StoredRecord;
 use crate::typed::{self, Read};
 
 /// # Errors
-/// All that return records: [`WalError::Corrupt`]: restore or repair the log. [`WalError::Malformed`]: a record does
-/// not read as what it says it is; report it. [`WalError::Io`]: try again.
+/// Every method that returns records fails with:
+/// - [`WalError::Corrupt`]: restore or repair the log.
+/// - [`WalError::Malformed`]: a record cannot be read as its type; report it.
+/// - [`WalError::Io`]: try again.
 ///
 /// # Cancel safety
 /// A dropped call leaves nothing behind.
 impl Wal {
-    /// Returns the records from a position on.
+    /// Returns the records from a position on, in order.
     ///
     /// # Errors
     /// As said above.
@@ -28,7 +31,7 @@ impl Wal {
         self.entries_at(&places).await
     }
 
-    /// Returns the record at a position.
+    /// Returns the record at a position; `None` if there is none, or none of a type that this version knows.
     ///
     /// # Errors
     /// As said above.
@@ -39,7 +42,7 @@ impl Wal {
         Ok(self.entries_at(&[lsn]).await?.pop())
     }
 
-    /// Returns the frames of a publish as one record (R21); none if there is no intent.
+    /// Returns the records of a publish, folded into one (R21); `None` if there is no intent.
     ///
     /// # Errors
     /// As said above.
@@ -95,13 +98,13 @@ impl Wal {
         self.read().index.open()
     }
 
-    /// Returns the records that opened an operation which moves a reference of `entity`, in order.
+    /// Returns the records that opened an operation that moves a reference of `entity`, in order.
     ///
-    /// The moves are in segments of the version store; those not read yet are read.
+    /// The moves are in segments of the version store. Segments that were not read yet are read now.
     ///
     /// # Errors
-    /// [`WalError::Incomplete`]: a segment does not resolve; the operation cannot be rolled back (R23). Others as said
-    /// above.
+    /// [`WalError::Incomplete`]: a segment does not resolve, so the operation cannot be rolled back (R23).
+    /// Others as said above.
     pub async fn by_entity(
         &self,
         entity: &EntityId,
@@ -124,7 +127,7 @@ impl Wal {
         self.entries_at(&places).await
     }
 
-    /// Returns the records at these positions, which the index has, in order.
+    /// Returns the records at these positions, in order; the index knows all of them.
     async fn entries_at(&self, places: &[Lsn]) -> Result<Vec<Arc<Entry>>, WalError> {
         let mut entries = Vec::with_capacity(places.len());
         while let Some(&first) = places.get(entries.len()) {
@@ -137,7 +140,7 @@ impl Wal {
         Ok(entries)
     }
 
-    /// Reads the records that lie next to each other at the beginning of `places`: at least one.
+    /// Reads the records that lie next to each other at the beginning of `places`, at least one.
     async fn scan_run(&self, places: &[Lsn]) -> Result<Vec<Arc<Entry>>, WalError> {
         let first = places[0];
         let places = &places[..places.len().min(SCAN_RECORDS)];
@@ -155,7 +158,8 @@ impl Wal {
     }
 }
 
-/// Reads the record that is to be at a position; none if it is another one, or none that this version knows.
+/// Reads the record at a position; `None` if the store gave another record, or one of a type that this
+/// version does not know.
 fn entry_of(stored: &StoredRecord, lsn: Lsn) -> Option<Result<Arc<Entry>, WalError>> {
     match typed::read(stored) {
         Ok(Read::Known(record)) if stored.lsn == lsn => {

@@ -1,4 +1,4 @@
-//! The end of any operation: what readers see, and what was counted on the way.
+//! The end of an operation: what readers see, and what was counted on the way.
 
 use kfm_lineage::{Digest, Value};
 use schemars::JsonSchema;
@@ -6,29 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use super::SegmentRef;
 
-/// The end of any operation, judged by digests of its scope.
+/// How an operation ended, judged by digests of its scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Close {
-    /// What readers see now.
+    /// The state that readers see now.
     pub end: EndState,
-    /// Cells that this operation changed.
+    /// Number of cells that this operation changed.
     pub applied: u64,
-    /// Cells that already had their value.
+    /// Number of cells that had their planned value already.
     pub already: u64,
     /// Digest of the scope as it was observed at the end.
     pub scope_digest: Digest,
-    /// The cells of `treated_segment` as older versions wrote them; read, and never written again: they grow with
-    /// the operation.
+    /// The cells of `treated_segment`, in the form of older versions. This version reads them and never
+    /// writes them, since they grow with the operation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub treated: Vec<TreatedCell>,
-    /// Cells that today's protection left at another value than planned, and those left alone on request: one
-    /// [`TreatedCell`] a line. None if there are none.
+    /// The cells that today's protection left at another value than planned, and those that a request left
+    /// alone: one [`TreatedCell`] a line. None if there are no such cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub treated_segment: Option<SegmentRef>,
-    /// What went wrong, where something did.
+    /// The message of what went wrong; none if nothing did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Digest of the manifest, in the version store.
+    /// Digest of the manifest, its name in the version store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Digest>,
 }
@@ -46,20 +46,20 @@ impl Close {
 pub enum EndState {
     /// The planned values.
     Completed,
-    /// The prior values, joined with today's protection.
+    /// The values from before, joined with today's protection.
     Aborted,
-    /// The prior values; nothing had moved.
+    /// The values from before; nothing had moved.
     Failed,
 }
 
 /// A cell that protection left at another value than planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TreatedCell {
-    /// The cell.
+    /// The cell that was left at another value.
     #[serde(flatten)]
     pub cell: kfm_lineage::CellId,
-    /// Its value at the end.
+    /// The cell's value at the end of the operation.
     pub value: Value,
-    /// The rule that wanted it so.
+    /// The rule that demanded this value.
     pub why: String,
 }

@@ -1,4 +1,4 @@
-//! The journal of an open operation: the intents and outcomes of its batches, and what interrupted them.
+//! The journal of an open operation: the intents and outcomes of its batches, and what interrupted it.
 
 use kfm_lineage::OperationId;
 use schemars::JsonSchema;
@@ -9,11 +9,11 @@ use super::SegmentRef;
 /// One line of the journal of an open operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalRecord {
-    /// The operation.
+    /// The operation that this line belongs to.
     pub operation: OperationId,
     /// Position in the operation's journal, from 1, no gaps.
     pub n: u64,
-    /// What is noted.
+    /// What this line notes.
     #[serde(flatten)]
     pub entry: JournalEntry,
 }
@@ -25,54 +25,54 @@ pub struct JournalRecord {
 pub enum JournalEntry {
     /// A batch of steps is about to be made.
     Intent {
-        /// Forward or backward.
+        /// Whether the steps go forward or backward.
         direction: Direction,
-        /// The batch.
+        /// The steps of the batch.
         batch: Batch,
     },
     /// A batch of steps is durable.
     Outcome {
-        /// Forward or backward.
+        /// Whether the steps go forward or backward.
         direction: Direction,
-        /// The batch.
+        /// The steps of the batch.
         batch: Batch,
-        /// Cells changed.
+        /// Number of cells that the batch changed.
         applied: u64,
-        /// Cells that already had their value.
+        /// Number of cells that had their value already.
         already: u64,
     },
-    /// Some cells are about to get another value than planned, as protection asks today: what they may hold from now
-    /// on, however protection changes, is this operation's doing.
+    /// Some cells are about to get another value than planned, because today's protection demands it. From
+    /// now on these values count as the work of this operation, also if protection changes again.
     Treated {
-        /// One [`TreatedCell`](super::TreatedCell) a line.
+        /// The cells, one [`TreatedCell`](super::TreatedCell) a line.
         cells: SegmentRef,
     },
-    /// From here on the operation goes back; never forward again.
+    /// From here on the operation goes back; it never goes forward again.
     AbortRequested {
-        /// Who asked: a person, or the engine.
+        /// The principal that asked for the abort, or the engine.
         by: String,
-        /// Why.
+        /// Why the abort was asked for.
         reason: String,
     },
-    /// The operation waits for a person.
+    /// The operation waits until an operator decides.
     Held {
         /// The reason's name: foreign_value, policy, verification, record_pending, store.
         reason: String,
-        /// What a person needs to know; names no coordinates and no personal data.
+        /// What the operator needs to know; contains no coordinates and no personal data.
         detail: String,
     },
-    /// A process took the operation up, again or for the first time.
+    /// A process works on the operation, for the first time or again.
     Resumed {
-        /// Who asked.
+        /// The principal that asked for it.
         by: String,
-        /// The host that works.
+        /// The host on which the process runs.
         host: String,
-        /// The process that works.
+        /// The number of the process on that host.
         pid: u32,
     },
 }
 
-/// Which way steps are made.
+/// In which direction the steps of an operation are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -92,8 +92,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the indices of its steps among those of an operation that has `len`; what a damaged record names beyond
-    /// is left out.
+    /// Returns the indices of its steps among the `len` steps of an operation; indices beyond `len`, which
+    /// only a damaged record names, are left out.
     pub fn range(&self, len: usize) -> std::ops::Range<usize> {
         let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(len);
         clamp(self.first)..clamp(self.first.saturating_add(self.count))

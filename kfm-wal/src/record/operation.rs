@@ -12,29 +12,29 @@ use super::{ReleaseRef, SegmentRef};
 pub struct OperationFrame {
     /// The operation's own id.
     pub wal_id: OperationId,
-    /// When it was opened.
+    /// When the operation was opened.
     pub timestamp: Timestamp,
-    /// What it is.
+    /// The kind of operation.
     pub operation: OperationName,
-    /// Who asked for it.
+    /// The principal that asked for it.
     pub actor: String,
-    /// Why.
+    /// The reason that the principal gave.
     pub reason: String,
     /// Digest of the scope before the first move.
     pub pre_state_hash: Digest,
     /// Digest of the scope once every move is made.
     pub post_state_expected: Digest,
-    /// What it does.
+    /// What the operation does.
     pub payload: OperationPayload,
-    /// The command that takes it back.
+    /// The command that takes it back, as an operator would type it.
     pub reversal: String,
-    /// Its class, 0 to 4.
+    /// Its tier, 0 to 4.
     pub tier: u8,
-    /// Who allowed it, under which rules.
+    /// The policy and the principals that allowed it.
     pub governance: Governance,
-    /// The entities it touches, one a line.
+    /// The entities that it touches, one a line.
     pub lineage_links: SegmentRef,
-    /// The telemetry file that has its records.
+    /// The name of the telemetry file with its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<String>,
     /// The bill of materials of the release that opened it.
@@ -45,13 +45,13 @@ pub struct OperationFrame {
     pub manifest_ref: Option<ReleaseRef>,
 }
 
-/// What an operation frame stands for.
+/// The kind of operation that a frame opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationName {
     /// Undoes a publish or a hotfix.
     Rollback,
-    /// Makes an undone publish or hotfix again.
+    /// Makes a publish or hotfix again that a rollback has undone.
     Revert,
     /// Changes one field across a known scope.
     Hotfix,
@@ -62,45 +62,45 @@ pub enum OperationName {
 pub struct OperationPayload {
     /// The publish or hotfix whose effect is undone or made again; a hotfix names itself.
     pub target: OperationId,
-    /// The rollback that a revert takes back.
+    /// The rollback that a revert takes back; none for a rollback or a hotfix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<RollbackId>,
-    /// The plan that is executed.
+    /// The digest of the plan that is executed.
     pub plan_id: Digest,
-    /// The plan's content: the same for the same change.
+    /// The digest of the plan's content: plans of the same change have the same.
     pub content_id: Digest,
     /// The reference moves, one [`kfm_lineage::Move`] a line, in the order in which they are made.
     pub moves: SegmentRef,
-    /// Cells of the target that are left alone: keys, one a line.
+    /// The cells of the target that are left alone, their keys one a line.
     pub skipped: SegmentRef,
     /// The log's chain when the operation was opened.
     pub hash_chain_before: Digest,
-    /// What a hotfix was asked to correct.
+    /// What a hotfix corrects; none for a rollback or a revert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
 }
 
-/// What a hotfix was asked to correct: enough to review it, and to ask for it again (R72).
+/// What a hotfix was asked to correct: enough to review the request, and to make it again (R72).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Correction {
-    /// What is corrected: `stac`.
+    /// The kind of hotfix: `stac`.
     pub kind: String,
-    /// Where: a collection.
+    /// The collection in which it corrects.
     pub scope: String,
-    /// The field.
+    /// The field that it corrects.
     pub field: String,
-    /// The value that is wrong and the one that is right; none where the scope is protected, since values may
-    /// tell what must not be told (R66), and where `texts` has them.
+    /// The wrong value and the right one. None where the scope is protected, since a value may tell what must
+    /// not be told (R66), and none where `texts` has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<CorrectedValues>,
-    /// The two values as they are written, where canonical JSON would not keep every byte of them: `30.0`, a long
-    /// number, white space, deep nesting.
+    /// The two values in the text of the request, where canonical JSON would not keep every byte of it:
+    /// `30.0`, a long number, white space, deep nesting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub texts: Option<CorrectedTexts>,
 }
 
 impl Correction {
-    /// Returns the value that is wrong and the one that is right as JSON texts; none where they are not told.
+    /// Returns the wrong value and the right one as JSON texts; `None` where they are not told.
     pub fn written(&self) -> Option<(String, String)> {
         match (&self.texts, &self.values) {
             (Some(texts), _) => Some((texts.from.clone(), texts.to.clone())),
@@ -110,34 +110,34 @@ impl Correction {
     }
 }
 
-/// The value that is wrong and the one that is right, as JSON texts.
+/// The wrong value and the right one, as JSON texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CorrectedTexts {
-    /// The value that is wrong.
+    /// The wrong value, as the request has it.
     pub from: String,
-    /// The value that is right.
+    /// The right value, as the request has it.
     pub to: String,
 }
 
-/// The value that is wrong, and the one that is right.
+/// The wrong value and the right one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CorrectedValues {
-    /// The value that is wrong.
+    /// The wrong value.
     pub from: serde_json::Value,
-    /// The value that is right.
+    /// The right value.
     pub to: serde_json::Value,
 }
 
-/// Who allowed an operation, under which rules.
+/// The policy and the principals that allowed an operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Governance {
-    /// The policy that judged it.
+    /// The snapshot of the policy that judged it.
     pub policy_snapshot_ref: Digest,
-    /// low, moderate, high or critical.
+    /// The risk level: low, moderate, high or critical.
     pub risk_level: String,
     /// The principals whose approvals counted.
     pub reviewers: Vec<String>,
-    /// The justification of a forced operation (R46).
+    /// The justification of a forced operation (R46); none if it was not forced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub justification: Option<String>,
 }
@@ -145,11 +145,11 @@ pub struct Governance {
 /// How a rollback, revert or hotfix ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationClosed {
-    /// The operation.
+    /// The operation that ended.
     pub wal_id: OperationId,
     /// When it ended.
     pub closed_at: Timestamp,
-    /// The end.
+    /// How it ended.
     #[serde(flatten)]
     pub close: Close,
 }

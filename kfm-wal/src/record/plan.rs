@@ -1,4 +1,4 @@
-//! What comes before an operation: its plan, the consents to it, or the refusal.
+//! What comes before an operation: its plan, the approvals of it, or its refusal.
 
 use kfm_lineage::{Digest, OperationId, Timestamp};
 use schemars::JsonSchema;
@@ -6,54 +6,55 @@ use serde::{Deserialize, Serialize};
 
 use super::digest_of;
 
-/// A plan that was stored.
+/// A plan, stored before it is executed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanRecord {
-    /// The plan.
+    /// The digest of the plan, its name in the version store.
     pub plan_id: Digest,
-    /// Its content.
+    /// The digest of the plan's content: plans of the same change have the same.
     pub content_id: Digest,
-    /// The operation that executing it opens.
+    /// The operation that the execution of the plan opens.
     pub operation: OperationId,
-    /// What it undoes, makes again or changes.
+    /// The publish or hotfix that the plan undoes, makes again or is.
     pub target: OperationId,
-    /// Who planned it.
+    /// The principal that asked for the plan.
     pub requested_by: String,
-    /// When.
+    /// When the plan was made.
     pub created_at: Timestamp,
-    /// denied, awaiting_approval or planned.
+    /// The status of the plan: denied, awaiting_approval or planned.
     pub status: String,
 }
 
-/// A plan that was taken back before it was executed: it never will be.
+/// A plan that was taken back before it was executed: it will never be executed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanCancelled {
-    /// The plan.
+    /// The digest of the plan.
     pub plan_id: Digest,
-    /// The operation that executing it would have opened.
+    /// The operation that the execution of the plan would have opened.
     pub operation: OperationId,
-    /// Who took it back.
+    /// The principal that took it back.
     pub requested_by: String,
-    /// When.
+    /// When it was taken back.
     pub at: Timestamp,
-    /// Why.
+    /// The reason that the principal gave.
     pub reason: String,
 }
 
-/// A signed consent to one plan (R64, R68).
+/// A principal's signed approval of one plan (R64, R68).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalRecord {
-    /// The plan.
+    /// The digest of the plan.
     pub plan_id: Digest,
-    /// The principal who signs.
+    /// The principal that signs.
     pub principal: String,
     /// The role in which the principal signs.
     pub role: String,
     /// When it was signed.
     pub signed_at: Timestamp,
-    /// When it ceases to count.
+    /// From when on the approval does not count any more.
     pub expires_at: Timestamp,
-    /// Fingerprint of the key that made it: the SHA-256 of the public key. Approvals of older versions have none.
+    /// Fingerprint of the key that signed: the SHA-256 of the public key. Approvals of older versions have
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Digest>,
     /// Ed25519 signature over the other fields in canonical JSON, as lower-case hex.
@@ -67,28 +68,28 @@ impl ApprovalRecord {
     }
 }
 
-/// Something that was asked for and not done (R6).
+/// A request that was refused: nothing was done (R6).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusalRecord {
     /// What was asked for: publish, rollback_plan, rollback_execute, revert, hotfix, approve, …
     pub operation: String,
-    /// When.
+    /// When it was refused.
     pub at: Timestamp,
-    /// Who asked.
+    /// The principal that asked.
     pub requested_by: String,
-    /// The operation it would have been or was about, where that is known.
+    /// The operation that the request was about, or would have opened; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<OperationId>,
-    /// The plan it was about.
+    /// The digest of the plan that the request was about; none where there was no plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
-    /// denied, refused or awaiting_approval.
+    /// The status of the request: denied, refused or awaiting_approval.
     pub status: String,
-    /// The class of the refusal.
+    /// The class of the refusal, one word.
     pub kind: String,
-    /// The message that was shown.
+    /// The message that the command showed.
     pub message: String,
-    /// The policy in force then; records of older versions do not say.
+    /// The snapshot of the policy that was in force then; records of older versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_snapshot_ref: Option<Digest>,
 }

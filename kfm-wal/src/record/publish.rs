@@ -10,26 +10,26 @@ use super::{ReleaseRef, SegmentRef};
 /// What a publish is about to do (R21), durable before the first reference moves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishIntent {
-    /// The publish.
+    /// The id of the publish.
     pub publish_id: PublishId,
-    /// Whether references move, or what already stands is recorded.
+    /// Whether references move, or only what already stands is recorded.
     pub kind: PublishKind,
-    /// When it began.
+    /// When the publish began.
     pub started_at: Timestamp,
-    /// Who asked for it.
+    /// The principal that asked for it.
     pub requested_by: String,
-    /// Why, where somebody said so.
+    /// The reason that the principal gave; none if none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The code that ran.
+    /// The pipeline's code.
     pub code_ref: CodeRef,
     /// The reference moves, one [`kfm_lineage::Move`] a line, in the order in which they are made.
     pub moves: SegmentRef,
-    /// The STAC documents it touches.
+    /// The STAC documents that it touches.
     pub stac_scope: StacScope,
-    /// The assets that its documents name: `{logical_id, digest}` a line.
+    /// The assets that its documents name, one `{logical_id, digest}` a line.
     pub assets: SegmentRef,
-    /// The derivatives made in the run: one [`Derivative`] a line.
+    /// The derivatives made in the run, one [`Derivative`] a line.
     pub derivatives: SegmentRef,
     /// Name and version of the projector that made the derived cells.
     pub projector: String,
@@ -37,20 +37,20 @@ pub struct PublishIntent {
     pub pre_state_hash: Digest,
     /// Digest of the scope once every move is made.
     pub post_state_expected: Digest,
-    /// The policy under which it was allowed.
+    /// The snapshot of the policy that allowed it.
     pub policy_snapshot_ref: Digest,
-    /// The bill of materials of the release.
+    /// The bill of materials of the release that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom_ref: Option<ReleaseRef>,
-    /// The manifest of the release.
+    /// The manifest of the release that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_ref: Option<ReleaseRef>,
-    /// The telemetry file that has its records.
+    /// The name of the telemetry file with its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry_ref: Option<String>,
 }
 
-/// Whether a publish moves references or records what stands.
+/// Whether a publish moves references, or records what stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishKind {
@@ -58,24 +58,24 @@ pub enum PublishKind {
     Publish,
     /// What stood before the log is recorded (R14); nothing moves.
     Adopt,
-    /// What was changed behind the log's back is recorded; nothing moves.
+    /// What was changed without the log is recorded; nothing moves.
     Reconcile,
-    /// Derived cells are made what the documents say; no document moves.
+    /// Derived cells get the values that follow from the documents; no document moves.
     Project,
 }
 
 /// The code that made a publish.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CodeRef {
-    /// Commit of the pipeline's source.
+    /// Commit of the pipeline's source; none if the pipeline gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_sha: Option<String>,
-    /// Image that ran.
+    /// Container image that ran; none if the pipeline gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker_image: Option<String>,
     /// The pipeline's name.
     pub pipeline_name: String,
-    /// The pipeline's version.
+    /// The pipeline's version; none if the pipeline gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline_version: Option<String>,
 }
@@ -97,38 +97,38 @@ pub struct Derivative {
     /// Its type: tiles, raster, vector, table, index, neo4j_subgraph or cache.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its version.
+    /// The derivative's version.
     pub version: String,
-    /// Where it lies.
+    /// Where the derivative lies: a path or an address.
     pub location: String,
-    /// Its content.
+    /// Digest of the derivative's content; none if the pipeline gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Digest>,
-    /// The entities that it was made from.
+    /// The ids of the entities that it was made from.
     pub depends_on: Vec<String>,
 }
 
 /// How a publish ended (R21).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishCompletion {
-    /// The publish.
+    /// The id of the publish.
     pub publish_id: PublishId,
-    /// When it ended.
+    /// When the publish ended.
     pub completed_at: Timestamp,
-    /// The owner's word for the end.
+    /// How the publish ended, in the words of R21.
     pub status: PublishStatus,
-    /// The end, as the engine has it.
+    /// How the publish ended, as the engine counts it.
     #[serde(flatten)]
     pub close: Close,
 }
 
-/// The owner's words for the end of a publish (R21).
+/// How a publish ended, in the words of R21.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishStatus {
     /// Every move was made.
     Success,
-    /// Some moves were made and stand; a pipeline's own record, never this engine's.
+    /// Some moves were made and stand. Only a pipeline's own record says this, never this engine.
     PartialSuccess,
     /// No move stands.
     Failed,

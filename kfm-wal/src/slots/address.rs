@@ -1,4 +1,4 @@
-//! From an address to slots: which store it is, and whether this build has a client for it.
+//! From an address to slots: which kind of store it names, and whether this build has a client for it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,29 +8,30 @@ use kfm_retry::Clock;
 use super::Slots;
 use crate::error::Source;
 
-/// What addresses of slots begin with, for whoever has to tell them from other addresses.
+/// What the addresses of slots begin with, for callers that tell them from other addresses.
 pub const SCHEMES: &[&str] = &["s3", "az", "postgres", "postgresql", "object+file"];
 
 /// Why an address of slots cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// It does not read: use `s3://bucket/prefix`, `az://container/prefix`, `postgres://host/database` or
-    /// `object+file:folder`.
+    /// The address cannot be read: use `s3://bucket/prefix`, `az://container/prefix`,
+    /// `postgres://host/database` or `object+file:folder`.
     #[error("address of the log is not understood: url={url}")]
     Unreadable {
         /// The address.
         url: String,
     },
-    /// This build has no client for it: build with the feature.
+    /// This build has no client for such an address: build with the feature.
     #[error("this build has no client for such a log: url={url} feature={feature}")]
     NotBuilt {
         /// The address.
         url: String,
-        /// The feature.
+        /// The feature of this crate that has the client.
         feature: &'static str,
     },
-    /// A part of it, a pair of the environment or the lack of one keeps the client from being made: repair that.
+    /// The client cannot be made, because of a part of the address, of a pair of the environment or because a
+    /// pair is missing: repair that.
     #[error("client for the log cannot be made")]
     Client {
         /// What is wrong.
@@ -41,11 +42,12 @@ pub enum AddressError {
 
 /// Makes the slots at an address; nothing is connected yet.
 ///
-/// `root` is what the folder of `object+file:` is relative to. `environment` are the pairs that say who asks, under
-/// the names of the products: `AWS_…`, `AZURE_…`, `PGUSER`, `PGPASSWORD`, …; an address with secrets is refused.
+/// A relative folder in `object+file:` is relative to `root`. `environment` holds the user and the
+/// credentials, as pairs under the names that the products use: `AWS_…`, `AZURE_…`, `PGUSER`, `PGPASSWORD`,
+/// …; an address with secrets is refused.
 ///
 /// # Errors
-/// [`AddressError`]: what is wrong with the address or the environment; repair it.
+/// [`AddressError`]: the address or the environment is not valid; repair it.
 pub fn slots_at(
     url: &str,
     root: &Path,
@@ -81,7 +83,7 @@ fn postgres(
 
 #[cfg(not(feature = "postgres"))]
 fn postgres(_: &str, _: &[(String, String)], _: Arc<dyn Clock>) -> Result<Arc<dyn Slots>, AddressError> {
-    // The address is not repeated: it may hold what it must not.
+    // The address is not repeated in the message: it may hold a secret.
     Err(AddressError::NotBuilt { url: "postgres:".to_owned(), feature: "postgres" })
 }
 

@@ -1,4 +1,5 @@
-//! Who goes into a frame: repeats are answered from the log, conflicts refused, the rest goes along.
+//! Boarding: which members of the line go into the next frame. A repeat is answered from the log, a conflict
+//! is refused, all others go along.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
@@ -13,26 +14,26 @@ use crate::error::WalError;
 use crate::planted::{Bug, planted};
 use crate::store::{Appended, NewRecord, StoredRecord, find_repeat};
 
-/// How many bytes of several appends go into one frame; a single larger one goes alone.
+/// How many bytes of several appends go into one frame; an append that is larger alone goes alone.
 const GROUP_BYTES_MAX: usize = 4 << 20;
 
-/// Those who wait to append, in order.
+/// The line: the appends that wait for their answer, in order.
 pub(crate) type Line = Mutex<VecDeque<Member>>;
 
-/// What the records of an id in the log are, for those who bring the id again.
+/// The records of the log whose ids a member of the line brings again.
 type Stored = HashMap<[u8; 16], StoredRecord>;
 
-/// What was read for those in line, before they are judged.
+/// What was read from the log before the members of the line are judged.
 #[derive(Debug)]
 pub(crate) struct LookUp {
-    /// How many of them it was read for.
+    /// How many members of the line it was read for, counted from the front.
     judged: usize,
     /// Whether the log was read to its end for them.
     caught_up: bool,
     stored: Stored,
 }
 
-/// Reads what the first in line have to be compared with.
+/// Reads from the log what the members of the line have to be compared with.
 pub(crate) async fn look_up(calls: &Calls, line: &Line, view: &Mutex<View>) -> Result<LookUp, WalError> {
     if planted(Bug::RebaseForgetsIds) {
         return Ok(LookUp { judged: guard(line).len(), caught_up: true, stored: Stored::new() });
@@ -43,7 +44,7 @@ pub(crate) async fn look_up(calls: &Calls, line: &Line, view: &Mutex<View>) -> R
         (line.len(), line.iter().any(astray))
     };
     if astray {
-        // The caller may know of records that this handle has not seen, or repeat one of them.
+        // The caller may know of records that this handle has not read yet, or may repeat one of them.
         catch_up(calls, view).await?;
     }
     let known: Vec<Lsn> = {
@@ -59,22 +60,27 @@ pub(crate) async fn look_up(calls: &Calls, line: &Line, view: &Mutex<View>) -> R
     Ok(LookUp { judged, caught_up: astray, stored })
 }
 
-/// Makes a frame of the first in line, as many as fit.
+/// Makes a flight of members from the front of the line, as many as fit into one frame; `None` if no member
+/// has records for one. Answers repeats and conflicts.
 pub(crate) fn fill(line: &Line, nonce: [u8; 16], view: &View, looked_up: &LookUp) -> Option<Flight> {
     let stored = &looked_up.stored;
     let mut load = Load::new(view.position.last_at);
     let (mut boarded, mut later, mut ids) = (Vec::new(), Vec::new(), HashSet::new());
     let mut line = guard(line);
+    // Only the members that the log was read for are judged: later ones wait for the next flight.
     for _ in 0..looked_up.judged {
         let full = |member: &Member| load.bytes() > 0 && load.bytes() + member.bytes() > GROUP_BYTES_MAX;
         if line.front().is_none_or(full) {
             break;
         }
         let Some(member) = line.pop_front() else { break };
+        // The caller has dropped the future of this append: nothing of it is appended.
         if member.answer.is_canceled() {
             continue;
         }
         let next = Lsn(view.position.next.0 + load.records());
+        // Whether an id is new cannot be said yet: it is in this frame too, which is not durable yet, or
+        // another call on this handle has read it from the log since `look_up`.
         let is_undecided = |record: &NewRecord| {
             if planted(Bug::RebaseForgetsIds) {
                 return false;
@@ -82,7 +88,9 @@ pub(crate) fn fill(line: &Line, nonce: [u8; 16], view: &View, looked_up: &LookUp
             ids.contains(&record.op_id)
                 || view.lsn_of(&record.op_id).is_some() && !stored.contains_key(&record.op_id)
         };
-        // What hangs on a frame that is not durable yet, or on what was read on meanwhile, is decided later.
+        // An expected position that does not fit is no refusal yet while this frame has records or the log
+        // was not read to its end: the member may still be a repeat or come to stand at its position. It is
+        // judged with the next flight.
         let astray = !member.is_expected_at(next) && (load.records() > 0 || !looked_up.caught_up);
         let repeats = member.records.iter().any(|record| stored.contains_key(&record.op_id));
         if member.records.iter().any(is_undecided) || astray && !repeats {
@@ -110,7 +118,10 @@ pub(crate) fn fill(line: &Line, nonce: [u8; 16], view: &View, looked_up: &LookUp
     (load.records() > 0).then(flight)
 }
 
-/// Says whether an append repeats what is in the log: its old places, none if it is new, or why it is refused.
+/// Says whether an append repeats what is in the log: its old positions, or `None` if it is new.
+///
+/// # Errors
+/// Why the append is refused: an id has other content, or the log has moved on from the expected position.
 fn judge(member: &Member, stored: &Stored, next: Lsn) -> Result<Option<Appended>, WalError> {
     if let Some(already) = find_repeat(&member.records, |id| stored.get(id))? {
         return Ok(Some(already));

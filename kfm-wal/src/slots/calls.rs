@@ -1,4 +1,4 @@
-//! Calls to a store that may be slow, busy or silent: each with a time-out, tried again within a bound.
+//! Calls to a store that may be slow, busy or silent: each has a time-out, and is tried again within a bound.
 
 use std::fmt;
 use std::future::Future;
@@ -13,17 +13,17 @@ use super::{Created, SlotError, Slots};
 use crate::error::WalError;
 use crate::planted::{Bug, planted};
 
-/// How many slots are read at a time.
+/// How many slots are read at the same time.
 pub(crate) const READS_MAX: usize = 16;
 
-/// How long a store is waited for.
+/// How long the log waits for its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// After how long a call counts as unanswered. Default 10 s.
     pub call: Duration,
-    /// How long a read, or a frame of appends, is tried again. Default 30 s.
+    /// For how long a read, or a frame of appends, is tried again before the log gives up. Default 30 s.
     pub total: Duration,
-    /// The pauses between two tries. Default 25 ms doubling up to 2 s, with full jitter.
+    /// The pauses between two tries. Default 25 ms, doubled up to 2 s, with full jitter.
     pub backoff: Backoff,
 }
 
@@ -37,7 +37,7 @@ impl Default for Patience {
     }
 }
 
-/// A store, and how patiently it is called.
+/// A store, with the time limits and the pauses of calls to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Calls {
     pub(crate) slots: Arc<dyn Slots>,
@@ -46,7 +46,7 @@ pub(crate) struct Calls {
     pub(crate) seed: Seed,
 }
 
-/// The tries of one call: how many there were, and when they must end.
+/// The tries of one call: when they began and how many have failed.
 #[derive(Debug)]
 pub(crate) struct Tries {
     begun: Duration,
@@ -75,7 +75,7 @@ impl Calls {
         self.clock.monotonic().saturating_sub(tries.begun) < self.patience.total
     }
 
-    /// Pauses before the next try; false if there was time enough.
+    /// Pauses before the next try; false if the time for this call is over.
     pub(crate) async fn pause(&self, tries: &mut Tries) -> bool {
         let waited = self.clock.monotonic().saturating_sub(tries.begun);
         let Some(left) = self.patience.total.checked_sub(waited).filter(|left| !left.is_zero()) else {
@@ -88,22 +88,22 @@ impl Calls {
         true
     }
 
-    /// Creates a slot, once.
+    /// Creates a slot, with one try.
     pub(crate) async fn create(&self, n: u64, frame: Bytes) -> Result<Created, SlotError> {
         self.timed(self.slots.create(n, frame)).await
     }
 
-    /// Reads a slot, once.
+    /// Reads a slot, with one try.
     pub(crate) async fn look(&self, n: u64) -> Result<Option<Bytes>, SlotError> {
         self.timed(self.slots.read(n)).await
     }
 
-    /// Reads a slot, trying again.
+    /// Reads a slot, and tries again while there is time.
     pub(crate) async fn read(&self, n: u64) -> Result<Option<Bytes>, WalError> {
         self.patiently("read", n, || self.slots.read(n)).await
     }
 
-    /// Returns the highest slot from `from` on, trying again.
+    /// Returns the highest slot from `from` on, and tries again while there is time.
     pub(crate) async fn last(&self, from: u64) -> Result<Option<u64>, WalError> {
         self.patiently("list from", from, || self.slots.last(from)).await
     }

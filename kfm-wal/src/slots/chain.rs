@@ -1,4 +1,4 @@
-//! Reading the chain: slot after slot, several on their way at a time, each checked before the next.
+//! Reading the chain: slot after slot, several reads at a time, each frame checked before the next.
 
 use std::sync::Mutex;
 
@@ -14,7 +14,8 @@ use crate::store::{BadPlace, Damage, StoredRecord};
 
 /// Takes in every slot from the first that is not known up to the first that is not there.
 ///
-/// Mostly there is nothing new, or one slot: one is asked for, and more at a time only while all of them were there.
+/// Usually there is nothing new, or one slot. So one slot is read at first, and more at a time while all of
+/// them are there.
 pub(crate) async fn catch_up(calls: &Calls, view: &Mutex<View>) -> Result<(), WalError> {
     let mut width = 1;
     loop {
@@ -33,7 +34,7 @@ pub(crate) async fn catch_up(calls: &Calls, view: &Mutex<View>) -> Result<(), Wa
     }
 }
 
-/// Takes a slot in, unless somebody else has meanwhile.
+/// Takes a slot in, unless another call on this handle has done so meanwhile.
 pub(crate) fn take_in(calls: &Calls, view: &Mutex<View>, n: u64, bytes: &Bytes) -> Result<(), WalError> {
     let mut view = guard(view);
     if view.next != n {
@@ -42,11 +43,11 @@ pub(crate) fn take_in(calls: &Calls, view: &Mutex<View>, n: u64, bytes: &Bytes) 
     view.take_in(bytes).map_err(|class| view.bad(n, calls.slots.name(n), class).into())
 }
 
-/// Says where a slot is missing: one that is not there although a later one is.
+/// Returns the first missing slot, if a later slot is there; `None` if the log has no gap.
 pub(crate) async fn find_gap(calls: &Calls, view: &Mutex<View>) -> Result<Option<BadPlace>, WalError> {
     let next = guard(view).next;
     let last = calls.last(next).await?;
-    // A slot that was created since the end was read is no gap.
+    // A slot that was created after the end was read is not a gap.
     if last.is_none() || planted(Bug::GapIsEnd) || calls.read(next).await?.is_some() {
         return Ok(None);
     }
@@ -54,7 +55,7 @@ pub(crate) async fn find_gap(calls: &Calls, view: &Mutex<View>) -> Result<Option
     Ok((view.next == next).then(|| view.bad(next, calls.slots.name(next), Damage::MissingSegment)))
 }
 
-/// Returns the records from `from` on, at most `limit`, each checked against its checksum again.
+/// Returns the records from `from` on, at most `limit`; the checksum of each is compared again.
 pub(crate) async fn records(
     calls: &Calls,
     view: &Mutex<View>,
@@ -77,7 +78,7 @@ pub(crate) async fn records(
     Ok(records)
 }
 
-/// Returns what a slot holds, from what is kept or from the store.
+/// Returns what a slot holds, from this handle's memory or from the store.
 pub(crate) async fn frame_at(calls: &Calls, view: &Mutex<View>, n: u64) -> Result<Option<Bytes>, WalError> {
     let kept = guard(view).kept(n);
     match kept {

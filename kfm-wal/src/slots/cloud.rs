@@ -1,7 +1,7 @@
-//! Object stores over the network: an address becomes a client that neither retries nor judges.
+//! Object stores over the network: makes a client from an address; the client neither retries nor judges.
 //!
-//! The client's own retries are off: a request that was repeated beneath us hears of its own success as 'already
-//! there', and the engine above repeats anyway, the same bytes into the same slot.
+//! The client's own retries are off. A client that repeats a request by itself hears of its own success as
+//! 'already there'; and the log repeats anyway, with the same bytes into the same slot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,22 +23,23 @@ use super::tls::client_config;
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// How much of what a server says of itself is kept.
+/// How many characters of a server's report about itself are kept.
 const SERVER_CHARS_MAX: usize = 200;
 
-/// How long a request may take; what becomes of it after that is unknown.
+/// How long a request may take; after that it is not known what became of it.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// Makes slots at `s3://bucket/prefix` or `az://container/prefix`.
 ///
-/// Nothing is connected yet. `environment` are pairs of which those are taken whose names begin with `AWS_` or
+/// Nothing is connected yet. Of the pairs in `environment` those are used whose names begin with `AWS_` or
 /// `AZURE_`, under the names that object_store's builders know: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`,
-/// `AWS_ALLOW_HTTP`, `AZURE_STORAGE_ACCOUNT_NAME`, …; without credentials among them the machine's own identity is
-/// asked for, as the products do it. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` among them, in capitals or
-/// not, say by which proxy the server is reached; the process's own environment is not looked at.
+/// `AWS_ALLOW_HTTP`, `AZURE_STORAGE_ACCOUNT_NAME`, …. Without credentials among them the client asks for the
+/// machine's own identity, as the products do. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` among
+/// the pairs, in upper or lower case, name the proxy to the server. The environment of the process itself is
+/// not read.
 ///
 /// # Errors
-/// [`AddressError`]: the address or one of the pairs is not right; repair it.
+/// [`AddressError`]: the address or one of the pairs is not valid; repair it.
 pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots, AddressError> {
     let unreadable = || AddressError::Unreadable { url: url.to_owned() };
     let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
@@ -57,7 +58,7 @@ pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots,
     Ok(ObjectSlots::new(store, prefix).with_place(url).with_server(server))
 }
 
-/// The settings that pairs of one product's prefix are, under the builders' own names.
+/// Returns the settings of one product among the pairs, under the names that its builder knows.
 #[cfg(any(feature = "s3", feature = "azure"))]
 fn settings<'a, K: std::str::FromStr>(
     environment: &'a [(String, String)],
@@ -69,10 +70,11 @@ fn settings<'a, K: std::str::FromStr>(
         .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.as_str())))
 }
 
-/// What makes a proxy of its address, for some schemes or for all.
+/// Makes a proxy from its address, for some schemes or for all.
 type MakeProxy = fn(String) -> reqwest::Result<Proxy>;
 
-/// The proxies that pairs of an environment name; the first one that is for a request's scheme serves it.
+/// Returns the proxies that the pairs of an environment name; the first one for the scheme of a request
+/// serves it.
 fn proxies(environment: &[(String, String)]) -> Result<Vec<Proxy>, AddressError> {
     let given = |name: &str| {
         let named =
@@ -85,7 +87,7 @@ fn proxies(environment: &[(String, String)]) -> Result<Vec<Proxy>, AddressError>
     let mut proxies = Vec::new();
     for (name, make) in makers {
         let Some(address) = given(name) else { continue };
-        // What is wrong with it is not repeated: it may hold a password.
+        // The message does not repeat the address: it may hold a password.
         let flaw =
             |_| AddressError::Client { source: format!("{name} is not the address of a proxy").into() };
         proxies.push(make(address.to_owned()).map_err(flaw)?.no_proxy(none.clone()));
@@ -139,14 +141,15 @@ fn azure(url: &str, _: &[(String, String)], _: Connector) -> Result<Arc<dyn Obje
 
 /// Makes the HTTP client, with this crate's own TLS.
 ///
-/// Left to itself the client would take the process's cryptography, and panic where none was chosen.
+/// By default the client would use the cryptography that the process has chosen, and panic where the process
+/// has chosen none.
 #[derive(Debug)]
 struct Connector {
     server: Heard,
     proxies: Vec<Proxy>,
 }
 
-/// A client that notes what the first answer says of the server.
+/// A client that notes what the first answer says about the server.
 #[derive(Debug)]
 struct Listening {
     client: reqwest::Client,
@@ -168,7 +171,7 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let failed = |source| object_store::Error::Generic { store: "HTTP", source };
         let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp);
-        // Left to itself it would look for proxies in the environment.
+        // By default the builder would look for proxies in the environment of the process.
         let builder = self
             .proxies
             .iter()

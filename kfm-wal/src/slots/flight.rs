@@ -1,4 +1,5 @@
-//! A frame on its way into a slot: the same bytes into the same slot, until it is known what the slot holds.
+//! A flight: a frame on its way into a slot, the same bytes into the same slot, until it is known what the
+//! slot holds.
 
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -12,7 +13,7 @@ use crate::store::{Appended, BadPlace, NewRecord, clamp_time};
 
 pub(crate) type AppendResult = Result<Appended, WalError>;
 
-/// An append that waits for its answer.
+/// A member of the line: an append that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) records: Vec<NewRecord>,
@@ -21,7 +22,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Answers the append; nobody may be there to hear it.
+    /// Answers the append; the caller may have dropped its future, then the answer is lost.
     pub(crate) fn answer(self, answer: AppendResult) {
         let _ = self.answer.send(answer);
     }
@@ -31,7 +32,7 @@ impl Member {
         self.records.iter().map(|record| RECORD_HEADER_BYTES + record.payload.len()).sum()
     }
 
-    /// Says whether the caller lets the records stand at `next`.
+    /// Says whether the caller allows the records to stand at `next`.
     pub(crate) fn is_expected_at(&self, next: Lsn) -> bool {
         self.expected.is_none_or(|expected| expected.0.checked_add(1) == Some(next.0))
     }
@@ -42,14 +43,15 @@ impl Member {
     }
 }
 
-/// A frame, the slot it is for, and who waits for it.
+/// A frame, the slot that it is for, and the members whose records it carries.
 ///
-/// It belongs to the handle and not to the future that drives it: whoever comes next goes on with it.
+/// It belongs to the handle, not to the future that drives it: the next append goes on with a flight that was
+/// left.
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(crate) n: u64,
     pub(crate) frame: Bytes,
-    /// The epoch it was written in; the one it claims, if it claims one.
+    /// The epoch in which the frame was written; for a frame that claims an epoch, that epoch.
     pub(crate) epoch: u64,
     pub(crate) claims: bool,
     pub(crate) members: Vec<(Member, Appended)>,
@@ -62,36 +64,37 @@ pub(crate) struct Flight {
 pub(crate) enum Landing {
     /// The frame is in the log.
     Landed,
-    /// Another frame is in the slot, and was taken in; these appends are in no slot.
+    /// Another frame is in the slot, and this handle has read it; these members are in no slot and go back
+    /// into the line.
     Lost(Vec<Member>),
-    /// Nothing of it is in the log.
+    /// Nothing of the flight is in the log.
     Failed(Failure),
-    /// It may be in the log; the flight goes on with the next append.
+    /// The frame may be in the log; the next append goes on with the flight.
     Unknown(String),
 }
 
-/// Why nothing of a frame is in the log; a kind of which each append gets one.
+/// Why nothing of a frame is in the log, in a form that can be copied: each member gets its own error.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
-    /// The store refused, or was busy all the time.
+    /// The store refused, or was busy until the time was over.
     Store {
         /// What was tried.
         action: &'static str,
-        /// Where.
+        /// The slot in the store, for messages.
         path: String,
         /// What the store said.
         said: String,
     },
-    /// The slot holds what no writer of this log has written.
+    /// The slot holds bytes that no writer of this log has written.
     Damaged(BadPlace),
-    /// The log was taken over.
+    /// Another writer has taken the log over, in this epoch.
     Fenced(u64),
-    /// Another holds the log.
+    /// Another host holds the log, the holder of this name.
     Locked(String),
 }
 
 impl Failure {
-    /// Makes the failure of a call that changed nothing.
+    /// Makes the failure from the error of a call that changed nothing.
     pub(crate) fn of(error: WalError) -> Self {
         let error = match BadPlace::of(error) {
             Ok(bad) => return Self::Damaged(bad),
@@ -115,7 +118,7 @@ impl Failure {
     }
 }
 
-/// Returns what an error and its sources say.
+/// Returns an error's message with those of its sources.
 pub(crate) fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut source = error.source();
@@ -129,12 +132,12 @@ pub(crate) fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
     said
 }
 
-/// Makes the error of an append of which nothing is known.
+/// Makes the error of an append that may or may not be in the log.
 pub(crate) fn unknown(member: &Member, said: &str) -> WalError {
     WalError::Unknown { id: member.id(), source: Source::from(said.to_owned()) }
 }
 
-/// The records of a frame that is being built.
+/// The load: the records of a frame that is being built.
 #[derive(Debug)]
 pub(crate) struct Load {
     body: Vec<u8>,
@@ -155,7 +158,7 @@ impl Load {
         self.body.len()
     }
 
-    /// Adds records, at the times that the log takes for them (R20).
+    /// Adds records, each with the time that the log takes for it (R20).
     pub(crate) fn add(&mut self, records: &[NewRecord]) {
         for record in records {
             let (at, skew_ms) = clamp_time(record.at, self.last_at);
@@ -168,7 +171,7 @@ impl Load {
 }
 
 impl Flight {
-    /// Makes a frame of records for slot `n`, which is behind `position`.
+    /// Makes a flight of records for slot `n`, the slot after `position`.
     pub(crate) fn of_records(
         n: u64,
         position: &Position,
@@ -182,7 +185,7 @@ impl Flight {
         Self { n, frame: frame.into(), epoch: header.epoch, claims: false, members, sent: false }
     }
 
-    /// Makes a frame without records.
+    /// Makes a flight of a frame without records.
     pub(crate) fn of_kind(n: u64, position: &Position, nonce: [u8; 16], kind: Kind, body: &[u8]) -> Self {
         let header = position.header(kind, 0, nonce);
         let (frame, _) = frame::encode(&header, body, &[]);

@@ -1,15 +1,16 @@
-//! Slots as files of a folder, which hosts share or one host has for itself.
+//! Slots as files of a folder that several hosts share, or that one host has for itself.
 //!
-//! A slot is written beside its place, synced, given its name by a hard link, which exactly one creator can do, and
-//! then the folder is synced. Between the link and that sync others see it, and a power cut could take it back. So
-//! whoever finds a slot syncs its folder before he says that it is there, and with it every folder before: nobody
-//! builds on what is not durable, and no slot outlives one that came before it.
+//! The writer writes a slot under a temporary name, syncs it, gives it its name by a hard link, which only
+//! one writer can do, and then syncs the folder. Between the link and that sync other hosts see the slot, and
+//! a power cut could still take it back. So each host that finds a slot syncs its folder, and every folder
+//! before, before it says that the slot is there. So no host builds on a slot that is not durable, and no
+//! slot outlives one that came before it.
 //!
 //! ```text
 //! <folder>/FORMAT                                            slot 0
 //! <folder>/chain/<n / 4096, 8 digits>/<n, 20 digits>         the others
-//! <folder>/chain/<n / 4096, 8 digits>/<n>#<digits>           one that is being written, or was when its writer died
-//! <folder>/proof/<name>/…                                    what its promises were tried out on
+//! <folder>/chain/<n / 4096, 8 digits>/<n>#<digits>           being written, or left by a writer that died meanwhile
+//! <folder>/proof/<name>/…                                    trials of the laws
 //! ```
 
 use std::io;
@@ -27,7 +28,8 @@ use crate::local::disk::{Access, Links, RealDisk};
 
 /// Slots as files of a folder; clones are one handle.
 ///
-/// On a tokio runtime each call is a blocking task of its own, so that a file system that hangs keeps nobody else.
+/// On a tokio runtime each call is a blocking task of its own, so that a file system that hangs holds up no
+/// other task.
 #[derive(Debug, Clone)]
 pub struct FolderSlots(Arc<Folder>);
 
@@ -38,28 +40,29 @@ struct Folder {
     sure: Mutex<Sure>,
 }
 
-/// Of which slots it is sure that a power cut leaves them.
+/// The slots that are known to survive a power cut.
 #[derive(Debug, Default)]
 struct Sure {
-    /// Of all below this one.
+    /// All slots below this number.
     below: u64,
-    /// A folder could not be synced. A later sync that succeeds says nothing of what this one should have.
+    /// Set when a folder could not be synced: a later sync that succeeds says nothing about what the failed
+    /// one should have made durable.
     broken: bool,
 }
 
 impl FolderSlots {
-    /// Makes slots of the files in a folder, which is made if it is not there.
+    /// Makes slots of the files in a folder; makes the folder if it is not there.
     ///
     /// # Errors
-    /// [`WalError::Io`]: the folder cannot be made or used.
+    /// [`WalError::Io`]: the folder cannot be made or used; repair that and call again.
     pub fn new(folder: impl AsRef<Path>) -> Result<Self, WalError> {
         Self::on(folder, Arc::new(RealDisk))
     }
 
-    /// As [`FolderSlots::new`], on a file system of one's own.
+    /// As [`FolderSlots::new`], on a file system that the caller gives.
     ///
     /// # Errors
-    /// [`WalError::Io`]: the folder cannot be made or used.
+    /// [`WalError::Io`]: the folder cannot be made or used; repair that and call again.
     pub fn on(folder: impl AsRef<Path>, disk: Arc<dyn Links>) -> Result<Self, WalError> {
         let root = folder.as_ref().to_path_buf();
         disk.create_dir(&root).map_err(|error| WalError::Io {
@@ -74,7 +77,7 @@ impl FolderSlots {
         Self(Arc::new(Folder { root, disk, sure: Mutex::default() }))
     }
 
-    /// Works on the folder where that may block.
+    /// Runs work on the folder where it may block.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Folder) -> Result<T, SlotError> + Send + 'static,
@@ -127,7 +130,7 @@ impl Folder {
         self.root.join(name_of(n))
     }
 
-    /// The folder that holds slot `n`.
+    /// Returns the folder that holds slot `n`.
     fn folder_of(&self, n: u64) -> PathBuf {
         self.path(n).parent().map_or_else(|| self.root.clone(), Path::to_path_buf)
     }
@@ -147,7 +150,8 @@ impl Folder {
         let beside = self.root.join(format!("{}#{chance}", name_of(n)));
         let is_known = self.sure()?.below > first_beside(n);
         let write = || {
-            // Also where it is there already: whoever made it may not have come to making its name durable.
+            // Also where the folder is there already: the writer that made it may have died before its name
+            // was durable.
             if !is_known {
                 self.disk.create_dir(&folder)?;
             }
@@ -159,7 +163,7 @@ impl Folder {
             Ok(()) => Ok(Some(())),
             Err(error) => unlinked(error),
         });
-        // It has another name now, or is not needed; one that is left lies beside the slots and harms nobody.
+        // The file has its name by now, or is not needed. A temporary file that stays behind is never read.
         let _ = self.disk.remove(&beside);
         let Some(()) = linked? else { return Ok(Created::Taken) };
         let synced = self.disk.sync_dir(&folder);
@@ -191,13 +195,13 @@ impl Folder {
         }
     }
 
-    /// Makes sure that slot `n`, which is there, outlives a power cut, and whatever it was built on.
+    /// Makes slot `n`, which is there, and every slot before it survive a power cut.
     fn make_sure(&self, n: u64) -> Result<(), SlotError> {
         let mut sure = self.sure()?;
         if n < sure.below {
             return Ok(());
         }
-        // What is there before the sync is durable after it: with luck that is many slots for one sync.
+        // Every slot that is there before the sync is durable after it: often one sync serves many slots.
         let below = self.end_of_run(n);
         let synced = self.sync_folders(sure.below, n);
         match synced {
@@ -218,7 +222,7 @@ impl Folder {
         }
         for folder in first / SLOTS_A_FOLDER..=n / SLOTS_A_FOLDER {
             match self.disk.sync_dir(&self.folder_of((folder * SLOTS_A_FOLDER).max(1))) {
-                // Slots that are missing are found by whoever reads on.
+                // A missing slot is reported by the reader that comes to it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 synced => synced?,
             }
@@ -230,12 +234,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Returns the slot behind a run of slots that are there, from `n`, which is, on: in the same folder, and not
-    /// necessarily the whole run.
+    /// Returns the slot after a run of slots that are there, beginning with `n`, which is there. The run is
+    /// cut at the end of the folder, and may be cut earlier.
     fn end_of_run(&self, n: u64) -> u64 {
         let is_there = |n: u64| self.disk.open(&self.path(n), Access::Read).is_ok();
         let (mut end, mut step) = (n + 1, 1);
-        // A log has no gaps: the slots between two that are there are there.
+        // A log has no gaps: if a slot is there, all slots before it are there. So the steps may double.
         while n > 0 && (end + step - 1) / SLOTS_A_FOLDER == n / SLOTS_A_FOLDER && is_there(end + step - 1) {
             end += step;
             step *= 2;
@@ -270,17 +274,17 @@ fn first_beside(n: u64) -> u64 {
     if n == 0 { 0 } else { (n / SLOTS_A_FOLDER * SLOTS_A_FOLDER).max(1) }
 }
 
-/// What is known where a slot did not get its name: none, if somebody else's has it.
+/// What is known when a slot did not get its name; `Ok(None)` if another writer's slot has the name.
 fn unlinked(error: io::Error) -> Result<Option<()>, SlotError> {
     match error.kind() {
         io::ErrorKind::AlreadyExists => Ok(None),
-        // A file system without hard links says either.
+        // A file system without hard links answers with one or the other.
         io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported => Err(unwritten(error)),
         _ => Err(SlotError::Unknown { source: error.into() }),
     }
 }
 
-/// What is known where a slot could not be written beside its place: nothing happened.
+/// What is known when a slot could not be written under its temporary name: nothing happened.
 fn unwritten(error: io::Error) -> SlotError {
     use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
     match error.kind() {

@@ -1,4 +1,4 @@
-//! Slot 0: which log this is, and who may use it.
+//! Slot 0: the identity of the log, and the versions that may read it or append to it.
 //!
 //! It holds a frame of the kind that opens a segment; the body is JSON, so that people can read it.
 
@@ -12,30 +12,30 @@ use crate::position::Position;
 use crate::store::{BATCH_BYTES_MAX, BadPlace, Damage, RECORD_BYTES_MAX};
 use kfm_lineage::Lsn;
 
-/// The slot that holds it.
+/// The slot that holds the format.
 pub(crate) const FORMAT_SLOT: u64 = 0;
 
-/// The version of the log's form that this version reads and writes.
+/// The version of the log's format that this crate reads and writes.
 const VERSION: u32 = 1;
 
-/// What a log says of itself, once.
+/// What a log says about itself, written once when it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Format {
-    /// What this is, for people.
+    /// A line for people: what this is.
     format: String,
-    /// The oldest version that may read the log.
+    /// The oldest format version that may read the log.
     reader: u32,
-    /// The oldest version that may append to it.
+    /// The oldest format version that may append to it.
     writer: u32,
     /// The log's name, which no other log has; 32 hexadecimal digits.
     log_id: String,
-    /// When it was made.
+    /// When the log was made, by its maker's clock.
     made_at: Timestamp,
-    /// The largest payload of a record.
+    /// The largest payload of a record, in bytes.
     pub(crate) record_bytes_max: u64,
-    /// The largest batch, as [`crate::Capabilities`] has it.
+    /// The largest batch, in bytes, as [`crate::Capabilities`] counts them.
     pub(crate) batch_bytes_max: u64,
-    /// How often it was tried, before the log was made, whether the store keeps its promises.
+    /// How many races the store stood before the log was made in it.
     pub(crate) proofs: u32,
 }
 
@@ -65,7 +65,7 @@ impl Format {
         frame::encode(&header, &body, &[]).0.into()
     }
 
-    /// Reads slot 0; `writes` says whether to append is meant.
+    /// Reads slot 0; `writes` says whether the caller means to append.
     pub(crate) fn decode(bytes: &[u8], writes: bool) -> Result<Self, Damage> {
         let frame = frame::decode(bytes).map_err(damage_of)?;
         if frame.bytes != bytes.len() || frame.header.kind != Kind::Segment {

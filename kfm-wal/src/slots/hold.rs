@@ -1,9 +1,10 @@
-//! Who holds a log, for how long, and until when: claims with a lease.
+//! Holding a log: one host claims it for itself, with a lease.
 //!
-//! A claim is a fence that says who it is. Whoever holds the log says so again, with any frame, at least three
-//! times a lease; a holder of whom nothing is heard for a whole lease, by the clock of who listens, may be
-//! followed. What keeps two of them apart is the epoch that the claim takes, never a clock: a holder that was
-//! paused and wakes up is fenced, and [`SlotLog::still_mine`] tells it so before it acts on anything else.
+//! A claim is a fence that carries the holder's name. The holder renews it at least three times a lease: any
+//! frame of the holder counts. When another host has seen no frame of the holder for a whole lease, by its
+//! own clock, it may claim the log itself. What keeps the two apart is the epoch that the claim takes, never
+//! a clock: a holder that was paused and wakes up is fenced, and [`SlotLog::still_mine`] tells it so before
+//! it acts on anything else.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -25,35 +26,36 @@ use crate::frame::{self, Header, Kind};
 use crate::planted::{Bug, planted};
 use crate::store::Damage;
 
-/// The most that a holder may say about itself, in bytes.
+/// The most that a holder's description of itself may hold, in bytes; the rest is cut off.
 pub const HOLDER_BYTES_MAX: usize = 1024;
 
-/// The shortest and the longest time between two looks at a log that another holds.
+/// The shortest and the longest time between two looks at a log that another holder has.
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-/// Who holds a log.
+/// The holder of a log, as the log tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holder {
-    /// What it says about itself: host, process, who, what.
+    /// The holder's description of itself, set when it claimed the log: host, process, user,
+    /// command.
     pub holder: String,
-    /// The epoch that it claimed.
+    /// The epoch that the holder claimed.
     pub epoch: u64,
-    /// After how much silence it may be followed, in milliseconds.
+    /// After how many milliseconds without a frame of the holder another host may claim the log.
     pub lease_ms: u64,
-    /// When it claimed the log, by its own clock.
+    /// When the holder claimed the log, by the holder's clock.
     pub since: Timestamp,
-    /// When it last said that it holds the log, by its own clock; a hint, and no more.
+    /// When the holder last renewed its claim, by the holder's clock; a hint, no decision depends on it.
     pub renewed: Timestamp,
 }
 
 impl Holder {
-    /// Returns after how much silence the holder may be followed.
+    /// Returns after how much silence another host may claim the log.
     pub fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
     }
 }
 
-/// What a frame says about who holds the log.
+/// What a frame says about the holder of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "hold", rename_all = "snake_case")]
 pub(crate) enum Statement {
@@ -68,7 +70,7 @@ impl Statement {
     }
 }
 
-/// A holder, and the handle that it is.
+/// A holder, and the nonce of the handle that claimed the log for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hold {
     pub(crate) nonce: [u8; 16],
@@ -76,7 +78,10 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// Reads the claim in a slot again; it says what it said, or is damaged.
+    /// Reads the claim in a slot again.
+    ///
+    /// # Errors
+    /// The damage, if the slot no longer holds a claim.
     fn claimed(bytes: &[u8]) -> Result<Holder, Damage> {
         let frame = frame::decode(bytes).map_err(damage_of)?;
         let Header { kind, epoch, nonce, .. } = frame.header;
@@ -84,7 +89,10 @@ impl Hold {
         hold.map(|hold| hold.holder).ok_or(Damage::Malformed)
     }
 
-    /// Returns who holds the log after a frame, given who held it before.
+    /// Returns the hold after a frame, given the hold before it; `None` if the log is not held then.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`]: the frame is not a statement that its writer could make here.
     pub(crate) fn after(
         before: Option<Self>,
         kind: Kind,
@@ -111,7 +119,7 @@ impl Hold {
     }
 }
 
-/// Since when a log has not moved, as far as this handle has seen.
+/// How long a log has not moved, as far as this handle has seen.
 #[derive(Debug)]
 pub(crate) struct Silence(Mutex<(u64, Duration)>);
 
@@ -132,26 +140,33 @@ impl Silence {
 }
 
 impl SlotLog {
-    /// Takes the log for one holder alone, and returns the epoch it claimed.
+    /// Takes the log for one holder alone, and returns the epoch that it claimed.
     ///
-    /// While another holds it, this waits: until the other releases it, or was silent for the lease that it named,
-    /// but no longer than `patience`, which may be zero. `holder` says who this is, `lease` how long others have to
-    /// wait once nothing is heard of it.
+    /// While another holder has the log, this call waits until that one releases it or has been silent for
+    /// its lease, but no longer than `patience`, which may be zero. `holder` describes the caller to others,
+    /// one line of at most [`HOLDER_BYTES_MAX`] bytes. `lease` is how long others have to wait once they hear
+    /// nothing more of this holder.
     ///
     /// # Cancel safety
-    /// A dropped claim may hold the log; claiming again finds out.
+    /// When the caller drops the future, the log may be claimed; another `claim` finds out.
     ///
     /// # Errors
-    /// - [`WalError::Locked`]: another holds the log; wait, or stop that one.
-    /// - [`WalError::Unknown`]: claim again.
+    /// - [`WalError::Locked`]: another holder has the log; wait, or stop that one.
+    /// - [`WalError::Unknown`]: the claim may be in the log; claim again.
     /// - [`WalError::ReadOnly`]: open the log for writing.
     /// - [`WalError::Io`]: nothing was claimed; try again.
     pub async fn claim(&self, holder: &str, lease: Duration, patience: Duration) -> Result<u64, WalError> {
         self.claim_after(holder, lease, patience, &|_| false).await
     }
 
-    /// Claims the log as [`claim`](Self::claim) does, and follows a holder at once of whom `is_gone` knows that it is
-    /// gone: a process of this very machine that has died, not one that is merely silent.
+    /// Claims the log as [`claim`](Self::claim) does, but does not wait for a holder of which `is_gone` says
+    /// that it has ended.
+    ///
+    /// `is_gone` must be certain: true for a process of this machine that has died, never for one that is
+    /// merely silent.
+    ///
+    /// # Cancel safety
+    /// As [`claim`](Self::claim).
     ///
     /// # Errors
     /// As [`claim`](Self::claim).
@@ -182,7 +197,7 @@ impl SlotLog {
                 let taking = Taking { kind: Kind::Fence, body: &body.encode(), only_at: Some(next) };
                 match writer.take(&self.calls, &self.view, taking).await? {
                     true => return Ok(writer.epoch()),
-                    // Somebody wrote in this moment: look who.
+                    // Another writer appended in this moment: look again at the log.
                     false => continue,
                 }
             };
@@ -195,10 +210,10 @@ impl SlotLog {
         }
     }
 
-    /// Says again that this handle holds the log, if it has said nothing for a third of its lease.
+    /// Renews the claim of this handle, if the handle has written nothing for a third of its lease.
     ///
     /// # Errors
-    /// - [`WalError::Fenced`], [`WalError::Locked`]: end; another holds the log.
+    /// - [`WalError::Fenced`], [`WalError::Locked`]: stop; another holder has the log.
     /// - others as [`WalStore::append`](crate::WalStore::append).
     pub async fn renew(&self) -> Result<(), WalError> {
         let writer = self.writer()?;
@@ -210,7 +225,7 @@ impl SlotLog {
         self.state(&Statement::Renewed { at: self.now() }).await
     }
 
-    /// Gives the log back, if this handle holds it.
+    /// Gives the log back, if this handle holds it; does nothing if it does not.
     ///
     /// # Errors
     /// As [`SlotLog::renew`].
@@ -221,11 +236,12 @@ impl SlotLog {
         }
     }
 
-    /// Looks whether this handle may still append: nobody took the log over up to this moment.
+    /// Reads the log to its end and says whether this handle may still append: no other writer has taken the
+    /// log over up to this moment.
     ///
     /// # Errors
-    /// - [`WalError::Fenced`], [`WalError::Locked`]: end; another holds the log, and acts.
-    /// - [`WalError::Io`]: it is not known; do not act.
+    /// - [`WalError::Fenced`], [`WalError::Locked`]: stop; another writer has the log and acts on it.
+    /// - [`WalError::Io`]: it is not known whether this handle still has the log; do not act.
     pub async fn still_mine(&self) -> Result<(), WalError> {
         let writer = self.writer()?;
         if planted(Bug::HolderNotAsked) {
@@ -235,7 +251,7 @@ impl SlotLog {
         writer.may_write(&self.view).map_err(|failure| failure.error())
     }
 
-    /// Returns who holds the log, dead or alive.
+    /// Returns the holder of the log, alive or dead; `None` if the log is not held.
     ///
     /// # Errors
     /// As [`WalStore::scan`](crate::WalStore::scan).
@@ -244,7 +260,8 @@ impl SlotLog {
         Ok(guard(&self.view).hold.clone().map(|hold| hold.holder))
     }
 
-    /// Returns who held the log when these records were appended; those that nobody's claim stands for are left out.
+    /// Returns the holder that had the log when each of these records was appended; records that were
+    /// appended under no claim are left out.
     ///
     /// # Cancel safety
     /// A dropped call has changed nothing.
@@ -281,7 +298,7 @@ impl SlotLog {
         guard(&self.view).hold.clone().filter(|hold| hold.nonce == mine)
     }
 
-    /// Appends a statement of the holder, unless another has taken the log over.
+    /// Appends a statement of this holder; leaves it out if this handle's hold has ended.
     async fn state(&self, statement: &Statement) -> Result<(), WalError> {
         let writer = self.writer()?;
         let body = statement.encode();
@@ -294,7 +311,7 @@ impl SlotLog {
     }
 }
 
-/// Returns what a holder says about itself as one line that is not too long.
+/// Returns a holder's description of itself as one line of at most [`HOLDER_BYTES_MAX`] bytes.
 fn shorten(holder: &str) -> String {
     let mut line: String = holder.chars().filter(|char| !char.is_control()).collect();
     while line.len() > HOLDER_BYTES_MAX {

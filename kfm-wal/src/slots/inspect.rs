@@ -12,9 +12,10 @@ use super::log::SlotOptions;
 use crate::error::WalError;
 use crate::inspect::{Inspection, SegmentInspection, inspect_segment};
 
-/// Lists every whole frame in the slots of a store; a slot that is missing before a later one has no bytes.
+/// Lists every whole frame in the slots of a store, whether the log opens or not; a slot that is missing
+/// before a later one is listed with no bytes.
 ///
-/// A slot that was created a moment ago may not be among them.
+/// A slot that was created a moment ago may be left out.
 ///
 /// # Cancel safety
 /// A dropped call has changed nothing.

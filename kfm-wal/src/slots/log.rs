@@ -24,13 +24,13 @@ use crate::store::{
     VerifyReport, WalStore, check_limits,
 };
 
-/// Who may append to a log.
+/// Whether a log has one writer or many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// One writer: its first append claims an epoch, and shuts out whoever wrote before.
+    /// One writer: its first append claims an epoch, and shuts out every writer of an earlier epoch.
     #[default]
     Exclusive,
-    /// Many writers, on many hosts; only a fence shuts out those who were there before.
+    /// Many writers, on many hosts. Only a fence shuts out the writers of earlier epochs.
     Shared,
 }
 
@@ -48,27 +48,28 @@ pub struct SlotOptions {
 const PROOFS: u32 = 8;
 
 impl SlotOptions {
-    /// Makes the default options; `clock` bounds the waits for the store, records bring their own time.
+    /// Makes the default options. `clock` bounds how long the log waits for the store; records bring their
+    /// own time.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let (mode, patience) = (Mode::default(), Patience::default());
         Self { mode, patience, proofs: PROOFS, clock, entropy: Arc::new(SystemEntropy) }
     }
 
-    /// Sets who may append.
+    /// Sets whether the log has one writer or many; default [`Mode::Exclusive`].
     #[must_use]
     pub fn with_mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Sets how long the store is waited for.
+    /// Sets how long the log waits for the store.
     #[must_use]
     pub fn with_patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Sets how many races a store has to stand before a log is made in it; by default 8.
+    /// Sets how many races a store has to stand before a log is made in it; default 8, 0 tries nothing.
     ///
     /// A store that looks first and writes then loses one race in many: more rounds find it more surely.
     #[must_use]
@@ -77,14 +78,14 @@ impl SlotOptions {
         self
     }
 
-    /// Sets where the names of logs and writers come from.
+    /// Sets the source of the random ids of logs and writers; the operating system's by default.
     #[must_use]
     pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.entropy = entropy;
         self
     }
 
-    /// Returns a name that no other try of a store's promises has.
+    /// Returns a name for the slots of one trial of a store that no other trial has.
     pub(crate) fn proving_name(&self) -> String {
         format!("{:032x}", u128::from_be_bytes(self.entropy.bytes16()))
     }
@@ -97,27 +98,31 @@ impl SlotOptions {
 /// A log in the slots of a store.
 ///
 /// # Cancel safety
-/// What an append has on its way belongs to the handle: a dropped future leaves it there, and the next one goes
-/// on with it. A future that is neither polled nor dropped holds up those who append after it.
+/// The flight of an append belongs to the handle: when a caller drops the future of an append, the flight
+/// stays, and the next append goes on with it. A future that is neither polled nor dropped holds up the
+/// appends after it.
 #[derive(Debug)]
 pub struct SlotLog {
     pub(super) calls: Calls,
     pub(super) view: Mutex<View>,
     pub(super) writer: Option<Writer>,
-    /// Since when nothing was heard of whoever holds the log.
+    /// How long the holder of the log has been silent.
     pub(super) silence: Silence,
-    /// Whether the log is there; for readers, who may come first.
+    /// Whether the log is there; a reader may open it before the first writer has made it.
     there: Mutex<bool>,
     limits: (u64, u64),
     report: RecoveryReport,
 }
 
 impl SlotLog {
-    /// Opens a log for writing, and makes it if there is none, in a store that stands the races of
-    /// [`SlotOptions::with_proofs`]. Claims nothing yet.
+    /// Opens a log for writing. Makes the log if there is none, after the store has stood the races of
+    /// [`SlotOptions::with_proofs`]. No epoch is claimed yet: the first append does that.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have made the log, and nothing else; opening it again goes on from there.
     ///
     /// # Errors
-    /// - [`WalError::Unfit`]: use another store.
+    /// - [`WalError::Unfit`]: the store breaks a promise; use another store.
     /// - [`WalError::Corrupt`]: nothing was changed; restore the log.
     /// - [`WalError::Io`]: repair the store, its address or the credentials, and try again.
     pub async fn open(
@@ -133,7 +138,7 @@ impl SlotLog {
         let mode = options.mode;
         let mut log = Self::load(calls, Some(format), created).await?;
         let epoch = log.report.epoch;
-        // Who wrote before may be long gone: nobody waits for them.
+        // The writers of old frames may have ended long ago: no host waits for them.
         let next = guard(&log.view).next;
         guard(&log.view).turns = Turns::begin(next);
         log.writer = Some(Writer::new(nonce, mode, epoch));
@@ -141,8 +146,8 @@ impl SlotLog {
         Ok((log, report))
     }
 
-    /// Opens a log for reading, beside writers or without one; writes nothing. Where there is no log yet, it is
-    /// an empty one.
+    /// Opens a log for reading, beside writers or without one; writes nothing. A log that is not there reads
+    /// as an empty one.
     ///
     /// # Errors
     /// - [`WalError::Corrupt`]: the log is damaged; [`WalStore::verify`] says more.
@@ -154,13 +159,15 @@ impl SlotLog {
         Self::load(calls, format, false).await
     }
 
-    /// Looks whether a log has begun: whether its first frame is there. Patient as everything here is, and reads no more.
+    /// Says whether a log has begun, which means that its first frame is there. Reads that one slot and no
+    /// more.
     ///
     /// # Cancel safety
     /// A dropped call has changed nothing.
     ///
     /// # Errors
-    /// [`WalError::Io`]: it is not known; repair the store, its address or the credentials, and try again.
+    /// [`WalError::Io`]: it is not known whether the log has begun; repair the store, its address or the
+    /// credentials, and try again.
     pub async fn has_begun(slots: Arc<dyn Slots>, options: SlotOptions) -> Result<bool, WalError> {
         let calls = options.calls(slots, Seed::of(options.entropy.bytes16()));
         Ok(calls.read(FORMAT_SLOT + 1).await?.is_some())
@@ -190,12 +197,12 @@ impl SlotLog {
         &self.report
     }
 
-    /// Returns where the log is.
+    /// Returns the address of the log, without credentials.
     pub fn place(&self) -> String {
         self.calls.slots.place()
     }
 
-    /// Takes in what was appended since, by others too.
+    /// Takes in what was appended since the last look, by this writer or by others.
     pub(super) async fn refresh(&self) -> Result<(), WalError> {
         if !*guard(&self.there) {
             let Some(format) = read_format(&self.calls, false).await? else { return Ok(()) };
@@ -249,14 +256,14 @@ impl WalStore for SlotLog {
     }
 }
 
-/// Reads which log this is; none if there is no log.
+/// Reads slot 0; `None` if it is not there.
 pub(crate) async fn read_format(calls: &Calls, writes: bool) -> Result<Option<Format>, WalError> {
     let Some(bytes) = calls.read(FORMAT_SLOT).await? else { return Ok(None) };
     let format = Format::decode(&bytes, writes);
     format.map(Some).map_err(|class| unreadable(calls.slots.name(FORMAT_SLOT), class))
 }
 
-/// Reads which log this is; none if there is no log, and nothing of one.
+/// Reads slot 0; `None` if no slot is there at all. A log that has frames and no slot 0 is damaged.
 async fn find_format(calls: &Calls, writes: bool) -> Result<Option<Format>, WalError> {
     if let Some(format) = read_format(calls, writes).await? {
         return Ok(Some(format));
@@ -264,12 +271,14 @@ async fn find_format(calls: &Calls, writes: bool) -> Result<Option<Format>, WalE
     if calls.last(FORMAT_SLOT).await?.is_none() {
         return Ok(None);
     }
-    // Another may have made the log in this moment; else its first slot is lost, and no other takes its place.
+    // Another writer may have made the log in this moment. Otherwise its slot 0 is lost, and nothing can take
+    // its place.
     let lost = || unreadable(calls.slots.name(FORMAT_SLOT), Damage::MissingSegment);
     read_format(calls, writes).await?.ok_or_else(lost).map(Some)
 }
 
-/// Makes a log where none is; another may be quicker.
+/// Makes slot 0 of a new log; another writer may be quicker, then its slot 0 counts. Says whether this call
+/// made it.
 async fn make_format(
     calls: &Calls,
     options: &SlotOptions,
@@ -285,7 +294,7 @@ async fn make_format(
             Ok(Created::Made) => return Ok((mine, true)),
             Err(error @ SlotError::Refused { .. }) => return Err(calls.io("create", FORMAT_SLOT, error)),
             answer => {
-                // An own success that was lost on its way back counts as well: the slot tells.
+                // The slot decides: this may be an own success of which the answer was lost.
                 if let Some(format) = read_format(calls, true).await? {
                     return Ok((format.clone(), format == mine));
                 }

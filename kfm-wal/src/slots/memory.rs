@@ -1,4 +1,4 @@
-//! Slots in memory: every law but durability, for tests and for what need not outlive its process.
+//! Slots in memory: every law but durability, for tests and for logs that need not outlive their process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub struct MemorySlots {
 }
 
 impl MemorySlots {
-    /// Makes slots of which none is there.
+    /// Makes slots in memory; all are empty.
     pub fn new() -> Self {
         Self::default()
     }
@@ -25,7 +25,7 @@ impl MemorySlots {
     }
 }
 
-/// Slots that take their time, as those of a remote store do; for tests and measurements.
+/// Slots with the delays of a remote store, for tests and measurements.
 #[cfg(feature = "test-util")]
 #[derive(Debug, Clone)]
 pub struct SlowSlots {
@@ -37,7 +37,8 @@ pub struct SlowSlots {
 
 #[cfg(feature = "test-util")]
 impl SlowSlots {
-    /// Makes slots of which none is there; half the time of a call is before what it does, half after it.
+    /// Makes slots in memory, all empty, whose calls take the given times. Half the time of a call passes
+    /// before its effect, half after it.
     pub fn new(
         clock: Arc<dyn kfm_retry::Clock>,
         create: std::time::Duration,
@@ -88,7 +89,7 @@ impl Slots for SlowSlots {
 
 #[cfg(feature = "test-util")]
 impl MemorySlots {
-    /// Replaces what a slot holds, or takes it away, as no log ever does: damage, for tests.
+    /// Replaces what a slot holds, or removes the slot. No log does this: it is damage, for tests.
     pub fn damage(&self, n: u64, frame: Option<Bytes>) {
         match frame {
             Some(frame) => self.slots().insert(n, frame),

@@ -1,13 +1,26 @@
-//! A log on any store that creates: numbered slots, each written once and never again.
+//! A log on any store that can create: numbered slots, each written once and never again.
 //!
 //! An object store, a table, a folder: all that a store has to offer is [`Slots`], numbered places of which
-//! each is created by exactly one writer. A log is a chain of frames in them, one frame a slot, the same bytes
-//! on every store. The number of a slot is the compare-and-set: whoever creates slot `n` is the only one who
-//! appended there, and knows all that lies before it.
+//! each is created by exactly one writer. A log is a chain of frames in them, one frame a slot, the same
+//! bytes on every store. The number of a slot is the compare-and-set: the writer that creates slot `n` is the
+//! only one that has appended there, and it has read every slot before.
 //!
-//! How appending works is told in one picture, a flight: appends wait in a *line*, some of them *board* a frame, the
-//! frame is a *flight* until it is known what its slot holds, each try is an *approach*, and the flight *lands*, or is
-//! lost to another frame. `docs/glossary.md` has the words one by one.
+//! # Words of this module
+//! Appending is told in one picture, a flight. Each of these words has one meaning here, the same as in
+//! `docs/glossary.md`:
+//! - **line**: the appends of one handle that wait for their answer, in order. An append in it is a
+//!   **member**.
+//! - **load**: the records that go into one frame.
+//! - **flight**: such a frame, the slot that it is for, and the members whose records it carries.
+//! - **board**: to take members out of the line and to make a flight of them.
+//! - **approach**: to try once to create the slot of the flight.
+//! - **settle**: to conclude from what the slot holds what became of the flight.
+//! - **land**: to approach until the flight is settled or the time is over. The **landing** is the result.
+//! - **end**: the end of the log, a lock. The future that has it **serves** the line: it boards and lands one
+//!   flight.
+//! - **turn**: which of several hosts appends next. A courtesy among hosts; correctness does not depend on
+//!   it.
+//! - **hold**: one host's claim to be the only writer, with a lease.
 
 pub mod address;
 mod board;
@@ -64,7 +77,8 @@ use crate::error::Source;
 /// Slot 0 says of which log this is; the frames of the log are in the slots from 1 on.
 ///
 /// # Laws
-/// - **One creator**: of all who create a slot, ever, one succeeds; what it brought is what the slot holds.
+/// - **One creator**: of all calls that create a slot, ever, one succeeds; the slot holds the bytes of that
+///   call.
 /// - **Whole**: a slot holds all the bytes it was created with, or is not there.
 /// - **For ever**: a slot that is there stays, and keeps its bytes.
 /// - **Seen at once**: what was created is there for every `read` that begins afterwards.
@@ -72,16 +86,16 @@ use crate::error::Source;
 ///   [`is_durable`](Slots::is_durable) says so.
 ///
 /// # Cancel safety
-/// A dropped `create` has created the slot, or has not, or does so later.
+/// When a caller drops the future of `create`, the slot is created, or is not, or is created later.
 ///
 /// # Implementing
-/// Do not retry, and switch the retries of a product's own client off: a client that tries again hears of its
-/// own success as [`Created::Taken`]. That is survived, as every lie of a network is, but it costs. Do not log.
-/// Answer [`SlotError::Busy`] and [`SlotError::Refused`] only where it is certain that nothing happens, now or
-/// later; all else is [`SlotError::Unknown`].
+/// Do not retry, and switch off the retries of the product's own client: a client that tries again hears of
+/// its own success as [`Created::Taken`]. The log survives that, but it costs a read. Do not log. Answer
+/// [`SlotError::Busy`] and [`SlotError::Refused`] only where it is certain that nothing happens, now or
+/// later; answer [`SlotError::Unknown`] for all else.
 #[async_trait]
 pub trait Slots: Debug + Send + Sync {
-    /// Creates slot `n`, if it is not there.
+    /// Creates slot `n` with the bytes of `frame`, if the slot is not there.
     ///
     /// # Errors
     /// - [`SlotError::Busy`]: nothing happened; try again, later.
@@ -89,16 +103,16 @@ pub trait Slots: Debug + Send + Sync {
     /// - [`SlotError::Refused`]: nothing happened; repair the store, its address or the credentials.
     async fn create(&self, n: u64, frame: Bytes) -> Result<Created, SlotError>;
 
-    /// Returns what slot `n` holds; none if it is not there.
+    /// Returns what slot `n` holds; `None` if the slot is not there.
     ///
     /// # Errors
     /// - [`SlotError::Busy`], [`SlotError::Unknown`]: try again, later.
     /// - [`SlotError::Refused`]: repair the store, its address or the credentials.
     async fn read(&self, n: u64) -> Result<Option<Bytes>, SlotError>;
 
-    /// Returns the highest slot that is there, from slot `from` on; none if none is.
+    /// Returns the highest slot that is there, from slot `from` on; `None` if there is none.
     ///
-    /// It may be behind by what was created a moment ago: nobody takes it for the end of the log.
+    /// The answer may miss slots that were created a moment ago, so the log never takes it for its end.
     ///
     /// # Errors
     /// As [`Slots::read`].
@@ -110,7 +124,7 @@ pub trait Slots: Debug + Send + Sync {
     /// Returns where the slots are, for messages: an address, without credentials.
     fn place(&self) -> String;
 
-    /// Returns what the store's server says it is, product and version; none where it does not tell.
+    /// Returns the product and version that the store's server reports; `None` where it reports none.
     ///
     /// # Errors
     /// As [`Slots::read`].
@@ -121,43 +135,45 @@ pub trait Slots: Debug + Send + Sync {
     /// Says whether what was created outlives the process and the machine.
     fn is_durable(&self) -> bool;
 
-    /// Returns slots of their own, new and empty, in the same store, on which its laws can be tried out; none
-    /// where they are beyond doubt.
+    /// Returns new, empty slots in the same store, on which the laws can be tried out; `None` where the store
+    /// is built so that only one creator can succeed.
     fn proving_ground(&self, name: &str) -> Option<Box<dyn Slots>>;
 }
 
 const _OBJECT_SAFE: Option<&dyn Slots> = None;
 
-/// Who created a slot.
+/// What a store answers to a call that creates a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// This call.
+    /// This call created the slot: the slot holds the bytes of this call.
     Made,
-    /// Another one, or this one's first try, or nobody yet: the slot tells.
+    /// This call did not create the slot. Another writer did, or an earlier try of this writer, or the store
+    /// refused while the slot is not there: read the slot to find out which.
     Taken,
 }
 
-/// Why a store did not answer, by what is known of what it did.
+/// Why a store did not answer, by what is known of its effect.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotError {
     /// Nothing happened, and the store is there: try again, later.
     #[error("store asks to try again later")]
     Busy {
-        /// What it said.
+        /// What the store said.
         #[source]
         source: Source,
     },
-    /// It may have happened, or happen yet: look.
+    /// The call may have had its effect, or may have it later: read the slot to find out.
     #[error("store gave no answer")]
     Unknown {
-        /// What was heard instead.
+        /// What was heard instead of an answer.
         #[source]
         source: Source,
     },
-    /// Nothing happened, and trying again brings the same: no permission, no such bucket, no such table.
+    /// Nothing happened, and trying again brings the same answer: no permission, no such bucket, no such
+    /// table.
     #[error("store refused")]
     Refused {
-        /// What it said.
+        /// What the store said.
         #[source]
         source: Source,
     },

@@ -1,4 +1,5 @@
-//! The names of slots where they are objects or files: they sort as the numbers do, and no folder holds too many.
+//! The names of slots where they are objects or files: they sort as the numbers do, and no folder holds too
+//! many.
 
 /// How many slots are in one folder: few enough for people and for file systems.
 pub(crate) const SLOTS_A_FOLDER: u64 = 4096;
@@ -14,7 +15,7 @@ pub(crate) fn name_of(n: u64) -> String {
     }
 }
 
-/// Returns the slot that a file's name is of; none if it is of none.
+/// Returns the slot that a file's name stands for; `None` if it is not a slot's name.
 pub(crate) fn number_of(file: &str) -> Option<u64> {
     file.parse().ok().filter(|n| *n > 0 && name_of(*n).ends_with(&format!("/{file}")))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! <root>/FORMAT                                slot 0
 //! <root>/chain/<n / 4096, 8 digits>/<n, 20 digits>    the others
-//! <root>/proof/<name>/…                        what the promises of the store were tried out on
+//! <root>/proof/<name>/…                        trials of the laws
 //! ```
 //!
 //! Nothing but creation (`PutMode::Create`) is asked of the store: no update, no rename, no delete.
@@ -20,46 +20,46 @@ use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload}
 use super::names::{CHAIN, name_of, number_of};
 use super::{Created, SlotError, Slots};
 
-/// What a client's error says before the status of the answer, and nowhere else.
+/// The words before the status in a client's error message, and nowhere else in it.
 const STATUS: &str = "status code: ";
 
-/// Slots as objects below a root.
+/// Slots as the objects below a root.
 #[derive(Debug, Clone)]
 pub struct ObjectSlots {
     store: Arc<dyn ObjectStore>,
     root: Path,
     place: String,
     durable: bool,
-    /// What the client has heard of who answers.
+    /// What the first answer said about the server.
     server: Heard,
 }
 
-/// What a client has heard of who answers: a server's own words.
+/// A server's own description of itself, once an answer has brought it.
 pub(crate) type Heard = Arc<OnceLock<String>>;
 
 impl ObjectSlots {
-    /// Makes slots of the objects below `root`; the store's client must not retry
-    /// (`RetryConfig { max_retries: 0, .. }`), the log does.
+    /// Makes slots of the objects below `root`. The store's client must not retry (`RetryConfig {
+    /// max_retries: 0, .. }`): the log does.
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
         let place = format!("{store}/{root}");
         Self { store, root, place, durable: true, server: Heard::default() }
     }
 
-    /// Sets where the slots are said to be, in messages: an address, without credentials.
+    /// Sets the address of the slots in messages; without credentials.
     #[must_use]
     pub fn with_place(mut self, place: impl Into<String>) -> Self {
         self.place = place.into();
         self
     }
 
-    /// Sets where the client notes who answers.
+    /// Sets where the client notes the server's description of itself.
     #[cfg(any(feature = "s3", feature = "azure"))]
     pub(crate) fn with_server(mut self, server: Heard) -> Self {
         self.server = server;
         self
     }
 
-    /// Says that objects do not outlive the process.
+    /// Says that the objects do not outlive the process, as in a store in memory.
     #[must_use]
     pub fn volatile(mut self) -> Self {
         self.durable = false;
@@ -77,7 +77,8 @@ impl Slots for ObjectSlots {
         let created = PutMode::Create.into();
         match self.store.put_opts(&self.path(n), PutPayload::from_bytes(frame), created).await {
             Ok(_) => Ok(Created::Made),
-            // A 412, a 409 that means 'exists', and S3's 409 that means 'try again': the slot tells which.
+            // A 412, a 409 that means 'exists', or S3's 409 that means 'try again': reading the slot tells
+            // which.
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Created::Taken),
             Err(error) => Err(outcome(error)),
         }
@@ -111,7 +112,7 @@ impl Slots for ObjectSlots {
         }
     }
 
-    /// Asks for the first slot where nobody has answered yet: it is in the head of every answer, or of none.
+    /// Reads slot 0 if no answer came yet: every answer carries the server's description, or none does.
     async fn server(&self) -> Result<Option<String>, SlotError> {
         if self.server.get().is_none() {
             self.read(0).await?;
@@ -139,11 +140,11 @@ impl Slots for ObjectSlots {
     }
 }
 
-/// Says what is known of a call that did not succeed.
+/// Says what is known of the effect of a call that did not succeed.
 fn outcome(error: Error) -> SlotError {
     let refused = matches!(
         error,
-        // The bucket; an object that is not there is an answer, not an error.
+        // The bucket is missing. A missing object is an answer, not an error.
         Error::NotFound { .. }
             | Error::InvalidPath { .. }
             | Error::NotSupported { .. }
@@ -159,16 +160,16 @@ fn outcome(error: Error) -> SlotError {
         _ if refused => SlotError::Refused { source },
         _ if busy => SlotError::Busy { source },
         Some(429) => SlotError::Busy { source },
-        // The others of the client's faults were not acted on: a time-out and a conflict may have been.
+        // A server does not act on the client's other faults, but it may have acted before a time-out or a
+        // conflict.
         Some(400..=499) if status != Some(408) && status != Some(409) => SlotError::Refused { source },
         _ => SlotError::Unknown { source },
     }
 }
 
 /// Says whether a call never left this machine: no connection was made.
-///
-/// Only the client knows that. The system says `host unreachable` of a connection that was there too, after the
-/// request was sent.
+/// Only the client knows that. The operating system says `host unreachable` also of a connection that was
+/// there, after the request was sent.
 #[cfg(any(feature = "s3", feature = "azure"))]
 fn is_unsent(error: &(dyn std::error::Error + 'static)) -> bool {
     error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
@@ -180,7 +181,7 @@ fn is_unsent(_: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// Says whether a server was not believed to be who it is said to be: trying again brings the same.
+/// Says whether the server's certificate was not trusted: trying again brings the same.
 #[cfg(any(feature = "s3", feature = "azure"))]
 fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
     is_unsent(error) && super::tls::is_untrusted(error)
@@ -191,7 +192,8 @@ fn is_untrusted(_: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// Returns the status of the answer that an error is about; its client shows it in words only.
+/// Returns the status of the answer that an error is about; the client gives it in the text of its message
+/// only.
 fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
     let said = error.to_string();
     let status = said.split_once(STATUS).and_then(|(_, rest)| rest.get(..3)?.parse().ok());
@@ -225,7 +227,7 @@ mod tests {
     fn what_is_not_known_is_unknown() {
         assert!(matches!(said("connection reset"), SlotError::Unknown { .. }));
         assert!(matches!(said("status code: "), SlotError::Unknown { .. }));
-        // Said of connections that were there: the request may have arrived.
+        // The system says these also of connections that were there: the request may have arrived.
         use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
         for kind in [ConnectionRefused, HostUnreachable, NetworkUnreachable] {
             let source = Box::new(std::io::Error::from(kind));

@@ -3,16 +3,18 @@
 //! ```sql
 //! CREATE TABLE public.kfm_wal (log text, n bigint, frame bytea, PRIMARY KEY (log, n))
 //! ```
-//! The primary key is the compare-and-set, and so the fence: of all who insert a slot the database lets one in.
-//! A table can lose its key, to a restore or a hand: one without is refused when it is first met, and every insert
-//! names the key, so that the database itself refuses to insert without it (`tables`).
-//! The epochs are in the frames, as on every other store. A frame is one row and one transaction; the table comes
-//! into being with the first frame, so that whoever only reads needs no right to make it. Which schema it is in is
-//! the address's to say, never the user's `search_path`: one address is one log, for whoever asks.
+//! The primary key is the compare-and-set, and so the fence: of all inserts of one slot the database accepts
+//! one. A table can lose its key, by a restore or by hand. So a session refuses a table without the key when
+//! it first meets it, and every insert names the key, so that the database itself refuses the insert without
+//! it (`tables`). The epochs are in the frames, as on every other store. A frame is one row and one
+//! transaction. The writer of the first frame makes the table, so that a reader needs no right to make it.
+//! The schema of the table comes from the address, never from the user's `search_path`: one address is one
+//! log, for every user.
 //!
-//! What a commit means is the server's to say, so it is asked: a server that does not flush (`fsync = off`) and a
-//! table that is not logged are refused, and `synchronous_commit` is `on` in every session, whatever the
-//! server's, database's or user's default is: with `off` and `local` a commit that was answered can be lost.
+//! The server decides what a commit means, so each session asks: a server that does not flush (`fsync = off`)
+//! and a table that is not logged are refused, and `synchronous_commit` is `on` in every session, whatever
+//! the default of the server, the database or the user is: with `off` and `local` a commit that was answered
+//! can be lost.
 
 mod address;
 mod session;
@@ -39,8 +41,8 @@ const VERSION: &str = "SELECT current_setting('server_version')";
 
 /// Slots in a table of PostgreSQL.
 ///
-/// It connects when it is first used, and anew after a connection was lost; one connection serves all calls.
-/// Its methods have to be called on a tokio runtime, on which the connection's task lives.
+/// It connects when it is first used, and again after the connection was lost; one connection serves all
+/// calls. Its methods have to be called on a tokio runtime, on which the connection's task runs.
 #[derive(Debug)]
 pub struct PostgresSlots {
     log: String,
@@ -52,13 +54,15 @@ impl PostgresSlots {
     /// Makes slots at `postgres://[user@]host[:port]/database[?log=NAME&schema=NAME&sslmode=MODE&sslrootcert=FILE]`.
     ///
     /// Nothing is connected yet. `log` (default `kfm`) names one of many logs in the table, `schema` (default
-    /// `public`) says where the table is. `environment` are pairs of which `PGUSER`, `PGPASSWORD`, `PGSSLMODE` and
-    /// `PGSSLROOTCERT` are taken, as the product's own tools do; a password in the address is refused. With
-    /// `sslmode` `prefer`, the default, a server that offers TLS gets it; with `require`, `verify-ca` and
-    /// `verify-full` it must. A certificate is judged in all of them.
+    /// `public`) the schema of the table. Of the pairs in `environment`, `PGUSER`, `PGPASSWORD`, `PGSSLMODE`
+    /// and `PGSSLROOTCERT` are used, as the product's own tools do; a password in the address is refused.
+    /// With `sslmode` `prefer`, the default, the client uses TLS if the server offers it; with `require`,
+    /// `verify-ca` and `verify-full` the server must offer it. A certificate is checked in all of these
+    /// modes.
     ///
     /// # Errors
-    /// [`AddressError::Client`]: the address or one of the pairs does not say where and who; repair it.
+    /// [`AddressError::Client`]: the address or one of the pairs is not valid, or the user is missing; repair
+    /// it.
     pub fn new(
         url: &str,
         environment: &[(String, String)],
@@ -143,27 +147,27 @@ impl Slots for PostgresSlots {
         true
     }
 
-    /// None: that a key is unique needs no proof, and that it is there is looked at.
+    /// None: a unique key needs no trial, and each session checks that the key is there.
     fn proving_ground(&self, _: &str) -> Option<Box<dyn Slots>> {
         None
     }
 }
 
-/// A slot's number, as the table has it.
+/// A slot's number, as the column `n` has it.
 fn number(n: u64) -> Result<i64, SlotError> {
     i64::try_from(n).map_err(|source| SlotError::Refused { source: Box::new(source) })
 }
 
-/// Why a statement brought nothing.
+/// Why a statement brought no result.
 #[derive(Debug)]
 enum Failed {
-    /// There is no connection, since the server said something else: nothing was sent.
+    /// There is no connection, because of an error that the server or the driver reported: nothing was sent.
     Connecting(tokio_postgres::Error),
-    /// There is no connection, since nobody answered in time: nothing was sent.
+    /// There is no connection, because the server did not answer in time: nothing was sent.
     Unreachable,
-    /// The connection is there, and the server cannot hold a log.
+    /// The connection is there, and the server or its table cannot hold a log.
     Unfit(Source),
-    /// The statement was sent.
+    /// The statement was sent, and an error came back.
     Sent(tokio_postgres::Error),
     /// The statement was sent, and no answer came in time.
     TimedOut,
@@ -179,10 +183,10 @@ impl Failed {
     }
 }
 
-/// What is known of a statement's effect, by what the server says, or does not.
+/// Says what is known of a statement's effect from what the server answered, or did not.
 ///
-/// The classes of states are those of the product's manual, appendix A. A server that answers a statement with an
-/// error has undone it, unless it is going down at that moment.
+/// The classes of states are those of the product's manual, appendix A. A server that answers a statement
+/// with an error has undone it, unless the server is going down at that moment.
 impl From<Failed> for SlotError {
     fn from(failed: Failed) -> Self {
         let (error, was_sent) = match failed {
@@ -194,24 +198,26 @@ impl From<Failed> for SlotError {
         };
         let class = error.code().map_or("", |state| &state.code()[..2]);
         match (error.code(), class) {
-            // It alone of its class says that a commit may have been.
+            // The only state of its class that leaves open whether a commit was made.
             (Some(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN), _) if was_sent => {
                 Self::Unknown { source: Box::new(error) }
             }
-            // In a moment: starting up, or a standby that is being promoted; out of room, or of connections; cut off by
-            // a limit of time; a deadlock, or a transaction that has to be repeated.
+            // Try again in a moment: the server starts up, or is a standby that is being promoted; it is out
+            // of room or of connections; a limit of time cut the statement off; there was a deadlock, or the
+            // transaction has to be repeated.
             (Some(state), _)
                 if [&SqlState::CANNOT_CONNECT_NOW, &SqlState::READ_ONLY_SQL_TRANSACTION].contains(&state) =>
             {
                 Self::Busy { source: Box::new(error) }
             }
-            // The table is not what it was made as: a view, or a key that is judged at the end only.
+            // The table is not the one that this crate makes: it is a view, or its key is checked only at the
+            // end of a transaction.
             (Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE), _) => {
                 Self::Refused { source: Box::new(error) }
             }
             (_, "53" | "55" | "40") => Self::Busy { source: Box::new(error) },
             (Some(&SqlState::QUERY_CANCELED), _) => Self::Busy { source: Box::new(error) },
-            // Who asks may not, or what is asked for is not there.
+            // The user has no right to this, or what the statement names is not there.
             (_, "28" | "3D" | "3F" | "42" | "22" | "23" | "0A" | "54") => {
                 Self::Refused { source: Box::new(error) }
             }

@@ -1,4 +1,4 @@
-//! Whether the store below a log keeps what it promises, as far as somebody who asks it can tell.
+//! Whether the store below a log keeps its promises, as far as a client can tell.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,49 +15,50 @@ use super::prove::prove;
 
 use crate::error::WalError;
 
-/// How often the store is asked, to see how long it takes.
+/// How many times slot 0 is read, to measure how long the store takes.
 const READS: u32 = 16;
 
-/// How a store stood the races it was put to.
+/// How a store stood the races that a probe made.
 ///
-/// Somebody who asks sees whether of many creators one succeeds, and how long answers take. Whether what the store
-/// acknowledged outlives a power cut is the store's own word.
+/// A client sees whether of many creators only one succeeds, and how long answers take. It cannot see whether
+/// records that the store has acknowledged outlive a power cut: that is the store's own word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreReport {
-    /// How many races of eight creators there were, on slots of their own; they stay in the store.
+    /// How many races of eight creators were made, on slots of their own, which stay in the store.
     pub rounds: u32,
-    /// Half of the reads of one slot took no longer, in nanoseconds.
+    /// The median time of a read of slot 0, in nanoseconds.
     pub read_ns_p50: u64,
-    /// The longest of them, in nanoseconds.
+    /// The longest read of slot 0, in nanoseconds.
     pub read_ns_max: u64,
-    /// What that says.
+    /// What follows from the races.
     pub verdict: Promise,
-    /// The promise that was broken, if one was.
+    /// The name of the promise that the store broke; none if it kept all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,
 }
 
-/// What a probe of a store can say.
+/// The verdict of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Promise {
-    /// One creator of each slot succeeded, and what it brought is there.
+    /// One creator of each slot succeeded, and the slot holds its bytes.
     Kept,
     /// The store is built so that only one creator can succeed: there was nothing to try out.
     BeyondDoubt,
-    /// Two succeeded, or what was created is not there: a record that was acknowledged can be gone.
+    /// Two creators of one slot succeeded, or a slot does not hold what was created: a record that was
+    /// acknowledged can be lost. Do not keep a log there.
     Broken,
 }
 
-/// Puts a store to `rounds` races on slots of their own, and measures how long it takes to answer.
+/// Makes `rounds` races on slots of their own, and measures how long the store takes to answer.
 ///
-/// The log itself is only read.
+/// The log itself is only read. `options` gives the time limits and the clock.
 ///
 /// # Cancel safety
 /// A dropped call leaves the slots of its races in the store, and nothing else.
 ///
 /// # Errors
-/// [`WalError::Io`]: repair the store, its address or the credentials, and try again; nothing is known.
+/// [`WalError::Io`]: nothing is known; repair the store, its address or the credentials, and call again.
 pub async fn probe(
     slots: Arc<dyn Slots>,
     options: SlotOptions,

@@ -1,8 +1,9 @@
-//! Trying out whether a store keeps what it promises, before a log is made in it.
+//! Trying out whether a store keeps its promises, before a log is made in it.
 //!
-//! Some stores that speak S3's language take the condition of a creation and ignore it, or look first and write
-//! then: two writers at one moment both succeed, and what one of them was told is durable is gone. A few races
-//! on slots of their own find those that ignore it for certain, and those that race most likely.
+//! Some stores that speak S3's language take the condition of a creation and ignore it, or look first and
+//! write then: two writers at the same moment both succeed, and the record of one of them, which was told
+//! that it is durable, is gone. A few races on slots of their own find a store that ignores the condition for
+//! certain, and one that looks first most likely.
 
 use std::sync::Arc;
 
@@ -16,18 +17,18 @@ use crate::error::WalError;
 /// How many creators race for one slot.
 const CREATORS: u8 = 8;
 
-/// Races for slots of their own, `rounds` times after a first try without a race; returns how many rounds there
-/// were, none where the store is beyond doubt.
+/// Makes `rounds` races for slots of their own, after a first try without a race; returns how many rounds
+/// were made, zero where the store is built so that only one creator can succeed.
 ///
 /// # Errors
-/// - [`WalError::Unfit`]: use another store; no log can be kept in this one.
+/// - [`WalError::Unfit`]: the store broke a promise; use another store, no log can be kept in this one.
 /// - [`WalError::Io`]: repair the store, its address or the credentials, and try again.
 pub(crate) async fn prove(calls: &Calls, name: &str, rounds: u32) -> Result<u32, WalError> {
     let ground = match calls.slots.proving_ground(name) {
         Some(ground) if rounds > 0 => Calls { slots: Arc::from(ground), ..calls.clone() },
         _ => return Ok(0),
     };
-    // Each a creator of its own, one after the other: the second is refused, and changes nothing.
+    // Two creators one after the other: the second one must be refused and change nothing.
     let (one, other) = (Bytes::from_static(b"one"), Bytes::from_static(b"other"));
     insist(&ground, 1, &one).await?;
     if create(&ground, 1, &other).await? == Some(Created::Made) {
@@ -57,11 +58,12 @@ pub(crate) async fn prove(calls: &Calls, name: &str, rounds: u32) -> Result<u32,
     Ok(rounds)
 }
 
-/// Creates a slot, trying again until it is there.
+/// Creates a slot, and tries again until the slot is there.
 async fn insist(ground: &Calls, n: u64, frame: &Bytes) -> Result<(), WalError> {
     let mut tries = ground.tries();
     while create(ground, n, frame).await? != Some(Created::Made) {
-        // What is there after an answer that was lost is what this call brought: nobody else is here.
+        // The answer was lost. If the slot is there, this call has created it: no other writer uses these
+        // slots.
         if ground.read(n).await?.is_some() {
             return Ok(());
         }
@@ -73,7 +75,7 @@ async fn insist(ground: &Calls, n: u64, frame: &Bytes) -> Result<(), WalError> {
     Ok(())
 }
 
-/// Creates a slot, once; none if there is no answer to it.
+/// Creates a slot, with one try; `None` if no answer came.
 async fn create(ground: &Calls, n: u64, frame: &Bytes) -> Result<Option<Created>, WalError> {
     match ground.create(n, frame.clone()).await {
         Ok(created) => Ok(Some(created)),

@@ -1,7 +1,7 @@
-//! The TLS of every client: rustls with ring, certificates judged by the system's roots.
+//! The TLS of every client: rustls with ring; certificates are checked against the system's roots.
 //!
-//! A certificate is always judged, also where a product's own tools would not; a root of one's own is added, not
-//! put in place of the system's.
+//! A certificate is always checked, also where a product's own tools would not check it. A root of the user's
+//! own is added to the system's roots and does not replace them.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,8 @@ use crate::error::Source;
 
 /// Returns the configuration of a client that trusts the system's roots and those in the file `more`.
 ///
-/// A system without any root is no error here: it trusts nobody, which the first handshake says.
+/// A system without any root is not an error here: such a client trusts no server, and the first handshake
+/// says so.
 ///
 /// # Errors
 /// `more` cannot be read, or holds no certificate.
@@ -44,9 +45,10 @@ pub(super) fn client_config(more: Option<&Path>) -> Result<ClientConfig, Source>
     Ok(builder.with_no_client_auth())
 }
 
-/// Says whether an error, or one beneath it, is that a certificate is not trusted, or not for the host's name.
+/// Says whether an error, or one of its sources, means that a certificate is not trusted or does not fit the
+/// host's name.
 pub(super) fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
-    // What an error of I/O was made of is not among its sources.
+    // The error inside an I/O error is not among its sources.
     let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
         || within.is_some_and(|within| is_untrusted(within))

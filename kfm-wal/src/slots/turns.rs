@@ -1,12 +1,15 @@
-//! Whose turn it is, where many hosts append to one log.
+//! Turns: which host appends next, where many hosts append to one log.
 //!
-//! Who wins a slot knows first that it is filled, and would win the next one too; those who lost have to read
-//! what they lost to, and come late again: measured on a store with puts of 20 ms, one of 8 hosts takes nearly
-//! everything and the others wait for seconds. So the hosts take turns. Every frame names its writer, so all of
-//! them know from the chain who has waited longest: that one goes next, and the others let it. Nobody is asked
-//! and nobody is obeyed for long: who does not come when it is its turn is passed over. And since a host that
-//! never won a slot is known to nobody, a slot is left open to newcomers now and then: often while they come,
-//! seldom when none does.
+//! The host that wins a slot is the first to know that the slot is filled, and so it would win the next slot
+//! too. The hosts that lost have to read the winner's frame first, and come late again. Measured on a store
+//! with puts of 20 ms: one of 8 hosts takes nearly every slot, and the others wait for seconds.
+//!
+//! So the hosts take turns. Every frame names its writer, so each host knows from the chain which host has
+//! waited longest. That host goes next, and the others let it. No message is sent for this, and a host is
+//! waited for only a short time: if it does not append when it is its turn, the others pass it over.
+//!
+//! The chain does not know a host that has never won a slot. So now and then the known hosts leave a slot
+//! open for newcomers: often while newcomers come, seldom when none does.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -17,37 +20,38 @@ use super::chain::{self, catch_up};
 use super::view::{View, guard};
 use crate::error::WalError;
 
-/// How often within the time of a put a slot is looked at by who goes next.
+/// How many times within the time of a put the host that goes next looks at the slot that it waits for.
 const LOOKS_A_PUT: u32 = 8;
 
-/// How many times as long as a put takes somebody whose turn it is is waited for.
+/// How long the others wait for the host whose turn it is, in times of a put; then they pass it over.
 const PUTS_WAITED: u32 = 4;
 
-/// For how many times as long as a put takes a slot is left open to newcomers.
+/// How long a slot is left open for newcomers, in times of a put.
 const PUTS_OPEN: u32 = 2;
 
-/// The longest that company is waited for.
+/// The longest time that an append waits for others to share its frame.
 const LINGER_MAX: Duration = Duration::from_millis(2);
 
-/// At least one slot in so many is left open.
+/// At least one slot in this many is left open for newcomers.
 const OPEN_EVERY_MAX: u64 = 16;
 
-/// Who appended since this handle was opened, and in which slot last.
+/// The writers that have appended since this handle was opened, each with the slot of its last frame.
 #[derive(Debug)]
 pub(crate) struct Turns {
     last: BTreeMap<[u8; 16], u64>,
-    /// The next slot that is left open, and how many after it are not.
+    /// The next slot that is left open, and after how many slots the one after it is.
     open_at: u64,
     open_every: u64,
 }
 
 impl Turns {
-    /// Knows nobody, at the end of a log whose next slot is `n`.
+    /// Knows no writer, at the end of a log whose next slot is `n`.
     pub(crate) fn begin(n: u64) -> Self {
         Self { last: BTreeMap::new(), open_at: n + 2, open_every: 2 }
     }
 
-    /// Notes whose frame slot `n` holds; who has waited longer and did not come is waited for no more.
+    /// Notes that slot `n` holds a frame of `writer`. Writers that had waited longer did not come: they are
+    /// forgotten, and not waited for any more.
     pub(crate) fn note(&mut self, writer: [u8; 16], n: u64) {
         match self.last.insert(writer, n) {
             Some(before) => {
@@ -61,12 +65,12 @@ impl Turns {
         }
     }
 
-    /// Returns how many others go before a writer that has waited since slot `since`.
+    /// Returns how many other writers go before one that has waited since slot `since`.
     fn before(&self, writer: &[u8; 16], since: u64) -> usize {
         self.last.iter().filter(|(other, last)| *other != writer && **last < since).count()
     }
 
-    /// Passes over who goes next.
+    /// Forgets the writer that would go next, other than `writer`.
     fn pass_over(&mut self, writer: &[u8; 16]) {
         let next = self.last.iter().filter(|(other, _)| *other != writer).min_by_key(|(_, last)| **last);
         if let Some(next) = next.map(|(other, _)| *other) {
@@ -80,7 +84,7 @@ impl Turns {
     }
 }
 
-/// How long a put takes, as this handle has seen.
+/// How long a put takes, as this handle has measured it: a moving mean.
 #[derive(Debug)]
 pub(crate) struct PutTime(Mutex<Duration>);
 
@@ -97,7 +101,7 @@ impl PutTime {
         *put = ((*put * 7 + took) / 8).clamp(Duration::from_millis(1), Duration::from_secs(5));
     }
 
-    /// Returns for how long company is waited for: next to nothing, beside a put.
+    /// Returns how long an append waits for others to share its frame: a sixteenth of a put at most.
     pub(crate) fn linger(&self) -> Duration {
         (self.get() / 16).min(LINGER_MAX)
     }
@@ -107,9 +111,11 @@ impl PutTime {
     }
 }
 
-/// Waits until it is the turn of `writer`, which has waited since slot `since`, taking in what the others append.
+/// Waits until it is the turn of `writer`, which has waited since slot `since`, and takes in what other hosts
+/// append meanwhile.
 ///
-/// It waits for each of them a bounded time, and for fewer with each that came or did not.
+/// The wait has a bound: each other writer is waited for a bounded time, and each one that appends or is
+/// passed over is one less to wait for.
 pub(crate) async fn wait(
     calls: &Calls,
     view: &Mutex<View>,
@@ -129,18 +135,22 @@ pub(crate) async fn wait(
             (waited_at, waited_since) = (n, now);
         }
         let waited = now.saturating_sub(waited_since);
-        // A newcomer does not leave open what is left open for it.
+        // A slot is left open for newcomers, and a newcomer is one of them: it does not wait.
         let is_open = is_open && guard(view).turns.last_of(writer).is_some();
         match before {
+            // It is the turn of `writer`; a slot that is left open is left to newcomers for a while first.
             0 if !is_open || waited >= put * PUTS_OPEN => return Ok(()),
+            // The writer whose turn it is has not come in its time: this host goes on without it.
             1.. if waited >= put * PUTS_WAITED => {
                 guard(view).turns.pass_over(writer);
                 waited_since = now;
             }
+            // This writer is next, or the one after: it looks often, to come in time.
             0 | 1 => match calls.read(n).await? {
                 Some(bytes) => chain::take_in(calls, view, n, &bytes)?,
                 None => calls.clock.sleep(put / LOOKS_A_PUT).await,
             },
+            // Others come before: there is nothing to do for as many puts.
             _ => {
                 let turns = u32::try_from(before - 1).unwrap_or(u32::MAX).min(PUTS_WAITED - 1);
                 calls.clock.sleep(put * turns).await;

@@ -1,4 +1,5 @@
-//! Reading every slot again to say whether the log is what was written, also one that does not open.
+//! Reading every slot again, to say whether the log holds what was written; works also on a log that does not
+//! open.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,8 +18,8 @@ use crate::store::{BadPlace, Damage, Depth, Head, StoredRecord, VerifyReport};
 /// How many records a replay reads at a time.
 const PAGE_RECORDS: usize = 256;
 
-/// Reads the log in the slots of a store and says whether it is what was written; with a `witness`, a head that
-/// was kept elsewhere, also whether it is the log that the witness has seen.
+/// Reads the log in the slots of a store and says whether it holds what was written. With a `witness`, a head
+/// that was kept elsewhere, it also says whether this is the log that the witness has seen.
 ///
 /// # Errors
 /// [`WalError::Io`]: the store could not be read; try again.
@@ -32,13 +33,13 @@ pub async fn verify(
     examine(&options.calls(slots, Seed::new(0)), depth, witness).await
 }
 
-/// Hands every record over, in order and once, and says whether the log is whole; of a damaged log, all before the
-/// damage. A page of records is in memory at a time.
+/// Hands each record to the caller, in order and once, and says whether the log is whole. Of a damaged log
+/// the caller gets all records before the damage. One page of records is in memory at a time.
 ///
 /// # Errors
-/// What was handed over is true all the same.
+/// The records that were handed over are true all the same.
 /// - [`WalError::Io`]: the store could not be read.
-/// - [`WalError::Corrupt`]: it lost meanwhile what it had; call again for a report.
+/// - [`WalError::Corrupt`]: the store lost meanwhile what it had; call again for a report.
 pub async fn replay(
     slots: Arc<dyn Slots>,
     options: SlotOptions,
@@ -49,7 +50,7 @@ pub async fn replay(
     let (mut next, last) = (Lsn(1), guard(&view).position.last());
     while next <= last {
         let page = records(&calls, &view, next, PAGE_RECORDS).await?;
-        // Every record up to the last one is in the view: a page that is empty ends the reading all the same.
+        // Every record up to the last one is in the view; an empty page must not make this loop endless.
         let Some(end) = page.last().map(|stored| stored.lsn) else { break };
         page.into_iter().for_each(&mut take);
         next = end.next();
@@ -71,7 +72,7 @@ pub(crate) async fn examine(
     Ok(report(&view, first_bad))
 }
 
-/// Reads every slot up to the end, or up to what is wrong, and says what that is.
+/// Reads every slot up to the end of the log or up to the first bad place, and says what is wrong there.
 async fn read(calls: &Calls, depth: Depth) -> Result<(Mutex<View>, Option<BadPlace>), WalError> {
     let nothing = || View::new(&[0; 16], depth);
     let format = match read_format(calls, false).await {
@@ -79,7 +80,7 @@ async fn read(calls: &Calls, depth: Depth) -> Result<(Mutex<View>, Option<BadPla
         Err(error) => return Ok((Mutex::new(nothing()), Some(BadPlace::of(error)?))),
     };
     let Some(log_id) = format.as_ref().and_then(|format| format.log_id()) else {
-        // Frames without the slot that says whose they are.
+        // There are frames, but not slot 0, which says of which log they are.
         let lost = calls.last(FORMAT_SLOT).await?.map(|_| Damage::MissingSegment);
         let bad = lost.map(|class| nothing().bad(FORMAT_SLOT, calls.slots.name(FORMAT_SLOT), class));
         return Ok((Mutex::new(nothing()), bad));
@@ -106,7 +107,7 @@ fn report(view: &View, first_bad: Option<BadPlace>) -> VerifyReport {
     }
 }
 
-/// Says where a sound log differs from what a witness has seen of it, if it does.
+/// Returns where a sound log differs from what a witness has seen of it; `None` if it does not differ.
 fn compare(calls: &Calls, view: &View, witness: &Head) -> Option<BadPlace> {
     let (n, class) = view.differs_from(witness)?;
     let lsn = if class == Damage::LostTail { view.position.next } else { witness.lsn };

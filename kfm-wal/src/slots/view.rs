@@ -16,27 +16,28 @@ use crate::position::Position;
 use crate::raw::{RawRecord, raw_records};
 use crate::store::{BadPlace, Damage, Depth, Head, StoredRecord};
 
-/// How many bytes of frames a handle keeps, the newest.
+/// How many bytes of the newest frames a handle keeps in memory.
 const KEPT_BYTES_MAX: usize = 16 << 20;
 
 /// The known part of a log.
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) position: Position,
-    /// The slot behind the last one that is known.
+    /// The slot after the last one that is known: the next append goes there.
     pub(crate) next: u64,
-    /// Of each slot from 1 on, what it holds.
+    /// What each slot holds, from slot 1 on.
     places: Vec<Place>,
     ids: HashMap<[u8; 16], Lsn>,
     kept: BTreeMap<u64, Bytes>,
     kept_bytes: usize,
     /// Bytes in all frames.
     pub(crate) bytes: u64,
-    /// Who holds the log.
+    /// The holder of the log, if it is held.
     pub(crate) hold: Option<Hold>,
-    /// Who held the log from which record on: the slot of the claim, or nobody.
+    /// The claims in their order: from this record on, the log was held by the claim in this slot, or was not
+    /// held (`None`).
     held: Vec<(Lsn, Option<u64>)>,
-    /// Who appended lately.
+    /// The writers that appended lately.
     pub(crate) turns: Turns,
     depth: Depth,
 }
@@ -46,7 +47,7 @@ pub(crate) struct View {
 struct Place {
     first: Lsn,
     count: u32,
-    /// The chain before it.
+    /// The chain before this slot.
     prev: [u8; 32],
 }
 
@@ -68,7 +69,7 @@ impl View {
         }
     }
 
-    /// Takes in what the next slot holds, or says what is wrong with it being there.
+    /// Takes in what the next slot holds, or says why it cannot be there.
     pub(crate) fn take_in(&mut self, bytes: &Bytes) -> Result<(), Damage> {
         let frame = frame::decode(bytes).map_err(damage_of)?;
         if frame.bytes != bytes.len() {
@@ -95,7 +96,7 @@ impl View {
         }
         self.position = position;
         if let Some(hold) = hold {
-            // A holder's word that it still is there changes nothing.
+            // A holder that renews its claim changes nothing about which claim a record belongs to.
             if kind == Kind::Fence || hold.is_none() {
                 self.held.push((self.position.next, hold.is_some().then_some(self.next)));
             }
@@ -123,7 +124,8 @@ impl View {
     /// Returns the end of the log.
     pub(crate) fn head(&self) -> Head {
         let mut head = self.position.head();
-        // Where nothing was hashed, only a frame behind the last one would say what the chain is there.
+        // Where nothing was hashed, the chain of a frame is known from the frame after it, and the last one
+        // has none.
         if self.depth == Depth::Crc
             && let Some(last) = self.kept.get(&(self.next - 1))
             && let Ok(frame) = frame::decode(last)
@@ -135,7 +137,8 @@ impl View {
         head
     }
 
-    /// Says in which slot, and how, a sound log differs from what a witness has seen of it, if it does.
+    /// Returns the slot where a sound log differs from what a witness has seen of it, and how; `None` if it
+    /// does not differ.
     pub(crate) fn differs_from(&self, witness: &Head) -> Option<(u64, Damage)> {
         let last = self.position.last();
         if witness.lsn > last || witness.epoch > self.position.epoch {
@@ -155,17 +158,17 @@ impl View {
         }
     }
 
-    /// Returns what a slot holds, if it is kept.
+    /// Returns what a slot holds, if this handle has it in memory.
     pub(crate) fn kept(&self, n: u64) -> Option<Bytes> {
         self.kept.get(&n).cloned()
     }
 
-    /// Returns where the record of an id is.
+    /// Returns the position of the record that has an id.
     pub(crate) fn lsn_of(&self, id: &[u8; 16]) -> Option<Lsn> {
         self.ids.get(id).copied()
     }
 
-    /// Returns the slot of the claim under which a record was appended, if it was under one.
+    /// Returns the slot of the claim under which a record was appended; `None` if the log was not held then.
     pub(crate) fn claim_of(&self, lsn: Lsn) -> Option<u64> {
         let before = self.held.partition_point(|(from, _)| *from <= lsn);
         self.held[..before].last().and_then(|(_, claim)| *claim)
@@ -183,7 +186,7 @@ impl View {
             .collect()
     }
 
-    /// Reads the records of a slot again that are wanted; it holds what it held, or is damaged.
+    /// Reads the wanted records of a slot again; an error if the slot no longer holds what it held.
     pub(crate) fn records(
         &self,
         n: u64,
@@ -200,7 +203,7 @@ impl View {
         Ok(stored.map(|(record, lsn)| record.stored(Lsn(lsn), frame.header.epoch)).collect())
     }
 
-    /// Returns the place of damage in a slot.
+    /// Makes the description of damage in slot `n`.
     pub(crate) fn bad(&self, n: u64, segment: String, class: Damage) -> BadPlace {
         let known = n.checked_sub(1).and_then(|n| self.places.get(n as usize));
         BadPlace { segment, offset: 0, lsn: known.map_or(self.position.next, |place| place.first), class }

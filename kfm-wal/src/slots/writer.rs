@@ -1,10 +1,10 @@
-//! Appending: those who wait share a frame, and one of them sees it into its slot.
+//! Appending: the appends that wait share a frame, and one of their futures brings it into its slot.
 //!
-//! An append joins the line and then waits for two things at once: its answer, and the end of the log. Who gets
-//! the end serves the line: makes one frame of all who wait and brings it into the next slot, while others join
-//! for the one after. There is no thread and no task of its own. A frame that is on its way belongs to the
-//! handle: whoever is dropped in the middle leaves it there, and the next goes on with it, in the same slot,
-//! with the same bytes.
+//! An append joins the line and then waits for two things at once: its answer, and the end of the log. The
+//! future that gets the end serves the line: it makes one frame of all appends that wait and brings it into
+//! the next slot, while others join the line for the slot after. There is no thread and no task for this. A
+//! flight belongs to the handle, not to the future: when a caller drops the future that serves, the flight
+//! stays with the handle, and the next future goes on with it, in the same slot, with the same bytes.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ use crate::frame::Kind;
 use crate::planted::{Bug, planted};
 use crate::store::NewRecord;
 
-/// Orders appends and brings them into slots.
+/// Orders the appends of one handle and brings them into slots.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) nonce: [u8; 16],
@@ -40,31 +40,32 @@ pub(crate) struct Writer {
     end: AsyncMutex<End>,
 }
 
-/// As what this handle writes.
+/// In which epoch this handle writes, and since when it waits for its turn.
 #[derive(Debug)]
 struct Turn {
     /// The epoch in which it writes.
     epoch: u64,
-    /// Whether it claimed that epoch itself.
+    /// Whether this handle claimed that epoch itself; if not, it was there when the handle was opened.
     claimed: bool,
-    /// When it last wrote, by its clock.
+    /// When this handle last wrote, by its monotonic clock.
     written: Duration,
-    /// Since which slot it waits to append, if it does.
+    /// The slot that was next when this handle began to wait to append; `None` while it does not wait.
     waits: Option<u64>,
 }
 
-/// The end of the log: what is on its way there.
+/// The end of the log: the flight on its way there, if there is one.
 #[derive(Debug, Default)]
 struct End {
     flight: Option<Flight>,
 }
 
-/// A frame without records that is to be appended.
+/// A frame without records, such as a fence, that is to be appended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Taking<'a> {
     pub(crate) kind: Kind,
     pub(crate) body: &'a [u8],
-    /// The only slot for it: behind what was judged.
+    /// The only slot that the frame may go into, the one after all that the caller has judged; `None` if any
+    /// slot will do.
     pub(crate) only_at: Option<u64>,
 }
 
@@ -93,7 +94,7 @@ impl Writer {
                     end
                 }
             };
-            // It may have been answered while the end was on its way here.
+            // Another future may have answered this append while this one waited for the end.
             if let Ok(Some(answer)) = answered.try_recv() {
                 return answer;
             }
@@ -101,8 +102,8 @@ impl Writer {
         }
     }
 
-    /// Appends a frame without records; false if it has no place: another frame is in its only slot, or it says
-    /// something of a hold that ended.
+    /// Appends a frame without records. Returns false if the frame has no place: another frame is in the only
+    /// slot allowed, or the frame is about a hold that has ended.
     pub(crate) async fn take(
         &self,
         calls: &Calls,
@@ -123,7 +124,8 @@ impl Writer {
             }
             let flight = self.frame_of(view, taking.kind, taking.body);
             let holds = guard(view).hold.as_ref().is_some_and(|hold| hold.nonce == self.nonce);
-            // A holder's word belongs behind its claim: another append of this handle may have ended that.
+            // A holder's statement belongs after its claim: another append of this handle may have ended that
+            // claim.
             let speaks = taking.kind != Kind::Hold || holds;
             if taking.only_at.is_some_and(|only| only != flight.n) || !speaks {
                 return Ok(false);
@@ -152,7 +154,7 @@ impl Writer {
         guard(&self.turn).written
     }
 
-    /// Goes on with what is on its way, until it is in the log or will never be.
+    /// Goes on with the flight that another future left, until its frame is in the log or never will be.
     async fn finish(
         &self,
         calls: &Calls,
@@ -174,7 +176,7 @@ impl Writer {
         }
     }
 
-    /// Brings one frame into a slot: what was on its way, or one of those who wait.
+    /// Brings one frame into a slot: the flight that another future left, or a new one from the line.
     async fn serve(&self, calls: &Calls, view: &Mutex<View>, end: &mut End) {
         let mut tries = calls.tries();
         if planted(Bug::LeaderLeavesNothing) {
@@ -194,7 +196,7 @@ impl Writer {
                 Landing::Landed => return,
                 Landing::Lost(members) => {
                     self.rejoin(members);
-                    // Others progress, this handle does not: there is a bound to that too.
+                    // Other hosts make progress and this one does not: that has a bound too.
                     if !calls.has_time(&tries) {
                         return self.refuse_line(&crowded_out(calls, view));
                     }
@@ -205,7 +207,7 @@ impl Writer {
         }
     }
 
-    /// Puts appends back where they stood.
+    /// Puts members back to the front of the line, in their order.
     fn rejoin(&self, mut members: Vec<Member>) {
         if planted(Bug::RebaseForgetsExpected) {
             members.iter_mut().for_each(|member| member.expected = None);
@@ -219,7 +221,7 @@ impl Writer {
         refused.into_iter().for_each(|member| member.answer(Err(failure.error())));
     }
 
-    /// Answers what needs no frame, and makes a frame of the rest; none if nothing is left.
+    /// Answers the members that need no frame, and makes a flight of the rest; `None` if no member is left.
     async fn board(&self, calls: &Calls, view: &Mutex<View>) -> Result<Option<Flight>, Failure> {
         self.may_write(view)?;
         if self.mode == Mode::Exclusive && !guard(&self.turn).claimed {
@@ -228,17 +230,18 @@ impl Writer {
         if self.mode == Mode::Shared {
             let next = guard(view).next;
             let since = *guard(&self.turn).waits.get_or_insert(next);
-            // Those who were answered a moment ago are about to come again: they share the next frame.
+            // The appends that were answered a moment ago are followed by the next ones of the same callers:
+            // this short pause lets these share the frame.
             calls.clock.sleep(self.put_time.linger()).await;
             turns::wait(calls, view, &self.put_time, &self.nonce, since).await.map_err(Failure::of)?;
         }
-        // Whoever waits stays in line while the log is read for them: this future may be dropped there.
+        // The members stay in line while the log is read for them: a caller may drop this future there.
         let looked_up = board::look_up(calls, &self.line, view).await.map_err(Failure::of)?;
         self.may_write(view)?;
         Ok(board::fill(&self.line, self.nonce, &guard(view), &looked_up))
     }
 
-    /// Says whether this handle may append at all, as far as it has read.
+    /// Says whether this handle may append at all, as far as it has read the log.
     pub(crate) fn may_write(&self, view: &Mutex<View>) -> Result<(), Failure> {
         let view = guard(view);
         let epoch = view.position.epoch;
@@ -256,9 +259,9 @@ impl Writer {
         Flight::of_kind(view.next, &view.position, self.nonce, kind, body)
     }
 
-    /// Brings the frame on its way into its slot, or finds out that it never will be there.
+    /// Brings the flight into its slot, or finds out that its frame never will be there.
     ///
-    /// There is one on its way.
+    /// The caller sees to it that there is a flight.
     async fn land(&self, calls: &Calls, view: &Mutex<View>, end: &mut End, tries: &mut Tries) -> Landing {
         let Some(flight) = &mut end.flight else { return Landing::Landed };
         loop {
@@ -275,13 +278,17 @@ impl Writer {
                 }
                 Err(error) => chain_of(&error),
             };
+            // There is time for another approach.
             if calls.pause(tries).await {
                 continue;
             }
+            // The time is over. No try has reached the store, so the frame is certainly not in the log.
             if !flight.sent || planted(Bug::UnknownIsNotAppended) {
                 let path = calls.path(flight.n);
                 return fail(end, Failure::Store { action: "create", path, said });
             }
+            // A try may have reached the store, so the members hear that it is not known. The flight, now
+            // without members, stays with the handle: the next append goes on with it and finds out.
             for (member, _) in flight.members.drain(..) {
                 let error = unknown(&member, &said);
                 member.answer(Err(error));
@@ -290,7 +297,8 @@ impl Writer {
         }
     }
 
-    /// Tries once to create the slot, and returns what it holds then; none if it is not there.
+    /// Tries once to create the slot, and returns what the slot holds afterwards; `None` if the slot is not
+    /// there.
     async fn approach(
         &self,
         calls: &Calls,
@@ -298,11 +306,11 @@ impl Writer {
         flight: &mut Flight,
     ) -> Result<Option<Bytes>, SlotError> {
         if guard(view).next > flight.n {
-            // A reader of this handle has seen the slot.
+            // Another call on this handle has read the slot already.
             let kept = guard(view).kept(flight.n);
             return if kept.is_some() { Ok(kept) } else { calls.look(flight.n).await };
         }
-        // From here on it may be there, even if this future is dropped now.
+        // From here on the frame may reach the slot, even if the caller drops this future now.
         let sent = std::mem::replace(&mut flight.sent, true);
         let begun = calls.clock.monotonic();
         let created = calls.create(flight.n, flight.frame.clone()).await;
@@ -318,7 +326,8 @@ impl Writer {
                 }
                 held => Ok(held),
             },
-            // An own success that was lost on its way back, another's frame, or nobody's.
+            // Either this handle's own success, of which the answer was lost, or another writer's frame, or
+            // no frame at all.
             Ok(Created::Taken) | Err(SlotError::Unknown { .. }) => calls.look(flight.n).await,
             Err(error) => {
                 flight.sent = sent || planted(Bug::BusyIsUnknown);
@@ -332,7 +341,7 @@ impl Writer {
         }
     }
 
-    /// Draws the conclusion from what the slot of the frame on its way holds.
+    /// Draws the conclusion from what the slot of the flight holds.
     fn settle(&self, calls: &Calls, view: &Mutex<View>, end: &mut End, held: &Bytes) -> Landing {
         let Some(flight) = end.flight.take() else { return Landing::Landed };
         if planted(Bug::LoserDoesNotRead) && *held != flight.frame {
@@ -357,20 +366,20 @@ impl Writer {
     }
 }
 
-/// Ends a flight of which nothing is in the log.
+/// Ends a flight whose frame is not in the log: each member hears why.
 fn fail(end: &mut End, failure: Failure) -> Landing {
     let members = end.flight.take().map(|flight| flight.members).unwrap_or_default();
     members.into_iter().for_each(|(member, _)| member.answer(Err(failure.error())));
     Landing::Failed(failure)
 }
 
-/// The failure of those who never got a slot.
+/// The failure of appends that lost every slot to other writers, until their time was over.
 fn crowded_out(calls: &Calls, view: &Mutex<View>) -> Failure {
     let path = calls.path(guard(view).next);
     Failure::Store { action: "create", path, said: "other writers took every slot".to_owned() }
 }
 
-/// The failure of those who waited behind a frame of which nothing is known.
+/// The failure of appends that waited behind a flight of which nothing is known.
 fn unsettled(calls: &Calls, view: &Mutex<View>, said: String) -> Failure {
     let path = calls.path(guard(view).next);
     Failure::Store { action: "settle", path, said }

@@ -7,12 +7,14 @@ use kfm_lineage::{Lsn, Timestamp};
 use super::{Appended, Capabilities, NewRecord, RECORD_OVERHEAD_BYTES, StoredRecord};
 use crate::error::WalError;
 
-/// Refuses what no store may take: nothing at all, or more than the limits. Of a batch all is counted that it takes in
-/// a log, not its payloads alone: a frame that is longer than any reader takes would end the log there for ever.
+/// Refuses a batch that no store may take: an empty one, or one above the limits.
+///
+/// The batch is measured with all that it takes in a log, not with its payloads alone: a frame longer than
+/// any reader accepts would end the log there for ever.
 ///
 /// # Errors
 /// - [`WalError::Empty`]: there is no record.
-/// - [`WalError::TooLarge`]: names the record, or the first one of the batch.
+/// - [`WalError::TooLarge`]: the named record is too large, or the batch that begins with it.
 pub fn check_limits(records: &[NewRecord], limits: &Capabilities) -> Result<(), WalError> {
     let first = records.first().ok_or(WalError::Empty)?;
     let too_large = |record: &NewRecord, bytes: u64, bytes_max: u64| WalError::TooLarge {
@@ -34,12 +36,13 @@ pub fn check_limits(records: &[NewRecord], limits: &Capabilities) -> Result<(), 
     Ok(())
 }
 
-/// Says whether a batch repeats what is in the log: its old positions, none if all of it is new.
+/// Says whether a batch repeats what is in the log: its old positions, or `None` if all of it is new.
 ///
-/// `find` returns the record in the log that has an id. For stores that have no faster way.
+/// `find` returns the record of an id in the log. For stores that have no faster way.
 ///
 /// # Errors
-/// [`WalError::Conflict`]: an id has other content, stands twice, or only a part of the batch is there.
+/// [`WalError::Conflict`]: an id has other content or is in the batch twice, or only a part of the batch is
+/// in the log.
 pub fn find_repeat<'a>(
     records: &[NewRecord],
     find: impl Fn(&[u8; 16]) -> Option<&'a StoredRecord>,
@@ -63,8 +66,8 @@ pub fn find_repeat<'a>(
     Ok(first.map(|first| Appended { first, last: last(first), already: true }))
 }
 
-/// Returns the time that the log takes for a record, and by how many milliseconds, rounded up and bounded,
-/// that is later than the writer's (R20).
+/// Returns the time that the log takes for a record, and by how many milliseconds that is later than the
+/// writer's time: rounded up, at most `u32::MAX` (R20).
 pub(crate) fn clamp_time(at: Timestamp, last: Option<Timestamp>) -> (Timestamp, u32) {
     match last {
         Some(last) if at < last => {

@@ -17,20 +17,20 @@ use crate::error::WalError;
 pub enum Depth {
     /// Checksums, positions and epochs.
     Crc,
-    /// Also every hash of the chain.
+    /// All of that, and every hash of the chain.
     Chain,
 }
 
 /// What [`WalStore::verify`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifyReport {
-    /// Whether nothing is wrong: no damage, no torn tail.
+    /// Whether nothing is wrong: no damage and no torn tail.
     pub ok: bool,
-    /// Number of records that read well, from the first.
+    /// Number of records that can be read, from the first on.
     pub records: u64,
     /// Number of files or objects.
     pub segments: u64,
-    /// Number of frames that read well, from the first.
+    /// Number of frames that can be read, from the first on.
     pub frames: u64,
     /// Bytes in those frames.
     pub bytes: u64,
@@ -38,15 +38,15 @@ pub struct VerifyReport {
     pub quarantined: u64,
     /// Bytes of an append that never finished; the next writer sets them aside.
     pub torn_bytes: u64,
-    /// The end of what reads well.
+    /// The end of the part that can be read.
     pub head: Head,
-    /// The first place that is damaged.
+    /// The first place that is damaged; none if there is no damage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<BadPlace>,
 }
 
 impl VerifyReport {
-    /// Makes the report of a log with nothing wrong, in one piece of `bytes`.
+    /// Makes the report of a log without damage, in one piece of `bytes`.
     pub fn sound(head: Head, frames: u64, bytes: u64) -> Self {
         Self {
             ok: true,
@@ -65,7 +65,7 @@ impl VerifyReport {
 /// Where a log is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BadPlace {
-    /// The file or object.
+    /// The file or object that holds the damage.
     pub segment: String,
     /// Where in it the first bad frame begins, in bytes.
     pub offset: u64,
@@ -77,7 +77,7 @@ pub struct BadPlace {
 
 #[cfg(feature = "slots")]
 impl BadPlace {
-    /// Takes the damage out of an error, which may be another one.
+    /// Takes the damage out of an error; gives the error back if it is not about damage.
     pub(crate) fn of(error: WalError) -> Result<Self, WalError> {
         match error {
             WalError::Corrupt { segment, offset, lsn, class } => Ok(Self { segment, offset, lsn, class }),
@@ -93,7 +93,7 @@ impl From<BadPlace> for WalError {
     fn from(bad: BadPlace) -> Self {
         let BadPlace { segment, offset, lsn, class } = bad;
         match class {
-            // Nothing to restore: the next step is another one.
+            // There is nothing to restore: the operator has to upgrade instead.
             Damage::FutureFormat => Self::FutureFormat { segment, offset, lsn },
             class => Self::Corrupt { segment, offset, lsn, class },
         }
@@ -107,23 +107,23 @@ impl From<BadPlace> for WalError {
 pub enum Damage {
     /// Bytes do not fit their checksum.
     BitRot,
-    /// A segment is shorter than it was made.
+    /// A segment is shorter than it was when it was made.
     Truncated,
     /// A segment that must exist does not.
     MissingSegment,
-    /// A whole frame stands where another belongs.
+    /// A whole frame stands where another one belongs.
     ChainBreak,
     /// A segment or frame of another log.
     ForeignLog,
-    /// A writer that was shut out wrote on.
+    /// A fenced writer went on writing.
     EpochRegress,
     /// Two records have the same id.
     DuplicateOperation,
     /// A record's time is before that of the record before it.
     TimeRegress,
-    /// The checksum fits, the content does not read.
+    /// The checksum fits, and the content cannot be read.
     Malformed,
-    /// Written by a newer version.
+    /// A newer version wrote it.
     FutureFormat,
     /// The log is sound and ends before a point that a witness has seen.
     LostTail,

@@ -1,4 +1,4 @@
-//! Logs and their snapshots, and what may befall them.
+//! Logs and their snapshots, and what may happen to them.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub fn from(log: &MemoryLog, disk: &SimulatedDisk) -> (Wal, Opened) {
     run(Wal::open_from(Arc::new(log.handle()), clock(), &snapshots(disk))).unwrap()
 }
 
-/// Keeps a snapshot of all that is in a log, and lets the log name it.
+/// Keeps a snapshot of all records of a log, and lets the log name it.
 pub fn keep(log: &MemoryLog, disk: &SimulatedDisk) -> Lsn {
     let wal = whole(log);
     let (of, index) = wal.keep_index(&snapshots(disk)).unwrap();
@@ -71,7 +71,7 @@ pub fn damage(disk: &SimulatedDisk, path: &Path, at: usize) {
     disk.overwrite(path, bytes);
 }
 
-/// Puts a file in the place of another, under the name that its bytes have.
+/// Puts other bytes in the place of a file, under the name that fits the bytes.
 pub fn lie(disk: &SimulatedDisk, path: &Path, bytes: Vec<u8>) -> (PathBuf, Digest) {
     let digest = Digest::of_bytes(&bytes);
     let (lsn, _) = path.file_stem().unwrap().to_str().unwrap().rsplit_once('-').unwrap();

@@ -1,4 +1,5 @@
-//! The log of typed records that is kept for ever, in a folder and in a database: how it was written, and what it holds.
+//! The log of typed records that is kept for ever, in a folder and in a database: how it was written, and its
+//! records.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Where the servers are that `testing/servers/up` has started, and how logs are opened there.
+//! The addresses of the servers that `testing/servers/up` has started, and how a log is opened there.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub fn run_dir() -> PathBuf {
     PathBuf::from(std::env::var("KFM_SERVERS_RUN").expect("the folder that testing/servers/up was given"))
 }
 
-/// Where a server is and who asks, as its file says.
+/// The address of a server and the user's environment, as the server's file says.
 pub fn surroundings(server: &str) -> (String, Pairs) {
     let text = std::fs::read_to_string(run_dir().join(format!("{server}.env"))).unwrap();
     let mut pairs: Pairs = Vec::new();
@@ -29,12 +29,12 @@ pub fn surroundings(server: &str) -> (String, Pairs) {
     (url, pairs)
 }
 
-/// A name that nothing else has.
+/// A name that is not used anywhere else.
 pub fn new_name() -> String {
     SystemEntropy.bytes16().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A place on a server where no log was ever.
+/// An address on a server at which there never was a log.
 pub fn new_place(server: &str) -> (String, Pairs) {
     let (url, pairs) = surroundings(server);
     let name = new_name();
@@ -47,7 +47,7 @@ pub fn slots((url, pairs): &(String, Pairs)) -> Arc<dyn Slots> {
 }
 
 pub fn options(mode: Mode) -> SlotOptions {
-    // The races before a log is made have a test of their own.
+    // Another test makes the races before a log is made.
     SlotOptions::new(Arc::new(SystemClock)).with_mode(mode).with_proofs(0)
 }
 
@@ -55,7 +55,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// What an error and all beneath it say.
+/// The message of an error and of all its sources.
 pub fn said(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
     let mut beneath = error.source();

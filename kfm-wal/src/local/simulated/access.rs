@@ -1,4 +1,4 @@
-//! What a process does with the disk: the calls of [`Disk`], its open files and its locks.
+//! The disk as a process uses it: the calls of [`Disk`], open files and locks.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ impl Disk for SimulatedDisk {
         let inode = world.names.get(path).copied();
         let inode = match (access, inode) {
             (Access::Create, _) => {
-                // A new inode, as if the old file were removed first.
+                // A new file, as if the old one were removed first.
                 let boot = world.boot;
                 if let Some(fault) = world.change(boot)? {
                     return Err(refused_by(fault));

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::coins::Coins;
 
-/// What survives a power cut survives in pieces of this size.
+/// The pieces in which bytes survive a power cut, in bytes.
 const SECTOR_BYTES: usize = 512;
 
-/// In which pieces unsynced bytes survive a power cut.
+/// How finely unsynced bytes are torn by a power cut.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Grain {
     Sectors,
@@ -20,7 +20,7 @@ pub(super) enum Grain {
 pub(super) struct Content {
     pub(super) now: Vec<u8>,
     pub(super) durable: Vec<u8>,
-    /// The sectors written since the last sync, with what each held before its second and later writes.
+    /// The sectors written since the last sync, each with what it held before its second and later writes.
     pub(super) unsynced: BTreeMap<usize, Vec<Vec<u8>>>,
 }
 
@@ -44,7 +44,7 @@ impl Content {
         &self.now[start..self.now.len().min(start + SECTOR_BYTES)]
     }
 
-    /// Puts bytes at the beginning of a sector, as far as the durable length goes.
+    /// Puts bytes at the beginning of a sector, up to the durable length.
     fn keep(&mut self, sector: usize, bytes: &[u8]) {
         let start = sector * SECTOR_BYTES;
         let kept = bytes.len().min(self.durable.len().saturating_sub(start));
@@ -61,7 +61,7 @@ impl Content {
         }
     }
 
-    /// Makes of the content what a power cut leaves of it.
+    /// Reduces the content to what a power cut leaves of it.
     pub(super) fn survive(&mut self, grain: Grain, coins: &mut Coins) {
         let grown = self.now.len().saturating_sub(self.durable.len());
         if grown > 0 {
@@ -89,7 +89,7 @@ impl Content {
         self.now = self.durable.clone();
     }
 
-    /// Returns a sector of which each byte is that of some write, or of none.
+    /// Returns a sector in which each byte is that of one of the writes, or the one before all of them.
     fn mix(&self, sector: usize, written: &[Vec<u8>], coins: &mut Coins) -> Vec<u8> {
         let start = sector * SECTOR_BYTES;
         (0..self.sector(sector).len())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Which file a path leads to.
+/// The file that each path leads to.
 pub(super) type Names = BTreeMap<PathBuf, usize>;
 
 /// A change of names.

@@ -1,51 +1,51 @@
-//! Where the database is and who asks: an address, without secrets, and pairs of the environment.
+//! The address of a database, without secrets, and the pairs of the environment: host, database, user.
 
 use std::path::PathBuf;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-/// The log that is meant where the address names none.
+/// The log of an address that names none.
 const LOG: &str = "kfm";
 
 /// The longest name of a log.
 const LOG_BYTES_MAX: usize = 128;
 
-/// The schema that is meant where the address names none: the same one for every user.
+/// The schema of an address that names none: the same one for every user.
 pub(super) const SCHEMA: &str = "public";
 
-/// The longest name that the product keeps; it cuts longer ones without a word.
+/// The longest name that the product keeps, in bytes; it cuts longer ones without a message.
 const SCHEMA_BYTES_MAX: usize = 63;
 
 /// What is wrong with an address of a database.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Flaw {
-    /// It does not read: repair it.
+    /// The address cannot be read: repair it.
     #[error("address of the database does not read, it is postgres://[user@]host[:port]/database")]
     Unreadable {
         /// What is wrong with it.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// It has no host: name one.
+    /// The address has no host: name one.
     #[error("address of the database has no host, put one behind postgres://")]
     NoHost,
-    /// It has no database: name one.
+    /// The address has no database: name one.
     #[error("address of the database has no database, put one behind the host")]
     NoDatabase,
-    /// Nobody asks: put a user into the address, or set `PGUSER`.
+    /// There is no user: put one into the address, or set `PGUSER`.
     #[error("address of the database has no user, set PGUSER")]
     NoUser,
-    /// It has a password, which would be shown and kept: take it out, and set `PGPASSWORD`.
+    /// The address has a password, which would be shown and kept: take it out, and set `PGPASSWORD`.
     #[error("address of the database has a password, set PGPASSWORD instead")]
     Password,
-    /// A log's name is not one: take another.
+    /// The name of the log is not valid: take another.
     #[error("name of a log is too long, or not of letters, digits, '-', '_', '.' and '/' only: log={log}")]
     Log {
         /// The name.
         log: String,
     },
-    /// A schema's name is not one: take another.
+    /// The name of the schema is not valid: take another.
     #[error(
         "name of a schema is empty, too long, or not of letters, digits, '-' and '_' only: schema={schema}"
     )]
@@ -54,19 +54,19 @@ pub(super) enum Flaw {
         schema: String,
     },
     /// `sslmode` is not one of its values: take one.
-    #[error("sslmode is none of disable, prefer, require, verify-ca and verify-full: sslmode={mode}")]
+    #[error("sslmode is not disable, prefer, require, verify-ca or verify-full: sslmode={mode}")]
     SslMode {
         /// What was given.
         mode: String,
     },
 }
 
-/// An address, taken apart.
+/// The parts of an address.
 pub(super) struct Address {
     pub(super) log: String,
-    /// The schema of the table; none where the address names none, which means [`SCHEMA`].
+    /// The schema of the table; `None` where the address names none, then [`SCHEMA`] is meant.
     pub(super) schema: Option<String>,
-    /// For messages: without user and secrets.
+    /// The address for messages: without user and secrets.
     pub(super) place: String,
     pub(super) config: Config,
     /// A file of certificates to trust beside the system's.
@@ -133,7 +133,7 @@ fn place(config: &Config, log: &str) -> Result<String, Flaw> {
     if hosts.is_empty() {
         return Err(Flaw::NoHost);
     }
-    // The product would take one of the user's name: another log for every user.
+    // By default the product would take a database of the user's name: another log for every user.
     let database = config.get_dbname().ok_or(Flaw::NoDatabase)?;
     Ok(format!("postgres://{}/{database}?log={log}", hosts.join(",")))
 }

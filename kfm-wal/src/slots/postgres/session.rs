@@ -1,4 +1,4 @@
-//! The connection: made when it is needed, made anew when it was lost, and asked what a commit means.
+//! The connection: made when it is needed, made again when it was lost, and asked what a commit means.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -18,8 +18,9 @@ use super::tls::Tls;
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// How long a statement may take; then the connection is given up, and what became of the statement is unknown. Less
-/// than the engine above waits: whoever is not waited for gives nothing up.
+/// How long a statement may take; then the connection is given up, and it is not known what became of the
+/// statement. Shorter than the log waits for a call: otherwise the log would drop the call first, and the
+/// connection would not be given up.
 const ANSWER_MAX: Duration = Duration::from_secs(8);
 
 type Parameters<'a> = [(&'a (dyn ToSql + Sync), Type)];
@@ -31,7 +32,7 @@ pub(super) struct Sessions {
     roots: Option<PathBuf>,
     pub(super) table: Table,
     clock: Arc<dyn Clock>,
-    /// Those who find no connection wait here for the one who makes it.
+    /// A call that finds no connection waits here for the call that makes it.
     client: Mutex<Option<Arc<Client>>>,
 }
 
@@ -47,7 +48,7 @@ impl Sessions {
             .connect_timeout(CONNECT_MAX)
             .tcp_user_timeout(ANSWER_MAX)
             .options("-c synchronous_commit=on")
-            // A standby shows the past, and takes nothing.
+            // A standby shows the past and takes no writes.
             .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
         Self { config, roots, table, clock, client: Mutex::new(None) }
     }
@@ -64,10 +65,11 @@ impl Sessions {
         self.answered(&client, client.query_typed_opt(query, parameters)).await
     }
 
-    /// Makes the table; one that somebody else makes at the same time is right too.
+    /// Makes the table; it is no error if another host makes it at the same time.
     pub(super) async fn make(&self) -> Result<(), Failed> {
         match self.execute(&self.table.make, &[]).await {
-            // `IF NOT EXISTS` looks first and makes then: the loser of that race meets the winner's table or type.
+            // `IF NOT EXISTS` looks first and makes then: the loser of that race meets the table or the type
+            // that the winner has made.
             Err(Failed::Sent(error))
                 if [Some(&SqlState::UNIQUE_VIOLATION), Some(&SqlState::DUPLICATE_TABLE)]
                     .contains(&error.code()) =>
@@ -78,7 +80,7 @@ impl Sessions {
         }
     }
 
-    /// Returns the connection, or makes one.
+    /// Returns the connection; makes one if there is none.
     async fn client(&self) -> Result<Arc<Client>, Failed> {
         let mut kept = self.client.lock().await;
         if let Some(client) = kept.as_ref().filter(|client| !client.is_closed()) {
@@ -91,7 +93,7 @@ impl Sessions {
             .await
             .ok_or(Failed::Unreachable)?
             .map_err(Failed::Connecting)?;
-        // Ends with the client.
+        // The task ends when the client is dropped.
         tokio::spawn(connection);
         let client = Arc::new(client);
         self.refuse_unfit(&client).await?;
@@ -99,7 +101,7 @@ impl Sessions {
         Ok(client)
     }
 
-    /// Refuses a server and a table that answer for what they do not keep.
+    /// Refuses a server and a table that acknowledge what they do not keep.
     async fn refuse_unfit(&self, client: &Client) -> Result<(), Failed> {
         let parameters: &Parameters<'_> = &[(&self.table.quoted, Type::TEXT)];
         let asked = within(&*self.clock, ANSWER_MAX, client.query_typed_one(MEANING, parameters)).await;
@@ -107,7 +109,7 @@ impl Sessions {
         Ok(self.table.judge(&meaning).map_err(Failed::Connecting)??)
     }
 
-    /// Waits for an answer; a connection that brings none in time is given up.
+    /// Waits for an answer; gives up the connection if none comes in time.
     async fn answered<T>(
         &self,
         client: &Arc<Client>,
@@ -115,7 +117,7 @@ impl Sessions {
     ) -> Result<T, Failed> {
         if let Some(answer) = within(&*self.clock, ANSWER_MAX, statement).await {
             return answer.map_err(|error| match error.code() {
-                // What an insert hears that names a key which is no more.
+                // The state of an insert that names a key which is not there any more.
                 Some(&SqlState::INVALID_COLUMN_REFERENCE) => self.table.no_key().into(),
                 _ => Failed::Sent(error),
             });
@@ -128,7 +130,7 @@ impl Sessions {
     }
 }
 
-/// Waits for a future as long as a clock says; none if it took longer.
+/// Waits for a future until a time is over; `None` if the future took longer.
 async fn within<T>(clock: &dyn Clock, most: Duration, work: impl Future<Output = T>) -> Option<T> {
     let work = std::pin::pin!(work);
     match futures::future::select(work, clock.alarm(most)).await {

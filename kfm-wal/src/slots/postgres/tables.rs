@@ -1,4 +1,4 @@
-//! The table: what is asked of it, and what it has to be so that one of many creators succeeds.
+//! The table: the statements on it, and what it has to be so that one of many creators succeeds.
 
 use tokio_postgres::Row;
 
@@ -8,11 +8,11 @@ use crate::error::Source;
 /// A table, and the statements on it.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// With its schema, for messages.
+    /// The table's name with its schema, for messages.
     pub(super) name: String,
-    /// The same as the database reads it.
+    /// The same name, quoted for statements.
     pub(super) quoted: String,
-    /// Whether nobody named the schema, so that a user may have meant another.
+    /// Whether the address names no schema, so that the user may have meant another one.
     is_default: bool,
     pub(super) make: String,
     pub(super) insert: String,
@@ -20,11 +20,11 @@ pub(super) struct Table {
     pub(super) last: String,
 }
 
-/// What a connection has to say before it is used: whether commits are flushed, what the table `$1` is, and which
-/// one the user's `search_path` would have brought.
+/// The question to each new connection: are commits flushed, what is the table `$1`, and which table would
+/// the user's `search_path` have found.
 ///
-/// The key is any index that the database would take for the conflict of an insert: on exactly these columns,
-/// unique at once, whole, and without gaps of a build that failed.
+/// A key is any index that the database would take for the conflict of an insert: on exactly these columns,
+/// unique, checked at once, over all rows, and valid, which an index whose build has failed is not.
 pub(super) const MEANING: &str = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), \
     t.relpersistence::text, \
     EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.oid AND i.indisunique AND i.indisvalid AND i.indimmediate \
@@ -37,44 +37,46 @@ pub(super) const MEANING: &str = "SELECT current_setting('fsync'), current_setti
         WHERE c.oid = to_regclass('kfm_wal')) \
     FROM (SELECT to_regclass($1) AS oid) AS meant LEFT JOIN pg_class t ON t.oid = meant.oid";
 
-/// Why a server or a table holds no log.
+/// Why a server or a table cannot hold a log.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Flaw {
-    /// A power cut takes back what was acknowledged: set `fsync = on`, or use another server.
+    /// A power cut would take back what the server acknowledged: set `fsync = on`, or use another server.
     #[error("server does not flush what it commits: fsync={fsync}")]
     Forgetful {
-        /// What it says.
+        /// The server's setting.
         fsync: String,
     },
-    /// The session could not be told to wait: something between it and the server changes its settings.
+    /// The session does not wait for its commits although it was told to: something between it and the server
+    /// changes its settings.
     #[error("session does not wait for its commits: synchronous_commit={commit}")]
     Hasty {
-        /// What it says.
+        /// The session's setting.
         commit: String,
     },
     /// A crash empties the table: make it logged.
     #[error("table {table} is not logged, a crash of the server empties it: ALTER TABLE {table} SET LOGGED")]
     NotLogged {
-        /// The table.
+        /// The table, with its schema.
         table: String,
     },
-    /// Two creators of one slot would both succeed: restore the key.
+    /// The table has no key, so two creators of one slot would both succeed: restore the key.
     #[error(
         "table {table} has no unique key on (log, n), two hosts could write one slot: ALTER TABLE {table} ADD PRIMARY \
          KEY (log, n), and verify the log"
     )]
     NoKey {
-        /// The table.
+        /// The table, with its schema.
         table: String,
     },
-    /// The user finds a table by his `search_path` that the address does not mean: name the schema that is meant.
+    /// The user's `search_path` finds a table that the address does not mean: name the meant schema in the
+    /// address.
     #[error(
         "table {table} is not there, and kfm_wal is in another schema: put schema={found} into the address if that is it"
     )]
     Elsewhere {
-        /// The table.
+        /// The table that the address means.
         table: String,
-        /// The schema of the other.
+        /// The schema of the table that was found.
         found: String,
     },
 }
@@ -91,7 +93,7 @@ impl Table {
                 "CREATE TABLE IF NOT EXISTS {quoted} (log text NOT NULL, n bigint NOT NULL CHECK (n >= 0), frame bytea \
                  NOT NULL, PRIMARY KEY (log, n))"
             ),
-            // The key is named: the database inserts nothing into a table without one.
+            // The insert names the key: the database inserts nothing into a table without it.
             insert: format!(
                 "INSERT INTO {quoted} (log, n, frame) VALUES ($1, $2, $3) ON CONFLICT (log, n) DO NOTHING"
             ),
@@ -101,13 +103,16 @@ impl Table {
         }
     }
 
-    /// Says what a table without its key is.
+    /// Makes the flaw of a table that has lost its key.
     pub(super) fn no_key(&self) -> Flaw {
         Flaw::NoKey { table: self.name.clone() }
     }
 
-    /// Refuses what would answer for records that a crash, or another host, takes back. A table that is not there is
-    /// right: it is made as it has to be.
+    /// Refuses a table whose records a crash or another host could take back. A table that is not there is
+    /// right: the writer makes it as it has to be.
+    ///
+    /// # Errors
+    /// The answer of the database cannot be read.
     pub(super) fn judge(&self, meaning: &Row) -> Result<Result<(), Flaw>, tokio_postgres::Error> {
         let text = |column: usize| meaning.try_get::<_, Option<String>>(column);
         let (fsync, commit) = (text(0)?.unwrap_or_default(), text(1)?.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! TLS for the driver, which brings none of its own.
+//! TLS for the driver, which has none of its own.
 
 use std::future::Future;
 use std::io;
@@ -15,21 +15,21 @@ use tokio_rustls::TlsConnector;
 use crate::error::Source;
 use crate::slots::tls::{client_config, is_untrusted};
 
-/// Makes TLS connections of PostgreSQL's.
+/// Makes the TLS connections of the driver.
 #[derive(Clone)]
 pub(super) struct Tls(TlsConnector);
 
 impl Tls {
-    /// Trusts the system's roots and those in a file.
+    /// Trusts the system's roots, and those in the file `roots`.
     pub(super) fn new(roots: Option<&Path>) -> Result<Self, Source> {
         Ok(Self(TlsConnector::from(Arc::new(client_config(roots)?))))
     }
 }
 
-/// What the driver says where TLS has to be and the server has none; it has no type of its own.
+/// The driver's message where TLS is demanded and the server has none; the driver has no error type for it.
 const NO_TLS: &str = "server does not support TLS";
 
-/// Says whether a connection was not made for want of trust: trying again brings the same.
+/// Says whether a connection was refused because TLS or trust is missing: trying again brings the same.
 pub(super) fn is_refusal(error: &tokio_postgres::Error) -> bool {
     let says_no_tls = |source: &dyn std::error::Error| source.to_string() == NO_TLS;
     is_untrusted(error) || std::error::Error::source(error).is_some_and(says_no_tls)
@@ -45,7 +45,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
     }
 }
 
-/// A handshake that is to come, with the name that the certificate has to bear.
+/// A handshake to come, with the name that the certificate has to carry.
 pub(super) struct Handshake {
     connector: TlsConnector,
     server: ServerName<'static>,
@@ -65,7 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
 pub(super) struct Encrypted<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
-    /// None: the certificate is judged by its roots and its name, which is what the binding would add to.
+    /// None: the certificate is checked by its roots and its name, and channel binding would add to that
+    /// only.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }
