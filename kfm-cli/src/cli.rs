@@ -17,6 +17,13 @@ use crate::command::Command;
 Exit codes: 0 done or nothing to do; 1 failed, or a check has findings; 2 usage; 3 denied by policy;
 4 the log is incomplete; 5 approval required; 6 conflict, stale or locked; 7 unfinished: resume or abort.
 
+Words on the screens:
+  cell     one reference that can move: a document, a node, an alias, a cache namespace
+  owner    the last operation that wrote a cell and still stands
+  foreign  a value that the log does not know: another hand or tool wrote it
+  owed     what still waits for people or records: approvals, reviews, ledger entries
+  tier     the kind of change, 0 to 4; with the risk it decides how many must approve
+
 Start with: kfm demo")]
 pub(crate) struct Cli {
     #[command(flatten)]
