@@ -59,7 +59,8 @@ impl Platform {
     /// it into the derived stores.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound): there is no such store. [`Error::Locked`](crate::Error::Locked): another operation works here.
+    /// [`Error::NotFound`](crate::Error::NotFound): there is no such store.
+    /// [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn adopt(&self, store: Option<&str>, reason: Option<&str>) -> Result<AdoptReport> {
         self.adopt_as(store, reason, true).await
     }

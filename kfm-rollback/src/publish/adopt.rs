@@ -1,4 +1,4 @@
-//! Records what stands in the stores without moving it: adoption (R14) and reconciliation.
+//! Records what stands in the stores, without moving it: adoption (R14) and reconciliation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,14 +32,14 @@ pub(crate) struct Foreign {
     pub observed: Value,
 }
 
-/// Says whether one of these paths is that of a key, or of a folder above it.
+/// Says whether one of these paths is the key itself, or a folder above it.
 fn is_below(key: &str, paths: &BTreeSet<String>) -> bool {
     paths.contains(key) || key.match_indices('/').any(|(at, _)| paths.contains(&key[..at]))
 }
 
 /// Lists the values that the log does not know, in the order of their cells.
 ///
-/// A cell of an operation that has not ended may hold either of its values.
+/// A cell of an operation that has not ended may hold its old or its new value; neither is foreign then.
 pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
     let mut open: BTreeMap<CellId, [Value; 2]> = BTreeMap::new();
     for operation in session.history.open_operations() {
@@ -53,7 +53,8 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
         let known = session.history.cells().map(|(cell, _)| cell).filter(|cell| cell.store == store.name());
         let mut keys: BTreeSet<String> = known.map(|cell| cell.key.clone()).collect();
         keys.extend(store.keys().await?);
-        // Where a link or the like stands in a document's place, no document is.
+        // A link or the like stands in a document's place: readers do not see a document there, so the cell is
+        // absent.
         let strays: BTreeSet<String> = store.strays().await?.into_iter().map(|stray| stray.path).collect();
         let (gone, keys): (Vec<String>, Vec<String>) =
             keys.into_iter().partition(|key| is_below(key, &strays));
@@ -79,7 +80,7 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
     Ok(foreign)
 }
 
-/// Names the derived cells of every document that the log ever knew.
+/// Names the derived cells of every document that the log ever knew, open operations included.
 async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
     let catalog = session.catalog();
     let mut steps = Vec::new();
@@ -98,7 +99,8 @@ async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
 
 /// Records the documents and cells that the log does not know as a genesis publish.
 ///
-/// Where that made documents known, the derived stores follow, unless that is left to `kfm project`.
+/// If that made documents known, the derived stores are projected too, unless the actor leaves that to
+/// `kfm project`.
 pub(crate) async fn adopt(
     session: &mut Session,
     store: Option<&str>,
@@ -129,14 +131,15 @@ pub(crate) async fn adopt(
     Ok(AdoptReport { publish_id, cells, documents, projection, findings })
 }
 
-/// Makes all derived cells what the documents say; none if they are.
+/// Makes all derived cells what the documents say; `None` if they are so already.
 async fn projection(session: &mut Session, reason: Option<&str>) -> Result<Option<ProjectionLine>> {
     let request = Project { reason: reason.map(str::to_owned), ..Project::default() };
     let report = project(session, &request).await?;
     Ok(report.publish_id.map(|publish_id| ProjectionLine { publish_id, cells: report.moves }))
 }
 
-/// Lists what changed behind the log's back; if asked to, records it and mends what the derived stores show.
+/// Lists the values that were changed without the engine. If `adopt`, it records them, and corrects what the
+/// derived stores show.
 pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<ReconcileReport> {
     let foreign = foreign_cells(session).await?;
     let lines = foreign.iter().map(|foreign| ForeignCell {
@@ -172,7 +175,7 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
     Ok(ReconcileReport { foreign: listing, findings: Listing::of(findings), publish_id, projection })
 }
 
-/// Says what policy would find in values as they stand, and the catalog with them; nothing is kept.
+/// Says what policy would find in the values as they stand, and returns the catalog with them; writes nothing.
 async fn look_at_standing(
     session: &mut Session,
     foreign: Vec<Foreign>,
@@ -190,14 +193,14 @@ async fn look_at_standing(
     let after = with_moves(session, &now, &moves).await?;
     let findings = match case_of_standing(session, &unit, &moves).await {
         Ok(case) => case.judge(session).findings.iter().map(FindingLine::from).collect(),
-        // Looking is not denied; that nothing can be judged is what there is to say.
+        // A command that only looks is not denied: if nothing can be judged, that is the finding.
         Err(Error::Denied { findings, .. }) => findings,
         Err(error) => return Err(error),
     };
     Ok((findings, after))
 }
 
-/// Records values as they stand: their bytes are kept, a publish says so, nothing moves.
+/// Records values as they stand: stores their bytes, and appends a publish that names them. Nothing moves.
 async fn record_standing(
     session: &mut Session,
     foreign: Vec<Foreign>,
@@ -233,7 +236,7 @@ async fn record_standing(
     Ok(Some((unit, findings)))
 }
 
-/// Keeps the bytes of a standing value, and describes it as a move that was made by other hands.
+/// Stores the bytes of a standing value, and describes the value as a move, though the engine did not make it.
 async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> {
     let observed = foreign.observed;
     let (step, bytes) = describe(session, unit, foreign).await?;
@@ -243,7 +246,7 @@ async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> 
     Ok(step)
 }
 
-/// Describes a standing value as a move that was made by other hands, and returns its bytes.
+/// Describes a standing value as a move, though the engine did not make it, and returns its bytes.
 async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(Move, Option<Bytes>)> {
     let store = session.store(&foreign.cell)?;
     let mut standing = None;
@@ -287,7 +290,8 @@ async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(M
     Ok((step, standing))
 }
 
-/// Puts what stands before policy: everything is a finding, nothing denies (`docs/states.md` section 2).
+/// Makes the case of standing values for policy: every fault is a finding, none denies (`docs/states.md` section
+/// 2).
 async fn case_of_standing(session: &mut Session, unit: &Unit, moves: &[Move]) -> Result<Case> {
     let now = catalog_now(session).await?;
     let after = with_moves(session, &now, moves).await?;

@@ -13,12 +13,12 @@ use crate::history::{Kind, Operation, read_moves};
 use crate::report::{CellCount, PublishReport, Status};
 use crate::session::Session;
 
-/// Publishes a folder again under the id of `publish`: an open one of the same content is resumed, a completed
-/// one that stands is done already.
+/// Publishes a folder again under the id of `publish`. An open publish of the same content is resumed; a completed
+/// one that still stands needs nothing more.
 ///
 /// # Errors
-/// [`Error::Conflict`]: the folder has other content, or the publish went back or was undone; take a new id, or
-/// end what is open. Otherwise as [`resume`].
+/// [`Error::Conflict`]: the folder has other content, or the publish went back or was undone: take a new id. Or
+/// another one is open: end it first. Otherwise as [`resume`].
 pub(super) async fn publish_again(
     session: &mut Session,
     request: &PublishFolder,
@@ -27,7 +27,7 @@ pub(super) async fn publish_again(
     let moves = moves_of(session, publish).await?;
     let is_of_use = match publish.status(false) {
         Status::Completed => session.history.stands(&publish.id),
-        // What has begun to go back goes back, and is not what was asked for.
+        // A publish that has begun to go back ends as it was before, which is not what the actor asks for now.
         status => status.is_open() && publish.journal.abort.is_none(),
     };
     if publish.kind != Kind::Publish || !is_of_use {
@@ -52,7 +52,7 @@ pub(super) async fn publish_again(
     Ok(PublishReport { unchanged: folder.unchanged, assets: folder.assets, ..report })
 }
 
-/// Takes an unfinished publish up again, or takes it back.
+/// Goes on with an unfinished publish, or aborts it.
 ///
 /// # Errors
 /// As [`resume`].
@@ -61,7 +61,7 @@ pub(crate) async fn resume_publish(
     publish: &Operation,
     how: Resume,
 ) -> Result<PublishReport> {
-    // Read before it goes on: what fails after its end is no failure of it.
+    // Read before the publish goes on: a read that fails after its end must not look like a failed publish.
     let moves = moves_of(session, publish).await?;
     let outcome = resume(session, &publish.id, how).await?;
     let report = publish_report(PublishId::parse(publish.id.as_str()).ok(), Status::Running);
@@ -89,7 +89,7 @@ fn counted(mut report: PublishReport, moves: &[Move]) -> PublishReport {
     report
 }
 
-/// Refuses to use an id twice.
+/// Refuses to use an id for a second publish.
 pub(super) fn id_is_taken(publish: &Operation) -> Error {
     let status = publish.status(false);
     let (hint, next) = if status.is_open() {
@@ -105,21 +105,21 @@ pub(super) fn id_is_taken(publish: &Operation) -> Error {
     }
 }
 
-/// Returns the operation that has an id already.
+/// Returns the operation that already has an id, if there is one.
 pub(super) fn taken(session: &Session, id: &PublishId) -> Option<Operation> {
     session.history.operation(&OperationId::from(id.clone())).cloned()
 }
 
-/// A folder, compared with the catalog as it was when a publish was opened.
+/// The documents of a folder, compared with the catalog as it was when a publish was opened.
 #[derive(Debug, Default)]
 struct FolderThen {
-    /// What each document that differed then is to be; none retires it.
+    /// The value of each document that differed then; `None` retires it.
     differing: BTreeMap<CellId, Value>,
     unchanged: u64,
     assets: u64,
 }
 
-/// Compares a folder with what the log knew of the catalog right before `opened`, whatever stands there now.
+/// Compares a folder with what the log had of the catalog right before `opened`, whatever stands there now.
 fn read_folder(session: &Session, request: &PublishFolder, opened: Lsn) -> Result<FolderThen> {
     let bytes_max = session.platform.settings().limits.document_bytes_max;
     let listed = folder::list(&request.from)?;

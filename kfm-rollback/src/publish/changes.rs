@@ -1,4 +1,4 @@
-//! What a publish changes: documents by path, and cells that a pipeline moves itself.
+//! What a publish changes: documents by path, and cells that a pipeline keeps itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use kfm_wal::record::Derivative;
 /// What a publish changes.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// What each document is to be; none retires it.
+    /// The new document at each path; `None` retires it.
     pub documents: BTreeMap<String, Option<Arc<DocumentFacts>>>,
-    /// What each cell that the pipeline moves itself is to be; none retires it.
+    /// The new value of each cell that the pipeline keeps itself; `None` retires it.
     pub cells: BTreeMap<CellId, Option<Digest>>,
-    /// What the run made besides.
+    /// What the run made besides, such as tiles or reports.
     pub derivatives: Vec<Derivative>,
 }

@@ -1,7 +1,7 @@
 //! Reads the documents of a folder that is to be published.
 //!
-//! The folder is looked at once for digests and facts, and once more for bytes, which go to the version store
-//! a few at a time: a publish of a million documents needs no more memory than their facts.
+//! The folder is read once for digests and facts, and once more for bytes, which go to the version store a few at a
+//! time: a publish of a million documents needs no more memory than their facts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use kfm_lineage::Digest;
 use crate::error::{Error, Result};
 use crate::stac::{DOCUMENT_SUFFIXES, DocumentPath};
 
-/// Folders that may lie in one another; deeper is an error, not a loop.
+/// The most folders that may lie in one another; a deeper folder is an error, so that the walk always ends.
 const DEPTH_MAX: usize = 64;
 
 /// A document in the folder.
@@ -29,7 +29,7 @@ pub(crate) struct FolderDocument {
 pub(crate) struct Folder {
     /// The documents, by path.
     pub documents: Vec<FolderDocument>,
-    /// Files that are no documents; left alone.
+    /// Files that are not documents; they are counted and left alone.
     pub assets: u64,
 }
 
@@ -38,7 +38,8 @@ pub(crate) struct Folder {
 /// Names that begin with a dot are left out.
 ///
 /// # Errors
-/// [`Error::Invalid`]: a symbolic link, a name that no document can have, or no folder; repair the folder.
+/// [`Error::Invalid`]: there is no such folder, or it has a symbolic link or a name that no document can have;
+/// repair it.
 pub(crate) fn list(root: &Path) -> Result<Folder> {
     let mut folder = Folder::default();
     if !root.is_dir() {
@@ -104,7 +105,7 @@ fn walk(root: &Path, at: &Path, depth: usize, folder: &mut Folder) -> Result<()>
 /// Reads a document that is to be published.
 ///
 /// # Errors
-/// [`Error::Invalid`]: it is empty or above the limit. [`Error::File`]: it cannot be read.
+/// [`Error::Invalid`]: the document is empty or above the limit. [`Error::File`]: it cannot be read.
 pub(crate) fn read(document: &FolderDocument, bytes_max: u64) -> Result<Bytes> {
     let failed = |source| Error::File { path: document.file.display().to_string(), source };
     let bytes = fs::metadata(&document.file).map_err(failed)?.len();
@@ -112,7 +113,7 @@ pub(crate) fn read(document: &FolderDocument, bytes_max: u64) -> Result<Bytes> {
     fs::read(&document.file).map(Bytes::from).map_err(failed)
 }
 
-/// Refuses a document of no bytes, or of too many.
+/// Refuses a document of 0 bytes, or of more than `bytes_max`.
 ///
 /// # Errors
 /// [`Error::Invalid`]: names the document.
@@ -132,10 +133,10 @@ pub(crate) fn check_size(path: &str, bytes: u64, bytes_max: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reads a document again, and refuses if it changed since it was looked at.
+/// Reads a document again, and refuses it if it changed after the first read.
 ///
 /// # Errors
-/// [`Error::Conflict`]: somebody writes to the folder; publish again when it is still.
+/// [`Error::Conflict`]: a program writes to the folder; publish again when it is still.
 pub(crate) fn read_again(document: &FolderDocument, digest: &Digest, bytes_max: u64) -> Result<Bytes> {
     let bytes = read(document, bytes_max)?;
     if Digest::of_bytes(&bytes) == *digest {

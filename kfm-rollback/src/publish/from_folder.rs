@@ -25,18 +25,18 @@ pub struct PublishFolder {
     pub from: PathBuf,
     /// The pipeline that made them.
     pub pipeline: Slug,
-    /// Also retire what the folder no longer has.
+    /// Whether to retire the documents of the catalog that the folder does not have.
     pub mirror: bool,
-    /// Whether a mirror may retire more than a tenth of the catalog, or all of a collection; otherwise that is
-    /// refused, until a person was asked.
+    /// Whether a mirror may retire more than a tenth of the catalog, or all of a collection. Without it such a
+    /// mirror is refused; the command asks the actor first.
     pub may_sweep: bool,
-    /// Write nothing.
+    /// Whether to look only, and write nothing.
     pub dry_run: bool,
-    /// Deny what makes the catalog worse; none leaves it to the settings.
+    /// Whether findings that make the catalog worse deny the publish; `None` leaves it to the settings.
     pub strict: Option<bool>,
-    /// Why.
+    /// The reason that the actor gives.
     pub reason: Option<String>,
-    /// The id, for a pipeline that has its own; none makes one.
+    /// The publish's id, for a pipeline that makes its own; `None` makes a new one.
     pub publish_id: Option<PublishId>,
 }
 
@@ -56,7 +56,7 @@ impl PublishFolder {
     }
 }
 
-/// How the documents of a folder compare with the catalog.
+/// How the documents of a folder differ from the catalog.
 #[derive(Debug, Default)]
 struct Comparison {
     changes: Changes,
@@ -65,9 +65,10 @@ struct Comparison {
     assets: u64,
 }
 
-/// Publishes what differs in a folder.
+/// Publishes the documents of a folder that differ from the catalog.
 pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolder) -> Result<PublishReport> {
     refuse_own_folder(&session.platform, &request.from)?;
+    // The log has this id already: the publish is resumed or answered, and never made a second time.
     if let Some(publish) = request.publish_id.as_ref().and_then(|id| taken(session, id)) {
         session.begin_phase("compare", 0);
         return publish_again(session, request, &publish).await;
@@ -97,6 +98,8 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
             .filter_map(|(path, facts)| facts.as_ref().map(|facts| (path.clone(), facts.digest)))
             .collect();
         let interrupt = session.platform.options().interrupt.clone();
+        // Each file is read a second time, and few are in memory at once; a file that changed in between is
+        // refused.
         publish_unit(session, &unit, changes, async move |versions| {
             let mut carrier = Carrier::new(versions);
             for document in files.values() {
@@ -162,12 +165,12 @@ async fn compare(session: &mut Session, request: &PublishFolder, strict: bool) -
     Ok(compared)
 }
 
-/// Refuses a folder that is, holds or lies in a folder of the platform's own.
+/// Refuses a folder that is one of the platform's own, holds one or lies in one.
 ///
-/// A catalog compared with itself never differs: what was edited there by hand would pass for published.
+/// A catalog that is compared with itself never differs, so an edit in place would pass for published.
 ///
 /// # Errors
-/// [`Error::Invalid`]: names both; copy the documents elsewhere, or reconcile what was edited in place.
+/// [`Error::Invalid`]: names both folders; copy the documents elsewhere, or reconcile what was edited in place.
 fn refuse_own_folder(platform: &Platform, from: &Path) -> Result<()> {
     let real = |path: &Path| path.canonicalize().ok();
     let Some(from_real) = real(from) else { return Ok(()) };

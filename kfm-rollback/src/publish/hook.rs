@@ -1,4 +1,4 @@
-//! The ingest hook (R49): a pipeline begins a publish, records what it moves, and completes or drops it.
+//! The ingest hook (R49): a pipeline begins a publish, puts its documents, and completes or drops it.
 
 use std::path::Path;
 
@@ -17,10 +17,11 @@ use crate::stac::DocumentPath;
 
 /// A publish that a pipeline puts together.
 ///
-/// It holds the platform's lock from [`Platform::begin_publish`](crate::Platform::begin_publish) on, so that
-/// what the pipeline looked at is what it changes. Nothing moves before [`complete`](Publish::complete), which
-/// records the intent, moves the references and, if anything fails, rolls itself back. Dropping it before
-/// leaves everything as it was.
+/// It holds the platform's lock from [`Platform::begin_publish`](crate::Platform::begin_publish) on, so that the
+/// catalog which the pipeline looked at is the one that it changes: fetch first, then begin. The documents are held
+/// in memory until [`complete`](Publish::complete), which records the intent and moves the references; if anything
+/// fails, it goes back to the prior state. Nothing moves before. Dropping the publish before leaves everything as
+/// it was.
 ///
 /// ```no_run
 /// # async fn ingest() -> kfm_rollback::Result<()> {
@@ -53,25 +54,26 @@ impl Publish {
         &self.unit.id
     }
 
-    /// Says which code makes this publish.
+    /// Sets the code that makes this publish, for its record.
     pub fn set_code(&mut self, code: CodeRef) {
         self.unit.code = code;
     }
 
-    /// Says why.
+    /// Sets the reason, for its record.
     pub fn set_reason(&mut self, reason: impl Into<String>) {
         self.unit.reason = Some(reason.into());
     }
 
-    /// Denies what makes the catalog worse, or not, whatever the settings say.
+    /// Sets whether findings that make the catalog worse deny the publish; without this call the settings decide.
     pub fn set_strict(&mut self, strict: bool) {
         self.unit.strict = Some(strict);
     }
 
-    /// Puts a document at a path of the catalog; what stands there is replaced when the publish completes.
+    /// Puts a document at a path of the catalog. A document that stands there is replaced when the publish
+    /// completes.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the path is none that a document can have, or the document is empty or too large.
+    /// [`Error::Invalid`]: no document can have this path, or the document is empty or too large.
     pub fn put(&mut self, path: &str, document: impl Into<Bytes>) -> Result<()> {
         let path = document_path(path)?;
         let bytes = document.into();
@@ -92,17 +94,17 @@ impl Publish {
     /// Puts the file `from` at a path of the catalog.
     ///
     /// # Errors
-    /// [`Error::File`]: it cannot be read; otherwise as [`put`](Self::put).
+    /// [`Error::File`]: the file cannot be read; otherwise as [`put`](Self::put).
     pub fn put_file(&mut self, path: &str, from: &Path) -> Result<()> {
         let bytes =
             std::fs::read(from).map_err(|source| Error::File { path: from.display().to_string(), source })?;
         self.put(path, bytes)
     }
 
-    /// Retires the document at a path: readers no longer see it, its versions are kept.
+    /// Retires the document at a path: readers no longer see it; its versions are kept.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the path is none that a document can have.
+    /// [`Error::Invalid`]: no document can have this path.
     pub fn retire(&mut self, path: &str) -> Result<()> {
         let path = document_path(path)?;
         if self.session.history.value(&self.session.document(path.as_str())).is_some() {
@@ -113,13 +115,13 @@ impl Publish {
         Ok(())
     }
 
-    /// Sets a cell of a graph, search or cache store that the pipeline keeps itself; none retires it.
+    /// Sets a cell of a graph, search or cache store that the pipeline keeps itself; `None` retires it.
     ///
-    /// Such a cell has an owner like a document, and rolls back like one.
+    /// Such a cell has an owner, as a document has, and rolls back as a document does.
     ///
     /// # Errors
-    /// [`Error::NotFound`]: there is no such store. [`Error::Invalid`]: the store holds documents, or the
-    /// content has no canonical form.
+    /// [`Error::NotFound`]: there is no such store. [`Error::Invalid`]: the store holds documents, or the content
+    /// has no canonical form.
     pub fn set_cell(&mut self, store: &str, key: &str, content: Option<&serde_json::Value>) -> Result<()> {
         let op = self
             .session
@@ -149,13 +151,13 @@ impl Publish {
         Ok(())
     }
 
-    /// Records something that the run made besides (R30).
+    /// Records something that the run made besides (R30), such as tiles or a report.
     ///
-    /// `depends_on` names what it was made from: entities, paths of the catalog, or STAC ids. As long as it
-    /// stands, they are not rolled back beneath it.
+    /// `depends_on` names what it was made from: entities, paths of the catalog, or STAC ids. As long as the
+    /// derivative stands, what it was made from cannot be rolled back.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: its id is none, its type is not known, or the run has recorded it already.
+    /// [`Error::Invalid`]: its id is not valid, its type is not known, or the run has recorded this id already.
     pub fn add_derivative(&mut self, derivative: Derivative) -> Result<()> {
         let refuse = |source: Box<dyn std::error::Error + Send + Sync>| Error::Invalid {
             message: format!("not a derivative that can be recorded: id={}", derivative.id),
@@ -172,7 +174,7 @@ impl Publish {
         Ok(())
     }
 
-    /// A strict publish is judged by what is valid in documents that are nowhere stored yet.
+    /// A strict publish is judged by the validity of documents that are not in the version store yet.
     fn note_validity(&self) {
         if self.unit.is_strict(&self.session) {
             for (digest, bytes) in &self.contents {
@@ -181,23 +183,23 @@ impl Publish {
         }
     }
 
-    /// Says what completing would do, and writes nothing.
+    /// Says what [`complete`](Self::complete) would do, and writes nothing.
     ///
     /// # Errors
-    /// As [`complete`](Self::complete), without those of execution.
+    /// As [`complete`](Self::complete), without the errors of the execution.
     pub async fn rehearse(&mut self) -> Result<PublishReport> {
         self.note_validity();
         rehearse_unit(&mut self.session, &self.unit, &self.changes).await
     }
 
-    /// Records the intent, moves the references, verifies and records the end.
+    /// Records the intent, moves the references, verifies the end and records it.
     ///
     /// # Cancel safety
     /// A dropped future leaves an interrupted publish, which can be resumed or aborted.
     ///
     /// # Errors
-    /// [`Error::Denied`], [`Error::Conflict`]: nothing moved. [`Error::Failed`]: it rolled itself back.
-    /// [`Error::Unfinished`]: it is open and waits, as the error says.
+    /// [`Error::Denied`], [`Error::Conflict`]: nothing moved. [`Error::Failed`]: it went back to the prior state.
+    /// [`Error::Unfinished`]: it is open and waits for what the error says.
     pub async fn complete(mut self) -> Result<PublishReport> {
         self.note_validity();
         let contents = std::mem::take(&mut self.contents);

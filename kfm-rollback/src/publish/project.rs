@@ -1,8 +1,7 @@
-//! Makes derived cells what the documents say, as an operation of its own: after an adoption, a restore of a store
-//! from a backup, or for a store that is new.
+//! Makes derived cells what the documents say, as an operation of its own: after an adoption, after a store was
+//! restored from a backup, or for a new store.
 //!
-//! No document moves, and a derived cell has no owner: what is projected here is nothing that a rollback could take
-//! back.
+//! No document moves, and a derived cell has no owner, so there is nothing that a rollback could take back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +22,13 @@ use crate::session::Session;
 /// What `kfm project` is asked to do.
 #[derive(Debug, Clone, Default)]
 pub struct Project {
-    /// Only this derived store.
+    /// Project only into this derived store; `None` is all.
     pub store: Option<String>,
-    /// Only the documents of this collection, and its aliases.
+    /// Project only the documents of this collection, and its aliases; `None` is all.
     pub collection: Option<String>,
-    /// Why.
+    /// The reason that the actor gives.
     pub reason: Option<String>,
-    /// Write nothing.
+    /// Whether to look only, and write nothing.
     pub dry_run: bool,
 }
 
@@ -41,7 +40,7 @@ struct Differing {
     case: Case,
 }
 
-/// Moves the derived cells that do not show what the documents say; nothing is logged if none differs.
+/// Moves the derived cells that do not show what the documents say. If none differs, nothing is logged.
 pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<PublishReport> {
     let pipeline = Slug::parse("project").expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, request.reason.clone());
@@ -104,7 +103,7 @@ fn known_collections(session: &Session) -> BTreeSet<&str> {
     documents.flat_map(|(_, history)| history.collections.iter().map(String::as_str)).collect()
 }
 
-/// Compares the cells with their projections; none if all are as they should be.
+/// Compares the cells with their projections; `None` if all are as they should be.
 async fn differing(
     session: &mut Session,
     unit: &Unit,
@@ -146,8 +145,8 @@ fn standing_documents(session: &Session, now: &CatalogView) -> Vec<Move> {
     standing.collect()
 }
 
-/// The documents by which a projection is judged: those whose nodes move, and those of the collections whose
-/// aliases do; where all that is projected is gone, the paths at which it stood.
+/// Returns the documents by which a projection is judged: those whose nodes move, and those in the collections
+/// whose aliases move. If no document is left behind the projected cells, the paths at which documents stood.
 async fn judged_documents(
     session: &mut Session,
     now: &CatalogView,

@@ -1,5 +1,5 @@
-//! What a mirror retires so much of that a person is asked first: a wrong folder or a download that failed looks like
-//! a catalog that was emptied on purpose.
+//! Finds out whether a mirror retires so much that the actor is asked first: a wrong folder, or a download that
+//! failed, looks like a catalog that was emptied on purpose.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use kfm_lineage::integrity::CatalogView;
 use super::changes::Changes;
 use crate::report::SweepLine;
 
-/// A mirror that retires more than one document in so many, rounded up, is a sweep.
+/// A mirror that retires more than one document in this many, rounded up, is a sweep.
 const SWEEP_SHARE: u64 = 10;
 
 /// Collections that a sweep names.
 const NAMED_MAX: usize = 10;
 
-/// Says what a change retires, if that is more than a tenth of the catalog (rounded up) or all of a collection: its
-/// items and its own document, with none that stays or comes in their place.
+/// Returns what a change retires if that is more than a tenth of the catalog (rounded up), or all of a collection:
+/// its items and its own document, while none stays and none comes in their place.
 pub(super) fn sweep_of(now: &CatalogView, changes: &Changes) -> Option<SweepLine> {
     let documents = now.iter().count() as u64;
     let retires =
@@ -30,7 +30,7 @@ pub(super) fn sweep_of(now: &CatalogView, changes: &Changes) -> Option<SweepLine
     Some(SweepLine { documents, retires, emptied_total, collections })
 }
 
-/// The collections of which a document is retired, and none would stand.
+/// Lists the collections that lose a document and of which no document would stand.
 fn emptied_collections<'a>(now: &'a CatalogView, changes: &'a Changes) -> BTreeSet<&'a str> {
     let collection_of = |facts: &'a DocumentFacts| facts.collections();
     let kept = now.iter().filter(|(path, _)| !changes.documents.contains_key(*path)).map(|(_, facts)| facts);

@@ -25,7 +25,7 @@ use crate::report::{CellCount, FindingLine, Listing, PublishReport, Status};
 use crate::session::Session;
 use crate::versions::VersionStore;
 
-/// Who publishes, under which name, and why.
+/// The id, time, code and reason of a publish.
 #[derive(Debug, Clone)]
 pub(crate) struct Unit {
     pub id: PublishId,
@@ -36,7 +36,7 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// Names a publish that begins now; the second of a second gets a suffix (R11).
+    /// Names a publish that begins now; a second one in the same second gets a suffix (R11).
     pub(crate) fn new(
         session: &Session,
         pipeline: &Slug,
@@ -53,14 +53,14 @@ impl Unit {
         Self { id: id.unwrap_or_else(fresh), started_at, code, reason, strict: None }
     }
 
-    /// Says whether what makes the catalog worse is denied.
+    /// Says whether findings that make the catalog worse deny the publish.
     pub(crate) fn is_strict(&self, session: &Session) -> bool {
         let settings = session.platform.settings().policy.publish == Strictness::Strict;
         self.strict.unwrap_or(settings)
     }
 }
 
-/// A report of nothing yet.
+/// Makes a report in which nothing has happened yet.
 pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> PublishReport {
     PublishReport {
         publish_id,
@@ -82,7 +82,7 @@ pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> P
     }
 }
 
-/// What a publish would do, judged.
+/// What a publish would do, with policy's judgement.
 struct Judged {
     moves: Vec<Move>,
     now: kfm_lineage::integrity::CatalogView,
@@ -92,7 +92,7 @@ struct Judged {
     report: PublishReport,
 }
 
-/// Judges what a publish would do; none if it would change nothing.
+/// Judges what a publish would do; `None` if it would change nothing.
 async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<Option<Judged>> {
     session.begin_phase("judge", 0);
     session.refuse_missing_stores().await?;
@@ -108,6 +108,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     }
     let derived = derived_cells(session, &moves).await?;
     let touched = moves.iter().map(|step| &step.cell).chain(derived.iter().map(|derived| &derived.cell));
+    // An open operation is refused before foreign values: its half-made cells look foreign too.
     session.refuse_kept_cells(touched).await?;
     refuse_unknown(session, &moves).await?;
     let now = catalog_now(session).await?;
@@ -116,6 +117,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     if strict {
         look_at_validity(session, &mut assessed).await?;
     }
+    // A withdrawn document is not published: its cell goes to absent or stays so, and policy's findings say it.
     let (moves, _withdrawn) = apply_treatments(moves, &assessed);
     let after = with_moves(session, &now, &moves).await?;
     let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
@@ -152,7 +154,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     Ok(Some(Judged { moves, now, after, labels, case, report }))
 }
 
-/// Says what a publish would do, and writes nothing.
+/// Says what a publish would do; writes nothing.
 pub(crate) async fn rehearse_unit(
     session: &mut Session,
     unit: &Unit,
@@ -163,7 +165,7 @@ pub(crate) async fn rehearse_unit(
     Ok(PublishReport { publish_id: None, ..report })
 }
 
-/// Publishes a unit: judged, recorded, executed; if it fails, it rolls itself back.
+/// Publishes a unit: judges it, records it, executes it. If it fails, it goes back to the prior state.
 ///
 /// `store` puts the bytes of the new documents into the version store.
 pub(crate) async fn publish_unit(
@@ -186,7 +188,7 @@ pub(crate) async fn publish_unit(
     let intent = intent(session, unit, PublishKind::Publish, &prepared, &changes).await?;
     let content = prepared.segment.digest;
     let permit = case.permit(session, &content, Consent::Given)?;
-    // What was looked at is not held while the steps are made.
+    // Dropped here, so that the memory is free while the steps are made.
     drop((now, after, case, changes));
     open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
     let steps = Steps::planned(prepared.moves);
@@ -194,7 +196,7 @@ pub(crate) async fn publish_unit(
     Ok(finished(session, report, &outcome, unit.started_at))
 }
 
-/// Fills in what a publish came to.
+/// Fills the report with how the publish ended.
 pub(crate) fn finished(
     session: &Session,
     mut report: PublishReport,
@@ -214,7 +216,7 @@ pub(crate) fn finished(
     report
 }
 
-/// Refuses documents that the log does not know, or that another hand changed.
+/// Refuses documents that the log does not know, or that were changed without the engine.
 async fn refuse_unknown(session: &Session, moves: &[Move]) -> Result<()> {
     let conflicts = foreign_values(session, moves).await?;
     if conflicts.is_empty() {
@@ -290,7 +292,7 @@ struct AssetLine {
     digest: Option<String>,
 }
 
-/// Makes the record of a publish: what it touches goes to segments, the record stays small.
+/// Makes the record of a publish. Lists that grow with the publish go to segments, so the record stays small.
 pub(crate) async fn intent(
     session: &Session,
     unit: &Unit,
