@@ -10,31 +10,32 @@ use super::listing::{CellCount, GroupKey, Grouped, Listing};
 /// Answer of `adopt`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AdoptReport {
-    /// The genesis publish; none if everything was known.
+    /// The genesis publish; null if the log knew everything already.
     pub publish_id: Option<PublishId>,
-    /// Cells recorded.
+    /// Cells that were recorded, in all and by domain.
     pub cells: CellCount,
-    /// Documents recorded.
+    /// How many of them are documents.
     pub documents: u64,
-    /// What followed in the derived stores; none if nothing differed there, or it was left to `kfm project`.
+    /// The projection into the derived stores; left out if nothing differed there, or if it was left to
+    /// `kfm project`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projection: Option<ProjectionLine>,
-    /// What is wrong with them (missing labels among it); nothing of it denies an adoption.
+    /// What policy found in the documents, missing labels included. No finding denies an adoption.
     pub findings: Listing<FindingLine>,
 }
 
 /// A value that the log does not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ForeignCell {
-    /// Domain of the store.
+    /// The kind of the store: stac, graph, search or cache.
     pub domain: String,
-    /// The store.
+    /// The store's name in the settings.
     pub store: String,
-    /// The cell's key.
+    /// The cell's key; of a document, its path in the catalog.
     pub key: String,
-    /// What the log knows.
+    /// The value by the log: a digest, or null for absent.
     pub known: Value,
-    /// What the store holds.
+    /// The value in the store: a digest, or null for absent.
     pub observed: Value,
 }
 
@@ -47,23 +48,23 @@ impl Grouped for ForeignCell {
 /// Answer of `reconcile`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReconcileReport {
-    /// The foreign values.
+    /// The values in the stores that the log does not know.
     pub foreign: Listing<ForeignCell>,
-    /// What policy says of the foreign documents, and which documents stand against the protection of today.
+    /// What policy finds in the foreign documents, and the documents that stand against today's protection.
     pub findings: Listing<FindingLine>,
-    /// The publish that records them, where they were adopted.
+    /// The publish that records the foreign values; left out if they were not adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_id: Option<PublishId>,
-    /// What was mended in the derived stores, where values were adopted and something differed there.
+    /// The correction of the derived stores; left out if values were not adopted, or nothing differed there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projection: Option<ProjectionLine>,
 }
 
-/// Derived cells that an adoption or a reconcile made what the documents say.
+/// The derived cells that an adoption or a reconcile moved to what the documents say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProjectionLine {
-    /// The operation that did.
+    /// The operation that moved them.
     pub publish_id: PublishId,
-    /// The cells that it moved.
+    /// The cells that it moved, in all and by domain.
     pub cells: CellCount,
 }

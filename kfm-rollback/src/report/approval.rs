@@ -7,39 +7,39 @@ use serde::{Deserialize, Serialize};
 /// A principal as `principals` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PrincipalLine {
-    /// The name.
+    /// The principal's name.
     pub name: String,
-    /// The roles held.
+    /// The roles that the principal holds: operator, reviewer, council, tribal_authority.
     pub roles: Vec<String>,
-    /// The Ed25519 public key, as hex.
+    /// The Ed25519 public key, as 64 hex digits.
     pub public_key: String,
 }
 
 /// Answer of `approve` and `approvals`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalsReport {
-    /// The plan.
+    /// The plan's id.
     pub plan_id: Digest,
-    /// The approvals so far.
+    /// The approvals that were given so far, also those that do not count.
     pub approvals: Vec<ApprovalLine>,
-    /// What is still missing, in words; empty if nothing is.
+    /// The approvals that are still missing, in words; empty if none is.
     pub needed: Vec<String>,
 }
 
 /// An approval as `approvals` shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalLine {
-    /// Who.
+    /// The principal that gave the approval.
     pub principal: String,
-    /// In which role.
+    /// The role in which the principal gave it.
     pub role: String,
-    /// When.
+    /// When it was signed; UTC.
     pub signed_at: Timestamp,
-    /// Until when it counts.
+    /// When it ceases to count; UTC.
     pub expires_at: Timestamp,
-    /// Whether it counts today.
+    /// Whether it counts now.
     pub valid: bool,
-    /// Why not.
+    /// Why it does not count; left out if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

@@ -5,31 +5,32 @@ use serde::{Deserialize, Serialize};
 
 use super::listing::{FIRST_MAX, GroupKey, Grouped};
 
-/// One finding, as a person reads it.
+/// One finding of a rule, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingLine {
-    /// The rule.
+    /// The rule's name.
     pub rule: String,
-    /// The owner's code, where there is one.
+    /// The short code for the rule, such as C-F01, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Its severity.
+    /// Its severity, from the gravest: critical, block, warn, info.
     pub severity: String,
-    /// The entity it is about.
+    /// The entity that it is about.
     pub subject: String,
-    /// What was seen.
+    /// What the rule found.
     pub message: String,
-    /// What to do.
+    /// What to do about it.
     pub remedy: String,
     /// Whether it denies the operation.
     pub denies: bool,
 }
 
-/// How the integrity rules begin what an operation makes worse.
+/// How the messages of integrity rules begin if the operation makes something worse.
 const MADE_WORSE: [&str; 2] = ["introduced", "left by the undone operation"];
 
 impl Grouped for FindingLine {
-    /// A rule's findings belong together: what denies first, then what makes things worse, then the gravest.
+    /// The findings of one rule belong together. Groups that deny come first, then those that make something worse,
+    /// then by severity.
     fn group(&self) -> GroupKey {
         let is_worse = MADE_WORSE.iter().any(|begin| self.message.starts_with(begin));
         let rank = match (self.denies, is_worse, self.severity.as_str()) {
@@ -50,34 +51,34 @@ impl Grouped for FindingLine {
     }
 }
 
-/// Something that stands against executing a plan.
+/// One thing that stands against executing a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConflictLine {
-    /// foreign, stale, open_operation, dependent, repeated, approvals.
+    /// Its kind: foreign, stale, open_operation, dependent, repeated or approvals.
     pub kind: String,
-    /// The cell or operation it is about.
+    /// The cell or the operation that it is about.
     pub subject: String,
-    /// What was expected.
+    /// The value or state that the plan expects; left out where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What was seen.
+    /// The value or state that was found; left out where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<String>,
-    /// A sentence for people.
+    /// A sentence that says what is in the way.
     pub message: String,
 }
 
-/// What stands against an operation: the first [`FIRST_MAX`] conflicts, and how many there are.
+/// What stands against an operation: the first 1,000 conflicts, and how many there are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Conflicts {
-    /// The first of them.
+    /// The first conflicts, at most 1,000.
     pub conflicts: Vec<ConflictLine>,
-    /// All of them.
+    /// How many conflicts there are.
     pub conflicts_total: u64,
 }
 
 impl Conflicts {
-    /// Counts conflicts, and keeps the first.
+    /// Counts conflicts, and keeps the first [`FIRST_MAX`].
     pub fn of(mut conflicts: Vec<ConflictLine>) -> Self {
         let conflicts_total = conflicts.len() as u64;
         conflicts.truncate(FIRST_MAX);

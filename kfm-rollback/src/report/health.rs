@@ -1,4 +1,4 @@
-//! Answers of the commands that look and change nothing, and of `init`.
+//! Answers of `init` and of the commands that only look.
 
 use kfm_lineage::Digest;
 use kfm_telemetry::ledger::LedgerReport;
@@ -11,13 +11,13 @@ use super::finding::FindingLine;
 use super::listing::Listing;
 use crate::op::Capabilities;
 
-/// Answer of `wal probe-durability`: of a log in a folder its disk, of a shared one its store.
+/// Answer of `wal probe-durability`: about the disk of a log in a folder, or about the store of a shared log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum WalProbe {
-    /// How long syncs took.
+    /// How long syncs of the disk took.
     Disk(DurabilityReport),
-    /// How the store stood races.
+    /// How the store stood races of many creators for one slot.
     Store(StoreReport),
 }
 
@@ -26,11 +26,11 @@ pub enum WalProbe {
 pub struct StoreSummary {
     /// Its name in the settings.
     pub name: String,
-    /// Its domain.
+    /// The kind of the store: stac, graph, search or cache.
     pub domain: String,
-    /// Its kind.
+    /// Its kind in the settings: static or embedded.
     pub kind: String,
-    /// Where it lies.
+    /// Its address in the settings.
     pub url: String,
 }
 
@@ -46,58 +46,59 @@ pub struct InitReport {
 /// Answer of `catalog check`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CatalogReport {
-    /// Documents looked at.
+    /// Documents that were read.
     pub documents: u64,
-    /// Links looked at.
+    /// Links that were followed.
     pub links: u64,
-    /// LNK-1 to LNK-5.
+    /// Links to nothing, and back links that are missing: rules LNK-1 to LNK-5.
     pub broken_links: u64,
-    /// ORP-1.
+    /// Documents that no root reaches: rule ORP-1.
     pub orphan_count: u64,
-    /// ORP-2, its part that nothing lists.
+    /// Those of them that no document lists: rule ORP-2.
     pub unlisted: u64,
-    /// ORP-3: documents and derived cells that do not agree.
+    /// Derived cells that do not show what the documents say: rule ORP-3.
     pub store_skew: u64,
-    /// Ids that more than one document carries.
+    /// STAC ids that more than one document carries.
     pub duplicate_ids: u64,
-    /// Relative self links that lead elsewhere.
+    /// Documents whose relative self link leads to another document.
     pub wrong_self_links: u64,
     /// Documents that are not a JSON object.
     pub not_json: u64,
     /// Documents that readers see though today's protection would not let them through.
     pub stands_against: u64,
-    /// Files with the name of a document where none can be: links, sockets, names that no document can have. They are
-    /// left alone.
+    /// Files that are named like documents and cannot be any: links, sockets, names that no document can have. They
+    /// are left alone.
     #[serde(default)]
     pub strays: u64,
-    /// Each of them.
+    /// Each of these findings, grouped by rule.
     pub findings: Listing<FindingLine>,
 }
 
 /// Answer of `doctor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DoctorReport {
-    /// Each store.
+    /// Each store that the platform has.
     pub stores: Vec<StoreHealth>,
-    /// What the platform keeps itself: log, versions, ledger, telemetry, policy's files.
+    /// The platform's own parts: log, versions, ledger, telemetry and policy's files.
     pub own: Vec<OwnHealth>,
-    /// What is misconfigured, or not used as it is.
+    /// What is set up wrongly or not used, one sentence each.
     pub findings: Vec<String>,
 }
 
-/// A part of the platform's own as `doctor` finds it.
+/// One of the platform's own parts, as `doctor` finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnHealth {
     /// log, versions, ledger, telemetry, labels, suppressions or principals.
     pub name: String,
-    /// Where it lies.
+    /// Its file, folder or address.
     pub place: String,
-    /// What the log's server says it is, product and version; `not told` where it does not say.
+    /// The product and version that the log's server names; `not told` if it names none. Left out for everything
+    /// else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// Whether it can be used.
     pub ok: bool,
-    /// Why not.
+    /// Why it cannot be used; left out if it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -107,25 +108,25 @@ pub struct OwnHealth {
 pub struct StoreHealth {
     /// Its name in the settings.
     pub name: String,
-    /// Its domain.
+    /// The kind of the store: stac, graph, search or cache.
     pub domain: String,
-    /// Its kind.
+    /// Its kind in the settings, static or embedded; custom for a store that the settings do not name.
     pub kind: String,
-    /// The product.
+    /// The product's name.
     pub product: String,
     /// The product's version.
     pub version: String,
-    /// What it can do.
+    /// What the product can do.
     pub capabilities: Option<Capabilities>,
     /// Whether it answers.
     pub ok: bool,
-    /// What it said, where it does not.
+    /// The error of the store; left out if it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Cells it holds, with `--digests`.
+    /// How many cells it holds; only with `--digests`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cells: Option<u64>,
-    /// Digest of what it holds, with `--digests`.
+    /// The digest of all that it holds; only with `--digests`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }
@@ -146,9 +147,9 @@ pub struct CheckLine {
     pub name: String,
     /// Whether it passed.
     pub ok: bool,
-    /// What was seen.
+    /// What was found.
     pub detail: String,
-    /// How many of what it is about it could not judge, where there are any: they are not among those that passed.
+    /// How many things the check could not judge; left out if it judged all. They do not count as passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_judged: Option<u64>,
 }
@@ -156,9 +157,9 @@ pub struct CheckLine {
 /// Answer of `ledger verify` and `ledger render`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerVerifyReport {
-    /// What the ledger's own check found; it is only well if it agrees with the log too.
+    /// The result of the ledger's own check; `ok` only if the ledger agrees with the log too.
     #[serde(flatten)]
     pub ledger: LedgerReport,
-    /// How it compares with the operations log; nothing if it is damaged.
+    /// How the ledger compares with the operations log; empty if the ledger is damaged.
     pub checks: Vec<CheckLine>,
 }

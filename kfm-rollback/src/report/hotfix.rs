@@ -11,48 +11,49 @@ use super::status::Status;
 /// Answer of `hotfix stac` and `hotfix revert`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HotfixReport {
-    /// The hotfix; none if there was nothing to do or nothing was written.
+    /// The hotfix; null if there was nothing to do, or nothing was written.
     pub hotfix_id: Option<HotfixId>,
-    /// The rollback that undid it, by `hotfix revert`.
+    /// The rollback that undid the hotfix; only for `hotfix revert`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback_id: Option<RollbackId>,
-    /// Its plan; none for a rehearsal.
+    /// Its plan; left out for a rehearsal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
-    /// Names the change: a rehearsal and the execution of the same change have the same one.
+    /// Names the change: the rehearsal and the execution of the same change have the same one. Left out if there
+    /// was nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_id: Option<Digest>,
-    /// Its status.
+    /// How it ended, or `dry_run`.
     pub status: Status,
-    /// Documents whose field has the old value; of a revert, those that the hotfix changed.
+    /// Documents whose field has the old value; of a revert, the documents that the hotfix changed.
     pub matches: u64,
-    /// Cells changed, or that would be.
+    /// Cells that it changed or, in a rehearsal, would change.
     pub changed: CellCount,
-    /// Documents left alone: the field has the new value already, or a later operation owns the document.
+    /// Documents left alone: their field has the new value already, or a later operation owns them.
     pub skipped: u64,
-    /// Documents of the scope whose field has another value, or that have no such field.
+    /// Documents of the scope whose field has a third value, or that have no such field.
     pub others: u64,
-    /// low, moderate, high or critical.
+    /// The risk that policy found: low, moderate, high or critical; left out if there was nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk_level: Option<String>,
-    /// Approvals that execution asks for, in words; empty if none.
+    /// The approvals that the execution needs, in words; empty if it needs none.
     pub approvals_needed: Vec<String>,
-    /// Whether executing now would go ahead; said by a rehearsal only.
+    /// Whether the hotfix would be executed if it were asked for now; only in a rehearsal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,
-    /// What stands against it.
+    /// What stands against executing it.
     #[serde(flatten)]
     pub against: Conflicts,
-    /// The change of each document.
+    /// The change of each document's field.
     pub changes: Listing<FieldChange>,
     /// What policy found.
     pub findings: Listing<FindingLine>,
-    /// Where the manifest lies.
+    /// The manifest's file; null if nothing was executed.
     pub manifest: Option<String>,
-    /// A sentence for people, where there was nothing to do.
+    /// Why there was nothing to do; left out if there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What to do next.
+    /// Commands to run next, as they stand.
     pub next: Vec<String>,
 }
 
@@ -63,21 +64,21 @@ impl Grouped for FieldChange {}
 pub struct FieldChange {
     /// The document's path.
     pub key: String,
-    /// The field.
+    /// The field, as the actor named it.
     pub field: String,
-    /// Its value now, as readers of JSON commonly have it; as a text, where a number is too large for
-    /// them or it is nested too deep.
+    /// Its value now, as JSON readers commonly take it; as a text if it is a number that is too large for them, or
+    /// is nested too deep.
     pub from: serde_json::Value,
-    /// Its value then, likewise.
+    /// Its value after the hotfix, in the same form.
     pub to: serde_json::Value,
-    /// The exact bytes that are replaced.
+    /// The exact bytes of the old value.
     #[serde(default)]
     pub from_text: String,
-    /// The exact bytes that are put in their place.
+    /// The exact bytes of the new value.
     #[serde(default)]
     pub to_text: String,
     /// The document's digest now.
     pub before: Digest,
-    /// The document's digest then.
+    /// The document's digest after the hotfix.
     pub after: Digest,
 }

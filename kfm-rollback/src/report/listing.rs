@@ -6,39 +6,39 @@ use kfm_lineage::OperationId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Entries of an unbounded list that a report carries itself.
+/// The most entries of a long list that a report has in itself.
 pub const FIRST_MAX: usize = 1_000;
 
-/// Groups of a list that a report carries; further ones are in the totals alone.
+/// The most groups of a list that a report has; the entries of other groups are in the totals alone.
 pub const GROUPS_MAX: usize = 1_000;
 
-/// Entries of one group that stand for the others.
+/// The most entries of a group that a report shows as its samples.
 pub const SAMPLES_MAX: usize = 3;
 
-/// A list without a bound: how many, how many of each kind, and the first of them.
+/// A list of any length: how many entries, how many of each kind, and the first of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Listing<T> {
-    /// How many there are.
+    /// How many entries there are.
     pub total: u64,
-    /// How many there are in each domain, where entries are cells.
+    /// How many there are in each domain, if entries are cells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_domain: BTreeMap<String, u64>,
-    /// How many there are in each store, where entries are cells.
+    /// How many there are in each store, if entries are cells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_store: BTreeMap<String, u64>,
-    /// How many there are of each action, where entries are steps.
+    /// How many there are of each action, if entries are steps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_action: BTreeMap<String, u64>,
-    /// How many there are of each rule, where entries are findings.
+    /// How many there are of each rule, if entries are findings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_rule: BTreeMap<String, u64>,
-    /// What belongs together, counted over all entries: the gravest first.
+    /// Entries that belong together, counted over all entries. What denies or is gravest comes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Group<T>>,
-    /// The first of them.
+    /// The first entries, at most 1,000 unless the caller asked for more.
     pub first: Vec<T>,
-    /// The command that writes every entry, one JSON object a line.
+    /// The command that writes every entry, one JSON object a line; left out if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<String>,
 }
@@ -49,16 +49,16 @@ pub struct Group<T> {
     /// What they have in common.
     #[serde(flatten)]
     pub of: GroupKey,
-    /// How many there are.
+    /// How many entries the group has.
     pub total: u64,
-    /// Some of them.
+    /// The first three of them.
     pub first: Vec<T>,
 }
 
 /// What entries of a list have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct GroupKey {
-    /// Where the group stands among the others: the smallest first.
+    /// The place of the group among the others: the smallest comes first.
     #[serde(skip)]
     pub rank: u8,
     /// The domain of the cells.
@@ -70,26 +70,26 @@ pub struct GroupKey {
     /// What is done to the cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
-    /// Why the cells are left alone.
+    /// Why the cells are left alone: superseded, unchanged, asked or another reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Whose the cells are.
+    /// The operation that owns the cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<OperationId>,
-    /// The rule that found it.
+    /// The rule that found the entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The rule's other name.
+    /// The short code for the rule, such as C-F01.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Whether it denies.
+    /// Whether the findings deny the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denies: Option<bool>,
 }
 
-/// An entry that knows what it belongs to; one that belongs to nothing is only counted.
+/// An entry of a list. One that names no group is only counted.
 pub trait Grouped: Clone {
-    /// Returns what the entry has in common with others.
+    /// Returns what the entry has in common with others; the default names no group.
     fn group(&self) -> GroupKey {
         GroupKey::default()
     }
@@ -111,12 +111,12 @@ impl<T> Default for Listing<T> {
 }
 
 impl<T: Grouped> Listing<T> {
-    /// Makes a listing of entries that are all at hand; every one of them is counted.
+    /// Makes a listing of entries that are all at hand; every entry is counted.
     pub fn of(entries: impl IntoIterator<Item = T>) -> Self {
         Self::of_first(entries, FIRST_MAX)
     }
 
-    /// The same, and keeps so many of the first entries.
+    /// The same, and keeps the first `first_max` entries.
     pub fn of_first(entries: impl IntoIterator<Item = T>, first_max: usize) -> Self {
         let mut listing = Self::default();
         let mut groups: BTreeMap<GroupKey, Group<T>> = BTreeMap::new();
@@ -157,7 +157,7 @@ impl<T: Grouped> Listing<T> {
 }
 
 impl<T> Listing<T> {
-    /// Counts an entry of a list that is not grouped, and keeps it if it is one of the first.
+    /// Counts an entry of a list without groups, and keeps it if it is among the first.
     pub fn push(&mut self, entry: T) {
         self.total += 1;
         if self.first.len() < FIRST_MAX {
@@ -165,7 +165,7 @@ impl<T> Listing<T> {
         }
     }
 
-    /// Names the command that writes every entry.
+    /// Sets the command that writes every entry.
     #[must_use]
     pub fn with_all(mut self, command: impl Into<String>) -> Self {
         self.all = Some(command.into());
@@ -173,7 +173,7 @@ impl<T> Listing<T> {
     }
 }
 
-/// A count of cells with its parts by domain.
+/// How many cells, in all and by domain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CellCount {
     /// Cells of all stores.

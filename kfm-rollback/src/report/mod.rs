@@ -1,8 +1,8 @@
 //! What operations answer: the data behind every screen and every `--json` object.
 //!
-//! Each report serialises to the keys of the command's contract; the command adds `schema`, `ok` and
-//! `exit_code`. Lists without a bound carry their total, the first [`FIRST_MAX`] entries and, where there are
-//! more, the file that holds all.
+//! Each report serialises to the keys of the command's contract; the command adds `schema`, `ok` and `exit_code`. A
+//! list of any length carries its total, the first [`FIRST_MAX`] entries and, in `all`, the command that writes
+//! every entry.
 
 mod adoption;
 mod approval;

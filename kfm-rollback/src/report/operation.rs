@@ -13,40 +13,40 @@ use super::status::Status;
 /// Answer of `rollback execute`, `resume` and `revert`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExecuteReport {
-    /// The rollback; none if there was nothing to do.
+    /// The rollback; null if there was nothing to do, or if it is a hotfix.
     pub rollback_id: Option<RollbackId>,
-    /// The hotfix that was executed, or undone.
+    /// The hotfix that was executed or undone; left out for a rollback of a publish.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hotfix_id: Option<HotfixId>,
-    /// The plan that was executed.
+    /// The plan that was executed; left out if there was nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
-    /// Its status.
+    /// How it ended.
     pub status: Status,
-    /// Cells changed.
+    /// Cells that readers see changed, in all and by domain.
     pub applied: CellCount,
     /// Cells that had their value already.
     pub already: u64,
-    /// Cells left alone.
+    /// Cells that were left alone, each with the reason.
     pub skipped: Listing<SkippedLine>,
-    /// Broken links before and after.
+    /// Broken links of the catalog before.
     pub broken_links_before: u64,
-    /// See `broken_links_before`.
+    /// Broken links of the catalog after.
     pub broken_links_after: u64,
-    /// Orphans before and after.
+    /// Orphans of the catalog before.
     pub orphan_count_before: u64,
-    /// See `orphan_count_before`.
+    /// Orphans of the catalog after.
     pub orphan_count_after: u64,
-    /// Where the manifest lies.
+    /// The manifest's file; null if nothing was executed.
     pub manifest: Option<String>,
-    /// Wall time in milliseconds.
+    /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// Wall time of each phase in milliseconds.
+    /// How long each phase took, in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
-    /// A sentence for people, where there was nothing to do.
+    /// Why there was nothing to do; left out if there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What to do next.
+    /// Commands to run next, as they stand.
     pub next: Vec<String>,
 }
 
@@ -55,52 +55,52 @@ pub struct ExecuteReport {
 pub struct OperationLine {
     /// The operation.
     pub id: OperationId,
-    /// The same, under the owner's name, where it is a rollback.
+    /// The same id, if it is a rollback; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback_id: Option<RollbackId>,
     /// publish, rollback or hotfix; a revert is a rollback.
     pub kind: String,
-    /// The publish or hotfix it is about.
+    /// The publish or hotfix that it is about.
     pub target: OperationId,
-    /// Its status.
+    /// Where it stands.
     pub status: Status,
-    /// expand, derive, contract, verify, record; or `-`.
+    /// The phase it is in: expand, derive, contract, verify or record; `-` if it does not run.
     pub phase: String,
-    /// Steps made.
+    /// Steps that are made so far; while it goes back, steps that are still to be undone.
     pub done: u64,
-    /// Steps in all.
+    /// All its steps.
     pub total: u64,
-    /// Whether an abort has begun: then it goes on with that, back to the prior state.
+    /// Whether an abort has begun: then a resume goes on with the abort, back to the prior state.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub goes_back: bool,
-    /// What it waits for.
+    /// Why it is held, as `reason: detail`; left out if it is not held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_reason: Option<String>,
-    /// Who asked.
+    /// The actor that asked for it.
     pub requested_by: String,
-    /// When it was planned or opened.
+    /// When it was opened or, if it was not, planned; UTC.
     pub at: Timestamp,
-    /// The plan, where there is one.
+    /// Its plan; left out if it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
-    /// What to do next.
+    /// Commands to run next, as they stand.
     pub next: Vec<String>,
 }
 
 /// Answer of `rollback list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackList {
-    /// In the log's order.
+    /// Rollbacks and reverts, in the log's order.
     pub rollbacks: Vec<OperationLine>,
 }
 
 /// Answer of `rollback show`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackShow {
-    /// The line of the list.
+    /// The rollback, as `rollback list` shows it.
     #[serde(flatten)]
     pub line: OperationLine,
-    /// The manifest, once it is completed or aborted.
+    /// The manifest; left out until the rollback is completed or aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<serde_json::Value>,
     /// Its steps.
@@ -112,10 +112,12 @@ pub struct RollbackShow {
 pub struct StatusReport {
     /// Every operation that keeps cells or waits for approvals.
     pub open: Vec<OperationLine>,
-    /// The process that works now, here or on another host of a shared log, whether or not it has opened an operation.
+    /// The process that works now, here or on another host of a shared log, whether or not it has opened an
+    /// operation. Left out if none does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<RunningLine>,
-    /// What is owed: ratifications, reviews that are due.
+    /// What is still to be done by people or by the next command, one sentence each: approvals, reviews that are
+    /// due, ledger entries.
     pub owed: Vec<String>,
 }
 
@@ -124,18 +126,18 @@ pub struct StatusReport {
 pub struct RunningLine {
     /// What it does, in words.
     pub doing: String,
-    /// Who asked.
+    /// The actor in whose name it works.
     pub requested_by: String,
     /// The host that it runs on.
     pub host: String,
-    /// Its number there.
+    /// The number of the process on that host.
     pub pid: u32,
-    /// Since when, by its host's clock.
+    /// Since when it works, by the clock of its host.
     pub since: String,
-    /// The operation that it works on, once it has opened one.
+    /// The operation that it works on; left out until it has opened one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
-    /// The platform's folder on its host, where it works in another one than this.
+    /// The platform's folder on the process's host; left out if it is this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
 }

@@ -12,34 +12,37 @@ use super::status::Status;
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepLine {
-    /// Domain of the store.
+    /// The kind of the store: stac, graph, search or cache.
     pub domain: String,
-    /// The store.
+    /// The store's name in the settings.
     pub store: String,
-    /// The collection, or `-`.
+    /// The collection of the document, or `-`.
     pub unit: String,
     /// The cell's key: of a document, its path in the catalog.
     pub key: String,
-    /// add, replace, retire, restore; project for a derived cell, whose values are found at execution.
+    /// What is done: add, replace, retire, restore; or project, for a derived cell, whose values are computed at
+    /// execution.
     pub action: String,
-    /// The value that the cell must have.
+    /// The value that the cell must have before: a digest, or null for absent.
     pub from: Value,
-    /// The value that it is to have.
+    /// The value that the cell has after: a digest, or null for absent.
     pub to: Value,
 }
 
 /// A cell of the target that a plan leaves alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SkippedLine {
-    /// Domain of the store.
+    /// The kind of the store: stac, graph, search or cache.
     pub domain: String,
-    /// The store.
+    /// The store's name in the settings.
     pub store: String,
-    /// The cell's key.
+    /// The cell's key; of a document, its path in the catalog.
     pub key: String,
-    /// superseded: a later standing operation moved it; unchanged: it has its value; asked: `--skip`.
+    /// Why it is left alone. superseded: a later standing operation moved it. unchanged: it has its value already.
+    /// asked: the actor named it with `--skip`. missing: its bytes are gone, and the actor forced the plan through.
+    /// stays absent: the rule that follows hides it.
     pub why: String,
-    /// The operation that owns it.
+    /// The operation that owns the cell; null if none does.
     pub by: Option<OperationId>,
 }
 
@@ -69,67 +72,67 @@ impl Grouped for SkippedLine {
 /// What is in the scope of an operation (R31).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeCounts {
-    /// STAC items.
+    /// Documents that are STAC items.
     pub items: u64,
-    /// Collections and catalogs.
+    /// Documents that are collections or catalogs.
     pub collections: u64,
-    /// Derivatives.
+    /// What pipelines made besides documents, such as tiles or reports.
     pub derivatives: u64,
-    /// Read models: derived cells.
+    /// Derived cells, in graph, search and cache.
     pub read_models: u64,
 }
 
-/// What policy decided.
+/// What policy decided, in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionLine {
-    /// Whether it is allowed, once approved.
+    /// Whether policy allows it; approvals may still be missing.
     pub allowed: bool,
-    /// Digest of the rules that judged.
+    /// Digest of the rules that judged it.
     pub policy_snapshot_ref: Digest,
-    /// Rules evaluated.
+    /// How many rules were evaluated.
     pub rules: u64,
-    /// Entities looked at.
+    /// How many entities were looked at.
     pub entities: u64,
-    /// Links looked at.
+    /// How many links were looked at.
     pub links: u64,
 }
 
 /// Answer of `rollback plan`, and the core of `rollback dry-run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanReport {
-    /// Names the plan: this is what is approved and executed.
+    /// Names the plan: approvals and executions name it by this id.
     pub plan_id: Digest,
-    /// Names the change: planning twice gives the same one.
+    /// Names the change: planning the same change twice gives the same one.
     pub content_id: Digest,
-    /// Where the plan lies; none for a rehearsal.
+    /// The plan's file on this host; null for a rehearsal, or if another host made the plan.
     pub path: Option<String>,
     /// The rollback that executing it opens; none for a hotfix.
     pub rollback_id: Option<RollbackId>,
-    /// What it corrects, if it is a hotfix's.
+    /// The correction that the plan makes; left out if it is not a hotfix's plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
-    /// The publish (or hotfix) that is undone or made again.
+    /// The publish or hotfix that is undone or made again; of a hotfix's plan, the hotfix itself.
     pub publish_id: OperationId,
-    /// The rollback that this reverts.
+    /// The rollback that this plan reverts; left out if it is not a revert.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reverts: Option<RollbackId>,
     /// planned, awaiting_approval, denied or dry_run.
     pub status: Status,
-    /// The steps.
+    /// The steps that it makes.
     pub steps: Listing<StepLine>,
     /// The cells left alone, with their owners.
     pub skipped: Listing<SkippedLine>,
-    /// What is in the scope.
+    /// What the operation concerns, in numbers (R31).
     pub scope: ScopeCounts,
-    /// Later operations derived from the target.
+    /// Later operations that were derived from the target and still stand.
     pub dependents: Vec<OperationId>,
-    /// low, moderate, high or critical.
+    /// The risk that policy found: low, moderate, high or critical.
     pub risk_level: String,
-    /// Why it is not low.
+    /// Why the risk is not low; empty if it is.
     pub risk_reasons: Vec<String>,
-    /// 0 to 4.
+    /// The tier, 0 to 4: which kind of change it is.
     pub tier: u8,
-    /// Approvals that execution asks for, in words; empty if none.
+    /// The approvals that the execution needs, in words; empty if it needs none.
     pub approvals_needed: Vec<String>,
     /// What policy decided.
     pub decision: DecisionLine,
@@ -137,27 +140,27 @@ pub struct PlanReport {
     pub findings: Listing<FindingLine>,
     /// Broken links of the catalog now.
     pub broken_links_before: u64,
-    /// Broken links once executed.
+    /// Broken links of the catalog once the plan is executed.
     pub broken_links_planned: u64,
-    /// Orphans now.
+    /// Orphans of the catalog now.
     pub orphan_count_before: u64,
-    /// Orphans once executed.
+    /// Orphans of the catalog once the plan is executed.
     pub orphan_count_planned: u64,
-    /// Breaks and orphans that come back with what is restored.
+    /// Broken links and orphans that come back with what is restored.
     pub returned: u64,
-    /// What to do next.
+    /// Commands to run next, as they stand.
     pub next: Vec<String>,
 }
 
 /// Answer of `rollback dry-run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DryRunReport {
-    /// The plan, as it would be.
+    /// The plan that would be stored.
     #[serde(flatten)]
     pub plan: PlanReport,
-    /// Whether executing now would go ahead.
+    /// Whether the plan would be executed if that were asked for now.
     pub ready: bool,
-    /// What stands against it.
+    /// What stands against executing it.
     #[serde(flatten)]
     pub against: Conflicts,
 }

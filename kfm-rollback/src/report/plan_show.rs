@@ -11,28 +11,28 @@ use super::status::Status;
 /// Answer of `plan show`: a stored plan as its approver must see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanShow {
-    /// The plan: its steps as they were planned, its findings as policy judges it now.
+    /// The plan: the steps that it was stored with, and the findings that policy has now.
     #[serde(flatten)]
     pub plan: PlanReport,
     /// rollback, revert or hotfix.
     pub kind: String,
     /// The operation that executing it opens.
     pub operation: OperationId,
-    /// Who asked.
+    /// The actor that asked for the plan.
     pub requested_by: String,
-    /// When.
+    /// When the plan was made; UTC.
     pub created_at: Timestamp,
-    /// Why, where that was said when it was planned.
+    /// The reason that the actor gave; left out if the actor gave none when planning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether planning it again now gives the same plan.
     pub fresh: bool,
-    /// Why not.
+    /// Why it does not; left out if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_fresh_because: Option<String>,
-    /// The approvals given so far.
+    /// The approvals that were given so far, also those that do not count.
     pub approvals: Vec<ApprovalLine>,
-    /// What is still missing, in words; empty if nothing is.
+    /// The approvals that are still missing, in words; empty if none is.
     pub needed: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct PlanList {
 /// A plan that waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanLine {
-    /// The plan.
+    /// The plan's id.
     pub plan_id: Digest,
     /// The operation that executing it opens.
     pub operation: OperationId,
@@ -54,13 +54,13 @@ pub struct PlanLine {
     pub target: OperationId,
     /// planned or awaiting_approval.
     pub status: Status,
-    /// Who asked.
+    /// The actor that asked for the plan.
     pub requested_by: String,
-    /// When.
+    /// When the plan was made; UTC.
     pub created_at: Timestamp,
-    /// Whether it can still be executed, as far as the log tells.
+    /// Whether it can still be executed, as far as the log and the rules tell.
     pub fresh: bool,
-    /// Why not.
+    /// Why it cannot; left out if it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_fresh_because: Option<String>,
 }
@@ -68,18 +68,18 @@ pub struct PlanLine {
 /// Answer of `plan cancel`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanCancel {
-    /// The plan.
+    /// The plan's id.
     pub plan_id: Digest,
     /// The operation that executing it would have opened.
     pub operation: OperationId,
     /// Always `cancelled`.
     pub status: Status,
-    /// Who took it back.
+    /// The actor that took it back.
     pub requested_by: String,
-    /// When.
+    /// When it was taken back; UTC.
     pub at: Timestamp,
-    /// Why.
+    /// The reason that the actor gave.
     pub reason: String,
-    /// Whether it was cancelled before, so that there was nothing to do.
+    /// Whether it had been cancelled before, so that there was nothing to do.
     pub already: bool,
 }

@@ -14,11 +14,11 @@ use super::status::Status;
 /// Answer of `publish` and of `publish resume`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishReport {
-    /// The publish; none if nothing differed.
+    /// The publish; null if nothing differed, or nothing was written.
     pub publish_id: Option<PublishId>,
-    /// Its status.
+    /// How it ended, or `dry_run`.
     pub status: Status,
-    /// Cells moved.
+    /// Cells that it moved, in all and by domain; in a rehearsal, the documents and own cells that it would move.
     pub moves: CellCount,
     /// Documents added.
     pub added: u64,
@@ -26,26 +26,26 @@ pub struct PublishReport {
     pub changed: u64,
     /// Documents retired.
     pub retired: u64,
-    /// Documents that were the same.
+    /// Documents of the folder that are the same in the catalog.
     pub unchanged: u64,
-    /// Files left alone as assets.
+    /// Files of the folder that are not documents; they are left alone.
     pub assets: u64,
-    /// What it retires, if that is so much that a person is asked first.
+    /// What a mirror retires, if it is so much that the actor is asked first; else left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepLine>,
-    /// What policy found; none of it denies.
+    /// What policy found; none of these findings denies.
     pub findings: Listing<FindingLine>,
-    /// Broken links of the catalog before and after.
+    /// Broken links of the catalog before.
     pub broken_links_before: u64,
-    /// See `broken_links_before`.
+    /// Broken links of the catalog after.
     pub broken_links_after: u64,
-    /// Orphans of the catalog before and after.
+    /// Orphans of the catalog before.
     pub orphan_count_before: u64,
-    /// See `orphan_count_before`.
+    /// Orphans of the catalog after.
     pub orphan_count_after: u64,
-    /// Wall time in milliseconds.
+    /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// Wall time of each phase in milliseconds.
+    /// How long each phase took, in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
 }
 
@@ -58,30 +58,30 @@ pub struct SweepLine {
     pub retires: u64,
     /// Collections of which nothing would be left.
     pub emptied_total: u64,
-    /// The first ten of them.
+    /// The first ten of these collections.
     pub collections: Vec<String>,
 }
 
 /// A publish in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishLine {
-    /// The publish.
+    /// The publish's id.
     pub publish_id: PublishId,
     /// publish, adopt, reconcile or project.
     pub kind: String,
-    /// Its status.
+    /// Where it stands.
     pub status: Status,
-    /// When it began.
+    /// When it was opened; UTC.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// When it ended; UTC. Null while it is open.
     pub completed_at: Option<Timestamp>,
-    /// The pipeline.
+    /// The name of the pipeline that made it.
     pub pipeline: String,
-    /// Who asked.
+    /// The actor that asked for it.
     pub requested_by: String,
-    /// Cells it moves.
+    /// How many cells it moves.
     pub moves: u64,
-    /// The standing rollback that undid it.
+    /// The standing rollback that undid it; left out if none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rolled_back_by: Option<RollbackId>,
 }
@@ -89,25 +89,25 @@ pub struct PublishLine {
 /// Answer of `publish list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishList {
-    /// In the log's order.
+    /// The publishes, in the log's order.
     pub publishes: Vec<PublishLine>,
 }
 
 /// Answer of `publish show`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishShow {
-    /// The line of the list.
+    /// The publish, as `publish list` shows it.
     #[serde(flatten)]
     pub line: PublishLine,
-    /// What it moves.
+    /// The cells that it moves.
     pub cells: Listing<StepLine>,
-    /// Where the log has it: LSN of the intent.
+    /// The position of the record that opened it in the log (LSN).
     pub intent_lsn: u64,
-    /// LSN of the completion.
+    /// The position of the record that closed it in the log (LSN); null while it is open.
     pub completion_lsn: Option<u64>,
-    /// Why, where somebody said so.
+    /// The reason that the actor gave; left out if the actor gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What to do next.
+    /// Commands to run next, as they stand.
     pub next: Vec<String>,
 }

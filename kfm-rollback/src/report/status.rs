@@ -1,40 +1,41 @@
-//! The words of `docs/states.md` section 3.
+//! The words for where an operation or a plan stands (`docs/states.md` section 3).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The words of `docs/states.md` section 3.
+/// Where an operation or a plan stands; one word for screens, `--json`, manifests and records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A plan is stored, nothing opened.
+    /// A plan is stored, and nothing is opened: readers see the prior values. Execute it next.
     Planned,
-    /// Policy said no.
+    /// A rule of policy denied it: nothing moved, and the refusal is in log and ledger.
     Denied,
-    /// A plan waits for approvals.
+    /// A plan is stored, and approvals are missing: readers see the prior values.
     AwaitingApproval,
-    /// Stale, conflicting or locked; nothing moved.
+    /// It was refused, since the plan is stale, something conflicts, or another operation works: nothing moved.
     Refused,
-    /// At work now.
+    /// It is open, and a process works on it now: each cell has its prior or its planned value.
     Running,
-    /// Open, and nobody is at work.
+    /// It is open, and no process works on it: each cell has its prior or its planned value. Resume it, or abort
+    /// it.
     Interrupted,
-    /// Open, and a person is needed.
+    /// It is open and needs a person, as its reason says: resume it, or abort it, once that is settled.
     Held,
-    /// Readers see the planned values.
+    /// It has ended, and readers see the planned values.
     Completed,
-    /// Readers see the prior values, joined with today's protection.
+    /// It has ended and went back: readers see the prior values, except those that today's protection hides.
     Aborted,
-    /// Nothing was ever moved.
+    /// It has ended without having moved anything.
     Failed,
-    /// A plan was discarded before it opened.
+    /// The plan was taken back before it was executed.
     Cancelled,
-    /// A rehearsal; never in a record.
+    /// It was only rehearsed. Never in a record.
     DryRun,
 }
 
 impl Status {
-    /// Returns the word.
+    /// Returns the word, as output and records have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -52,7 +53,7 @@ impl Status {
         }
     }
 
-    /// Says whether an operation of this status keeps its cells.
+    /// Says whether an operation with this status is open, so that it keeps its cells.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Running | Self::Interrupted | Self::Held)
     }
