@@ -1,30 +1,30 @@
 //! Defects that can be planted on purpose, to see the tests catch them.
 //!
-//! Only a build with the feature `planted-bugs` can do it, one bug at a time, chosen at run time by the name of
-//! its variant in `KFM_PLANTED_BUG`; in every other build the question is a constant and leaves nothing behind.
-//! Each bug is a trap that an engine of this kind has fallen into; `testing/planted-bugs` plants each and
-//! demands that the test named here fails, and that it passes without.
+//! Only a build with the feature `planted-bugs` can plant one: one bug at a time, chosen at run time by the name of
+//! its variant in `KFM_PLANTED_BUG`. In every other build the question is a constant and costs nothing. Each bug is
+//! a trap that an engine of this kind has fallen into; `testing/planted-bugs` plants each one, demands that the
+//! test named here fails, and that it passes without the bug.
 
-/// A defect of the engine, by the trap it falls into.
+/// A defect of the engine, named after the trap it falls into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// The outcome of a batch is noted before its effect: a crash in between is taken for done.
+    /// The outcome of a batch is noted before its effect: after a crash in between, the batch counts as done.
     ///
     /// `test_crash_points`: `a_publish_killed_at_any_write_ends_as_planned_or_as_before`.
     OutcomeBeforeEffect,
-    /// No intent is noted: an abort does not know what was begun.
+    /// No intent is noted: an abort does not know which batches were begun.
     ///
     /// `test_crash_points`: `a_publish_killed_at_any_write_ends_as_planned_or_as_before`.
     NoIntent,
-    /// Outcomes carry no direction: an abort believes the forward ones.
+    /// Outcomes carry no direction: an abort takes the forward ones for its own.
     ///
     /// `test_crash_points`: `an_abort_of_a_publish_killed_at_any_write_goes_on_as_an_abort`.
     OutcomeWithoutDirection,
-    /// An abort makes its steps in forward order: readers meet links to what is gone already.
+    /// An abort makes its steps in forward order: readers meet links to documents that are gone.
     ///
     /// `test_crash_points`: `an_abort_of_a_publish_killed_at_any_write_goes_on_as_an_abort`.
     AbortInForwardOrder,
-    /// A rollback takes the documents back, and graph, search and cache stay as they are.
+    /// A rollback takes the documents back but not graph, search and cache.
     ///
     /// `traps`: `a_rollback_takes_every_store_back`.
     DerivedLeftBehind,
@@ -48,11 +48,11 @@ pub enum Bug {
     ///
     /// `traps`: `an_operation_is_not_done_because_no_step_failed`.
     EndWithoutDigest,
-    /// Execution trusts the policy decision of the plan.
+    /// Execution trusts the policy decision that the plan was made with.
     ///
     /// `traps`: `a_plan_is_judged_again_when_it_is_executed`.
     PolicyOnlyAtPlan,
-    /// A plan is believed for its digests, and the log is not asked whether it has it.
+    /// A plan counts as valid if its digests fit; the log is not asked whether it has it.
     ///
     /// `forged`: `no_plan_but_those_of_the_log_is_executed_rehearsed_or_approved`.
     PlanNotInLog,

@@ -1,4 +1,4 @@
-//! Resolves what people type into operations: an id, a unique prefix of one, or `latest` (R11).
+//! Resolves what people type to an operation: an id, a unique prefix of one, or `latest` (R11).
 
 use kfm_lineage::{OperationId, OperationKind};
 
@@ -7,14 +7,15 @@ use crate::history::{Kind, Operation};
 use crate::session::Session;
 use crate::status::{operation_commands, plan_commands, resume_commands};
 
-/// The word for the newest completed operation and, of what is to be ended, for the open one.
+/// The word for the newest completed operation or, where one is resumed or aborted, for the open one.
 pub(crate) const LATEST: &str = "latest";
 
-/// Resolves a publish. `latest` is the newest completed one that a rollback can undo, rolled back or not: a publish or
-/// a reconcile.
+/// Resolves a publish. `latest` is the newest completed publish or reconcile, rolled back or not; adoptions and
+/// projections, which no rollback can undo, do not count.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`].
+/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`]: the text names no publish, something else, or
+/// several.
 pub(crate) fn publish(session: &Session, text: &str) -> Result<Operation> {
     match text {
         LATEST => newest(session, OperationKind::Publish),
@@ -25,7 +26,8 @@ pub(crate) fn publish(session: &Session, text: &str) -> Result<Operation> {
 /// Resolves a rollback or a revert.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`].
+/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`]: the text names no rollback, something else, or
+/// several.
 pub(crate) fn rollback(session: &Session, text: &str) -> Result<Operation> {
     match text {
         LATEST => newest(session, OperationKind::Rollback),
@@ -36,7 +38,8 @@ pub(crate) fn rollback(session: &Session, text: &str) -> Result<Operation> {
 /// Resolves a hotfix.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`].
+/// [`Error::NotFound`], [`Error::OtherKind`], [`Error::Ambiguous`]: the text names no hotfix, something else, or
+/// several.
 pub(crate) fn hotfix(session: &Session, text: &str) -> Result<Operation> {
     match text {
         LATEST => newest(session, OperationKind::Hotfix),
@@ -44,11 +47,11 @@ pub(crate) fn hotfix(session: &Session, text: &str) -> Result<Operation> {
     }
 }
 
-/// Resolves what is to be resumed or aborted: `latest` is the one operation of this kind that is open.
+/// Resolves the operation to resume or abort: `latest` is the only open one of this kind.
 ///
 /// # Errors
-/// [`Error::Conflict`]: none of this kind is open; where one of another kind is, the error names the command that ends
-/// it. [`Error::Ambiguous`]: several are. Otherwise as [`publish`].
+/// [`Error::Conflict`]: none of this kind is open; if one of another kind is, the error names the command that ends
+/// it. [`Error::Ambiguous`]: several are open. Otherwise as [`publish`].
 pub(crate) fn to_resume(session: &Session, kind: OperationKind, text: &str) -> Result<Operation> {
     if text != LATEST {
         let found = one_of(session, kind, text);
@@ -81,7 +84,7 @@ pub(crate) fn to_resume(session: &Session, kind: OperationKind, text: &str) -> R
     }
 }
 
-/// Resolves a rollback that is to be taken back.
+/// Resolves the rollback to revert.
 ///
 /// # Errors
 /// [`Error::Conflict`]: it is planned and was not executed. Otherwise as [`rollback`].
@@ -93,7 +96,7 @@ pub(crate) fn to_revert(session: &Session, text: &str) -> Result<Operation> {
     }
 }
 
-/// Returns the plan whose operation has this id, or alone begins like that, and was not begun.
+/// Returns the plan that waits and whose operation has this id, or is the only one whose id begins with the text.
 pub(crate) fn planned_as(session: &Session, text: &str) -> Option<kfm_wal::record::PlanRecord> {
     let plans = session.history.plans();
     let waiting = || plans.iter().rev().filter(|plan| session.history.operation(&plan.operation).is_none());
@@ -116,7 +119,7 @@ fn not_begun(plan: &kfm_wal::record::PlanRecord) -> Error {
 }
 
 fn newest(session: &Session, kind: OperationKind) -> Result<Operation> {
-    // Of a genesis nothing can be undone, since it moved nothing; a projection only shows what documents say.
+    // A genesis moved nothing, so there is nothing to undo; a projection only shows what the documents say.
     let counts = |operation: &&Operation| {
         operation.id.kind() == kind
             && !matches!(operation.kind, Kind::Adopt | Kind::Project)
@@ -126,7 +129,7 @@ fn newest(session: &Session, kind: OperationKind) -> Result<Operation> {
     newest.cloned().ok_or_else(|| Error::NotFound { kind: kind.as_str(), text: LATEST.to_owned() })
 }
 
-/// An exact id before any prefix; a prefix only if it is unique.
+/// An exact id counts before any prefix; a prefix counts only if it is unique.
 fn one_of(session: &Session, kind: OperationKind, text: &str) -> Result<Operation> {
     let mut candidates: Vec<&Operation> = Vec::new();
     for operation in session.history.operations().filter(|operation| operation.id.kind() == kind) {
@@ -148,7 +151,8 @@ fn one_of(session: &Session, kind: OperationKind, text: &str) -> Result<Operatio
     }
 }
 
-/// Names what an id of another kind is, and the commands that take it; or says that nothing has it.
+/// The error for an id that names another kind of operation, with the commands that take it; or the error that
+/// nothing has the id.
 fn other_kind(session: &Session, wanted: OperationKind, text: &str) -> Error {
     let is_named =
         |id: &OperationId| id.as_str() == text || (text.len() > 3 && id.as_str().starts_with(text));

@@ -1,6 +1,6 @@
 //! JSON Schemas of plans, manifests, `kfm.toml` and the embedded stores' records (R96).
 //!
-//! What commands answer with `--json` is made of the types in [`crate::report`]; their schemas are the command's.
+//! The answers of commands with `--json` are made of the types in [`crate::report`]; the command has their schemas.
 
 use kfm_lineage::schema::SchemaFile;
 

@@ -1,12 +1,12 @@
 //! The digest of a scope: what readers see at a set of cells, as one value.
 //!
-//! The end of an operation is judged by it, never by the absence of errors. It is SHA-256 over one line a
-//! cell, `domain TAB store TAB key TAB value LF` in the order of cell ids, where control characters of a key
-//! are escaped as in JSON and an absent value is `-`.
+//! The end of an operation is judged by this digest, never by the absence of errors. It is SHA-256 over one line
+//! for each cell, `domain TAB store TAB key TAB value LF`, in the order of the cell ids. Control characters of a
+//! key are escaped as in JSON; an absent value is `-`.
 
 use kfm_lineage::{CellId, Digest, Value};
 
-/// Digests the values of cells; their order does not matter, a cell given twice counts twice.
+/// Digests the values of cells. Their order does not matter; a cell that is given twice counts twice.
 pub fn scope_digest<'a>(cells: impl IntoIterator<Item = (&'a CellId, Value)>) -> Digest {
     let mut cells: Vec<(&CellId, Value)> = cells.into_iter().collect();
     cells.sort();

@@ -1,7 +1,7 @@
 //! A session: the platform as it stands, for the length of one command.
 //!
-//! A reading session opens the log read-only and changes nothing; a writing one holds the platform's lock
-//! from before it looks until after it has ended, so that what it decided on is what it acts on.
+//! A session that reads opens the log read-only and changes nothing. A session that writes holds the platform's
+//! lock from before its first look until it has ended, so that it acts on what it has seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::platform::snapshots::Folded;
 use crate::report::FindingLine;
 use crate::versions::VersionStore;
 
-/// How long it takes at most until somebody who asks to stop is heard during a wait.
+/// The longest time, during a wait, until a request to stop is noticed.
 const ATTENTION: Duration = Duration::from_millis(100);
 
 /// The platform as it stands, for the length of one command.
@@ -45,16 +45,16 @@ pub(crate) struct Session {
     pub policy: Policy,
     /// The texts that registry and principals were read from.
     pub policy_texts: PolicyTexts,
-    /// Why policy's files say nothing, where they do not: then nothing may be judged.
+    /// Why policy's files cannot be used; as long as this is set, nothing may be judged.
     policy_fault: Option<Error>,
     /// Wall time of each phase in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,
     phase: Option<(String, Duration)>,
-    /// The log as hosts share it, which knows who holds it; none where it is in a folder.
+    /// The log as hosts share it, which knows its holder; `None` for a log in a folder.
     pub shared: Option<Arc<SlotLog>>,
-    /// The claim on a shared log; none where the log is in a folder, or in a session that only reads.
+    /// The claim on a shared log; `None` for a log in a folder, and in a session that only reads.
     hold: Option<Hold>,
-    /// Held to the end of the session; none in a session that only reads.
+    /// Held to the end of the session; `None` in a session that only reads.
     lock: Option<PlatformLock>,
 }
 
@@ -67,7 +67,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens a session that changes nothing and trusts the log alone, for what verifies: no snapshot is used.
+    /// Opens a session that changes nothing and uses no snapshot, for commands that verify: it trusts the log
+    /// alone.
     pub(crate) async fn read_whole(platform: &Platform) -> Result<Self> {
         let (log, shared) = platform.open_to_read().await?;
         let mut session = Self::begin(platform, platform.fold_whole(log).await?, None, None)?;
@@ -75,8 +76,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Opens a session that may change things: takes the lock, and repairs a torn tail of the log or claims it from
-    /// other hosts.
+    /// Opens a session that may change things. It takes the lock, repairs a torn tail of a log in a folder, and
+    /// claims a shared log.
     pub(crate) async fn write(platform: &Platform, doing: &str) -> Result<Self> {
         let options = platform.options();
         options.interrupt.note_begun(false);
@@ -128,11 +129,12 @@ impl Session {
         })
     }
 
-    /// Returns those of these records that a process of this very platform appended to a shared log, as the claims in
-    /// it tell; of a log in a folder, all of them.
+    /// Returns those of the records that a process of this very platform appended, as the claims in a shared log
+    /// tell; for a log in a folder, all of them.
     ///
     /// # Errors
-    /// [`Error::Log`](crate::Error::Log): a claim cannot be read. [`Error::File`]: the platform's id cannot.
+    /// [`Error::Log`](crate::Error::Log): a claim cannot be read. [`Error::File`]: the platform's id cannot be
+    /// read.
     pub(crate) async fn written_here(&self, records: impl Iterator<Item = Lsn>) -> Result<BTreeSet<Lsn>> {
         let Some(log) = &self.shared else { return Ok(records.collect()) };
         let id = self.platform.id()?;
@@ -149,16 +151,17 @@ impl Session {
         Arc::clone(&self.platform.options().clock)
     }
 
-    /// Returns the time for every judgement and every record: the later of the clock and the newest record of the log.
+    /// Returns the time for every judgement and every record: the later one of the clock and the log's newest
+    /// record.
     ///
-    /// So a clock that was set back makes nothing valid again that had expired.
+    /// So a clock that was set back does not make an expired approval valid again.
     pub(crate) fn now(&self) -> Timestamp {
         let newest = self.wal.newest_at().unwrap_or(Timestamp::MIN);
         // The clock could be read when the session began.
         now(&self.platform.options().clock).map_or(newest, |now| now.max(newest))
     }
 
-    /// Returns who acts.
+    /// Returns the actor in whose name the session works.
     pub(crate) fn actor(&self) -> &str {
         &self.platform.options().actor
     }
@@ -186,24 +189,25 @@ impl Session {
             .ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
     }
 
-    /// Makes what stores want to see before they change anything.
+    /// Makes the proof that stores must be shown before they change anything.
     pub(crate) fn write_context(&self, operation: &OperationId) -> WriteContext {
-        // Nobody follows a host that has the platform to itself: its lock is held to the end of the session.
+        // A platform with a log in a folder is worked on by one process at a time until the session ends, so its
+        // stores' logs may stay open.
         let writers = Writers::new(self.hold.is_none());
         WriteContext::new(operation.clone(), self.versions(), writers)
     }
 
-    /// Keeps the policy's snapshot under its digest, so that what records name resolves for good (R66).
+    /// Stores the policy's snapshot under its digest, so that the digest in records can always be resolved (R66).
     ///
     /// # Errors
-    /// [`Error::Versions`](crate::Error::Versions): it could not be kept; nothing may be recorded under it.
+    /// [`Error::Versions`](crate::Error::Versions): it could not be stored; no record may name it.
     pub(crate) async fn keep_policy(&self) -> Result<()> {
         let snapshot = self.policy.snapshot();
         let bytes = Bytes::copy_from_slice(snapshot.bytes());
         Ok(self.versions().put(vec![(snapshot.digest(), bytes)]).await?)
     }
 
-    /// Says, to whoever meets the lock, which operation is worked on.
+    /// Writes into the lock's file which operation is worked on, for people that meet the lock.
     ///
     /// # Errors
     /// [`Error::File`](crate::Error::File): the lock's file cannot be written.
@@ -211,11 +215,11 @@ impl Session {
         self.lock.as_mut().map_or(Ok(()), |lock| lock.works_on(operation))
     }
 
-    /// Denies everything while policy's files are missing or not right (R3); looking is not denied.
+    /// Denies every judgement while policy's files are missing or not valid (R3); commands that only look go on.
     ///
     /// # Errors
-    /// [`Error::Denied`]: says which file it is. [`Error::File`]: a file could not be read this time, which is no
-    /// verdict; try again.
+    /// [`Error::Denied`]: names the file. [`Error::File`]: a file could not be read this time, which is no verdict;
+    /// try again.
     pub(crate) fn require_policy(&self, operation: &str) -> Result<()> {
         let Some(fault) = &self.policy_fault else { return Ok(()) };
         let remedy = match fault {
@@ -237,10 +241,10 @@ impl Session {
         Err(Error::Denied { operation: operation.to_owned(), findings: vec![finding] })
     }
 
-    /// Reads policy's files again, after one of them was written.
+    /// Reads policy's files again after one of them was written.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: a file is missing or not right. [`Error::File`]: one could not be read.
+    /// [`Error::Invalid`]: a file is missing or not valid. [`Error::File`]: a file could not be read this time.
     pub(crate) fn reread_policy(&mut self) -> Result<()> {
         let PolicyFiles { registry, principals, texts } = self.platform.policy_files(&self.history)?;
         (self.registry, self.principals, self.policy_texts, self.policy_fault) =
@@ -253,12 +257,12 @@ impl Session {
         self.lock.is_some()
     }
 
-    /// Refuses if another host has taken the shared log over, or somebody has taken the lock's file away: another
-    /// process may act now, and this one acts no more.
+    /// Refuses to act if another host has taken the shared log over, or if the lock's file was removed or replaced:
+    /// another process may act now.
     ///
     /// # Errors
     /// [`Error::Locked`](crate::Error::Locked): the lock is not this process's any more.
-    /// [`Error::Log`](crate::Error::Log): another host has it, or it is not known whether one has.
+    /// [`Error::Log`](crate::Error::Log): another host has the log, or it is not known whether one has.
     pub(crate) async fn refuse_if_followed(&self) -> Result<()> {
         self.lock.as_ref().map_or(Ok(()), PlatformLock::still_mine)?;
         match &self.hold {
@@ -267,10 +271,10 @@ impl Session {
         }
     }
 
-    /// Appends a record to the log and takes note of it.
+    /// Appends a record to the log and folds it.
     ///
     /// # Errors
-    /// [`Error::Log`](crate::Error::Log): the log failed; whether the record is in it, opening it again tells.
+    /// [`Error::Log`](crate::Error::Log): the log failed; opening it again tells whether the record is in it.
     pub(crate) async fn log(&mut self, record: Record) -> Result<Lsn> {
         self.lock.as_ref().map_or(Ok(()), PlatformLock::still_mine)?;
         let lsn = self.wal.append(record).await?;
@@ -278,7 +282,7 @@ impl Session {
         Ok(lsn)
     }
 
-    /// Takes note of what is in the log up to a record that was appended; what fails can be tried again.
+    /// Folds the log up to a record that was appended. After an error the call can be repeated.
     ///
     /// # Errors
     /// [`Error::Log`](crate::Error::Log), [`Error::Versions`](crate::Error::Versions): what records name cannot be
@@ -301,7 +305,7 @@ impl Session {
         self.log(Record::Journal(record)).await.map(drop)
     }
 
-    /// Refuses if a store does not answer, before anything is made durable for it.
+    /// Refuses to go on if a store does not answer, before anything is made durable for it.
     ///
     /// # Errors
     /// [`Error::Store`]: names the store.
@@ -312,7 +316,7 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses if an operation that has not ended keeps one of these cells.
+    /// Refuses to go on if an open operation keeps one of these cells.
     ///
     /// # Errors
     /// [`Error::Conflict`](crate::Error::Conflict): names the operation and the command that ends it.
@@ -334,7 +338,7 @@ impl Session {
         Ok(())
     }
 
-    /// Stops what has not begun yet, if somebody asked for it: looked at between documents.
+    /// Refuses to go on if the actor asked to stop and nothing has begun yet; asked between documents.
     ///
     /// # Errors
     /// [`Error::Stopped`](crate::Error::Stopped): nothing is left behind.
@@ -342,19 +346,19 @@ impl Session {
         self.platform.options().interrupt.stop_before_begun()
     }
 
-    /// Notes that an operation is open from here on: who stops it now leaves what can be resumed.
+    /// Notes that an operation is open from here on: stopping leaves one that can be resumed.
     pub(crate) fn note_begun(&self) {
         self.platform.options().interrupt.note_begun(true);
     }
 
-    /// Says whether somebody asked to stop, or another host has followed this process.
+    /// Says whether the actor asked to stop, or another host has taken the shared log over.
     pub(crate) fn interrupted(&self) -> bool {
         let is_followed = self.hold.as_ref().is_some_and(Hold::is_followed);
         is_followed || self.platform.options().interrupt.is_requested()
     }
 
-    /// Waits for the time that readers get between the switch and the first disappearance, or until somebody
-    /// asks to stop.
+    /// Waits for the time that readers get between the switch and the first disappearance, or until the actor asks
+    /// to stop.
     pub(crate) async fn grace(&self) {
         let grace = Duration::from_millis(self.platform.settings().limits.grace_ms);
         let clock = self.clock();
@@ -368,7 +372,7 @@ impl Session {
         }
     }
 
-    /// Begins a phase; the time of the one before is noted.
+    /// Begins a phase; the time of the phase before it is noted.
     pub(crate) fn begin_phase(&mut self, phase: &str, total: u64) {
         self.end_phase();
         self.phase = Some((phase.to_owned(), self.clock().monotonic()));
@@ -383,13 +387,13 @@ impl Session {
         }
     }
 
-    /// Tells how many steps are made.
+    /// Reports how many steps are made.
     pub(crate) fn progress(&self, done: u64) {
         self.platform.options().progress.advance(done);
     }
 }
 
-/// Makes an error of the system once more, to be passed on.
+/// Copies an error of the system, so that it can be returned more than once.
 fn same(error: &std::io::Error) -> std::io::Error {
     error.raw_os_error().map_or_else(
         || std::io::Error::new(error.kind(), error.to_string()),
@@ -398,17 +402,17 @@ fn same(error: &std::io::Error) -> std::io::Error {
 }
 
 impl Drop for Session {
-    /// Leaves with the platform what is open, for the one line that every screen has of it.
+    /// Tells the platform which operations are open, for the line about them that ends every screen.
     fn drop(&mut self) {
         let open = self.history.open_operations().map(|operation| operation.id.clone()).collect();
         self.platform.note_open(open);
     }
 }
 
-/// Returns the civil time of a clock, to the microsecond, which is what records keep.
+/// Returns the time of a clock in UTC, to the microsecond, which is the precision of records.
 ///
 /// # Errors
-/// [`Error::Invalid`](crate::Error::Invalid): it shows a time that no record can hold; set it.
+/// [`Error::Invalid`](crate::Error::Invalid): no record can hold the time that the clock shows; set the clock.
 pub(crate) fn now(clock: &Arc<dyn Clock>) -> Result<Timestamp> {
     let at = Timestamp::try_from(clock.wall()).map_err(|error| Error::Invalid {
         message: "the clock shows a time that no record can hold".into(),

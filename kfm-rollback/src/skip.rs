@@ -1,6 +1,6 @@
 //! `--skip KEY`: a cell is left alone only while it holds a foreign value (`docs/states.md` section 3).
 //!
-//! Left alone for any other reason, a cell would stand at a value that nobody planned, and the answer would say
+//! A cell that was left alone for any other reason would keep a value that no plan has, and the answer would say
 //! 'done'.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use kfm_lineage::{CellId, Move, Value};
 use crate::error::{Error, Result};
 use crate::session::Session;
 
-/// Refuses keys to leave alone that no cell of an operation has: a key misspelt is a cell moved.
+/// Refuses a key that no cell of the operation has: a mistyped key would mean that the cell is moved after all.
 ///
 /// # Errors
 /// [`Error::Invalid`]: names the key.
@@ -25,7 +25,7 @@ pub(crate) fn refuse_unknown_keys(moves: &[Move], skip: &[String]) -> Result<()>
     }
 }
 
-/// Refuses keys of which no cell holds a foreign value.
+/// Refuses a key whose cells hold no foreign value.
 ///
 /// # Errors
 /// [`Error::Invalid`]: names the key.
@@ -39,7 +39,7 @@ pub(crate) fn refuse_known_values(skip: &[String], foreign: &BTreeSet<CellId>) -
     }
 }
 
-/// The refusal to leave alone what protection hides.
+/// The error for a cell that is to be left alone although protection hides it.
 pub(crate) fn protected(cell: &CellId) -> Error {
     Error::invalid(
         format!("protection in force today changes this cell, so it may not be left alone: cell={cell}"),

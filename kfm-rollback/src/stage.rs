@@ -1,9 +1,9 @@
 //! The stages of pipelines, kept in the log (R84): what [`kfm_retry::stage`] keeps in files elsewhere.
 //!
-//! A pipeline that publishes has its checkpoints beside its publishes, so a rollback draws the boundary by
-//! itself: a step that made a publish counts as done for as long as that publish stands. Once it is rolled
-//! back, the stage is not resumed past it until somebody decides to restart; once the rollback is reverted,
-//! it is resumed as if nothing had been.
+//! A pipeline that publishes has its checkpoints in the log of its publishes, so a rollback draws the boundary by
+//! itself. A step that made a publish counts as done for as long as that publish stands. Once the publish is rolled
+//! back, the stage is not resumed past that step until the pipeline's owner decides to restart it. Once the
+//! rollback is reverted, the stage resumes as if there had been none.
 //!
 //! ```no_run
 //! # async fn ingest(platform: kfm_rollback::Platform) -> Result<(), Box<dyn std::error::Error>> {
@@ -40,8 +40,8 @@ use crate::versions::VersionError;
 /// Keeps the states of stages in a platform's log, their content in its version store.
 ///
 /// Each save is a command of its own: it takes the platform's lock, as a publish does, and folds the log. That
-/// suits steps that take seconds or hours, not rows. A step that publishes completes its publish before it
-/// ends, since a publish holds the lock too.
+/// suits steps that take seconds or hours, not steps for single rows. A step that publishes must complete its
+/// publish before it ends, since a publish holds the lock too.
 #[derive(Debug, Clone)]
 pub struct LogStages {
     platform: Platform,
@@ -93,7 +93,8 @@ impl StageStore for LogStages {
     }
 }
 
-/// What the version store does not have unharmed is a person's business; whatever else, try again.
+/// Bytes that the version store does not have, or has damaged, are for a person to restore; after every other
+/// error, try again.
 fn damaged(key: &IdempotencyKey, error: VersionError) -> StageError {
     match error {
         VersionError::Store(_) => StageError::unavailable(error),
@@ -117,7 +118,7 @@ fn record(idempotency_key: Digest, state: &StageState, content: Digest) -> Stage
     }
 }
 
-/// The number of the first step whose publish is rolled back: as many steps before it are valid.
+/// Returns the number of the first step whose publish is rolled back; the steps before it are valid.
 fn first_undone(history: &History, state: &StageState) -> Option<u32> {
     let undone: Vec<stage::Digest> =
         history.undone().map(|(operation, _)| stage::Digest::of(operation.as_str())).collect();
@@ -133,7 +134,7 @@ fn digest(digest: &stage::Digest) -> Digest {
     of_hex(&digest.to_string())
 }
 
-/// Two crates, one digest: `kfm-retry` knows no nouns.
+/// Two crates have a digest type each, since `kfm-retry` knows no types of the catalog.
 fn of_hex(hex: &str) -> Digest {
     format!("sha256:{hex}").parse().expect("64 lower-case hexadecimal digits after the kind")
 }

@@ -32,7 +32,8 @@ pub(crate) fn undo_command(id: &OperationId) -> String {
     }
 }
 
-/// The commands that take an operation: those that end it while it is open, else those that show and undo it.
+/// The commands that take an operation's id: those that end it while it is open, afterwards those that show and
+/// undo it.
 pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Vec<String> {
     let id = &operation.id;
     if operation.closed.is_none() {
@@ -54,7 +55,7 @@ pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Ve
     }
 }
 
-/// The commands that take a plan that was not executed.
+/// The commands that take the id of a plan that was not executed.
 pub(crate) fn plan_commands(plan_id: &Digest) -> Vec<String> {
     vec![
         format!("kfm plan show {plan_id}"),
@@ -63,7 +64,7 @@ pub(crate) fn plan_commands(plan_id: &Digest) -> Vec<String> {
     ]
 }
 
-/// Owners of skipped cells whose undoing is proposed at once.
+/// The most owners of skipped cells whose undoing is proposed.
 const OWNERS_MAX: usize = 100;
 
 /// The commands that undo the owners of skipped cells, in the order of the cells: the newest first.
@@ -77,7 +78,7 @@ pub(crate) fn owner_commands(skipped: &[SkippedLine]) -> Vec<String> {
     owners.into_iter().map(undo_command).collect()
 }
 
-/// The refusal of an operation that touches a cell which an open one keeps.
+/// The error for an operation that touches a cell which an open operation keeps.
 pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
     Error::Conflict {
         message: format!(
@@ -95,10 +96,11 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
     }
 }
 
-/// Says who is at work: the process that holds this platform's lock or, on a shared log, the one that has claimed it.
+/// Returns the process that works now: the one that holds this platform's lock or, on a shared log, the one that
+/// has claimed the log.
 ///
-/// A process of this platform that meets another host's claim waits; a claim of this folder whose lock is free is that
-/// of a process that has died.
+/// A process of this platform that holds the lock while another host has the claim is waiting. A claim that was
+/// made from this folder, whose lock is free, is that of a process that has died.
 pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
     let own = PlatformLock::holder(&session.platform.lock_path())?;
     let held = match &session.shared {
@@ -107,7 +109,7 @@ pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
     };
     let Some(held) = held else { return Ok(own.map(|holder| running_line(holder, None))) };
     let Some(claimant) = Claimant::parse(&held.holder) else {
-        // Of a claim that is not the engine's, only its own words are known.
+        // A claim that the engine did not make has only its own words.
         let newest = session.history.open_operations().last();
         return Ok(Some(RunningLine {
             doing: held.holder,
@@ -139,8 +141,8 @@ fn running_line(holder: Holder, platform: Option<String>) -> RunningLine {
     }
 }
 
-/// Says what a process of another host works on, as the log tells it: what it has opened, or taken up again, since it
-/// claimed the log.
+/// Returns the operation that a process of another host works on, by the log: one that it has opened, or taken up
+/// again, since it claimed the log.
 fn worked_on(session: &Session, holder: &Holder, since: Timestamp) -> Option<OperationId> {
     let is_its = |open: &&Operation| {
         let worker = open.journal.worker.as_ref();
@@ -150,7 +152,7 @@ fn worked_on(session: &Session, holder: &Holder, since: Timestamp) -> Option<Ope
     session.history.open_operations().filter(is_its).last().map(|open| open.id.clone())
 }
 
-/// Says which operation is worked on now, by a process of this platform or by another host that holds the log.
+/// Returns the operation that is worked on now, by a process of this platform or of another host.
 pub(crate) async fn at_work(session: &Session) -> Result<Option<OperationId>> {
     Ok(running(session).await?.and_then(|running| running.operation))
 }
@@ -199,7 +201,7 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
     })
 }
 
-/// Says where a plan that was not executed stands; none if it was.
+/// Says where a plan that was not executed stands; `None` if it was executed.
 pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -> Option<OperationLine> {
     if session.history.operation(&plan.operation).is_some() {
         return None;
@@ -232,10 +234,10 @@ pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -
     })
 }
 
-/// Documents that stand against protection and are owed by name.
+/// The most documents that stand against protection and are named one by one in `owed`.
 const AGAINST_MAX: usize = 20;
 
-/// Says which documents stand against the protection of today, and what of it the ledger lacks.
+/// Lists the documents that stand against today's protection, and says whether the ledger lacks something.
 async fn protection_owed(session: &Session) -> Result<Vec<String>> {
     let mut owed = Vec::new();
     if session.owes_ledger()? {
@@ -259,8 +261,8 @@ async fn protection_owed(session: &Session) -> Result<Vec<String>> {
     Ok(owed)
 }
 
-/// Lists the plans that wait for approvals and can still be executed; of several of the same change the newest, or the
-/// one that has approvals.
+/// Lists the plans that wait for approvals and can still be executed. Of several plans of the same change it lists
+/// the one that has approvals, or else the newest.
 async fn owed_plans(session: &Session) -> Vec<String> {
     let mut newest: BTreeMap<Digest, &PlanRecord> = BTreeMap::new();
     for plan in waiting(session) {

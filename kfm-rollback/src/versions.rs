@@ -1,8 +1,8 @@
 //! [`VersionStore`]: the bytes of every version of every document, by digest (R15).
 //!
-//! Nothing here is ever changed or removed by an operation: it is what makes every move reversible. Lists
-//! that grow with an operation (moves, scope, assets) lie here too, as *segments*, so that the log's records
-//! stay small (R21).
+//! No operation ever changes or removes anything here: this is what makes every move reversible. Lists that grow
+//! with an operation (moves, scope, assets) are here too, as *segments*, so that the log's records stay small
+//! (R21).
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use serde::de::DeserializeOwned;
 
 use crate::blob::{BlobError, BlobStore, BlobStoreExt};
 
-/// Versions that are looked for by one call of the blob store.
+/// Versions that one call of the blob store looks for.
 const LOOKED_AT_MAX: usize = 4_096;
 
-/// Keeps bytes under their digest, in any [`BlobStore`] outside whatever is served.
+/// Keeps bytes under their digest, in any [`BlobStore`] outside the folders that are served.
 ///
 /// # Laws
-/// - **Checked**: bytes that do not match their digest are neither taken nor given.
-/// - **Durable**: what was put is durable when `put` returns, also where it was there before.
+/// - **Checked**: bytes that do not match their digest are neither stored nor returned.
+/// - **Durable**: bytes are durable when `put` returns, also if they were there before.
 #[derive(Debug, Clone)]
 pub struct VersionStore {
     blobs: Arc<dyn BlobStore>,
@@ -36,7 +36,7 @@ impl VersionStore {
     /// Returns the bytes under a digest.
     ///
     /// # Errors
-    /// [`VersionError::Missing`], [`VersionError::Damaged`]: restore them from a backup.
+    /// [`VersionError::Missing`], [`VersionError::Damaged`]: restore the bytes from a backup.
     /// [`VersionError::Store`]: as its source says.
     pub async fn get(&self, digest: &Digest) -> Result<Bytes, VersionError> {
         let bytes =
@@ -44,12 +44,12 @@ impl VersionStore {
         if digest.matches(&bytes) { Ok(bytes) } else { Err(VersionError::Damaged { digest: *digest }) }
     }
 
-    /// Puts bytes under their digests; durable on return. Those already there are not written again, those
-    /// damaged are replaced.
+    /// Puts bytes under their digests; durable on return. Bytes that are there already are not written again;
+    /// damaged bytes are replaced.
     ///
     /// # Errors
-    /// [`VersionError::Mismatch`]: repair the caller, nothing was put. [`VersionError::Store`]: as its source
-    /// says; some may have been put, which does no harm.
+    /// [`VersionError::Mismatch`]: repair the caller; nothing was put. [`VersionError::Store`]: as its source says;
+    /// some of the bytes may have been put, which does no harm.
     pub async fn put(&self, items: Vec<(Digest, Bytes)>) -> Result<(), VersionError> {
         if let Some((digest, _)) = items.iter().find(|(digest, bytes)| !digest.matches(bytes)) {
             return Err(VersionError::Mismatch { digest: *digest });
@@ -66,7 +66,7 @@ impl VersionStore {
         Ok(self.lacking(std::slice::from_ref(digest)).await?.is_empty())
     }
 
-    /// Returns those of the digests whose bytes are not there, or are damaged.
+    /// Returns those digests whose bytes are missing or damaged.
     ///
     /// # Errors
     /// [`VersionError::Store`]: as its source says.
@@ -101,7 +101,7 @@ impl VersionStore {
     ///
     /// # Errors
     /// As [`get`](Self::get); [`VersionError::BadLine`], [`VersionError::Count`]: the segment is not what its
-    /// record says, which verification must look at; nothing may be read into it.
+    /// record says; do not use any part of it, and verify the version store.
     pub async fn read_segment<T: DeserializeOwned>(
         &self,
         segment: &SegmentRef,
@@ -124,7 +124,7 @@ impl VersionStore {
         Ok(lines)
     }
 
-    /// Removes what crashed processes left unfinished; no version.
+    /// Removes what crashed processes left unfinished, and no version.
     ///
     /// # Errors
     /// [`VersionError::Store`]: as its source says.
@@ -133,9 +133,9 @@ impl VersionStore {
     }
 }
 
-/// Writes a list in the form of a segment, and names it; nothing is stored, which is what a dry-run needs.
+/// Writes a list in the form of a segment and names it. Nothing is stored, as a dry-run needs it.
 ///
-/// A segment is NDJSON: one canonical line for each, each ended by a line feed.
+/// A segment is NDJSON: one line of canonical JSON for each entry, ended by a line feed.
 ///
 /// # Errors
 /// [`VersionError::NotCanonical`]: a line has no canonical form.
@@ -157,7 +157,7 @@ pub fn segment_of<'a, T: Serialize + 'a>(
 
 /// Returns the key of a digest's bytes: kind, first two digits, all digits.
 ///
-/// The two digits keep folders small, 256 a kind.
+/// The two digits keep folders small: at most 256 of them for each kind.
 fn key_of(digest: &Digest) -> String {
     let hex = digest.hex();
     format!("{}/{}/{hex}", digest.kind().prefix(), &hex[..2])
@@ -167,19 +167,19 @@ fn key_of(digest: &Digest) -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VersionError {
-    /// The bytes are not there: restore them from a backup; nothing may be written in their place.
+    /// The bytes are missing: restore them from a backup; nothing may be written in their place.
     #[error("version is missing: digest={digest}")]
     Missing {
         /// The version's digest.
         digest: Digest,
     },
-    /// The bytes are not those of the digest: restore them from a backup.
+    /// The bytes do not match the digest: restore them from a backup.
     #[error("version is damaged: digest={digest}")]
     Damaged {
         /// The version's digest.
         digest: Digest,
     },
-    /// The bytes to be put are not those of the digest, or its kind cannot be checked: repair the caller.
+    /// The bytes to put do not match the digest, or this kind of digest cannot be checked: repair the caller.
     #[error("bytes are not those of the digest: digest={digest}")]
     Mismatch {
         /// The digest that they were put under.
@@ -194,7 +194,8 @@ pub enum VersionError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A line of a segment cannot be read: another version wrote it, or a defect; read nothing into it.
+    /// A line of a segment cannot be read: another version of kfm wrote it, or it is damaged; do not use the
+    /// segment.
     #[error("line of a segment cannot be read: digest={digest} line={line}")]
     BadLine {
         /// The segment.
@@ -205,14 +206,14 @@ pub enum VersionError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A segment does not have the size that its record says.
+    /// A segment does not have as many lines as its record says.
     #[error("segment has another size than recorded: digest={digest} expected={expected} found={found}")]
     Count {
         /// The segment.
         digest: Digest,
-        /// Lines, as recorded.
+        /// How many lines the record says.
         expected: u64,
-        /// Lines, as found.
+        /// How many lines were found.
         found: u64,
     },
     /// The blob store below failed: act as its error says.

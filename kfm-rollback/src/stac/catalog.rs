@@ -24,9 +24,9 @@ const READS_AT_ONCE: usize = 8;
 
 /// A static catalog: the cell is the document at a path, its value the digest of its exact bytes.
 ///
-/// The catalog needs no layout of ours and holds nothing of ours: documents (`*.json`, `*.geojson`), assets,
-/// which are never looked at, and names that begin with a dot, which are left alone. A retired document is
-/// removed from the catalog; its bytes are in the version store, where the engine put them before.
+/// The catalog needs no layout of ours, and nothing of ours is in it. It holds documents (`*.json`, `*.geojson`);
+/// assets, which are never looked at; and names that begin with a dot, which are left alone. A retired document is
+/// removed from the catalog; its bytes are in the version store, where the engine had put them before.
 #[derive(Debug, Clone)]
 pub struct StaticCatalog {
     name: String,
@@ -50,7 +50,7 @@ impl StaticCatalog {
         Self { name: name.into(), blobs, durable: true }
     }
 
-    /// Reads what a swap is to write.
+    /// Gets the content that a swap is to write.
     async fn prepare(&self, cx: &WriteContext, swap: &Swap) -> Result<BlobSwap, OpError> {
         let to = match &swap.to {
             None => None,
@@ -75,7 +75,7 @@ impl StaticCatalog {
         }
     }
 
-    /// Refuses values that are not digests of bytes: no document could ever have them.
+    /// Refuses a value that is not a digest of bytes: no document could ever have it.
     fn check_value(&self, key: &str, value: &Value) -> Result<(), OpError> {
         match value {
             Some(digest) if digest.kind() != DigestKind::Bytes => Err(OpError::Permanent {
@@ -169,7 +169,7 @@ impl DomainOp for StaticCatalog {
     }
 }
 
-/// A document's value is a digest of its bytes; this is a digest of something else.
+/// A document's value is the digest of its bytes; the caller gave another kind of digest.
 #[derive(Debug, thiserror::Error)]
 #[error("value of a document is not a digest of bytes: digest={digest}")]
 struct NotOfBytes {
