@@ -124,14 +124,14 @@ pub(crate) async fn standing_against(
 fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> FindingLine {
     let remedy = match asked {
         Treatment::Quarantined => {
-            "a hold stops every change of it, this one too: its authority withdraws it, or lifts the hold"
+            "a hold refuses every change of it: ask its authority to lift the hold, or to withdraw the document"
                 .to_owned()
         }
         Treatment::Withdrawn => {
-            format!("publish without it, by 'kfm publish --mirror'{}", undoing(session, path))
+            format!("publish a folder without it, by 'kfm publish --mirror'{}", undoing(session, path))
         }
         _ => format!(
-            "publish a masked version, or publish without it, by 'kfm publish --mirror'{}",
+            "publish a masked version, or a folder without it, by 'kfm publish --mirror'{}",
             undoing(session, path)
         ),
     };
@@ -140,7 +140,7 @@ fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> Findi
         code: None,
         severity: "block".into(),
         subject: path.to_owned(),
-        message: format!("readers see it, and the protection of today asks {asked} ({rule})"),
+        message: format!("readers see it, though today's protection asks for {asked} ({rule})"),
         remedy,
         denies: false,
     }

@@ -108,7 +108,7 @@ pub(crate) fn planned_as(session: &Session, text: &str) -> Option<kfm_wal::recor
 fn not_begun(plan: &kfm_wal::record::PlanRecord) -> Error {
     Error::Conflict {
         message: format!(
-            "it is planned and was not executed, nothing of it is to be taken back or resumed: operation={} \
+            "it is planned and was not executed, so there is nothing to take back or to resume: operation={} \
              plan_id={}",
             plan.operation, plan.plan_id
         ),

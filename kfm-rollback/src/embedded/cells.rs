@@ -51,7 +51,7 @@ pub(super) enum FoldError {
     Newer { lsn: Lsn, rtype: u16, schema: u16 },
     #[error("record cannot be read: lsn={lsn}")]
     Unreadable { lsn: Lsn, source: serde_json::Error },
-    #[error("record does not follow: lsn={lsn} key={key} generation={generation}")]
+    #[error("record does not follow from the ones before: lsn={lsn} key={key} generation={generation}")]
     Misplaced { lsn: Lsn, key: String, generation: u64 },
 }
 

@@ -50,5 +50,8 @@ pub(super) async fn verify_scope(
         return Err(Halt::Foreign { cell: step.cell.clone(), observed: *observed });
     }
     let wrong: Vec<String> = wrong.iter().take(5).map(|(step, _)| step.cell.to_string()).collect();
-    Err(Halt::Verification(format!("the scope is not as it must be: cells={}", wrong.join(", "))))
+    Err(Halt::Verification(format!(
+        "cells do not hold what they must hold at the end: cells={}",
+        wrong.join(", ")
+    )))
 }

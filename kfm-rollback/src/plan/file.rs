@@ -130,7 +130,7 @@ fn refuse_unknown(session: &Session, plan: &Plan) -> Result<()> {
         _ if planted(Bug::PlanNotInLog) => return Ok(()),
         None => "the log does not know this plan",
         Some(record) if (&record.content_id, &record.operation) != (&plan.content_id, &plan.operation) => {
-            "the log knows this plan otherwise"
+            "the plan differs from the log's record of it"
         }
         Some(_) => match plan.misfit() {
             None => return Ok(()),

@@ -37,7 +37,7 @@ pub(super) async fn turned_moves(
     let target = turnable(session, wanted)?;
     match (stands, session.history.undone_by(&target.id)) {
         (false, Some(by)) => return Ok(Err(format!("nothing to do: {by} undid it already"))),
-        (true, None) => return Ok(Err("nothing to do: it stands".to_owned())),
+        (true, None) => return Ok(Err("nothing to do: the operation stands already".to_owned())),
         _ => {}
     }
     let Turned { mut moves, mut left_alone, mut skipped } = Turned::default();

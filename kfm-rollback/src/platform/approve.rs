@@ -56,7 +56,7 @@ impl Platform {
             Some(text) => {
                 let key: PublicKey = text.parse().map_err(|_| {
                     Error::invalid(
-                        "this is no Ed25519 public key of 64 hex digits",
+                        "this is not an Ed25519 public key of 64 hex digits",
                         "give the key that 'principals add' printed",
                     )
                 })?;

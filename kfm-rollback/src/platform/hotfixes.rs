@@ -292,9 +292,9 @@ async fn allowed(session: &mut Session, wanted: Wanted, request: &HotfixRequest)
     }
     if request.shown.is_some_and(|shown| shown != draft.content_id) {
         return Err(Error::Conflict {
-            message: "the hotfix is not what was shown: something changed in between".into(),
+            message: "the hotfix would change something else than was shown".into(),
             conflicts: Vec::new(),
-            hint: "look at it again".into(),
+            hint: "rehearse it again with --dry-run".into(),
             next: Vec::new(),
         });
     }

@@ -215,11 +215,11 @@ fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEn
         )
     })?;
     let review_by: jiff::civil::Date =
-        assign.review_by.parse().map_err(|_| invalid("review-by is no date", "give it as 2027-06-30"))?;
+        assign.review_by.parse().map_err(|_| invalid("review-by is not a date", "give it as 2027-06-30"))?;
     if review_by < today {
         return Err(invalid(
             &format!("the day of the next review has passed: review_by={review_by}"),
-            "give a day to come",
+            "give a day in the future",
         ));
     }
     let entry = RegistryEntry::Label(kfm_policy::registry::LabelEntry {
@@ -237,7 +237,7 @@ fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEn
     );
     match entry.misspelt() {
         Some(why) => Err(invalid(
-            &format!("no document and no id can be called that, {why}: label={about}"),
+            &format!("no document and no id can have this name, {why}: label={about}"),
             "give the document's path as the catalog has it, its id, or a folder by --under",
         )),
         None => Ok(entry),

@@ -115,7 +115,7 @@ impl Drop for Hold {
         let log = Arc::clone(&self.log);
         self.platform.depart(tokio::spawn(async move {
             if let Err(error) = log.release().await {
-                tracing::warn!(error = %error, "the log is given back by its lease");
+                tracing::warn!(error = %error, "the log could not be given back, others wait for its lease to pass");
             }
         }));
     }

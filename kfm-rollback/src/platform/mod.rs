@@ -103,7 +103,7 @@ impl Platform {
         let file = root.join(FILE_NAME);
         let Some(text) = files::read_optional(&file)? else {
             return Err(Error::invalid(
-                format!("this folder is no platform, it has no kfm.toml: path={}", root.display()),
+                format!("this folder is not a platform, it has no kfm.toml: path={}", root.display()),
                 "make one by 'kfm init', or name another by --root",
             ));
         };

@@ -185,7 +185,7 @@ fn refuse_own_folder(platform: &Platform, from: &Path) -> Result<()> {
                 from.display(),
                 own.display()
             ),
-            "publish from a folder apart; 'kfm reconcile' lists what was edited in place",
+            "publish from a folder outside of it; 'kfm reconcile' lists what was edited in place",
         )),
     }
 }

@@ -160,7 +160,7 @@ impl Publish {
     /// [`Error::Invalid`]: its id is not valid, its type is not known, or the run has recorded this id already.
     pub fn add_derivative(&mut self, derivative: Derivative) -> Result<()> {
         let refuse = |source: Box<dyn std::error::Error + Send + Sync>| Error::Invalid {
-            message: format!("not a derivative that can be recorded: id={}", derivative.id),
+            message: format!("the derivative cannot be recorded: id={}", derivative.id),
             hint: "give it an id of its own, and one of the known types".into(),
             source: Some(source),
         };

@@ -67,7 +67,7 @@ impl Platform {
     ) -> Result<PlanReport> {
         if cascade.is_some() {
             return Err(Error::invalid(
-                "this kfm only refuses where later work was derived, it does not take it along yet",
+                "this kfm cannot undo derived work together with its source yet, it can only refuse",
                 "roll back what was derived first, the newest first",
             ));
         }

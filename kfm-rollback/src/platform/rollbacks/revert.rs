@@ -51,7 +51,10 @@ pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<St
         && last.kind == rollback.kind
     {
         return Err(Error::Conflict {
-            message: format!("a later one did the same again: rollback_id={} later={}", rollback.id, last.id),
+            message: format!(
+                "a later operation did the same again: rollback_id={} later={}",
+                rollback.id, last.id
+            ),
             conflicts: Vec::new(),
             hint: "revert the later one".into(),
             next: vec![format!("kfm rollback revert --rollback-id {} --reason '…'", last.id)],

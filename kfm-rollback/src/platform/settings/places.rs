@@ -66,7 +66,7 @@ fn check_written(
         let is_over = folder.is_some() || kept.contains(&place) || place == resolved(Path::new(FILE_NAME));
         if is_over {
             let place = place.display();
-            return Err(format!("it would be written over what the platform keeps: {name} place={place}"));
+            return Err(format!("this would overwrite what the platform keeps: key={name} place={place}"));
         }
     }
     Ok(())
