@@ -1,6 +1,6 @@
-//! How the planned delay grows from one attempt to the next, and how much of it is left to chance.
+//! How the planned delay grows from one attempt to the next, and which part of it is random.
 //!
-//! Everything here is a function of its arguments: the random part comes in as a number, so that the same
+//! Everything here is a function of its arguments. The random part comes in as a number, so that the same
 //! policy, key and failures give the same delays on every machine (R80).
 
 use std::time::Duration;
@@ -12,10 +12,10 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Curve {
-    /// `base * 2^n`: the only one that backs off as fast as an outage spreads.
+    /// `base * 2^n`: the only curve that backs off as fast as an outage spreads.
     #[default]
     Exponential,
-    /// `base` every time.
+    /// `base` after every failure.
     Fixed,
     /// `base * (n + 1)`.
     Linear,
@@ -50,7 +50,7 @@ pub enum Jitter {
 /// | `base_ms` | 500 |
 /// | `cap_ms` | 30 000 |
 ///
-/// There is no delay of nothing: a base or cap under one millisecond counts as one, so that a policy can
+/// No delay is zero: a base or cap under one millisecond counts as one millisecond, so that a policy can
 /// never be a busy loop.
 ///
 /// ```
@@ -75,7 +75,7 @@ pub struct Backoff {
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]
     #[cfg_attr(feature = "serde", serde(deserialize_with = "positive"))]
     pub base_ms: u32,
-    /// No delay is longer, jitter included, in milliseconds.
+    /// The longest delay, jitter included, in milliseconds.
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]
     #[cfg_attr(feature = "serde", serde(deserialize_with = "positive"))]
     pub cap_ms: u32,
@@ -154,18 +154,18 @@ impl Backoff {
         u64::from(self.cap_ms.max(1)) * 1_000_000
     }
 
-    /// The base, at least one millisecond and never above the cap.
+    /// Returns the base in nanoseconds: at least one millisecond, and never above the cap.
     pub(crate) fn base_ns(&self) -> u64 {
         (u64::from(self.base_ms.max(1)) * 1_000_000).min(self.cap_ns())
     }
 }
 
-/// The share `unit / 2^64` of `whole`: uniform in `[0, whole)` for a uniform `unit`, without a float.
+/// Returns the share `unit / 2^64` of `whole`: uniform in `[0, whole)` if `unit` is uniform, without a float.
 pub(crate) fn part(whole: u64, unit: u64) -> u64 {
     ((u128::from(whole) * u128::from(unit)) >> 64) as u64
 }
 
-/// Milliseconds in `duration`, at least 1 and at most what a policy can hold (49 days).
+/// Returns the milliseconds in `duration`: at least 1, and at most what a policy can hold (49 days).
 pub(crate) const fn millis(duration: Duration) -> u32 {
     let ms = duration.as_millis();
     if ms == 0 {
@@ -177,7 +177,7 @@ pub(crate) const fn millis(duration: Duration) -> u32 {
     }
 }
 
-/// The Fibonacci number for failure `n`: 1, 1, 2, 3, 5, ...; saturates, and 93 is the last that fits.
+/// Returns the Fibonacci number for failure `n`: 1, 1, 2, 3, 5, ...; saturates from 94 on.
 fn fibonacci(n: u32) -> u64 {
     let (mut now, mut next) = (1_u64, 1_u64);
     for _ in 0..n.min(94) {
@@ -186,7 +186,7 @@ fn fibonacci(n: u32) -> u64 {
     now
 }
 
-/// Reads a number of milliseconds that is not 0: a file that says 0 has a mistake, not a wish.
+/// Reads a number of milliseconds that is not 0: a file that says 0 has a mistake in it.
 #[cfg(feature = "serde")]
 pub(crate) fn positive<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     <std::num::NonZeroU32 as serde::Deserialize>::deserialize(deserializer).map(std::num::NonZeroU32::get)

@@ -1,8 +1,8 @@
-//! Both ways between this crate and the `backoff` crate, for code that moves one call at a time.
+//! From this crate to the `backoff` crate and back, for code that is moved one call at a time.
 //!
-//! `backoff` has not been maintained since 2021: **RUSTSEC-2025-0012**; its dependency `instant` neither:
-//! RUSTSEC-2024-0384. Nothing here uses it unless this feature is on; see ADR 0007 for why it is there at all.
-//! Two of its habits do not come along: `retry_after` does not pass the deadline here, and an operation is
+//! `backoff` has not been maintained since 2021: **RUSTSEC-2025-0012**; nor has its dependency `instant`:
+//! RUSTSEC-2024-0384. Nothing here uses it unless this feature is on; ADR 0007 says why the feature exists.
+//! Two habits of `backoff` are not kept: here `retry_after` does not pass the deadline, and an operation is
 //! started after the wait and not before it.
 
 use std::num::NonZeroU8;
@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::seed::Seed;
 use crate::witness::{Key, Witness};
 
-/// From `backoff`: its errors say transient or permanent, and so they do here.
+/// From `backoff`: an error that says transient or permanent is classified so here.
 impl<E> Classify for ::backoff::Error<E> {
     fn classify(&self) -> Verdict {
         match self {
@@ -27,7 +27,7 @@ impl<E> Classify for ::backoff::Error<E> {
     }
 }
 
-/// To `backoff`: an error as the variant that its class says.
+/// To `backoff`: an error becomes the variant that its class says.
 pub fn to_backoff_error<E: Classify>(error: E) -> ::backoff::Error<E> {
     let verdict = error.classify();
     if !verdict.is_retryable() {
@@ -39,7 +39,8 @@ pub fn to_backoff_error<E: Classify>(error: E) -> ::backoff::Error<E> {
     }
 }
 
-/// From `backoff`: its settings as a policy, with full jitter and a bound on attempts, which it has not.
+/// From `backoff`: its settings become a policy, with full jitter and with a bound on attempts, which
+/// `backoff` has not.
 ///
 /// The multiplier is always 2 here, and `max_elapsed_time` becomes the total.
 pub fn policy_from_backoff(settings: &::backoff::ExponentialBackoff, attempts: NonZeroU8) -> Policy {

@@ -1,4 +1,4 @@
-//! The form for code that is not async: the same decisions, and waits that hold the thread.
+//! The form for code that is not async: the same decisions; its waits hold the thread.
 
 use crate::classify::{BySelf, Classifier};
 use crate::clock::Pause;
@@ -11,8 +11,8 @@ use crate::witness::Witness;
 
 /// Retries operations that hold their thread; made by [`Retry::blocking`].
 ///
-/// An attempt cannot be cut off from outside: it is told its [`limit`](Attempt::limit), for the time-out of
-/// its socket, and one that succeeds too late has succeeded.
+/// An attempt cannot be cut off from outside. The operation is told the attempt's [`limit`](Attempt::limit),
+/// for the time-out of its socket; an attempt that succeeds too late has succeeded.
 ///
 /// ```
 /// use kfm_retry::{ErrorClass, ManualClock, Policy, Retry, idempotent};
@@ -38,7 +38,7 @@ impl<'s, 'a> Blocking<'s, 'a> {
         Self { retry, pause, deadline: None }
     }
 
-    /// Is over by `deadline`, if that is earlier than what the policy says.
+    /// Ends the call by `deadline`, if that is earlier than the end that the policy sets.
     #[must_use]
     pub fn deadline(self, deadline: Deadline) -> Self {
         Self { deadline: Some(deadline), ..self }
@@ -47,7 +47,7 @@ impl<'s, 'a> Blocking<'s, 'a> {
     /// Runs `operation` until it succeeds or is given up.
     ///
     /// # Errors
-    /// [`Failed`]: the error of the last attempt as it was, and why nobody tries again.
+    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
     pub fn run<T, E>(
         &self,
         witness: impl Witness<'a>,
@@ -59,10 +59,10 @@ impl<'s, 'a> Blocking<'s, 'a> {
         self.run_classified(witness, BySelf, operation)
     }
 
-    /// Runs `operation`, whose errors `classifier` judges, until it succeeds or is given up.
+    /// Runs `operation` until it succeeds or is given up; `classifier` judges its errors.
     ///
     /// # Errors
-    /// [`Failed`]: the error of the last attempt as it was, and why nobody tries again.
+    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
     pub fn run_classified<T, E>(
         &self,
         witness: impl Witness<'a>,
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Blocking<'_, '_> {
     }
 }
 
-/// Gives the breaker its leave back if the operation panics.
+/// Gives the breaker's permission back if the operation panics.
 struct Guarded<'s, 'a> {
     course: Course<'a>,
     retry: &'s Retry<'a>,

@@ -1,16 +1,16 @@
-//! A budget: how many retries a process may spend while a dependency fails for everybody.
+//! A budget: how many retries a process may spend while a dependency fails for all its callers.
 //!
-//! Attempts of one call are bounded by its policy; a thousand calls that fail together still multiply the
-//! load by five. A budget bounds the whole: retries take tokens out, successes put some back. With nothing
-//! but failures it is soon empty, and every call has its one attempt. The shape is that of gRPC's retry
-//! throttling (gRFC A6) and of the AWS SDKs' standard retry mode.
+//! The policy of one call bounds its attempts, but a thousand calls that fail together still multiply the
+//! load by five. A budget bounds all of them: a retry takes tokens out, a success puts some back. While every
+//! call fails the budget is soon empty, and each call has only its first attempt. The shape is that of gRPC's
+//! retry throttling (gRFC A6) and of the AWS SDKs' standard retry mode.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Bounds the retries of all calls that share it.
 ///
-/// Tokens are counted in whole numbers and taken by one compare-and-swap: nothing is rounded, and two threads
-/// cannot spend the same token. While it is full, a success writes nothing.
+/// Tokens are whole numbers and are taken by one compare-and-swap: nothing is rounded, and two threads cannot
+/// spend the same token. While the budget is full, a success writes nothing.
 ///
 /// ```
 /// use kfm_retry::Budget;
@@ -31,7 +31,7 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// 100 tokens, 10 for a retry, 1 back for a success.
+    /// 100 tokens; a retry takes 10, a success puts 1 back.
     fn default() -> Self {
         Self::new(100, 10, 1)
     }
@@ -43,12 +43,12 @@ impl Budget {
         Self { tokens: AtomicU32::new(tokens_max), tokens_max, cost, refund }
     }
 
-    /// Takes the tokens for one retry; `false` if there are not enough.
+    /// Takes the tokens of one retry; false if there are not enough, then do not retry.
     pub fn withdraw(&self) -> bool {
         self.tokens.fetch_update(Relaxed, Relaxed, |tokens| tokens.checked_sub(self.cost)).is_ok()
     }
 
-    /// Puts back what a success is worth.
+    /// Puts the refund of one success back.
     #[inline]
     pub fn deposit(&self) {
         if self.tokens.load(Relaxed) < self.tokens_max {
@@ -56,7 +56,7 @@ impl Budget {
         }
     }
 
-    /// Puts back the tokens of a retry that was never made.
+    /// Puts the tokens of a retry back that was not made.
     pub fn give_back(&self) {
         self.put(self.cost);
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
 
 use crate::classify::{Classify, ErrorClass, Verdict};
 
-/// Refuses calls while too many are running; it never queues them.
+/// Refuses a call while too many are running; it never queues calls.
 ///
-/// It stands inside a retried operation, around each attempt, so that a wait between attempts holds no place:
-/// `|| bulkhead.run(fetch())`.
+/// Put it inside a retried operation, around each attempt, so that a call holds no place while it waits
+/// between attempts: `|| bulkhead.run(fetch())`.
 #[derive(Debug)]
 pub struct Bulkhead {
     running: AtomicU32,
@@ -21,12 +21,12 @@ pub struct Bulkhead {
 #[must_use = "the place is given back when this is dropped"]
 pub struct Place<'b>(&'b Bulkhead);
 
-/// A call that this process refused itself, or its own error.
+/// Why a limited call did not succeed: this process refused it, or it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limited<E> {
-    /// There was no place for it: it was not made.
+    /// There was no place for the call, so it was not made.
     Refused,
-    /// It was made and failed.
+    /// The call was made and returned this error.
     Error(E),
 }
 
@@ -36,7 +36,7 @@ impl Bulkhead {
         Self { running: AtomicU32::new(0), running_max }
     }
 
-    /// Takes a place, if there is one.
+    /// Takes a place; `None` if all are taken.
     pub fn enter(&self) -> Option<Place<'_>> {
         let one_more = |running: u32| (running < self.running_max).then_some(running + 1);
         self.running.fetch_update(AcqRel, Acquire, one_more).ok().map(|_| Place(self))
@@ -45,7 +45,7 @@ impl Bulkhead {
     /// Runs `call` if there is a place for it.
     ///
     /// # Errors
-    /// [`Limited::Refused`]: nothing was done, come back later. [`Limited::Error`]: the call's own.
+    /// [`Limited::Refused`]: nothing was done, try again later. [`Limited::Error`]: the call's own error.
     pub async fn run<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, Limited<E>> {
         let _place = self.enter().ok_or(Limited::Refused)?;
         call.await.map_err(Limited::Error)

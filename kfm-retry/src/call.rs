@@ -1,7 +1,7 @@
 //! The combinators, written after a closure or a method path.
 //!
-//! They stand outside-in, as decorators stand above a function and layers in tower's `ServiceBuilder`: what
-//! is named first goes around all that follows. The place decides what `timeout` and `circuit_breaker` mean:
+//! They stand outside-in, as decorators stand above a function and layers in tower's `ServiceBuilder`: a
+//! combinator goes around all that follow it. Its place decides what `timeout` and `circuit_breaker` mean:
 //!
 //! | written | nests as | so that |
 //! |---|---|---|
@@ -9,7 +9,7 @@
 //! | `.with_backoff(d).retry(5).circuit_breaker(&b).timeout(t)` | retry(breaker(timeout(call))) | the breaker counts attempts |
 //! | `.timeout(t).with_backoff(d).retry(5)` | timeout(retry(call)) | the whole call has `t`, its waits included |
 //!
-//! A breaker always stands around the time-outs next to it, so that a call that hangs counts as failed.
+//! A breaker always goes around the time-outs next to it, so that a call that hangs counts as failed.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -37,9 +37,10 @@ use crate::{
     witness::{Key, Witness},
 };
 
-/// A call and how it will be tried; nothing happens until it is awaited.
+/// A call and how it will be tried; nothing happens until the caller awaits it.
 ///
-/// `State` is how far the sentence has come: [`Once`], [`Witnessed`], [`BackedOff`] or [`Retried`].
+/// `State` is how far the caller has come in describing it: [`Once`], [`Witnessed`], [`BackedOff`] or
+/// [`Retried`].
 #[must_use = "nothing happens until it is awaited"]
 pub struct Call<'a, F, Args, R, State, K = BySelf>
 where
@@ -54,16 +55,16 @@ where
     state: PhantomData<fn(Args, State)>,
 }
 
-/// Tried once: nobody said that it may be tried again.
+/// The call is tried once: there is no promise that it may be repeated.
 #[derive(Debug)]
 pub enum Once {}
-/// May be tried again, once a backoff is there.
+/// The call may be repeated; a backoff must come next.
 #[derive(Debug)]
 pub enum Witnessed {}
-/// Has a backoff, and may be retried.
+/// The call may be repeated and has a backoff; it can be retried.
 #[derive(Debug)]
 pub enum BackedOff {}
-/// Will be retried; what follows applies to each attempt.
+/// The call will be retried; what follows applies to each attempt.
 #[derive(Debug)]
 pub enum Retried {}
 
@@ -81,7 +82,7 @@ impl<'a, F, Args, R, State, K> Call<'a, F, Args, R, State, K>
 where
     F: Operation<Args>,
 {
-    /// Is over by `deadline`, if that is earlier than what the policy says.
+    /// Ends the call by `deadline`, if that is earlier than the end that the policy sets.
     pub fn deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = Some(deadline);
         self
@@ -100,7 +101,7 @@ where
         }
     }
 
-    /// Shows the text of errors in events, which otherwise carry their class only.
+    /// Shows the text of errors in events; otherwise events carry only the class of an error.
     pub fn reveal_errors(mut self) -> Self
     where
         F::Error: Display,
@@ -116,15 +117,15 @@ where
     R: Terms<'a>,
     K: Classifier<F::Error>,
 {
-    /// Answers with what `otherwise` makes of the failure, once the call is given up.
+    /// Answers with the result of `otherwise` once the call is given up.
     ///
-    /// The failure has been told to the observer before: nothing is swallowed.
+    /// The observer has been told of the failure before, so it is not hidden.
     pub async fn fallback(self, otherwise: impl FnOnce(crate::Failed<F::Error>) -> F::Output) -> F::Output {
         self.await.unwrap_or_else(otherwise)
     }
 }
 
-/// Starts the sentence: gives closures, functions and method paths the combinators.
+/// Begins the description of a call: gives closures, functions and method paths the combinators.
 ///
 /// ```
 /// use kfm_retry::{Backoff, Breaker, BreakerPolicy, Combine};
@@ -146,7 +147,7 @@ where
 /// # Ok::<(), kfm_retry::Failed<std::io::Error>>(()) }).unwrap();
 /// ```
 ///
-/// A call that nobody vouches for is not retried:
+/// A call without the promise that it may be repeated cannot be retried:
 ///
 /// ```compile_fail,E0599
 /// # use kfm_retry::{Backoff, Combine};
@@ -161,7 +162,7 @@ where
 /// fetch.retry(5);
 /// ```
 ///
-/// Nor one without a backoff:
+/// Nor can a call without a backoff:
 ///
 /// ```compile_fail,E0599
 /// # use kfm_retry::Combine;
@@ -169,7 +170,7 @@ where
 /// fetch.idempotent("key").retry(5);
 /// ```
 ///
-/// Nor for ever; the number of attempts is a byte:
+/// Nor can a call be retried for ever; the number of attempts is a byte:
 ///
 /// ```compile_fail,E0308
 /// # use kfm_retry::{Backoff, Combine};
@@ -179,17 +180,17 @@ where
 /// ```
 #[cfg(feature = "tokio")]
 pub trait Combine<Args>: Operation<Args> + Sized {
-    /// Vouches that the operation may be done more than once; `key` names the work item.
+    /// Promises that the operation may be done more than once; `key` names the work item.
     fn idempotent<'a>(self, key: impl Into<Key<'a>>) -> Call<'a, Self, Args, Sentence<'a>, Witnessed> {
         Call::new(Sentence::default(), key.into(), self)
     }
 
-    /// Takes the witness that the operation may be done more than once, such as an outbox's.
+    /// Takes another promise that the operation may be done more than once, such as an outbox's.
     fn guarded_by<'a>(self, witness: impl Witness<'a>) -> Call<'a, Self, Args, Sentence<'a>, Witnessed> {
         Call::new(Sentence::default(), witness.key(), self)
     }
 
-    /// Does the operation once: for time-outs and breakers around what must not be repeated.
+    /// Makes the operation once: for time-outs and breakers around an operation that must not be repeated.
     fn once<'a>(self) -> Call<'a, Self, Args, Sentence<'a>, Once> {
         Call::new(Sentence::default(), Key::from(""), self)
     }
@@ -198,10 +199,10 @@ pub trait Combine<Args>: Operation<Args> + Sized {
 #[cfg(feature = "tokio")]
 impl<F: Operation<Args>, Args> Combine<Args> for F {}
 
-/// Where in the sentence a combinator stands.
+/// Where a combinator stands among the others.
 #[cfg(feature = "tokio")]
 pub trait Place: sealed::Sealed {
-    /// Whether `retry` has been said.
+    /// Whether it stands after `retry`, so that it applies to each attempt.
     const INSIDE_RETRY: bool;
 }
 
@@ -237,7 +238,8 @@ where
     F: Operation<Args>,
     State: Place,
 {
-    /// Bounds what follows in time: the whole call before [`retry`](Call::retry), each attempt after it.
+    /// Limits the time of what follows: of the whole call before [`retry`](Call::retry), of each attempt
+    /// after it.
     #[inline]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         let ms = Some(millis(timeout));
@@ -254,7 +256,7 @@ where
         self
     }
 
-    /// Takes every retry out of `budget`.
+    /// Takes every retry out of `budget`; the call is given up when the budget is empty.
     pub fn budget(mut self, budget: impl Into<Shared<'a, Budget>>) -> Self {
         self.terms.rest().budget = Some(budget.into());
         self
@@ -266,7 +268,7 @@ where
         self
     }
 
-    /// Reads the time from `clock`, and waits on it, instead of the machine's.
+    /// Reads the time from `clock` and waits on it, instead of on the machine's clock.
     pub fn clock(mut self, clock: impl Into<Shared<'a, dyn Clock + 'a>>) -> Self {
         self.terms.rest().clock = Some(clock.into());
         self
@@ -304,7 +306,7 @@ where
         self.into_state()
     }
 
-    /// Retries as a named policy says, which also replaces what `timeout` has set.
+    /// Retries as `policy` says; this also replaces what `timeout` has set.
     pub fn policy(mut self, policy: Policy) -> Call<'a, F, Args, Sentence<'a>, Retried, K> {
         self.terms.policy = Some(policy);
         (self.terms.attempt_timeout_ms, self.terms.total_ms) = (None, None);

@@ -1,4 +1,4 @@
-//! Time as a parameter: the one seam through which this workspace reads clocks and waits.
+//! Time as a parameter: the only place through which this workspace reads clocks and waits.
 //!
 //! Everything that needs to know the time, or to let some pass, takes a [`Clock`]. In production that is
 //! [`SystemClock`]; in tests and in the simulator it is a clock that moves when it is told to, so that a
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 /// A future that ends when a [`Clock`] says that the time has passed.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Tells the time and lets it pass.
+/// Tells the time and waits.
 ///
 /// # Laws
 /// - **Monotonic**: [`monotonic`](Clock::monotonic) never goes back, whatever happens to the wall clock.
@@ -26,16 +26,17 @@ pub trait Clock: Debug + Send + Sync {
     /// Returns the time since an origin that is fixed for the life of this clock.
     fn monotonic(&self) -> Duration;
 
-    /// Returns the civil time, which may jump; only for display and records, never for ordering (R20).
+    /// Returns the civil time, which may jump. Use it only to show and to record a time, never to order
+    /// (R20).
     fn wall(&self) -> SystemTime;
 
-    /// Waits for `duration`.
+    /// Waits for `duration`, without holding the thread.
     fn sleep(&self, duration: Duration) -> Sleep;
 
     /// Ends after `duration`, as the time-out of something else that is running.
     ///
-    /// To a real clock that is a sleep. A clock whose sleeps move the time must not move it here: work that
-    /// waits for a disk or a thread in a test would be cut off at once.
+    /// For a real clock this is a sleep. A clock whose sleeps move the time must not move it here: otherwise
+    /// it would cut off at once any work that waits for a disk or a thread in a test.
     fn alarm(&self, duration: Duration) -> Sleep {
         self.sleep(duration)
     }
@@ -61,7 +62,7 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     }
 }
 
-/// Lets time pass by holding the thread, for code that is not async.
+/// Waits by holding the thread, for code that is not async.
 ///
 /// # Laws
 /// - **Not early**: a [`pause`](Pause::pause) of `d` does not end before the clock has grown by `d`.
@@ -74,7 +75,7 @@ const _PAUSE_OBJECT_SAFE: Option<&dyn Pause> = None;
 
 /// The machine's own clocks, with tokio's timer for waiting.
 ///
-/// It shows tokio's time, so that a test with `tokio::time::pause` stops this clock too.
+/// It shows the time of tokio, so that a test with `tokio::time::pause` stops this clock too.
 #[cfg(feature = "tokio")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -85,7 +86,7 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Duration {
         const HOUR: Duration = Duration::from_secs(3600);
         static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        // An hour ago, since a paused runtime may have begun before the first call.
+        // An hour ago, because a paused runtime may have begun before this first call.
         let origin = ORIGIN.get_or_init(|| {
             let now = std::time::Instant::now();
             now.checked_sub(HOUR).unwrap_or(now)
@@ -112,8 +113,8 @@ impl Pause for SystemClock {
 
 /// A clock that stands still until [`advance`](ManualClock::advance) moves it; a sleep on it advances it.
 ///
-/// Since sleeping moves the time at once, code under test runs through its waits without waiting. An alarm
-/// does not move it: what runs under a time-out is cut off only when somebody else moves the time.
+/// Since a sleep moves the time at once, code under test runs through its waits without waiting. An alarm
+/// does not move the time: work under a time-out is cut off only when other code moves the time.
 #[derive(Debug)]
 pub struct ManualClock {
     state: std::sync::Arc<Mutex<State>>,
@@ -139,12 +140,12 @@ impl ManualClock {
         }
     }
 
-    /// Moves both times forward.
+    /// Moves the monotonic and the civil time forward.
     pub fn advance(&self, by: Duration) {
         advance(&self.state, by);
     }
 
-    /// Sets the civil time, also backwards, as an operator or NTP does; the monotonic time is not touched.
+    /// Sets the civil time, also backwards, as an operator or NTP does; the monotonic time stays.
     pub fn set_wall(&self, wall: SystemTime) {
         lock(&self.state).wall = wall;
     }

@@ -1,8 +1,8 @@
 //! The course of one call: what every driver does between two attempts.
 //!
-//! Drivers (async, blocking, loop) run attempts and let time pass; all that is decided, counted and told is
-//! here, once. A call that succeeds at once passes through [`Course::begin`] and [`Course::succeeded`]
-//! without reading a clock, allocating or writing to shared memory.
+//! Drivers (async, blocking, loop) run attempts and wait; everything that is decided, counted and told to
+//! observers is here, once. A call that succeeds at once passes through [`Course::begin`] and
+//! [`Course::succeeded`] without reading a clock, allocating or writing to shared memory.
 
 use std::time::Duration;
 
@@ -17,30 +17,30 @@ use crate::operation::Attempt;
 use crate::retry::{Counts, Retry};
 use crate::witness::Key;
 
-/// A moment that has not been read off the clock yet, or a limit that is not there.
+/// A moment that was not read from the clock yet, or a limit that does not exist.
 const NEVER: u64 = u64::MAX;
 
-/// Where one call stands; all times in nanoseconds on the clock's monotonic time.
+/// The state of one call; all times are nanoseconds of the clock's monotonic time.
 #[derive(Debug)]
 pub(crate) struct Course<'a> {
     key: Key<'a>,
-    /// The deadline that the caller gave, or one that was inherited.
+    /// The deadline that the caller gave, or the one inherited from an outer attempt.
     deadline: u64,
-    /// When the running attempt is cut off; [`NEVER`] until a clock was read.
+    /// When the running attempt is cut off; [`NEVER`] until the clock was read.
     attempt_ends: u64,
-    /// The breaker's leave for the call, or for the running attempt.
+    /// The breaker's permission for the call, or for the running attempt.
     ticket: Ticket,
-    /// When the ticket was used first; [`NEVER`] until a clock was read.
+    /// When the ticket was used first; [`NEVER`] until the clock was read.
     ticket_used: u64,
     /// Why this call may not be tried again, whatever its policy says.
     only_once: Option<OnlyOnce>,
     machine: Option<Box<Machine>>,
 }
 
-/// Why a call is made once.
+/// Why a call has only one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnlyOnce {
-    /// A policy further out retries it.
+    /// An outer policy retries it.
     Nested,
     /// Its request cannot be sent twice.
     #[cfg(feature = "tower")]
@@ -61,7 +61,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Goes on with a call that began by [`quick::leave`](crate::quick::leave).
+    /// Continues a call that began with [`quick::leave`](crate::quick::leave).
     pub(crate) fn taken_up(key: Key<'a>, deadline: Option<Deadline>, ticket: Ticket) -> Self {
         Self { ticket, ..Self::new(key, deadline) }
     }
@@ -89,7 +89,8 @@ impl<'a> Course<'a> {
         Ok(Attempt { number: 0, limit_ns })
     }
 
-    /// Begins within an attempt of a call further out, or within a deadline; says how long there is.
+    /// Begins within the attempt of an outer call, or within a deadline; returns how much time there is, in
+    /// nanoseconds.
     #[cold]
     fn begin_within(&mut self, retry: &Retry<'_>, outer: Scope) -> Result<u64, Box<Report>> {
         if let Some(ends_ns) = outer.ends_ns(&*retry.clock) {
@@ -103,7 +104,7 @@ impl<'a> Course<'a> {
         Ok(self.attempt_ends.saturating_sub(now))
     }
 
-    /// The scope in which the running attempt is polled.
+    /// Returns the scope in which the running attempt is polled.
     #[inline]
     pub(crate) fn scope(&self, retry: &Retry<'_>) -> Scope {
         Scope::of(match self.attempt_ends {
@@ -112,7 +113,7 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// Asks the breaker for leave, for the call or for an attempt.
+    /// Asks the breaker for permission, for the call or for an attempt.
     #[inline]
     fn admit(&mut self, retry: &Retry<'_>, breaker: &Breaker) -> Result<(), Box<Report>> {
         match breaker.admit(|| retry.clock.monotonic()) {
@@ -138,7 +139,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// How long the running attempt still has; reads the clock for the first time if it has to.
+    /// Returns how much time the running attempt still has; reads the clock if it was not read before.
     pub(crate) fn attempt_remaining(&mut self, retry: &Retry<'_>) -> Duration {
         let now = self.read_clock(retry);
         Duration::from_nanos(self.attempt_ends.saturating_sub(now))
@@ -161,7 +162,8 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Takes note that the running attempt failed; says how long to wait before the next.
+    /// Takes note that the running attempt failed; returns how long to wait before the next, or the report of
+    /// the call that is given up.
     #[cold]
     pub(crate) fn failed(
         &mut self,
@@ -170,6 +172,7 @@ impl<'a> Course<'a> {
         text: Option<&str>,
     ) -> Result<Duration, Box<Report>> {
         let now = self.read_clock(retry);
+        // A breaker that counts calls is told at the end of the call, with its last failure.
         if retry.counts == Counts::Attempts {
             self.settle_ticket(retry, verdict.class);
         }
@@ -185,6 +188,8 @@ impl<'a> Course<'a> {
         let machine = self.machine.get_or_insert_default();
         let number = machine.failures();
         let mut step = machine.on_failure(&retry.policy, failure, remaining, seed);
+        // The policy would try again; the call itself, its breaker or its budget may forbid it. The budget comes
+        // last, because asking it spends tokens.
         if let Step::Wait(_) = step {
             let veto = match self.only_once {
                 Some(OnlyOnce::Nested) => Some(Reason::NestedInner),
@@ -236,7 +241,7 @@ impl<'a> Course<'a> {
         Ok(Attempt { number: self.failures(), limit_ns })
     }
 
-    /// Takes note that the call is dropped; `waiting` if no attempt was running.
+    /// Takes note that the caller has dropped the call; `waiting` if no attempt was running.
     #[inline]
     pub(crate) fn dropped(&mut self, retry: &Retry<'_>, waiting: bool) {
         if self.ticket != Ticket::NONE || self.machine.is_some() {
@@ -264,14 +269,14 @@ impl<'a> Course<'a> {
         self.ticket = Ticket::NONE;
     }
 
-    /// Why the breaker does not let this call go on: it was opened since by other calls.
+    /// Returns why the breaker does not let this call go on: other calls have opened it meanwhile.
     fn broken(&self, retry: &Retry<'_>) -> Option<Reason> {
         let breaker = retry.breaker.as_ref()?;
         let goes_on = self.ticket == Ticket::NONE || breaker.allows(self.ticket);
         (!goes_on).then_some(Reason::CircuitOpen { retry_in: None })
     }
 
-    /// Hands the ticket back with what the failure says about the dependency.
+    /// Gives the ticket back, with what the failure says about the dependency.
     fn settle_ticket(&mut self, retry: &Retry<'_>, class: ErrorClass) {
         let (Some(breaker), true) = (&retry.breaker, self.ticket != Ticket::NONE) else { return };
         let ran = self.ticket_ran(retry, breaker);
@@ -311,7 +316,7 @@ impl<'a> Course<'a> {
         self.machine.as_ref().map_or(0, |machine| machine.failures())
     }
 
-    /// Reads the clock; the first time, it turns the limits into moments.
+    /// Reads the clock; the first time, the limits become moments.
     fn read_clock(&mut self, retry: &Retry<'_>) -> u64 {
         let now = nanos(retry.clock.monotonic());
         if self.attempt_ends == NEVER {

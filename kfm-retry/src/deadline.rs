@@ -1,10 +1,10 @@
 //! The moment by which a call has to be over, and how it reaches the calls inside.
 //!
-//! A deadline travels by itself to the retried calls that run inside an attempt, in the same task or thread:
-//! while an attempt is polled, its scope stands in a thread-local. Inner policies take the earlier of
-//! both deadlines, and make one attempt only, so that nested retries do not multiply (R83). Into a spawned
-//! task, another thread or another process a deadline has to be handed over: [`Deadline::remaining`] is what
-//! goes into a header, [`Deadline::after`] what comes out of it.
+//! A deadline reaches the retried calls inside an attempt by itself, in the same task or thread: while an
+//! attempt is polled, its scope is in a thread-local. An inner policy takes the earlier of both deadlines,
+//! and makes only one attempt, so that nested retries do not multiply (R83). A deadline for a spawned task,
+//! another thread or another process has to be handed over: [`Deadline::remaining`] goes into a header, and
+//! [`Deadline::after`] makes a deadline of it there.
 
 use std::cell::Cell;
 use std::num::NonZeroU64;
@@ -16,17 +16,18 @@ use crate::nanos;
 /// A moment on the monotonic time of one [`Clock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(
-    /// Its nanoseconds and one: a word with a value to spare, since every call carries one that may not be there.
+    /// Its nanoseconds plus one: a word in which 0 stays free, since every call carries a deadline that may
+    /// be missing.
     NonZeroU64,
 );
 
 impl Deadline {
-    /// Returns the moment `time` after now.
+    /// Returns the deadline `time` after now.
     pub fn after(clock: &dyn Clock, time: Duration) -> Self {
         Self::at(clock.monotonic().saturating_add(time))
     }
 
-    /// Returns the moment at `monotonic` on the clock.
+    /// Returns the deadline at the moment `monotonic` of a clock.
     pub const fn at(monotonic: Duration) -> Self {
         Self::at_ns(nanos(monotonic))
     }
@@ -50,22 +51,22 @@ impl Deadline {
     }
 }
 
-/// Which attempt the running code is part of: none, or one with a limit.
+/// The attempt that the running code is part of: none, or one with a limit.
 ///
-/// In one word, since every poll of every attempt swaps it: 0 is no attempt; the highest bit tells a length in
-/// milliseconds from a moment in nanoseconds.
+/// It is one word, since every poll of every attempt swaps it. 0 means no attempt; the highest bit tells a
+/// length in milliseconds from a moment in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scope(u64);
 
 /// How long an attempt may take.
 ///
-/// An attempt that has not waited for anything yet has a length and no end: a healthy call that is ready at
-/// once never reads a clock.
+/// An attempt that has not waited for anything yet has a length and no end, so that a healthy call that is
+/// ready at once never reads a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
-    /// So long, from this very poll on.
+    /// For this time, from this poll on.
     Lasts { ms: u32 },
-    /// Until this moment; 292 years are for ever.
+    /// Until this moment; 292 years count as for ever.
     Ends { at_ns: u64 },
 }
 
@@ -77,7 +78,7 @@ impl Scope {
     pub(crate) const OUTSIDE: Self = Self(0);
     const LASTS: u64 = 1 << 63;
 
-    /// An attempt with a limit.
+    /// Makes the scope of an attempt with a limit.
     #[inline]
     pub(crate) fn of(limit: Limit) -> Self {
         match limit {
@@ -86,7 +87,7 @@ impl Scope {
         }
     }
 
-    /// The moment at which the attempt ends, if it is one.
+    /// Returns the moment at which the attempt ends, if there is an attempt.
     pub(crate) fn ends_ns(self, clock: &dyn Clock) -> Option<u64> {
         match self.0 {
             0 => None,
@@ -101,19 +102,19 @@ impl Scope {
         CURRENT.with(Cell::get)
     }
 
-    /// Tells whether this is no attempt.
+    /// Tells whether the code runs in no attempt.
     #[inline]
     pub(crate) fn is_outside(self) -> bool {
         self == Self::OUTSIDE
     }
 
-    /// Makes this the scope of the running code until the answer is dropped, also by a panic.
+    /// Makes this the scope of the running code until the returned value is dropped, also by a panic.
     #[inline]
     pub(crate) fn enter(self) -> Entered {
         self.enter_from(Self::current())
     }
 
-    /// The same where the scope of the running code is known: what is not read need not be waited for.
+    /// As `enter`, where the outer scope is known already: a value that is not read need not be waited for.
     #[inline]
     pub(crate) fn enter_from(self, outer: Self) -> Entered {
         CURRENT.with(|current| current.set(self));

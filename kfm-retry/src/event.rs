@@ -1,19 +1,19 @@
-//! What is told about retried calls: failed attempts and changes of state, and nothing else (R85).
+//! What observers are told about retried calls: failed attempts and changes of state, and nothing else (R85).
 //!
-//! A healthy call tells nothing, so that it costs nothing. Events carry the class of an error and not its
-//! text, which may hold what a log must not; a call says explicitly when its text may be shown.
+//! A healthy call sends no event, so that events cost it nothing. Events carry the class of an error and not
+//! its text, which may hold what must not be in a log; a caller says explicitly when the text may be shown.
 
 use crate::breaker::Change;
 use crate::classify::ErrorClass;
 use crate::failed::Reason;
 
-/// Something worth telling about a retried call.
+/// Something that an observer is told about a retried call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// An attempt failed, or was refused before it began.
     Attempt(AttemptFailed<'a>),
-    /// A call succeeded that had failed before.
+    /// A call succeeded after at least one attempt had failed.
     Recovered {
         /// The name of the call.
         call: &'a str,
@@ -24,7 +24,7 @@ pub enum Event<'a> {
     Breaker {
         /// The name of the breaker.
         breaker: &'a str,
-        /// From what to what.
+        /// The change of its state.
         change: Change,
     },
 }
@@ -37,32 +37,32 @@ pub struct AttemptFailed<'a> {
     pub call: &'a str,
     /// The number of the attempt, from 0.
     pub retry_attempt: u8,
-    /// The wait before the next attempt; 0 if there is none.
+    /// The wait before the next attempt, in milliseconds; 0 if there is no next attempt.
     pub retry_delay_ms: u64,
     /// Whether a breaker refused the attempt.
     pub circuit_open: bool,
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub error_class: ErrorClass,
-    /// Whether that class may be tried again at all.
+    /// Whether a failure of that class may be tried again at all.
     pub retryable: bool,
-    /// What comes of it.
+    /// What happens after the failure.
     pub outcome: Outcome,
     /// Why the call was given up; `None` if it is tried again.
     #[cfg_attr(feature = "serde", serde(serialize_with = "reason_name"))]
     pub gave_up: Option<Reason>,
-    /// The error's text, if the call says that it may be shown.
+    /// The error's text; `None` unless the caller allows that it is shown.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub error_text: Option<&'a str>,
 }
 
-/// What comes of an attempt that failed.
+/// What happens after an attempt that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Outcome {
-    /// Another attempt, after the wait.
+    /// Another attempt follows, after the wait.
     Retried,
-    /// Nothing: the caller gets the error.
+    /// The call is given up: the caller gets the error.
     GaveUp,
 }
 
@@ -87,7 +87,7 @@ fn reason_name<S: serde::Serializer>(reason: &Option<Reason>, serializer: S) -> 
 /// Is told what happens in retried calls.
 ///
 /// # Implementing
-/// It is called in the middle of the call: do not block, and do not call back into the same breaker.
+/// This runs in the middle of the call: do not block, and do not call back into the same breaker.
 pub trait Observer: Send + Sync {
     /// Takes note of `event`.
     fn observe(&self, event: &Event<'_>);

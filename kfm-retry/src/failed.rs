@@ -1,4 +1,4 @@
-//! How a call ends that did not succeed: the caller's own error, and why nobody tries again.
+//! How a call ends that did not succeed: the caller's own error, and why it is not tried again.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,36 +7,36 @@ use crate::classify::{Classify, ErrorClass, Verdict};
 
 /// A call that was given up.
 ///
-/// The caller's error comes back as it was. There is none if the last attempt was cut off by a time-out or
-/// none was made; [`Report::reason`] and the last class say which.
+/// The caller's error comes back as it was. There is no error if a time-out cut the last attempt off or if no
+/// attempt was made; [`Report::reason`] and the last class say which.
 pub struct Failed<E> {
-    /// The error of the last attempt.
+    /// The error of the last attempt; `None` if it did not return one.
     pub error: Option<E>,
-    /// Why nobody tries again, and what was tried.
+    /// Why the call is not tried again, and what was tried.
     pub report: Box<Report>,
 }
 
 /// What happened in a call that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Why nobody tries again.
+    /// Why the call is not tried again.
     pub reason: Reason,
     /// The class of the last failure.
     pub class: ErrorClass,
-    /// How many attempts were made.
+    /// How many attempts were made, the first included.
     pub attempts: u8,
-    /// How long the call was told to wait between attempts, in all.
+    /// How long the call was told to wait, summed over all its waits.
     pub waited: Duration,
-    /// The attempts that failed, oldest first.
+    /// The attempts that failed, the oldest first.
     pub history: Vec<AttemptRecord>,
 }
 
 /// One attempt that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptRecord {
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub class: ErrorClass,
-    /// The wait that followed.
+    /// The wait that followed; zero after the last attempt.
     pub delay: Duration,
 }
 
@@ -46,34 +46,35 @@ pub struct AttemptRecord {
 pub enum Reason {
     /// All attempts of the policy were made.
     AttemptsExhausted,
-    /// All attempts that its class allows were made.
+    /// All attempts that the class of the failure allows were made.
     ClassLimit,
-    /// Another attempt cannot help, or nobody knows that it can: mend the cause.
+    /// Another attempt cannot help, or is not known to help: repair the cause.
     NotRetryable,
     /// The wait would have ended at or after the deadline.
     DeadlineWouldPass {
-        /// The wait that was due.
+        /// The wait that the policy had planned.
         delay: Duration,
     },
-    /// The deadline passed, during an attempt or before the first.
+    /// The deadline passed, during an attempt or before the first one.
     DeadlinePassed,
-    /// The service asked for a longer wait than the policy allows: come back then.
+    /// The service asked for a longer wait than the policy allows: call again after that wait.
     HintTooLong {
-        /// The wait that it asked for.
+        /// The wait that the service asked for.
         hint: Duration,
     },
-    /// The process has spent its retries: the service is in trouble for everybody.
+    /// The process has spent its retries: the dependency fails for all its callers.
     BudgetEmpty,
-    /// The breaker is open.
+    /// The breaker refused the call, or was opened during the call: call again later.
     CircuitOpen {
-        /// When the breaker lets a trial call through; unknown while one runs or an operator isolates it.
+        /// In how much time the breaker lets a trial call through; `None` while one runs or an operator
+        /// isolates the breaker.
         retry_in: Option<Duration>,
     },
-    /// A policy further out retries this call.
+    /// An outer policy retries this call, so this one does not.
     NestedInner,
-    /// A policy further in has retried this call already.
+    /// An inner policy has retried this call already.
     SpentFurtherIn,
-    /// The request cannot be sent twice.
+    /// The request cannot be sent twice: it cannot be copied.
     NotReplayable,
 }
 
@@ -101,7 +102,7 @@ impl<E> Failed<E> {
         Self { error: None, report }
     }
 
-    /// Returns why nobody tries again.
+    /// Returns why the call is not tried again.
     pub fn reason(&self) -> Reason {
         self.report.reason
     }
@@ -111,17 +112,17 @@ impl<E> Failed<E> {
         self.report.class
     }
 
-    /// Returns how many attempts were made.
+    /// Returns how many attempts were made, the first included.
     pub fn attempts(&self) -> u8 {
         self.report.attempts
     }
 
-    /// Turns the caller's error into another type, such as a broader one.
+    /// Turns the caller's error into another type, such as a broader one; keeps the report.
     pub fn map<T>(self, f: impl FnOnce(E) -> T) -> Failed<T> {
         Failed { error: self.error.map(f), report: self.report }
     }
 
-    /// Returns the caller's error, or what `otherwise` makes of the report if no attempt ended in one.
+    /// Returns the caller's error, or what `otherwise` makes of the report if no attempt returned an error.
     pub fn into_error(self, otherwise: impl FnOnce(Report) -> E) -> E {
         match self.error {
             Some(error) => error,
@@ -131,7 +132,8 @@ impl<E> Failed<E> {
 }
 
 impl<E> Classify for Failed<E> {
-    /// Has the class of the last failure, and is spent unless it was left to a policy further out.
+    /// Has the class of the last failure. Its attempts count as spent, unless the retry was left to an outer
+    /// policy.
     fn classify(&self) -> Verdict {
         Verdict {
             class: self.report.class,

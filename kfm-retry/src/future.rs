@@ -22,10 +22,10 @@ use crate::terms::Terms;
 use crate::witness::Key;
 
 pin_project! {
-    /// A call that is being tried: what awaiting a [`Call`] makes of it.
+    /// A call that is being tried: the future of a [`Call`].
     ///
-    /// A first attempt that is ready at once reads no clock and allocates nothing, unless it has a deadline of
-    /// its own or runs inside another attempt. Everything else is made when it is needed.
+    /// If its first attempt is ready at once, it reads no clock and allocates nothing, unless it has a
+    /// deadline of its own or runs inside another attempt. Everything else is made when it is needed.
     #[must_use = "futures do nothing unless awaited"]
     pub struct Run<'a, F, Args, R, K>
     where
@@ -62,13 +62,13 @@ pin_project! {
 
 /// How far a call has come.
 enum Stage<'a, T, E> {
-    /// It is made, and was not polled.
+    /// The call was made and not polled yet.
     New,
-    /// Its answer is given.
+    /// The call has given its answer.
     Over,
-    /// Its first attempt is polled for the first time, by this leave.
+    /// The first attempt is being polled for the first time, by this permission.
     First(Ticket),
-    /// It takes longer.
+    /// The call takes longer: its state is in a box.
     Slow(Box<Slow<'a, T, E>>),
 }
 
@@ -78,7 +78,8 @@ impl<T, E> Stage<'_, T, E> {
         matches!(self, Self::First(_) | Self::Slow(_))
     }
 
-    /// Goes on from a stage that owns nothing; saying so spares every healthy call the question.
+    /// Goes on to another stage from one that owns nothing, so that a healthy call need not check what it
+    /// drops.
     #[inline]
     fn pass_to(&mut self, next: Self) {
         debug_assert!(!matches!(self, Self::Slow(_)));
@@ -86,7 +87,7 @@ impl<T, E> Stage<'_, T, E> {
     }
 }
 
-/// Takes note that a call is dropped that was begun and is not over.
+/// Takes note that a call is dropped after it was begun and before it was over.
 #[cold]
 fn drop_midway<'a, T, E>(stage: &mut Stage<'a, T, E>, terms: &mut impl Terms<'a>, waiting: bool) {
     match stage {
@@ -96,21 +97,21 @@ fn drop_midway<'a, T, E>(stage: &mut Stage<'a, T, E>, terms: &mut impl Terms<'a>
     }
 }
 
-/// Returns the whole value: the one made beforehand, or the one that a sentence made when it was needed.
+/// Returns the [`Retry`] value: the shared one, or the one that was made from the call's own description.
 fn whole<'s, 'a>(terms: &'s impl Terms<'a>, made: &'s Option<Retry<'a>>) -> &'s Retry<'a> {
     terms.made().or(made.as_ref()).expect("what was not made beforehand is made with the box")
 }
 
-/// What a call needs that is not over at once.
+/// The state of a call that is not over at once.
 struct Slow<'a, T, E> {
     course: Course<'a>,
-    // Of a sentence.
+    // The value that was made from the description of the call, if it was described.
     made: Option<Retry<'a>>,
-    // Of the running attempt; or, while none runs, of the wait.
+    // The time-out of the running attempt, or the wait while no attempt runs.
     timer: Option<Sleep>,
-    // Of the last attempt, while the next is waited for.
+    // The error of the last attempt, while the call waits for the next.
     error: Option<E>,
-    // Of the call, from when it is known until `poll` hands it over.
+    // The answer of the call, until `poll` hands it over.
     answer: Option<Result<T, Failed<E>>>,
 }
 
@@ -193,11 +194,11 @@ where
     R: Terms<'a>,
     K: Classifier<F::Error>,
 {
-    /// Everything but a first attempt that is ready at once and succeeds, which `poll` does alone so that it
-    /// stays small enough to be inlined; `polled` is what the running attempt has just answered.
+    /// Does everything but this: a first attempt that is ready at once and succeeds. `poll` does that alone,
+    /// so that it stays small enough to be inlined. `polled` is what the running attempt has just answered.
     ///
-    /// Leaves the answer in the box: handed back by a pointer, it would keep `poll` from having its own in a
-    /// register, which costs more than all the rest of a healthy call.
+    /// The answer is left in the box. Handed back through a pointer, it would keep `poll` from having its own
+    /// answer in a register, which costs more than all the rest of a healthy call.
     #[inline(never)]
     fn go_on(
         self: Pin<&mut Self>,
@@ -207,6 +208,7 @@ where
         let mut this = self.project();
         assert!(!matches!(this.stage, Stage::Over), "a call is polled again after its answer");
         let is_new = !matches!(this.stage, Stage::Slow(_));
+        // From here on the state of the call is in a box; the quick way of `poll` has kept it in the stage.
         if is_new {
             let ticket = if let Stage::First(ticket) = this.stage { *ticket } else { Ticket::NONE };
             let mut course = Course::taken_up(*this.key, *this.deadline, ticket);
@@ -220,6 +222,7 @@ where
         let Stage::Slow(slow) = this.stage else { unreachable!("it was made above") };
         let Slow { course, made, timer, error: last_error, answer } = &mut **slow;
         let retry = whole(this.terms, made);
+        // The quick way could not begin this call: it begins here.
         if is_new && this.running.is_none() {
             match course.begin(retry) {
                 Ok(attempt) => this.running.set(Some(this.operation.start(attempt))),
@@ -244,6 +247,7 @@ where
                 }
                 *last_error = None;
             }
+            // `poll` may have polled the attempt already, and its answer comes only once.
             let outcome = match polled.take() {
                 Some(polled) => polled,
                 None => poll_attempt(course.scope(retry).enter(), this.running.as_mut(), cx),
@@ -265,6 +269,7 @@ where
                     None
                 }
             };
+            // The attempt failed or was cut off: it is dropped now, with all it holds, not after the wait.
             *timer = None;
             this.running.set(None);
             match settle(course, retry, this.classifier, error.as_ref(), *this.reveal) {
@@ -279,7 +284,7 @@ where
     }
 }
 
-/// Polls the running attempt, in its scope.
+/// Polls the running attempt, in the scope that inner calls see.
 #[inline]
 fn poll_attempt<Fut: Future>(
     _scope: Entered,
@@ -289,7 +294,7 @@ fn poll_attempt<Fut: Future>(
     running.as_pin_mut().expect("an attempt is running").poll(cx)
 }
 
-/// Settles a failed attempt; says how long to wait, or that it was the last.
+/// Decides after a failed attempt: how long to wait, or that it was the last.
 #[cold]
 fn settle<E, K: Classifier<E>>(
     course: &mut Course<'_>,

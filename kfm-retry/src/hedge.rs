@@ -1,8 +1,8 @@
 //! Hedging: a second attempt beside a slow first one.
 //!
-//! It answers slowness, not failure, and adds load just when a service is slow; so it is no part of a policy
-//! and of no preset, and the forbidden 'retrying with growing concurrency' of the toolkit's rules (R86)
-//! applies to it: for reads of replicated data, by choice, with a delay near the 95th percentile.
+//! A hedge helps against slowness, not against failure, and adds load just when a service is slow. So no
+//! policy and no preset contains it, and the toolkit's ban of 'retrying with growing concurrency' (R86)
+//! applies to it. Use it by choice, for reads of replicated data, with a delay near the 95th percentile.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -12,15 +12,15 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::witness::Witness;
 
-/// Makes one attempt, and a second beside it if that has not ended after `delay`; the first success wins and
-/// the other attempt is dropped.
+/// Makes one attempt, and a second one beside it if the first has not ended after `delay`. The first success
+/// wins, and the other attempt is dropped.
 ///
 /// # Errors
-/// The error of the attempt that failed last; if the first fails before `delay`, its error at once: a failure
-/// is for a policy to retry.
+/// The error of the attempt that failed last. If the first attempt fails before `delay`, its error at once:
+/// retrying a failure is the task of a policy.
 ///
 /// # Cancel safety
-/// Dropping the future drops both attempts.
+/// When the caller drops the future, both attempts are dropped.
 ///
 /// ```
 /// use kfm_retry::{hedge::hedge, idempotent};
@@ -48,7 +48,7 @@ pub async fn hedge<'a, T, E, Fut>(
 where
     Fut: Future<Output = Result<T, E>>,
 {
-    // Only that there is one matters: nothing is drawn at random here.
+    // Only that there is a witness matters: nothing is random here.
     let _vouched = witness.key();
     let mut first = pin!(operation(0));
     let mut wait = clock.alarm(delay);

@@ -19,17 +19,17 @@ use crate::retry::Retry;
 use crate::seed::Seed;
 use crate::witness::Key;
 
-/// How a request is sent again: a copy of it, and the seed of its idempotency key.
+/// How a request is sent again: makes a copy of it, with the seed of its idempotency key.
 pub type Replay<Req> = fn(&Req) -> Option<(Req, Seed)>;
 
 /// Puts a policy around a service.
 ///
 /// `replay` is the witness: for a request that may be sent more than once it returns a copy and the seed of
-/// its key. A request for which it returns `None` is sent once, and a failure that would have been retried
-/// says so: [`Reason::NotReplayable`](crate::Reason::NotReplayable). A service consumes its request, so the
-/// copy is made before the attempt; make copies cheap.
+/// its key. A request for which it returns `None` is sent once; if it fails in a way that would have been
+/// retried, the reason is [`Reason::NotReplayable`](crate::Reason::NotReplayable). A service consumes its
+/// request, so the copy is made before each attempt: keep copies cheap.
 ///
-/// Each attempt waits for the service to be ready within its own time-out.
+/// Each attempt waits within its own time-out for the service to be ready.
 ///
 /// ```
 /// use kfm_retry::{Policy, Retry, Seed, layer::RetryLayer};
@@ -54,7 +54,7 @@ pub struct RetryService<S, Req> {
 }
 
 impl<Req> RetryLayer<Req> {
-    /// Makes the layer.
+    /// Makes a layer that retries by `retry`, with `replay` as its witness.
     pub fn new(retry: Arc<Retry<'static>>, replay: Replay<Req>) -> Self {
         Self { retry, replay }
     }
@@ -89,7 +89,8 @@ where
     type Error = Failed<S::Error>;
     type Future = Run<'static, Send<S, Req>, Sent, Arc<Retry<'static>>, BySelf>;
 
-    /// Is always ready: an attempt waits for the service inside, where time-outs and breaker see it.
+    /// Is always ready: an attempt waits for the service inside, where the time-out and the breaker see the
+    /// wait.
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -113,7 +114,7 @@ where
     }
 }
 
-/// Marks the operations of a layer.
+/// The marker type for the operations of a layer.
 #[derive(Debug)]
 pub enum Sent {}
 
@@ -136,7 +137,7 @@ where
 
     fn start(&mut self, _attempt: Attempt) -> Self::Future {
         let request = self.first.take().or_else(|| self.second.take());
-        // Another copy for the attempt after this one; a request that cannot be copied is sent once.
+        // Another copy, for the next attempt; a request that cannot be copied is sent once.
         self.second = self.second.take().or_else(|| Some((self.replay)(request.as_ref()?)?.0));
         OnceReady { service: self.service.clone(), request, running: None }
     }

@@ -75,7 +75,7 @@ pub use shared::Shared;
 pub use tries::{Fault, Tries};
 pub use witness::{Idempotent, Key, Witness, idempotent};
 
-/// Nanoseconds in `duration`; what does not fit is for ever (584 years).
+/// Returns the nanoseconds in `duration`; a duration that does not fit counts as for ever (584 years).
 pub(crate) const fn nanos(duration: std::time::Duration) -> u64 {
     let ns = duration.as_nanos();
     if ns > u64::MAX as u128 { u64::MAX } else { ns as u64 }

@@ -1,7 +1,7 @@
-//! The decision after a failure: wait so long, or give up and say why.
+//! The decision after a failure: how long to wait, or to give up, and why.
 //!
-//! No clock is read, nothing is drawn at random and nothing is done here: what time is left and the seed
-//! come in, a [`Step`] goes out. Async, blocking, tower, streams and the loop form all ask this one machine.
+//! Nothing here reads a clock, draws a random number or acts: the time that is left and the seed come in, and
+//! a [`Step`] goes out. The async, blocking, tower, stream and loop forms all ask this one machine.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::seed::Seed;
 /// What is known about an attempt that failed.
 #[derive(Debug, Clone, Copy)]
 pub struct Failure {
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub class: ErrorClass,
-    /// How long the service asks to be left alone.
+    /// How long the service asks to be left alone; `None` if it did not say.
     pub retry_after: Option<Duration>,
-    /// A policy further in has spent its attempts on it.
+    /// Whether an inner policy has spent its attempts on the error already.
     pub spent: bool,
 }
 
@@ -31,13 +31,13 @@ impl From<ErrorClass> for Failure {
 /// What to do after an attempt that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Wait so long, then try again.
+    /// Wait for this time, then try again.
     Wait(Duration),
-    /// Give the error back.
+    /// Give the error back to the caller, for this reason.
     GiveUp(Reason),
 }
 
-/// Counts the failures of one call and decides after each.
+/// Counts the failures of one call, and decides after each.
 ///
 /// ```
 /// use kfm_retry::{ErrorClass, Machine, Policy, Reason, Seed, Step};
@@ -61,7 +61,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Decides after a failure, with `remaining` time until the deadline of the call, if it has one.
+    /// Decides after a failure. `remaining` is the time until the deadline of the call, if it has one.
     pub fn on_failure(
         &mut self,
         policy: &Policy,
@@ -84,7 +84,7 @@ impl Machine {
         u8::try_from(self.history.len()).unwrap_or(u8::MAX)
     }
 
-    /// Returns how long the call was told to wait, in all.
+    /// Returns how long the call was told to wait, summed over all its waits.
     pub fn waited(&self) -> Duration {
         self.waited
     }
@@ -94,7 +94,7 @@ impl Machine {
         &self.history
     }
 
-    /// Forgets the last wait, which somebody else has forbidden.
+    /// Forgets the last wait, because the caller of this machine has forbidden it.
     pub(crate) fn take_back_wait(&mut self) {
         if let Some(last) = self.history.last_mut() {
             self.waited -= std::mem::take(&mut last.delay);
@@ -134,7 +134,7 @@ impl Machine {
                 Err(reason) => return Step::GiveUp(reason),
             },
         };
-        // An attempt that would start at the deadline cannot succeed: it is not slept towards.
+        // An attempt that would start at the deadline cannot succeed, so the call does not wait for it.
         if remaining.is_some_and(|remaining| delay >= remaining) {
             return Step::GiveUp(Reason::DeadlineWouldPass { delay });
         }
@@ -142,8 +142,8 @@ impl Machine {
     }
 }
 
-/// The wait that a service asked for, spread over one base delay, so that clients who were all told the same
-/// moment do not all come at it.
+/// Returns the wait that a service asked for, spread over one base delay, so that the clients that were all
+/// given the same moment do not all come at it.
 fn honour(policy: &Policy, hint: Duration, unit: u64) -> Result<Duration, Reason> {
     let max = Duration::from_millis(u64::from(policy.retry_after.max_ms));
     let hint = match policy.retry_after.beyond {

@@ -6,7 +6,7 @@ use crate::breaker::State;
 use crate::classify::ErrorClass;
 use crate::event::{Event, Observer};
 
-/// Counts events; give one to all calls whose numbers belong together.
+/// Counts events; give the same one to all calls that are counted together.
 #[derive(Debug, Default)]
 pub struct Metrics {
     failed_by_class: [AtomicU64; ErrorClass::ALL.len()],
@@ -22,29 +22,29 @@ pub struct Metrics {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Counted {
-    /// Attempts that failed, by class, in the order of the classes; classes without a failure are left out.
+    /// Attempts that failed, by class, in the order of the classes; a class without a failure is left out.
     pub failed: Vec<(ErrorClass, u64)>,
-    /// Attempts that were followed by another.
+    /// Attempts that were followed by another one.
     pub retried: u64,
-    /// The waits between attempts, in all, in milliseconds.
+    /// The sum of the waits between attempts, in milliseconds.
     pub retry_delay_ms: u64,
-    /// Calls that were given up, refused ones included.
+    /// Calls that were given up, refused calls included.
     pub gave_up: u64,
     /// Calls and attempts that an open breaker refused.
     pub refused: u64,
     /// Calls that succeeded after a failure.
     pub recovered: u64,
-    /// How often a breaker opened.
+    /// How many times a breaker opened.
     pub breaker_opened: u64,
 }
 
 impl Metrics {
-    /// Makes one that has counted nothing.
+    /// Makes a counter at zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the counts; each is exact, and they may be of slightly different moments.
+    /// Returns the counts. Each is exact; they may be from slightly different moments.
     pub fn counted(&self) -> Counted {
         let of_class = |class: ErrorClass| (class, self.failed_by_class[class.index()].load(Relaxed));
         Counted {

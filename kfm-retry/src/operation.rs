@@ -1,4 +1,4 @@
-//! What can be tried: a closure, a function or a method path that starts a new future each time.
+//! What can be tried: a closure, a function or a method path that starts a new future for each attempt.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 
-/// One try of a call.
+/// One attempt of a call, as its operation sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     /// The number of the attempt, from 0.
@@ -15,14 +15,14 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Returns how long it may take, from its start.
+    /// Returns how long this attempt may take, from its start.
     pub fn limit(&self) -> Duration {
         Duration::from_nanos(self.limit_ns)
     }
 
     /// Returns the moment at which this attempt is cut off, for work that leaves the task.
     ///
-    /// Ask for it first thing: it counts from now. What stays in the task need not ask, see
+    /// Call this first, since the limit counts from now. Calls that stay in the task need not ask: see
     /// [`Deadline::inherited`].
     pub fn deadline(&self, clock: &dyn Clock) -> Deadline {
         Deadline::after(clock, self.limit())
@@ -31,20 +31,20 @@ impl Attempt {
 
 /// Starts the attempts of a call.
 ///
-/// Closures and functions of no argument, or of the [`Attempt`], that return a future of a `Result` are
-/// operations; `Args` tells the two apart and is always inferred.
+/// Closures and functions without an argument, or with the [`Attempt`] as argument, are operations if they
+/// return a future of a `Result`. `Args` tells the two apart and is always inferred.
 ///
 /// # Implementing
-/// `start` must do nothing but make the future: it is called when the attempt begins, not before.
+/// `start` must only make the future: it is called when the attempt begins, not before.
 pub trait Operation<Args> {
-    /// What a successful attempt returns.
+    /// The value of a successful attempt.
     type Output;
-    /// What a failed attempt returns.
+    /// The error of a failed attempt.
     type Error;
-    /// One attempt.
+    /// The future of one attempt.
     type Future: Future<Output = Result<Self::Output, Self::Error>>;
 
-    /// Starts an attempt.
+    /// Starts an attempt: makes its future, and does nothing else.
     fn start(&mut self, attempt: Attempt) -> Self::Future;
 }
 

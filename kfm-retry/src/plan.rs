@@ -1,4 +1,4 @@
-//! What a policy will do, before it does it: the delays as a value that can be read and compared.
+//! What a policy will do, before it does it: the delays as a value to read and to compare.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::witness::Key;
 pub struct Plan {
     /// The wait after each failure, in milliseconds.
     pub delays_ms: Vec<u64>,
-    /// Why the last attempt is the last.
+    /// Why no attempt follows the last one.
     #[cfg_attr(feature = "serde", serde(serialize_with = "reason_name"))]
     pub ends: Reason,
 }
@@ -26,7 +26,8 @@ fn reason_name<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S
 }
 
 impl Policy {
-    /// Returns what happens to a call whose attempts all fail at once in `class`, with the jitter of `key`.
+    /// Returns what happens to a call whose attempts all fail at once with `class`; the jitter is that of
+    /// `key`.
     ///
     /// ```
     /// use kfm_retry::{ErrorClass, Policy};
@@ -50,8 +51,9 @@ impl Policy {
         }
     }
 
-    /// Returns the longest that a call can take: all attempts cut off by their time-outs and the longest
-    /// delays in between, or the policy's total if that is less. Hints of the service come on top.
+    /// Returns the longest time that a call can take: all attempts are cut off by their time-outs, with the
+    /// longest delays in between; or the policy's total, if that is less. Waits that the service asks for
+    /// come on top.
     pub fn longest(&self) -> Duration {
         let attempts = u32::from(self.attempts.get());
         let waits: Duration = (0..attempts - 1).map(|n| self.backoff.ceiling(n)).sum();

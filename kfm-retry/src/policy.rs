@@ -8,9 +8,9 @@ use crate::classify::ErrorClass;
 
 /// Says how often a call is tried, how long it waits in between, and how long it may take.
 ///
-/// A policy is plain data: it can be a constant, a line of a configuration file (feature `serde`), and it
-/// has a JSON Schema (feature `schemars`). The number of attempts is a byte that is not zero and a backoff
-/// is always there, so that there is no policy that tries for ever or without a pause.
+/// A policy is plain data: it can be a constant or a line of a configuration file (feature `serde`), and it
+/// has a JSON Schema (feature `schemars`). The number of attempts is a byte that is not zero, and there is
+/// always a backoff, so that no policy tries for ever or without a pause.
 ///
 /// | field | `Policy::kfm()` and default |
 /// |---|---|
@@ -31,7 +31,7 @@ use crate::classify::ErrorClass;
 /// assert_eq!(STAC.limits.of(ErrorClass::Server), Some(2));
 /// ```
 ///
-/// A number of attempts that is not bounded cannot be written:
+/// An unbounded number of attempts cannot be written:
 ///
 /// ```compile_fail
 /// # use kfm_retry::Policy;
@@ -42,28 +42,29 @@ use crate::classify::ErrorClass;
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields, default))]
 pub struct Policy {
-    /// How often the call is tried at most, the first attempt included.
+    /// How many attempts a call has at most, the first included.
     pub attempts: NonZeroU8,
-    /// How long it waits between two attempts.
+    /// How long a call waits between two attempts.
     pub backoff: Backoff,
     /// How long one attempt may take, in milliseconds: every retried call has a hard time-out (R83).
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]
     #[cfg_attr(feature = "serde", serde(deserialize_with = "crate::backoff::positive"))]
     pub attempt_timeout_ms: u32,
-    /// How long the whole call may take, running attempt and waits included, in milliseconds.
+    /// How long the whole call may take, attempts and waits included, in milliseconds; `None` if only its
+    /// attempts bound it.
     #[cfg_attr(feature = "schemars", schemars(range(min = 1)))]
     pub total_ms: Option<u32>,
-    /// How far a service may move the next attempt.
+    /// How far a service may delay the next attempt.
     pub retry_after: HintRule,
     /// The class of an attempt that was cut off by its time-out.
     pub timeouts_are: ErrorClass,
-    /// How often each class of failure may happen in one call.
+    /// How many attempts of one call may end in each class of failure.
     pub limits: ClassLimits,
 }
 
-/// How far a service may move the next attempt by its `Retry-After`.
+/// How far a service may delay the next attempt by its `Retry-After`.
 ///
-/// The wait is never shorter than what the service asked for, nor than the planned delay.
+/// The wait is never shorter than the service asks for, nor shorter than the planned delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -71,7 +72,7 @@ pub struct Policy {
 pub struct HintRule {
     /// The longest wait that a service can ask for, in milliseconds.
     pub max_ms: u32,
-    /// What happens with a longer one.
+    /// What happens if the service asks for a longer wait.
     pub beyond: Beyond,
 }
 
@@ -81,10 +82,10 @@ pub struct HintRule {
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Beyond {
-    /// The call gives up and says so: to come back earlier than asked is to ignore the service.
+    /// The call is given up and says so: coming back earlier than asked would ignore the service.
     #[default]
     GiveUp,
-    /// The call waits for the longest allowed time: for services whose hints are known to be nonsense.
+    /// The call waits for the longest allowed time: for services whose hints are known to be wrong.
     Clamp,
 }
 
@@ -94,9 +95,9 @@ impl Default for HintRule {
     }
 }
 
-/// How often each class of failure may happen in one call; a class without a limit has the policy's.
+/// How many attempts of one call may end in each class of failure; a class without a limit has the policy's.
 ///
-/// In JSON, a map from the class's name to the number of attempts that may end in it.
+/// In JSON this is a map from the class's name to the number of attempts that may end in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClassLimits([u8; ErrorClass::ALL.len()]);
 
@@ -112,7 +113,7 @@ impl ClassLimits {
         }
     }
 
-    /// Sets the limit of `class`; 0 takes it away.
+    /// Sets the limit of `class`, in attempts; 0 removes it.
     #[must_use]
     pub const fn with(mut self, class: ErrorClass, attempts: u8) -> Self {
         self.0[class.index()] = attempts;
@@ -144,7 +145,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The toolkit's policy (R80, R82, R83); see the table above.
+    /// The policy of the toolkit (R80, R82, R83); see the table above.
     pub const fn kfm() -> Self {
         Self {
             attempts: NonZeroU8::new(5).expect("5 is not 0"),
@@ -160,13 +161,13 @@ impl Policy {
         }
     }
 
-    /// Tries once, within `timeout`.
+    /// One attempt, within `timeout`.
     pub const fn once(timeout: Duration) -> Self {
         Self { total_ms: None, ..Self::kfm() }.attempts(1).attempt_timeout(timeout)
     }
 
-    /// Sets how often the call is tried at most, the first attempt included; a call is always tried once, so
-    /// that 0 means 1.
+    /// Sets how many attempts a call has at most, the first included. A call always has one attempt, so 0
+    /// means 1.
     #[must_use]
     pub const fn attempts(self, attempts: u8) -> Self {
         let attempts = match NonZeroU8::new(attempts) {
@@ -176,7 +177,7 @@ impl Policy {
         Self { attempts, ..self }
     }
 
-    /// Sets how long it waits between two attempts.
+    /// Sets how long a call waits between two attempts.
     #[must_use]
     pub const fn backoff(self, backoff: Backoff) -> Self {
         Self { backoff, ..self }
@@ -194,7 +195,7 @@ impl Policy {
         Self { total_ms: Some(millis(total)), ..self }
     }
 
-    /// Sets how far a service may move the next attempt.
+    /// Sets how far a service may delay the next attempt.
     #[must_use]
     pub const fn retry_after(self, rule: HintRule) -> Self {
         Self { retry_after: rule, ..self }
@@ -206,7 +207,7 @@ impl Policy {
         Self { timeouts_are: class, ..self }
     }
 
-    /// Sets how often `class` may happen in one call.
+    /// Sets how many attempts of one call may end in `class`.
     #[must_use]
     pub const fn limit(self, class: ErrorClass, attempts: u8) -> Self {
         Self { limits: self.limits.with(class, attempts), ..self }
@@ -217,7 +218,7 @@ impl Policy {
         Duration::from_millis(if self.attempt_timeout_ms == 0 { 1 } else { self.attempt_timeout_ms as u64 })
     }
 
-    /// Returns how long the whole call may take, if that is bounded by more than its attempts.
+    /// Returns how long the whole call may take; `None` if only its attempts bound it.
     pub const fn total_of(&self) -> Option<Duration> {
         match self.total_ms {
             Some(ms) => Some(Duration::from_millis(ms as u64)),

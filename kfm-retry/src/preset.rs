@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::classify::ErrorClass;
 use crate::policy::Policy;
 
-/// Every preset by its name, for settings that name one.
+/// Every preset with its name, for settings that choose a policy by name.
 pub const ALL: [(&str, Policy); 7] = [
     ("cache", CACHE),
     ("policy", POLICY),
@@ -26,19 +26,19 @@ pub const ALL: [(&str, Policy); 7] = [
 
 const fn with_timeout_s(seconds: u64) -> Policy {
     let policy = Policy::kfm().attempt_timeout(Duration::from_secs(seconds));
-    // Five attempts, and the longest waits between them: 0.5 + 1 + 2 + 4 s.
+    // The total: five attempts, and the longest waits between them, 0.5 + 1 + 2 + 4 s.
     policy.total(Duration::from_secs(5 * seconds + 8))
 }
 
-/// A cache: 3 s an attempt.
+/// For a cache: 3 s an attempt.
 pub const CACHE: Policy = with_timeout_s(3);
 
-/// A policy service: 5 s an attempt.
+/// For a policy service: 5 s an attempt.
 pub const POLICY: Policy = with_timeout_s(5);
 
-/// Polling a STAC service: 10 s an attempt, and 3 attempts that end in a time-out.
+/// For polling a STAC service: 10 s an attempt, and at most 3 attempts that end in a time-out.
 ///
-/// A job that is not ready is an error of a class that may be tried again, not a loop around the call.
+/// Return an error of a retryable class while a job is not ready, instead of writing a loop around the call.
 ///
 /// ```
 /// # #[cfg(feature = "tokio")] {
@@ -66,12 +66,13 @@ pub const POLICY: Policy = with_timeout_s(5);
 /// ```
 pub const STAC: Policy = with_timeout_s(10).timeouts_are(ErrorClass::StacTimeout);
 
-/// A search service: 10 s an attempt.
+/// For a search service: 10 s an attempt.
 pub const SEARCH: Policy = with_timeout_s(10);
 
-/// Maintenance of the graph: 15 s an attempt, and 5 attempts that end in a transient error of Neo4j.
+/// For maintenance of the graph: 15 s an attempt, and at most 5 attempts that end in a transient error of
+/// Neo4j.
 ///
-/// A statement that merges is idempotent; one that creates is not, and does not belong under a policy.
+/// A statement that merges is idempotent. One that creates is not, and must not run under a policy.
 ///
 /// ```
 /// # #[cfg(feature = "tokio")] {
@@ -95,9 +96,9 @@ pub const SEARCH: Policy = with_timeout_s(10);
 /// ```
 pub const GRAPH: Policy = with_timeout_s(15);
 
-/// Rebuilding an index: 60 s an attempt.
+/// For rebuilding an index: 60 s an attempt.
 ///
-/// The rebuild goes into a new index and ends in a switch of the alias, so that half of one does no harm.
+/// Rebuild into a new index and switch the alias at the end, so that half a rebuild does no harm.
 ///
 /// ```
 /// # #[cfg(feature = "tokio")] {
@@ -113,7 +114,8 @@ pub const GRAPH: Policy = with_timeout_s(15);
 /// ```
 pub const INDEX_REBUILD: Policy = with_timeout_s(60);
 
-/// A migration, and other bulk work: 60 s an attempt, and 3 attempts: what fails in bulk is looked at.
+/// For a migration and other bulk work: 60 s an attempt, and 3 attempts, so that an operator soon looks at
+/// what fails.
 ///
 /// The loop form keeps the cursor between attempts: each batch is a call of its own.
 ///

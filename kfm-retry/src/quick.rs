@@ -1,7 +1,7 @@
-//! The quick way: a first attempt that nothing but its policy bounds, and that succeeds at once.
+//! The quick way: a first attempt that only the policy bounds, and that succeeds at once.
 //!
-//! It reads no clock, allocates nothing and writes to no shared memory. A call for which it does not go on that way
-//! is taken up by a [`Course`](crate::course::Course).
+//! It reads no clock, allocates nothing and writes to no shared memory. A call that cannot go on this way is
+//! continued by a [`Course`](crate::course::Course).
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::operation::Attempt;
 use crate::retry::Retry;
 use crate::terms::Terms;
 
-/// Leave for a first attempt that nothing but its policy bounds, and whose breaker is well; `None` if the call
-/// has to begin by [`Course::begin`](crate::course::Course::begin).
+/// Returns the permission for a first attempt that only the policy bounds, if the breaker remembers no
+/// failure; `None` if the call has to begin with [`Course::begin`](crate::course::Course::begin).
 #[inline(always)]
 pub(crate) fn leave<'a>(terms: &impl Terms<'a>, deadline: Option<Deadline>) -> Option<Ticket> {
     if deadline.is_some() || !Scope::current().is_outside() {
@@ -22,13 +22,13 @@ pub(crate) fn leave<'a>(terms: &impl Terms<'a>, deadline: Option<Deadline>) -> O
     terms.breaker().map_or(Some(Ticket::NONE), |breaker| breaker.quick_leave())
 }
 
-/// The attempt that begins by [`leave`], and its scope.
+/// Returns the attempt that [`leave`] allows, and its scope.
 #[inline(always)]
 pub(crate) fn attempt(ms: u32) -> (Attempt, Scope) {
     (Attempt { number: 0, limit_ns: u64::from(ms) * 1_000_000 }, Scope::of(Limit::Lasts { ms }))
 }
 
-/// Takes note that an attempt that began by [`leave`] succeeded at once.
+/// Takes note that an attempt that [`leave`] allowed succeeded at once.
 #[inline(always)]
 pub(crate) fn succeeded<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
     if let Some(budget) = terms.budget() {
@@ -48,7 +48,7 @@ fn mend<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
     });
 }
 
-/// Takes back what [`leave`] gave to an attempt that panicked.
+/// Takes back the permission of an attempt that panicked.
 #[cold]
 pub(crate) fn dropped<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
     with_retry(terms, |retry| {
@@ -57,7 +57,7 @@ pub(crate) fn dropped<'a>(terms: &mut impl Terms<'a>, ticket: Ticket) {
     });
 }
 
-/// Does what needs the whole value, for a call that is over.
+/// Does what needs the whole [`Retry`], for a call that is over.
 fn with_retry<'a>(terms: &mut impl Terms<'a>, act: impl FnOnce(&Retry<'a>)) {
     let made = terms.make();
     if let Some(retry) = terms.made().or(made.as_ref()) {

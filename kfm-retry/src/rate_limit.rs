@@ -11,9 +11,9 @@ use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::InMemorySt
 use crate::bulkhead::Limited;
 use crate::clock::Clock;
 
-/// Lets so many calls through a second.
+/// Lets a limited number of calls through each second.
 ///
-/// It stands inside a retried operation, around each attempt: `|| limit.run(fetch())`. What it refuses is
+/// Put it inside a retried operation, around each attempt: `|| limit.run(fetch())`. A call that it refuses is
 /// tried again after the backoff; [`until_free`](Self::until_free) waits instead.
 #[derive(Debug)]
 pub struct RateLimit {
@@ -21,7 +21,7 @@ pub struct RateLimit {
     clock: Arc<dyn Clock>,
 }
 
-/// This crate's clock as one of governor's.
+/// This crate's clock in the form of governor's.
 #[derive(Debug, Clone)]
 struct OnClock(Arc<dyn Clock>);
 
@@ -34,7 +34,7 @@ impl governor::clock::Clock for OnClock {
 }
 
 impl RateLimit {
-    /// Lets `calls` through a second, and as many at once.
+    /// Lets `calls` through each second, and as many at the same time.
     pub fn per_second(calls: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
         let on_clock = OnClock(Arc::clone(&clock));
         Self { limiter: RateLimiter::direct_with_clock(Quota::per_second(calls), on_clock), clock }
@@ -43,16 +43,16 @@ impl RateLimit {
     /// Runs `call` if the limit allows it now.
     ///
     /// # Errors
-    /// [`Limited::Refused`]: nothing was done, come back later. [`Limited::Error`]: the call's own.
+    /// [`Limited::Refused`]: nothing was done, try again later. [`Limited::Error`]: the call's own error.
     pub async fn run<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, Limited<E>> {
         self.limiter.check().map_err(|_not_until| Limited::Refused)?;
         call.await.map_err(Limited::Error)
     }
 
-    /// Waits until the limit allows a call, and takes its turn.
+    /// Waits until the limit allows a call, and takes that call's place.
     ///
     /// # Cancel safety
-    /// Dropping the future takes no turn.
+    /// When the caller drops the future, no place is taken.
     pub async fn until_free(&self) {
         while let Err(not_until) = self.limiter.check() {
             let wait = not_until.wait_time_from(OnClock(Arc::clone(&self.clock)).now());

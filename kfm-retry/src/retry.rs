@@ -1,4 +1,4 @@
-//! A policy together with the components it works on: the reusable value behind every form of call.
+//! A policy with the components that it uses: one value for every form of call.
 
 use crate::blocking::Blocking;
 use crate::breaker::Breaker;
@@ -16,7 +16,7 @@ use crate::witness::Witness;
 
 /// A policy with its clock and observer; made once, used for many calls.
 ///
-/// It is a constant if its parts are:
+/// It can be a constant, if its parts are constants:
 ///
 /// ```
 /// # #[cfg(feature = "tokio")] {
@@ -32,7 +32,7 @@ use crate::witness::Witness;
 /// ```
 pub struct Retry<'a> {
     pub(crate) policy: Policy,
-    /// How long a first attempt may take that nothing else bounds: of the policy, worked out beforehand.
+    /// How long a first attempt may take that only the policy bounds, in milliseconds; computed beforehand.
     pub(crate) first_limit_ms: u32,
     pub(crate) name: &'a str,
     pub(crate) clock: Shared<'a, dyn Clock + 'a>,
@@ -45,24 +45,25 @@ pub struct Retry<'a> {
 /// What a breaker counts: whole calls or single attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Counts {
-    /// A call with all its attempts is one success or one failure (R81): `breaker(retry(timeout(call)))`.
+    /// A call with all its attempts counts as one success or one failure (R81):
+    /// `breaker(retry(timeout(call)))`.
     #[default]
     Calls,
-    /// Every attempt is one: `retry(breaker(timeout(call)))`. Five failures of one call can open the breaker,
-    /// and end the call.
+    /// Every attempt counts: `retry(breaker(timeout(call)))`. Five failed attempts of one call can open the
+    /// breaker, and that ends the call.
     Attempts,
 }
 
 #[cfg(feature = "tokio")]
 impl Retry<'_> {
-    /// Works by `policy` on the machine's clock.
+    /// Makes a value that retries by `policy`, on the machine's clock.
     pub const fn new(policy: Policy) -> Self {
         Self::assemble(policy, Shared::Ref(&crate::clock::SystemClock))
     }
 }
 
 impl<'a> Retry<'a> {
-    /// Works by `policy` on `clock`.
+    /// Makes a value that retries by `policy`, on `clock`.
     pub fn with_clock(policy: Policy, clock: impl Into<Shared<'a, dyn Clock + 'a>>) -> Self {
         Self::assemble(policy, clock.into())
     }
@@ -80,21 +81,22 @@ impl<'a> Retry<'a> {
         }
     }
 
-    /// Lets `breaker` refuse calls while their dependency keeps failing; it counts whole calls (R81).
+    /// Lets `breaker` refuse calls while their dependency keeps failing; the breaker counts whole calls
+    /// (R81).
     #[must_use]
     pub fn circuit_breaker(mut self, breaker: impl Into<Shared<'a, Breaker>>) -> Self {
         self.breaker = Some(breaker.into());
         self
     }
 
-    /// Sets what the breaker counts.
+    /// Sets whether the breaker counts calls or attempts.
     #[must_use]
     pub const fn counts(mut self, counts: Counts) -> Self {
         self.counts = counts;
         self
     }
 
-    /// Takes every retry out of `budget`.
+    /// Takes every retry out of `budget`; a call is given up when the budget is empty.
     #[must_use]
     pub fn budget(mut self, budget: impl Into<Shared<'a, Budget>>) -> Self {
         self.budget = Some(budget.into());
@@ -108,26 +110,27 @@ impl<'a> Retry<'a> {
         self
     }
 
-    /// Tells `observer` of failed attempts and changes of state.
+    /// Tells `observer` of failed attempts and of changes of state.
     #[must_use]
     pub fn observer(mut self, observer: impl Into<Shared<'a, dyn Observer + 'a>>) -> Self {
         self.observer = Some(observer.into());
         self
     }
 
-    /// Returns the policy.
+    /// Returns the policy by which calls are retried.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Runs `operation` until it succeeds or is given up, once the answer is awaited.
+    /// Runs `operation` until it succeeds or is given up, once the caller awaits the answer.
     ///
     /// # Errors
-    /// [`Failed`]: the error of the last attempt as it was, and why nobody tries again.
+    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the running attempt, and nothing more happens. A breaker gets its trial call
-    /// back, or counts a failure if the call ran for long; a budget gets back the retry that was waited for.
+    /// When the caller drops the future, the running attempt is dropped, and nothing more happens. A breaker
+    /// gets its trial call back, or counts a failure if the call ran for long; a budget gets back the retry
+    /// that the call was waiting for.
     pub fn run<'s, F, Args>(
         &'s self,
         witness: impl Witness<'a>,
@@ -141,23 +144,23 @@ impl<'a> Retry<'a> {
 }
 
 impl<'a> Retry<'a> {
-    /// The same for code that is not async: waits by holding the thread.
+    /// The form for code that is not async: it waits by holding the thread, through `pause`.
     pub fn blocking<'s>(&'s self, pause: &'s dyn Pause) -> Blocking<'s, 'a> {
         Blocking::new(self, pause)
     }
 
-    /// Starts the loop form: the caller's own loop makes the attempts.
+    /// The loop form: the caller's own loop makes the attempts.
     pub fn tries<'s>(&'s self, witness: impl Witness<'a>) -> Tries<'s, 'a> {
         Tries::new(self, witness.key())
     }
 
     /// Runs `operation`, which borrows `context` anew for each attempt, until it succeeds or is given up.
     ///
-    /// For `&mut` contexts, which a closure cannot lend to its future: `async |cursor, at| ..` gets it handed
-    /// over instead. Cancel safety and errors are those of [`run`](Self::run).
+    /// For a `&mut` context, which a closure cannot lend to its future: `async |cursor, at| ..` is handed the
+    /// context instead. Cancel safety is that of [`run`](Self::run).
     ///
     /// # Errors
-    /// [`Failed`]: the error of the last attempt as it was, and why nobody tries again.
+    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
     pub async fn run_with<S: ?Sized, T, E: Classify>(
         &self,
         witness: impl Witness<'a>,
@@ -184,7 +187,7 @@ impl std::fmt::Debug for Retry<'_> {
     }
 }
 
-/// How long a first attempt may take that nothing else bounds, in milliseconds.
+/// Returns how long a first attempt may take that only the policy bounds, in milliseconds.
 pub(crate) const fn first_limit_ms(attempt_timeout_ms: u32, total_ms: Option<u32>) -> u32 {
     let attempt_ms = if attempt_timeout_ms == 0 { 1 } else { attempt_timeout_ms };
     match total_ms {

@@ -1,7 +1,7 @@
 //! JSON Schemas (2020-12) of policies and stage states, generated from the types (R96).
 //!
-//! The committed files are compared with these in a test. After a change that is meant, write them anew with
-//! `cargo run -p kfm-retry --all-features --example write_schemas` and commit what differs.
+//! A test compares the committed files with these. After an intended change, write them again with `cargo run
+//! -p kfm-retry --all-features --example write_schemas` and commit the difference.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema};
 use crate::breaker::BreakerPolicy;
 use crate::policy::Policy;
 
-/// Where schemas are identified; an identifier, nothing is served there.
+/// The beginning of every schema's `$id`. It is an identifier; no schema is served there.
 const NAMESPACE: &str = "https://github.com/bartytime4life/Kansas-Frontier-Matrix/schemas";
 
 /// A schema and the file that holds it, below the folder `schemas/`.
@@ -17,7 +17,7 @@ const NAMESPACE: &str = "https://github.com/bartytime4life/Kansas-Frontier-Matri
 pub struct SchemaFile {
     /// The file's path below `schemas/`.
     pub path: &'static str,
-    /// The schema.
+    /// The schema, as JSON.
     pub schema: Schema,
 }
 

@@ -4,10 +4,10 @@ use std::hash::{BuildHasher, Hasher};
 
 /// Gives each attempt its random number, the same ones every time.
 ///
-/// A seed made [`of`](Seed::of) an idempotency key has both of what full jitter is for and what a replay
-/// needs: different work items wait at random, the same item waits the same again (R80). Clients that work
-/// on items of the *same* key at the same time should each [`mix`](Seed::mix) in a number of their own, or
-/// they come back together.
+/// A seed made [`of`](Seed::of) an idempotency key has what full jitter is for and what a replay needs:
+/// different work items wait different random times, and the same item waits the same times again (R80).
+/// Clients that work on items of the *same* key at the same time should each [`mix`](Seed::mix) in a number
+/// of their own; otherwise they come back together.
 ///
 /// The formula is part of the public contract, since a replay depends on it: FNV-1a (64 bit) over the key,
 /// then output `n + 1` of SplitMix64 (Steele, Lea, Flood 2014) from that state.
@@ -26,12 +26,12 @@ pub struct Seed(u64);
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Seed {
-    /// Takes a number as it is.
+    /// Makes the seed that is this number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// Makes the seed that belongs to an idempotency key.
+    /// Makes the seed of an idempotency key.
     pub fn of(key: impl AsRef<[u8]>) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for byte in key.as_ref() {
@@ -40,14 +40,15 @@ impl Seed {
         Self(hash)
     }
 
-    /// Takes a number from the operating system's randomness, by way of the standard library's hasher.
+    /// Makes a seed from the operating system's randomness, through the standard library's hasher.
     ///
-    /// For the edge of a program: everything below it takes a seed, so that tests and replays choose it.
+    /// Use it only where a program begins: all code below takes a seed as a parameter, so that tests and
+    /// replays choose it.
     pub fn random() -> Self {
         Self(std::hash::RandomState::new().build_hasher().finish())
     }
 
-    /// Makes another seed of this one and `number`, such as the number of a client or of a partition.
+    /// Makes another seed from this one and `number`, such as the number of a client or of a partition.
     #[must_use]
     pub const fn mix(self, number: u64) -> Self {
         Self(split_mix(self.0 ^ split_mix(number)))

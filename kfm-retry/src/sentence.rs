@@ -1,4 +1,4 @@
-//! What has been said after an operation, before anything is made of it.
+//! What the caller has said with combinators after an operation, before a [`Retry`] is made of it.
 
 use std::num::NonZeroU8;
 
@@ -12,17 +12,17 @@ use crate::retry::{Counts, Retry, first_limit_ms};
 use crate::shared::Shared;
 use crate::terms::sealed::Sealed;
 
-/// One attempt, with the toolkit's time-out until another is given.
+/// One attempt, with the toolkit's time-out until the caller sets another.
 const ONCE: Policy = Policy { total_ms: None, ..Policy::kfm().attempts(1) };
 
 /// What the combinators after an operation have said so far.
 ///
-/// It holds what was said and nothing else, so that a call that succeeds at once neither makes nor drops a
-/// whole [`Retry`]: one is made of it when an attempt waits, fails or is refused.
+/// It holds only what was said, so that a call that succeeds at once neither makes nor drops a whole
+/// [`Retry`]: that one is made when an attempt waits, fails or is refused.
 #[derive(Debug, Default)]
 pub struct Sentence<'a> {
     pub(crate) policy: Option<Policy>,
-    /// A [`Backoff`] in its parts: whole, its padding would be copied along with every call.
+    /// The parts of a [`Backoff`]: the whole one has padding, which would be copied with every call.
     shape: Option<(Curve, Jitter)>,
     base_ms: u32,
     cap_ms: u32,
@@ -31,11 +31,11 @@ pub struct Sentence<'a> {
     pub(crate) total_ms: Option<u32>,
     pub(crate) counts: Counts,
     pub(crate) breaker: Option<Shared<'a, Breaker>>,
-    /// One word to write and to look at, for the many sentences that say none of it.
+    /// One word to write and to read, because most calls set none of this.
     rest: Option<Rest<'a>>,
 }
 
-/// What few sentences say.
+/// What few calls set.
 #[derive(Default)]
 pub(crate) struct Rest<'a> {
     pub(crate) name: Option<&'a str>,

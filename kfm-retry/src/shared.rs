@@ -8,12 +8,12 @@ use crate::event::Observer;
 
 /// A component that is borrowed, or shared through an `Arc` so that it may outlive its maker.
 ///
-/// Nobody makes one by hand: a `&T`, an `Arc<T>` or a `&Arc<T>` turns into it.
+/// It is not made by hand: a `&T`, an `Arc<T>` or a `&Arc<T>` turns into it.
 #[derive(Debug)]
 pub enum Shared<'a, T: ?Sized> {
-    /// Borrowed.
+    /// Borrowed from its owner.
     Ref(&'a T),
-    /// Shared.
+    /// Shared with other owners.
     Arc(Arc<T>),
 }
 

@@ -1,4 +1,4 @@
-//! Streams that resume where they broke off, instead of beginning again.
+//! Streams that resume where they broke off, instead of from the beginning.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,16 +15,18 @@ use crate::retry::Retry;
 use crate::witness::{Key, Witness};
 
 impl<'a> Retry<'a> {
-    /// Reads a stream of pages, rows or chunks; when it breaks off, opens it again at the last cursor.
+    /// Reads a stream of pages, rows or chunks; when the stream breaks off, opens it again at the last
+    /// cursor.
     ///
-    /// `open` starts a stream at a cursor; its items are each a cursor to resume at *after* the item, and the
+    /// `open` starts a stream at a cursor. Each item comes with a cursor, at which to resume *after* the
     /// item. Every item is progress: it ends one call of the policy and begins the next, so that attempts,
     /// time-outs and totals count from the last item on.
     ///
-    /// The stream ends after the first error, which is a [`Failed`].
+    /// The stream ends after its first error, which is a [`Failed`].
     ///
     /// # Cancel safety
-    /// Dropping the stream drops the open one. Items that were yielded are not yielded again.
+    /// When the caller drops the stream, the open one is dropped. Items that were yielded are not yielded
+    /// again.
     pub fn resume_stream<'s, C, T, E, S, F>(
         &'s self,
         witness: impl Witness<'a>,
@@ -113,12 +115,13 @@ where
                     };
                     let error = match polled {
                         Poll::Ready(Some(Ok((cursor, item)))) => {
+                            // An item is progress: its call is over, and the next item has a call of its own.
                             *this.timer = None;
                             this.course.succeeded(this.retry);
                             *this.course = Course::new(*this.key, None);
                             *this.cursor = cursor;
                             if let Err(report) = this.course.begin(this.retry) {
-                                // The item counts; that nobody may read on is told by the next poll.
+                                // The caller gets its item now; the next poll says that no more may be read.
                                 *this.stage = Stage::New;
                                 drop(report);
                             }
@@ -140,6 +143,7 @@ where
                             None
                         }
                     };
+                    // The stream broke off or was cut off: it is dropped now, with its connection, not after the wait.
                     this.running.set(None);
                     let verdict = match &error {
                         Some(error) => error.classify(),

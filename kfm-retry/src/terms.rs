@@ -1,4 +1,4 @@
-//! What a call works by: a value made beforehand, or the sentence written after the operation.
+//! What a call works by: a value made beforehand, or what the caller has said after the operation.
 
 use std::borrow::Borrow;
 
@@ -9,8 +9,8 @@ use crate::shared::Shared;
 
 /// What a call works by: a [`Retry`] that many calls share, or a [`Sentence`](crate::Sentence).
 ///
-/// A call that succeeds at once asks for three things of it and no more; everything else asks the whole
-/// [`Retry`], which a sentence makes only then. Nobody else implements it.
+/// A call that succeeds at once asks these three things and no more. Everything else asks the whole
+/// [`Retry`], which is made of a sentence only then. The trait is sealed: no other type implements it.
 pub trait Terms<'a>: sealed::Sealed<'a> {}
 
 impl<'a, T: sealed::Sealed<'a>> Terms<'a> for T {}
@@ -19,13 +19,13 @@ pub(crate) mod sealed {
     use super::{Breaker, Budget, Retry, Shared};
 
     pub trait Sealed<'a> {
-        /// How long a first attempt may take that nothing else bounds, in milliseconds.
+        /// Returns how long a first attempt may take that only the policy bounds, in milliseconds.
         fn first_limit_ms(&self) -> u32;
         fn breaker(&self) -> Option<&Shared<'a, Breaker>>;
         fn budget(&self) -> Option<&Shared<'a, Budget>>;
-        /// The value, if it was made beforehand.
+        /// Returns the value, if it was made beforehand.
         fn made(&self) -> Option<&Retry<'a>>;
-        /// Makes the value, if it was not; once.
+        /// Makes the value if it was not made beforehand; called once.
         fn make(&mut self) -> Option<Retry<'a>>;
     }
 }

@@ -15,15 +15,15 @@ use crate::witness::Key;
 /// How an attempt ended that did not succeed.
 #[derive(Debug)]
 pub enum Fault<E> {
-    /// It returned an error.
+    /// The attempt returned an error.
     Error(E),
-    /// It was cut off by its time-out.
+    /// The attempt's own time-out cut it off.
     TimedOut,
-    /// The call was given up before it could begin.
+    /// The call was given up before this attempt could begin.
     Refused(Failed<E>),
 }
 
-/// The attempts of one call, in a loop of the caller's; made by [`Retry::tries`].
+/// The attempts of one call, in a loop that the caller writes; made by [`Retry::tries`].
 ///
 /// ```
 /// # #[cfg(feature = "tokio")] {
@@ -67,18 +67,18 @@ impl<'s, 'a> Tries<'s, 'a> {
         Self { retry, course: Course::new(key, None), stage: Stage::New }
     }
 
-    /// Is over by `deadline`, if that is earlier than what the policy says.
+    /// Ends the call by `deadline`, if that is earlier than the end that the policy sets.
     #[must_use]
     pub fn deadline(mut self, deadline: Deadline) -> Self {
         self.course.set_deadline(deadline);
         self
     }
 
-    /// Begins the next attempt, for a caller who wants to know its number or limit before it makes it;
-    /// [`attempt`](Self::attempt) does it otherwise.
+    /// Begins the next attempt, for a caller that wants to know its number or limit before it makes the
+    /// attempt; otherwise [`attempt`](Self::attempt) does this.
     ///
     /// # Errors
-    /// [`Failed`]: the call was given up before the attempt: deadline, breaker.
+    /// [`Failed`]: the call was given up before the attempt: its deadline has passed, or the breaker refused.
     pub fn begin<E>(&mut self) -> Result<Attempt, Failed<E>> {
         match self.stage {
             Stage::Begun(attempt) => return Ok(attempt),
@@ -144,7 +144,7 @@ impl<'s, 'a> Tries<'s, 'a> {
         match self.course.failed(self.retry, verdict, None) {
             Ok(delay) => {
                 self.retry.clock.sleep(delay).await;
-                // Here, where the error is at hand, rather than when the attempt begins.
+                // Here, while the error is at hand, and not when the attempt begins.
                 self.enter(Course::next).map(drop).map_err(|report| Failed { error, report })
             }
             Err(report) => {

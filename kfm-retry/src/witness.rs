@@ -1,13 +1,13 @@
-//! The witness without which nothing is retried: that doing it twice does no harm.
+//! The witness, without which nothing is retried: the promise that doing the operation twice does no harm.
 
 use crate::seed::Seed;
 
 /// A promise that an operation may be done more than once.
-///
-/// There are two: [`idempotent`], the caller's word; and an outbox, which makes the effects of a repeated
-/// step count once (feature `stage`). The trait is sealed: a third kind would be a hole.
+/// There are two: [`idempotent`], which is the caller's word; and an outbox, which makes the effects of a
+/// repeated step count once (feature `stage`). The trait is sealed: a third kind would allow retries without
+/// a promise.
 pub trait Witness<'a>: sealed::Sealed {
-    /// Returns the key of the work item, from which the jitter is taken.
+    /// Returns the key of the work item; the jitter is computed from it.
     fn key(self) -> Key<'a>;
 }
 
@@ -16,18 +16,18 @@ pub trait Witness<'a>: sealed::Sealed {
 #[must_use]
 pub struct Idempotent<'a>(Key<'a>);
 
-/// Gives the word that an operation may be done more than once with the same effect as once.
+/// Promises that an operation may be done more than once, with the same effect as once.
 ///
-/// The key names the work item, such as `dataset|version|source`; the same key waits the same delays again.
-/// Clients that call with the same key at the same moment should use a [`Seed`] that each has
-/// [mixed](Seed::mix) with a number of its own.
+/// The key names the work item, such as `dataset|version|source`; a call with the same key waits the same
+/// delays again. Clients that use the same key at the same moment should each [mix](Seed::mix) a number of
+/// their own into a [`Seed`].
 pub fn idempotent<'a>(key: impl Into<Key<'a>>) -> Idempotent<'a> {
     Idempotent(key.into())
 }
 
-/// The key of a work item: its bytes, or the seed that was made of them.
+/// The key of a work item: its bytes, or the seed that was made from them.
 ///
-/// Bytes are only hashed if an attempt fails.
+/// Bytes are hashed only if an attempt fails.
 #[derive(Debug, Clone, Copy)]
 pub struct Key<'a>(Kind<'a>);
 
@@ -77,7 +77,7 @@ impl<'a> Witness<'a> for Idempotent<'a> {
     }
 }
 
-/// The word of an outbox that the effects of a repeated step count once; made by a stage.
+/// The promise of an outbox that the effects of a repeated step count once; made by a stage.
 #[cfg(feature = "stage")]
 #[derive(Debug, Clone, Copy)]
 #[must_use]

@@ -1,4 +1,4 @@
-//! The breaker's windows, generations, probe and hand switches, without any clock.
+//! The breaker's windows, generations, probe and manual switches, without any clock.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 use std::time::Duration;
@@ -208,7 +208,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
-    /// Whatever callers do, at most one probe of a half-open breaker is out under a lease.
+    /// Whatever callers do, at most one probe of a half-open breaker is running within a lease.
     #[test]
     fn there_is_never_a_second_probe_within_a_lease(acts in acts()) {
         let breaker = Breaker::new("peer", BreakerPolicy::kfm().probe_lease(60 * SECOND));

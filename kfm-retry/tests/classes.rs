@@ -64,7 +64,7 @@ fn a_redis_that_loads_its_dump_may_be_tried_again_and_a_wrong_type_not() {
 #[cfg(all(feature = "reqwest", feature = "tokio"))]
 #[tokio::test]
 async fn a_refused_connection_of_reqwest_is_the_networks_failure() {
-    // Other crates of the workspace build the client with rustls, and bring no provider for clients not theirs.
+    // Other crates of the workspace build the client with rustls, and give it no provider of cryptography.
     rustls::crypto::ring::default_provider().install_default().expect("this test alone makes a client");
     let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = reqwest::get(format!("http://{address}/")).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Policies as data: what is written is read, what is wrong is refused, and the schemas are the types' (R96).
+//! Policies as data: what is written can be read, mistakes are refused, and the schemas fit the types (R96).
 #![cfg(all(feature = "schemars", feature = "stage"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 

@@ -72,8 +72,8 @@ proptest! {
 
 #[test]
 fn full_jitter_is_uniform() {
-    // Pearson's chi-square over 20 equal bins: with 19 degrees of freedom, 43.8 is passed once in a thousand
-    // by a fair source. Keys are fixed, so that the test always has the same answer.
+    // Pearson's chi-square over 20 equal bins: with 19 degrees of freedom a fair source exceeds 43.8 once in
+    // a thousand times. The keys are fixed, so that the test always has the same answer.
     let backoff = Backoff::exponential(Duration::from_millis(500));
     for n in 0..5 {
         let (bins, samples) = (20_usize, 20_000_u32);
@@ -122,7 +122,7 @@ fn a_thousand_clients_do_not_come_back_as_a_herd() {
             worst
         })
         .collect();
-    // A uniform spread puts 100 of 1000 in each of the ten buckets of the first second.
+    // A uniform spread puts 100 of 1000 into each of the ten tenths of the first second.
     assert!(worst[0] < 150, "{worst:?}");
     assert!(worst[4] < 30, "{worst:?}");
     assert!(worst.windows(2).all(|pair| pair[1] <= pair[0]), "{worst:?}");

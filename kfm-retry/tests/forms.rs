@@ -1,5 +1,5 @@
-//! The forms of a call: owned closures, borrowed contexts and loops in spawned tasks, threads, services,
-//! streams, hedges, limits. All of them make the same decisions.
+//! The forms of a call: owned closures, borrowed contexts and loops; in spawned tasks, threads, services,
+//! streams, hedges and limits. All of them make the same decisions.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
@@ -310,7 +310,7 @@ mod streams {
     use std::pin::{Pin, pin};
     use std::task::{Context, Poll, Waker};
 
-    /// A stream of a script.
+    /// A stream that follows a script.
     struct Script(VecDeque<Result<(u32, u32), Fault>>);
 
     impl Stream for Script {
@@ -326,7 +326,7 @@ mod streams {
         let clock = clock();
         let retry = Retry::with_clock(Policy::kfm().attempts(2), &clock);
         let mut opened = Vec::new();
-        // Breaks off after every second page; a page's cursor is the number of the next.
+        // The stream breaks off after every second page; a page's cursor is the number of the next page.
         let stream = retry.resume_stream(idempotent("pages"), 0_u32, |cursor, _at| {
             opened.push(cursor);
             let pages = (cursor..7).take(2).map(|page| Ok((page + 1, page)));
@@ -377,7 +377,7 @@ mod services {
     use tower_layer::Layer;
     use tower_service::Service;
 
-    /// A service with a script.
+    /// A service that follows a script.
     #[derive(Clone)]
     struct Scripted(Arc<Mutex<VecDeque<Answer>>>);
 

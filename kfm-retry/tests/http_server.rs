@@ -1,5 +1,5 @@
-//! A real server on 127.0.0.1 that answers 429 with `Retry-After`, 503, resets, hangs and half answers: the
-//! calls that arrive, and when, are what the policy said. The one test file that waits in earnest.
+//! A real server on 127.0.0.1 that answers 429 with `Retry-After` or 503, resets, hangs or sends half an
+//! answer: the calls arrive when the policy said. This is the only test file that waits in real time.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
@@ -96,7 +96,7 @@ impl Classify for ClientError {
     }
 }
 
-/// The smallest client that can be answered wrongly.
+/// The smallest client that can get a wrong answer.
 async fn get(address: SocketAddr) -> Result<String, ClientError> {
     let mut stream = TcpStream::connect(address).await.map_err(ClientError::Io)?;
     stream
@@ -124,7 +124,7 @@ const QUICK: Policy = Policy::kfm()
 /// How late a busy machine may be; far less than the time-outs that the policy replaces.
 const LATE_MAX_MS: u128 = 3_000;
 
-/// A scheduler may be late, and must not be early.
+/// A scheduler may be late, but must not be early.
 fn assert_gap(gap_ms: u128, planned_ms: u128) {
     let planned = planned_ms..planned_ms + LATE_MAX_MS;
     assert!(planned.contains(&gap_ms), "gap {gap_ms} ms, planned {planned_ms} ms");
@@ -146,7 +146,7 @@ async fn errors_resets_half_answers_and_hangs_are_retried_at_the_planned_moments
     let gaps = server.gaps_ms();
     assert_eq!(gaps.len(), 4);
     gaps[..3].iter().for_each(|gap| assert_gap(*gap, 50));
-    // A time-out counts from the attempt's beginning, which a busy server sees late.
+    // The time-out counts from the beginning of the attempt, and a busy server sees that late.
     assert_gap((began[4] - began[3]).as_millis(), 300 + 50);
 }
 

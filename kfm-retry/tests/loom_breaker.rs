@@ -1,4 +1,4 @@
-//! All interleavings of up to three threads on the breaker's word, and on its window.
+//! All interleavings of up to three threads on the word of the breaker, and on its window.
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg loom" cargo test -p kfm-retry --no-default-features --release \
@@ -16,7 +16,7 @@ mod atomic {
 }
 
 mod backoff {
-    /// No policy is made with a `Duration` here.
+    /// No policy in this test is made with a `Duration`.
     pub(super) const fn millis(_: std::time::Duration) -> u32 {
         0
     }
@@ -191,7 +191,7 @@ const fn of_two(failed_percent: u8) -> Opens {
 }
 
 impl Pair {
-    /// Has seen so many healthy calls; after two, the mark is set.
+    /// Makes a pair that has seen this many healthy calls; after two the mark is set.
     fn after(healthy: usize, opens: Opens) -> Arc<Self> {
         let window = atomic::Mutex::new(Window::new());
         let pair = Arc::new(Self {
@@ -207,7 +207,7 @@ impl Pair {
         self.word.admit(rules, || 0).expect("closed")
     }
 
-    /// Ends a call as the breaker does; says whether this opened it.
+    /// Ends a call as the breaker does; returns whether this opened the breaker.
     fn end(&self, ticket: Ticket, failed: bool) -> bool {
         let ended = Ended { failed, slow: false };
         let trips = self.window.record(&self.opens, &self.word, ticket, ended, || 0);
@@ -241,8 +241,9 @@ fn a_healthy_call_never_hides_a_failure_from_the_next() {
         };
         assert!(!pair.end(tickets[1], true), "one of two is not all");
         assert!(!healthy.join().expect("no panic"));
-        // Whichever came first, the failure is in the window or was pushed out by the healthy call after it:
-        // two more failures open it in any case, and one opens it if the last that it saw was the failure.
+        // Whichever thread was first, the failure is in the window, or the healthy call after it pushed it
+        // out: two more failures open the breaker in any case, and one more opens it if the failure was the
+        // last call that it saw.
         let first = pair.end(pair.ticket(), true);
         assert!(first || pair.end(pair.ticket(), true));
         assert_eq!(pair.word.state(), State::Open);
@@ -275,7 +276,7 @@ fn a_window_that_is_reset_by_hand_counts_every_call_that_follows() {
             thread::spawn(move || pair.end(stale, true))
         };
         pair.word.reset();
-        // The mark of before the reset is of a generation that is over, and so is the failure.
+        // The mark from before the reset belongs to a generation that is over, and so does the failure.
         assert!(!pair.end(pair.ticket(), false));
         assert!(pair.end(pair.ticket(), true), "one of two has failed");
         other.join().expect("no panic");

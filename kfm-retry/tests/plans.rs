@@ -1,4 +1,4 @@
-//! The plans of the presets, as a person reviewed them: what an outage costs, class by class.
+//! The plans of the presets, as they were reviewed: what an outage costs, for each class of failure.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
 use std::fmt::Write as _;

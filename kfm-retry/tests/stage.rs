@@ -1,4 +1,5 @@
-//! Stages: resumed after crashes, refused past a rollback, told once (R84). The same laws for every store.
+//! Stages: resumed after crashes, refused past a rollback, each event delivered once (R84). The same laws for
+//! every store.
 #![cfg(all(feature = "stage", feature = "tokio"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 
@@ -25,7 +26,7 @@ async fn on_each_store(test: impl AsyncFn(&dyn StageStore)) {
     test(&FileStageStore::open(folder.path().join("stages")).unwrap()).await;
 }
 
-/// Runs a pipeline of three steps, whose `fails_at` fails for good; says which steps were really done.
+/// Runs a pipeline of three steps of which `fails_at` always fails; returns the steps that were really done.
 async fn pipeline(
     store: &dyn StageStore,
     fails_at: Option<&str>,
@@ -147,7 +148,7 @@ async fn a_receiver_that_remembers_ids_hears_everything_once_whatever_crashes() 
         let (mut ids, mut heard) = (BTreeSet::new(), Vec::new());
         let mut deliveries = 0;
         pipeline(store, Some("index"), &[]).await.unwrap();
-        // The receiver takes the first event and the process dies before that is kept.
+        // The receiver takes the first event, and the process dies before the delivery is saved.
         let mut stage = Stage::resume(store, key(), async |_| true).await.unwrap();
         let died = stage
             .relay(async |event| {
@@ -159,7 +160,7 @@ async fn a_receiver_that_remembers_ids_hears_everything_once_whatever_crashes() 
             })
             .await;
         assert!(died.is_err());
-        // A step that was told is repeated, since its output is gone.
+        // A step whose event was delivered is repeated, because its output is gone.
         pipeline(store, None, &["tile"]).await.unwrap();
         let mut stage = Stage::resume(store, key(), async |_| true).await.unwrap();
         let take = async |event: &kfm_retry::stage::Outgoing| {

@@ -1,4 +1,5 @@
-//! What a subscriber of `tracing` hears of retried calls: the fields of R85, and nothing of a healthy call.
+//! What a subscriber of `tracing` is told of retried calls: the fields of R85, and nothing about a healthy
+//! call.
 #![cfg(feature = "tracing")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
 

@@ -145,7 +145,7 @@ fn what_an_inner_policy_has_spent_is_not_spent_again_further_out() {
     let (clock, peer) = (clock(), Peer::new(std::iter::repeat_n(fails(ErrorClass::Server), 5)));
     let retry = Retry::with_clock(Policy::kfm(), &clock);
 
-    // Not nested, as if the inner call ran in a task of its own.
+    // Not nested, as if the inner call ran in its own task.
     let inner = run(retry.run(idempotent("item"), || peer.call()).into_future());
     let outer =
         run(retry.run(idempotent("item"), || std::future::ready(inner.clone_for_test())).into_future());
@@ -318,14 +318,14 @@ fn the_combinators_nest_outside_in() {
     let breaker = Breaker::new("peer", BreakerPolicy::kfm());
     let backoff = Backoff::fixed(SECOND).jitter(Jitter::None);
 
-    // A time-out before `retry` is the whole call's.
+    // A time-out before `retry` limits the whole call.
     let peer = Peer::new([Answer::Hang]);
     let call =
         (|| peer.call()).idempotent("item").clock(&clock).timeout(3 * SECOND).with_backoff(backoff).retry(5);
     assert_eq!(run(call.into_future()).unwrap_err().reason(), Reason::DeadlinePassed);
     assert_eq!(clock.monotonic(), 3 * SECOND);
 
-    // After it, each attempt's.
+    // After `retry` it limits each attempt.
     let peer = Peer::new([Answer::Hang, Answer::Hang, Answer::Ok(1)]);
     let call =
         (|| peer.call()).idempotent("item").clock(&clock).with_backoff(backoff).retry(5).timeout(3 * SECOND);

@@ -31,7 +31,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// Its hash as a leaf of a Merkle tree (RFC 6962).
     pub leaf: Digest,
-    /// The record.
+    /// The record, as a typed value.
     pub record: Record,
 }
 

@@ -54,7 +54,7 @@ pub struct Snapshots {
     disk: Arc<dyn Disk>,
 }
 
-/// What [`Snapshots::newest`] found.
+/// The answer of [`Snapshots::newest`].
 #[derive(Debug)]
 pub struct Found<T> {
     /// The newest state that may be used, with the position up to which it covers the log; `None` if there is

@@ -1,12 +1,13 @@
 //! The circuit breaker: stops calling a dependency that keeps failing (R81).
 //!
-//! A breaker is a machine without a clock: the time comes in as an argument, and only when it is needed.
-//! Three promises distinguish it; loom checks them over all interleavings (`tests/loom_breaker.rs`):
+//! A breaker has no clock: the time comes in as an argument, and only when it is needed. It makes three
+//! promises, which loom checks over all interleavings (`tests/loom_breaker.rs`):
 //!
-//! - **One probe**: after the cool-down one trial call goes through, and no second until it has ended or its
-//!   lease is over.
-//! - **Stale results change nothing**: a call that began before the last change of state has no say.
-//! - **One event a change**: of all threads that would change the state, one does and hears of it.
+//! - **One probe**: after the cool-down one trial call goes through, and no second one until that has ended
+//!   or its lease is over.
+//! - **Stale results change nothing**: the result of a call that began before the last change of state is
+//!   ignored.
+//! - **One event a change**: of all threads that could change the state, one does, and only that one is told.
 
 mod policy;
 mod registry;
@@ -25,7 +26,7 @@ use window::{Ended, Window};
 use windowed::Windowed;
 use word::Word;
 
-/// What threads share in [`word`] and [`windowed`]; the loom test puts loom's in their place.
+/// The types that threads share in [`word`] and [`windowed`]; the loom test replaces them with loom's.
 mod atomic {
     pub(super) use std::sync::Mutex;
     pub(super) use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +34,7 @@ mod atomic {
 
 /// Refuses calls to a dependency that keeps failing.
 ///
-/// Shared by all calls to that dependency: as a `static`, in an `Arc`, or by name through [`Breakers`].
+/// All calls to that dependency share it: as a `static`, in an `Arc`, or by name through [`Breakers`].
 ///
 /// ```
 /// use kfm_retry::breaker::{Breaker, BreakerPolicy, State};
@@ -54,7 +55,7 @@ mod atomic {
 pub struct Breaker {
     name: Cow<'static, str>,
     policy: BreakerPolicy,
-    // Both follow from the policy; each healthy call asks.
+    // Both follow from the policy; they are stored because each healthy call asks for them.
     counts_in_a_row: bool,
     times_calls: bool,
     word: Word,
@@ -64,12 +65,13 @@ pub struct Breaker {
 /// A call that a breaker refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    /// When a trial call, or its replacement, may go through; `None` while an operator isolates it.
+    /// In how much time a trial call, or its replacement, may go through; `None` while an operator isolates
+    /// the breaker.
     pub retry_in: Option<Duration>,
 }
 
 impl Breaker {
-    /// Makes a closed breaker.
+    /// Makes a closed breaker; `name` is its name in telemetry.
     pub const fn new(name: &'static str, policy: BreakerPolicy) -> Self {
         Self::with_name(Cow::Borrowed(name), policy)
     }
@@ -90,34 +92,37 @@ impl Breaker {
         Self::with_name(Cow::Owned(name.into()), policy)
     }
 
-    /// Returns its name in telemetry.
+    /// Returns the breaker's name in telemetry.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns its policy.
+    /// Returns the breaker's policy.
     pub fn policy(&self) -> &BreakerPolicy {
         &self.policy
     }
 
-    /// Returns what it does with calls; an open one whose time is up is still open until a call comes.
+    /// Returns what the breaker does with calls. An open breaker whose cool-down is over stays open until a
+    /// call comes.
     pub fn state(&self) -> State {
         self.word.state()
     }
 
-    /// Tells whether a call with `ticket` may make another attempt: no other call has opened it since.
+    /// Tells whether a call with `ticket` may make another attempt: no other call has opened the breaker
+    /// since.
     #[inline]
     pub fn allows(&self, ticket: Ticket) -> bool {
         self.word.allows(ticket)
     }
 
-    /// Lets a call through or refuses it; asks for the time only if it is not closed.
+    /// Lets a call through or refuses it; reads the time only if the breaker is not closed.
     ///
-    /// A ticket must come back, by [`succeeded`](Self::succeeded), [`failed`](Self::failed) or
-    /// [`cancelled`](Self::cancelled); a lost probe blocks the others until its lease is over.
+    /// The caller must give the ticket back, by [`succeeded`](Self::succeeded), [`failed`](Self::failed) or
+    /// [`cancelled`](Self::cancelled). A probe that is not given back blocks other calls until its lease is
+    /// over.
     ///
     /// # Errors
-    /// [`Refused`]: do not call; come back later.
+    /// [`Refused`]: do not make the call; try again later.
     #[inline]
     pub fn admit(&self, now: impl FnOnce() -> Duration) -> Result<Ticket, Refused> {
         self.word
@@ -125,19 +130,20 @@ impl Breaker {
             .map_err(|refused| Refused { retry_in: refused.retry_in_ms.map(Duration::from_millis) })
     }
 
-    /// Lets a call through without looking at the time, if it is closed and need not time the call.
+    /// Lets a call through without reading the time, if the breaker is closed and need not time the call.
     #[inline]
     pub(crate) fn quick_leave(&self) -> Option<Ticket> {
         self.word.closed_ticket().filter(|_| !self.times_calls())
     }
 
-    /// Tells whether a success with `ticket` would change nothing, because no failure is remembered.
+    /// Tells whether a success with `ticket` would change nothing, because the breaker remembers no failure.
     #[inline]
     pub(crate) fn stays_healthy(&self, ticket: Ticket) -> bool {
         self.counts_in_a_row && self.word.is_healthy_for(ticket)
     }
 
-    /// Records that the call with `ticket` succeeded, after `ran` if [`times_calls`](Self::times_calls).
+    /// Records that the call with `ticket` succeeded, and returns the change of state that this made, if any.
+    /// `ran` is how long the call ran, if [`times_calls`](Self::times_calls) asks for it.
     #[inline]
     pub fn succeeded(
         &self,
@@ -152,7 +158,8 @@ impl Breaker {
         }
     }
 
-    /// Records that the call with `ticket` failed, after `ran` if [`times_calls`](Self::times_calls).
+    /// Records that the call with `ticket` failed, and returns the change of state that this made, if any.
+    /// `ran` is how long the call ran, if [`times_calls`](Self::times_calls) asks for it.
     #[cold]
     pub fn failed(
         &self,
@@ -167,10 +174,10 @@ impl Breaker {
         }
     }
 
-    /// Records that the call with `ticket` was dropped after it `ran` so long.
+    /// Records that the call with `ticket` was dropped after it had run for `ran`.
     ///
-    /// A call that ran long enough to be judged counts as failed; a probe that did not is given back, so that
-    /// the next call is the trial.
+    /// A call that ran long enough to be judged counts as failed. A probe that did not run long enough is
+    /// given back, so that the next call is the trial.
     #[cold]
     pub fn cancelled(&self, ticket: Ticket, ran: Duration, now: impl FnOnce() -> Duration) -> Option<Change> {
         if ran >= Duration::from_millis(u64::from(self.policy.cancelled_after_ms)) {
@@ -180,17 +187,17 @@ impl Breaker {
         }
     }
 
-    /// Refuses calls from now on, until [`reset`](Self::reset): an operator's hand on the switch.
+    /// Refuses every call from now on, until an operator's program calls [`reset`](Self::reset).
     pub fn isolate(&self) -> Option<Change> {
         self.word.isolate()
     }
 
-    /// Closes it and forgets what it has seen.
+    /// Closes the breaker and forgets the calls that it has seen.
     pub fn reset(&self) -> Option<Change> {
         self.word.reset()
     }
 
-    /// Tells whether it needs to know how long calls took.
+    /// Tells whether the breaker needs to know how long calls took.
     #[inline]
     pub fn times_calls(&self) -> bool {
         self.times_calls

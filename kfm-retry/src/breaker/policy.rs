@@ -1,4 +1,4 @@
-//! When a breaker opens, for how long, and what it thinks of calls that never ended: data.
+//! When a breaker opens, for how long, and how it counts calls that were dropped: plain data.
 
 use std::time::Duration;
 
@@ -20,18 +20,18 @@ use crate::backoff::millis;
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields, default))]
 pub struct BreakerPolicy {
-    /// When it opens.
+    /// When the breaker opens.
     pub opens: Opens,
-    /// How long it stays open the first time, in milliseconds.
+    /// How long the breaker stays open the first time, in milliseconds.
     pub cooldown_ms: u32,
-    /// How long it stays open at most, however often its trial calls fail, in milliseconds.
+    /// How long the breaker stays open at most, however often its trial calls fail, in milliseconds.
     pub cooldown_max_ms: u32,
     /// By how much the cool-down is multiplied after each trial call that failed.
     pub growth: u8,
-    /// How long a trial call may take until another caller may make one, in milliseconds.
+    /// How long a trial call may take before another caller may make one, in milliseconds.
     pub probe_lease_ms: u32,
-    /// A call that is dropped after it ran so long counts as failed, in milliseconds: an outer time-out that
-    /// drops calls must not hide an outage.
+    /// A call that is dropped after it ran at least this long counts as failed, in milliseconds: an outer
+    /// time-out that drops calls must not hide an outage.
     pub cancelled_after_ms: u32,
 }
 
@@ -42,33 +42,33 @@ pub struct BreakerPolicy {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 #[non_exhaustive]
 pub enum Opens {
-    /// After so many failures in a row, at most 48. A healthy call writes nothing.
+    /// After this many failures in a row, at most 48. A healthy call writes nothing.
     Consecutive {
-        /// How many failures in a row.
+        /// How many failures in a row, 1 to 48.
         #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 48)))]
         failures: u8,
     },
     /// When the share of failed or slow calls among the last ones is too high. A healthy call writes nothing
     /// once the window is full of healthy calls; otherwise it takes a short lock.
     CountWindow {
-        /// How many calls are looked at.
+        /// How many of the last calls count.
         calls: u16,
-        /// What share of them is too high.
+        /// Which share of them is too high.
         rate: Rate,
     },
-    /// When the share of failed or slow calls in the last moments is too high. The window moves on in tenths.
-    /// Every call reads the clock and takes a short lock: at two threads it costs 4.6 times what it costs at
-    /// one (`kfm-bench -- retry`), so it is for calls that take milliseconds.
+    /// When the share of failed or slow calls in the last span of time is too high. The window moves on in
+    /// tenths. Every call reads the clock and takes a short lock: with two threads it costs 4.6 times as much
+    /// as with one (`kfm-bench -- retry`), so use it for calls that take milliseconds.
     TimeWindow {
-        /// How far back it looks, in milliseconds.
+        /// The length of the span of time, in milliseconds.
         window_ms: u32,
-        /// What share of the calls is too high.
+        /// Which share of the calls is too high.
         rate: Rate,
     },
 }
 
 impl Opens {
-    /// From when on a call is slow, if it matters.
+    /// Returns from how many milliseconds on a call is slow, if the policy counts slow calls.
     pub(super) const fn slower_than_ms(&self) -> Option<u32> {
         match self {
             Self::CountWindow { rate: Rate { slow: Some(slow), .. }, .. }
@@ -78,27 +78,28 @@ impl Opens {
     }
 }
 
-/// The share of calls that is too high.
+/// A share of calls that is too high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields, default))]
 pub struct Rate {
-    /// How many calls must have ended before a share means anything.
+    /// How many calls must have ended before a share counts.
     pub calls_min: u16,
-    /// From which share of failed calls on it opens, in percent.
+    /// From which share of failed calls on the breaker opens, in percent.
     pub failed_percent: u8,
-    /// From when on a call is slow, and from which share of slow calls on it opens.
+    /// From when on a call is slow, and from which share of slow calls on the breaker opens; `None` if slow
+    /// calls do not count.
     pub slow: Option<SlowCalls>,
 }
 
-/// From when on a call is slow, and how many may be.
+/// When a call is slow, and how many slow calls are too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SlowCalls {
-    /// A call that takes this long is slow, in milliseconds.
+    /// From how many milliseconds on a call is slow.
     pub slower_than_ms: u32,
     /// From which share of slow calls on the breaker opens, in percent.
     pub slow_percent: u8,
@@ -129,13 +130,13 @@ impl BreakerPolicy {
         }
     }
 
-    /// Sets when it opens.
+    /// Sets when the breaker opens.
     #[must_use]
     pub const fn opens(self, opens: Opens) -> Self {
         Self { opens, ..self }
     }
 
-    /// Sets how long it stays open.
+    /// Sets how long the breaker stays open.
     #[must_use]
     pub const fn cooldown(self, cooldown: Duration) -> Self {
         Self { cooldown_ms: millis(cooldown), cooldown_max_ms: millis(cooldown), ..self }
@@ -147,7 +148,7 @@ impl BreakerPolicy {
         Self { growth: factor, cooldown_max_ms: millis(max), ..self }
     }
 
-    /// Sets how long a trial call may take until another caller may make one.
+    /// Sets how long a trial call may take before another caller may make one.
     #[must_use]
     pub const fn probe_lease(self, lease: Duration) -> Self {
         Self { probe_lease_ms: millis(lease), ..self }
@@ -163,7 +164,7 @@ impl BreakerPolicy {
     pub(super) fn rules(&self) -> Rules {
         let failures = match self.opens {
             Opens::Consecutive { failures } => failures.clamp(1, HISTORY_MAX),
-            // The window decides; the word's own history is not used.
+            // The window decides; the history in the word is not used.
             Opens::CountWindow { .. } | Opens::TimeWindow { .. } => HISTORY_MAX,
         };
         Rules {

@@ -1,11 +1,11 @@
-//! Breakers by name: all callers of a dependency share one.
+//! Breakers by name: all callers of a dependency share its breaker.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Breaker, BreakerPolicy};
 
-/// The breakers of a process, by the name of the dependency.
+/// The breakers of a process, by the names of their dependencies.
 ///
 /// ```
 /// use kfm_retry::breaker::{BreakerPolicy, Breakers};
@@ -22,17 +22,18 @@ pub struct Breakers {
 }
 
 impl Breakers {
-    /// Makes an empty registry whose breakers have `policy`, where none of their own is given.
+    /// Makes an empty registry. A breaker gets `policy` unless it is made with one of its own.
     pub const fn new(policy: BreakerPolicy) -> Self {
         Self { policy, by_name: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Returns the breaker of `name`, made by the registry's policy if there is none yet.
+    /// Returns the breaker of `name`; makes it with the registry's policy if it is not there yet.
     pub fn of(&self, name: &str) -> Arc<Breaker> {
         self.with_policy(name, self.policy)
     }
 
-    /// Returns the breaker of `name`, made by `policy` if there is none yet; the first policy stays.
+    /// Returns the breaker of `name`; makes it with `policy` if it is not there yet. A breaker keeps its
+    /// first policy.
     pub fn with_policy(&self, name: &str, policy: BreakerPolicy) -> Arc<Breaker> {
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(breaker) = by_name.get(name) {

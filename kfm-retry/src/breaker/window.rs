@@ -1,4 +1,4 @@
-//! What a breaker remembers of the last calls: by number, or by time.
+//! What a breaker remembers of the last calls: a number of calls, or a span of time.
 
 use std::collections::VecDeque;
 
@@ -47,20 +47,20 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct Window {
     generation: u16,
-    /// Of all that is in the window.
+    /// The sums over all calls in the window.
     tally: Tally,
-    /// By number: every call, oldest first; never longer than the policy says.
+    /// For a window by number: every call, the oldest first; never longer than the policy says.
     calls: VecDeque<Ended>,
-    /// By time: the tenths of the window, each with the number of the tenth since the clock's origin.
+    /// For a window by time: the tenths of the window, each with its number since the clock's origin.
     tenths: [(u64, Tally); TENTHS],
 }
 
 /// What a record did to a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Recorded {
-    /// The share of bad calls is too high.
+    /// Whether the share of bad calls is too high.
     pub(super) trips: bool,
-    /// One more healthy call would change nothing.
+    /// Whether one more healthy call would change nothing.
     pub(super) full_of_healthy: bool,
 }
 
@@ -70,7 +70,7 @@ impl Window {
         Self { generation: 0, tally: EMPTY, calls: VecDeque::new(), tenths: [(0, EMPTY); TENTHS] }
     }
 
-    /// Adds a call of `generation`; calls of another generation than the last ones start an empty window.
+    /// Adds a call of `generation`. A call of another generation than the last ones starts an empty window.
     pub(super) fn record(&mut self, opens: &Opens, generation: u16, ended: Ended, now_ms: u64) -> Recorded {
         if self.generation != generation {
             *self = Self { generation, ..Self::new() };

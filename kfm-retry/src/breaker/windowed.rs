@@ -9,19 +9,20 @@ use super::policy::Opens;
 use super::window::{Ended, Window};
 use super::word::{Ticket, Word};
 
-/// The calls that the rate is taken of.
+/// The calls from which the rate is computed.
 ///
-/// The lock is held for one record: an addition to a ring, or to a sum. Nobody waits, calls out or allocates
-/// more than the ring under it.
+/// The lock is held for one record: an addition to a ring, or to a sum. A thread that holds it does not wait,
+/// does not call other code and allocates no more than the ring.
 #[derive(Debug)]
 pub(crate) struct Windowed {
     window: Mutex<Window>,
-    // The generation, plus one, in which one more healthy call would change nothing: it does not take the lock.
+    // The generation, plus one, in which one more healthy call would change nothing, so that it need not take
+    // the lock.
     full_of_healthy: AtomicU64,
 }
 
 impl Windowed {
-    /// Starts with what is given: an empty window, and 0.
+    /// Starts with what the caller gives: an empty window, and 0.
     pub(crate) const fn over(window: Mutex<Window>, full_of_healthy: AtomicU64) -> Self {
         Self { window, full_of_healthy }
     }
@@ -41,7 +42,7 @@ impl Windowed {
         }
         let now_ms = now_ms();
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        // Asked under the lock: a stale call must not start a window for a generation that is over.
+        // Checked under the lock: a stale call must not start a window for a generation that is over.
         if !word.is_current(ticket) {
             return None;
         }

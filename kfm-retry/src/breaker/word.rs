@@ -8,8 +8,8 @@
 //!        |                | isolated:  0
 //! ```
 //!
-//! Every transition is one compare-and-swap and begins a new generation, so that the single probe, the
-//! fencing of stale results, the return of a lost lease and 'one event per change' hold by construction.
+//! Every transition is one compare-and-swap and begins a new generation. So the single probe, the fencing of
+//! stale results, the return of a lost lease and 'one event per change' hold by construction.
 //! `tests/loom_breaker.rs` compiles this file against loom and tries all interleavings.
 //!
 //! A healthy call writes nothing: one more success in a history of successes is the same history.
@@ -36,13 +36,13 @@ pub(crate) const HISTORY_MAX: u8 = PAYLOAD_BITS as u8;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum State {
-    /// Lets calls through and watches them.
+    /// The breaker lets calls through and watches them.
     Closed,
-    /// Refuses calls until its time is up.
+    /// The breaker refuses calls until its cool-down is over.
     Open,
-    /// Lets one trial call through and refuses the others.
+    /// The breaker lets one trial call through and refuses the others.
     HalfOpen,
-    /// Refuses calls until an operator resets it.
+    /// The breaker refuses calls until an operator resets it.
     Isolated,
 }
 
@@ -58,12 +58,12 @@ impl State {
     }
 }
 
-/// Leave for one call, and the generation in which it was given.
+/// The breaker's permission for one call, with the generation in which it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket(u64);
 
 impl Ticket {
-    /// No leave: no head has a payload.
+    /// No permission: no head of a word has a payload.
     pub(crate) const NONE: Self = Self(u64::MAX);
 
     /// Tells whether this is the trial call of a half-open breaker.
@@ -72,7 +72,7 @@ impl Ticket {
         matches!(state_of(self.0), State::HalfOpen)
     }
 
-    /// The change that a probe's leave was: from open, or from a half-open breaker whose probe was lost.
+    /// The change that a probe's permission was: from open, or from a half-open breaker that lost its probe.
     pub(crate) const fn as_change(self) -> Change {
         Change { from: State::Open, to: State::HalfOpen, generation: self.generation() }
     }
@@ -82,7 +82,7 @@ impl Ticket {
     }
 }
 
-/// A refusal, and when the breaker may let a trial call through.
+/// A refusal, with the time from which the breaker may let a trial call through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) retry_in_ms: Option<u64>,
@@ -91,20 +91,20 @@ pub(crate) struct Refused {
 /// A change of state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// The state before.
+    /// The state before the change.
     pub from: State,
-    /// The state after.
+    /// The state after the change.
     pub to: State,
-    /// The generation that begins.
+    /// The number of the generation that begins with the change.
     pub generation: u16,
 }
 
-/// When the word changes state, in milliseconds and numbers of calls.
+/// When the word changes its state, in milliseconds and numbers of calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// How many outcomes are looked at.
+    /// How many of the last outcomes count.
     pub(crate) history: u8,
-    /// How many of them must be failures for it to open.
+    /// How many of them must be failures for the breaker to open.
     pub(crate) failures: u8,
     pub(crate) cooldown_ms: u64,
     pub(crate) cooldown_max_ms: u64,
@@ -117,7 +117,7 @@ impl Rules {
         (1 << self.history.clamp(1, HISTORY_MAX)) - 1
     }
 
-    /// How long the breaker stays open after so many openings in a row.
+    /// Returns how long the breaker stays open after `streak` openings in a row.
     fn open_ms(&self, streak: u64) -> u64 {
         let factor = u64::from(self.growth.max(1)).saturating_pow(u32::try_from(streak).unwrap_or(u32::MAX));
         self.cooldown_ms.saturating_mul(factor).min(self.cooldown_max_ms.max(self.cooldown_ms))
@@ -128,7 +128,7 @@ impl Rules {
 pub(crate) struct Word(AtomicU64);
 
 impl Word {
-    /// Starts closed, in generation 0; `cell` holds 0.
+    /// Makes a closed breaker in generation 0; `cell` holds 0.
     pub(crate) const fn over(cell: AtomicU64) -> Self {
         Self(cell)
     }
@@ -137,26 +137,27 @@ impl Word {
         state_of(self.0.load(Ordering::Acquire))
     }
 
-    /// Tells whether a call with `ticket` may go on: its turn is not over, or the breaker is well again.
+    /// Tells whether a call with `ticket` may go on: its generation is not over, or the breaker is closed
+    /// again.
     #[inline]
     pub(crate) fn allows(&self, ticket: Ticket) -> bool {
         let word = self.0.load(Ordering::Acquire);
         head_of(word) == ticket.0 || matches!(state_of(word), State::Closed)
     }
 
-    /// Tells whether nothing has changed the state since `ticket` was given.
+    /// Tells whether the state is still the one in which `ticket` was given.
     pub(crate) fn is_current(&self, ticket: Ticket) -> bool {
         head_of(self.0.load(Ordering::Acquire)) == ticket.0
     }
 
-    /// Leave for a call while it is closed.
+    /// Returns the permission for a call; `None` if the breaker is not closed.
     #[inline]
     pub(crate) fn closed_ticket(&self) -> Option<Ticket> {
         let word = self.0.load(Ordering::Acquire);
         matches!(state_of(word), State::Closed).then_some(Ticket(head_of(word)))
     }
 
-    /// Lets a call through or refuses it; asks for the time only if the breaker is not closed.
+    /// Lets a call through or refuses it; reads the time only if the breaker is not closed.
     #[inline]
     pub(crate) fn admit(
         &self,
@@ -177,7 +178,8 @@ impl Word {
             match state_of(word) {
                 State::Closed => return Ok(Ticket(head_of(word))),
                 State::Isolated => return Err(Refused { retry_in_ms: None }),
-                // A half-open breaker whose lease is over has lost its probe: the next call takes its place.
+                // The lease of the half-open breaker is over, so its probe is lost: the next call takes the
+                // probe's place.
                 State::Open | State::HalfOpen if now_ms >= until_ms => {
                     let next = timed(word, State::HalfOpen, now_ms.saturating_add(rules.lease_ms), streak);
                     match self.swap(word, next) {
@@ -193,11 +195,11 @@ impl Word {
     }
 
     /// Tells whether a success with `ticket` would change nothing: a closed history without a failure stays
-    /// what it is.
+    /// as it is.
     #[inline]
     pub(crate) fn is_healthy_for(&self, ticket: Ticket) -> bool {
         let healthy = self.0.load(Ordering::Acquire) == ticket.0;
-        // Tickets are of closed and half-open breakers, and the payload of the latter is never 0.
+        // A ticket belongs to a closed or a half-open breaker, and the payload of a half-open one is never 0.
         debug_assert!(!healthy || matches!(state_of(ticket.0), State::Closed));
         healthy
     }
@@ -243,13 +245,14 @@ impl Word {
         })
     }
 
-    /// Opens the breaker in whose generation `ticket` was given: a window has seen enough.
+    /// Opens the breaker if it is still in the generation of `ticket`: the window has seen too many bad
+    /// calls.
     #[cold]
     pub(crate) fn trip(&self, rules: &Rules, ticket: Ticket, now_ms: u64) -> Option<Change> {
         self.settle(ticket, |word| open(word, rules, now_ms))
     }
 
-    /// Takes the probe of `ticket` back without a result: the next call is the trial.
+    /// Takes back the probe of `ticket`, which has no result: the next call is the trial.
     #[cold]
     pub(crate) fn give_back(&self, ticket: Ticket) -> Option<Change> {
         if !ticket.is_probe() {
@@ -258,12 +261,12 @@ impl Word {
         self.settle(ticket, |word| timed(word, State::Open, 0, time_and_streak(word).1))
     }
 
-    /// Refuses calls from now on.
+    /// Refuses every call from now on.
     pub(crate) fn isolate(&self) -> Option<Change> {
         self.force(State::Isolated)
     }
 
-    /// Closes the breaker with an empty history.
+    /// Closes the breaker, with an empty history.
     pub(crate) fn reset(&self) -> Option<Change> {
         self.force(State::Closed)
     }
@@ -279,7 +282,7 @@ impl Word {
         }
     }
 
-    /// Moves to what `next` says, as long as the generation is that of `ticket`.
+    /// Moves to the word that `next` returns, as long as the generation is that of `ticket`.
     fn settle(&self, ticket: Ticket, next: impl Fn(u64) -> u64) -> Option<Change> {
         let mut word = self.0.load(Ordering::Acquire);
         loop {

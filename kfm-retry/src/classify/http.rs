@@ -1,4 +1,4 @@
-//! The class of an HTTP answer, with the hint that it carries.
+//! The class of an HTTP answer, with the hint in its headers.
 
 use std::fmt;
 
@@ -6,16 +6,17 @@ use super::{Classify, ErrorClass, RetryAfter, Verdict, http_status};
 
 /// An HTTP answer that is an error: its status, and when the service asks to be called again.
 ///
-/// What a client's own error type leaves out, and a policy needs: the header.
+/// A client's own error type has no headers, and a policy needs one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpFailure {
-    /// The status.
+    /// The status of the answer.
     pub status: http::StatusCode,
-    /// What the `Retry-After` header says.
+    /// The value of the `Retry-After` header; `None` if it is missing or cannot be read.
     pub retry_after: Option<RetryAfter>,
 }
 
-/// Returns the failure that an answer with this status and these headers is; `None` if it is none.
+/// Returns the failure that an answer with this status and these headers is; `None` if the status is not an
+/// error.
 ///
 /// ```
 /// use kfm_retry::{Classify, ErrorClass, RetryAfter, classify::http_failure};

@@ -4,8 +4,8 @@ use super::ErrorClass;
 
 /// Returns the class of an HTTP status code that is an error.
 ///
-/// 408, 429 and 500 to 504 may be tried again; 401 and 403 never; nor any other 4xx, since the service
-/// understood the request. What is no error status is [`ErrorClass::Unknown`].
+/// 408, 429 and 500 to 504 may be tried again. 401, 403 and every other 4xx may not, since the service
+/// understood the request. A status that is not an error is [`ErrorClass::Unknown`].
 ///
 /// ```
 /// use kfm_retry::{ErrorClass, classify::http_status};

@@ -15,7 +15,7 @@ impl Classify for std::io::Error {
             | ErrorKind::HostUnreachable
             | ErrorKind::NetworkUnreachable
             | ErrorKind::NetworkDown
-            // A peer that closes in the middle of an answer.
+            // The peer has closed the connection in the middle of an answer.
             | ErrorKind::UnexpectedEof => ErrorClass::Network,
             ErrorKind::TimedOut => ErrorClass::Timeout,
             ErrorKind::Interrupted

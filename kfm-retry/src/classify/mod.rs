@@ -1,7 +1,7 @@
 //! What a failure says about trying again.
 //!
-//! An error names its [`ErrorClass`]; the class says whether another attempt may help, and how many. What is
-//! not known to be retryable is not retried (R82).
+//! An error names its [`ErrorClass`]; the class says whether another attempt may help, and how many. An error
+//! that is not known to be retryable is not retried (R82).
 
 #[cfg(feature = "http")]
 mod http;
@@ -22,9 +22,9 @@ pub use http::{HttpFailure, http_failure};
 pub use http_status::http_status;
 pub use retry_after::RetryAfter;
 
-/// What kind of failure an error is.
+/// The kind of failure that an error is.
 ///
-/// The list is R82 and R83 of the toolkit's requirements; the names are those of `error_class` in telemetry.
+/// The list is that of requirements R82 and R83; the names are those of `error_class` in telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -42,13 +42,13 @@ pub enum ErrorClass {
     RateLimited,
     /// The service is in trouble: HTTP 500 to 504.
     Server,
-    /// Neo4j says `Neo.TransientError.*`.
+    /// Neo4j answers with a code `Neo.TransientError.*`.
     Neo4jTransient,
-    /// Local input or output failed for now: interrupted, would block, out of descriptors.
+    /// Local input or output failed for now: interrupted, would block, no free descriptor.
     Io,
-    /// Somebody who knows says that trying again may help, and no more.
+    /// An implementation of [`Classify`] knows that trying again may help, and no more.
     Transient,
-    /// This process refused the call itself: open breaker, full bulkhead, rate limit.
+    /// This process refused the call itself: an open breaker, a full bulkhead or a rate limit.
     Overloaded,
     /// The data does not have the form it should have.
     Schema,
@@ -60,15 +60,15 @@ pub enum ErrorClass {
     Lineage,
     /// A digest does not match.
     Checksum,
-    /// What it would change is immutable.
+    /// The call would change something immutable.
     Immutable,
     /// The licence forbids it.
     Licence,
-    /// The caller may not: HTTP 401, 403.
+    /// The caller has no permission: HTTP 401, 403.
     Denied,
-    /// The service understood and said no: other HTTP 4xx, not found, conflict.
+    /// The service understood the request and refused it: another HTTP 4xx, not found, conflict.
     Rejected,
-    /// Nobody said what kind of failure it is.
+    /// The kind of failure is not known.
     Unknown,
 }
 
@@ -114,7 +114,7 @@ impl ErrorClass {
 
     /// Tells whether a breaker counts it as a failure of the dependency.
     ///
-    /// A service that answers 'no' is well; one whose failure nobody can name may not be. A call that this
+    /// A service that answers 'no' works; one whose failure is not known may not work. A call that this
     /// process refused itself says nothing about the service.
     pub const fn is_failure_of_dependency(self) -> bool {
         (self.is_retryable() && !matches!(self, Self::Overloaded)) || matches!(self, Self::Unknown)
@@ -159,11 +159,12 @@ impl std::fmt::Display for ErrorClass {
 /// What one error says about trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub class: ErrorClass,
-    /// When the service asks to be called again.
+    /// When the service asks to be called again; `None` if the service did not say.
     pub retry_after: Option<RetryAfter>,
-    /// A policy further in has spent its attempts on it already: nobody further out tries again (R83).
+    /// Whether an inner policy has spent its attempts on the error already: then no outer policy tries again
+    /// (R83).
     pub spent: bool,
 }
 
@@ -174,7 +175,7 @@ impl From<ErrorClass> for Verdict {
 }
 
 impl Verdict {
-    /// Adds when the service asks to be called again.
+    /// Adds the moment at which the service asks to be called again.
     #[must_use]
     pub fn after(self, retry_after: Option<RetryAfter>) -> Self {
         Self { retry_after, ..self }
@@ -189,11 +190,12 @@ impl Verdict {
 /// Says what a failure means for trying again.
 ///
 /// # Laws
-/// - **Stable**: the same error has the same verdict, whenever it is asked.
-/// - **Unknown is not transient**: what the implementation does not recognise is [`ErrorClass::Unknown`].
+/// - **Stable**: the same error has the same verdict at every call.
+/// - **Unknown is not transient**: an error that the implementation does not recognise is
+///   [`ErrorClass::Unknown`].
 ///
 /// # Implementing
-/// Only look at the error: neither log nor wait.
+/// Look only at the error: neither log nor wait.
 ///
 /// ```
 /// use kfm_retry::{Classify, ErrorClass, Verdict};
@@ -234,7 +236,8 @@ impl Classify for ErrorClass {
     }
 }
 
-/// The class of the first error of the standard library's input and output in the chain of `error`'s causes.
+/// Returns the class of the first error of the standard library's input and output among the causes of
+/// `error`.
 #[cfg(any(feature = "object_store", feature = "redis", feature = "reqwest"))]
 fn io_cause(error: &(dyn std::error::Error + 'static)) -> Option<ErrorClass> {
     let mut cause = Some(error);
@@ -249,13 +252,13 @@ fn io_cause(error: &(dyn std::error::Error + 'static)) -> Option<ErrorClass> {
 
 /// Judges errors of type `E`, for a policy: by the error's own [`Classify`], or by a function.
 ///
-/// Every `Fn(&E) -> Verdict` is one.
+/// Every `Fn(&E) -> Verdict` is a classifier.
 pub trait Classifier<E> {
     /// Returns the verdict on `error`.
     fn verdict(&self, error: &E) -> Verdict;
 }
 
-/// Lets errors judge themselves, through [`Classify`].
+/// Lets each error judge itself, through [`Classify`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BySelf;
 

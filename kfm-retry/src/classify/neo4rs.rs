@@ -12,7 +12,7 @@ impl Classify for neo4rs::Error {
             Error::Neo4j(error) => match error.kind() {
                 Neo4jErrorKind::Transient => ErrorClass::Neo4jTransient,
                 Neo4jErrorKind::Client(Neo4jClientErrorKind::Security(_)) => ErrorClass::Denied,
-                // The driver's own list of client errors that a new session mends.
+                // The one client error in the driver's list that a new session can repair.
                 Neo4jErrorKind::Client(Neo4jClientErrorKind::SessionExpired) => ErrorClass::Network,
                 Neo4jErrorKind::Client(_) => ErrorClass::Rejected,
                 _ => ErrorClass::Unknown,

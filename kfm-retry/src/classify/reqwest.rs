@@ -1,7 +1,7 @@
 //! The class of an error of the `reqwest` client.
 //!
-//! Its errors do not carry headers: to honour `Retry-After`, ask [`http_failure`](super::http_failure) about
-//! the response before `error_for_status`.
+//! Its errors do not carry headers. To honour `Retry-After`, ask [`http_failure`](super::http_failure) about
+//! the response before calling `error_for_status`.
 
 use super::{Classify, ErrorClass, Verdict, http_status, io_cause};
 
@@ -14,7 +14,8 @@ impl Classify for reqwest::Error {
         } else if self.is_connect() {
             ErrorClass::Network
         } else if self.is_decode() {
-            // A body that broke off is the network's doing; one that does not parse is the service's.
+            // A body that broke off is a failure of the network; one that cannot be parsed is a failure of
+            // the service.
             io_cause(self).unwrap_or(ErrorClass::Schema)
         } else if self.is_builder() || self.is_redirect() {
             ErrorClass::Rejected

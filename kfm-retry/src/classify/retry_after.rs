@@ -1,19 +1,20 @@
-//! When a service asks to be called again: the `Retry-After` header of RFC 9110, section 10.2.3.
+//! The moment at which a service asks to be called again: the `Retry-After` header of RFC 9110, section
+//! 10.2.3.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// When a service asks to be called again.
+/// The moment at which a service asks to be called again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// After so long, counted from the answer.
+    /// After this time, counted from the answer.
     Delay(Duration),
-    /// At a date, on the civil clock.
+    /// At this date, by the civil clock.
     Date(SystemTime),
 }
 
 impl RetryAfter {
-    /// Reads the value of a `Retry-After` header: whole seconds, or a date in any of the three forms of
-    /// RFC 9110, section 5.6.7. Returns `None` for anything else: a hint that cannot be read is no hint.
+    /// Reads the value of a `Retry-After` header: whole seconds, or a date in one of the three forms of RFC
+    /// 9110, section 5.6.7. Returns `None` for anything else: a value that cannot be read gives no hint.
     ///
     /// ```
     /// use kfm_retry::RetryAfter;
@@ -29,13 +30,13 @@ impl RetryAfter {
     pub fn parse(value: &str) -> Option<Self> {
         let value = value.trim_matches([' ', '\t']);
         if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-            // More digits than fit are still a number: the longest wait there is.
+            // A number with more digits than fit is still a number: it means the longest wait.
             return Some(Self::Delay(Duration::from_secs(value.parse().unwrap_or(u64::MAX))));
         }
         parse_date(value).map(Self::Date)
     }
 
-    /// Returns how long that is from `now`; a date in the past is no wait.
+    /// Returns how long that is from `now`; zero if the date is in the past.
     pub fn from_now(self, now: SystemTime) -> Duration {
         match self {
             Self::Delay(delay) => delay,
@@ -55,7 +56,7 @@ fn parse_date(value: &str) -> Option<SystemTime> {
     };
     let year = match (number(year)?, year.len()) {
         (year, 4) => year,
-        // RFC 9110 has two-digit years lie in the near past or future: the Unix century and the next.
+        // RFC 9110 puts two-digit years into the near past or future: here from 1970 to 2069.
         (year, 2) if year < 70 => year + 2000,
         (year, 2) => year + 1900,
         _ => return None,
@@ -66,7 +67,7 @@ fn parse_date(value: &str) -> Option<SystemTime> {
     let day = number(day).filter(|day| (1..=31).contains(day))?;
     let mut clock = time.split(':').map(number);
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    // A leap second is a valid second.
+    // Second 60 is valid: a leap second.
     if clock.next().is_some() || hour > 23 || minute > 59 || second > 60 || year < 1970 {
         return None;
     }

@@ -1,14 +1,14 @@
-//! The laws of [`StageStore`], for every implementation to run against itself.
+//! The laws of [`StageStore`] as tests, for every implementation.
 
 use super::StageError;
 use super::digest::{Digest, IdempotencyKey, WorkItem};
 use super::state::{Checkpoint, StageState};
 use super::store::StageStore;
 
-/// Runs every law against a store that `open` makes; opened again, it must be the same store.
+/// Runs every law against the store that `open` opens; each call of `open` must open the same store.
 ///
 /// # Panics
-/// If a law does not hold; the message names it.
+/// If a law does not hold; the message names the law.
 pub async fn all<S: StageStore>(mut open: impl AsyncFnMut() -> S) {
     compare_and_set(&open().await).await;
     durable_and_whole(&mut open).await;
@@ -27,7 +27,7 @@ fn state(revision: u64, step: &str) -> StageState {
     state
 }
 
-/// **Compare and set**: a state is saved only over the one before it.
+/// Law **Compare and set**: a state is saved only over the one before it.
 async fn compare_and_set(store: &dyn StageStore) {
     let key = key("compare-and-set");
     let refused = |result: Result<(), StageError>| matches!(result, Err(StageError::Conflict { .. }));
@@ -44,7 +44,7 @@ async fn compare_and_set(store: &dyn StageStore) {
     );
 }
 
-/// **Durable** and **Whole**: what was saved is loaded as it was, by another handle too.
+/// Laws **Durable** and **Whole**: what was saved is loaded as it was, also by another handle.
 async fn durable_and_whole<S: StageStore>(open: &mut impl AsyncFnMut() -> S) {
     let key = key("durable");
     open().await.save(&key, &state(1, "kept")).await.expect("saves");

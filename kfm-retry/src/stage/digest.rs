@@ -73,18 +73,18 @@ impl schemars::JsonSchema for Digest {
     }
 }
 
-/// What a stage works on.
+/// The work item of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkItem<'a> {
-    /// The dataset.
+    /// The id of the dataset; without a `|`.
     pub dataset_id: &'a str,
-    /// Its version.
+    /// The version of the dataset; without a `|`.
     pub version: &'a str,
-    /// Where its data comes from.
+    /// The address from which its data comes.
     pub source_uri: &'a str,
 }
 
-/// The name of a work item for all its attempts, in every process (R84).
+/// The name of a work item, the same for all its attempts and in every process (R84).
 ///
 /// ```
 /// use kfm_retry::stage::{IdempotencyKey, WorkItem};
@@ -103,7 +103,8 @@ impl IdempotencyKey {
     /// Makes the key: `sha256(dataset_id|version|source_uri)`.
     ///
     /// # Errors
-    /// [`StageError::Invalid`]: a dataset or version holds a `|`, so that two items could have one key.
+    /// [`StageError::Invalid`]: the dataset or the version contains a `|`, so that two items could have the
+    /// same key.
     pub fn of(item: WorkItem<'_>) -> Result<Self, StageError> {
         for (what, value) in [("dataset_id", item.dataset_id), ("version", item.version)] {
             if value.contains('|') {
@@ -113,7 +114,7 @@ impl IdempotencyKey {
         Ok(Self(Digest::of(format!("{}|{}|{}", item.dataset_id, item.version, item.source_uri))))
     }
 
-    /// Returns the seed of the key: its first eight bytes.
+    /// Returns the seed of the key, which is its first eight bytes.
     pub fn seed(&self) -> Seed {
         let (first, _) = self.0.0.split_first_chunk::<8>().expect("a digest has 32 bytes");
         Seed::new(u64::from_be_bytes(*first))

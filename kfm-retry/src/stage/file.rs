@@ -1,4 +1,5 @@
-//! States of stages in files, one an item; a lock beside each, so that of two writers one is refused.
+//! The states of stages in files, one file for each item, with a lock beside it so that of two writers one is
+//! refused.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -11,20 +12,21 @@ use super::store::StageStore;
 
 /// Keeps each state in a file of a folder, `<key>.json`.
 ///
-/// A save holds the lock `<key>.lock` from before it reads the revision that is there until the new one has
-/// replaced it: that is the compare-and-set, between processes too. A new state is written beside the old one,
-/// synced, and renamed over it, so that a reader needs no lock and a crash leaves one of the two. The lock is
-/// the operating system's and dies with its holder; the folder has to be on a file system that has locks.
+/// A save takes the lock `<key>.lock` before it reads the saved revision, and keeps it until the new state
+/// has replaced the old one: that is the compare-and-set, between processes too. The new state is written
+/// beside the old one, synced, and renamed over it, so that a reader needs no lock and a crash leaves one of
+/// the two. The lock belongs to the operating system and ends with its process; the folder has to be on a
+/// file system that supports locks.
 #[derive(Debug)]
 pub struct FileStageStore {
     folder: PathBuf,
 }
 
 impl FileStageStore {
-    /// Keeps states in `folder`, which it makes if it is not there.
+    /// Keeps states in `folder`; makes the folder if it is not there.
     ///
     /// # Errors
-    /// [`StageError::Unavailable`]: the folder cannot be made.
+    /// [`StageError::Unavailable`]: the folder cannot be made; repair that and try again.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, StageError> {
         let folder = folder.into();
         fs::create_dir_all(&folder).map_err(StageError::unavailable)?;
@@ -84,8 +86,8 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A new name is durable once its folder is; on systems where folders cannot be synced, their own journal
-/// has to do.
+/// Makes a new name durable by syncing its folder. On systems where a folder cannot be synced, this relies on
+/// the journal of the file system.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

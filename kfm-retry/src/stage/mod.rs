@@ -1,9 +1,9 @@
 //! The stages of a pipeline: done step by step, resumed after a crash, told to others once (R84).
 //!
-//! A stage works on one item under one [`IdempotencyKey`]. Each step that is done leaves a [`Checkpoint`] with
-//! the digests of what went in and came out; a later process resumes after the last checkpoint whose output is
-//! still there unchanged, and never past the boundary of a rollback. What others must hear of goes into an
-//! outbox, in the same write as the checkpoint: a step that is repeated cannot say it twice.
+//! A stage works on one item under one [`IdempotencyKey`]. Each step that is done leaves a [`Checkpoint`]
+//! with the digests of its input and output. A later process resumes after the last checkpoint whose output
+//! is still there unchanged, and never past the boundary that a rollback has set. Events for others go into
+//! an outbox, in the same write as the checkpoint, so that a repeated step cannot announce its event twice.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -51,50 +51,50 @@ use crate::classify::{Classify, ErrorClass, Verdict};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StageError {
-    /// Not a name or digest: mend the caller.
+    /// A value is not a valid name or digest: correct the caller.
     #[error("not usable here: {what}=`{value}`")]
     Invalid {
-        /// What it should have been.
+        /// What the value should have been.
         what: &'static str,
-        /// What it is.
+        /// The value, as the caller gave it.
         value: String,
     },
-    /// Another process works on the item: leave it to that.
+    /// Another process works on the item: leave the item to that process.
     #[error("another process has saved the stage: key=`{key}` revision=`{revision}`")]
     Conflict {
-        /// The item.
+        /// The key of the item.
         key: IdempotencyKey,
-        /// The revision that was to be saved.
+        /// The revision that this process tried to save.
         revision: u64,
     },
-    /// A rollback took back what the stage had made: decide, then [`Stage::restart`].
+    /// A rollback has taken back what the stage had made: decide, then call [`Stage::restart`].
     #[error("the stage was rolled back: key=`{key}` valid_steps=`{valid}` steps=`{steps}`")]
     PastBoundary {
-        /// The item.
+        /// The key of the item.
         key: IdempotencyKey,
         /// How many steps the rollback left valid.
         valid: u32,
         /// How many steps the stage has done.
         steps: usize,
     },
-    /// What is stored is not a state: have it looked at.
+    /// What is stored is not a state: an operator has to look at it.
     #[error("the stored state cannot be read: key=`{key}`")]
     Corrupt {
-        /// The item.
+        /// The key of the item.
         key: IdempotencyKey,
-        /// What is wrong with it.
+        /// Why it cannot be read.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The store failed: try again later.
     #[error("the store of stages failed")]
     Unavailable {
-        /// What the store says.
+        /// The store's own error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl StageError {
-    /// The store failed, and says so with `source`.
+    /// Makes [`StageError::Unavailable`] from the store's own error.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable { source: source.into() }
     }

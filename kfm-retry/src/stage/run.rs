@@ -20,7 +20,7 @@ pub struct Stage<'s> {
     passed: usize,
 }
 
-/// What a step has made.
+/// The result of a step: a digest, and events for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     digest: Digest,
@@ -28,12 +28,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Has the digest of what the step made, and nothing to tell.
+    /// Makes the result of a step whose output has this digest, without events.
     pub fn new(digest: Digest) -> Self {
         Self { digest, events: Vec::new() }
     }
 
-    /// Adds an event for others.
+    /// Adds an event for others; `body` is its content.
     #[must_use]
     pub fn event(mut self, body: serde_json::Value) -> Self {
         self.events.push(body);
@@ -44,20 +44,20 @@ impl Output {
 /// Why a step is not done.
 #[derive(Debug, thiserror::Error)]
 pub enum StepFailed<E: std::fmt::Debug + std::error::Error + 'static> {
-    /// The step itself was given up.
+    /// The attempts of the step were given up.
     #[error("the step failed: step=`{step}`")]
     Step {
         /// The name of the step.
         step: String,
-        /// How its attempts ended.
+        /// How the attempts of the step ended.
         source: Failed<E>,
     },
-    /// It was done, and could not be kept: it will be repeated.
+    /// The step was done, but its checkpoint could not be saved: the next run repeats the step.
     #[error("the step could not be kept: step=`{step}`")]
     Store {
         /// The name of the step.
         step: String,
-        /// What the store says.
+        /// The error of the store.
         source: StageError,
     },
 }
@@ -65,33 +65,34 @@ pub enum StepFailed<E: std::fmt::Debug + std::error::Error + 'static> {
 /// Why an outbox is not empty.
 #[derive(Debug, thiserror::Error)]
 pub enum Untold<E: std::fmt::Debug + std::error::Error + 'static> {
-    /// The receiver did not take an event: relay again later.
+    /// The receiver did not take an event: call `relay` again later.
     #[error("the receiver did not take the event: id=`{id}`")]
     Receiver {
-        /// The event.
+        /// The id of the event.
         id: Digest,
-        /// What the receiver says.
+        /// The error of the receiver.
         source: E,
     },
-    /// The receiver took an event and that could not be kept: it will be told again, under the same id.
+    /// The receiver took an event, and that could not be saved: the event will be sent again, under the same
+    /// id.
     #[error("the delivery could not be kept: id=`{id}`")]
     Store {
-        /// The event.
+        /// The id of the event.
         id: Digest,
-        /// What the store says.
+        /// The error of the store.
         source: StageError,
     },
 }
 
 impl<'s> Stage<'s> {
-    /// Takes the stage up after its last clean checkpoint.
+    /// Resumes the stage after its last clean checkpoint.
     ///
-    /// `is_clean` says whether what a step made is still there with the digest of its checkpoint; the first
-    /// that is not, and all after it, are forgotten and will be done again.
+    /// `is_clean` says whether the output of a step is still there with the digest of its checkpoint. The
+    /// first step whose output is not, and all steps after it, are forgotten and will be done again.
     ///
     /// # Errors
-    /// [`StageError::PastBoundary`]: a rollback took back what later steps had made; nothing is resumed. Else
-    /// what the store says.
+    /// [`StageError::PastBoundary`]: a rollback has taken back what later steps had made; nothing is resumed.
+    /// Others as the store returns them.
     pub async fn resume(
         store: &'s dyn StageStore,
         key: IdempotencyKey,
@@ -111,10 +112,10 @@ impl<'s> Stage<'s> {
         Ok(Self { store, key, state, passed: 0 })
     }
 
-    /// Begins again at the boundary that a rollback has drawn: steps before it stay done.
+    /// Begins again at the boundary that a rollback has set: the steps before it stay done.
     ///
     /// # Errors
-    /// What the store says.
+    /// As the store returns them.
     pub async fn restart(store: &'s dyn StageStore, key: IdempotencyKey) -> Result<Self, StageError> {
         let mut state = store.load(&key).await?.unwrap_or_default();
         if let Some(valid) = state.boundary.take() {
@@ -125,10 +126,10 @@ impl<'s> Stage<'s> {
         Ok(stage)
     }
 
-    /// Draws the boundary of a rollback: only the first `valid` steps describe data that is still there.
+    /// Sets the boundary of a rollback: only the first `valid` steps describe data that is still there.
     ///
     /// # Errors
-    /// What the store says.
+    /// As the store returns them.
     pub async fn roll_back_to(
         store: &dyn StageStore,
         key: IdempotencyKey,
@@ -140,7 +141,7 @@ impl<'s> Stage<'s> {
         stage.save().await
     }
 
-    /// Returns the witness that steps of this stage may be repeated: their effects go through the outbox.
+    /// Returns the promise that steps of this stage may be repeated: their effects go through the outbox.
     pub fn witness(&self) -> Guarded {
         Guarded::new(self.key.seed())
     }
@@ -150,16 +151,17 @@ impl<'s> Stage<'s> {
         &self.state.checkpoints
     }
 
-    /// Does a step, unless a checkpoint says that it was done on the same input.
+    /// Does a step, unless its checkpoint says that it was done on the same input.
     ///
-    /// Steps are asked for in the same order in every run. A step with another name or input than the
-    /// checkpoint in its place is done, and what came after it is forgotten.
+    /// Ask for the steps in the same order in every run. A step with another name or input than the
+    /// checkpoint in its place is done, and the checkpoints after that are forgotten.
     ///
     /// # Errors
-    /// [`StepFailed::Step`]: mend the cause and resume. [`StepFailed::Store`]: resume; the step is repeated.
+    /// [`StepFailed::Step`]: repair the cause and resume. [`StepFailed::Store`]: resume; the step is
+    /// repeated.
     ///
     /// # Cancel safety
-    /// A step whose future is dropped is done again by the next run.
+    /// When the caller drops the future, the next run does the step again.
     pub async fn step<F, Args>(
         &mut self,
         retry: &Retry<'_>,
@@ -189,13 +191,13 @@ impl<'s> Stage<'s> {
         Ok(checkpoint)
     }
 
-    /// Tells a receiver what the stage has to tell, in order; says how many events it took.
+    /// Sends the events of the stage to a receiver, in order, and returns how many the receiver took.
     ///
-    /// Each event is told under the same id until that it was taken is kept: a receiver that remembers ids
-    /// hears everything once, also across a crash between the two.
+    /// An event is sent under the same id until its delivery is saved. So a receiver that remembers ids gets
+    /// everything once, also after a crash between delivery and save.
     ///
     /// # Errors
-    /// [`Untold`]: relay again later; events before it are told.
+    /// [`Untold`]: call `relay` again later; the events before it are delivered.
     pub async fn relay<E: std::error::Error + 'static>(
         &mut self,
         mut receiver: impl AsyncFnMut(&Outgoing) -> Result<(), E>,

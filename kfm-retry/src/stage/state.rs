@@ -1,8 +1,8 @@
-//! What is kept of a stage between processes: checkpoints and an outbox, as data.
+//! What is kept of a stage between processes: its checkpoints and its outbox, as data.
 
 use super::digest::{Digest, IdempotencyKey};
 
-/// The version of the form below.
+/// The version of the format of the state.
 pub const FORMAT: u8 = 1;
 
 /// The durable state of one work item's stage.
@@ -10,15 +10,16 @@ pub const FORMAT: u8 = 1;
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StageState {
-    /// The version of this form: 1.
+    /// The version of the format: 1.
     pub format: u8,
-    /// How often it has been saved; a save of any other than the next is refused.
+    /// How many times the state has been saved; a save of any revision but the next one is refused.
     pub revision: u64,
     /// The steps that are done, in their order.
     pub checkpoints: Vec<Checkpoint>,
-    /// How many of the checkpoints a rollback has left valid; the ones after it describe data that is gone.
+    /// How many of the checkpoints a rollback has left valid; later ones describe data that is gone. None if
+    /// no rollback has set it.
     pub boundary: Option<u32>,
-    /// What is to be told to others, or has been.
+    /// The events for others, delivered or not, in their order.
     pub outbox: Vec<Outgoing>,
 }
 
@@ -27,11 +28,11 @@ pub struct StageState {
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// The name of the step.
+    /// The name of the step, as the pipeline calls it.
     pub step: String,
-    /// The digest of what it worked on.
+    /// Digest of the input of the step.
     pub input: Digest,
-    /// The digest of what it made.
+    /// Digest of the output of the step.
     pub output: Digest,
 }
 
@@ -40,13 +41,13 @@ pub struct Checkpoint {
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Outgoing {
-    /// Its name for ever: the same for the same event of the same step on the same input.
+    /// The id of the event: always the same for the same event of the same step on the same input.
     pub id: Digest,
-    /// The step that made it.
+    /// The name of the step that made the event.
     pub step: String,
-    /// What it says.
+    /// The content of the event, as the pipeline made it.
     pub body: serde_json::Value,
-    /// Whether a receiver has taken it.
+    /// Whether the receiver has taken the event.
     pub delivered: bool,
 }
 
@@ -57,14 +58,14 @@ impl Default for StageState {
 }
 
 impl StageState {
-    /// Forgets the checkpoints from `first` on, and what they had to tell and have not told.
+    /// Forgets the checkpoints from `first` on, and their events that were not delivered.
     pub(super) fn truncate(&mut self, first: usize) {
         let gone = self.checkpoints.split_off(first.min(self.checkpoints.len()));
         self.outbox
             .retain(|event| event.delivered || gone.iter().all(|checkpoint| checkpoint.step != event.step));
     }
 
-    /// Adds a step that is done, and its events; an event that is there already is not added again.
+    /// Adds a step that is done, with its events; an event that is there already is not added again.
     pub(super) fn push(
         &mut self,
         key: &IdempotencyKey,

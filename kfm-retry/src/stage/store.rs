@@ -1,4 +1,4 @@
-//! Where the state of stages is kept: the trait, and a store in memory.
+//! The store of the states of stages: the trait, and an implementation in memory.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -12,12 +12,12 @@ use super::state::StageState;
 ///
 /// # Laws
 /// - **Compare and set**: a state is saved only over the one before it: revision `n + 1` over `n`, and 1 over
-///   nothing; of two callers that save the same revision, one is refused.
-/// - **Durable**: what was saved is loaded, also after the process died right after.
+///   nothing. Of two callers that save the same revision, one is refused.
+/// - **Durable**: a state that was saved is loaded, also if the process dies directly after the save.
 /// - **Whole**: a state is loaded as it was saved, or not at all; never a part of it.
 ///
 /// # Cancel safety
-/// A save that is dropped has happened or has not; load to find out.
+/// When the caller drops a save, the state is saved or it is not; `load` finds out.
 ///
 /// # Implementing
 /// Neither retry nor log. `kfm-rollback` has the implementation on the log; here are memory and files.
@@ -26,13 +26,15 @@ pub trait StageStore: Debug + Send + Sync {
     /// Returns the state that was saved last, if there is one.
     ///
     /// # Errors
-    /// [`StageError::Unavailable`]: try again later. [`StageError::Corrupt`]: have it looked at.
+    /// [`StageError::Unavailable`]: try again later. [`StageError::Corrupt`]: an operator has to look at the
+    /// state.
     async fn load(&self, key: &IdempotencyKey) -> Result<Option<StageState>, StageError>;
 
-    /// Saves `state`, whose revision is one more than what is there.
+    /// Saves `state`, whose revision must be one more than the saved one.
     ///
     /// # Errors
-    /// [`StageError::Conflict`]: another process works on the item; leave it to that. Else as for `load`.
+    /// [`StageError::Conflict`]: another process works on the item; leave the item to it. Others as for
+    /// `load`.
     async fn save(&self, key: &IdempotencyKey, state: &StageState) -> Result<(), StageError>;
 }
 
@@ -49,7 +51,7 @@ impl<S: StageStore + ?Sized> StageStore for std::sync::Arc<S> {
     }
 }
 
-/// Keeps states in memory, for tests and for work that nobody resumes.
+/// Keeps states in memory, for tests and for work that no later process resumes.
 #[derive(Debug, Default)]
 pub struct MemoryStageStore(Mutex<BTreeMap<IdempotencyKey, StageState>>);
 

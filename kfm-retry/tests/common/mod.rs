@@ -1,4 +1,4 @@
-//! Scripted peers, and a way to run futures that wait for nothing but a manual clock.
+//! Scripted peers, and a way to run futures that wait only for a manual clock.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use kfm_retry::{Classify, ErrorClass, Event, ManualClock, Observer, Reason, RetryAfter, Verdict};
 
-/// An error that says its class, and what it was.
+/// An error with its class and its text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) class: ErrorClass,
@@ -55,7 +55,7 @@ pub(crate) fn asks_to_wait(delay: Duration) -> Answer {
     Answer::Err(Fault { retry_after: Some(delay), ..Fault::new(ErrorClass::RateLimited, "429") })
 }
 
-/// Answers each call with the next line of its script, and panics if it is called once too often.
+/// Answers each call with the next line of its script, and panics at a call after the last line.
 pub(crate) struct Peer(RefCell<VecDeque<Answer>>);
 
 impl Peer {
@@ -77,7 +77,7 @@ impl Peer {
     }
 }
 
-/// A manual clock whose alarms move it too: what hangs is cut off at once.
+/// A manual clock that its alarms move too: a call that hangs is cut off at once.
 #[derive(Debug)]
 pub(crate) struct HurriedClock(ManualClock);
 
@@ -117,7 +117,7 @@ pub(crate) fn clock_at(wall: SystemTime) -> HurriedClock {
     HurriedClock(ManualClock::new(wall))
 }
 
-/// Runs a future that never waits for anything but a [`ManualClock`], whose sleeps end at once.
+/// Runs a future that waits only for a [`ManualClock`], whose sleeps end at once.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
     match poll_once(&mut pin!(future)) {
         Poll::Ready(output) => output,
@@ -147,7 +147,7 @@ impl kfm_retry::Clock for StoppedClock {
     }
 }
 
-/// Writes events down, in words.
+/// Writes the events down in words.
 #[derive(Default)]
 pub(crate) struct Log(Mutex<Vec<String>>);
 

@@ -90,7 +90,7 @@ pub trait Links: Disk {
 
 const _LINKS_OBJECT_SAFE: Option<&dyn Links> = None;
 
-/// An open file.
+/// A file that is open on a [`Disk`].
 pub trait DiskFile: Debug + Send {
     /// Returns the file's length in bytes.
     ///

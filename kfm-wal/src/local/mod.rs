@@ -168,11 +168,11 @@ impl LocalOptions {
 pub struct RecoveryReport {
     /// Whether there was no log, and one was made.
     pub created: bool,
-    /// Number of records.
+    /// Number of records in the log.
     pub records: u64,
     /// Number of frames that hold records, epochs, repairs or archivings.
     pub frames: u64,
-    /// Number of segments.
+    /// Number of segments, those in the archive included.
     pub segments: u64,
     /// Bytes in use in those segments.
     pub bytes: u64,

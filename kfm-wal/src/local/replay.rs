@@ -26,7 +26,7 @@ pub struct Replayed<'a> {
     pub schema: u16,
     /// The time of the record, as the log has it.
     pub at: Timestamp,
-    /// The payload.
+    /// The payload of the record.
     pub payload: &'a [u8],
     raw: RawRecord<'a>,
 }

@@ -44,11 +44,11 @@ impl Close {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndState {
-    /// The planned values.
+    /// Readers see the planned values.
     Completed,
-    /// The values from before, joined with today's protection.
+    /// Readers see the values from before, joined with today's protection.
     Aborted,
-    /// The values from before; nothing had moved.
+    /// Readers see the values from before; nothing had moved.
     Failed,
 }
 

@@ -87,7 +87,7 @@ pub enum Direction {
 pub struct Batch {
     /// Index of the first step, from 0.
     pub first: u64,
-    /// Number of steps.
+    /// Number of steps in it, at least 1.
     pub count: u64,
 }
 

@@ -122,9 +122,9 @@ pub struct CorrectedTexts {
 /// The wrong value and the right one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CorrectedValues {
-    /// The wrong value.
+    /// The wrong value, as JSON.
     pub from: serde_json::Value,
-    /// The right value.
+    /// The right value, as JSON.
     pub to: serde_json::Value,
 }
 
@@ -147,9 +147,9 @@ pub struct Governance {
 pub struct OperationClosed {
     /// The operation that ended.
     pub wal_id: OperationId,
-    /// When it ended.
+    /// When the operation ended.
     pub closed_at: Timestamp,
-    /// How it ended.
+    /// How the operation ended, with its counts.
     #[serde(flatten)]
     pub close: Close,
 }

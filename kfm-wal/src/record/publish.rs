@@ -21,7 +21,7 @@ pub struct PublishIntent {
     /// The reason that the principal gave; none if none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The pipeline's code.
+    /// The code of the pipeline that made the publish.
     pub code_ref: CodeRef,
     /// The reference moves, one [`kfm_lineage::Move`] a line, in the order in which they are made.
     pub moves: SegmentRef,
@@ -54,7 +54,7 @@ pub struct PublishIntent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishKind {
-    /// References move.
+    /// References move to new values.
     Publish,
     /// What stood before the log is recorded (R14); nothing moves.
     Adopt,
@@ -73,7 +73,7 @@ pub struct CodeRef {
     /// Container image that ran; none if the pipeline gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker_image: Option<String>,
-    /// The pipeline's name.
+    /// The pipeline's name, as it calls itself.
     pub pipeline_name: String,
     /// The pipeline's version; none if the pipeline gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct CodeRef {
 pub struct StacScope {
     /// Items, and documents of no known type.
     pub items: SegmentRef,
-    /// Collections and catalogs.
+    /// The documents that are collections or catalogs.
     pub collections: SegmentRef,
 }
 
@@ -97,7 +97,7 @@ pub struct Derivative {
     /// Its type: tiles, raster, vector, table, index, neo4j_subgraph or cache.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The derivative's version.
+    /// The derivative's version, as the pipeline numbers it.
     pub version: String,
     /// Where the derivative lies: a path or an address.
     pub location: String,
@@ -130,6 +130,6 @@ pub enum PublishStatus {
     Success,
     /// Some moves were made and stand. Only a pipeline's own record says this, never this engine.
     PartialSuccess,
-    /// No move stands.
+    /// No move stands: every step was taken back, or none was made.
     Failed,
 }

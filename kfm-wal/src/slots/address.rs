@@ -19,13 +19,13 @@ pub enum AddressError {
     /// `postgres://host/database` or `object+file:folder`.
     #[error("address of the log is not understood: url={url}")]
     Unreadable {
-        /// The address.
+        /// The address, as the caller gave it.
         url: String,
     },
     /// This build has no client for such an address: build with the feature.
     #[error("this build has no client for such a log: url={url} feature={feature}")]
     NotBuilt {
-        /// The address.
+        /// The address, or only its scheme where the rest may hold a secret.
         url: String,
         /// The feature of this crate that has the client.
         feature: &'static str,
@@ -34,7 +34,7 @@ pub enum AddressError {
     /// pair is missing: repair that.
     #[error("client for the log cannot be made")]
     Client {
-        /// What is wrong.
+        /// Why the client cannot be made.
         #[source]
         source: Source,
     },

@@ -21,7 +21,7 @@ pub enum Depth {
     Chain,
 }
 
-/// What [`WalStore::verify`] found.
+/// The answer of [`WalStore::verify`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifyReport {
     /// Whether nothing is wrong: no damage and no torn tail.
