@@ -42,7 +42,7 @@ pub(crate) struct Global {
     /// Answer with exactly one JSON object on standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Who acts, recorded as requested_by [default: KFM_ACTOR, else the system's user name]
+    /// The actor, recorded as requested_by [default: KFM_ACTOR, else the system's user name]
     #[arg(long, global = true, value_name = "NAME", value_parser = not_empty)]
     pub(crate) actor: Option<String>,
     /// Wait so long for another operation to end, instead of refusing at once
@@ -65,18 +65,18 @@ pub(crate) enum ProgressKind {
     None,
 }
 
-/// A command line that says nothing we understand, or asks for help.
+/// A command line that asks for help, or that the parser does not understand.
 #[derive(Debug)]
 pub(crate) struct Usage {
-    /// What clap says to it.
+    /// What the parser says about it.
     pub(crate) error: clap::Error,
-    /// The words of the command it was about, as far as they were understood.
+    /// The words of the command that it names, as far as they were understood.
     pub(crate) name: String,
-    /// Whether `--json` stands in it.
+    /// Whether `--json` is among its words.
     pub(crate) json: bool,
 }
 
-/// Parses the command line; the text is the command's words, joined by dots.
+/// Parses the command line. The text of the answer is the command's words, joined by dots.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<(Cli, String), Box<Usage>> {
     let usage = |error: clap::Error| {
         let texts = || arguments.iter().skip(1).map(|text| text.to_string_lossy());
@@ -94,7 +94,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<(Cli, String), Box<Usage>>
     Ok((cli, name.join(".")))
 }
 
-/// Follows the words of a command line that did not parse as far as they name commands.
+/// Follows the words of a command line that did not parse, as far as they name commands.
 fn name_from_words<'a>(words: impl Iterator<Item = std::borrow::Cow<'a, str>>) -> String {
     let mut at = Cli::command();
     let mut name = Vec::new();
@@ -107,7 +107,7 @@ fn name_from_words<'a>(words: impl Iterator<Item = std::borrow::Cow<'a, str>>) -
     if name.is_empty() { "usage".to_owned() } else { name.join(".") }
 }
 
-/// Accepts a text that says something, in one line: it is recorded for ever and shown on screens.
+/// Accepts a text that is not empty and is one line: it is recorded for ever and shown on screens.
 pub(crate) fn not_empty(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it must not be empty".to_owned()),
@@ -118,12 +118,12 @@ pub(crate) fn not_empty(text: &str) -> Result<String, String> {
     }
 }
 
-/// Accepts a text that may begin with a dash, but not one that is an option of ours: a value was forgotten there.
+/// Accepts a text that may begin with a dash, but not one that is an option of ours: then the value was forgotten.
 pub(crate) fn free_text(text: &str) -> Result<String, String> {
     not_an_option(text).and_then(not_empty)
 }
 
-/// Refuses a text that is the name of an option, in an argument that takes texts with a dash in front.
+/// Refuses a text that is the name of an option, in an argument whose texts may begin with a dash.
 pub(crate) fn not_an_option(text: &str) -> Result<&str, String> {
     fn has(command: &clap::Command, name: &str) -> bool {
         command.get_arguments().any(|argument| argument.get_long() == Some(name))

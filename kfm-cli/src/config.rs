@@ -1,4 +1,4 @@
-//! What the command takes from its surroundings: the one place that reads the environment.
+//! What the command takes from its environment; no other file reads it.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use kfm_rollback::Credentials;
 
-/// What the command takes from its surroundings.
+/// What the command takes from its environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment {
     /// `KFM_ROOT`.
@@ -15,9 +15,9 @@ pub(crate) struct Environment {
     pub(crate) actor: Option<String>,
     /// The name of the system's user, as the environment tells it.
     pub(crate) user: Option<String>,
-    /// Who asks the servers that the settings name.
+    /// What authenticates this process to the servers that the settings name.
     pub(crate) credentials: Credentials,
-    /// Whether `NO_COLOR` is set, to anything but the empty text.
+    /// Whether `NO_COLOR` is set to a text that is not empty.
     pub(crate) no_color: bool,
     /// Whether standard input is a terminal.
     pub(crate) stdin_is_terminal: bool,
@@ -53,13 +53,13 @@ impl Environment {
         self.user.clone().or_else(|| first_line_of(Command::new("id").arg("-un")))
     }
 
-    /// Says whether a question can be asked: somebody reads it and can answer.
+    /// Says whether a question can be asked: a person can read it and answer.
     pub(crate) fn can_ask(&self) -> bool {
         self.stdin_is_terminal && self.stderr_is_terminal
     }
 }
 
-/// Returns the name of this machine, for the record of who holds the platform's lock.
+/// Returns the name of this machine, for the text in the lock's file.
 pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()

@@ -21,18 +21,18 @@ pub(crate) struct Context<'a> {
     /// Where to write.
     pub(crate) out: &'a Output,
     environment: Environment,
-    /// The platforms that were opened, to be left at the end.
+    /// The platforms that the command opened; at the end it leaves each of them.
     opened: Arc<Mutex<Vec<Platform>>>,
-    /// What `latest` was resolved to.
+    /// What `latest`, or an id that was left out, was resolved to.
     resolved: Arc<Mutex<Option<Resolved>>>,
 }
 
-/// The one line of an operation that is open.
+/// The line about an operation that is open.
 #[derive(Debug)]
 pub(crate) struct OpenLine {
     /// The operation.
     pub(crate) id: String,
-    /// What is said of it.
+    /// The line's text.
     pub(crate) line: String,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Says whether a question can be asked: on a terminal, where the answer is not for a program.
+    /// Says whether a question can be asked: on a terminal, and if the answer is for a person.
     pub(crate) fn can_ask(&self) -> bool {
         self.environment.can_ask() && !self.out.is_json()
     }
@@ -69,8 +69,8 @@ impl<'a> Context<'a> {
         self.open(actor, Interrupt::default()).await
     }
 
-    /// Opens the platform for a command that changes something: somebody must be named, and Ctrl-C stops it
-    /// at the next safe point.
+    /// Opens the platform for a command that changes something: an actor must be named, and Ctrl-C stops the
+    /// command at the next safe point.
     pub(crate) async fn platform_to_change(&self) -> Result<Platform> {
         let actor = self.actor().ok_or_else(|| {
             Failure::usage("no actor is named").with_hint("name yourself with --actor or KFM_ACTOR")
@@ -101,19 +101,19 @@ impl<'a> Context<'a> {
         *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(resolved);
     }
 
-    /// Returns what `latest` was resolved to, where it was said.
+    /// Returns what `latest`, or an id that was left out, was resolved to; `None` if there was nothing to resolve.
     pub(crate) fn resolved(&self) -> Option<Resolved> {
         self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says in one line that an operation is open and which command ends it; nothing where none is, or where a program
-    /// reads.
+    /// Returns the line that says which operation is open and which command ends it. `None` if none is open, or if
+    /// a program reads the answer.
     pub(crate) async fn open_line(&self, succeeded: bool) -> Option<OpenLine> {
         if self.out.is_json() {
             return None;
         }
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).last().cloned()?;
-        // A log that could not be read is not asked again.
+        // If the log could not be read before, this does not try again.
         if opened.open_when_last_read().map_or(!succeeded, |open| open.is_empty()) {
             return None;
         }
@@ -135,7 +135,7 @@ impl<'a> Context<'a> {
         Some(OpenLine { id, line })
     }
 
-    /// Waits until every log that was claimed is given back; the last thing that a command does.
+    /// Waits until every log that was claimed is given back; a command does this last.
     pub(crate) async fn leave(&self) {
         let opened = std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
         for platform in opened {
@@ -143,7 +143,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Returns the platform's folder: `--root`, else `KFM_ROOT`, else the nearest parent that is one.
+    /// Returns the platform's folder: `--root`, else `KFM_ROOT`, else the nearest folder upwards that is a
+    /// platform.
     fn root(&self) -> Result<PathBuf> {
         if let Some(root) = self.global.root.as_ref().or(self.environment.root.as_ref()) {
             return Ok(root.clone());
@@ -172,8 +173,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Makes commands run as they stand: where `--root` was given, it belongs into each, and where nobody can
-    /// be asked, a command that asks needs its yes.
+    /// Makes commands ready to be pasted: adds `--root` if it was given here, and `--yes` to a command that asks,
+    /// if no person can be asked here.
     pub(crate) fn runnable(&self, commands: &[String]) -> Vec<String> {
         let root = self.global.root.as_ref().map(|root| root.display().to_string());
         shell::with_root(&shell::with_yes(commands, !self.can_ask()), root.as_deref())

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::output::findings::{conflict_list, denial};
 use crate::output::{Screen, Tone};
 
-/// The owner's code of a missing label.
+/// The code by which other tools know a missing label.
 const NO_LABEL: &str = "C-F01";
 
 /// What to do about a file that cannot be used; its cause says why.
@@ -25,24 +25,24 @@ const FILE_HINT: &str = "see that the file is there and may be read or written, 
 /// The result of a command; boxed, since failures are rare and carry a screen.
 pub(crate) type Result<T> = std::result::Result<T, Box<Failure>>;
 
-/// Why a command did not do what it was asked to, or why its exit code is not 0.
+/// Why a command did not do what was asked, or why its exit code is not 0.
 #[derive(Debug, Default)]
 pub(crate) struct Failure {
-    /// The class, for programs.
+    /// The class of the error, for programs.
     pub(crate) kind: String,
     /// What is wrong, in one sentence.
     pub(crate) message: String,
-    /// What lies beneath, outermost first.
+    /// The messages of its sources, the outermost first.
     pub(crate) causes: Vec<String>,
-    /// What a person can do.
+    /// What the operator can do.
     pub(crate) hint: String,
     /// Commands that can be run as they stand.
     pub(crate) next: Vec<String>,
     /// The exit code (R101).
     pub(crate) exit_code: u8,
-    /// More keys of the JSON object: ids, findings, conflicts.
+    /// More keys of the JSON object, such as ids, findings or conflicts.
     pub(crate) keys: Map<String, Value>,
-    /// What a person reads between message and hint.
+    /// What is shown between message and hint.
     pub(crate) details: Screen,
 }
 
@@ -57,7 +57,7 @@ impl Failure {
         Self { causes: chain(Some(source)), ..Self::internal_text(message) }
     }
 
-    /// Makes a failure that should not happen and has no cause beneath (exit 2).
+    /// Makes a failure that should not happen and has no source (exit 2).
     pub(crate) fn internal_text(message: &str) -> Self {
         Self { kind: "internal".to_owned(), message: message.to_owned(), exit_code: 2, ..Self::default() }
     }
@@ -74,7 +74,7 @@ impl Failure {
         }
     }
 
-    /// Makes a failure from what the parser of the command line says (exit 2).
+    /// Makes a failure from the parser's message about a command line (exit 2).
     pub(crate) fn command_line(text: &str, name: &str) -> Self {
         let text = text.trim();
         let (message, hint) = text.split_once("\n\n").unwrap_or((text, ""));
@@ -86,12 +86,12 @@ impl Failure {
         Self::usage(message).with_hint(hint.trim()).with_next([help])
     }
 
-    /// Makes the complaint of a check that did its work and found something (exit 1).
+    /// Makes the complaint of a check that did its work and has findings (exit 1).
     pub(crate) fn findings(message: impl Into<String>) -> Self {
         Self { kind: "findings".to_owned(), message: message.into(), exit_code: 1, ..Self::default() }
     }
 
-    /// Makes the complaint of a rehearsal that could not go ahead (exit 6).
+    /// Makes the complaint of a rehearsal whose execution would be refused (exit 6).
     pub(crate) fn not_ready(message: impl Into<String>) -> Self {
         Self { kind: "conflict".to_owned(), message: message.into(), exit_code: 6, ..Self::default() }
     }
@@ -106,7 +106,7 @@ impl Failure {
         }
     }
 
-    /// Makes the complaint of something that is open (exit 7).
+    /// Makes the complaint about an operation that is open (exit 7).
     pub(crate) fn unfinished(message: impl Into<String>) -> Self {
         Self { kind: "unfinished".to_owned(), message: message.into(), exit_code: 7, ..Self::default() }
     }
@@ -119,7 +119,7 @@ impl Failure {
             ..Self::usage("stopped at once, nothing was begun")
         }
         .with_key("status", Status::Cancelled)
-        .with_hint("readers see what they saw before, and nothing is to be resumed")
+        .with_hint("readers see what they saw before, and there is nothing to resume")
     }
 
     /// Makes the failure of a command that was stopped by a second Ctrl-C while an operation was open (exit 7).
@@ -128,7 +128,7 @@ impl Failure {
             .with_hint("what was under way can be resumed or aborted")
     }
 
-    /// Says what a person can do.
+    /// Says what the operator can do.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
@@ -151,14 +151,14 @@ impl Failure {
         self
     }
 
-    /// Says that a refusal could not be recorded (R6), where, and why.
+    /// Adds that the refusal could not be recorded (R6): where, and why.
     #[must_use]
     fn not_recorded(mut self, missing: &str, why: &str) -> Self {
         self.details.item(Tone::Warn, format!("this refusal is not recorded in {missing}: {why}"));
         self.with_key("not_recorded", serde_json::json!({ "in": missing, "why": why }))
     }
 
-    /// Returns what a person reads.
+    /// Returns the failure as a screen.
     pub(crate) fn screen(&self) -> Screen {
         let mut screen = Screen::new(Tone::Bad, format!("error: {}", self.message));
         for cause in &self.causes {
@@ -169,7 +169,7 @@ impl Failure {
         screen
     }
 
-    /// Ends a screen with what a person can do, unless it names commands already.
+    /// Ends a screen with what the operator can do, unless the screen names commands already.
     pub(crate) fn show_remedy(&self, screen: &mut Screen) {
         if screen.names_commands() {
             return;
@@ -184,7 +184,7 @@ impl Failure {
 impl From<Error> for Box<Failure> {
     fn from(error: Error) -> Self {
         let error = match error {
-            // The refusal as it is, and that it could not be recorded.
+            // The refusal as it is, with a remark that it could not be recorded.
             Error::Unrecorded { refusal, missing, why } => {
                 return Self::new(Self::from(*refusal).not_recorded(missing, &why));
             }
@@ -200,7 +200,7 @@ impl From<Error> for Box<Failure> {
         match error {
             Error::Invalid { hint, .. } | Error::Rejected { hint, .. } => failure.hint = hint,
             Error::Stopped => {
-                failure.hint = "readers see what they saw before, and nothing is to be resumed".to_owned();
+                failure.hint = "readers see what they saw before, and there is nothing to resume".to_owned();
                 failure = failure.with_key("status", Status::Cancelled);
             }
             Error::File { .. } => failure.hint = FILE_HINT.to_owned(),
@@ -331,7 +331,7 @@ impl From<TelemetryError> for Box<Failure> {
 }
 
 impl Failure {
-    /// Names the operation under the key of its kind.
+    /// Adds the operation's id under the key of its kind.
     fn with_operation(self, operation: Option<&kfm_lineage::OperationId>) -> Self {
         let Some(operation) = operation else { return self };
         let key = match operation.kind() {
@@ -343,7 +343,7 @@ impl Failure {
     }
 }
 
-/// Says what a person can do about a log that cannot be used, and which command to run.
+/// Returns the hint about a log that cannot be used, and the command to run.
 fn log_remedy(error: Option<&WalError>) -> (&'static str, &'static str) {
     match error {
         Some(WalError::Io { source, .. }) => match source.downcast_ref::<SlotError>() {
@@ -358,7 +358,10 @@ fn log_remedy(error: Option<&WalError>) -> (&'static str, &'static str) {
                  url under [wal] of kfm.toml and the endpoint in the environment name it; then try again",
                 "kfm doctor",
             ),
-            None => ("see that the log's place answers, and to whom", "kfm wal verify"),
+            None => (
+                "see that the log's address answers, and that this host's credentials may use it",
+                "kfm wal verify",
+            ),
         },
         Some(WalError::Unfit { .. }) => {
             ("name another store under [wal] of kfm.toml: nothing was written to this one", "kfm wal verify")
@@ -367,7 +370,7 @@ fn log_remedy(error: Option<&WalError>) -> (&'static str, &'static str) {
     }
 }
 
-/// Returns the messages of an error and of all that lie beneath it; one that the message above ends with is left out.
+/// Returns the messages of an error and of its sources; leaves out a message with which the one above it ends.
 fn chain(error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let mut at = error;

@@ -1,4 +1,4 @@
-//! Ids on the command line: bare or behind their flag, and what `latest` was resolved to.
+//! Ids on the command line: without a flag or behind their flag; and what `latest` was resolved to.
 
 use clap::Args;
 use kfm_lineage::OperationKind;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::Result;
 
-/// What stands for the newest operation and, where one is resumed, for the open one.
+/// The word for the newest operation or, where one is resumed, for the open one.
 const LATEST: &str = "latest";
 
 /// What `latest`, or an id that was left out, was resolved to.
@@ -24,7 +24,7 @@ impl std::fmt::Display for Resolved {
     }
 }
 
-/// An id argument: it stands bare, or behind the flag that scripts have always used.
+/// An id argument: it stands alone, or behind the flag that scripts have always used.
 macro_rules! id_argument {
     ($(#[$about:meta])* $name:ident, $flag:ident, required = $required:literal, $help:literal) => {
         $(#[$about])*
@@ -40,7 +40,7 @@ macro_rules! id_argument {
         }
 
         impl $name {
-            /// Returns what was typed; `latest` where nothing was.
+            /// Returns the text that was typed; `latest` if none was.
             pub(crate) fn text(&self) -> String {
                 self.id.as_ref().or(self.$flag.as_ref()).cloned().unwrap_or_else(|| LATEST.to_owned())
             }
@@ -73,20 +73,20 @@ id_argument! {
     OpenHotfixArg, hotfix_id, required = false, "Its id, or a unique prefix of it [default: the one that is open]"
 }
 id_argument! {
-    /// The rollback whose state is asked for.
+    /// The rollback whose status is asked for.
     StatusArg, rollback_id, required = false,
     "The rollback: its id, a unique prefix of it, or latest [default: the open one, else the latest]"
 }
 
 impl StatusArg {
-    /// Says whether no id was typed: then it is the open one, else the latest, and none where there is no rollback.
+    /// Says whether no id was typed: then the open rollback is meant, else the latest, else none.
     pub(crate) fn is_left_out(&self) -> bool {
         self.id.is_none() && self.rollback_id.is_none()
     }
 }
 
-/// Resolves `latest`, and has the answer say what it is; other texts stay as they are, and so does a `latest` that
-/// names nothing: the engine says why.
+/// Resolves `latest`, and notes for the answer what it is. Every other text stays as it is, and so does a `latest`
+/// that names nothing: the engine's error says why.
 pub(crate) async fn newest(
     cx: &Context<'_>,
     platform: &Platform,
@@ -100,7 +100,7 @@ pub(crate) async fn newest(
     found.map_or(text, |id| cx.resolved_to(LATEST, id.to_string()))
 }
 
-/// The same of what is resumed or aborted: `latest` is the one open operation of the kind.
+/// The same where an operation is resumed or aborted: `latest` is the only open one of its kind.
 pub(crate) async fn open(cx: &Context<'_>, platform: &Platform, kind: OperationKind, text: String) -> String {
     if text != LATEST {
         return text;
@@ -109,7 +109,7 @@ pub(crate) async fn open(cx: &Context<'_>, platform: &Platform, kind: OperationK
     found.map_or(text, |id| cx.resolved_to(LATEST, id.to_string()))
 }
 
-/// The same for a rehearsal, which records no refusal: it says itself why nothing can be resumed.
+/// The same for a rehearsal, which records no refusal: so the command itself says why nothing can be resumed.
 pub(crate) async fn open_rehearsed(
     cx: &Context<'_>,
     platform: &Platform,

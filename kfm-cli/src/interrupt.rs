@@ -1,4 +1,4 @@
-//! Ctrl-C: once to stop at the next safe point, twice to stop at once; both are safe.
+//! Ctrl-C: once stops at the next safe point, twice stops at once; both are safe.
 
 use kfm_rollback::Interrupt;
 
@@ -7,11 +7,11 @@ use crate::output::Output;
 
 /// Listens to Ctrl-C for a command that changes something.
 ///
-/// The engine looks at `interrupt` between documents as long as nothing is begun, and leaves nothing behind; then between
-/// batches, and leaves a run that can be resumed. A second Ctrl-C ends
-/// the process where it stands: a kill at any instruction leaves a run that can be resumed too (R5).
+/// As long as nothing is begun, the engine looks at `interrupt` between documents, and stopping leaves nothing
+/// behind. Afterwards it looks between batches, and stopping leaves a run that can be resumed. A second Ctrl-C ends
+/// the process at once: a kill at any instruction leaves a run that can be resumed too (R5).
 ///
-/// `next` are the commands that say what is left to do.
+/// `next` are the commands that then say what is left to do.
 pub(crate) fn listen(interrupt: &Interrupt, out: &Output, next: Vec<String>) {
     let (interrupt, out) = (interrupt.clone(), out.clone());
     tokio::spawn(async move {

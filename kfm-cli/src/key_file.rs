@@ -1,10 +1,10 @@
-//! The file of a private key: made new, readable by its owner alone.
+//! The file of a private key: newly made, and readable only by its owner.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// A key file that was made and is still empty; dropped without a key, it is removed again.
+/// A key file that was made and is still empty; if it is dropped without a key, it is removed.
 #[derive(Debug)]
 pub(crate) struct KeyFile {
     path: PathBuf,
@@ -13,7 +13,7 @@ pub(crate) struct KeyFile {
 }
 
 impl KeyFile {
-    /// Makes the file, before there is a key: what cannot be kept must not be made.
+    /// Makes the file before the key is made: a key that cannot be stored must not exist.
     ///
     /// Fails if a file of that name exists: a key is never overwritten.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
@@ -24,7 +24,7 @@ impl KeyFile {
         Ok(Self { path: path.to_owned(), file: options.open(path)?, written: false })
     }
 
-    /// Writes the key and waits until it is on disk.
+    /// Writes the key, and waits until it is on the disk.
     pub(crate) fn write(mut self, key: &str) -> io::Result<()> {
         self.file.write_all(key.trim_end().as_bytes())?;
         self.file.write_all(b"\n")?;
@@ -37,7 +37,7 @@ impl KeyFile {
 impl Drop for KeyFile {
     fn drop(&mut self) {
         if !self.written {
-            // Best effort: an empty file left behind holds no secret.
+            // If it cannot be removed, no secret is left: the file is empty.
             let _ = std::fs::remove_file(&self.path);
         }
     }

@@ -1,8 +1,8 @@
 //! `kfm`: publish, roll back and repair what a governed geospatial platform serves.
 //!
-//! A thin layer: everything it does is reachable from the libraries. What stands here is what a library must
-//! not do: read the environment ([`config`]), ask ([`prompt`]), listen to Ctrl-C ([`interrupt`]), print
-//! ([`output`]) and turn errors into exit codes ([`error`]). One file of [`command`] is one subcommand.
+//! A thin layer: everything it does can be done with the libraries. It holds what a library must not do: read the
+//! environment ([`config`]), ask ([`prompt`]), listen to Ctrl-C ([`interrupt`]), print ([`output`]) and turn errors
+//! into exit codes ([`error`]). Each file of [`command`] is one subcommand.
 
 mod cli;
 mod command;
@@ -19,10 +19,11 @@ mod shell;
 
 use std::process::ExitCode;
 
-/// Threads for calls of files, which are read eight at a time; each more is more memory that an allocator keeps.
+/// Threads for calls of files, which are read eight at a time; each further thread costs memory of the allocator.
 const BLOCKING_THREADS_MAX: usize = 8;
 
-/// How long a call that nobody waits for any more keeps the command: the look-up of a name can take a minute.
+/// How long a call whose answer is no longer needed may delay the end of the process: the look-up of a name can
+/// take a minute.
 const LEAVE_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn main() -> ExitCode {

@@ -13,7 +13,7 @@ pub(crate) struct Moving {
     state: Mutex<State>,
 }
 
-/// A line for each phase, and one for each tenth of a long one.
+/// One line for each phase, and one for each tenth of a long phase.
 #[derive(Debug)]
 pub(crate) struct Plain {
     out: Output,
@@ -24,12 +24,12 @@ pub(crate) struct Plain {
 struct State {
     phase: String,
     total: u64,
-    /// The last permille (moving) or tenth (plain) that was shown, so that a million steps do not print a
-    /// million lines.
+    /// The last permille (moving) or tenth (plain) that was shown, so that a million steps do not print a million
+    /// lines.
     shown: u64,
 }
 
-/// Below this, a phase is not worth a line for each tenth.
+/// Steps below which a phase gets no line for each tenth.
 const LONG_PHASE_MIN: u64 = 1_000;
 
 impl Moving {
@@ -79,7 +79,7 @@ fn start(state: &Mutex<State>, phase: &str, total: u64) {
         State { phase: phase.to_owned(), total, shown: 0 };
 }
 
-/// Returns phase and total if `done` has passed another of `parts` parts since it was last shown.
+/// Returns phase and total if `done` has passed another of `parts` parts since the last line.
 fn due(state: &Mutex<State>, done: u64, parts: u64) -> Option<(String, u64)> {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let part = done.saturating_mul(parts) / state.total.max(1);

@@ -1,4 +1,4 @@
-//! Questions: asked only where a person can answer.
+//! Questions: asked only if a person can answer.
 
 use std::io::BufRead;
 
@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::Screen;
 
-/// What the person is asked, and what they can say instead.
+/// What the person is asked, and which command to run after a no.
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
     /// Shown before the question.
@@ -31,12 +31,12 @@ pub(crate) fn confirm(cx: &Context<'_>, question: &Question<'_>) -> Result<()> {
     }
 }
 
-/// Fails where a command needs a yes, has none, and nobody can be asked (exit 2).
+/// Fails if a command needs a yes, has none, and no person can be asked (exit 2).
 pub(crate) fn needs_yes(cx: &Context<'_>, yes: bool) -> Result<()> {
     if yes || cx.can_ask() {
         return Ok(());
     }
-    Err(Failure::usage("this changes what readers see, and nobody can be asked here")
+    Err(Failure::usage("this changes what readers see, and no person can be asked here")
         .with_hint("add --yes to go ahead, or --ci to rehearse it without changing anything")
         .into())
 }

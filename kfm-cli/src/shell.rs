@@ -15,7 +15,7 @@ pub(crate) fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// Makes commands that name no platform name this one, so that they run as they stand.
+/// Adds `--root` to commands that name no platform, so that they can be pasted as they stand.
 pub(crate) fn with_root(commands: &[String], root: Option<&str>) -> Vec<String> {
     let Some(root) = root else { return commands.to_vec() };
     let named = format!("kfm --root {} ", quote(root));
@@ -26,7 +26,7 @@ pub(crate) fn with_root(commands: &[String], root: Option<&str>) -> Vec<String> 
     commands.iter().map(name).collect()
 }
 
-/// Gives the commands that ask a person their yes, if nobody can be asked.
+/// Adds `--yes` to commands that ask, if no person can be asked.
 pub(crate) fn with_yes(commands: &[String], unasked: bool) -> Vec<String> {
     let asks = |command: &String| command.contains(" rollback execute ") && !command.contains(" --yes");
     let yes = |command: &String| match unasked && asks(command) {
@@ -36,7 +36,7 @@ pub(crate) fn with_yes(commands: &[String], unasked: bool) -> Vec<String> {
     commands.iter().map(yes).collect()
 }
 
-/// Says where a file is, as a person standing in the working directory names it.
+/// Returns the name of a file as a person in the working directory would write it.
 pub(crate) fn place(path: impl AsRef<std::path::Path>) -> String {
     let path = path.as_ref();
     let here = std::env::current_dir().ok();

@@ -18,7 +18,7 @@ pub(crate) struct Adopt {
     /// Leave graph, search and cache to 'kfm project'
     #[arg(long)]
     no_project: bool,
-    /// Why
+    /// Why; it is recorded in the log
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `kfm approvals`: who approved a plan, and what is missing.
+//! `kfm approvals`: which approvals a plan has, and which are missing.
 
 use clap::Args;
 use kfm_rollback::report::ApprovalsReport;

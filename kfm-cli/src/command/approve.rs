@@ -20,10 +20,10 @@ pub(crate) struct Approve {
     /// The plan's id, or a unique prefix of it
     #[arg(value_name = "PLAN_ID")]
     plan: String,
-    /// Who approves
+    /// The principal that approves
     #[arg(long = "as", value_name = "NAME", value_parser = not_empty)]
     principal: String,
-    /// In which role
+    /// The role in which the principal approves
     #[arg(long, value_name = "ROLE", value_parser = not_empty)]
     role: String,
     /// The file of the private key

@@ -53,7 +53,7 @@ impl Doctor {
         }
         let complaint = (sick > 0).then(|| {
             Failure::findings(format!("parts of the platform cannot be used: count={sick}"))
-                .with_hint("mend what FAILED, or restore it from a backup")
+                .with_hint("repair what FAILED; restore from a backup only what is lost or damaged")
         });
         Ok(Answer::new(&report, screen)?.complain(complaint))
     }

@@ -1,4 +1,4 @@
-//! `kfm labels`: who decided how what is to be treated (R60), outside every rollback.
+//! `kfm labels`: how documents are to be protected, and by whose decision (R60), outside every rollback.
 
 use clap::{Args, Subcommand};
 use kfm_rollback::LabelAssign;
@@ -27,17 +27,17 @@ pub(crate) struct Assign {
     /// The label: public, sensitive or restricted
     #[arg(long, value_name = "LABEL", value_parser = not_empty)]
     care: String,
-    /// Who decided
+    /// The person or body that decided
     #[arg(long, value_name = "WHO", value_parser = not_empty)]
     authority: String,
-    /// Why
+    /// Why; it is recorded in log and ledger
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: String,
     /// The day by which it must be looked at again, such as 2027-06-30
     #[arg(long, value_name = "DATE", value_parser = day)]
     review_by: String,
-    /// It is heritage: a rollback or hotfix that touches it is of high risk and asks for a reviewer, where it is
-    /// restricted of critical risk and asks for two, one of them of the council
+    /// It is heritage: a rollback or hotfix that touches it has high risk and needs a reviewer; if it is restricted
+    /// as well, it has critical risk and needs two, one of them from the council
     #[arg(long)]
     heritage: bool,
     /// Say what it would cover and what would stand against it, and write nothing
@@ -88,7 +88,7 @@ impl Assign {
         };
         if self.dry_run || cx.is_rehearsal() {
             let report = cx.platform().await?.label_rehearse(&assigned).await?;
-            let mut screen = Screen::new(Tone::Plain, "It would be in force");
+            let mut screen = Screen::new(Tone::Plain, "The label would come into force");
             reach(&mut screen, &report);
             return Answer::new(&report, screen);
         }
@@ -99,7 +99,7 @@ impl Assign {
             let mut screen = Screen::new(Tone::Warn, format!("Label {} as {care}", about(&assigned)));
             reach(&mut screen, &report);
             screen
-                .detail("it cannot be lowered afterwards: that is an operation of its own, by its authority");
+                .detail("it cannot be lowered afterwards, only by its authority in an operation of its own");
             let text = format!(
                 "Label {} as {care}, for good?",
                 words::count(report.covers.unwrap_or_default(), "document")
@@ -109,7 +109,7 @@ impl Assign {
             assigned.even_if_nothing = true;
         }
         let report = platform.label_assign(assigned).await?;
-        let headline = "A label is in force; removing or lowering its entry changes nothing";
+        let headline = "The label is in force, and stays so even if its entry is removed or lowered";
         let mut screen = Screen::new(Tone::Good, headline);
         reach(&mut screen, &report);
         list(&mut screen, &report);
@@ -120,7 +120,7 @@ impl Assign {
     }
 }
 
-/// What a label is about, as people say it.
+/// What a label is about, as a person would say it.
 fn about(assign: &LabelAssign) -> String {
     match (&assign.entity, &assign.under) {
         (Some(entity), _) => entity.clone(),
@@ -129,7 +129,7 @@ fn about(assign: &LabelAssign) -> String {
     }
 }
 
-/// Says how far an entry reaches, and what stands against it with what to do about it.
+/// Says how many documents an entry covers, and what to do about those that stand against it.
 fn reach(screen: &mut Screen, report: &LabelsReport) {
     let covers = report.covers.unwrap_or_default();
     match (covers, report.documents) {
@@ -142,7 +142,7 @@ fn reach(screen: &mut Screen, report: &LabelsReport) {
     if report.stand_against_total == 0 {
         return;
     }
-    screen.heading("readers see, and should not");
+    screen.heading("documents that readers see and should not");
     for line in report.stand_against.iter().take(STANDING_MAX) {
         screen.item(Tone::Warn, &line.subject);
         screen.detail(&line.remedy);
@@ -167,7 +167,7 @@ fn row(line: &LabelLine, documents: u64) -> Vec<String> {
         (None, Some(under)) => format!("below {under}"),
         (None, None) => text("digest").unwrap_or_default(),
     };
-    // A hold or a withdrawal has no label of its own: its kind says what it does.
+    // A hold or a withdrawal has no label; its kind says what it does.
     let label = text("care").or_else(|| text("kind")).unwrap_or_default();
     let covers = match line.covers {
         0 if documents > 0 => "nothing".to_owned(),

@@ -67,7 +67,7 @@ async fn show(cx: &Context<'_>, Show { plan, all }: Show) -> Result<Answer> {
     Answer::new(&report, screen)
 }
 
-/// Shows a plan as its approver must see it; without what to do next.
+/// Shows a plan as its approver must see it, without the commands to run next.
 pub(crate) fn shown(report: &PlanShow) -> Screen {
     let mut screen = plan_screen(&report.plan);
     let why = report.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();

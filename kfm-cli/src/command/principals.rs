@@ -1,4 +1,4 @@
-//! `kfm principals`: who can approve (R68).
+//! `kfm principals`: the principals that can approve (R68).
 
 use std::path::PathBuf;
 
@@ -97,7 +97,7 @@ impl Add {
         Answer::new(&Added { principal, key_file: path }, screen)
     }
 
-    /// Says whether the principal could be added, without adding anybody.
+    /// Says whether the principal could be added, and adds none.
     async fn rehearse(self, cx: &Context<'_>) -> Result<Answer> {
         let known = cx.platform().await?.principals().await?;
         if known.iter().any(|principal| principal.name == self.name) {

@@ -1,4 +1,4 @@
-//! `kfm project`: graph, search and cache made what the documents say.
+//! `kfm project`: makes graph, search and cache what the documents say.
 
 use clap::Args;
 use kfm_rollback::Project as Request;
@@ -19,7 +19,7 @@ pub(crate) struct Project {
     /// Only the documents of this collection
     #[arg(long, value_name = "ID", value_parser = not_empty)]
     collection: Option<String>,
-    /// Why
+    /// Why; it is recorded in the log
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: Option<String>,
     /// Say what would be moved, and write nothing

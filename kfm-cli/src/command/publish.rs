@@ -47,10 +47,10 @@ struct Folder {
     /// Say what would be published, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Deny what policy only finds by default
+    /// Deny a publish with findings that make the catalog worse
     #[arg(long)]
     strict: bool,
-    /// Why
+    /// Why; it is recorded in the log
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = free_text)]
     reason: Option<String>,
     /// The publish's id, for a pipeline that repeats itself safely [default: made from the time]
@@ -130,7 +130,7 @@ async fn publish(cx: &Context<'_>, folder: Folder) -> Result<Answer> {
 }
 
 impl Folder {
-    /// Returns the command that does this later, without asking.
+    /// Returns the command that publishes this later, without asking.
     fn command_line(&self) -> String {
         let from = self.from.display().to_string();
         let mut words =

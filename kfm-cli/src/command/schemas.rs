@@ -22,7 +22,7 @@ pub(crate) struct Schemas {
     out: Option<PathBuf>,
 }
 
-/// Which schemas there are.
+/// The names of the schemas.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Listed {
     /// Their files, below the folder.
@@ -68,8 +68,8 @@ fn all() -> Vec<SchemaFile> {
 
 /// Returns the schema of what each command answers with `--json`.
 ///
-/// Commands whose answer is one text (`man`, `completions`, `wal export`) and rehearsals of commands that have
-/// no plan (`init --ci`) promise the envelope only.
+/// Commands whose answer is one text (`man`, `completions`, `wal export`), and rehearsals of commands that have no
+/// plan (`init --ci`), promise only the envelope.
 fn answers() -> Vec<SchemaFile> {
     vec![
         answer_schema::<engine::AdoptReport>("adopt"),

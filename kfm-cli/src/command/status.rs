@@ -41,7 +41,7 @@ impl Status {
     }
 }
 
-/// Shows the process at work; what it has opened is among the operations.
+/// Shows the process at work; the operation that it has opened is among the others.
 fn show_running(screen: &mut Screen, running: &RunningLine) {
     let RunningLine { doing, requested_by, host, pid, since, operation, platform } = running;
     screen.fact("at work", format!("{doing} by {requested_by} since {since} (host={host} pid={pid})"));
@@ -69,7 +69,7 @@ pub(crate) fn show_operation(screen: &mut Screen, line: &OperationLine) {
     screen.fact_if("plan", line.plan_id.as_ref());
 }
 
-/// Returns why the exit code is 7, if any of these operations keeps its cells.
+/// Returns why the exit code is 7; `None` if no operation here keeps its cells.
 pub(crate) fn unfinished(lines: &[OperationLine]) -> Option<Failure> {
     let open: Vec<_> = lines.iter().filter(|line| line.status.is_open()).collect();
     let first = open.first()?;
@@ -81,7 +81,7 @@ pub(crate) fn unfinished(lines: &[OperationLine]) -> Option<Failure> {
     Some(Failure::unfinished(message).with_hint("resume it, or abort it").with_next(next))
 }
 
-/// Refuses to rehearse the resume of an operation that has ended, as the resume itself would.
+/// Refuses to rehearse the resume of an operation that has ended, with the error that the resume itself would give.
 pub(crate) fn refuse_ended(id: &str, status: report::Status) -> Result<()> {
     if status.is_open() {
         return Ok(());

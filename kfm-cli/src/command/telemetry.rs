@@ -41,7 +41,7 @@ pub(crate) struct Aggregate {
 pub(crate) struct Aggregated {
     /// Events in the file.
     events: u64,
-    /// Those that were not there before.
+    /// Events that were not in the file before.
     added: u64,
     path: PathBuf,
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Failure;
 
-/// What stands on standard output with `--json`, on success and on failure.
+/// The object on standard output with `--json`, on success and on failure.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Envelope<'a> {
     schema: String,
@@ -33,7 +33,7 @@ struct ErrorObject<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Wraps the keys of an answer; `failure` is why the exit code is not 0.
+    /// Wraps the keys of an answer; `failure` says why the exit code is not 0.
     pub(crate) fn new(command: &str, mut keys: Map<String, Value>, failure: Option<&'a Failure>) -> Self {
         for reserved in ["schema", "ok", "exit_code", "error"] {
             keys.remove(reserved);
@@ -57,10 +57,10 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Makes the schema of what a command answers: the envelope, and the answer's keys beside it.
+/// Makes the schema of what a command answers: the envelope, with the answer's keys beside it.
 ///
-/// The answer's own required keys are there whenever `ok` is true; a refusal has only those that it can fill,
-/// and a rehearsal (`status` is `dry_run`: `--ci`, `--dry-run`) what it found out.
+/// The answer's own required keys are there whenever `ok` is true. A refusal has only those keys that it can fill,
+/// and so has a rehearsal (`status` is `dry_run`: `--ci`, `--dry-run`).
 pub(crate) fn answer_schema<T: JsonSchema>(command: &str) -> SchemaFile {
     let mut file = SchemaFile::of::<T>(format!("cli/{command}-v1.json"));
     let envelope = SchemaFile::of::<Envelope<'static>>("");

@@ -1,11 +1,11 @@
-//! Findings and conflicts on a screen: what is seen, and what to do about it.
+//! Findings and conflicts on a screen: what was found, and what to do about it.
 
 use kfm_rollback::report::{Conflicts, FindingLine, Group, Listing};
 
 use super::screen::{LIST_LINES_MAX, Screen};
 use super::{Tone, words};
 
-/// Shows why policy said no: the findings that deny, and how many others there are.
+/// Shows why policy denied: the findings that deny, and how many others there are.
 pub(crate) fn denial(findings: &Listing<FindingLine>) -> Screen {
     let mut screen = Screen::default();
     let (denying, others): (Vec<_>, Vec<_>) =
@@ -19,7 +19,7 @@ pub(crate) fn denial(findings: &Listing<FindingLine>) -> Screen {
     screen
 }
 
-/// Shows findings, a group for each rule: how many, on what, what was seen, what to do.
+/// Shows findings, one group for each rule: how many, about what, what was found, what to do.
 ///
 /// A rule that fails on eighty documents is one thing to think about, not eighty.
 fn show_groups<'a>(screen: &mut Screen, groups: impl ExactSizeIterator<Item = &'a Group<FindingLine>>) {

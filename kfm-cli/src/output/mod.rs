@@ -1,4 +1,4 @@
-//! The one place that prints: the result on standard output, everything else on standard error.
+//! The only file that prints: the result goes to standard output, everything else to standard error.
 
 pub(crate) mod envelope;
 pub(crate) mod findings;
@@ -30,7 +30,7 @@ pub(crate) use screen::{LIST_LINES_MAX, Screen};
 pub(crate) struct Answer {
     /// The keys of the JSON object.
     pub(crate) keys: Map<String, Value>,
-    /// What a person reads.
+    /// The screen for people.
     pub(crate) screen: Screen,
     /// Why the exit code is not 0 although the command did its work: findings, an open operation.
     pub(crate) complaint: Option<Failure>,
@@ -61,9 +61,9 @@ pub(crate) struct Output {
     command: String,
     stdout: Paint,
     stderr: Paint,
-    /// A moving line stands on the terminal and must be wiped before anything else is written.
+    /// Whether a moving line stands on the terminal: it must be wiped before anything else is written.
     moving: Arc<AtomicBool>,
-    /// What is said on standard error after the answer.
+    /// A line that is written to standard error after the answer.
     remark: Arc<Mutex<Option<String>>>,
 }
 
@@ -98,7 +98,7 @@ impl Output {
         ExitCode::from(code)
     }
 
-    /// Writes what there is to say about a command line that does not parse, or asks for help.
+    /// Writes the parser's message about a command line that does not parse, or the help that it asks for.
     pub(crate) fn finish_usage(&self, usage: &Usage) -> ExitCode {
         let error = &usage.error;
         if self.json {
@@ -107,12 +107,12 @@ impl Output {
                 return self.finish(Err(Failure::command_line(&text, &usage.name).into()));
             }
             let keys = Map::from_iter([("text".to_owned(), Value::String(text))]);
-            // Help is an answer of its own, whatever command it is about.
+            // Help is an answer of its own, whichever command it is about.
             let help = Self { command: "usage".to_owned(), ..self.clone() };
             return help.finish(Ok(Answer { keys, ..Answer::default() }));
         }
         if error.use_stderr() {
-            // The parser repeats arguments as they are, in colours of its own; so its print is not used.
+            // The parser repeats arguments unescaped, and with colours; so its own print is not used.
             write_aside(&Visible::of_parser(&error.render().ansi().to_string()));
         } else if error.print().is_err() {
             return ExitCode::from(2);
@@ -147,7 +147,7 @@ impl Output {
         failure.exit_code
     }
 
-    /// Keeps a line that is said on standard error after the answer.
+    /// Keeps a line that is written to standard error after the answer.
     pub(crate) fn remark(&self, line: String) {
         *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
     }
@@ -164,7 +164,7 @@ impl Output {
         write_aside(&Visible::screen(screen, self.stderr));
     }
 
-    /// Writes a question to standard error and leaves the cursor behind it.
+    /// Writes a question to standard error, and leaves the cursor behind it.
     pub(crate) fn ask(&self, question: &str) {
         self.wipe();
         write_aside(&Visible::lines(&format!("\n{question}")));
@@ -176,9 +176,9 @@ impl Output {
         write_aside(&Visible::moving(text));
     }
 
-    /// Writes a screen of a command that answers in parts; the last part is its answer.
+    /// Writes a part of the answer of a command that answers in parts; the last part is its answer.
     ///
-    /// With `--json` standard output belongs to the one object, so the parts go to standard error.
+    /// With `--json`, standard output is for the one object, so the parts go to standard error.
     pub(crate) fn part(&self, text: &str) {
         self.wipe();
         let text = Visible::lines(text);
@@ -189,7 +189,7 @@ impl Output {
         }
     }
 
-    /// Returns standard output for a result that is too long to be at hand as a whole; not with `--json`.
+    /// Returns standard output for a result that is too long to hold in memory; not with `--json`.
     pub(crate) fn lines(&self) -> Lines {
         self.wipe();
         Lines(BufWriter::new(io::stdout()))
@@ -202,7 +202,7 @@ impl Output {
     }
 }
 
-/// Standard output for lines; a reader that went away (`| head`) is no failure.
+/// Standard output for lines. A reader that went away (`| head`) is not an error.
 #[derive(Debug)]
 pub(crate) struct Lines(BufWriter<io::Stdout>);
 
@@ -216,7 +216,7 @@ impl Write for Lines {
     }
 }
 
-/// Takes what nobody reads any more for written.
+/// Counts what was written for a reader that went away as written.
 fn without_reader<T>(written: io::Result<T>, all: T) -> io::Result<T> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(all),
@@ -224,7 +224,7 @@ fn without_reader<T>(written: io::Result<T>, all: T) -> io::Result<T> {
     }
 }
 
-/// Writes the result; a reader that went away (`| head`) is no failure, a full disk is one.
+/// Writes the result. A reader that went away (`| head`) is not an error; a full disk is one.
 fn write_result(text: &Visible, code: u8) -> u8 {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush()) {
@@ -237,7 +237,7 @@ fn write_result(text: &Visible, code: u8) -> u8 {
     }
 }
 
-/// Writes to standard error; there is nobody to tell if that fails.
+/// Writes to standard error; if that fails, there is no place left to say so.
 fn write_aside(text: &Visible) {
     let mut stderr = io::stderr().lock();
     let _ = stderr.write_all(text.as_str().as_bytes()).and_then(|()| stderr.flush());

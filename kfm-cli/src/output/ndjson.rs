@@ -1,4 +1,4 @@
-//! Lists without a bound, every entry of them: one JSON object a line on standard output.
+//! Every entry of a long list: one JSON object a line on standard output.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use super::{Answer, Screen};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 
-/// An entry, and the list that it is of.
+/// An entry, with the name of its list.
 #[derive(Serialize)]
 struct Line<'a, T> {
     list: &'a str,
@@ -17,7 +17,7 @@ struct Line<'a, T> {
     entry: &'a T,
 }
 
-/// Refuses to write lines where standard output is one JSON object.
+/// Refuses `--all` with `--json`, since then standard output is one JSON object.
 ///
 /// # Errors
 /// A usage error (2).

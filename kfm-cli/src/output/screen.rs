@@ -1,7 +1,7 @@
-//! [`Screen`]: what a person reads, as lines that know what they are.
+//! [`Screen`]: what a person reads, as lines that know their kind.
 //!
-//! Commands say what a line is; here alone is decided how it looks. So every screen has one shape: a headline
-//! that says how it stands, the facts, the lists, and last what to do next.
+//! Commands say of what kind a line is; this file alone decides how it looks. So every screen has one shape: a
+//! headline that says how things stand, the facts, the lists, and at the end what to do next.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use kfm_rollback::report::Listing;
 use super::paint::{Paint, Tone};
 use super::words;
 
-/// Lines of one list that a screen shows; the rest is counted and named.
+/// Lines of one list that a screen shows; of the other entries it shows the number.
 pub(crate) const LIST_LINES_MAX: usize = 20;
 
 /// Lines for a person to read.
@@ -33,7 +33,7 @@ enum Line {
 }
 
 impl Screen {
-    /// Makes a screen that begins with its headline: how it stands, in one sentence.
+    /// Makes a screen that begins with its headline: one sentence that says how things stand.
     pub(crate) fn new(tone: Tone, headline: impl Into<String>) -> Self {
         Self { lines: vec![Line::Headline(tone, headline.into())] }
     }
@@ -48,14 +48,14 @@ impl Screen {
         self.push(Line::Headline(tone, text.into()))
     }
 
-    /// Adds a remark right below the headline, or first where there is none.
+    /// Adds a remark below the headline, or as the first line of a screen without a headline.
     pub(crate) fn insert_below_headline(&mut self, text: impl Into<String>) -> &mut Self {
         let at = usize::from(matches!(self.lines.first(), Some(Line::Headline(..))));
         self.lines.insert(at, Line::Item(Tone::Dim, text.into()));
         self
     }
 
-    /// Adds a fact: what it is called, and what it is.
+    /// Adds a fact: its name and its value.
     pub(crate) fn fact(&mut self, label: &str, value: impl ToString) -> &mut Self {
         self.push(Line::Fact(label.to_owned(), value.to_string()))
     }
@@ -78,7 +78,7 @@ impl Screen {
         self.push(Line::Item(tone, text.into()))
     }
 
-    /// Adds what belongs to the entry above.
+    /// Adds a detail of the entry above.
     pub(crate) fn detail(&mut self, text: impl Into<String>) -> &mut Self {
         self.push(Line::Detail(text.into()))
     }
@@ -103,7 +103,7 @@ impl Screen {
         self
     }
 
-    /// Adds the newest entries of a list that is in the log's order, as a table, and says how many are older.
+    /// Adds the newest entries of a list in the log's order as a table, and says how many older ones there are.
     pub(crate) fn newest<T, const N: usize>(
         &mut self,
         entries: &[T],
@@ -127,7 +127,7 @@ impl Screen {
         self.more(listing.total.saturating_sub(shown), listing.all.as_deref())
     }
 
-    /// Says how many entries are not shown, and which command lists them; nothing if there are none.
+    /// Says how many entries are not shown, and which command lists them; adds nothing for 0 entries.
     pub(crate) fn more(&mut self, more: u64, all: Option<&str>) -> &mut Self {
         let said = words::number(more);
         match (more, all) {
@@ -137,7 +137,7 @@ impl Screen {
         }
     }
 
-    /// Ends the screen with the commands that can be run next; nothing if there are none.
+    /// Ends the screen with the commands to run next; adds nothing if there is no command.
     pub(crate) fn next(&mut self, commands: &[String]) -> &mut Self {
         if !commands.is_empty() {
             self.heading("next");
@@ -189,7 +189,7 @@ impl Screen {
                 Line::Fact(..) | Line::Row(_) => true,
                 Line::Item(..) | Line::Detail(_) | Line::Raw(_) | Line::Command(_) => false,
             };
-            // A table right below its heading belongs to it; facts stand apart from the headline.
+            // A table right below its heading belongs to the heading; facts are set apart from the headline.
             let below_heading = matches!(line, Line::Row(_)) && text_ends_with_heading(self, rest.len());
             if separate && !below_heading && !text.is_empty() {
                 text.push('\n');
@@ -232,8 +232,8 @@ fn render_block(text: &mut String, block: &[Line], paint: Paint) {
     }
 }
 
-/// Shows what cannot be seen: what a file or a person wrote must not steer the terminal, nor read as what it is
-/// not.
+/// Shows characters that cannot be seen: a text of a file or a person must not steer the terminal, nor read as
+/// something else.
 fn visible(line: &Line) -> Line {
     let shown = |text: &String| shown(text).into_owned();
     match line {

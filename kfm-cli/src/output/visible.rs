@@ -1,8 +1,8 @@
 //! [`Visible`]: a text that may be written to a terminal.
 //!
-//! What a file, a pipeline or a person wrote may hold characters that steer a terminal, turn the direction of
-//! reading round or take no room ([`kfm_lineage::text`]). Whatever this command writes for people is a
-//! `Visible`, and there is no other way to make one than through those that escape them.
+//! A text that a file, a pipeline or a person wrote may hold characters that steer a terminal, turn the direction
+//! of reading round, or take no room ([`kfm_lineage::text`]). Everything that this command writes for people is a
+//! `Visible`, and every way to make one escapes such characters.
 
 use kfm_lineage::text::shown_lines;
 
@@ -10,7 +10,7 @@ use super::envelope::Envelope;
 use super::paint::Paint;
 use super::screen::Screen;
 
-/// A text that shows what it holds.
+/// A text in which every character can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Visible(String);
 
@@ -20,22 +20,22 @@ impl Visible {
         Self(shown_lines(text).into_owned())
     }
 
-    /// Escapes what the parser of the command line says, in colours that are left out.
+    /// Escapes the parser's message; its colours are removed.
     pub(super) fn of_parser(text: &str) -> Self {
         Self::lines(&without_colours(text))
     }
 
-    /// Renders a screen, which escapes what its lines hold and adds colours of its own.
+    /// Renders a screen, which escapes the texts of its lines and adds colours of its own.
     pub(super) fn screen(screen: &Screen, paint: Paint) -> Self {
         Self(screen.render(paint))
     }
 
-    /// Takes the answer for programs, which is JSON and left alone.
+    /// Takes the answer for programs: it is JSON and stays as it is.
     pub(super) fn json(envelope: &Envelope<'_>) -> Self {
         Self(envelope.to_text())
     }
 
-    /// Puts a text on the terminal's moving line.
+    /// Makes a text for the terminal's moving line.
     pub(super) fn moving(text: &str) -> Self {
         Self(format!("\r\u{1b}[2K{}", shown_lines(text)))
     }
@@ -46,7 +46,7 @@ impl Visible {
     }
 }
 
-/// Leaves the parameters of colours out (`ESC [ 1 ; 31 m`), and nothing else.
+/// Removes the parameters of colours (`ESC [ 1 ; 31 m`), and nothing else.
 fn without_colours(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();

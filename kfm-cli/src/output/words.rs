@@ -61,7 +61,7 @@ pub(crate) fn from_to(from: &str, to: &str) -> String {
     format!("{} -> {}", line(from), line(to))
 }
 
-/// Says a value so short that two still differ to the eye: `absent`, or 12 digits of the digest.
+/// Shortens a value, so that two values still look different: `absent`, or 12 digits of the digest.
 pub(crate) fn short_value(value: &Value) -> String {
     value.map_or_else(|| "absent".to_owned(), |digest| short(&digest.to_string()))
 }

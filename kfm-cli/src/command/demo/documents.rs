@@ -33,8 +33,8 @@ fn write_version<'a>(dir: &Path, items: impl Iterator<Item = &'a str>) -> io::Re
 
 /// Gives each of the first [`DEFECTIVE`] items the asset links of the next one.
 ///
-/// Only the links change, as bytes: the documents stay valid, complete and reachable, which is why no rule
-/// can see that they lead to the wrong scene.
+/// Only the links change, as bytes: the documents stay valid, complete and reachable. That is why no rule can see
+/// that the links lead to the wrong scene.
 fn with_defect(items: &[&str]) -> Vec<String> {
     let parsed: Vec<Value> = items.iter().map(|item| parse(item)).collect();
     let mut bad: Vec<String> = items.iter().map(|&item| item.to_owned()).collect();

@@ -17,9 +17,9 @@ use crate::shell;
 /// What the stores hold at one moment.
 #[derive(Debug)]
 pub(crate) struct Evidence {
-    /// What `kfm doctor --digests` says of each store.
+    /// The digest of each store, as `kfm doctor --digests` says it.
     stores: BTreeMap<String, Option<Digest>>,
-    /// The catalog's files, read by ourselves: path and digest of the bytes.
+    /// The catalog's files, read by the demonstration itself: path, and digest of the bytes.
     files: BTreeMap<PathBuf, Digest>,
 }
 

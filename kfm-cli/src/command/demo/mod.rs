@@ -1,8 +1,8 @@
 //! `kfm demo`: a bad publish and its rollback, end to end, on real documents.
 //!
-//! It runs ordinary `kfm` commands, each printed as a line that a person can repeat. What it does by itself is
-//! to write the documents that a pipeline would bring ([`documents`]) and to compare what the stores hold
-//! before and after ([`evidence`]).
+//! It runs ordinary `kfm` commands, each printed as a line that a person can repeat. By itself it only writes the
+//! documents that a pipeline would bring ([`documents`]), and compares what the stores hold before and after
+//! ([`evidence`]).
 
 mod documents;
 mod evidence;
@@ -40,7 +40,7 @@ pub(crate) struct Report {
     root: PathBuf,
     publishes: Vec<PublishLine>,
     rollback_id: Option<kfm_lineage::RollbackId>,
-    /// Whether `kfm verify` passed and every store holds what it held before the bad publish.
+    /// Whether `kfm verify` passed, and every store holds again what it held before the bad publish.
     verified: bool,
     stores: Vec<evidence::StoreBeforeAndAfter>,
     records: evidence::Places,

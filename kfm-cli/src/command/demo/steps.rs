@@ -78,7 +78,7 @@ impl Steps {
             )],
             rollback: vec![
                 in_platform(
-                    "Somebody sees it. What would a rollback do?",
+                    "An operator sees it. What would a rollback do?",
                     &["rollback", "plan", "--publish-id", "latest", "--out", &plan],
                 ),
                 in_platform(
@@ -120,7 +120,7 @@ impl Step {
         shell::line(["kfm"].into_iter().chain(self.words.iter().map(String::as_str)))
     }
 
-    /// Prints the command, runs it, prints what it says; fails if it does.
+    /// Prints the command, runs it, and prints its answer; fails if the command fails.
     pub(crate) fn run(&self, kfm: &mut Command, out: &Output) -> Result<()> {
         out.part(&format!("\n# {}\n$ {}\n", self.why, self.command_line()));
         let output = kfm.args(&self.words).output();

@@ -34,7 +34,8 @@ impl Hotfix {
     }
 }
 
-/// Makes the answer of a hotfix: a rehearsal that could not go ahead exits 6, one that only lacks approvals 5.
+/// Makes the answer of a hotfix: a rehearsal whose execution would be refused exits 6, one that only lacks
+/// approvals 5.
 fn answer(cx: &Context<'_>, mut report: HotfixReport) -> Result<Answer> {
     report.next = cx.runnable(&report.next);
     let mut screen = screen(&report);

@@ -1,4 +1,4 @@
-//! `kfm hotfix resume`: on with an unfinished hotfix, or back.
+//! `kfm hotfix resume`: goes on with an unfinished hotfix, or back.
 
 use clap::Args;
 use kfm_lineage::OperationKind;

@@ -66,7 +66,7 @@ impl Stac {
         answer(cx, kfm_hotfix::stac(&platform, request(false, shown)).await?)
     }
 
-    /// Returns the command that does this later, without asking.
+    /// Returns the command that executes this later, without asking.
     fn command_line(&self) -> String {
         let (from, to) = (said(&self.from), said(&self.to));
         let field = self.field.to_string();
@@ -76,7 +76,7 @@ impl Stac {
     }
 }
 
-/// Reads a value: JSON where it is JSON, else a text as it stands; `"1.0"` in double quotes is a text.
+/// Reads a value: as JSON if it is JSON, else as a text as it stands; `"1.0"` in double quotes is a text.
 fn json_or_text(text: &str) -> std::result::Result<JsonText, String> {
     match not_an_option(text)?.parse::<JsonText>() {
         Err(JsonTextError::NotJson { .. }) => Ok(JsonText::from(text)),
@@ -84,7 +84,7 @@ fn json_or_text(text: &str) -> std::result::Result<JsonText, String> {
     }
 }
 
-/// Says a value so that [`json_or_text`] reads it back.
+/// Writes a value so that [`json_or_text`] reads the same value back.
 fn said(value: &JsonText) -> String {
     match serde_json::from_str::<String>(value.text()) {
         Ok(text) if text.parse::<JsonText>().is_err() && JsonText::from(text.as_str()) == *value => text,

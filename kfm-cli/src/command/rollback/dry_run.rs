@@ -40,7 +40,7 @@ impl DryRun {
     }
 }
 
-/// Returns what to do after a rehearsal: what mends each kind of conflict, or the execution itself.
+/// Returns the commands to run after a rehearsal: what removes each kind of conflict, or the execution itself.
 fn next(report: &DryRunReport, stored: bool) -> Vec<String> {
     let plan = &report.plan;
     if plan.steps.total == 0 {
@@ -74,9 +74,9 @@ fn next(report: &DryRunReport, stored: bool) -> Vec<String> {
     next
 }
 
-/// Makes the answer of a rehearsal: one that could not go ahead exits 6, one that only lacks approvals 5.
+/// Makes the answer of a rehearsal: one whose execution would be refused exits 6, one that only lacks approvals 5.
 ///
-/// `stored` says whether the plan can be named later: a rehearsal stores none.
+/// `stored` says whether the plan can be named later; a rehearsal itself stores none.
 pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport, stored: bool) -> Result<Answer> {
     report.plan.next = cx.runnable(&next(&report, stored));
     let mut screen = match lacks(&report) {
@@ -93,7 +93,7 @@ pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport, stored: bool) -
     Ok(Answer::new(&report, screen)?.complain(complaint))
 }
 
-/// What stands between a rehearsal and the execution.
+/// What an execution still lacks after a rehearsal.
 enum Lacks {
     Nothing,
     Approvals,

@@ -1,4 +1,4 @@
-//! `kfm rollback execute`: plan if need be, ask, execute, verify.
+//! `kfm rollback execute`: plans if there is no plan, asks, executes, verifies.
 
 use clap::Args;
 use kfm_rollback::report::{ExecuteReport, PlanReport, Status};
@@ -20,7 +20,7 @@ const PHASES: [&str; 7] = ["plan", "prepare", "expand", "derive", "contract", "v
 /// Arguments of `kfm rollback execute`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --yes it asks, and where nobody can be asked (no terminal, or --json) it exits 2. Where approvals are
+Without --yes it asks; where it cannot ask (no terminal, or --json), it exits 2. Where approvals are
 missing it exits 5 and names the plan, which is executed by --plan once they are given.")]
 pub(crate) struct Execute {
     #[command(flatten)]
@@ -58,8 +58,8 @@ impl Execute {
         executed(cx, platform.execute(ExecuteRequest { target, reason: self.reason, skip, force }).await?)
     }
 
-    /// Shows the plan and asks. After a yes it is the plan that was shown that is executed, by its id; none
-    /// if there was nothing to ask.
+    /// Shows the plan and asks. Returns the id of the plan that was shown, so that after a yes exactly this plan is
+    /// executed; `None` if there was nothing to ask.
     async fn show_and_ask(
         &self,
         cx: &Context<'_>,
@@ -84,7 +84,7 @@ impl Execute {
     }
 }
 
-/// Shows a plan and asks whether to execute it; asks nothing where execution would do nothing or refuse.
+/// Shows a plan and asks whether to execute it. Does not ask if the execution would do nothing or be refused.
 pub(crate) fn ask(cx: &Context<'_>, plan: &PlanReport, reason: &str) -> Result<()> {
     if plan.steps.total == 0 || plan.status == Status::AwaitingApproval {
         return Ok(());
@@ -94,7 +94,7 @@ pub(crate) fn ask(cx: &Context<'_>, plan: &PlanReport, reason: &str) -> Result<(
     confirm(cx, &Question { screen: &plan_screen(plan), text: &question(plan), later })
 }
 
-/// Asks with the numbers: how much moves, and what is left alone because of whom.
+/// The question, with its numbers: how many cells move, and how many are left alone because of which owner.
 pub(crate) fn question(plan: &PlanReport) -> String {
     let moves = words::cells_by(plan.steps.total, &plan.steps.by_domain);
     if plan.skipped.total == 0 {
@@ -109,7 +109,7 @@ pub(crate) fn question(plan: &PlanReport) -> String {
     format!("Move {moves}, leave {} alone{why} now?", words::number(plan.skipped.total))
 }
 
-/// Makes the answer of what executed a plan: execute, resume, revert.
+/// Makes the answer after a plan was executed, by `execute`, `resume` or `revert`.
 pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<Answer> {
     report.next = cx.runnable(&report.next);
     let mut screen = Screen::new(tone(&report), headline(&report));
@@ -145,7 +145,7 @@ fn tone(report: &ExecuteReport) -> Tone {
     }
 }
 
-/// Says how long it took, phase by phase in their order.
+/// Says how long it took, by phase, in the order of the phases.
 fn took(report: &ExecuteReport) -> String {
     let position = |phase: &str| PHASES.iter().position(|known| *known == phase).unwrap_or(PHASES.len());
     let mut phases: Vec<_> = report.phases_ms.iter().collect();

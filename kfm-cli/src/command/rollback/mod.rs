@@ -60,7 +60,7 @@ impl Rollback {
     }
 }
 
-/// What is rehearsed or executed: a publish, planned on the spot, or a plan.
+/// What to rehearse or execute: a publish, which is planned first, or a plan.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 struct Target {
@@ -87,12 +87,12 @@ impl Target {
     }
 }
 
-/// Says whether a bare id can only be a plan's: its digest, or the id of the operation that it opens.
+/// Says whether an id without a flag can only be a plan's: its digest, or the id of the operation that it opens.
 fn names_plan(id: &str) -> bool {
     ["jcs-sha256:", "rb_", "hf_"].iter().any(|prefix| id.starts_with(prefix))
 }
 
-/// Going on although the log cannot carry the whole rollback (R46).
+/// Options to go on although the log or the stores lack something (R46).
 #[derive(Debug, Clone, Args)]
 struct Force {
     /// Go on although artefacts are missing; raises the risk

@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     /// Also write the plan to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// hide a document that would have to be masked and cannot be, instead of denying the plan
+    /// hide each document that must be masked and cannot be; otherwise the plan is denied
     #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
     on_unmaskable: Option<OnUnmaskable>,
     /// include or quarantine later publishes that were derived from this one, instead of refusing
@@ -81,10 +81,10 @@ impl Plan {
     }
 }
 
-/// Shows a plan: what would move, what it would leave, what policy says; without what to do next.
+/// Shows a plan: what would move, what would stay, what policy says; without the commands to run next.
 pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
     let mut screen = Screen::new(headline_tone(plan), headline(plan));
-    // A plan that is not stored has an id that nobody can use.
+    // The id of a plan that is not stored cannot be used later.
     if plan.path.is_some() {
         screen.fact("plan", plan.plan_id).fact_if("rollback", plan.rollback_id.as_ref());
     }
@@ -117,8 +117,10 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
     screen.fact("broken links", words::change(plan.broken_links_before, plan.broken_links_planned));
     screen.fact("orphans", words::change(plan.orphan_count_before, plan.orphan_count_planned));
     if plan.returned > 0 {
-        screen
-            .fact("coming back", format!("{}, from before", words::count(plan.returned, "break or orphan")));
+        screen.fact(
+            "coming back",
+            format!("{}, there before the publish", words::count(plan.returned, "break or orphan")),
+        );
     }
     show_steps(&mut screen, &plan.steps);
     show_skipped(&mut screen, &plan.skipped);
@@ -162,7 +164,7 @@ fn headline_tone(plan: &PlanReport) -> Tone {
     }
 }
 
-/// Shows steps grouped by store and action, with samples of each group; counted over all of them.
+/// Shows steps by store and action, with samples of each group; the counts are of all steps.
 pub(crate) fn show_steps(screen: &mut Screen, steps: &Listing<StepLine>) {
     for group in steps.groups.iter().take(LIST_LINES_MAX) {
         let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -189,7 +191,7 @@ pub(crate) fn show_steps(screen: &mut Screen, steps: &Listing<StepLine>) {
     }
 }
 
-/// Shows the cells that are left alone, grouped by why and whose they are.
+/// Shows the cells that are left alone, by reason and owner.
 pub(crate) fn show_skipped(screen: &mut Screen, skipped: &Listing<SkippedLine>) {
     if skipped.total == 0 {
         return;

@@ -1,4 +1,4 @@
-//! `kfm rollback resume`: on with an unfinished rollback, or back.
+//! `kfm rollback resume`: goes on with an unfinished rollback, or back.
 
 use clap::Args;
 use kfm_lineage::OperationKind;

@@ -20,12 +20,12 @@ pub(crate) struct Status {
     rollback: StatusArg,
 }
 
-/// Answer of `kfm rollback status`: where one rollback stands, or that there is none.
+/// Answer of `kfm rollback status`: where one rollback stands, or that the platform has none.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Stands {
     #[serde(flatten)]
     line: Option<OperationLine>,
-    /// Empty, where there is no rollback in the platform.
+    /// An empty list; only if the platform has no rollback.
     #[serde(skip_serializing_if = "Option::is_none")]
     rollbacks: Option<Vec<OperationLine>>,
 }

@@ -1,4 +1,4 @@
-//! `kfm wal export`: the records as lines of JSON, for tools that know nothing of the log's format.
+//! `kfm wal export`: the records as lines of JSON, for tools that do not know the log's format.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -38,7 +38,7 @@ impl Export {
                 let (report, _) = write_to(platform, &mut cx.out.lines())
                     .await?
                     .map_err(|error| Failure::internal("the export cannot be written", &error))?;
-                // Standard output is the records'; what is wrong goes beside it.
+                // Standard output is for the records; a fault is written to standard error.
                 damage(&report).map_or_else(|| Ok(Answer::default()), |failure| Err(failure.into()))
             }
         }
@@ -48,9 +48,9 @@ impl Export {
 /// Writes the file, as a whole or not at all.
 async fn to_file(platform: &Platform, path: &Path) -> Result<Answer> {
     let written = match path.metadata() {
-        // A pipe or a device is no place to put another file into.
+        // No file can be renamed into the place of a pipe or a device, so it is written to directly.
         Ok(there) if !there.is_file() && !there.is_dir() => write_file(platform, path, path).await,
-        // Where a link leads to is replaced, not the link.
+        // The file that a link leads to is replaced, not the link.
         _ => replace(platform, &path.canonicalize().unwrap_or_else(|_| path.to_owned())).await,
     };
     let (report, total) = written?;
@@ -79,13 +79,13 @@ async fn replace(platform: &Platform, path: &Path) -> Result<(VerifyReport, u64)
     }
     .await;
     if placed.is_err() {
-        // What is left of it is nobody's; if it cannot be removed either, the error tells of the disk.
+        // The unfinished file is of no use; if it cannot be removed either, the error says why the disk failed.
         let _ = std::fs::remove_file(&beside);
     }
     placed
 }
 
-/// Writes into `to` what is meant for `path`, durably where that can be said.
+/// Writes the lines of `path` into the file `to`, durably if the file can be synced.
 async fn write_file(platform: &Platform, path: &Path, to: &Path) -> Result<(VerifyReport, u64)> {
     let failed = |error: io::Error| Failure::file(path, &error);
     let mut file = BufWriter::new(File::create(to).map_err(failed)?);
@@ -97,7 +97,7 @@ async fn write_file(platform: &Platform, path: &Path, to: &Path) -> Result<(Veri
     Ok(written)
 }
 
-/// Writes every record as a line, and returns what the log is like, and how many records were written.
+/// Writes every record as a line; returns how the log is, and how many records were written.
 async fn write_to(platform: &Platform, to: &mut impl Write) -> Result<io::Result<(VerifyReport, u64)>> {
     let mut written = Ok(0);
     let take = |line: ExportLine| {

@@ -1,4 +1,4 @@
-//! `kfm wal inspect`: the frames as they lie in the files, or in the slots of a shared log, judged by nothing.
+//! `kfm wal inspect`: the frames as they lie in the files, or in the slots of a shared log; nothing is checked.
 
 use kfm_rollback::Platform;
 use kfm_wal::inspect::{FrameInspection, SegmentInspection};
@@ -33,7 +33,10 @@ fn show(screen: &mut Screen, segment: &SegmentInspection) {
     screen.heading(format!("{}: {} and {frames}", segment.name, words::count(segment.bytes, "byte")));
     screen.newest(&segment.frames, |frame| row(frame.offset.to_string(), frame), heads("offset"));
     if segment.stray_bytes > 0 {
-        screen.item(Tone::Bad, format!("{} of no whole frame", words::count(segment.stray_bytes, "byte")));
+        screen.item(
+            Tone::Bad,
+            format!("{} outside of any whole frame", words::count(segment.stray_bytes, "byte")),
+        );
     }
 }
 
@@ -47,7 +50,7 @@ fn show_slots(screen: &mut Screen, slots: &[SegmentInspection]) {
             screen.item(Tone::Bad, format!("{} is missing, or empty", slot.name));
         } else if slot.stray_bytes > 0 {
             let stray = words::count(slot.stray_bytes, "byte");
-            screen.item(Tone::Bad, format!("{} has {stray} of no whole frame", slot.name));
+            screen.item(Tone::Bad, format!("{} has {stray} outside of any whole frame", slot.name));
         }
     }
 }

@@ -1,5 +1,4 @@
-//! `kfm wal`: the write-ahead log, verified, read and repaired; offline, and never repaired by a command that
-//! reads.
+//! `kfm wal`: verifies, reads and repairs the write-ahead log; no command that only reads repairs it.
 
 mod export;
 mod inspect;

@@ -1,4 +1,4 @@
-//! `kfm wal probe-durability`: what can be seen from here of whether the log's disk or store keeps its promises.
+//! `kfm wal probe-durability`: whether the log's disk or store keeps its promises, as far as this host can see.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone, words};
 use crate::shell;
 
-/// Measures the disk below the log, or puts the store of a shared one to the test.
+/// Measures the disk below a log in a folder, or tests the store of a shared log.
 pub(super) async fn run(platform: &Platform) -> Result<Answer> {
     let probe = platform.wal_probe().await?;
     let place = platform.wal_place();
@@ -35,19 +35,20 @@ fn disk(report: &DurabilityReport, place: &str) -> (Screen, Option<Failure>) {
     if reaches {
         screen.detail("proves: syncs are not turned off, and the log does not lie in memory");
         screen.detail(
-            "does not prove: that the device, or the host of a virtual one, keeps its cache at a power cut",
+            "does not prove: that the device, or the host of a virtual one, keeps its cache through a power cut",
         );
     }
     let complaint = (!reaches).then(|| {
         let message = format!("syncs do not reach a device: sync_ns_p50={}", report.sync_ns_p50);
-        Failure::findings(message).with_hint("put the log on a disk: a power cut takes what was acknowledged")
+        Failure::findings(message)
+            .with_hint("put the log on a disk: here a power cut loses what was acknowledged")
     });
     (screen, complaint)
 }
 
 fn store(report: &StoreReport, place: &str) -> (Screen, Option<Failure>) {
     let mut screen = match report.verdict {
-        Promise::Kept => Screen::new(Tone::Good, "Of many creators one succeeded, each time"),
+        Promise::Kept => Screen::new(Tone::Good, "In every race exactly one creator succeeded"),
         Promise::BeyondDoubt => {
             Screen::new(Tone::Good, "Only one creator can succeed, as the store is built")
         }
@@ -60,7 +61,9 @@ fn store(report: &StoreReport, place: &str) -> (Screen, Option<Failure>) {
     screen.fact("a read", time(report.read_ns_p50)).fact("the longest", time(report.read_ns_max));
     if report.verdict == Promise::Kept {
         screen.detail("proves: the store does not ignore the condition of a creation");
-        screen.detail("does not prove: that it never loses a race, nor that it keeps at a power cut what it said it has");
+        screen.detail(
+            "does not prove: that it never loses a race, nor that what it acknowledged survives a power cut",
+        );
     }
     let complaint = report.broken.as_ref().map(|promise| {
         let message =

@@ -1,4 +1,4 @@
-//! `kfm wal repair`: what an interrupted append left, shown or set aside; damage is named and refused.
+//! `kfm wal repair`: shows what an interrupted append left, or sets it aside; refuses a damaged log.
 
 use clap::Args;
 use kfm_rollback::Platform;
@@ -30,7 +30,8 @@ pub(crate) struct Repaired {
     plan: RepairPlan,
     /// Whether it was repaired.
     applied: bool,
-    /// The file, in the log's folder, that holds the torn bytes now; on a full disk the repair itself holds them.
+    /// The file in the log's folder that holds the torn bytes now; left out if the disk was full: then the record
+    /// of the repair holds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     quarantined: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `kfm wal verify`: every checksum and the whole chain; damage is an answer, not a failure to answer.
+//! `kfm wal verify`: checks every checksum and the whole chain; damage is an answer, not an error of the command.
 
 use std::path::{Path, PathBuf};
 
@@ -42,14 +42,14 @@ impl Verify {
     }
 }
 
-/// Reads a head, by itself or in the answer of an earlier run.
+/// Reads a head: a file that holds nothing else, or the answer of an earlier run.
 fn checkpoint(path: &Path) -> Result<Head> {
     let bytes = std::fs::read(path).map_err(|error| Failure::file(path, &error))?;
     let read = serde_json::from_slice::<serde_json::Value>(&bytes).and_then(|value| {
         let head = value.get("head").unwrap_or(&value);
         serde_json::from_value(head.clone())
     });
-    Ok(read.map_err(|error| Failure::usage(format!("checkpoint does not read: {error}")))?)
+    Ok(read.map_err(|error| Failure::usage(format!("checkpoint cannot be read: {error}")))?)
 }
 
 /// Makes the answer; `agreed` is the checkpoint that the log agrees with.
