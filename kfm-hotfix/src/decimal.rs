@@ -1,11 +1,11 @@
-//! [`Decimal`]: a JSON number by its amount, exactly.
+//! [`Decimal`]: a JSON number, compared by its amount, exactly.
 //!
 //! A float would round: `9007199254740993` is not `9007199254740992`, and `1e400` is not infinity.
 
-/// The longest exponent that is computed with, in digits; with a longer one numbers are compared as texts.
+/// The longest exponent to compute with, in digits; numbers with a longer one are compared as texts.
 const EXPONENT_DIGITS_MAX: usize = 18;
 
-/// An amount; two numbers of one amount have the same.
+/// An amount: two numbers of the same amount are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decimal {
     Zero,
@@ -15,12 +15,12 @@ pub(crate) enum Decimal {
         digits: String,
         exponent: i128,
     },
-    /// A number whose exponent is beyond computing with, as it is written.
+    /// A number whose exponent is too long to compute with, as it is written.
     Text(String),
 }
 
 impl Decimal {
-    /// Reads a number of the JSON grammar; of any other text the answer means nothing, but there is one.
+    /// Reads a number of the JSON grammar. Of any other text the result is a value without meaning, not a panic.
     pub(crate) fn of(number: &str) -> Self {
         let is_negative = number.starts_with('-');
         let unsigned = number.trim_start_matches('-');

@@ -1,11 +1,11 @@
-//! [`FieldPath`]: which field of a document is meant.
+//! [`FieldPath`]: the name of a field of a document.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
 
-/// Steps that a path may have; the reader of documents goes no deeper.
+/// The most steps of a path; the reader of documents goes no deeper either.
 pub const DEPTH_MAX: usize = 127;
 
 /// Names a field of a JSON document: `properties.license`, `providers.0.url`.
@@ -19,9 +19,9 @@ pub struct FieldPath {
     steps: Vec<String>,
 }
 
-/// Why a text names no field.
+/// Why a text does not name a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this names no field, {why}: field=`{text}`")]
+#[error("this does not name a field, {why}: field=`{text}`")]
 pub struct FieldPathError {
     why: &'static str,
     text: String,
@@ -38,7 +38,7 @@ impl FieldPath {
     /// ```
     ///
     /// # Errors
-    /// [`FieldPathError`]: it is empty, has an empty step, too many steps, or a bad escape; repair it.
+    /// [`FieldPathError`]: the path is empty, or has an empty step, too many steps, or a bad escape; repair it.
     pub fn parse(text: &str) -> Result<Self, FieldPathError> {
         let refused = |why| FieldPathError { why, text: text.chars().take(200).collect() };
         let steps: Option<Vec<String>> = match text.strip_prefix('/') {
@@ -60,7 +60,7 @@ impl FieldPath {
         &self.steps
     }
 
-    /// Returns the field's value in a document; none if it has no such field.
+    /// Returns the field's value in a document; `None` if the document has no such field.
     pub fn value_in<'a>(&self, document: &'a Value) -> Option<&'a Value> {
         self.steps.iter().try_fold(document, |value, step| match value {
             Value::Object(members) => members.get(step),
@@ -69,7 +69,7 @@ impl FieldPath {
         })
     }
 
-    /// Returns the same, to be changed.
+    /// Returns the field's value, so that the caller can change it.
     #[cfg(test)]
     pub(crate) fn value_in_mut<'a>(&self, document: &'a mut Value) -> Option<&'a mut Value> {
         self.steps.iter().try_fold(document, |value, step| match value {

@@ -1,14 +1,14 @@
-//! The values that a field was found to have, for whoever asked for another one.
+//! The values that a field really has, for an actor that asked for a value which no document has.
 
 use crate::json_text::JsonText;
 
-/// Different values that are told apart.
+/// The most different values that are kept apart; the others are counted together.
 const VALUES_MAX: usize = 10;
 
-/// Characters of a value that are shown.
+/// The most characters of a value that are shown.
 const SHOWN_CHARS_MAX: usize = 60;
 
-/// The values that a field was found to have, with their numbers.
+/// The values that a field has, each with the number of documents.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     values: Vec<(JsonText, u64)>,
@@ -18,7 +18,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Counts a value; of a protected document it is counted and not kept (R66).
+    /// Counts a value. In a protected document the value is counted and not kept (R66).
     pub(crate) fn note(&mut self, value: Option<JsonText>, is_protected: bool) {
         let Some(value) = value else {
             self.absent += 1;
@@ -35,7 +35,7 @@ impl Found {
         }
     }
 
-    /// Counts a value that is nested too deep to be compared with any other.
+    /// Counts a value that is nested too deep to be compared.
     pub(crate) fn note_deep(&mut self) {
         self.others += 1;
     }

@@ -1,8 +1,8 @@
-//! [`JsonText`]: a JSON value as it is written.
+//! [`JsonText`]: a JSON value exactly as it is written.
 //!
-//! A correction replaces bytes by bytes, so the value that is wrong and the one that is right are kept as texts: a
-//! typed value would make 30 of 30.0 and lose the last digits of long numbers. What a text says is read beside it,
-//! to compare by.
+//! A correction replaces bytes by bytes, so the wrong value and the right value are kept as texts: a typed value
+//! would make 30 of 30.0, and lose the last digits of long numbers. What a text says is read as well, to compare
+//! values by.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::decimal::Decimal;
 use crate::field::DEPTH_MAX;
 use crate::span::depth_of;
 
-/// Levels that a value may have in an answer, which is nested itself.
+/// The most levels of a value in an answer, since the answer itself is nested.
 const ANSWER_LEVELS_MAX: usize = 64;
 
 /// A JSON value with its exact text.
@@ -31,26 +31,26 @@ const ANSWER_LEVELS_MAX: usize = 64;
 pub struct JsonText {
     text: String,
     said: Said,
-    /// Why some readers of JSON would not take the text, or take it for something else.
+    /// Why some readers of JSON would refuse the text, or read it as something else; `None` if all agree.
     doubt: Option<&'static str>,
 }
 
-/// Why a text is not taken for a JSON value.
+/// Why a text is not a JSON value that a hotfix can use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonTextError {
-    /// It is not JSON: repair it, or put it in double quotes if it is a text.
+    /// The text is not JSON: repair it, or put it in double quotes if it is meant as a text.
     #[error("this is not JSON: at={at}")]
     NotJson {
         /// The byte, from 0, at which the reader stopped.
         at: usize,
     },
-    /// It is JSON, nested deeper than readers of documents go: publish the documents instead.
+    /// The text is JSON, nested deeper than readers of documents go: publish corrected documents instead.
     #[error("this is nested too deep: levels_max={DEPTH_MAX}")]
     TooDeep,
 }
 
-/// What a text says.
+/// What a JSON text says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Said {
     Null,
@@ -68,19 +68,19 @@ impl JsonText {
         &self.text
     }
 
-    /// Says whether two values say the same: numbers by their amount, exactly (`1` and `1.0`), texts by their
-    /// characters, objects without regard to order; of a name that stands twice the last counts.
+    /// Says whether two values mean the same: numbers by their amount, exactly (`1` and `1.0`), texts by their
+    /// characters, objects in any order; of a name that stands twice, the last one counts.
     pub fn is_same(&self, other: &Self) -> bool {
         self.said == other.said
     }
 
-    /// Says why some readers of JSON would refuse the value or read it otherwise; none if all agree.
+    /// Says why some readers of JSON would refuse the value, or read it as something else; `None` if all agree.
     pub fn doubt(&self) -> Option<&'static str> {
         self.doubt
     }
 
-    /// Returns the value as common readers have it, for answers; its text where it has no such form, or is nested so
-    /// deep that an answer with it could not be read.
+    /// Returns the value as common readers of JSON have it, for answers. It is a text if it has no such form, or is
+    /// nested so deep that an answer with it could not be read.
     pub fn value(&self) -> Value {
         let text = || Value::String(self.text.clone());
         match depth_of(self.text.as_bytes()) <= ANSWER_LEVELS_MAX {
@@ -106,7 +106,7 @@ impl JsonText {
     }
 }
 
-/// Two values are equal if their texts are, byte for byte.
+/// Two values are equal if their texts are equal, byte for byte.
 impl PartialEq for JsonText {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
@@ -154,7 +154,7 @@ impl From<&str> for JsonText {
     }
 }
 
-/// A reader of the grammar of RFC 8259, and of nothing beyond it.
+/// A reader for the grammar of RFC 8259, and for nothing beyond it.
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
@@ -273,7 +273,7 @@ impl Reader<'_> {
             let _sign = self.take(b'+') || self.take(b'-');
             self.digits()?;
         }
-        // Only ASCII was passed over.
+        // Only ASCII was passed over, so nothing is lost here.
         let number = String::from_utf8_lossy(&self.text[start..self.at]);
         if number.parse::<f64>().is_ok_and(f64::is_infinite) {
             self.doubt = Some("a number is too large for a double");
@@ -297,7 +297,8 @@ impl Reader<'_> {
             while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..=0x1f)) {
                 self.at += 1;
             }
-            // What was passed over ends where a character does: the text is UTF-8, the stops are ASCII.
+            // The text is UTF-8, and reading stops at ASCII only, so the part that was passed over ends at a
+            // character.
             units.extend(String::from_utf8_lossy(&self.text[start..self.at]).encode_utf16());
             match self.peek() {
                 Some(b'"') => {
@@ -332,7 +333,7 @@ impl Reader<'_> {
         Ok(unit.into())
     }
 
-    /// Reads the `u` and the four digits behind it.
+    /// Reads the `u` of an escape and the four digits behind it.
     fn hex(&mut self) -> Read<u16> {
         let digits =
             self.text.get(self.at + 1..self.at + 5).filter(|four| four.iter().all(u8::is_ascii_hexdigit));

@@ -6,20 +6,21 @@ use crate::field::{DEPTH_MAX, FieldPath};
 use crate::json_text::JsonText;
 use crate::span::{depth_of, span_of};
 
-/// What some editors put before a JSON text.
+/// The mark that some editors write before a JSON text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Returns the text of a field's value as the document has it; none if there is no such field, or the document is
-/// not JSON. Of two members with one name the last counts.
+/// Returns the text of a field's value as the document has it; `None` if there is no such field, or the document is
+/// not JSON. Of two members with one name, the last one counts.
 pub(crate) fn value_text<'a>(document: &'a [u8], field: &FieldPath) -> Option<&'a str> {
     let json = json_of(document)?;
     json.get(span_of(json.as_bytes(), field)?)
 }
 
-/// Returns the document with the bytes of one value replaced; every other byte is what it was.
+/// Returns the document with the bytes of one value replaced; every other byte stays.
 ///
-/// What comes out is read again: it is JSON and has that value. None if it has no such field, if it does not, or if
-/// the document would be nested deeper than readers go and was not before; such a document is left alone.
+/// The result is read again: it must be JSON and have the new value. `None` if the document has no such field, if
+/// the result is not so, or if the replacement would nest the document deeper than readers go; then the document is
+/// left alone.
 pub(crate) fn replaced(document: &[u8], field: &FieldPath, to: &JsonText) -> Option<Vec<u8>> {
     let json = json_of(document)?;
     let mark = document.len() - json.len();
@@ -33,7 +34,7 @@ pub(crate) fn replaced(document: &[u8], field: &FieldPath, to: &JsonText) -> Opt
     (is_as_meant && (levels <= DEPTH_MAX || levels <= depth_of(document))).then_some(bytes)
 }
 
-/// Returns a document's text without a byte order mark, if it is JSON.
+/// Returns a document's text without a byte order mark; `None` if it is not JSON.
 fn json_of(document: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document)).ok()?;
     serde_json::from_str::<IgnoredAny>(text).ok().map(|_| text)

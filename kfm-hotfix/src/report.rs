@@ -6,7 +6,7 @@ use kfm_rollback::report::{
     Status,
 };
 
-/// Says what executing a hotfix, resuming it or taking it back came to.
+/// Reports the result of executing a hotfix, of resuming it, or of taking it back.
 pub fn report_of(done: ExecuteReport) -> HotfixReport {
     HotfixReport {
         hotfix_id: done.hotfix_id,
@@ -22,7 +22,7 @@ pub fn report_of(done: ExecuteReport) -> HotfixReport {
     }
 }
 
-/// Says where a hotfix stands that is not resumed now.
+/// Reports where a hotfix stands that is not resumed now.
 pub fn report_of_line(line: OperationLine) -> HotfixReport {
     HotfixReport {
         hotfix_id: HotfixId::parse(line.id.as_str()).ok(),
@@ -33,7 +33,7 @@ pub fn report_of_line(line: OperationLine) -> HotfixReport {
     }
 }
 
-/// Says what taking a hotfix back would do.
+/// Reports what taking a hotfix back would do.
 pub(crate) fn report_of_rehearsal(rehearsal: DryRunReport) -> HotfixReport {
     let plan = &rehearsal.plan;
     let report = HotfixReport {
@@ -47,7 +47,7 @@ pub(crate) fn report_of_rehearsal(rehearsal: DryRunReport) -> HotfixReport {
     HotfixReport { matches: documents_of(&report.changed) + report.skipped, ..report }
 }
 
-/// Fills in what policy said of the plan.
+/// Adds what policy said about the plan.
 pub(crate) fn judged(report: HotfixReport, plan: &PlanReport) -> HotfixReport {
     HotfixReport {
         content_id: Some(plan.content_id),
@@ -59,12 +59,12 @@ pub(crate) fn judged(report: HotfixReport, plan: &PlanReport) -> HotfixReport {
     }
 }
 
-/// Says what mends what stands against it.
+/// Returns the commands that remove what stands against the hotfix.
 pub(crate) fn next_of_rehearsal(rehearsal: &DryRunReport) -> Vec<String> {
     let is_foreign = rehearsal.against.conflicts.iter().any(|conflict| conflict.kind == "foreign");
     match (is_foreign, rehearsal.plan.steps.total) {
         (true, _) => vec!["kfm reconcile".to_owned()],
-        // It was refused before it could be planned, which says what to do.
+        // It was refused before it could be planned; the refusal says what to do.
         (false, 0) => rehearsal.plan.next.clone(),
         (false, _) => Vec::new(),
     }
@@ -74,7 +74,7 @@ fn documents_of(cells: &CellCount) -> u64 {
     cells.by_domain.get("stac").copied().unwrap_or_default()
 }
 
-/// Makes a report that says nothing but its status.
+/// Makes a report that has only a status.
 pub(crate) fn empty(status: Status) -> HotfixReport {
     HotfixReport {
         hotfix_id: None,

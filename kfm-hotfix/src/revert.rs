@@ -1,11 +1,11 @@
-//! A hotfix taken back: a rollback of it, answered in a hotfix's words.
+//! Takes a hotfix back by rolling it back; the answer is that of a hotfix.
 
 use kfm_rollback::report::HotfixReport;
 use kfm_rollback::{PlanTarget, Platform, Result};
 
 use crate::report::{report_of, report_of_rehearsal};
 
-/// Takes a hotfix back, as a rollback of it; `hotfix` is its id, a unique prefix, or `latest`.
+/// Takes a hotfix back by rolling it back; `hotfix` is its id, a unique prefix of it, or `latest`.
 ///
 /// # Cancel safety
 /// As [`Platform::execute`].
@@ -19,7 +19,7 @@ pub async fn revert(platform: &Platform, hotfix: &str, reason: &str) -> Result<H
 /// Says what taking a hotfix back would do, and writes nothing.
 ///
 /// # Errors
-/// As [`Platform::dry_run`]; what only stands against it now is in the report.
+/// As [`Platform::dry_run`]. A conflict that only stands against it now is not an error; it is in the report.
 pub async fn rehearse_revert(platform: &Platform, hotfix: &str) -> Result<HotfixReport> {
     let target = PlanTarget::Hotfix(hotfix.to_owned());
     Ok(report_of_rehearsal(platform.dry_run(target, Vec::new()).await?))

@@ -1,18 +1,18 @@
 //! Finds the bytes of one value in a JSON document.
 //!
-//! A document is corrected in the bytes of one value and nowhere else: whoever wrote it chose its order, its
-//! numbers, its white space and its escapes, and a digest covers them all. So it is not parsed and printed
-//! again; the value's place is found in the text.
+//! A document is corrected in the bytes of one value and nowhere else: its author chose its order, its numbers, its
+//! white space and its escapes, and a digest covers all of them. So the document is not parsed and printed again;
+//! the place of the value is found in its text.
 
 use std::ops::Range;
 
 use crate::field::{FieldPath, index_of};
 
-/// Finds the value of a field; none if there is no such field.
+/// Finds the bytes of a field's value; `None` if there is no such field.
 ///
-/// `json` is a whole JSON text without a byte order mark, which somebody parsed before: of anything else the
-/// answer means nothing, but there is one. Of a member that is there twice the last counts, as for every
-/// reader of documents here.
+/// `json` must be a whole JSON text without a byte order mark, which the caller has parsed before. Of any other
+/// text the result has no meaning, but there is no panic. Of a member that is there twice, the last one counts, as
+/// for every reader of documents here.
 pub(crate) fn span_of(json: &[u8], field: &FieldPath) -> Option<Range<usize>> {
     let mut at = Scanner { json, at: 0 };
     at.skip_space();
@@ -61,7 +61,7 @@ impl Scanner<'_> {
         self.json.get(self.at).copied()
     }
 
-    /// Passes over one byte, if it is this one.
+    /// Passes over the next byte if it is this one.
     fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
@@ -72,7 +72,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Goes from an object to the value of its last member of this name.
+    /// Goes from an object to the value of the last member with this name.
     fn enter_member(&mut self, name: &str) -> Option<()> {
         let mut found = None;
         self.take(b'{')?;
@@ -80,7 +80,7 @@ impl Scanner<'_> {
         while self.peek()? != b'}' {
             let start = self.at;
             self.skip_string()?;
-            // Names are compared as they read: one may be written with escapes.
+            // Names are compared after reading, since one may be written with escapes.
             let is_wanted =
                 serde_json::from_slice::<String>(&self.json[start..self.at]).is_ok_and(|read| read == name);
             self.skip_space();
@@ -107,7 +107,7 @@ impl Scanner<'_> {
         (self.peek()? != b']').then_some(())
     }
 
-    /// Passes over what stands between two values, or before the end of what holds them.
+    /// Passes over white space and one comma up to the next value; stops before a closing bracket or brace.
     fn skip_comma(&mut self) -> Option<()> {
         self.skip_space();
         match self.peek()? {
@@ -121,7 +121,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Passes over one value, whatever it is; the depth is counted, nothing recurses.
+    /// Passes over one value of any kind. It counts the depth instead of recursing.
     fn skip_value(&mut self) -> Option<()> {
         let mut depth = 0_usize;
         loop {

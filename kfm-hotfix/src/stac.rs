@@ -1,4 +1,4 @@
-//! One field of the documents of a collection, compare-and-set (R70).
+//! Corrects one field of the documents of a collection, by compare-and-set (R70).
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, Slug};
@@ -16,11 +16,11 @@ use crate::span::depth_of;
 /// The kind of these hotfixes, in their ids and records.
 const KIND: &str = "stac";
 
-/// Bytes that each of the two values may have: they are kept in the log's record.
+/// The most bytes of each of the two values: the log's record holds them.
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 
-/// Levels that a value may have to be kept as a value in the log's record; a deeper one is kept as a text, since
-/// the record is nested itself, and readers have a limit.
+/// The most levels of a value that the log's record keeps as a value. A deeper one is kept as a text, since the
+/// record is nested itself and readers have a limit.
 const VALUE_LEVELS_MAX: usize = 16;
 
 /// What [`stac`] is asked to do.
@@ -40,20 +40,21 @@ pub struct StacHotfix {
     pub collection: String,
     /// The field.
     pub field: FieldPath,
-    /// The value that is wrong; only where the field says the same, it is replaced.
+    /// The wrong value; it is replaced where the field has a value that means the same.
     pub from: JsonText,
-    /// The value that is right, which is put as it is written: it may be another spelling of `from`.
+    /// The right value, put as it is written; it may be another spelling of `from`.
     pub to: JsonText,
-    /// Why; it is recorded in log, manifest and ledger.
+    /// The reason; recorded in log, manifest and ledger.
     pub reason: String,
-    /// Show the matches and the change of each, and write nothing.
+    /// Whether to show only the matches and the change of each, and write nothing.
     pub dry_run: bool,
-    /// The content that somebody was shown by a rehearsal and agreed to; another one is refused.
+    /// The `content_id` that a rehearsal showed to the actor; if the change is another one by now, the hotfix is
+    /// refused.
     pub shown: Option<Digest>,
 }
 
 impl StacHotfix {
-    /// Replaces `from` by `to`; who asks adds the reason.
+    /// Replaces `from` by `to`; the caller adds the reason.
     pub fn new(
         collection: impl Into<String>,
         field: FieldPath,
@@ -72,18 +73,19 @@ impl StacHotfix {
     }
 }
 
-/// Corrects one field of the documents of a collection: all that have the old value or, on failure, none.
+/// Corrects one field of the documents of a collection: all documents that have the old value or, on failure, none.
 ///
-/// Where a document has the field with the old value, the bytes of the value are replaced and no others.
-/// Nothing has the old value, but some have the new one: there is nothing to do, and the answer says so.
+/// In such a document the bytes of the value are replaced, and no others. If no document has the old value but some
+/// have the new one, there is nothing to do, and the answer says so.
 ///
 /// # Cancel safety
 /// A dropped future leaves nothing, or an interrupted hotfix that can be resumed or aborted.
 ///
 /// # Errors
-/// [`Error::NotFound`]: no document of the log is in this collection. [`Error::Invalid`]: nothing has either
-/// value, with those that were found; or the request is not right. [`Error::ApprovalRequired`]: it is planned,
-/// execute the plan, or ask again, once it is approved. Otherwise as [`Platform::execute`].
+/// [`Error::NotFound`]: the log knows no document of this collection. [`Error::Invalid`]: no document has either
+/// value, and the error lists the values found; or the request is not valid. [`Error::ApprovalRequired`]: it is
+/// planned and must be approved; then execute the plan, or ask for the same hotfix again. Otherwise as
+/// [`Platform::execute`].
 pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixReport> {
     refuse_unusable(&request)?;
     let engine = HotfixRequest {
@@ -138,22 +140,22 @@ pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixRepo
     })
 }
 
-/// A document that has the old value.
+/// A document that has the old value, and its correction.
 struct Change {
     document: StandingDocument,
-    /// The value, as the document spells it; as the request does, where nothing of the document may be told.
+    /// The value as the document spells it; as the request spells it, if no text of the document may be shown.
     was: JsonText,
-    /// The document's bytes once corrected.
+    /// The document's bytes after the correction.
     bytes: Bytes,
 }
 
-/// What the documents of the scope have in the field.
+/// The values that the documents of the scope have in the field.
 struct Matched {
-    /// Those that have the old value.
+    /// Documents that have the old value.
     changes: Vec<Change>,
-    /// How many have the new value.
+    /// How many documents have the new value.
     already: u64,
-    /// The rest.
+    /// All other documents.
     found: Found,
 }
 
@@ -189,13 +191,13 @@ impl Matched {
         Ok(matched)
     }
 
-    /// Answers where nothing has the old value.
+    /// Answers if no document has the old value.
     fn nothing_to_do(self, request: &StacHotfix) -> Result<HotfixReport> {
         let StacHotfix { collection, field, .. } = request;
         if self.already == 0 {
             return Err(Error::invalid(
                 format!(
-                    "nothing has this value, nor the new one: collection=`{collection}` field=`{field}` found={}",
+                    "no document has this value or the new one: collection=`{collection}` field=`{field}` found={}",
                     self.found.words()
                 ),
                 "give one of the values found as --from; a text in double quotes is a text, 1 is a number",
@@ -212,7 +214,8 @@ impl Matched {
     }
 }
 
-/// A value that cannot be replaced alone, or would make its document too deep: nothing is changed anywhere.
+/// The error for a value that cannot be replaced by itself, or whose replacement would nest the document too deep:
+/// no document is changed.
 fn unplaced(request: &StacHotfix, document: &StandingDocument) -> Error {
     Error::invalid(
         format!(
@@ -249,7 +252,7 @@ fn refuse_unusable(request: &StacHotfix) -> Result<()> {
     }
 }
 
-/// Says what is corrected, for the log: the values, or their texts where a value would not keep every byte.
+/// Describes the correction for the log: by its values, or by their texts where a value would not keep every byte.
 pub(crate) fn correction_of(request: &StacHotfix) -> Correction {
     let values = [&request.from, &request.to];
     let is_kept = values.into_iter().all(|it| {
