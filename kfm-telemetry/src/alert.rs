@@ -1,8 +1,8 @@
-//! Alerts: what somebody must look at now (R93).
+//! Alerts: what an operator must look at now (R93).
 //!
-//! An alert is a line in `ops_alerts.ndjson` first, durable like every record, and only then a message: where
-//! a program is configured it gets the line on its standard input. A program that fails does not fail the
-//! operation; that it failed is a line of its own, so that nobody takes silence for calm.
+//! An alert is first a line in `ops_alerts.ndjson`, durable like every record, and only then a message: the
+//! program in the settings, if there is one, gets the line on its standard input. If the program fails, the
+//! operation does not; the failure is a line of its own, so that silence is never mistaken for calm.
 
 use std::sync::Arc;
 
@@ -20,58 +20,58 @@ use crate::text::Label;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRecord {
-    /// The form of this line.
+    /// The version of the format of this line.
     pub schema: AlertSchema,
-    /// The alert's name; what became of it carries the same one.
+    /// The alert's id; a line about its message has the same id.
     pub alert_id: EventId,
-    /// Whether it was raised, or what became of the message.
+    /// Whether the alert was raised, or what became of its message.
     pub event: AlertEvent,
-    /// When.
+    /// When the event of this line happened, UTC.
     pub ts: Timestamp,
-    /// What it is about.
+    /// What the alert is about.
     pub alert: AlertKind,
-    /// How urgent it is; follows from what it is about.
+    /// How urgent the alert is; follows from what it is about.
     pub severity: Severity,
-    /// Who asked for the operation.
+    /// The principal that asked for the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<Label>,
-    /// The publish it is about.
+    /// The publish that the alert is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_id: Option<PublishId>,
-    /// The rollback it is about.
+    /// The rollback that the alert is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_id: Option<RollbackId>,
-    /// The hotfix it is about.
+    /// The hotfix that the alert is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hotfix_id: Option<HotfixId>,
-    /// How many: links, orphans, records.
+    /// How many broken links, orphans or records the alert is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// The class of the error, the program's error too; a name, never a message (R66).
+    /// The class of the operation's error, or of the program's: a name, never a message (R66).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_class: Option<Slug>,
-    /// The command that shows more or mends it.
+    /// The command that shows more or repairs the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Label>,
 }
 
-/// The form of a line of `ops_alerts.ndjson`.
+/// The versions of the format of a line of `ops_alerts.ndjson`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AlertSchema {
-    /// The first form.
+    /// Version 1 of the format.
     #[serde(rename = "kfm.alert/v1")]
     V1,
 }
 
-/// What a line says of an alert.
+/// What a line says about an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertEvent {
     /// The alert was raised.
     Raised,
-    /// The program took the message.
+    /// The program has taken the message.
     Notified,
-    /// The program did not; `error_class` says why.
+    /// The program has not taken the message; `error_class` says why.
     NotifyFailed,
 }
 
@@ -82,9 +82,9 @@ pub enum AlertEvent {
 pub enum AlertKind {
     /// A rollback introduced or left broken links.
     BrokenLinks,
-    /// An operation failed after links had been swapped.
+    /// An operation failed after references had moved.
     FailedAfterSwitch,
-    /// Going back failed too: the operation is held, its evidence is kept (R44).
+    /// Taking the operation back failed too: the operation is held and its evidence is kept (R44).
     CompensationFailed,
     /// The policy could not be evaluated.
     PolicyUnavailable,
@@ -94,12 +94,12 @@ pub enum AlertKind {
     RecoveryTooSlow,
     /// Operations have no telemetry, or none that is valid.
     TelemetryMissing,
-    /// The council is to be told (R64).
+    /// The council has to be told (R64).
     CouncilNotice,
 }
 
 impl AlertKind {
-    /// Returns the word of the records.
+    /// Returns the word for it in records.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BrokenLinks => "broken_links",
@@ -113,7 +113,7 @@ impl AlertKind {
         }
     }
 
-    /// Returns how urgent it is.
+    /// Returns how urgent such an alert is.
     pub fn severity(self) -> Severity {
         match self {
             Self::BrokenLinks
@@ -130,16 +130,16 @@ impl AlertKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Somebody is to know.
+    /// An operator should know.
     Notice,
-    /// Somebody is to look.
+    /// An operator should look at it.
     Warning,
-    /// Somebody is to act.
+    /// An operator must act.
     Critical,
 }
 
 impl AlertRecord {
-    /// Makes an alert that is raised at `ts`; the caller adds what it is about.
+    /// Makes an alert that is raised at `ts`; the caller sets the fields that say what it is about.
     pub fn new(alert_id: EventId, ts: Timestamp, alert: AlertKind) -> Self {
         Self {
             schema: AlertSchema::V1,
@@ -158,10 +158,10 @@ impl AlertRecord {
         }
     }
 
-    /// Checks what the types cannot say.
+    /// Checks what the types cannot express.
     ///
     /// # Errors
-    /// [`AlertDefect`]: the caller's statement contradicts itself; correct the caller.
+    /// [`AlertDefect`]: the alert contradicts itself; correct the caller.
     pub fn check(&self) -> Result<(), AlertDefect> {
         if self.severity != self.alert.severity() {
             return Err(AlertDefect::WrongSeverity);
@@ -173,19 +173,19 @@ impl AlertRecord {
     }
 }
 
-/// Why an alert contradicts itself.
+/// How an alert contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AlertDefect {
-    /// Take the severity from the alert's kind.
+    /// The severity is not the one of the alert's kind: take that one.
     #[error("the severity is not the one of this alert")]
     WrongSeverity,
-    /// Say why the message was not taken.
+    /// A message was not taken and there is no class: set `error_class`.
     #[error("a message that failed must have an error_class")]
     FailureWithoutClass,
 }
 
-/// Raises alerts: records each, then tells the program, where there is one.
+/// Raises alerts: records each one, then sends it to the program, if there is one.
 #[derive(Debug, Clone)]
 pub struct Alerts {
     sink: Arc<dyn RecordSink>,
@@ -193,25 +193,26 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Makes alerts that are recorded in `sink` and told to nobody.
+    /// Makes alerts that are recorded in `sink` and sent to no program.
     pub fn new(sink: Arc<dyn RecordSink>) -> Self {
         Self { sink, notifier: None }
     }
 
-    /// Tells every alert to a program too (`[notify] command`).
+    /// Sends every alert to a program too (`[notify] command` in `kfm.toml`).
     #[must_use]
     pub fn with_notifier(mut self, notifier: Notifier) -> Self {
         self.notifier = Some(Arc::new(notifier));
         self
     }
 
-    /// Raises an alert, and returns what became of it: [`AlertEvent::Raised`] where nobody is to be told.
+    /// Raises an alert, and returns what became of it: [`AlertEvent::Raised`] if there is no program.
     ///
     /// # Errors
-    /// As for [`RecordSink::alert`]. That the program failed is no error here: it is recorded, and returned.
+    /// As for [`RecordSink::alert`]. A failure of the program is not an error here: it is recorded and
+    /// returned.
     ///
     /// # Cancel safety
-    /// Dropping the future after the alert is recorded ends the program; the alert stays.
+    /// When the caller drops the future after the alert is recorded, the program is killed; the alert stays.
     pub async fn raise(&self, alert: &AlertRecord) -> Result<AlertEvent, TelemetryError> {
         self.sink.alert(alert).await?;
         let Some(notifier) = &self.notifier else { return Ok(AlertEvent::Raised) };

@@ -1,7 +1,7 @@
-//! The laws of [`RecordSink`] as tests, for whoever implements it.
+//! The laws of [`RecordSink`] as tests, for every implementation.
 //!
 //! [`record_sink_laws!`](crate::record_sink_laws) makes one test of each law that can be seen from outside.
-//! That a record survives a loss of power cannot; the suite opens the sink anew instead.
+//! That a record survives a loss of power cannot be seen; the suite opens the sink again instead.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,22 +15,22 @@ use crate::record::{EventId, OperationRecord, RecordKind, Stage, Status};
 use crate::sink::RecordSink;
 use crate::text::Label;
 
-/// A place in which sinks can be opened and looked into.
+/// A place in which sinks can be opened and their records read.
 pub trait SinkPlace: Sized {
     /// Makes an empty place.
     fn new() -> Self;
 
-    /// Opens a sink there; what was appended through an earlier one is still there.
+    /// Opens a sink in the place; everything that an earlier sink has acknowledged there is still there.
     fn open(&self) -> Arc<dyn RecordSink>;
 
-    /// Returns the records that are there, in order.
+    /// Returns the records in the place, in order.
     fn records(&self) -> impl Future<Output = Vec<OperationRecord>>;
 
-    /// Returns the alerts that are there, in order.
+    /// Returns the alerts in the place, in order.
     fn alerts(&self) -> impl Future<Output = Vec<AlertRecord>>;
 }
 
-/// Makes a valid record, the `n`th.
+/// Makes the `n`th record, which is valid.
 pub fn record(n: u32) -> OperationRecord {
     let mut record = OperationRecord::new(
         EventId::lossy(&format!("event/{n}")),
@@ -44,7 +44,7 @@ pub fn record(n: u32) -> OperationRecord {
     record
 }
 
-/// Makes a valid alert, the `n`th.
+/// Makes the `n`th alert, which is valid.
 pub fn alert(n: u32) -> AlertRecord {
     AlertRecord::new(
         EventId::lossy(&format!("alert/{n}")),
@@ -53,7 +53,7 @@ pub fn alert(n: u32) -> AlertRecord {
     )
 }
 
-/// **Durable**: what was acknowledged is there when the sink is opened anew.
+/// Law **Durable**: what was acknowledged is there when the sink is opened again.
 pub async fn what_was_acknowledged_is_there_in_a_new_sink<P: SinkPlace>() {
     let place = P::new();
     place.open().append(&record(1)).await.expect("a valid record is taken");
@@ -63,7 +63,7 @@ pub async fn what_was_acknowledged_is_there_in_a_new_sink<P: SinkPlace>() {
     assert_eq!(place.alerts().await, [alert(1)]);
 }
 
-/// **Ordered**: records are kept in the order in which one caller appended them.
+/// Law **Ordered**: records are kept in the order in which one caller appended them.
 pub async fn records_are_kept_in_order<P: SinkPlace>() {
     let place = P::new();
     let sink = place.open();
@@ -74,7 +74,7 @@ pub async fn records_are_kept_in_order<P: SinkPlace>() {
     assert_eq!(place.records().await, records);
 }
 
-/// **Whole**: records that are appended at the same time do not mix, and none is lost.
+/// Law **Whole**: records that are appended at the same time do not mix, and none is lost.
 pub async fn records_appended_at_once_are_all_there_and_whole<P: SinkPlace>() {
     const EACH: u32 = 10;
     let place = P::new();
@@ -95,13 +95,13 @@ pub async fn records_appended_at_once_are_all_there_and_whole<P: SinkPlace>() {
     assert_eq!(durations, (0..u64::from(4 * EACH)).collect::<Vec<_>>());
 }
 
-/// **Whole**: an append that is dropped leaves a whole record or none.
+/// Law **Whole**: an append that is dropped leaves a whole record or none.
 pub async fn a_dropped_append_leaves_a_whole_record_or_none<P: SinkPlace>() {
     let place = P::new();
     let sink = place.open();
     for n in 0..20 {
         let dropped = record(n);
-        // Polled once and dropped, at whatever point it is.
+        // It is polled once and dropped, wherever it is then.
         let _ = sink.append(&dropped).as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
     sink.append(&record(20)).await.expect("a valid record is taken");
@@ -113,7 +113,7 @@ pub async fn a_dropped_append_leaves_a_whole_record_or_none<P: SinkPlace>() {
     );
 }
 
-/// **Checked**: a record that contradicts itself is refused and not there.
+/// Law **Checked**: a record that contradicts itself is refused, and is not in the sink.
 pub async fn a_record_that_contradicts_itself_is_refused<P: SinkPlace>() {
     let place = P::new();
     let sink = place.open();

@@ -1,8 +1,9 @@
 //! Which alerts are due: the rules of R93, in one place.
 //!
-//! Critical are broken links that a rollback introduced or left, a failure after references had moved, and a
-//! policy that could not be evaluated; a warning are orphans, recovery that takes too long, and telemetry that
-//! is missing. What only the engine knows (that going back failed too) it raises itself.
+//! Critical: broken links that a rollback introduced or left, a failure after references had moved, and a
+//! policy that could not be evaluated. Warning: orphans, recovery that takes too long, and missing telemetry.
+//! One alert the engine raises itself, because only the engine knows of it: taking an operation back failed
+//! too.
 
 use kfm_lineage::Timestamp;
 
@@ -13,9 +14,9 @@ use crate::slo::{SloReport, SloState};
 /// The `error_class` of an operation whose policy could not be evaluated.
 pub const CLASS_POLICY_UNAVAILABLE: &str = "policy_unavailable";
 
-/// Returns the alerts that the record of an operation calls for, the most urgent first.
+/// Returns the alerts that follow from the record of an operation, the most urgent first.
 ///
-/// Their ids follow from the record's, so that doing it again raises the same ones.
+/// Their ids follow from the record's id, so that a second call gives the same alerts.
 pub fn of_record(record: &OperationRecord) -> Vec<AlertRecord> {
     if record.kind != RecordKind::Operation {
         return Vec::new();
@@ -24,7 +25,7 @@ pub fn of_record(record: &OperationRecord) -> Vec<AlertRecord> {
     let failed = match record.status {
         Status::Failed | Status::Held => true,
         Status::Aborted => record.error_class.is_some(),
-        // Somebody stopped it, at a safe point.
+        // An operator has stopped it, at a safe point.
         Status::Interrupted => false,
         Status::Ok | Status::Denied | Status::Refused => false,
     };
@@ -42,7 +43,7 @@ pub fn of_record(record: &OperationRecord) -> Vec<AlertRecord> {
     due.into_iter().flatten().map(|(alert, count)| about(record, alert, count)).collect()
 }
 
-/// Returns the alerts that a report of the objectives calls for, at the end of its window.
+/// Returns the alerts that follow from a report of the objectives, dated at the end of its window.
 pub fn of_report(report: &SloReport) -> Vec<AlertRecord> {
     let missing = report.completeness.missing + report.completeness.invalid_lines;
     let due = [
@@ -67,7 +68,7 @@ fn about(record: &OperationRecord, alert: AlertKind, count: Option<u64>) -> Aler
     }
 }
 
-/// Makes an alert whose name is that of its cause, its time and its kind.
+/// Makes an alert whose id has its cause, its time and its kind.
 fn named(cause: &str, ts: Timestamp, alert: AlertKind) -> AlertRecord {
     let word = alert.as_str();
     AlertRecord::new(EventId::lossy(&format!("alert/{word}/{ts}/{cause}")), ts, alert)

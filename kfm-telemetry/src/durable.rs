@@ -1,6 +1,6 @@
-//! Files that survive a crash: the folder's entry is made durable as well as the bytes.
+//! Files that survive a crash: not only their bytes are made durable, but also their names in the folder.
 //!
-//! The only file of this crate that knows how the operating system does it.
+//! This is the only file of the crate that knows how the operating system does it.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use kfm_lineage::Digest;
 
-/// Makes a folder and those above it, each durable before there is anything in it.
+/// Makes a folder and the missing folders above it, each durable before anything is put into it.
 ///
-/// One level at a time, so that whoever finds a folder after a crash need only make sure of the last one.
+/// It makes one level at a time, so that a process that finds a folder after a crash has to make only the
+/// last one durable.
 pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> =
         folder.ancestors().take_while(|part| !part.as_os_str().is_empty() && !part.exists()).collect();
@@ -23,7 +24,7 @@ pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the folder's entry of `path` durable.
+/// Makes the name of `path` in its folder durable.
 pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -37,16 +38,16 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Other systems do not open folders as files; their entries are durable when the file is.
+/// Other systems do not open folders as files; there a name is durable when its file is.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces a file by other bytes: readers see the old ones or the new ones, also after a crash.
+/// Replaces the bytes of a file: readers see the old ones or the new ones, also after a crash.
 ///
-/// The staging file begins with a dot and is named by its content, so that a crash leaves at most one, which
-/// the next attempt overwrites.
+/// The bytes are first written into a staging file, whose name begins with a dot and contains their digest. A
+/// crash leaves at most one such file, which the next attempt overwrites.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     if !folder.as_os_str().is_empty() {
@@ -56,14 +57,15 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let staging = staging_of(path, bytes)?;
     let written = write_whole(&staging, bytes).and_then(|()| fs::rename(&staging, path));
     if let Err(error) = written {
-        // Best effort: the error to report is the first one, and the name is reused by the next attempt.
+        // An error here is ignored: the first error is the one to report, and the next attempt uses the name
+        // again.
         let _ = fs::remove_file(&staging);
         return Err(error);
     }
     sync_folder_of(path)
 }
 
-/// Refuses a symbolic link: what is written under this name stays under this name.
+/// Refuses a symbolic link, so that bytes written under this name stay under this name.
 pub(crate) fn refuse_link(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -73,9 +75,10 @@ pub(crate) fn refuse_link(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a file of exactly these bytes, durable.
+/// Makes a durable file of exactly these bytes.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What lies there is a left-over, or a link that somebody laid: it is not written through.
+    // A file at this place is a left-over, or a link that another user has put there: nothing is written
+    // through it.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -121,7 +124,7 @@ mod tests {
             Err(crate::line_file::AppendFault::Io(_))
         ));
         fs::remove_file(&path).unwrap();
-        // Under the name of the staging file too.
+        // The name of the staging file is a link too.
         std::os::unix::fs::symlink(&outside, staging_of(&path, b"new").unwrap()).unwrap();
         replace(&path, b"new").unwrap();
         assert_eq!(
@@ -134,7 +137,7 @@ mod tests {
     fn a_file_that_cannot_be_replaced_stays_and_the_staging_file_goes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("view.json");
-        // A folder of that name with something in it cannot be renamed over.
+        // A folder with a file in it has the name, so that renaming over it fails.
         fs::create_dir(&path).unwrap();
         fs::write(path.join("inside"), b"kept").unwrap();
         assert!(replace(&path, b"new").is_err());

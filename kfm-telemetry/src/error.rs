@@ -1,4 +1,4 @@
-//! Why something was not recorded, read or verified, sorted by what the caller does next.
+//! Why telemetry was not recorded, read or verified, named by what the caller does next.
 
 use std::path::PathBuf;
 
@@ -8,43 +8,43 @@ use kfm_retry::{Classify, ErrorClass, Verdict};
 use crate::alert::AlertDefect;
 use crate::record::{EventId, RecordDefect};
 
-/// A foreign error; its type is not part of our interface.
+/// The error of another library; its type is not part of this crate's interface.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why something was not recorded, read or verified.
+/// Why telemetry was not recorded, read or verified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
     /// The record contradicts itself: correct the caller. Nothing was written. Permanent.
     #[error("operation record is not valid: event_id={event_id}")]
     InvalidRecord {
-        /// The record's event.
+        /// The id of the event in the record.
         event_id: EventId,
-        /// What contradicts what.
+        /// How the record contradicts itself.
         #[source]
         source: RecordDefect,
     },
     /// The alert contradicts itself: correct the caller. Nothing was written. Permanent.
     #[error("alert is not valid: alert_id={alert_id}")]
     InvalidAlert {
-        /// The alert.
+        /// The id of the alert.
         alert_id: EventId,
-        /// What contradicts what.
+        /// How the alert contradicts itself.
         #[source]
         source: AlertDefect,
     },
-    /// The entry cannot be recorded as it is: correct or shorten it. Nothing was written. Permanent.
+    /// The entry is not valid: correct or shorten it. Nothing was written. Permanent.
     #[error("ledger entry is not valid, {why}: entry_id={entry_id}")]
     InvalidEntry {
-        /// The entry.
+        /// The id of the entry.
         entry_id: EventId,
-        /// What is wrong with it.
+        /// Why the entry is not valid.
         why: &'static str,
     },
-    /// Another process holds the file: try again later. Nothing was written. Transient.
+    /// Another process has locked the file: try again later. Nothing was written. Transient.
     #[error("another process writes this file: path={}", path.display())]
     Busy {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
     /// The line may or may not be there: do not report success, and append it again. Unknown.
@@ -52,66 +52,67 @@ pub enum TelemetryError {
     NotWritten {
         /// The file, or the folder of the ledger.
         path: PathBuf,
-        /// What went wrong.
+        /// The error of the system or of the log.
         #[source]
         source: BoxError,
     },
-    /// The file cannot be read: look at the path and its permissions. Transient at best.
+    /// The file cannot be read: look at its path and its permissions. Sometimes transient.
     #[error("cannot be read: path={}", path.display())]
     NotRead {
         /// The file or folder.
         path: PathBuf,
-        /// What went wrong.
+        /// Why it cannot be read.
         #[source]
         source: BoxError,
     },
-    /// A line is not what it must be: repair or set it aside by hand, knowingly. Permanent.
+    /// A line is not valid: repair it or set it aside, by hand. Permanent.
     #[error("line is not valid: path={} line={line}", path.display())]
     InvalidLine {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The number of the line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// Why the line is not valid.
         #[source]
         source: BoxError,
     },
-    /// The end of the file is not ours and was left alone: look at it by hand. Permanent.
-    #[error("the end of the file is no record, torn or whole: path={}", path.display())]
+    /// The end of the file was not written by this toolkit and was left alone: look at the file. Permanent.
+    #[error("the end of the file is not a record, torn or whole: path={}", path.display())]
     ForeignTail {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// Another entry has this id: take a new id; the recorded entry stands. Permanent.
+    /// Another entry has this id and stands: take a new id. Permanent.
     #[error("another ledger entry has this id: entry_id={entry_id} lsn={lsn}")]
     EntryConflict {
-        /// The id.
+        /// The id of both entries.
         entry_id: EventId,
-        /// Where the other entry is.
+        /// The position of the other entry.
         lsn: Lsn,
     },
     /// An entry of the chain is not a ledger entry of this version: run `kfm ledger verify`. Permanent.
     #[error("not a ledger entry of a known form: lsn={lsn}")]
     NotAnEntry {
-        /// Its position.
+        /// The position of the record in the ledger.
         lsn: Lsn,
-        /// What is wrong with it.
+        /// Why it is not an entry.
         #[source]
         source: BoxError,
     },
-    /// The ledger's log refuses or fails: do as the source says; do not report success (R94).
+    /// The ledger's log refuses or fails: do as the source says, and do not report success (R94).
     #[error("the ledger's log is not available")]
     Log {
-        /// The log's error.
+        /// The error of the log.
         #[source]
         source: kfm_wal::WalError,
     },
-    /// The rendered file is not a part of the chain: keep it, it is evidence; run `kfm ledger verify`. Permanent.
+    /// The rendered file differs from the chain: keep the file, it is evidence, and run `kfm ledger verify`.
+    /// Permanent.
     #[error("the rendered ledger differs from the chain and was left alone, {why}: path={}", path.display())]
     ViewDiffers {
-        /// The file.
+        /// The path of the rendered file.
         path: PathBuf,
-        /// Where and how it differs.
+        /// Where and how the file differs.
         why: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A sink that fails when it is told to: for the tests of whoever writes telemetry (R94).
+//! A sink that fails on request: for tests of code that writes telemetry (R94).
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -14,17 +14,17 @@ use crate::sink::RecordSink;
 /// What happens to one append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It goes through.
+    /// The append succeeds.
     None,
-    /// It fails, and the record is not there.
+    /// The append fails, and the record is not there.
     Lost,
-    /// It fails, and the record is there all the same.
+    /// The append fails, and the record is there all the same.
     Unacknowledged,
 }
 
-/// Wraps a sink; each append, of a record or an alert, takes the next fault of the script.
+/// Wraps a sink; each append, of a record or of an alert, takes the next fault of the script.
 ///
-/// When the script has ended, appends go through.
+/// When the script has ended, appends succeed.
 #[derive(Debug)]
 pub struct FaultySink<S> {
     inner: S,
@@ -32,12 +32,12 @@ pub struct FaultySink<S> {
 }
 
 impl<S> FaultySink<S> {
-    /// Wraps `inner`.
+    /// Wraps `inner`, with a script of faults.
     pub fn new(inner: S, script: impl IntoIterator<Item = Fault>) -> Self {
         Self { inner, script: Mutex::new(script.into_iter().collect()) }
     }
 
-    /// Returns the sink within.
+    /// Returns the wrapped sink.
     pub fn inner(&self) -> &S {
         &self.inner
     }

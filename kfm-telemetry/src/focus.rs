@@ -1,4 +1,4 @@
-//! The release's telemetry: the events of all tools in one validated document (R91).
+//! The telemetry of the release: the events of all tools in one validated document (R91).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,41 +12,41 @@ use crate::error::{BoxError, TelemetryError};
 use crate::record::{EventId, OperationRecord};
 use crate::validate;
 
-/// `focus-telemetry.json`.
+/// The content of `focus-telemetry.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FocusTelemetry {
-    /// The form of this file.
+    /// The version of the format of this file.
     pub schema: FocusSchema,
-    /// The events, by time and then by id; each id once.
+    /// The events, ordered by time and then by id; each id once.
     pub events: Vec<OperationRecord>,
 }
 
-/// The form of `focus-telemetry.json`.
+/// The versions of the format of `focus-telemetry.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FocusSchema {
-    /// The first form.
+    /// Version 1 of the format.
     #[serde(rename = "kfm.focus-telemetry/v1")]
     V1,
 }
 
-/// What an aggregation did.
+/// The result of an aggregation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Aggregated {
-    /// Events in the file now.
+    /// Number of events in the file now.
     pub events: u64,
-    /// Events that it did not have before.
+    /// Number of events that the file did not have before.
     pub added: u64,
 }
 
-/// Aggregates the operation records of a folder into `file`, together with what the file had before.
+/// Aggregates the operation records of a folder into `file`, together with what the file has already.
 ///
-/// Every event is validated first, the old ones too; one that is not valid refuses the whole, and the file
-/// stays as it is. Aggregating again changes nothing, also when records were rotated away meanwhile: the
+/// Every event is validated first, the old ones too: if one is not valid, nothing is aggregated and the file
+/// stays as it is. Aggregating again changes nothing, even if records were rotated away meanwhile: the
 /// aggregate outlives the raw records.
 ///
 /// # Errors
-/// - [`TelemetryError::InvalidLine`]: a record is not valid; the error names file and line.
+/// - [`TelemetryError::InvalidLine`]: a record is not valid; the error names file and line. Repair the line.
 /// - [`TelemetryError::NotRead`]: the folder or the old file cannot be read, or the old file is not valid.
 /// - [`TelemetryError::NotWritten`]: the old file is still there; repair the place and aggregate again.
 pub fn aggregate(folder: &Path, file: &Path) -> Result<Aggregated, TelemetryError> {
@@ -63,10 +63,10 @@ pub fn aggregate(folder: &Path, file: &Path) -> Result<Aggregated, TelemetryErro
     Ok(aggregated)
 }
 
-/// Leaves of each event the last record, in the order of time.
+/// Keeps only the last record of each event, and orders them by time.
 ///
-/// A record is appended again when it is not known whether the first is durable, so the last is the one that
-/// was acknowledged.
+/// A caller appends a record again when it does not know whether the first is durable, so the last one is the
+/// one that was acknowledged.
 pub(crate) fn unite(records: impl IntoIterator<Item = OperationRecord>) -> Vec<OperationRecord> {
     let by_id: BTreeMap<EventId, OperationRecord> =
         records.into_iter().map(|record| (record.event_id.clone(), record)).collect();

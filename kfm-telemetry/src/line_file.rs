@@ -1,4 +1,4 @@
-//! A file of lines that only grows: one append, durable, whole or absent.
+//! A file of lines that only grows: an append is durable, and leaves its line whole or not at all.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -8,20 +8,20 @@ use kfm_lineage::Digest;
 
 use crate::durable;
 
-/// The longest line that is written; a reader may rely on it.
+/// The longest line that is written, in bytes; readers may rely on it.
 pub(crate) const LINE_BYTES_MAX: usize = 32 * 1024;
 
-/// How far back the end of the last whole line is looked for.
+/// How many bytes from the end the last whole line is searched for.
 const TAIL_BYTES_MAX: u64 = 4 * LINE_BYTES_MAX as u64;
 
 /// Why a line was not appended.
 #[derive(Debug)]
 pub(crate) enum AppendFault {
-    /// Another process holds the file; nothing was written.
+    /// Another process has locked the file; nothing was written.
     Busy,
-    /// The file does not end in a line, and not in a torn one either; nothing was written.
+    /// The file ends neither in a line nor in a torn line; nothing was written.
     ForeignTail,
-    /// The line may or may not be there.
+    /// The line may or may not be in the file.
     Io(io::Error),
 }
 
@@ -31,10 +31,10 @@ impl From<io::Error> for AppendFault {
     }
 }
 
-/// Appends a line, given with its end of line, and returns when it is durable.
+/// Appends a line, which the caller gives with its end of line, and returns once it is durable.
 ///
-/// What a crash tore before is set aside first, into a file beside this one. If the append fails, what it may
-/// have left is cut off again as far as that can be done; the next append looks at the end in any case.
+/// A line that an earlier crash tore is first set aside, into a file beside this one. If the append fails,
+/// its bytes are cut off again as far as possible; the next append checks the end in any case.
 pub(crate) fn append(path: &Path, line: &[u8]) -> Result<(), AppendFault> {
     if let Some(folder) = path.parent() {
         durable::create_folder(folder)?;
@@ -48,14 +48,14 @@ pub(crate) fn append(path: &Path, line: &[u8]) -> Result<(), AppendFault> {
     }
     let bytes = file.metadata()?.len();
     if bytes == 0 {
-        // INVARIANT: a file with a line in it has a durable name, in a folder with a durable name.
+        // INVARIANT: the name of a file with a line in it is durable, and so is the name of its folder.
         durable::sync_folder_of(path)?;
         path.parent().map_or(Ok(()), durable::sync_folder_of)?;
     }
     let end = match look_at_end(&mut file, bytes)? {
         End::Whole => bytes,
         End::Unended => {
-            // The whole object is there: it lacks one byte, and gets it with the next line.
+            // The whole object is there and lacks only the end of its line, which comes with the next line.
             let ended: Vec<u8> = [b"\n", line].concat();
             return write_at_end(&mut file, bytes, &ended).map_err(AppendFault::Io);
         }
@@ -69,22 +69,22 @@ fn write_at_end(file: &mut File, end: u64, line: &[u8]) -> io::Result<()> {
     let written = file.write_all(line).and_then(|()| file.sync_data());
     if written.is_err() {
         // Cutting drops the pages that a failed sync may have marked clean, so that the next append writes
-        // them anew. Best effort: the error to report is the first one.
+        // them again. An error here is ignored: the first error is the one to report.
         let _ = file.set_len(end);
     }
     written
 }
 
-/// What a file ends in.
+/// The end of a file.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
-    /// A whole line, or nothing at all.
+    /// A whole line, or an empty file.
     Whole,
-    /// A whole JSON object whose end of line is missing.
+    /// A whole JSON object without its end of line.
     Unended,
-    /// Bytes that a crash left of a line.
+    /// The bytes of a line that a crash tore.
     Torn(Vec<u8>),
-    /// Bytes that no writer of lines leaves behind.
+    /// Bytes that no writer of lines leaves.
     Foreign,
 }
 
@@ -103,7 +103,8 @@ fn look_at_end(file: &mut File, bytes: u64) -> io::Result<End> {
         None if looked_at == bytes => 0,
         None => return Ok(End::Foreign),
     };
-    // A file system may have given the file its new length and not yet all of its bytes: JSON has no zeros.
+    // The file system may have given the file its new length before all of its bytes. A zero byte shows it,
+    // because JSON has none.
     let zeroed = body[start..].contains(&0);
     Ok(match ended {
         true if zeroed => End::Torn(tail[start..].to_vec()),
@@ -113,9 +114,9 @@ fn look_at_end(file: &mut File, bytes: u64) -> io::Result<End> {
     })
 }
 
-/// Copies the torn bytes beside the file, durably, and cuts them off; returns the file's new length.
+/// Copies the torn bytes into a file of their own, durably, and cuts them off; returns the file's new length.
 ///
-/// The copy is named by place and content: doing it again, after a crash in between, makes the same file.
+/// The copy is named by place and content: a second copy, after a crash in between, is the same file.
 fn set_aside(file: &mut File, path: &Path, bytes: u64, torn: &[u8]) -> io::Result<u64> {
     let end = bytes - torn.len() as u64;
     let aside = torn_file(path, end, torn);
@@ -126,7 +127,7 @@ fn set_aside(file: &mut File, path: &Path, bytes: u64, torn: &[u8]) -> io::Resul
     Ok(end)
 }
 
-/// Names the file into which torn bytes are set aside: `ops_rollback.torn-<place>-<digest>.part`.
+/// Returns the path of the file for torn bytes: `ops_rollback.torn-<place>-<digest>.part`.
 fn torn_file(path: &Path, place: u64, torn: &[u8]) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let digest = Digest::of_bytes(torn).hex();

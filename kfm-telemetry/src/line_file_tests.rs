@@ -25,7 +25,7 @@ impl Place {
         fs::read(self.path()).unwrap()
     }
 
-    /// The bytes that were set aside, in no order.
+    /// The bytes that were set aside, in any order.
     fn aside(&self) -> Vec<Vec<u8>> {
         let parts = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         parts

@@ -1,4 +1,4 @@
-//! A sink that keeps records in memory: for tests, and for embedding without a disk.
+//! A sink that keeps records in memory, for tests and for programs without a disk.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::error::TelemetryError;
 use crate::record::OperationRecord;
 use crate::sink::RecordSink;
 
-/// Keeps records and alerts for as long as it lives.
+/// Keeps records and alerts until it is dropped.
 #[derive(Debug, Default)]
 pub struct MemorySink {
     kept: Mutex<Kept>,

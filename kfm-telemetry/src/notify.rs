@@ -1,4 +1,4 @@
-//! The program that is told of alerts (`[notify] command`).
+//! The program that gets the alerts (`[notify] command` in `kfm.toml`).
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use kfm_retry::Clock;
 use crate::alert::AlertRecord;
 use crate::error::BoxError;
 
-/// How long a program may take, unless told otherwise.
+/// How long a program may take, unless the caller sets another time.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often it is looked at whether the program has ended.
+/// How often it is checked whether the program has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Tells alerts to a program: one line of JSON on its standard input, then the end of the input.
+/// Sends alerts to a program: one line of JSON on its standard input, then the end of the input.
 ///
-/// The program is started once for each alert, gets nothing but the line, and its output is not read.
-/// Success is the exit code 0 within [`PATIENCE`]; a program that takes longer is killed.
+/// The program is started once for each alert. It gets nothing but the line, and its output is not read. It
+/// succeeds with exit code 0 within [`PATIENCE`]; a program that takes longer is killed.
 #[derive(Debug)]
 pub struct Notifier {
     program: PathBuf,
@@ -32,7 +32,7 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Makes a notifier of the words of a command; `None` if there are none.
+    /// Makes a notifier from the words of a command; `None` if there are no words.
     pub fn new(command: &[String], clock: Arc<dyn Clock>) -> Option<Self> {
         let (program, arguments) = command.split_first()?;
         Some(Self {
@@ -44,11 +44,11 @@ impl Notifier {
         })
     }
 
-    /// Starts the program in this folder, and takes a relative path of it from here.
+    /// Starts the program in this folder; a relative path of the program counts from here.
     #[must_use]
     pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
-        // Only what has more than one part is a path; `notify` alone is looked for where programs are.
+        // Only a name with more than one part is a path; `notify` alone is searched in `PATH`.
         if self.program.is_relative() && self.program.components().count() > 1 {
             self.program = folder.join(&self.program);
         }
@@ -56,20 +56,20 @@ impl Notifier {
         self
     }
 
-    /// Lets the program take this long.
+    /// Sets how long the program may take.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Tells the program of an alert.
+    /// Sends an alert to the program.
     ///
     /// # Errors
-    /// [`NotifyError`]: the program did not take it; record that, and go on.
+    /// [`NotifyError`]: the program did not take the alert; record that, and go on.
     ///
     /// # Cancel safety
-    /// Dropping the future kills the program.
+    /// When the caller drops the future, the program is killed.
     pub async fn tell(&self, alert: &AlertRecord) -> Result<(), NotifyError> {
         let not_started = |source: BoxError| NotifyError::NotStarted { source };
         let mut line = serde_json::to_vec(alert).map_err(|error| not_started(error.into()))?;
@@ -101,8 +101,8 @@ impl Notifier {
 
 /// Starts the program and gives it the line.
 ///
-/// A line is far smaller than a pipe holds, so this does not wait for a program that does not read; nor is
-/// it an error that one has closed its input: its exit code says what it made of that.
+/// A line is far smaller than a pipe holds, so this does not wait for a program that does not read. Nor is it
+/// an error if the program has closed its input: its exit code says whether it took the alert.
 fn start(mut command: Command, line: &[u8]) -> std::io::Result<Running> {
     let mut running = Running(command.spawn()?);
     if let Some(mut input) = running.0.stdin.take() {
@@ -114,12 +114,12 @@ fn start(mut command: Command, line: &[u8]) -> std::io::Result<Running> {
     Ok(running)
 }
 
-/// A program that does not outlive our interest in it.
+/// A running program; dropping it kills the program.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only if the program has ended and was waited for already.
+        // Both calls fail only if the program has ended and was waited for already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -129,26 +129,26 @@ impl Drop for Running {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotifyError {
-    /// Look whether the program is there and may be run.
+    /// The program could not be started: look whether it is there and may be run.
     #[error("the program could not be run")]
     NotStarted {
-        /// What went wrong.
+        /// Why it could not be started.
         #[source]
         source: BoxError,
     },
-    /// Look what the program complained of.
+    /// The program ended with an error: look at what it reported.
     #[error("the program failed: status={status}")]
     Refused {
-        /// How it ended.
+        /// The status with which it ended.
         status: ExitStatus,
     },
-    /// Make the program hand the message on and end.
+    /// The program took too long: make it pass the message on and end.
     #[error("the program took too long and was killed")]
     TooSlow,
 }
 
 impl NotifyError {
-    /// Returns the class that is recorded.
+    /// Returns the class of the error that is recorded.
     pub fn class(&self) -> Slug {
         let class = match self {
             Self::NotStarted { .. } => "not_started".to_owned(),

@@ -1,8 +1,8 @@
-//! What an operation says of itself: one record per operation and per phase (R90).
+//! The record of an operation: one record per operation and per phase (R90).
 //!
-//! A record is one line of NDJSON in `ops_<tool>.ndjson`, durable before success is reported (R95). The
-//! names of its fields are the owner's. It carries ids, counts and classes, never a message, a path of a
-//! protected document or a coordinate: what a record cannot hold, it cannot leak (R66).
+//! A record is one line of NDJSON in `ops_<tool>.ndjson`, durable before success is reported (R95). R90 names
+//! its fields. It carries ids, counts and classes, never a message, the path of a protected document or a
+//! coordinate: a record cannot leak what it cannot hold (R66).
 
 use std::fmt;
 
@@ -13,121 +13,122 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::text::{Label, text_of};
 
 text_of!(
-    /// Names one event, so that writing it a second time, after a crash, does not count it twice.
+    /// Names one event, so that an event that is written a second time, after a crash, is not counted twice.
     ///
-    /// Whoever resumes an operation must come to the same id for the same event: the operation, the stage and
-    /// the position in its journal make a good one (`rb_…/rollback_execute/7`).
+    /// A process that resumes an operation must use the same id for the same event. A good id has the
+    /// operation, the stage and the position in its journal (`rb_…/rollback_execute/7`).
     EventId, "event id", 512
 );
 
-/// The name under which alerts are kept, and no tool's.
+/// The name under which alerts are kept; no tool may have it.
 pub(crate) const ALERTS: &str = "alerts";
 
 /// One line of `ops_<tool>.ndjson`.
 ///
-/// Fields that the owner names are always written; a count that was not measured is `null`, never 0.
+/// The fields that R90 names are always written; a count that was not measured is `null`, never 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationRecord {
-    /// The form of this line.
+    /// The version of the format of this line.
     pub schema: RecordSchema,
-    /// The event's name; of two lines with one name the later counts.
+    /// The event's id; of two lines with one id the later counts.
     pub event_id: EventId,
     /// When the event ended, UTC.
     pub ts: Timestamp,
-    /// The tool that speaks; its records are in `ops_<tool>.ndjson`.
+    /// The tool that writes the record; its records are in `ops_<tool>.ndjson`.
     pub tool: Slug,
-    /// The tool's version.
+    /// The version of the tool.
     pub tool_version: Label,
-    /// What the line is about: a whole operation, or a part of one.
+    /// Whether the line is about a whole operation or about a part of one.
     pub kind: RecordKind,
-    /// What was done.
+    /// What was done or asked for.
     pub stage: Stage,
-    /// The phase within the stage, of a phase, a step or an attempt in it.
+    /// The phase within the stage, if the line is about a phase, or about a step or an attempt in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Slug>,
-    /// How it ended.
+    /// How the event ended.
     pub status: Status,
-    /// How long it took, by a clock that does not jump.
+    /// How long the event took, in milliseconds, by a clock that does not jump.
     pub duration_ms: u64,
-    /// When the operation was first asked for; recovery is measured from here (R93).
+    /// When the operation was first asked for; the time of recovery counts from here (R93).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Timestamp>,
-    /// Who asked for it.
+    /// The principal that asked for the operation.
     pub requested_by: Label,
-    /// Entities whose cells were changed.
+    /// Number of entities whose cells were changed.
     pub entities_touched: u64,
-    /// Broken links before; null if they were not counted.
+    /// Number of broken links before; null if they were not counted.
     #[serde(deserialize_with = "stated")]
     pub broken_links_before: Option<u64>,
-    /// Broken links after; null if they were not counted.
+    /// Number of broken links after; null if they were not counted.
     #[serde(deserialize_with = "stated")]
     pub broken_links_after: Option<u64>,
-    /// Orphans before; null if they were not counted.
+    /// Number of orphans before; null if they were not counted.
     #[serde(deserialize_with = "stated")]
     pub orphan_count_before: Option<u64>,
-    /// Orphans after; null if they were not counted.
+    /// Number of orphans after; null if they were not counted.
     #[serde(deserialize_with = "stated")]
     pub orphan_count_after: Option<u64>,
-    /// Broken links that the operation introduced or left, in the sense of R48; the objective is 0.
+    /// Number of broken links that the operation introduced or left, in the sense of R48; the objective is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_links_caused: Option<u64>,
-    /// Orphans that the operation introduced or left; the objective is 0.
+    /// Number of orphans that the operation introduced or left; the objective is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orphans_caused: Option<u64>,
-    /// Violations of CARE that took effect; stays 0. What was prevented is a denial, not a violation.
+    /// Number of violations of CARE that took effect; stays 0. A violation that was prevented is a denial and
+    /// not counted here.
     pub care_violations: u64,
-    /// The publish it is or is about.
+    /// The publish that the event is, or is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_id: Option<PublishId>,
-    /// The rollback or revert.
+    /// The rollback or revert that the event is, or is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_id: Option<RollbackId>,
-    /// The hotfix it is or is about.
+    /// The hotfix that the event is, or is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hotfix_id: Option<HotfixId>,
-    /// The plan.
+    /// The digest of the plan that was made, approved or executed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
-    /// The class of the error; a name, never a message. Present where something failed.
+    /// The class of the error: a name, never a message. Present if something failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_class: Option<Slug>,
-    /// Whether trying again may help.
+    /// Whether trying again may help; present if something failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retryable: Option<bool>,
-    /// The attempt, from 0 (R85).
+    /// The number of the attempt, from 0 (R85).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_attempt: Option<u32>,
-    /// The planned wait after this attempt.
+    /// The planned wait after this attempt, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_delay_ms: Option<u64>,
-    /// Whether the breaker refuses calls.
+    /// Whether the breaker refuses calls at that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit_open: Option<bool>,
     /// Whether an earlier process had begun the operation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resumed: bool,
-    /// Energy used, in watt-hours, where it is known.
+    /// Energy used, in watt-hours; none if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_wh: Option<f64>,
-    /// Carbon dioxide emitted, in grams, where it is known.
+    /// Carbon dioxide emitted, in grams; none if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub co2_g: Option<f64>,
 }
 
-/// The form of a line of `ops_<tool>.ndjson`.
+/// The versions of the format of a line of `ops_<tool>.ndjson`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum RecordSchema {
-    /// The first form.
+    /// Version 1 of the format.
     #[serde(rename = "kfm.ops/v1")]
     V1,
 }
 
-/// What a record is about.
+/// Whether a record is about a whole operation or about a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
-    /// A whole operation, or one run of it; objectives are computed from these (R93).
+    /// A whole operation, or one run of it; objectives are computed from these records (R93).
     Operation,
     /// A phase of an operation.
     Phase,
@@ -137,18 +138,18 @@ pub enum RecordKind {
     Attempt,
 }
 
-/// What was done.
+/// What was done or asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stage {
-    /// References moved to new content.
+    /// A publish moved references to new content.
     Publish,
-    /// What stood before the log was recorded.
+    /// Content from before the log was recorded.
     Adopt,
-    /// What changed behind the log's back was recorded.
+    /// Content that was changed without the log was recorded.
     Reconcile,
-    /// Derived cells were made what the documents say.
+    /// Derived cells got the values that follow from the documents.
     Project,
     /// A rollback was planned.
     RollbackPlan,
@@ -162,14 +163,14 @@ pub enum Stage {
     HotfixApply,
     /// A hotfix was taken back.
     HotfixRevert,
-    /// A principal consented to a plan.
+    /// A principal approved a plan.
     Approve,
     /// The label registry was changed.
     Labels,
 }
 
 impl Stage {
-    /// Returns the word of the records.
+    /// Returns the word for it in records.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Publish => "publish",
@@ -187,7 +188,7 @@ impl Stage {
         }
     }
 
-    /// Returns the tool under whose name this stage is recorded, unless a pipeline speaks under its own.
+    /// Returns the tool under whose name this stage is recorded, unless a pipeline records it under its own.
     pub fn tool(self) -> Slug {
         let name = match self {
             Self::Publish | Self::Adopt | Self::Reconcile | Self::Project => "publish",
@@ -205,29 +206,30 @@ impl fmt::Display for Stage {
     }
 }
 
-/// How it ended.
+/// How an event ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It was done.
+    /// It was done as asked.
     Ok,
-    /// It was not done, by an error.
+    /// An error prevented it.
     Failed,
-    /// Policy denied it.
+    /// Policy denied the operation.
     Denied,
-    /// It was not begun: stale, a conflict, a lock, an approval that is missing.
+    /// It was not begun: the plan is stale, there is a conflict or a lock, or an approval is missing.
     Refused,
-    /// It waits for a person.
+    /// It waits until an operator decides.
     Held,
     /// It stopped and can be resumed.
     Interrupted,
-    /// It was taken back: by the engine if there is an `error_class`, else because somebody asked for it.
+    /// It was taken back: by the engine if there is an `error_class`, otherwise because a principal asked for
+    /// it.
     Aborted,
 }
 
 impl OperationRecord {
-    /// Makes the record of something that went well, took no time and touched nothing; the caller sets the
-    /// fields for which that is not so.
+    /// Makes the record of an event that ended well, took no time and touched nothing; the caller sets the
+    /// fields that differ.
     ///
     /// ```
     /// use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage, Status};
@@ -286,10 +288,11 @@ impl OperationRecord {
         }
     }
 
-    /// Checks what the types cannot say; a writer refuses a record that fails, and so does every reader.
+    /// Checks what the types cannot express. A writer refuses a record that fails this check, and so does
+    /// every reader.
     ///
     /// # Errors
-    /// [`RecordDefect`]: the caller's statement contradicts itself; correct the caller.
+    /// [`RecordDefect`]: the record contradicts itself; correct the caller.
     pub fn check(&self) -> Result<(), RecordDefect> {
         if self.tool.as_str() == ALERTS {
             return Err(RecordDefect::ReservedTool);
@@ -318,8 +321,8 @@ impl OperationRecord {
         Ok(())
     }
 
-    /// An operation that succeeded names itself, and one that moved references has counted before and after:
-    /// nothing looked at is not success.
+    /// Checks that an operation that succeeded has its id, and that one that moved references has its counts
+    /// from before and after: an operation that was not looked at is no success.
     fn check_success(&self) -> Result<(), RecordDefect> {
         let named = match self.stage {
             Stage::Publish | Stage::Adopt | Stage::Reconcile | Stage::Project => self.publish_id.is_some(),
@@ -355,52 +358,53 @@ impl OperationRecord {
     }
 }
 
-/// Why a record contradicts itself.
+/// How a record contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordDefect {
-    /// Speak under another name: that file is the alerts'.
+    /// The tool has the name under which alerts are kept: take another name.
     #[error("the tool's name is taken: tool={ALERTS}")]
     ReservedTool,
-    /// Violations and success do not go together: the operation must not have completed.
+    /// A record with violations says that it succeeded: the operation must not have completed.
     #[error("an operation with violations of CARE cannot be ok: care_violations={care_violations}")]
     ViolationInSuccess {
-        /// The number that was given.
+        /// The number of violations in the record.
         care_violations: u64,
     },
-    /// Say what class of error it was.
+    /// A failure has no class: set `error_class`.
     #[error("a failure must have an error_class")]
     FailureWithoutClass,
-    /// Give errors that were overcome a record of their own, of kind attempt.
+    /// A success has the class of an error: an error that was overcome gets a record of its own, of kind
+    /// attempt.
     #[error("a success has no error_class: error_class={error_class}")]
     ErrorInSuccess {
-        /// The class that was given.
+        /// The class in the record.
         error_class: Slug,
     },
-    /// Say which attempt it was.
+    /// An attempt has no number: set `retry_attempt`.
     #[error("an attempt must have a retry_attempt")]
     AttemptWithoutNumber,
-    /// Name the operation.
+    /// An operation that succeeded has no id: set it.
     #[error("an operation that is ok must carry its id: stage={stage}")]
     OperationWithoutId {
-        /// What was done.
+        /// The stage of the operation.
         stage: Stage,
     },
-    /// Count before and after.
+    /// An operation that moved references has no counts: count before and after.
     #[error("an operation that moved references must have counted: field={field}")]
     NotCounted {
-        /// The count that is missing.
+        /// The name of the missing count.
         field: &'static str,
     },
-    /// Leave out an amount that is not known.
+    /// An amount is negative or not a finite number: leave it out if it is not known.
     #[error("not an amount, expected a finite number from 0: field={field}")]
     NotAnAmount {
-        /// The field.
+        /// The name of the field.
         field: &'static str,
     },
 }
 
-/// Reads a field that may be null and may not be missing.
+/// Reads a field that may be null but must not be missing.
 fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     Option::deserialize(deserializer)
 }

@@ -1,7 +1,7 @@
 //! JSON Schemas (2020-12) of what this crate writes, generated from the types (R96).
 //!
-//! The committed files are compared with these in a test. After a change that is meant, write them anew with
-//! `kfm schemas --out schemas` and commit what differs.
+//! A test compares the committed files with these. After an intended change, write them again with `kfm
+//! schemas --out schemas` and commit the difference.
 
 use kfm_lineage::schema::SchemaFile;
 

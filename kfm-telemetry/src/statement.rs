@@ -1,6 +1,6 @@
-//! The in-toto Statement v1: something said about artefacts that are named by digest alone.
+//! The in-toto Statement v1: a statement about artefacts that are named by digest alone.
 //!
-//! Form: <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>.
+//! Format: <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +10,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::Label;
 
-/// An artefact, by digest, with the part that it plays.
+/// An artefact, named by its digest, with its role in the statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
-    /// The part it plays: `plan`, `manifest`, `scope/before`.
+    /// The role of the artefact: `plan`, `manifest`, `scope/before`.
     pub name: Label,
-    /// Its digest; keyed where a plain one would confirm a guess (R15).
+    /// The digest of the artefact; a keyed one where a plain one would confirm a guess (R15).
     pub digest: Digest,
 }
 
 /// A statement of type `P` about subjects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Statement<P> {
-    /// The form of the statement.
+    /// The version of the format of the statement.
     #[serde(rename = "_type")]
     pub form: StatementForm,
-    /// What it is about; at least one.
+    /// The artefacts that the statement is about; at least one.
     pub subject: Vec<StatementSubject>,
-    /// What kind of statement it is.
+    /// The type of the statement, as a URI.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
-    /// What it says.
+    /// The content of the statement.
     pub predicate: P,
 }
 
-/// The form of a statement.
+/// The versions of the format of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StatementForm {
-    /// The first form.
+    /// Version 1 of the format.
     #[serde(rename = "https://in-toto.io/Statement/v1")]
     V1,
 }
@@ -45,14 +45,14 @@ pub enum StatementForm {
 /// A subject as in-toto writes it: a name, and digests by algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatementSubject {
-    /// The part it plays.
+    /// The role of the artefact.
     pub name: Label,
-    /// Its digest, lower-case hex, under the name of what it was computed from: `sha256`, `jcs-sha256`, ….
+    /// Its digest, as lower-case hex, under the name of the algorithm and form: `sha256`, `jcs-sha256`, ….
     pub digest: BTreeMap<String, String>,
 }
 
 impl<P> Statement<P> {
-    /// Makes a statement; none if there is nothing for it to be about.
+    /// Makes a statement; `None` if there are no subjects.
     pub fn new(subjects: &[Subject], predicate_type: &str, predicate: P) -> Option<Self> {
         let subject: Vec<StatementSubject> = subjects.iter().map(StatementSubject::from).collect();
         (!subject.is_empty()).then(|| Self {

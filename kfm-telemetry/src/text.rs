@@ -1,4 +1,4 @@
-//! Short texts that end up in records: bounded, in one line, never empty.
+//! Short texts in records: bounded in length, in one line, never empty.
 
 /// Defines a text of 1 to `$bytes_max` bytes without control characters.
 macro_rules! text_of {
@@ -12,7 +12,8 @@ macro_rules! text_of {
             /// Parses a text.
             ///
             /// # Errors
-            /// [`TextError`](crate::TextError): it is empty, too long, or has control characters; shorten it.
+            /// [`TextError`](crate::TextError): the text is empty, too long, or has control characters;
+            /// correct it.
             pub fn parse(text: &str) -> Result<Self, crate::TextError> {
                 if crate::text::fits(text, $bytes_max) {
                     Ok(Self(text.to_owned()))
@@ -21,13 +22,14 @@ macro_rules! text_of {
                 }
             }
 
-            /// Makes a text from one that may not fit: control characters become spaces, what is too long is
-            /// cut, and nothing at all is `-`. For what must be recorded whatever somebody typed.
+            /// Makes a text from one that may not fit: control characters become spaces, a text that is too
+            /// long is cut, and an empty one becomes `-`. For texts that must be recorded whatever a person
+            /// typed.
             pub fn lossy(text: &str) -> Self {
                 Self(crate::text::fitted(text, $bytes_max))
             }
 
-            /// Returns the text.
+            /// Returns the text as it is.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -52,7 +54,7 @@ macro_rules! text_of {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                // JSON Schema counts characters, we count bytes: the schema is the wider of the two.
+                // JSON Schema counts characters and this type counts bytes: the schema allows more.
                 schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": $bytes_max })
             }
         }
@@ -62,12 +64,12 @@ macro_rules! text_of {
 pub(crate) use text_of;
 
 text_of!(
-    /// A short text that somebody chose: an actor, a version, a reference.
+    /// A short text that a caller chooses: an actor, a version, a reference. At most 512 bytes.
     Label, "label", 512
 );
 
 text_of!(
-    /// A sentence that a person wrote for other persons: a reason.
+    /// A sentence that a person wrote for other persons: a reason. At most 4096 bytes.
     Reason, "reason", 4096
 );
 
@@ -76,13 +78,13 @@ text_of!(
 #[non_exhaustive]
 #[error("not a {kind}, expected a text in one line that is not empty: bytes_max={bytes_max}")]
 pub struct TextError {
-    /// What was wanted.
+    /// The kind of text that was expected.
     pub kind: &'static str,
-    /// The longest that is accepted.
+    /// The longest text that is accepted, in bytes.
     pub bytes_max: usize,
 }
 
-/// Marks where a text was cut.
+/// The mark at the place where a text was cut.
 const CUT: char = '…';
 
 pub(crate) fn fitted(text: &str, bytes_max: usize) -> String {

@@ -1,7 +1,8 @@
-//! Reading telemetry strictly: every line against its type, the place of each defect named (R90, R96).
+//! Strict reading of telemetry: every line is compared with its type, and the place of each defect is named
+//! (R90, R96).
 //!
-//! The types are the schema: unknown fields, missing ones and contradictions are refused by the same code that
-//! the committed JSON Schemas are generated from, so that validating needs no schema engine.
+//! The types are the schema. The code that refuses unknown fields, missing fields and contradictions is the
+//! code from which the committed JSON Schemas are generated, so that validating needs no schema engine.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -15,56 +16,56 @@ use crate::error::{BoxError, TelemetryError};
 use crate::line_file::LINE_BYTES_MAX;
 use crate::record::{ALERTS, OperationRecord};
 
-/// How many defects of a file are listed; all are counted.
+/// How many defects of a file are listed; all of them are counted.
 const DEFECTS_MAX: usize = 1_000;
 
-/// What validating a folder of telemetry found.
+/// The result of validating a folder of telemetry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FolderReport {
     /// Whether every line of every file is valid.
     pub ok: bool,
-    /// The files, by name.
+    /// The files, sorted by name.
     pub files: Vec<FileReport>,
-    /// Torn lines that writers set aside after crashes; no record was lost with them that was acknowledged.
+    /// Torn lines that writers set aside after a crash. No record in them had been acknowledged.
     pub set_aside: Vec<PathBuf>,
 }
 
-/// What validating one file found.
+/// The result of validating one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileReport {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its lines, valid or not.
+    /// Number of lines in the file, valid or not.
     pub lines: u64,
-    /// Lines that are not valid.
+    /// Number of lines that are not valid.
     pub invalid: u64,
-    /// The first thousand of them.
+    /// The first thousand lines that are not valid.
     pub first: Vec<LineDefect>,
 }
 
 /// A line that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineDefect {
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// Why the line is not valid.
     pub why: String,
 }
 
-/// Validates every `ops_*.ndjson` of a folder; a folder that is not there has none.
+/// Validates every `ops_*.ndjson` of a folder; a folder that is not there has no files.
 ///
 /// # Errors
-/// [`TelemetryError::NotRead`]: a file or the folder cannot be read.
+/// [`TelemetryError::NotRead`]: a file or the folder cannot be read; look at its permissions.
 pub fn validate_folder(folder: &Path) -> Result<FolderReport, TelemetryError> {
     let listed = list(folder).map_err(|error| not_read(folder, error))?;
     let files = listed.telemetry.iter().map(|path| validate(path)).collect::<Result<Vec<_>, _>>()?;
     Ok(FolderReport { ok: files.iter().all(|file| file.invalid == 0), files, set_aside: listed.set_aside })
 }
 
-/// Validates one file: alerts if it is named so, else operation records.
+/// Validates one file: as alerts if it has their name, otherwise as operation records.
 ///
 /// # Errors
-/// [`TelemetryError::NotRead`]: the file cannot be read.
+/// [`TelemetryError::NotRead`]: the file cannot be read; look at its permissions.
 pub fn validate(path: &Path) -> Result<FileReport, TelemetryError> {
     let mut report = FileReport { path: path.to_owned(), lines: 0, invalid: 0, first: Vec::new() };
     let tool = tool_of(path);
@@ -88,8 +89,9 @@ pub fn validate(path: &Path) -> Result<FileReport, TelemetryError> {
 /// Reads the operation records of one file; a line that is not valid is an error.
 ///
 /// # Errors
-/// - [`TelemetryError::InvalidLine`]: the file and the line; repair it knowingly.
-/// - [`TelemetryError::NotRead`]: the file cannot be read.
+/// - [`TelemetryError::InvalidLine`]: a line is not valid; the error names file and line. Repair the line, or
+///   set it aside by hand.
+/// - [`TelemetryError::NotRead`]: the file cannot be read; look at its permissions.
 pub fn read(path: &Path) -> Result<Vec<OperationRecord>, TelemetryError> {
     let tool = tool_of(path);
     let mut records = Vec::new();
@@ -117,7 +119,7 @@ pub fn read_folder(folder: &Path) -> Result<Vec<OperationRecord>, TelemetryError
     Ok(records)
 }
 
-/// Reads the alerts of a folder; no file, no alerts.
+/// Reads the alerts of a folder; an empty list if there is no file of alerts.
 ///
 /// # Errors
 /// As [`read`].
@@ -155,7 +157,7 @@ fn parse_alert(line: &[u8]) -> Result<AlertRecord, BoxError> {
     Ok(alert)
 }
 
-/// Takes the end of a line off, which every line must have.
+/// Returns a line without its end of line, which every line must have.
 fn whole(line: &[u8]) -> Result<&[u8], BoxError> {
     match line.split_last() {
         Some((b'\n', line)) => Ok(line),
@@ -166,13 +168,13 @@ fn whole(line: &[u8]) -> Result<&[u8], BoxError> {
     }
 }
 
-/// The tool whose records a file holds, from its name.
+/// Returns the tool whose records a file holds, from the name of the file.
 fn tool_of(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     Some(name.strip_prefix("ops_")?.strip_suffix(".ndjson")?.to_owned())
 }
 
-/// What lies in a folder of telemetry, each in the order of names.
+/// The files in a folder of telemetry, each kind sorted by name.
 struct Listed {
     telemetry: Vec<PathBuf>,
     set_aside: Vec<PathBuf>,
@@ -198,7 +200,7 @@ fn list(folder: &Path) -> io::Result<Listed> {
     Ok(listed)
 }
 
-/// Calls `each` with every line and its number, from 1; of a line above the limit it sees only the beginning.
+/// Calls `each` with every line and its number, from 1; of a line above the limit it gets only the beginning.
 fn for_each_line(
     path: &Path,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), TelemetryError>,

@@ -1,7 +1,8 @@
-//! The sink of production: one NDJSON file a tool, each line durable when it is acknowledged (R90, R94).
+//! The sink for production: one NDJSON file for each tool, each line durable when it is acknowledged (R90,
+//! R94).
 //!
-//! A line is one write at the end of the file, under a lock of the system that dies with its holder, and then
-//! synced; a folder's entry is synced before its file has a line. That is what a success costs: one write and
+//! A line is one write at the end of the file, under a lock of the system that ends with its process, and
+//! then a sync. The name of a file is durable before the file has a line. So a success costs one write and
 //! one `fdatasync`.
 
 use std::path::{Path, PathBuf};
@@ -19,16 +20,16 @@ use crate::line_file::{self, AppendFault, LINE_BYTES_MAX};
 use crate::record::{ALERTS, OperationRecord};
 use crate::sink::RecordSink;
 
-/// How often a file that another process holds is tried again; with [`WAIT`], for ten seconds.
+/// How many times a file that another process has locked is tried again; with [`WAIT`], for ten seconds.
 const TRIES_MAX: u32 = 1_000;
 
-/// How long to wait for a process that is writing a line.
+/// How long to wait for another process that is writing a line.
 const WAIT: Duration = Duration::from_millis(10);
 
 /// Appends records to `<folder>/ops_<tool>.ndjson` and alerts to `<folder>/ops_alerts.ndjson`.
 ///
-/// Several processes may write into one folder; they take turns by file. The last line of a file that a crash
-/// tore is moved into a `.part` file beside it before the next line is written.
+/// Several processes may write into one folder; they take turns, file by file. If a crash tore the last line
+/// of a file, the torn bytes are moved into a `.part` file beside it before the next line is written.
 #[derive(Debug)]
 pub struct TelemetryWriter {
     folder: PathBuf,
@@ -37,17 +38,17 @@ pub struct TelemetryWriter {
 }
 
 impl TelemetryWriter {
-    /// Makes a writer into `folder`; the folder is made with the first line.
+    /// Makes a writer into `folder`; the first line makes the folder.
     pub fn new(folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self { folder: folder.into(), clock, turn: Mutex::new(()) }
     }
 
-    /// Returns the folder.
+    /// Returns the folder of the files.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Returns the file of a tool's records, `telemetry_ref` of the log and the manifest.
+    /// Returns the file of a tool's records, which the log and the manifest call `telemetry_ref`.
     pub fn file_of(&self, tool: &str) -> PathBuf {
         file_of(&self.folder, tool)
     }

@@ -1,4 +1,4 @@
-//! Alerts are recorded first and told then; a program that fails is recorded and fails nothing.
+//! Alerts are recorded first and sent then; a program that fails is recorded, and the operation goes on.
 #![cfg(all(unix, feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
@@ -34,7 +34,7 @@ impl Stage {
         Alerts::new(self.sink.clone()).with_notifier(notifier).raise(&alert(1)).await.unwrap()
     }
 
-    /// The class that was recorded of the program's failure.
+    /// The class of the program's failure, as it was recorded.
     fn class(&self) -> Option<String> {
         self.sink.alerts().last().unwrap().error_class.as_ref().map(ToString::to_string)
     }
@@ -90,7 +90,7 @@ async fn a_relative_program_is_taken_from_the_folder() {
     assert!(stage.folder.path().join("got.json").exists());
 }
 
-/// A clock that stands still until a file is there, and is then an hour later.
+/// A clock that stands still until a file is there, and then shows an hour later.
 #[derive(Debug)]
 struct UntilThere {
     file: PathBuf,

@@ -1,4 +1,4 @@
-//! The ledger: at most once, in order, never rewritten; and every change of it is found.
+//! The ledger: each entry at most once, in order, never rewritten; and every change of it is found.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 use std::fs;
@@ -23,7 +23,7 @@ fn at(second: u32) -> Timestamp {
     format!("2025-11-14T03:15:{second:02}Z").parse().unwrap()
 }
 
-/// The entry of a rollback that completed, the `n`th.
+/// The `n`th entry, of a rollback that completed.
 fn rollback(n: u32) -> LedgerEntry {
     let mut entry = LedgerEntry::new(
         EventId::parse(&format!("rollback/{n}")).unwrap(),

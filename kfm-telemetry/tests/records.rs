@@ -1,4 +1,4 @@
-//! What a record and an alert may say, and how they are read.
+//! What a record and an alert may contain, and how they are read.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 use kfm_telemetry::record::RecordDefect;
@@ -17,7 +17,7 @@ fn record() -> OperationRecord {
     )
 }
 
-/// A rollback that succeeded and says everything that a success must say.
+/// A rollback that succeeded, with every field that a success must have.
 fn success() -> OperationRecord {
     let mut success = record();
     success.kind = RecordKind::Operation;

@@ -1,4 +1,4 @@
-//! The committed schemas are the types' and the types read what was once written (R96).
+//! The committed schemas fit the types, and the types read what earlier versions wrote (R96).
 #![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
@@ -28,7 +28,8 @@ fn the_committed_schemas_are_those_of_the_types() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas");
     for file in schemas() {
         let committed = fs::read(folder.join(&file.path)).unwrap_or_default();
-        // By value: the order of keys follows from what other crates ask of serde_json.
+        // Compared as values, because the order of keys depends on the features of serde_json that other
+        // crates choose.
         assert!(
             serde_json::from_slice::<Value>(&committed).ok().as_ref() == Some(file.schema.as_value()),
             "schemas/{} is not what the types say; if the change is meant, run \
@@ -47,7 +48,7 @@ fn every_schema_is_of_2020_12_and_has_an_id() {
     }
 }
 
-/// The keys of an object that its schema does not know, and those that it requires and lacks.
+/// Returns the keys of an object that its schema does not know, and the required keys that it lacks.
 fn strangers_and_missing(schema: &Value, object: &Value) -> (Vec<String>, Vec<String>) {
     let keys: BTreeSet<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
     let known = schema["properties"].as_object().unwrap();
@@ -90,7 +91,7 @@ fn records_of_the_first_form_are_read_for_ever() {
     let path = fixture("v1/ops_rollback.ndjson");
     let records = read(&path).unwrap();
     assert_eq!(records.len(), 4);
-    // Written back they are the same bytes: nothing was lost in reading.
+    // Written again they are the same bytes, so that nothing was lost in reading.
     let written: Vec<String> = records.iter().map(|record| serde_json::to_string(record).unwrap()).collect();
     assert_eq!(written.join("\n") + "\n", fs::read_to_string(path).unwrap());
 }
@@ -100,7 +101,7 @@ fn a_ledger_entry_of_the_first_form_is_read_for_ever() {
     let text = fs::read(fixture("v1/ledger_entry.json")).unwrap();
     let entry: LedgerEntry = serde_json::from_slice(&text).unwrap();
     entry.check().unwrap();
-    // As the chain has it: canonical, so that reading and writing back is the identity.
+    // The chain has the canonical form, for which reading and writing again changes nothing.
     assert_eq!(kfm_lineage::canonical::canonical_of(&entry).unwrap(), text);
 }
 

@@ -1,4 +1,4 @@
-//! The laws of `RecordSink`, on every sink of this crate and on the wrapper.
+//! The laws of `RecordSink`, on every sink of this crate and on its wrapper.
 #![cfg(feature = "test-util")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 

@@ -1,4 +1,4 @@
-//! What the ledger says of one operation (R92).
+//! The ledger's entry about one operation (R92).
 
 use kfm_lineage::{Digest, HotfixId, Lsn, PublishId, RollbackId, Timestamp};
 use kfm_wal::record::ReleaseRef;
@@ -12,107 +12,107 @@ use crate::text::{Label, Reason};
 /// The `predicateType` of an entry in the form of an in-toto statement.
 pub const PREDICATE_TYPE: &str = "https://github.com/bartytime4life/Kansas-Frontier-Matrix/ledger-entry/v1";
 
-/// The governance record of one operation, refused ones too.
+/// The governance record of one operation; refused operations have one too.
 ///
-/// Its time is not part of it but given when it is appended, so that an operation that is resumed comes to
-/// the same entry. For the same reason everything in it should be taken from what the log recorded of the
+/// The time is not part of the entry but given when it is appended, so that a resumed operation makes the
+/// same entry again. For the same reason everything in it should come from what the log recorded of the
 /// operation, not from the state of the platform at the time of writing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerEntry {
-    /// The form of this entry.
+    /// The version of the format of this entry.
     pub schema: EntrySchema,
-    /// The entry's name; an entry is in the ledger at most once.
+    /// The entry's id; an entry is in the ledger at most once.
     pub entry_id: EventId,
     /// What was asked for.
     pub operation_type: OperationType,
-    /// The record of the operations log that this entry accounts for.
+    /// The id, in the operations log, of the operation that this entry accounts for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wal_id: Option<Label>,
-    /// The selection that shows what the operation concerned, for `kfm lineage show`.
+    /// The selection for `kfm lineage show` that shows what the operation concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage_ref: Option<Label>,
-    /// The publish it is or is about.
+    /// The publish that the operation is, or is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_id: Option<PublishId>,
-    /// The rollback or revert.
+    /// The rollback or revert that the operation is, or is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_id: Option<RollbackId>,
-    /// The hotfix it is or is about.
+    /// The hotfix that the operation is, or is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hotfix_id: Option<HotfixId>,
-    /// The plan that was judged.
+    /// The digest of the plan that was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
-    /// Who asked.
+    /// The principal that asked.
     pub actor: Label,
-    /// Why.
+    /// The reason that the principal gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Whether it was allowed.
+    /// Whether the operation was allowed.
     pub decision: Decision,
-    /// Where it ended.
+    /// How the operation ended.
     pub status: EntryStatus,
-    /// How far it reached.
+    /// How far the operation reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk_level: Option<RiskLevel>,
-    /// Its class, 0 to 4.
+    /// The tier of the operation, 0 to 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<u8>,
     /// The principals whose approvals counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviewers: Vec<Label>,
-    /// The policy under which it was judged.
+    /// The snapshot of the policy that judged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_snapshot_ref: Option<Digest>,
-    /// The bill of materials of the release.
+    /// The bill of materials of the release that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom_ref: Option<ReleaseRef>,
-    /// The manifest of the release.
+    /// The manifest of the release that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_ref: Option<ReleaseRef>,
-    /// What it is about, by digest: the plan, the manifest, the scope before and after.
+    /// What the entry is about, by digest: the plan, the manifest, the scope before and after.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<Subject>,
 }
 
-/// The form of an entry.
+/// The versions of the format of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EntrySchema {
-    /// The first form.
+    /// Version 1 of the format.
     #[serde(rename = "kfm.ledger.entry/v1")]
     V1,
 }
 
-/// What was asked for.
+/// What was asked for, done or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OperationType {
-    /// References were to move to new content.
+    /// To move references to new content.
     Publish,
-    /// What stood before the log was to be recorded.
+    /// To record content from before the log.
     Adopt,
-    /// What changed behind the log's back was to be recorded.
+    /// To record content that was changed without the log.
     Reconcile,
-    /// Derived cells were to be made what the documents say.
+    /// To give derived cells the values that follow from the documents.
     Project,
-    /// A publish or a hotfix was to be undone.
+    /// To undo a publish or a hotfix.
     Rollback,
-    /// A rollback was to be taken back.
+    /// To take a rollback back.
     Revert,
-    /// A field was to be corrected.
+    /// To correct a field.
     Hotfix,
-    /// Protection was to be lowered.
+    /// To lower the protection of entities.
     Declassify,
-    /// Entities were to be kept from readers until further notice.
+    /// To keep entities from readers until further notice.
     Hold,
-    /// Entities were to be withdrawn.
+    /// To withdraw entities for good.
     Withdraw,
-    /// Labels were to come into force.
+    /// To bring labels into force.
     Label,
-    /// The policy itself was to change.
+    /// To change the policy itself.
     PolicyChange,
-    /// A principal consented to a plan.
+    /// To approve a plan, as a principal.
     Approval,
 }
 
@@ -120,37 +120,37 @@ pub enum OperationType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// Policy allowed it.
+    /// Policy allowed the operation.
     Allowed,
-    /// Policy denied it.
+    /// Policy denied the operation.
     Denied,
-    /// It did not come to a decision: stale, a conflict, a lock, an approval that is missing.
+    /// There was no decision: the plan was stale, there was a conflict or a lock, or an approval was missing.
     Refused,
 }
 
-/// Where an operation ended: the words of every `status`.
+/// How an operation ended: the words of every `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryStatus {
-    /// A plan is stored, nothing is opened.
+    /// A plan is stored; no operation is open.
     Planned,
-    /// Approvals are missing.
+    /// The plan waits for approvals.
     AwaitingApproval,
-    /// Policy denied it.
+    /// Policy denied the operation.
     Denied,
-    /// It was not begun.
+    /// The operation was not begun.
     Refused,
-    /// It stopped and can be resumed.
+    /// The operation stopped and can be resumed.
     Interrupted,
-    /// It waits for a person.
+    /// The operation waits until an operator decides.
     Held,
     /// Readers see what was planned.
     Completed,
-    /// Readers see what was before.
+    /// Readers see what was there before.
     Aborted,
-    /// Nothing had moved.
+    /// The operation failed before anything had moved.
     Failed,
-    /// A plan was discarded before it was opened.
+    /// The plan was taken back before it was opened.
     Cancelled,
 }
 
@@ -158,18 +158,18 @@ pub enum EntryStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RiskLevel {
-    /// The ordinary.
+    /// An ordinary operation: few cells, no findings.
     Low,
     /// Many cells, or findings.
     Moderate,
-    /// Something is missing, sensitive or looser.
+    /// Something is missing, sensitive or less protected than before.
     High,
-    /// Restricted heritage, or an override.
+    /// Restricted heritage, or an override of the policy.
     Critical,
 }
 
 impl LedgerEntry {
-    /// Makes the entry of something that was not allowed and says nothing else; the caller sets the rest.
+    /// Makes the entry of an operation that was refused, without further fields; the caller sets the rest.
     pub fn new(entry_id: EventId, operation_type: OperationType, actor: Label, status: EntryStatus) -> Self {
         let decision = match status {
             EntryStatus::Denied => Decision::Denied,
@@ -202,7 +202,7 @@ impl LedgerEntry {
         }
     }
 
-    /// Checks what the types cannot say.
+    /// Checks what the types cannot express.
     ///
     /// # Errors
     /// What is wrong, in words; correct the caller.
@@ -210,10 +210,10 @@ impl LedgerEntry {
         let allowed = self.decision == Decision::Allowed;
         match self.status {
             EntryStatus::Completed | EntryStatus::Aborted if !allowed => {
-                return Err("what took place was allowed");
+                return Err("an operation that took place must have been allowed");
             }
             EntryStatus::Denied if self.decision != Decision::Denied => {
-                return Err("what is denied was denied by a decision");
+                return Err("a denied operation must have the decision denied");
             }
             _ => {}
         }
@@ -234,18 +234,18 @@ impl LedgerEntry {
             _ => (true, false),
         };
         if !named {
-            return Err("a completed operation carries its id");
+            return Err("a completed operation must have its id");
         }
         if judged && (self.reason.is_none() || self.risk_level.is_none()) {
-            return Err("a completed rollback or hotfix carries its reason and risk_level");
+            return Err("a completed rollback or hotfix must have its reason and risk_level");
         }
         if judged && self.policy_snapshot_ref.is_none() {
-            return Err("a completed rollback or hotfix carries its policy_snapshot_ref");
+            return Err("a completed rollback or hotfix must have its policy_snapshot_ref");
         }
         Ok(())
     }
 
-    /// Returns the entry as an in-toto statement about its subjects; none if it is about nothing by digest.
+    /// Returns the entry as an in-toto statement about its subjects; `None` if it has no subjects.
     pub fn statement(&self) -> Option<Statement<Self>> {
         let mut predicate = self.clone();
         let subjects = std::mem::take(&mut predicate.subjects);
@@ -256,13 +256,13 @@ impl LedgerEntry {
 /// An entry that is in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StoredEntry {
-    /// Its position, from 1, no gaps.
+    /// Its position in the ledger, from 1, no gaps.
     pub lsn: Lsn,
     /// When it was appended; never before the entry before it.
     pub time: Timestamp,
     /// The hash of the entry as the log has it, as a leaf of a Merkle tree (RFC 6962, 2.1).
     pub leaf: Digest,
-    /// The entry.
+    /// The content of the entry.
     #[serde(flatten)]
     pub entry: LedgerEntry,
 }

@@ -1,12 +1,12 @@
-//! The governance ledger: every operation accounted for, refused ones too, in a log that cannot lie (R92).
+//! The governance ledger: accounts for every operation, refused ones too, in a log that cannot lie (R92).
 //!
-//! The ledger is a second log of `kfm-wal`'s kind, in a folder of its own. The owner's JSON file is a *view*:
-//! rendered on demand, never appended to and never read as truth. Appending is durable and happens at most
-//! once for each entry id; what was appended is never rewritten.
+//! The ledger is a second log of `kfm-wal`'s kind, in a folder of its own. The JSON file of R92 is a *view*:
+//! it is rendered on demand, never appended to and never read as truth. An append is durable and happens at
+//! most once for each entry id; an entry is never rewritten.
 //!
-//! A chain shows that something was changed, taken out or put in. That its end was cut off it does not show
-//! by itself: that takes a witness that lies elsewhere. The rendered view is one ([`Ledger::render`] refuses
-//! to overwrite a view that has more than the chain), the operations log is another.
+//! A chain shows that an entry was changed, taken out or put in. It does not show by itself that its end was
+//! cut off: that takes a witness in another place. The rendered view is one ([`Ledger::render`] refuses to
+//! overwrite a view that has more than the chain), the operations log is another.
 
 mod entry;
 mod verify;
@@ -28,13 +28,14 @@ pub use view::{LedgerView, ViewSchema};
 
 use crate::error::TelemetryError;
 
-/// The largest entry: what grows with an operation is in the manifest, which an entry names by digest.
+/// The largest entry, in bytes. The lists that grow with an operation are in its manifest, which the entry
+/// names by digest.
 pub const ENTRY_BYTES_MAX: usize = 32 * 1024;
 
 /// The type of an entry's record in the chain.
 const RTYPE_ENTRY: u16 = 1;
 
-/// The version of that record's form.
+/// The version of the form of that record.
 const SCHEMA_ENTRY: u16 = 1;
 
 /// How many entries are read at a time.
@@ -48,10 +49,10 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger in a folder for writing; makes it if it is not there, repairs what a crash tore.
+    /// Opens the ledger in a folder for writing; makes it if it is not there, and repairs what a crash tore.
     ///
     /// # Errors
-    /// - [`TelemetryError::Busy`]: another process writes the ledger; wait.
+    /// - [`TelemetryError::Busy`]: another process writes the ledger; wait until it ends.
     /// - [`TelemetryError::Log`]: the chain is damaged or cannot be opened; run `kfm ledger verify`.
     pub fn open(folder: impl Into<PathBuf>, options: LocalOptions) -> Result<Self, TelemetryError> {
         let place = folder.into();
@@ -59,7 +60,8 @@ impl Ledger {
         Ok(Self { store: Arc::new(log), place })
     }
 
-    /// Opens the ledger in a folder for reading, beside a writer; a folder that is not there is empty.
+    /// Opens the ledger in a folder for reading, beside a writer or without one; a folder that is not there
+    /// reads as empty.
     ///
     /// # Errors
     /// [`TelemetryError::Log`]: the chain is damaged or cannot be read; [`Ledger::verify_folder`] says more.
@@ -69,37 +71,37 @@ impl Ledger {
         Ok(Self { store: Arc::new(log), place })
     }
 
-    /// Makes a ledger of a log that nothing else writes into; `place` is what errors call it.
+    /// Makes a ledger above a log into which nothing else writes; `place` is its name in errors.
     pub fn over(store: Arc<dyn WalStore>, place: impl Into<PathBuf>) -> Self {
         Self { store, place: place.into() }
     }
 
-    /// Appends an entry and returns its position when it is durable.
+    /// Appends an entry and returns its position once it is durable.
     ///
-    /// The same entry again, at whatever time, is a no-op and returns the old position.
+    /// Appending the same entry again, at any time, changes nothing and returns the old position.
     ///
     /// # Errors
     /// - [`TelemetryError::InvalidEntry`]: correct the caller; nothing was written.
-    /// - [`TelemetryError::EntryConflict`]: the id is another entry's; nothing was written.
+    /// - [`TelemetryError::EntryConflict`]: another entry has the id; nothing was written.
     /// - [`TelemetryError::NotWritten`], [`TelemetryError::Busy`], [`TelemetryError::Log`]: do not report
-    ///   success; append the same entry again, on a ledger that was opened anew.
+    ///   success; open the ledger again and append the same entry again.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the entry there or not; append it again to be sure.
+    /// When the caller drops the future, the entry is there or not; append it again to be sure.
     pub async fn append(&self, entry: &LedgerEntry, at: Timestamp) -> Result<Lsn, TelemetryError> {
         self.append_all(std::slice::from_ref(entry), at).await.map(|first| first.unwrap_or(Lsn::ZERO))
     }
 
-    /// Appends entries that belong together, all of them or none, and returns the position of the first when they are
-    /// durable; none if there are none.
+    /// Appends entries that belong together, all of them or none, and returns the position of the first once
+    /// they are durable; `None` if the list is empty.
     ///
-    /// The same entries again are a no-op.
+    /// Appending the same entries again changes nothing.
     ///
     /// # Errors
     /// As [`append`](Self::append).
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the entries there or not; append them again to be sure.
+    /// When the caller drops the future, the entries are all there or not; append them again to be sure.
     pub async fn append_all(
         &self,
         entries: &[LedgerEntry],
@@ -123,7 +125,8 @@ impl Ledger {
     /// Returns all entries, in order.
     ///
     /// # Errors
-    /// - [`TelemetryError::NotAnEntry`]: a newer version wrote here, or somebody else; upgrade, or verify.
+    /// - [`TelemetryError::NotAnEntry`]: a newer version or another program wrote here; upgrade, or run `kfm
+    ///   ledger verify`.
     /// - [`TelemetryError::Log`]: the chain is damaged; run `kfm ledger verify`.
     pub async fn entries(&self) -> Result<Vec<StoredEntry>, TelemetryError> {
         let mut entries = Vec::new();
@@ -139,7 +142,7 @@ impl Ledger {
     }
 }
 
-/// Writes an entry as the chain takes it.
+/// Makes the record of an entry, as the chain takes it.
 fn record_of(entry: &LedgerEntry, at: Timestamp) -> Result<NewRecord, TelemetryError> {
     let invalid = |why| TelemetryError::InvalidEntry { entry_id: entry.entry_id.clone(), why };
     entry.check().map_err(invalid)?;
@@ -151,7 +154,7 @@ fn record_of(entry: &LedgerEntry, at: Timestamp) -> Result<NewRecord, TelemetryE
     Ok(NewRecord { op_id: op_id_of(entry), rtype: RTYPE_ENTRY, schema: SCHEMA_ENTRY, at, payload })
 }
 
-/// Reads an entry from the chain; none if it is something that this version may pass over.
+/// Reads an entry from the chain; `None` if the record is one that this version may pass over.
 fn read(stored: &StoredRecord) -> Result<Option<StoredEntry>, TelemetryError> {
     let refuse = |why: &str| TelemetryError::NotAnEntry { lsn: stored.lsn, source: why.into() };
     let record = &stored.record;
@@ -163,7 +166,8 @@ fn read(stored: &StoredRecord) -> Result<Option<StoredEntry>, TelemetryError> {
     }
     let entry: LedgerEntry = serde_json::from_slice(&record.payload)
         .map_err(|error| TelemetryError::NotAnEntry { lsn: stored.lsn, source: error.into() })?;
-    // INVARIANT: an entry that reads well writes back to the same bytes. So nothing unknown hides in it.
+    // INVARIANT: an entry that can be read is written back as the same bytes, so that nothing unknown hides
+    // in it.
     let canonical = kfm_lineage::canonical::canonical_of(&entry).unwrap_or_default();
     if canonical != record.payload {
         return Err(refuse("it has fields that are not known, or is not in canonical form"));
@@ -175,7 +179,7 @@ fn read(stored: &StoredRecord) -> Result<Option<StoredEntry>, TelemetryError> {
     Ok(Some(StoredEntry { lsn: stored.lsn, time: record.at, leaf: stored.leaf, entry }))
 }
 
-/// The id under which the log keeps an entry: the first half of its name's digest.
+/// Returns the id under which the log keeps an entry: the first half of the digest of the entry's id.
 fn op_id_of(entry: &LedgerEntry) -> [u8; 16] {
     let digest = Digest::of_bytes(entry.entry_id.as_str().as_bytes());
     let (half, _) = digest.bytes().split_first_chunk().expect("a digest has 32 bytes");

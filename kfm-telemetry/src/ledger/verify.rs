@@ -1,4 +1,5 @@
-//! Whether the ledger is what was written (R92): the chain, each entry, and the rendered file against both.
+//! Whether the ledger holds what was written (R92): the chain, each entry, and the rendered file against
+//! both.
 
 use std::path::{Path, PathBuf};
 
@@ -12,19 +13,19 @@ use super::view::compare;
 use super::{Ledger, PAGE, StoredEntry, from_log, read};
 use crate::error::TelemetryError;
 
-/// What [`Ledger::verify`] found.
+/// The answer of [`Ledger::verify`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerReport {
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong with the chain, the entries and the rendered file.
     pub ok: bool,
-    /// Entries that read well, from the first.
+    /// Number of entries that can be read, from the first on.
     pub entries: u64,
-    /// What the chain's own check found.
+    /// The result of checking the chain.
     pub chain: VerifyReport,
-    /// The first entry that is not what was written.
+    /// The first entry that is not what was written; none if all are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<BadEntry>,
-    /// The rendered file, where one was to be compared.
+    /// The rendered file, if one was to be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<ViewReport>,
 }
@@ -32,9 +33,9 @@ pub struct LedgerReport {
 /// An entry that is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BadEntry {
-    /// Its position.
+    /// The position of the entry in the ledger.
     pub lsn: Lsn,
-    /// What is wrong with it.
+    /// Why it is not what was written.
     pub why: String,
 }
 
@@ -47,13 +48,13 @@ impl From<&BadPlace> for BadEntry {
 /// How a rendered file compares with the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ViewReport {
-    /// The file.
+    /// The path of the rendered file.
     pub path: PathBuf,
-    /// How it compares.
+    /// How the file compares with the chain.
     pub state: ViewState,
-    /// Entries that it has.
+    /// Number of entries in the file.
     pub entries: u64,
-    /// Where and how it differs.
+    /// Where and how the file differs; none if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -62,20 +63,21 @@ pub struct ViewReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ViewState {
-    /// There is none; nothing was rendered yet.
+    /// There is no file: the ledger was not rendered yet.
     Missing,
-    /// It has the chain's first entries and not yet all.
+    /// The file has the first entries of the chain, but not all.
     Behind,
-    /// It has what the chain has.
+    /// The file has all entries of the chain.
     Current,
-    /// It has something that the chain has not: one of the two was changed.
+    /// The file has something that the chain has not: one of the two was changed.
     Differs,
 }
 
 impl Ledger {
-    /// Reads the ledger in a folder, offline, beside a writer or without one; also one that does not open.
+    /// Reads the ledger in a folder and says whether it holds what was written; works offline, beside a
+    /// writer or without one, and on a ledger that does not open.
     ///
-    /// A chain that is damaged is no measure of the rendered file, which is then not compared.
+    /// The rendered file is not compared with a damaged chain, which is no measure for it.
     ///
     /// # Errors
     /// As [`Ledger::verify`].
@@ -91,13 +93,15 @@ impl Ledger {
         }
     }
 
-    /// Reads the whole ledger, offline, and says whether it is what was written; damage is an answer.
+    /// Reads the whole ledger, offline, and says whether it holds what was written; damage is an answer, not
+    /// an error.
     ///
-    /// With `view`, the rendered file is compared too: it may be behind, it may not differ.
+    /// With `view`, the rendered file is compared too: it may be behind, but must not differ.
     ///
     /// # Errors
     /// - [`TelemetryError::Log`]: the chain could not be read at all; try again.
-    /// - [`TelemetryError::NotRead`]: the rendered file is there and could not be read.
+    /// - [`TelemetryError::NotRead`]: the rendered file is there and could not be read; look at its
+    ///   permissions.
     pub async fn verify(&self, view: Option<&Path>) -> Result<LedgerReport, TelemetryError> {
         let chain = self.store.verify(Depth::Chain).await.map_err(|error| from_log(&self.place, error))?;
         let (entries, bad) = self.read_as_far_as_it_goes().await?;
@@ -121,7 +125,7 @@ impl Ledger {
         })
     }
 
-    /// Reads entries up to the first that is damaged or is no entry, and says which that is.
+    /// Reads entries up to the first one that is damaged or is not an entry; returns them, and that one.
     async fn read_as_far_as_it_goes(&self) -> Result<(Vec<StoredEntry>, Option<BadEntry>), TelemetryError> {
         let mut entries = Vec::new();
         let mut from = Lsn::ZERO.next();

@@ -1,4 +1,4 @@
-//! The owner's JSON file: the chain's entries as one document, for people and for other tools (R92).
+//! The rendered ledger: the chain's entries as one JSON document, for people and for other tools (R92).
 
 use std::io;
 use std::path::Path;
@@ -14,29 +14,30 @@ use super::verify::{ViewReport, ViewState};
 use crate::durable;
 use crate::error::TelemetryError;
 
-/// The rendered ledger, `data_provenance_ledger.json`.
+/// The content of the rendered ledger, `data_provenance_ledger.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LedgerView {
-    /// The form of this file.
+    /// The version of the format of this file.
     pub schema: ViewSchema,
-    /// The entries, in the chain's order.
+    /// The entries, in the order of the chain.
     pub entries: Vec<StoredEntry>,
 }
 
-/// The form of the rendered ledger.
+/// The versions of the format of the rendered ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ViewSchema {
-    /// The first form.
+    /// Version 1 of the format.
     #[serde(rename = "kfm.ledger/v1")]
     V1,
 }
 
 impl Ledger {
-    /// Writes the ledger's JSON file, as a whole: readers see the old one or the new one.
+    /// Writes the rendered ledger as a whole: readers see the old file or the new one.
     ///
     /// # Errors
     /// - [`TelemetryError::ViewDiffers`]: the file that is there has something that the chain has not. It is
-    ///   kept, since it may be the only witness of an entry that was taken out of the chain.
+    ///   kept, since it may be the only witness of an entry that was taken out of the chain: run `kfm ledger
+    ///   verify`.
     /// - [`TelemetryError::NotWritten`]: the old file is still there; repair the place and render again.
     /// - As [`Ledger::entries`].
     pub async fn render(&self, path: &Path) -> Result<(), TelemetryError> {
@@ -70,7 +71,7 @@ fn not_written(path: &Path, source: crate::error::BoxError) -> TelemetryError {
 
 /// Compares a rendered file with the entries of the chain.
 ///
-/// It may be behind, since it is rendered on demand. It may not differ in anything that it has.
+/// The file may be behind the chain, since it is rendered on demand. It must not differ in what it has.
 pub(super) fn compare(path: &Path, entries: &[StoredEntry]) -> io::Result<ViewReport> {
     let report =
         |state, rendered: u64, why| ViewReport { path: path.to_owned(), state, entries: rendered, why };

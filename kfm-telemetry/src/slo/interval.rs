@@ -1,24 +1,24 @@
-//! Where a ratio lies that was observed few times.
+//! The interval of a ratio that was observed only a few times.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The 97.5 % quantile of the normal distribution: both tails together leave 5 %.
+/// The 97.5 % quantile of the normal distribution, so that 5 % are left for both tails together.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// An interval at 95 %.
+/// An interval that contains the true value with 95 % confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
-    /// Its lower end.
+    /// The lower end, 0 to 1.
     pub low: f64,
-    /// Its upper end.
+    /// The upper end, 0 to 1.
     pub high: f64,
 }
 
-/// Computes the Wilson score interval of `k` in `n` at 95 %; none for `n` = 0.
+/// Computes the Wilson score interval of `k` in `n` at 95 %; `None` if `n` is 0.
 ///
-/// Unlike the textbook's interval it does not shrink to nothing when `k` is 0, which is the ordinary case here.
-/// Formula: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
+/// Unlike the interval of the textbooks it does not shrink to nothing when `k` is 0, which is the usual case
+/// here. Formula: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
 ///
 /// ```
 /// let interval = kfm_telemetry::slo::wilson(0, 20).unwrap();
@@ -33,7 +33,7 @@ pub fn wilson(k: u64, n: u64) -> Option<Interval> {
     let scale = 1.0 + Z * Z / count;
     let centre = (ratio + Z * Z / (2.0 * count)) / scale;
     let half = Z * (ratio * (1.0 - ratio) / count + Z * Z / (4.0 * count * count)).sqrt() / scale;
-    // The ends are exact where nothing or everything was observed; rounding must not say otherwise.
+    // The ends are exact where nothing or everything was observed; rounding must not change that.
     let low = if k == 0 { 0.0 } else { (centre - half).max(0.0) };
     let high = if k == n { 1.0 } else { (centre + half).min(1.0) };
     Some(Interval { low, high })

@@ -1,9 +1,9 @@
 //! Objectives, computed from operation records and from nothing else (R93, R95).
 //!
-//! Few operations are made in a quarter, so every number comes with its count: a ratio has its interval, and
-//! under [`ENOUGH`] observations an objective is `insufficient_data`, neither met nor missed. Only where one
-//! event is one too many (a broken link, an orphan, a violation) a single one is a miss. Refusals and denials
-//! are the guard at work and are counted apart from failures.
+//! A quarter has few operations, so every number comes with its count: a ratio has its interval, and an
+//! objective with fewer than [`ENOUGH`] observations is `insufficient_data`, neither met nor missed. Only
+//! where one event is too many (a broken link, an orphan, a violation) does a single one mean a miss.
+//! Refusals and denials show that the guard works, and are counted apart from failures.
 
 mod interval;
 
@@ -19,43 +19,43 @@ pub use interval::{Interval, wilson};
 use crate::focus::unite;
 use crate::record::{OperationRecord, RecordKind, Stage, Status};
 
-/// Observations under which an objective is neither met nor missed.
+/// With fewer observations than this an objective is neither met nor missed.
 pub const ENOUGH: u64 = 20;
 
-/// Half of all recoveries take no longer: 10 minutes.
+/// Objective: half of all recoveries take no longer than 10 minutes.
 pub const RECOVERY_P50: Duration = Duration::from_secs(10 * 60);
 
-/// 95 of 100 recoveries take no longer: 30 minutes.
+/// Objective: 95 of 100 recoveries take no longer than 30 minutes.
 pub const RECOVERY_P95: Duration = Duration::from_secs(30 * 60);
 
-/// No policy recheck takes longer: 2 minutes.
+/// Objective: no recheck of the policy takes longer than 2 minutes.
 pub const POLICY_RECHECK: Duration = Duration::from_secs(2 * 60);
 
-/// Fewer than this part of the rollbacks fail: 1 %.
+/// Objective: a smaller part of the rollbacks than this fails, 1 %.
 pub const FAILURE_RATIO: f64 = 0.01;
 
-/// The phase in which policy is asked again before an operation opens.
+/// The phase in which the policy is asked again before an operation opens.
 pub const PHASE_POLICY_RECHECK: &str = "policy_recheck";
 
-/// What a report is computed from.
+/// The input of a report.
 #[derive(Debug, Clone, Copy)]
 pub struct Observed<'a> {
     /// The operation records, in any order.
     pub records: &'a [OperationRecord],
-    /// Lines that were no valid records.
+    /// Number of lines that are not valid records.
     pub invalid_lines: u64,
-    /// The operations that ended in the window, as the log has them: each must have its record.
+    /// The operations that ended in the window, according to the log: each must have its record.
     pub ended: &'a BTreeSet<OperationId>,
-    /// The window; what ended before `from` or after `to` is left out.
+    /// The window; a record from before `from` or after `to` is left out.
     pub window: Window,
 }
 
-/// A stretch of time.
+/// A span of time, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
-    /// Its first moment.
+    /// The first moment of the window.
     pub from: Timestamp,
-    /// Its last moment.
+    /// The last moment of the window.
     pub to: Timestamp,
 }
 
@@ -63,141 +63,141 @@ pub struct Window {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SloReport {
-    /// The form of this report.
+    /// The version of the format of this report.
     pub schema: SloSchema,
-    /// The window.
+    /// The window of the report.
     pub window: Window,
     /// How the rollbacks and reverts ended.
     pub rollbacks: Ends,
-    /// From the request to the completed manifest.
+    /// The time from the request to the completed manifest.
     pub recovery: Recovery,
-    /// Failures among the rollbacks that ended.
+    /// The failures among the rollbacks that ended.
     pub failures: Failures,
-    /// Broken links that rollbacks introduced or left.
+    /// The broken links that rollbacks introduced or left.
     pub broken_links: Invariant,
-    /// Orphans that rollbacks introduced or left.
+    /// The orphans that rollbacks introduced or left.
     pub orphans: Invariant,
-    /// Violations of CARE that took effect, in any operation.
+    /// The violations of CARE that took effect, in any operation.
     pub care_violations: Invariant,
-    /// How long policy took when it was asked again.
+    /// How long the recheck of the policy took.
     pub policy_recheck: Durations,
     /// Whether every operation has its record.
     pub completeness: Completeness,
 }
 
-/// The form of a report.
+/// The versions of the format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SloSchema {
-    /// The first form.
+    /// Version 1 of the format.
     #[serde(rename = "kfm.slo/v1")]
     V1,
 }
 
-/// How an objective stands.
+/// Whether an objective is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SloState {
-    /// It is met.
+    /// The objective is met.
     Met,
-    /// It is missed.
+    /// The objective is missed.
     Missed,
-    /// Too little was observed to say.
+    /// There are too few observations to decide.
     InsufficientData,
 }
 
-/// How rollbacks and reverts ended; each is counted once, by its last record.
+/// How rollbacks and reverts ended; each one is counted once, by its last record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ends {
-    /// Readers see what was planned.
+    /// Number of those after which readers see what was planned.
     pub completed: u64,
-    /// They failed, or were taken back by the engine.
+    /// Number of those that failed, or that the engine took back.
     pub failed: u64,
-    /// They were taken back because somebody asked for it.
+    /// Number of those that were taken back because a principal asked for it.
     pub aborted_on_request: u64,
-    /// They are held or interrupted.
+    /// Number of those that are held or interrupted.
     pub open: u64,
-    /// Requests that policy denied.
+    /// Number of requests that policy denied.
     pub denied: u64,
-    /// Requests that were not begun.
+    /// Number of requests that were refused before they began.
     pub refused: u64,
 }
 
-/// Durations, with their count.
+/// Durations of a kind of work, with their count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Durations {
-    /// How the objective stands.
+    /// Whether the objective is met.
     pub state: SloState,
-    /// Observations.
+    /// Number of durations that were observed.
     pub count: u64,
-    /// Half took no longer.
+    /// The median, in milliseconds; none without an observation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<u64>,
-    /// 95 of 100 took no longer.
+    /// The 95th percentile, in milliseconds; none without an observation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ms: Option<u64>,
-    /// None took longer.
+    /// The longest, in milliseconds; none without an observation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ms: Option<u64>,
 }
 
-/// Recovery: two objectives over one set of durations.
+/// The time of recovery: two objectives over the same durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recovery {
-    /// How the objective of the p50 stands.
+    /// Whether the objective of the median is met.
     pub p50: SloState,
-    /// How the objective of the p95 stands.
+    /// Whether the objective of the 95th percentile is met.
     pub p95: SloState,
     /// The durations; their state is the worse of the two.
     pub observed: Durations,
 }
 
-/// A ratio, with its counts and its interval.
+/// The ratio of failures, with its counts and its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failures {
-    /// How the objective stands.
+    /// Whether the objective is met.
     pub state: SloState,
-    /// Rollbacks that ended, on request or not.
+    /// Number of rollbacks that ended.
     pub count: u64,
-    /// Those that failed.
+    /// Number of those that failed.
     pub failed: u64,
-    /// The ratio; none under [`ENOUGH`] observations.
+    /// The ratio of failures; none with fewer than [`ENOUGH`] observations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratio: Option<f64>,
-    /// Where the true ratio lies, at 95 %; none without an observation.
+    /// The interval of the true ratio at 95 %; none without an observation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
 }
 
-/// Something of which one is too many.
+/// A count that must be 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Invariant {
-    /// How the objective stands.
+    /// Whether the objective is met.
     pub state: SloState,
-    /// Operations that were looked at.
+    /// Number of operations in which it was counted.
     pub count: u64,
-    /// Operations in which nobody looked; they are not taken for good.
+    /// Number of operations in which it was not counted; they do not count as good.
     pub not_measured: u64,
-    /// How many there were of what must not be.
+    /// The sum of the counts; the objective is 0.
     pub found: u64,
 }
 
 /// Whether every operation has its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Completeness {
-    /// How the objective stands.
+    /// Whether the objective is met.
     pub state: SloState,
-    /// Operations that ended, as the log has them.
+    /// Number of operations that ended, according to the log.
     pub count: u64,
-    /// Those without a record.
+    /// Number of those without a record.
     pub missing: u64,
-    /// Lines that are no valid records.
+    /// Number of lines that are not valid records.
     pub invalid_lines: u64,
 }
 
 /// Computes the state of every objective.
 pub fn report(observed: &Observed<'_>) -> SloReport {
     let window = observed.window;
-    // A rollback that ended in the window may have been asked for before it.
+    // A rollback that ended in the window may have been asked for before the window.
     let records: Vec<OperationRecord> =
         unite(observed.records.iter().cloned()).into_iter().filter(|record| record.ts <= window.to).collect();
     let runs: Vec<&OperationRecord> = records.iter().filter(|r| r.kind == RecordKind::Operation).collect();
@@ -236,13 +236,14 @@ struct Rollbacks<'a> {
 /// The records of one rollback.
 #[derive(Clone, Copy)]
 struct Run<'a> {
-    /// When it was asked for, as the first record to say so has it.
+    /// When the rollback was asked for, from the first record that says so.
     asked: Timestamp,
     last: &'a OperationRecord,
 }
 
 impl<'a> Rollbacks<'a> {
-    /// Groups records, which come in the order of time: a rollback that crashed keeps its first request.
+    /// Groups records, which come in the order of time; a rollback that was resumed keeps the time of its
+    /// first request.
     fn of(runs: &[&'a OperationRecord], from: Timestamp) -> Self {
         let mut ended: BTreeMap<&RollbackId, Run<'_>> = BTreeMap::new();
         let mut ends = Ends::default();
@@ -254,7 +255,7 @@ impl<'a> Rollbacks<'a> {
             match (record.status, &record.rollback_id) {
                 (Status::Denied, _) => ends.denied += counts,
                 (Status::Refused, _) => ends.refused += counts,
-                // It failed before it had an id.
+                // The rollback failed before it had an id.
                 (_, None) => ends.failed += counts,
                 (_, Some(id)) => {
                     let asked = asked_at(record);
@@ -275,7 +276,7 @@ impl<'a> Rollbacks<'a> {
         Self { ended, ends }
     }
 
-    /// How long each completed rollback took; a revert recovers nothing.
+    /// Returns how long each completed rollback took, in milliseconds; a revert is not a recovery.
     fn recoveries(&self) -> Vec<u64> {
         let completed = self
             .ended
@@ -285,7 +286,8 @@ impl<'a> Rollbacks<'a> {
     }
 }
 
-/// When the operation of a record was asked for; a clock that went back does not make it negative.
+/// Returns when the operation of a record was asked for; at the latest when its work began, so that a clock
+/// that went back does not make the duration negative.
 fn asked_at(record: &OperationRecord) -> Timestamp {
     let began = record.ts.checked_sub(Duration::from_millis(record.duration_ms)).unwrap_or(record.ts);
     record.requested_at.map_or(began, |requested| requested.min(began))
@@ -307,7 +309,8 @@ fn durations(mut millis: Vec<u64>) -> Durations {
     }
 }
 
-/// The smallest value that `percent` of 100 do not exceed (nearest rank): always one that was observed.
+/// Returns the smallest value that at least `percent` of 100 do not exceed (nearest rank): always an observed
+/// one.
 fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied()
@@ -340,7 +343,8 @@ fn failures(ends: Ends) -> Failures {
     Failures { state, count, failed: ends.failed, ratio, interval }
 }
 
-/// Judges what must not be: one is a miss, however few were looked at; none is good once enough were.
+/// Judges a count that must be 0: a single one is a miss, however few operations were counted; none at all is
+/// met once enough were.
 fn invariant(found: impl Iterator<Item = Option<u64>>) -> Invariant {
     let mut judged = Invariant { state: SloState::InsufficientData, count: 0, not_measured: 0, found: 0 };
     for found in found {
@@ -372,7 +376,7 @@ fn completeness(observed: &Observed<'_>, runs: &[&OperationRecord]) -> Completen
     Completeness { state, count, missing, invalid_lines: observed.invalid_lines }
 }
 
-/// The operation that a record is of; a rollback's publish is what it is about, not what it is.
+/// Returns the operation that a record is of; a rollback's record names its publish too, and is not of that.
 fn ids(record: &OperationRecord) -> Option<OperationId> {
     match (&record.rollback_id, &record.hotfix_id, &record.publish_id) {
         (Some(id), _, _) => Some(id.clone().into()),

@@ -17,7 +17,7 @@ fn rollback_id(n: u32) -> RollbackId {
     RollbackId::parse(&format!("rb_2025_11_14T00_00_00Z_pub_2025_11_13T00_00_00Z_daily_{n}")).unwrap()
 }
 
-/// A rollback that was asked for at 0:00 and took `minutes`.
+/// A rollback that was asked for at 0:00 and took `minutes` minutes.
 fn rollback(n: u32, minutes: u32) -> OperationRecord {
     let event = EventId::parse(&format!("rollback/{n}/{minutes}")).unwrap();
     let mut record = OperationRecord::new(
@@ -89,7 +89,7 @@ fn a_rollback_that_was_resumed_is_one_and_took_from_its_first_request() {
     second.resumed = true;
     let report = report_of(&[second, first]);
     assert_eq!((report.rollbacks.completed, report.rollbacks.open), (1, 0));
-    // Five minutes of work that ended at 0:05 began at 0:00, before the request that was written down.
+    // Five minutes of work that ended at 0:05 began at 0:00, before the request that was recorded.
     assert_eq!(report.recovery.observed.max_ms, Some(45 * 60_000));
 }
 
