@@ -1,4 +1,4 @@
-//! What one host began and another goes on with: plans, approvals, what verifies, who is at work.
+//! Work that one host begins and another goes on with: plans, approvals, verification, and the process at work.
 #![cfg(unix)]
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
@@ -49,7 +49,7 @@ fn a_plan_travels(hosts: &Hosts) {
     assert_eq!((&reverted["status"], hosts.documents()), (&"completed".into(), second_version()));
     let id = reverted["rollback_id"].as_str().unwrap();
     assert_eq!(json(b, &["verify", "--rollback-id", id], 0)["ok"], true);
-    // It was executed: on no host a second time.
+    // Executed once, it is not executed again, on no host.
     assert_eq!(json(a, &execute, 6)["error"]["kind"], "conflict");
 }
 
@@ -100,7 +100,7 @@ fn every_host_is_told_who_is_at_work_on_another_by_a_server() {
 fn who_is_at_work(hosts: &Hosts) {
     let (a, b) = (&hosts.a(), &hosts.b());
     let worker = waiting(a, &publish("second", SECOND), "anna");
-    // Longer than a lease: who is at work says so again and again.
+    // It works for longer than a lease, so its process renews the claim.
     kfm_retry::SystemClock.pause(std::time::Duration::from_millis(LEASE_MS + LEASE_MS / 2));
     let status = json(b, &["status"], 7);
     let running = &status["running"];
@@ -123,7 +123,7 @@ fn who_is_at_work(hosts: &Hosts) {
     assert_eq!((&own["running"]["operation"], own["running"].get("platform")), (&SECOND.into(), None));
 
     worker.kill();
-    // Its own lock died with it; others know no more than that it is silent.
+    // The killed process's own lock ended with it; other hosts only know that it is silent.
     let status = json(a, &["status"], 7);
     assert_eq!(
         (&status["open"][0]["status"], status.get("running")),
@@ -161,7 +161,7 @@ fn what_was_left_open_is_not_taken_for_what_another_host_works_on() {
         platform.leave().await;
     });
     assert_eq!(json(a, &["status"], 7).get("running"), None);
-    // Who takes it up again works on it.
+    // A process that takes the operation up again works on it.
     let worker = waiting(b, &["publish", "resume", "--publish-id", SECOND], "bert");
     let status = json(a, &["status"], 7);
     let running = &status["running"];
@@ -199,7 +199,8 @@ fn each_ledger_is_judged(hosts: &Hosts) {
     let done = json(b, &rollback, 0);
     let id = done["rollback_id"].as_str().unwrap();
 
-    // The host that did it has all of it; of the other host's, one publish, it knows nothing.
+    // The host that executed the rollback has all its records; of the publish that the other host made, its ledger
+    // has none.
     let own = json(b, &["verify", "--rollback-id", id], 0);
     assert_eq!(check(&own, IN_LEDGER).unwrap()["not_judged"], 1, "{own:#}");
     assert_eq!(check(&own, "ledger and log").unwrap()["ok"], true);
@@ -212,7 +213,7 @@ fn each_ledger_is_judged(hosts: &Hosts) {
     assert!(screen.contains("not judged: 2 operations of other hosts"), "{screen}");
     assert_eq!(check(&json(a, &["ledger", "verify"], 0), IN_LEDGER).unwrap()["not_judged"], 2);
 
-    // A ledger that was restored from an older backup lacks what its own host ended.
+    // A ledger that was restored from an older backup lacks operations that its own host ended.
     std::fs::remove_dir_all(&ledger).unwrap();
     for (path, bytes) in older {
         let path = ledger.join(path);
@@ -226,7 +227,7 @@ fn each_ledger_is_judged(hosts: &Hosts) {
         assert_eq!(found["not_judged"], 1, "{report:#}");
     }
     assert_eq!(json(a, &["verify", "--rollback-id", id], 0)["ok"], true);
-    // A manifest that nobody has any more is missed on every host.
+    // A manifest that is nowhere any more is missed on every host.
     let versions = hosts.shared().join("versions");
     let digest = check(&other, "manifest").unwrap()["detail"].as_str().unwrap().rsplit(':').next().unwrap();
     let kept = stage::files_below(&versions).into_keys().find(|path| path.ends_with(digest)).unwrap();
@@ -261,7 +262,7 @@ fn an_approval_is_given_on_one_host_for_a_plan_of_another_from_what_its_screen_s
     run_to(b, &publish("second", SECOND), 0);
     let execute = ["rollback", "execute", SECOND, "--reason", "bad ingest", "--yes"];
     let waits = json(b, &execute, 5);
-    // The other host has no file of the plan: what it knows is what the status says.
+    // The other host has no file of the plan: it knows what the log's record says.
     let owed = json(a, &["status"], 0)["owed"][0].as_str().unwrap().to_owned();
     let command = owed.split_once("kfm ").unwrap().1;
     let words: Vec<&str> = command.split(' ').collect();

@@ -213,7 +213,7 @@ fn a_platform_at_work_refuses_another_operation_and_names_who_holds_it() {
     assert_eq!((&answer["error"]["kind"], &answer["status"]), (&"locked".into(), &"refused".into()));
     assert!(answer["holder"].as_str().unwrap().contains("tester"), "{answer:#}");
     assert!(answer["error"]["hint"].as_str().unwrap().contains("--wait"));
-    // Whoever only reads is not kept waiting.
+    // A command that only reads is not kept waiting.
     sandbox.json(0, &["rollback", "dry-run", "--publish-id", &second]);
     drop(lock);
     sandbox.json(0, &[&words[..], &["--wait", "60"]].concat());

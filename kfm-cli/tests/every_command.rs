@@ -51,7 +51,7 @@ fn every_command_works(hosts: &Hosts) {
     assert!(missing.is_empty(), "add them to the story: {missing:?}");
 }
 
-/// What is done, and with which commands.
+/// A part of the story, and the commands that it runs.
 struct Story<'a> {
     hosts: &'a Hosts,
     done: RefCell<BTreeSet<String>>,
@@ -187,8 +187,8 @@ impl Progress for StopAfterOneBatch {
     }
 }
 
-/// Begins a correction of a collection's titles by the library, since nothing disappears at which the command could be
-/// interrupted; returns its id.
+/// Begins a correction of a collection's titles through the library, since no document disappears in it, so the
+/// command has no grace in which it could be interrupted. Returns its id.
 fn stopped_hotfix(root: &Path) -> String {
     #[allow(clippy::disallowed_methods, reason = "a test is told who asks the server")]
     let credentials = Credentials::from_pairs(std::env::vars());

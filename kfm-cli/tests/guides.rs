@@ -1,4 +1,4 @@
-//! The operator's guides run, every `sh` block of it, in order, in one shell; and links between pages lead somewhere.
+//! The operator's guides run: every `sh` block, in order, in one shell. And links between pages lead somewhere.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn the_guide_for_a_catalog_of_ones_own_runs_as_it_stands() {
     runs("your-own-catalog.md", 10);
 }
 
-/// Runs a guide, which has more commands than so many.
+/// Runs a guide, which must have more than this number of commands.
 fn runs(guide: &str, commands_min: usize) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides").join(guide);
     let script = script(&std::fs::read_to_string(page).unwrap());

@@ -51,7 +51,7 @@ fn a_hotfix_replaces_the_values_bytes_only_and_is_undone_by_its_revert() {
     assert_eq!(sandbox.json(0, &revert)["changed"]["total"], 0);
 }
 
-/// What nobody licensed becomes looser by any licence, so a reviewer looks at it (R64, R65).
+/// A document without a licence gets a looser one by any licence, so a reviewer has to approve (R64, R65).
 #[test]
 fn the_owners_example_waits_for_a_reviewer_and_goes_on_by_the_same_command() {
     let sandbox = licensed("UNKNOWN");
@@ -205,7 +205,8 @@ fn of_field<'a>(field: &'a str, from: &'a str, to: &'a str) -> Vec<&'a str> {
     [&words[..], &["--reason", "- as the source says"]].concat()
 }
 
-/// Puts the value and takes it back; the bytes are `to` in the place of the old value, and the old value again.
+/// Puts the value and takes the hotfix back; the bytes are `to` in the place of the old value, and then the old
+/// value again.
 #[track_caller]
 fn there_and_back(was: &str, from: &str, to: &str) {
     let sandbox = with_member("x", was);
@@ -303,7 +304,7 @@ fn a_hotfix_makes_no_document_less_valid_than_it_is() {
     }
 }
 
-/// Real catalogs have faults: one that stands is no reason to refuse the mending of another.
+/// Real catalogs have faults: a standing fault in one document is no reason to refuse the correction of another.
 #[test]
 fn one_of_two_faults_may_be_mended() {
     let sandbox = with_member("created", "\"yesterday\",\"gsd\":\"30 m\"");

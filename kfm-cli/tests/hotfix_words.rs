@@ -1,5 +1,5 @@
-//! What a hotfix may not do by spelling it otherwise: loosen a licence by an expression, refer to raw data by
-//! another reference.
+//! What a hotfix may not do by another spelling: loosen a licence by an expression, refer to raw data by another
+//! reference.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support;
@@ -32,7 +32,7 @@ fn hotfix(sandbox: &Sandbox, code: i32, field: &str, from: &str, to: &str) {
 
 #[test]
 fn a_licence_is_loosened_by_an_expression_as_by_an_id() {
-    // Of a version whose schema does not say which signs a licence may have.
+    // A version of STAC whose schema does not say which characters a licence may have.
     let sandbox = platform_of("0.9.0", "");
     for to in
         ["CC0-1.0", "\"(CC0-1.0)\"", "CC0-1.0 AND CC0-1.0", "CC-BY-4.0 OR CC0-1.0", "cc0-1.0 or cc-by-4.0"]
@@ -43,7 +43,7 @@ fn a_licence_is_loosened_by_an_expression_as_by_an_id() {
         hotfix(&sandbox, 0, "properties.license", "CC-BY-4.0", to);
     }
     hotfix(&platform(""), 5, "properties.license", "CC-BY-4.0", "CC0-1.0");
-    // Where the schema says it, an expression is no licence at all.
+    // Where the schema says it, an expression is not a licence at all.
     hotfix(&platform(""), 3, "properties.license", "CC-BY-4.0", "\"(CC0-1.0)\"");
 }
 

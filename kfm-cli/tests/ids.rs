@@ -54,7 +54,7 @@ fn an_id_may_stand_bare_wherever_one_is_meant() {
     assert_eq!(sandbox.json(0, &["rollback", "status", rollback])["rollback_id"], rollback);
     assert_eq!(sandbox.json(0, &["verify", rollback])["ok"], true);
     sandbox.json(0, &["rollback", "revert", "latest", "--reason", "it was right"]);
-    // The flags go on working, and both at once is a usage error.
+    // The flags still work; a bare id and a flag at once are a usage error.
     assert_eq!(sandbox.json(0, &["rollback", "plan", "--publish-id", &second])["publish_id"], *second);
     sandbox.kfm(&["rollback", "plan", &second, "--publish-id", &first]).exits(2);
     sandbox.kfm(&["rollback", "plan"]).exits(2);

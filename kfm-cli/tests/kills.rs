@@ -1,4 +1,5 @@
-//! Real processes, killed at random places: afterwards everything is as planned or as before, never else (R5).
+//! Real processes, killed at random places: afterwards everything is as planned or as before, and never anything
+//! else (R5).
 //!
 //! A place is a call that the process makes for a file of the platform. Half of them are spread evenly over all calls of
 //! the operation, half over those of its last part, in which something moves. `KFM_SEED` repeats a run.
@@ -26,9 +27,9 @@ use kfm_rollback::report::Status;
 use stage::{Documents, SECOND, State, ask, copy, first_version, run, run_to, second_version, state, status};
 use watch::Versions;
 
-/// Kills that must have come before the process had ended.
+/// How many kills must come before the process has ended.
 const KILLS_MIN: u64 = 280;
-/// Operations that are begun at most to get there.
+/// How many operations are begun at most to get there.
 const TRIALS_MAX: u64 = 600;
 /// Operations under way at the same time.
 const THREADS: usize = 2;
@@ -58,7 +59,7 @@ struct Deed {
     platform: tempfile::TempDir,
     /// What all stores hold when it begins.
     begins: State,
-    /// What they hold if it ends as planned, and if it goes back.
+    /// What they hold if the operation ends as planned, and if it goes back.
     planned: State,
     prior: State,
     /// How often it calls for a file of the platform.
@@ -129,13 +130,13 @@ enum Found {
     BeforeItsFirstStep,
     /// Readers saw some of it.
     BetweenItsSteps,
-    /// Readers saw all of it, its records were not complete.
+    /// Readers saw all of it, and its records were not complete.
     BeforeItsEnd,
     /// It had ended and not answered yet.
     AfterItsEnd,
 }
 
-/// Begins an operation and kills it at one of its calls; says whether it came so far.
+/// Begins an operation and kills it at one of its calls; says whether the process got that far.
 fn kill(root: &Path, words: &[&str], like: &Deed, chance: &mut Chance) -> bool {
     let first = if chance.below(2) == 0 { 0 } else { like.calls * LAST_PART_PERCENT / 100 };
     let call = 1 + first + chance.below(like.calls - first);
@@ -172,7 +173,7 @@ fn corrected(mut documents: Documents) -> Documents {
     documents
 }
 
-/// What the kills of a run came to.
+/// The counts of a run.
 #[derive(Default)]
 struct Tally {
     found: BTreeMap<(&'static str, Found), u64>,

@@ -1,4 +1,4 @@
-//! A platform whose log is on a server that is not there, does not know us, or has no such place.
+//! A platform whose log is on a server that is not there, refuses the credentials, or has no such place.
 #![cfg(unix)]
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
@@ -86,7 +86,7 @@ fn says_so(url: &str, environment: &Pairs, expected: &str) {
 
 #[test]
 fn a_server_that_is_not_there_is_named_in_time() {
-    // Nobody may listen on it: the smallest port of all.
+    // No process may listen on the smallest port of all.
     let postgres = pairs(&[("PGUSER", "kfm"), ("PGPASSWORD", PASSWORD)]);
     let s3 = pairs(&[
         ("AWS_ENDPOINT", "http://127.0.0.1:1"),
@@ -109,7 +109,7 @@ fn a_server_that_is_not_there_is_named_in_time() {
     });
 }
 
-/// Where a server is and who asks, as `testing/servers/up` has noted it.
+/// The address of a server and its credentials, as `testing/servers/up` has noted them.
 fn server(name: &str) -> (String, Pairs) {
     #[allow(clippy::disallowed_methods, reason = "a test is told where the servers are")]
     let run = std::env::var("KFM_SERVERS_RUN").expect("the folder that testing/servers/up was given");

@@ -229,7 +229,7 @@ fn a_ledger_of_another_time_or_another_hand_is_told_from_the_log() {
     sandbox.json(0, &["ledger", "repair"]);
     sandbox.json(0, &["ledger", "verify"]);
 
-    // Who and why, changed by another hand on a copy.
+    // A ledger from a copy of the platform, where another actor made the same publish for another reason.
     let copy = Sandbox::empty();
     let root = copy.path().join("platform");
     copy_of(sandbox.path(), &root);

@@ -60,7 +60,8 @@ fn every_committed_schema_is_of_2020_12_and_names_itself() {
     }
 }
 
-/// Every other test of the command judges the answers that it sees; this one that the judge can say no.
+/// Every other test of the command judges the answers that it sees by their schemas; this one shows that a wrong
+/// answer is found.
 #[test]
 fn the_judge_of_answers_finds_what_is_wrong() {
     let schemas = schemas_below(&committed());

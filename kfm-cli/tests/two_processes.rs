@@ -1,4 +1,4 @@
-//! Processes at the same platform at the same time: one works, the others are told, or wait.
+//! Several processes at one platform at the same time: one works, the others are refused or wait.
 #![cfg(unix)]
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]

@@ -43,7 +43,7 @@ async fn put(store: &dyn BlobStore, key: &str, text: &str) {
     store.put(vec![(key.to_owned(), bytes(text))]).await.unwrap();
 }
 
-/// Every file below a folder with its bytes and its time of change, those with a dot too.
+/// Every file below a folder, with its bytes and its time of change; files whose name begins with a dot too.
 fn files(root: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];

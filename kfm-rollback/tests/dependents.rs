@@ -127,7 +127,7 @@ async fn version_history_and_membership_in_a_collection_are_no_dependence() {
     ]);
     put(&world, &[("b.json", next)]).await;
     let report = plan(&world, &first).await.unwrap_err();
-    // Without the collection its items' links would break: that is policy's to deny, not lineage's.
+    // Without the collection its items' links would break: that is for policy to deny, not for lineage.
     assert!(matches!(report, Error::Denied { .. }), "{report}");
 }
 

@@ -248,8 +248,8 @@ async fn a_log_with_a_flipped_byte_is_an_error_and_never_an_empty_store() {
     assert!(matches!(answer, Err(OpError::Permanent { .. })));
 }
 
-/// Every call of the disk that can fail is made to fail once, in a swap over two cells: afterwards, both have
-/// their old values or both their new ones, the answer was no lie, and the swap can be made again.
+/// Every call of the disk that can fail is made to fail once, in a swap over two cells. Afterwards both cells have
+/// their old values or both have their new ones, the answer was true, and the swap can be made again.
 #[tokio::test]
 async fn a_swap_that_fails_anywhere_leaves_both_cells_old_or_both_new() {
     let mut failures = 0;
@@ -305,12 +305,12 @@ async fn an_operation_whose_log_failed_opens_it_anew_and_goes_on() {
         }
         let again = add("y.json").await.unwrap();
         assert!(matches!(again, SwapOutcome::Applied | SwapOutcome::Already), "{again:?}");
-        // What failed behind an acknowledged change is found out by the next one.
+        // The next change finds out what failed behind an acknowledged one.
         let last = add("z.json").await;
         assert!(matches!(last, Ok(SwapOutcome::Applied) | Err(OpError::Transient { .. })), "{nth}: {last:?}");
         assert!(matches!(add("z.json").await, Ok(SwapOutcome::Applied | SwapOutcome::Already)));
         drop(cx);
-        // What only lacks its witness, the next writer settles.
+        // A change that only lacks its witness is settled by the next writer.
         world.recover(&world.graph()).await;
         assert_eq!(world.graph().keys().await.unwrap(), ["x.json", "y.json", "z.json"]);
     }

@@ -1,5 +1,5 @@
-//! Two platforms on one log whose hosts and folders have the same names, as containers and cloned machines do: neither
-//! takes the other for a process of its own that has died.
+//! Two platforms on one log whose hosts and folders have the same names, as containers and cloned machines have:
+//! neither takes the other for a process of its own that has died.
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

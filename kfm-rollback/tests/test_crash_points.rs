@@ -1,4 +1,4 @@
-//! An operation that is killed at any of its writes, whichever it is, ends as planned or as before (R5).
+//! An operation that is killed at any of its writes ends as planned or as before (R5).
 //!
 //! Every write below the platform is counted. For each of them the operation is run on a copy in which that
 //! write is cut in half and nothing after it reaches the disk; then the copy is opened anew, and the operation
@@ -217,7 +217,7 @@ async fn take_up(scene: &Scene, root: &Path, deed: Deed, abort: bool, when: &str
     }
     let platform = open(root, &Fuse::endless()).await;
     let (open, status) = end(&platform, abort).await.unwrap_or_else(|error| panic!("{when}: {error}"));
-    // Whether an abort that was killed had begun, the log decides, and the answer says so.
+    // The log tells whether an abort that was killed had begun, and the answer says so.
     let may_be_either = deed == Deed::Abort && !abort;
     let asked_for = if abort { Status::Aborted } else { Status::Completed };
     assert!(status == asked_for || may_be_either && status == Status::Aborted, "{when}: {status}");

@@ -2,8 +2,8 @@
 //! published, published again with a defect in every item, rolled back, and the rollback reverted.
 //!
 //! The ordinary run counts work (bytes and calls of reading and writing, records of the log, openings of the
-//! graph's log) and memory on 100 and 1,000 items. The long one measures 10,000 real items: the CPU time of each phase of each operation
-//! against ten times a thousand of them, and the memory.
+//! graph's log) and memory on 100 and 1,000 items. The long run measures 10,000 real items: the CPU time of each
+//! phase of each operation, against ten times a thousand items, and the memory.
 //!
 //! ```sh
 //! KFM_NAIP=naip.ndjson cargo test --release -p kfm-rollback --all-features --test test_scale -- \
@@ -25,14 +25,14 @@ mod usage;
 use story::{Taken, story};
 use usage::COUNTERS;
 
-/// How much more work an item of the larger size may be than one of the smaller.
+/// How much more work an item of the larger size may be than an item of the smaller.
 const GROWTH_MAX: f64 = 1.3;
 
 /// How much more CPU time of the process's own code. The instructions of a rollback are as many an item with 10,000
 /// as with 1,000 (callgrind: 1.00, no phase above 1.05), but ten times the facts fit no cache of the processor.
 const CPU_GROWTH_MAX: f64 = 2.0;
 
-/// CPU time of a phase below which it says more of the clock than of the work.
+/// CPU time of a phase below which the clock's error counts for more than the work.
 const PHASE_MS_MIN: u64 = 200;
 
 /// The most memory that a process of one operation may have: a base, and so much for each item of some 3 kB.
@@ -71,7 +71,8 @@ async fn work_grows_with_the_items_and_no_faster() {
         for (counter, few) in &small.work {
             let (many, growth) = (large.work[counter], growth(*few, large.work[counter]));
             println!("{name:14} {counter:8} {few:>10} {many:>12}  {growth:.2} an item");
-            // Segments of logs are filled with zeros ahead, in steps: of bytes written only the sum means much.
+            // Segments of logs are filled with zeros ahead, in steps: of bytes written only the sum can be
+            // compared.
             let means_much = counter != "wchar";
             assert!(
                 !means_much || growth <= GROWTH_MAX,

@@ -96,8 +96,8 @@ async fn a_log_with_any_byte_flipped_never_passes_for_another_history() {
         let rollback = ExecuteRequest::new(PlanTarget::Publish("latest".into()), "r");
         match seen {
             Ok(seen) if seen == known => whole_still += 1,
-            // The witness of the last record is damaged: readers do not show what may not be durable, and the
-            // next writer looks and finds it.
+            // The witness of the last record is damaged: readers do not show a record that may not be durable, and
+            // the next writer looks and finds it.
             Ok(_) => {
                 assert!(verified.first_bad.is_none(), "byte {position} made another history");
                 platform.plan(PlanRequest::new("latest")).await.unwrap();
@@ -120,7 +120,7 @@ async fn a_log_with_any_byte_flipped_never_passes_for_another_history() {
     assert!(refused > POSITIONS / 2);
 }
 
-/// R20: the log's time never goes back, whatever the machine's clock does.
+/// R20: the log's time never goes back, even if the machine's clock does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumped_back_stops_nothing_and_time_in_the_log_does_not_go_back() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! Traps that engines of this kind have fallen into, each with the test that catches who falls in again.
+//! Traps that engines of this kind have fallen into, each with the test that fails if the engine falls in again.
 //!
 //! `testing/planted-bugs` plants each defect of `planted::Bug` and demands that its test fails.
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
@@ -92,7 +92,7 @@ async fn a_rollback_takes_every_store_back() {
 async fn a_value_that_another_hand_wrote_meanwhile_is_kept_and_the_operation_is_held() {
     let scene = Scene::new().await;
     scene.publish(&[("a", "first"), ("b", "first")]).await;
-    // It is killed after its first document; what it would retire at the end is edited meanwhile.
+    // It is killed after its first document; meanwhile a person edits a document that it would retire at the end.
     let request = scene.request(&[("a", "second")]);
     let fuse = Fuse::endless();
     let rehearsal = world::copy(scene.platform.path());
@@ -116,7 +116,7 @@ async fn the_owner_of_a_document_is_told_by_the_log_and_not_by_its_value() {
     let first = scene.publish(&[("a", "one"), ("b", "one")]).await;
     scene.publish(&[("a", "two"), ("b", "one")]).await;
     let third = scene.publish(&[("a", "one"), ("b", "one")]).await;
-    // The document has the value that this publish gave it, and it was the third that did.
+    // The document has the value that the first publish gave it, but the third publish gave it that value last.
     let plan = scene.plan(&first).await;
     let skipped = plan.skipped.first.iter().find(|line| line.key == "things/a.json").unwrap();
     assert_eq!(skipped.by.as_ref().map(ToString::to_string), Some(third));

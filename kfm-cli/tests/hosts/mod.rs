@@ -10,7 +10,7 @@ use crate::stage::{self, Documents, FIRST, files_below, first_version, publish, 
 /// The lease in these tests.
 pub const LEASE_MS: u64 = 3_000;
 
-/// Two platforms: what they share, and what is each one's own.
+/// Two platforms: what they share, and what each has for itself.
 pub struct Hosts {
     pub folder: tempfile::TempDir,
 }
@@ -74,7 +74,7 @@ impl Hosts {
         visible.map(|(path, bytes)| (path.display().to_string(), bytes)).collect()
     }
 
-    /// Everything that both write to, byte for byte.
+    /// Everything that both hosts write to, byte for byte.
     pub fn everything(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         files_below(&self.shared())
     }
@@ -88,7 +88,8 @@ pub fn json(root: &Path, words: &[&str], code: i32) -> Value {
     serde_json::from_slice(&run_to(root, &[words, &["--json"]].concat(), code).stdout).unwrap()
 }
 
-/// A log on the server that the environment names, as `testing/servers/up` writes it: `KFM_WAL_URL`, and who asks.
+/// The log on a server: its address and credentials are in the environment, as `testing/servers/up` writes them
+/// (`KFM_WAL_URL`, …).
 pub fn on_a_server(_: &Path) -> String {
     #[allow(clippy::disallowed_methods, reason = "a test is told which server to use")]
     let url = std::env::var("KFM_WAL_URL").unwrap();

@@ -1,4 +1,4 @@
-//! A reader who looks at the catalog's documents again and again while operations run.
+//! A reader that looks at the catalog's documents again and again while operations run.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Policy's own files: what an entry may look like, when it comes into force, what it covers, and who changed what.
+//! Policy's own files: what an entry may look like, when it comes into force, what it covers, and which actor
+//! changed what.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../support/mod.rs"]

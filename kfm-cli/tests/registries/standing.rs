@@ -1,4 +1,4 @@
-//! What readers see and should not is found, owed, and never shown anew.
+//! Documents that readers see and should not are found, listed in `owed`, and never projected anew.
 
 use super::support::{Sandbox, item, two_publishes};
 use super::{append, label, withdraw};

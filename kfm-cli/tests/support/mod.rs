@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// What a run of the command came to.
+/// The result of a run of the command.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
@@ -94,7 +94,7 @@ impl Sandbox {
         self.dir.path()
     }
 
-    /// Makes the command, with nothing of the surroundings but who acts.
+    /// Makes the command with an empty environment, except for the actor.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kfm"));
         command.args(words).current_dir(self.path()).stdin(Stdio::null());
@@ -125,7 +125,7 @@ impl Sandbox {
         std::fs::write(path, content).unwrap();
     }
 
-    /// Reads a file of the sandbox; none if it is not there.
+    /// Reads a file of the sandbox; `None` if it is not there.
     pub fn read(&self, path: &str) -> Option<String> {
         std::fs::read_to_string(self.path().join(path)).ok()
     }
@@ -139,8 +139,8 @@ impl Sandbox {
         report["publish_id"].as_str().expect("something differs").to_owned()
     }
 
-    /// Returns every file, link and folder with its bytes, but for what every command that asks to write
-    /// touches: the locks' files, and the writer's turns in the log, whose records are compared instead.
+    /// Returns every file, link and folder with its bytes, except those that every writing command touches: the
+    /// locks' files, and the writer's turns in the log, whose records are compared instead.
     pub fn state(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut state = self.bytes();
         state.retain(|path, _| {
@@ -184,10 +184,11 @@ impl Sandbox {
         bytes
     }
 
-    /// Runs a command that is to be refused with `code`, and checks that it says so wholly and changes nothing.
+    /// Runs a command that must be refused with `code`, and checks that its error is complete and that it changes
+    /// nothing.
     ///
-    /// A refusal by policy or for a conflict is itself recorded (R6), and so is an approval that would not count; an
-    /// execution that lacks approvals stores the plan that is to be approved; everything else stays as it is.
+    /// A refusal by policy or for a conflict is itself recorded (R6), and so is an approval that would not count.
+    /// An execution that lacks approvals stores the plan that is to be approved. Everything else stays as it is.
     #[track_caller]
     pub fn refuses(&self, code: i32, words: &[&str]) -> Value {
         let records = code != 2 || words.contains(&"execute") || words.contains(&"approve");

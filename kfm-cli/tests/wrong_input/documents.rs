@@ -86,7 +86,7 @@ fn a_symbolic_link_inside_the_catalog_is_never_followed() {
     for words in [&PUBLISH[..], &["rollback", "dry-run", "--publish-id", "latest"]] {
         says(&sandbox.refuses(2, words), &["symbolic link", "catalog/things"]);
     }
-    // Whoever only looks is told, and the rest of the catalog goes on.
+    // A command that only looks says so, and the rest of the catalog goes on.
     let check = sandbox.json(1, &["catalog", "check"]);
     assert!(check["findings"].to_string().contains("symbolic link"), "{check:#}");
     let doctor = sandbox.json(0, &["doctor"]);

@@ -25,7 +25,7 @@ fn an_id_that_names_nothing_is_refused_with_the_list_to_look_at() {
         let answer = sandbox.refuses(2, words);
         assert_eq!(answer["error"]["kind"], "not_found", "{words:?}");
         assert_eq!(answer["error"]["next"][0], next, "{words:?}");
-        // The command that is named can be run as it stands.
+        // The command that the error names can be run as it stands.
         let next: Vec<&str> = next.split(' ').skip(1).collect();
         sandbox.kfm(&next).exits(0);
     }
@@ -78,7 +78,7 @@ fn what_has_ended_cannot_be_resumed_and_a_rehearsal_says_the_same() {
     let (sandbox, _, second) = two_publishes();
     for (words, said) in [
         (&["publish", "resume", "--publish-id", &second][..], &[&*second, "completed"][..]),
-        // Of what is resumed `latest` is the open one.
+        // Where an operation is resumed, `latest` is the open one.
         (&["publish", "resume", "--publish-id", "latest", "--abort"], &["no publish is open"]),
     ] {
         let answer = sandbox.refuses(6, words);

@@ -1,4 +1,4 @@
-//! Registries that cannot be read: nothing may be judged (R3), but it can still be seen how things stand.
+//! Registries that cannot be read: nothing may be judged (R3), but commands that only look still answer.
 
 use super::says;
 use super::support::{Sandbox, first_version, item, two_publishes};

@@ -1,4 +1,4 @@
-//! A `kfm.toml` that is not right.
+//! A `kfm.toml` that is not valid.
 
 use super::says;
 use super::support::Sandbox;

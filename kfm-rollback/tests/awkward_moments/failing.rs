@@ -10,7 +10,7 @@ use kfm_rollback::context::WriteContext;
 use kfm_rollback::op::{Capabilities, OpError, Swap, SwapOutcome};
 use kfm_rollback::{DomainOp, Platform};
 
-/// Fails its first swaps or recoveries, for good, and changes nothing by them.
+/// Fails its first swaps or recoveries permanently, and changes nothing by them.
 #[derive(Debug)]
 pub struct Failing {
     inner: Arc<dyn DomainOp>,
@@ -19,7 +19,7 @@ pub struct Failing {
 }
 
 impl Failing {
-    /// Puts itself in the place of a platform's store.
+    /// Replaces a store of a platform by itself.
     pub fn instead_of(platform: Platform, store: &str, swaps: usize, recoveries: usize) -> Platform {
         let inner = platform.store(store).unwrap();
         let (swaps, recoveries) = (AtomicUsize::new(swaps), AtomicUsize::new(recoveries));

@@ -1,4 +1,4 @@
-//! Other hands in a platform's folders, and on the clock.
+//! Changes in a platform's folders, and of the clock, that the engine did not make.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +20,7 @@ async fn who_takes_the_lock_s_file_away_stops_the_one_who_held_it() {
         let stopped = try_put(&platform.await, &[("a.json", Some(item("a2")))]).await.unwrap_err();
         let Error::Unfinished { operation, status, .. } = &stopped else { panic!("{lock}: {stopped}") };
         assert_eq!(*status, Status::Interrupted, "{lock}: {stopped}");
-        // Whoever comes next takes it up, and the log is whole.
+        // The next process takes the operation up, and the log is whole.
         let done = world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
         assert_eq!(done.status, Status::Completed, "{lock}");
         assert_eq!(world.documents()["a.json"], item("a2").to_string().into_bytes());

@@ -77,7 +77,7 @@ async fn adoption_reconciliation_and_resumption_that_are_refused_are_in_the_ledg
     assert_eq!(refused(&world).await.len(), 4, "who only looks is not refused");
 }
 
-/// Labels everything, by hand: no command has brought it into force.
+/// Labels everything by hand, so that no command has brought the label into force yet.
 fn label_by_hand(world: &World, care: &str) {
     let text = format!(
         "[[label]]\nunder = \"\"\ncare = \"{care}\"\nauthority = \"Council\"\nreason = \"{care} data\"\n\

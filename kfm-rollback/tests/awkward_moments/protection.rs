@@ -16,7 +16,7 @@ fn with_label(mut document: Value, care: &str) -> Value {
     document
 }
 
-/// Lays documents into the catalog by other hands, and adopts them.
+/// Writes documents into the catalog without the engine, and adopts them.
 async fn adopt(world: &World, documents: &[(&str, Value)]) {
     for (path, document) in documents {
         std::fs::write(world.catalog().join(path), document.to_string()).unwrap();
@@ -155,7 +155,7 @@ async fn what_a_resume_hid_is_its_own_doing_after_protection_fell_away_again() {
         assert!(matches!(stopped, Error::Unfinished { status: Status::Interrupted, .. }), "{stopped}");
         assert!(!world.documents().contains_key("a.json"), "hidden");
 
-        // Whatever is in force by now, what stands there is no other hand's.
+        // Whatever is in force by now, the operation itself gave the value that stands there: it is not foreign.
         suppress(&world, "");
         let ended = world.open().await.publish_resume(operation.as_str(), abort).await.unwrap();
         assert_eq!(ended.status, if abort { Status::Aborted } else { Status::Completed });
@@ -182,7 +182,8 @@ async fn cells_that_protection_treats_and_cells_without_a_foreign_value_are_not_
     let stopped = stopping.execute(roll_back(&publish)).await.unwrap_err();
     let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
     for abort in [false, true] {
-        // The step is made: left alone on the way back, its value would stay and the answer be 'as before'.
+        // The step is made on the way back too: a cell that was left alone would keep its value, and the answer
+        // would say 'as before'.
         let refused =
             world.open().await.rollback_resume(operation.as_str(), abort, skip()).await.unwrap_err();
         assert_eq!(refused.exit_code(), 2, "{refused}");

@@ -75,7 +75,7 @@ pub async fn open_stopping_at(world: &World, phase: &'static str) -> Platform {
     Platform::open(world.root(), options).await.unwrap()
 }
 
-/// Opens the platform so that `act` is done when a phase begins, as by another hand.
+/// Opens the platform so that `act` is done when a phase begins, as a change that the engine did not make.
 pub async fn open_with_another_hand(
     world: &World,
     phase: &'static str,

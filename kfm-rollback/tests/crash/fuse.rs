@@ -1,4 +1,5 @@
-//! A fuse below a platform: after so many writes nothing reaches its disk any more, as if it had been killed.
+//! A fuse below a platform: after so many writes nothing reaches its disk any more, as if the process had been
+//! killed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use kfm_rollback::op::SwapOutcome;
 use kfm_telemetry::{AlertRecord, OperationRecord, RecordSink, TelemetryError, TelemetryWriter};
 use kfm_wal::local::disk::{Access, Disk, DiskFile, DiskLock, RealDisk};
 
-/// Lets so many writes pass, cuts the next one in half, and stops all that follow; clones are one.
+/// Lets so many writes pass, cuts the next one in half, and stops all that follow. Clones share the count.
 #[derive(Debug, Clone)]
 pub struct Fuse(Arc<Mutex<Burning>>);
 
@@ -63,7 +64,7 @@ impl Fuse {
         if burning.burnt { Fate::IsCut } else { Fate::Passes }
     }
 
-    /// A change that is made or not made, and never by half.
+    /// A change that is made or not made, and never half made.
     fn change(&self, path: &Path) -> io::Result<()> {
         if self.write(&place_of(path)) == Fate::Passes { Ok(()) } else { Err(gone()) }
     }
@@ -87,7 +88,7 @@ fn place_of(path: &Path) -> String {
 
 /// A file system with a fuse.
 ///
-/// Nothing is synced: a process that is killed loses nothing of what it wrote.
+/// Nothing is synced: a killed process, unlike a machine without power, loses nothing of what it wrote.
 #[derive(Debug)]
 pub struct FusedDisk(pub Fuse);
 
@@ -160,7 +161,7 @@ impl DiskFile for FusedFile {
     }
 }
 
-/// A folder of blobs with a fuse: keys change one by one, and what is cut leaves half a temporary file.
+/// A folder of blobs with a fuse: keys change one by one, and the cut write leaves half a temporary file.
 #[derive(Debug)]
 pub struct FusedBlobs {
     inner: LocalBlobs,
@@ -174,7 +175,7 @@ impl FusedBlobs {
         Self { inner: LocalBlobs::new(&root), root, place, fuse }
     }
 
-    /// Leaves what a process leaves that is killed while it writes the file beside its place.
+    /// Leaves what a process leaves that is killed while it writes the temporary file.
     fn litter(&self, swap: &BlobSwap) -> io::Result<()> {
         let Some(bytes) = &swap.to else { return Ok(()) };
         let path = self.root.join(&swap.key);

@@ -39,7 +39,7 @@ pub async fn planned() -> (World, String, Value) {
     (world, publish, plan)
 }
 
-/// Computes a plan's names anew, so that it is what it says.
+/// Computes a plan's ids anew, so that they fit its content.
 pub fn named(mut plan: Value) -> Value {
     let digest = |value: &Value| Digest::of_canonical_bytes(&canonical_json(value).unwrap()).to_string();
     let mut content = plan["content"].clone();
@@ -63,14 +63,14 @@ pub fn execute(plan: &str) -> ExecuteRequest {
     ExecuteRequest::new(PlanTarget::Plan(plan.into()), "it was wrong")
 }
 
-/// The log, as somebody with access to its folder has it.
+/// The log, as a person or program with access to its folder has it.
 pub async fn log_of(platform: &Platform) -> Wal {
     let clock = platform.options().clock.clone();
     let (log, _) = LocalLog::open(platform.wal_dir(), LocalOptions::new(clock.clone())).unwrap();
     Wal::open(Arc::new(log), clock).await.unwrap()
 }
 
-/// Writes a record into the log past the engine.
+/// Writes a record into the log without the engine.
 pub async fn slip_in(world: &World, record: Record) -> Lsn {
     log_of(&world.open().await).await.append(record).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! Durable forms mutated by structure, from a seed: 0 panics, 0 acts, 0 platforms that do not live on.
+//! Durable forms that are mutated by their structure, from a seed: no panic, no act, and every platform lives on.
 //!
 //! `KFM_FORGED_SEED` and `KFM_FORGED_COUNT` choose another walk and a longer one; `.ci/long` does.
 
@@ -23,7 +23,7 @@ use crate::forge::{execute, item, laid, log_of, named, planned, put};
 /// Forgeries in a test run; each form gets its share.
 const COUNT: u64 = 100_000;
 
-/// Of a thousand forgeries, those that a whole platform is shown.
+/// Of a thousand forgeries, how many are shown to a whole platform.
 const WHOLE_PER_MILLE: u64 = 2;
 
 /// Numbers from a seed (splitmix64).

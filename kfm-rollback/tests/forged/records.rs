@@ -7,7 +7,7 @@ use kfm_wal::record::{OperationFrame, Record};
 
 use crate::forge::{execute, item, planned, put, records_of, slip_in};
 
-/// The record that opens the rollback of a plan, as somebody else would write it: under the id of a publish.
+/// The record that opens the rollback of a plan, as another program would write it: under the id of a publish.
 async fn opened_under_a_publish_s_id() -> (crate::support::World, OperationId) {
     let (world, _, plan) = planned().await;
     let done = world.open().await.execute(execute(plan["plan_id"].as_str().unwrap())).await.unwrap();

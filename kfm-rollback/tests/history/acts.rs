@@ -59,7 +59,7 @@ pub async fn execute_plan(world: &World, plan_id: &str) -> Result<ExecuteReport,
     world.open().await.execute(ExecuteRequest::new(target, "it was wrong")).await
 }
 
-/// Someone who may approve, with the key to sign by.
+/// A principal that may approve, with the key to sign by.
 #[derive(Debug)]
 pub struct Signer {
     pub name: &'static str,
@@ -77,13 +77,13 @@ pub async fn approve(world: &World, plan_id: &str, signer: &Signer) {
     platform.approve(plan_id, signer.name, signer.role, &signer.key, None).await.unwrap();
 }
 
-/// What a revert came to, and whether it had to be approved.
+/// The result of a revert, and whether it had to be approved.
 pub struct Reverted {
     pub report: ExecuteReport,
     pub approved: bool,
 }
 
-/// Takes a rollback back, with a signer's approval where one is asked for.
+/// Takes a rollback back, with a signer's approval if one is needed.
 pub async fn revert(world: &World, rollback: &str, signer: &Signer) -> Reverted {
     match world.open().await.revert(rollback, "it was right after all").await {
         Ok(report) => Reverted { report, approved: false },

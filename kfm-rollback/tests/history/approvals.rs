@@ -1,4 +1,4 @@
-//! Approvals at the engine: counted when a plan is executed, by whoever executes it (R64, R68).
+//! Approvals in the engine: they are counted when a plan is executed, by any actor (R64, R68).
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn loosening(world: &World) -> String {
     planned.plan_id.to_string()
 }
 
-/// Executes a plan whose approvals must not suffice; nothing moves, and the reasons are returned.
+/// Executes a plan whose approvals must not suffice. Nothing moves; returns the reasons.
 async fn refused(world: &World, platform: Platform, plan_id: &str) -> Vec<String> {
     let before = seen(&world.open().await).await;
     let error = execute_as(platform, plan_id).await.unwrap_err();
@@ -57,7 +57,7 @@ async fn sign(world: &World, plan_id: &str, signer: &Signer, validity: Duration)
     Approval::sign(plan_id.parse().unwrap(), (signer.name, role), now, expires_at, &key)
 }
 
-/// Writes an approval into the log past the engine, as somebody with access to its folder can.
+/// Writes an approval into the log without the engine, as a person or program with access to its folder can.
 async fn slip_in(world: &World, approval: Approval) {
     let platform = world.open().await;
     let clock = platform.options().clock.clone();

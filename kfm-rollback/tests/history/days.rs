@@ -1,4 +1,4 @@
-//! The end of the history with one publish a day: days that later days have moved on from.
+//! The end of the history with one publish a day: days whose documents a later day has changed again.
 
 use std::collections::BTreeMap;
 

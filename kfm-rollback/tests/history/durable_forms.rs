@@ -7,7 +7,8 @@ use crate::acts::{execute_plan, plan};
 use crate::small::{item, put};
 use crate::support::World;
 
-/// Gives names to the digests that are others in another log, or under other rules: a form has none of them.
+/// Replaces digests that differ from log to log, or under other rules, by names: a committed form must have none of
+/// them.
 struct Names(Vec<(String, &'static str)>);
 
 impl Names {

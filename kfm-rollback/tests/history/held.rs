@@ -14,7 +14,7 @@ use kfm_rollback::{DomainOp, Error, ExecuteRequest, PlanTarget, Platform};
 use crate::small::{item, path, try_put};
 use crate::support::World;
 
-/// A catalog in which somebody changes a document by hand right before the engine's first swap.
+/// A catalog in which a person changes a document by hand right before the engine's first swap.
 #[derive(Debug)]
 struct EditedMeanwhile {
     catalog: MemoryOp,
@@ -91,7 +91,7 @@ async fn a_document_changed_by_hand_after_the_first_intent_holds_the_rollback_un
     let open_now = open(&world, &catalog).await.status().await.unwrap().open;
     assert_eq!((open_now[0].id.clone(), open_now[0].status), (operation.clone(), Status::Held));
 
-    // It waits for a person: taken up again as it is, it is held again, in both directions.
+    // It waits for a person: if it is taken up again unchanged, it is held again, in both directions.
     for abort in [false, true] {
         let platform = open(&world, &catalog).await;
         let again = platform.rollback_resume(operation.as_str(), abort, Vec::new()).await.unwrap_err();

@@ -41,7 +41,7 @@ async fn an_alias_that_a_pipeline_keeps_itself_is_projected_by_nobody_else_and_r
 async fn a_derived_cell_that_was_adopted_is_projected_again_and_is_not_foreign_then() {
     let world = World::new().await;
     put(&world, &[("a", Some(item("a", "first")))]).await;
-    // Log and ledger are lost; what stands in the stores is all that is left.
+    // Log and ledger are lost: only the stores' contents are left.
     for lost in ["wal", ".kfm/ledger"] {
         std::fs::remove_dir_all(world.root().join(lost)).unwrap();
         std::fs::create_dir(world.root().join(lost)).unwrap();
@@ -73,7 +73,7 @@ async fn an_interrupted_publish_keeps_what_is_projected_from_its_documents_too()
     assert_projected(&world).await;
 }
 
-/// Publishes a node of the graph that the pipeline keeps itself; none retires it.
+/// Publishes a node of the graph that the pipeline keeps itself; `None` retires it.
 async fn try_node(world: &World, node: Option<&Value>) -> Result<String, Error> {
     let mut publish = world.open().await.begin_publish("graph_team".parse().unwrap()).await.unwrap();
     publish.set_cell("graph", "site-42", node).unwrap();

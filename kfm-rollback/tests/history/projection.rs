@@ -35,7 +35,7 @@ async fn project(world: &World, request: Project) -> Result<kfm_rollback::report
     world.open().await.project(request).await
 }
 
-/// Writes another value into a cell of a store behind the log's back.
+/// Writes another value into a cell of a store without the engine.
 async fn damage(world: &World, id: &str) {
     let other = put(world, &[(id, Some(item(id, "for a moment")))]).await;
     let graph = world.root().join("graph");

@@ -42,7 +42,7 @@ async fn scene() -> (World, tempfile::TempDir) {
 
 const PLANNED: [(&str, &str); 3] = [("a", "second"), ("c", "first"), ("d", "second")];
 
-/// Asserts that the id is refused with all that it takes to go on, and that nothing changes.
+/// Asserts that the id is refused, that the error says how to go on, and that nothing changes.
 async fn assert_taken(world: &World, from: &Path, status: &str) {
     let before = seen(&world.open().await).await;
     for dry_run in [true, false] {
@@ -97,7 +97,7 @@ async fn a_publish_that_has_begun_to_go_back_is_not_resumed_by_publishing_again(
     let (world, folder) = scene().await;
     let from = folder.path().join("in");
     publish(world.open_stopping().await, &from, false).await.unwrap_err();
-    // The abort is held at its end: its records cannot be written.
+    // The abort is held at its end, since its records cannot be written.
     let (telemetry, aside) = (world.root().join("data/processed/telemetry"), world.root().join("aside"));
     std::fs::rename(&telemetry, &aside).unwrap();
     std::fs::write(&telemetry, "no folder").unwrap();

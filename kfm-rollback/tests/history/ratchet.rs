@@ -133,7 +133,7 @@ async fn nothing_under_a_hold_is_rolled_back() {
 
 #[tokio::test]
 async fn protection_that_rises_between_plan_and_execute_denies_or_makes_the_plan_stale() {
-    // The label that the restored content outgrew: denied now.
+    // A label that the restored content does not satisfy any more: denied now.
     let world = World::new().await;
     let publish = a_place_taken_out(&world).await;
     let planned = plan(&world, &publish).await.plan_id.to_string();
@@ -141,7 +141,7 @@ async fn protection_that_rises_between_plan_and_execute_denies_or_makes_the_plan
     let denied = denials(execute_plan(&world, &planned).await.unwrap_err());
     assert!(denied.iter().any(|finding| finding.subject == path("a")), "{denied:#?}");
 
-    // A withdrawal: the cell would go elsewhere than planned.
+    // A withdrawal: the cell would end at another value than planned.
     let world = World::new().await;
     let publish = a_place_taken_out(&world).await;
     let planned = plan(&world, &publish).await.plan_id.to_string();

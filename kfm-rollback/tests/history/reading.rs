@@ -166,7 +166,7 @@ async fn a_name_that_is_stated_at_an_unusual_place_counts() {
         let path = format!("harmless/{number}.json");
         assert!(!is_denied(&world, &path, item(more).as_bytes()).await, "{more}");
     }
-    // Another collection that stands and is called nearly so is another collection.
+    // Another standing collection whose name is nearly the same is another collection.
     put(&world, "b/collection.json", r#"{"type": "Collection", "id": "Burial", "links": []}"#).await;
     let twin = item(r#""id": "x", "collection": "Burial", "#);
     assert!(!is_denied(&world, "b/twin.json", twin.as_bytes()).await);
@@ -287,7 +287,7 @@ async fn what_is_not_json_and_states_no_id_passes_while_no_entry_could_be_about_
     }
     let with_an_id = br#"{"type": "Feature", "id": "x","#;
     assert!(!is_denied(&world, "after/named.json", with_an_id).await);
-    // To take such a document away shows nothing.
+    // Taking such a document away shows nothing to readers.
     retire(&world, "before/0.json").await;
 }
 

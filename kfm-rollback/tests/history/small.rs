@@ -27,7 +27,7 @@ pub fn path(id: &str) -> String {
     format!("items/{id}.json")
 }
 
-/// Publishes items; none retires one.
+/// Publishes items; `None` retires one.
 pub async fn put(world: &World, items: &[(&str, Option<Value>)]) -> String {
     let report = try_put(&world.open().await, items).await.unwrap();
     assert_eq!(report.status, Status::Completed);

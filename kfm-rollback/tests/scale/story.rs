@@ -16,10 +16,10 @@ use super::usage::{COUNTERS, Phase, Phases, io};
 /// The variable that tells a process which operation it makes: its name, the platform, the folder to publish.
 const ORDER: &str = "KFM_SCALE_ORDER";
 
-/// How the process begins the line that says what it took.
+/// How the line begins in which the process says what it used.
 const TAKEN: &str = "taken: ";
 
-/// What one operation took, or several together.
+/// What one operation used, or several together.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Taken {
     /// CPU time and memory, by phase.
@@ -37,7 +37,7 @@ impl Taken {
         whole
     }
 
-    /// Adds what another took.
+    /// Adds what another operation used.
     pub fn add(&mut self, other: &Self) {
         for (name, used) in &other.phases {
             self.phases.entry(name.clone()).or_default().add(used);
@@ -66,10 +66,10 @@ pub async fn story(items: &[Item]) -> Vec<(&'static str, Taken)> {
     vec![("publish", first), ("publish again", again), ("rollback", rollback), ("revert", revert)]
 }
 
-/// Starts a process that makes one operation, and waits for what it took.
+/// Starts a process that makes one operation, and reads what it used.
 async fn start(operation: &str, world: &World, source: &Path) -> Taken {
     let records = async || world.open().await.wal_verify().await.unwrap().records;
-    // Whoever opens a log for writing claims an epoch.
+    // Every opening of a log for writing claims an epoch.
     let openings =
         || LocalLog::open_read_only(world.root().join("graph/log")).map_or(0, |log| log.report().epoch);
     let before = (records().await, openings());
@@ -88,7 +88,7 @@ async fn start(operation: &str, world: &World, source: &Path) -> Taken {
     taken
 }
 
-/// Makes the operation that this process was started for, if it was, and prints what it took.
+/// Makes the operation that this process was started for, if there is one, and prints what it used.
 pub async fn obey() {
     #[allow(clippy::disallowed_methods, reason = "it was started by this very program")]
     let Ok(order) = std::env::var(ORDER) else { return };

@@ -19,7 +19,7 @@ fn proc_number(file: &str, name: &str) -> u64 {
 
 /// CPU time of this process in milliseconds, in hundredths of a second: its own, and the kernel's for it.
 ///
-/// The kernel's is mostly that of syncs, which depends on what else the disk has to do.
+/// The kernel's time is mostly that of syncs, which depends on what else the disk has to do.
 fn cpu_ms() -> [u64; 2] {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap();
     let after_name = text.rsplit_once(')').unwrap().1;

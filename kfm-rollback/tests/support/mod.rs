@@ -136,7 +136,7 @@ impl World {
         self.open().await.label_assign(assign).await.unwrap();
     }
 
-    /// Publishes a folder's documents; what the folder lacks is retired.
+    /// Publishes a folder's documents, and retires the documents that the folder lacks.
     pub async fn publish(&self, from: &Path) -> kfm_rollback::report::PublishReport {
         let request = PublishFolder { mirror: true, ..PublishFolder::new(from, "ingest".parse().unwrap()) };
         self.open().await.publish_folder(request).await.unwrap()
@@ -205,7 +205,7 @@ impl History {
         Self { steps, folder: tempfile::tempdir().unwrap(), blobs: data.join("blobs") }
     }
 
-    /// Lays a step's documents into the folder, or into another.
+    /// Lays a step's documents into the history's folder, or into another one.
     pub fn lay(&self, seq: usize, into: &Path) {
         for change in &self.steps[seq - 1].changes {
             let path = into.join(&change.path);

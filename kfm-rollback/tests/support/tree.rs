@@ -1,4 +1,4 @@
-//! All that is below a folder, to see that nothing was written there. The tests of the command use it too.
+//! Everything below a folder, to see that nothing was written there. The tests of the command use it too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ pub enum Action {
     Publish(BTreeMap<Cell, Option<u64>>, Option<Stop>),
     /// A hotfix changes every document of a collection.
     Correct(&'static str, Option<Stop>),
-    /// Somebody changes a document by hand, and it is reconciled.
+    /// A person changes a document by hand, and it is reconciled.
     EditByHand(Cell, Option<u64>),
     /// An operation is rolled back, whether or not that can be done.
     RollBack(usize, RollBack),
