@@ -190,7 +190,7 @@ impl Progress for StopAfterOneBatch {
 /// Begins a correction of a collection's titles through the library, since no document disappears in it, so the
 /// command has no grace in which it could be interrupted. Returns its id.
 fn stopped_hotfix(root: &Path) -> String {
-    #[allow(clippy::disallowed_methods, reason = "a test is told who asks the server")]
+    #[allow(clippy::disallowed_methods, reason = "a test is told the credentials for the server")]
     let credentials = Credentials::from_pairs(std::env::vars());
     let mut options = OpenOptions { credentials, ..OpenOptions::new("anna") };
     options.progress = Arc::new(StopAfterOneBatch(options.interrupt.clone()));

@@ -205,7 +205,7 @@ fn trial(deed: &Deed, versions: &Versions, chance: &mut Chance, tally: &Mutex<Ta
         stop.store(true, Ordering::SeqCst);
         watcher.join().unwrap()
     });
-    assert_eq!(sightings.strange, None, "a document was seen that is none of its versions");
+    assert_eq!(sightings.strange, None, "a document was seen that is not one of its versions");
     tally.lock().unwrap().reads += sightings.reads;
     check_records(root);
 }

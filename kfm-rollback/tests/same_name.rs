@@ -62,7 +62,7 @@ impl Machines {
         let refused = second.begin_publish("ingest".parse().unwrap()).await.unwrap_err();
         assert!(matches!(refused, Error::Locked { .. }), "{refused}");
         let running = second.status().await.unwrap().running;
-        assert!(running.is_some(), "it says who is at work");
+        assert!(running.is_some(), "it names the process at work");
     }
 }
 

@@ -113,7 +113,7 @@ async fn a_log_with_any_byte_flipped_never_passes_for_another_history() {
         }
         assert!(
             std::fs::read(&segment).unwrap() == bytes,
-            "byte {position}: whoever refuses repairs nothing"
+            "byte {position}: a command that refuses repairs nothing"
         );
     }
     println!("bytes flipped: refused={refused} whole_still={whole_still} hidden={hidden} of {used}");

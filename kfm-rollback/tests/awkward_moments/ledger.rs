@@ -74,7 +74,7 @@ async fn adoption_reconciliation_and_resumption_that_are_refused_are_in_the_ledg
     );
     let listed = world.open().await.reconcile(false).await.unwrap();
     assert_eq!(listed.foreign.total, 1);
-    assert_eq!(refused(&world).await.len(), 4, "who only looks is not refused");
+    assert_eq!(refused(&world).await.len(), 4, "a command that only looks is not refused");
 }
 
 /// Labels everything by hand, so that no command has brought the label into force yet.

@@ -164,7 +164,7 @@ impl Oracle {
         let members = self.seen.iter().filter(|(cell, value)| cell.collection(**value) == Some(collection));
         let wrote: BTreeMap<Cell, Option<u64>> =
             members.map(|(cell, value)| (*cell, Some(corrected(*value)))).collect();
-        // What a rollback left alone on request stands and is nobody's.
+        // What a rollback left alone on request still stands, and no operation owns it.
         let patched = wrote.keys().filter_map(|cell| Some((*cell, self.owner_now(cell)?))).collect();
         let name = answered.name();
         let at = self.make(&wrote);
