@@ -245,7 +245,7 @@ pub struct JournalState {
     pub made: BTreeSet<Batch>,
     /// Batches that are durable at their prior value, since the abort began.
     pub unmade: BTreeSet<Batch>,
-    /// The actor that first began the abort, or [`ENGINE`], and its reason; `None` as long as no abort has begun.
+    /// The actor that first began the abort, or `engine`, and its reason; `None` as long as no abort has begun.
     pub abort: Option<(String, String)>,
     /// Whether an actor asked for the abort, also after the engine had begun it.
     pub abort_asked: bool,
