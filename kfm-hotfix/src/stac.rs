@@ -38,7 +38,7 @@ const VALUE_LEVELS_MAX: usize = 16;
 pub struct StacHotfix {
     /// The collection: its items and its own document are the scope.
     pub collection: String,
-    /// The field.
+    /// The field to correct, in every document of the scope.
     pub field: FieldPath,
     /// The wrong value; it is replaced where the field has a value that means the same.
     pub from: JsonText,
@@ -155,7 +155,7 @@ struct Matched {
     changes: Vec<Change>,
     /// How many documents have the new value.
     already: u64,
-    /// All other documents.
+    /// The values of all other documents.
     found: Found,
 }
 

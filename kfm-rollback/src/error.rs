@@ -22,9 +22,9 @@ pub enum Error {
     /// The request itself is wrong: repair it.
     #[error("{message}")]
     Invalid {
-        /// What is wrong, naming file, line or entity.
+        /// What is wrong; names the file, line or entity.
         message: String,
-        /// What to do.
+        /// What the caller can do about it.
         hint: String,
         /// What lies beneath, if anything.
         #[source]
@@ -36,7 +36,7 @@ pub enum Error {
     Rejected {
         /// What is wrong with it.
         message: String,
-        /// What to do.
+        /// What the caller can do about it.
         hint: String,
         /// What lies beneath, if anything.
         #[source]
@@ -46,7 +46,7 @@ pub enum Error {
     /// look at the ledger.
     #[error("{refusal}")]
     Unrecorded {
-        /// The refusal itself.
+        /// The refusal that could not be recorded.
         refusal: Box<Error>,
         /// Which records lack it: log, ledger, telemetry, or several of them.
         missing: &'static str,
@@ -71,7 +71,7 @@ pub enum Error {
         wanted: &'static str,
         /// What has the id: publish, rollback, hotfix or plan.
         found: &'static str,
-        /// The whole id.
+        /// The whole id that the text names.
         id: String,
         /// Commands that take this id.
         next: Vec<String>,
@@ -111,7 +111,7 @@ pub enum Error {
         message: String,
         /// The cells or operations that it is about.
         conflicts: Vec<ConflictLine>,
-        /// What to do.
+        /// What the caller can do about it.
         hint: String,
         /// Commands that can be run as they stand.
         next: Vec<String>,
@@ -126,9 +126,9 @@ pub enum Error {
     /// The log or the version store lacks what this operation needs: a person has to look.
     #[error("{message}")]
     Incomplete {
-        /// What is missing.
+        /// What is missing, and where.
         message: String,
-        /// What to do.
+        /// What the caller can do about it.
         hint: String,
         /// Commands that can be run as they stand.
         next: Vec<String>,
@@ -136,13 +136,13 @@ pub enum Error {
     /// The operation failed and readers see the prior state.
     #[error("{message}")]
     Failed {
-        /// What failed.
+        /// What failed, and why.
         message: String,
         /// The operation, where it was opened.
         operation: Option<OperationId>,
         /// `aborted`, or `failed` if nothing had moved.
         status: Status,
-        /// What lies beneath.
+        /// The error of the store, log or policy that it failed with.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -151,7 +151,7 @@ pub enum Error {
     Unfinished {
         /// What the operation waits for.
         message: String,
-        /// The operation.
+        /// The id of the operation that is open.
         operation: OperationId,
         /// `interrupted` or `held`.
         status: Status,
@@ -175,7 +175,7 @@ pub enum Error {
     /// A file of the platform cannot be used.
     #[error("file cannot be used: path={path}")]
     File {
-        /// The file.
+        /// The path of the file.
         path: String,
         /// What the system said.
         #[source]

@@ -17,7 +17,7 @@ pub const DIFFS_MAX: usize = 10_000;
 pub struct RollbackManifest {
     /// The name and version of this form.
     pub schema: String,
-    /// The rollback.
+    /// The id of this rollback.
     pub rollback_id: RollbackId,
     /// The publish or hotfix that was undone or made again.
     pub target_publish_id: OperationId,
@@ -139,7 +139,7 @@ pub struct IntegrityCounts {
 pub struct HotfixManifest {
     /// The name and version of this form.
     pub schema: String,
-    /// The hotfix.
+    /// The id of this hotfix.
     pub id: OperationId,
     /// When its end was verified.
     pub timestamp: Timestamp,

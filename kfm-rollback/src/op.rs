@@ -218,7 +218,7 @@ pub enum OpError {
     InvalidKey {
         /// The store's name.
         store: String,
-        /// The key.
+        /// The key that was refused.
         key: String,
         /// What is wrong with it.
         why: &'static str,

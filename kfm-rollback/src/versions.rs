@@ -198,7 +198,7 @@ pub enum VersionError {
     /// segment.
     #[error("line of a segment cannot be read: digest={digest} line={line}")]
     BadLine {
-        /// The segment.
+        /// The digest of the segment.
         digest: Digest,
         /// The line, from 1.
         line: u64,
@@ -209,7 +209,7 @@ pub enum VersionError {
     /// A segment does not have as many lines as its record says.
     #[error("segment has another size than recorded: digest={digest} expected={expected} found={found}")]
     Count {
-        /// The segment.
+        /// The digest of the segment.
         digest: Digest,
         /// How many lines the record says.
         expected: u64,

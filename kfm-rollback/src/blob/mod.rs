@@ -92,16 +92,16 @@ const _OBJECT_SAFE: Option<&dyn BlobStore> = None;
 /// What lies among the keys of a store and cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stray {
-    /// Where it lies.
+    /// Its path below the store's root.
     pub path: String,
-    /// Why it is no key.
+    /// Why no key can have this name.
     pub why: &'static str,
 }
 
 /// One change of one key.
 #[derive(Debug, Clone)]
 pub struct BlobSwap {
-    /// The key.
+    /// The key to change.
     pub key: String,
     /// What must hold right before the change.
     pub precondition: Precondition,
@@ -183,13 +183,13 @@ pub enum BlobError {
     /// A symbolic link lies where a key leads: replace it by what it leads to, it is never followed.
     #[error("symbolic link is not followed, replace it by the file: path={path}")]
     Link {
-        /// The link.
+        /// The path of the link.
         path: String,
     },
     /// The key is not one that a blob store can have: repair the caller, or rename the file.
     #[error("key is not allowed, {why}: key={key}")]
     InvalidKey {
-        /// The key.
+        /// The key that was refused.
         key: String,
         /// What is wrong with it.
         why: &'static str,

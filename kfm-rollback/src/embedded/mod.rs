@@ -34,11 +34,11 @@ use self::store::CellStore;
 use crate::context::WriteContext;
 use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
 
-/// The embedded graph.
+/// The embedded graph store.
 pub type EmbeddedGraph = Embedded<Graph>;
 /// The embedded search engine, in alias mode.
 pub type EmbeddedSearch = Embedded<Search>;
-/// The embedded cache.
+/// The embedded cache store.
 pub type EmbeddedCache = Embedded<Cache>;
 
 /// A persistent store of one domain in a folder, for one writer at a time and any number of readers.

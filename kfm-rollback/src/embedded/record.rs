@@ -29,7 +29,7 @@ pub struct Put {
     pub key: String,
     /// The number of the cell's changes, this one included; from 1.
     pub generation: u64,
-    /// Its new value.
+    /// The cell's new value; null if it is absent now.
     pub value: Value,
     /// The content of that value; left out if the cell is absent now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ pub struct Put {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    /// Here: canonical JSON.
+    /// In the record itself, as canonical JSON.
     Inline(String),
     /// In the file of this digest, beside the log.
     File(Digest),

@@ -8,16 +8,16 @@ use kfm_lineage::{Lsn, Move, OperationId, Value, Version};
 /// What a content operation wrote to a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
-    /// Where the operation was opened.
+    /// The position of the record that opened the operation.
     pub lsn: Lsn,
-    /// The operation.
+    /// The operation that wrote it.
     pub operation: OperationId,
-    /// The move it made.
+    /// The move that it made.
     pub step: Arc<Move>,
 }
 
 impl Write {
-    /// Notes a write.
+    /// Makes the write of a move by an operation.
     pub fn new(lsn: Lsn, operation: OperationId, step: Arc<Move>) -> Self {
         Self { lsn, operation, step }
     }

@@ -220,7 +220,7 @@ impl History {
         Ok(())
     }
 
-    /// Returns an operation.
+    /// Returns an operation; `None` if the log does not know the id.
     pub fn operation(&self, id: &OperationId) -> Option<&Operation> {
         self.operations.get(id)
     }

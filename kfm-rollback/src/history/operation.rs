@@ -60,9 +60,9 @@ pub struct Closed {
 /// One operation as the log has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Its id.
+    /// The operation's id.
     pub id: OperationId,
-    /// What it is.
+    /// Which kind of operation it is.
     pub kind: Kind,
     /// The position of the record that opens it.
     pub opened: Lsn,

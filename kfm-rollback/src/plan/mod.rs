@@ -42,7 +42,7 @@ pub struct Plan {
     pub plan_id: Digest,
     /// Names the change: the digest of `content`.
     pub content_id: Digest,
-    /// The change.
+    /// The change that the plan makes.
     pub content: PlanContent,
     /// The operation that executing it opens.
     pub operation: OperationId,
@@ -100,7 +100,7 @@ pub enum PlanKind {
     Rollback,
     /// Takes a rollback back.
     Revert,
-    /// Corrects a field.
+    /// Corrects one field.
     Hotfix,
 }
 
@@ -137,7 +137,7 @@ pub struct PlanSummary {
 /// A step of a plan: a move, and the basis on which it was planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanStep {
-    /// The move.
+    /// The change of one cell.
     #[serde(flatten)]
     pub step: Move,
     /// Where the log last moved the cell when the plan was made; if that differs at execution, the plan is stale.

@@ -72,7 +72,7 @@ pub struct StandingDocument {
 pub enum HotfixDone {
     /// It was rehearsed, and nothing was written.
     Rehearsed(Box<DryRunReport>),
-    /// It was executed.
+    /// It was executed, or its stored plan was executed before.
     Executed {
         /// The plan that was executed.
         plan: Box<PlanReport>,

@@ -64,7 +64,7 @@ pub struct LabelLine {
     pub in_force: bool,
     /// How many documents it covers, standing or not.
     pub covers: u64,
-    /// The entry.
+    /// The entry, with the keys of its file.
     pub entry: serde_json::Value,
 }
 

@@ -191,7 +191,7 @@ impl Platform {
         &self.0.root
     }
 
-    /// Returns the settings.
+    /// Returns the settings, as `kfm.toml` has them.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
@@ -216,7 +216,7 @@ impl Platform {
         self.0.stores.iter().find(|store| store.name() == name).cloned()
     }
 
-    /// Returns the catalog.
+    /// Returns the catalog: the only store of domain stac.
     pub fn catalog(&self) -> Arc<dyn DomainOp> {
         let catalog = self.0.stores.iter().find(|store| store.domain() == Domain::Stac);
         Arc::clone(catalog.expect("the settings have exactly one store of domain stac"))

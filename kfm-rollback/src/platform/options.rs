@@ -125,7 +125,7 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Asks to stop.
+    /// Asks to stop; may be called again, from any thread.
     pub fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
     }

@@ -15,12 +15,13 @@ use crate::report::{
 };
 use crate::session::Session;
 
-/// What to do with later work that was derived from what is undone.
+/// What to do with later work that was derived from what is undone. This version refuses a plan that asks for
+/// either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cascade {
     /// It is undone too.
     Include,
-    /// It is hidden.
+    /// It is hidden from readers.
     Quarantine,
 }
 

@@ -34,19 +34,19 @@ pub struct Settings {
     pub version: u32,
     /// The stores by name; exactly one has the domain stac.
     pub stores: BTreeMap<String, StoreSettings>,
-    /// The operations log.
+    /// Where the operations log is.
     #[serde(default)]
     pub wal: WalSettings,
     /// Rules, labels and principals.
     #[serde(default)]
     pub policy: PolicySettings,
-    /// The version store.
+    /// Where the version store is.
     #[serde(default)]
     pub versions: VersionSettings,
     /// Where operation records are written.
     #[serde(default)]
     pub telemetry: TelemetrySettings,
-    /// The governance ledger.
+    /// Where the governance ledger is rendered.
     #[serde(default)]
     pub ledger: LedgerSettings,
     /// Files of the release, recorded in ledger and manifest.
@@ -60,7 +60,7 @@ pub struct Settings {
     pub limits: LimitSettings,
 }
 
-/// One store.
+/// The settings of one store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
@@ -75,7 +75,7 @@ pub struct StoreSettings {
     pub mode: Option<String>,
 }
 
-/// The operations log.
+/// The settings of the operations log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WalSettings {
@@ -138,7 +138,7 @@ pub enum Strictness {
     Strict,
 }
 
-/// The version store.
+/// The settings of the version store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionSettings {
@@ -166,7 +166,7 @@ impl Default for TelemetrySettings {
     }
 }
 
-/// The governance ledger.
+/// The settings of the governance ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LedgerSettings {
@@ -187,7 +187,7 @@ pub struct ReleaseSettings {
     /// The file of the bill of materials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom_ref: Option<String>,
-    /// The release's manifest.
+    /// The file of the release's manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_ref: Option<String>,
 }

@@ -39,7 +39,7 @@ pub struct StoreSummary {
 pub struct InitReport {
     /// The platform's folder.
     pub root: String,
-    /// Its stores.
+    /// The stores that it has.
     pub stores: Vec<StoreSummary>,
 }
 
@@ -118,7 +118,7 @@ pub struct StoreHealth {
     pub version: String,
     /// What the product can do.
     pub capabilities: Option<Capabilities>,
-    /// Whether it answers.
+    /// Whether it answers and can be read.
     pub ok: bool,
     /// The error of the store; left out if it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,7 +136,7 @@ pub struct StoreHealth {
 pub struct VerifyReport {
     /// Whether every check passed.
     pub ok: bool,
-    /// Each check.
+    /// The checks, in the order in which they were made.
     pub checks: Vec<CheckLine>,
 }
 

@@ -46,7 +46,7 @@ pub struct HotfixReport {
     pub against: Conflicts,
     /// The change of each document's field.
     pub changes: Listing<FieldChange>,
-    /// What policy found.
+    /// What policy found in the change.
     pub findings: Listing<FindingLine>,
     /// The manifest's file; null if nothing was executed.
     pub manifest: Option<String>,
@@ -62,7 +62,7 @@ impl Grouped for FieldChange {}
 /// The change of one document's field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
-    /// The document's path.
+    /// The document's path in the catalog.
     pub key: String,
     /// The field, as the actor named it.
     pub field: String,

@@ -53,7 +53,7 @@ pub struct ExecuteReport {
 /// An operation in `status`, `rollback status` and `rollback list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationLine {
-    /// The operation.
+    /// The operation's id.
     pub id: OperationId,
     /// The same id, if it is a rollback; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +68,7 @@ pub struct OperationLine {
     pub phase: String,
     /// Steps that are made so far; while it goes back, steps that are still to be undone.
     pub done: u64,
-    /// All its steps.
+    /// How many steps it has.
     pub total: u64,
     /// Whether an abort has begun: then a resume goes on with the abort, back to the prior state.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -103,7 +103,7 @@ pub struct RollbackShow {
     /// The manifest; left out until the rollback is completed or aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<serde_json::Value>,
-    /// Its steps.
+    /// The steps that it makes.
     pub cells: Listing<StepLine>,
 }
 

@@ -134,9 +134,9 @@ pub struct PlanReport {
     pub tier: u8,
     /// The approvals that the execution needs, in words; empty if it needs none.
     pub approvals_needed: Vec<String>,
-    /// What policy decided.
+    /// What policy decided about the plan.
     pub decision: DecisionLine,
-    /// What policy found.
+    /// What policy found in the change.
     pub findings: Listing<FindingLine>,
     /// Broken links of the catalog now.
     pub broken_links_before: u64,

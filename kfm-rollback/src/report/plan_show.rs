@@ -52,7 +52,7 @@ pub struct PlanLine {
     pub operation: OperationId,
     /// The publish or hotfix that it undoes, makes again or makes.
     pub target: OperationId,
-    /// planned or awaiting_approval.
+    /// planned, or awaiting_approval.
     pub status: Status,
     /// The actor that asked for the plan.
     pub requested_by: String,

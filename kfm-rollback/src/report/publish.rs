@@ -20,11 +20,11 @@ pub struct PublishReport {
     pub status: Status,
     /// Cells that it moved, in all and by domain; in a rehearsal, the documents and own cells that it would move.
     pub moves: CellCount,
-    /// Documents added.
+    /// Documents that were added, or would be.
     pub added: u64,
-    /// Documents changed.
+    /// Documents that were changed, or would be.
     pub changed: u64,
-    /// Documents retired.
+    /// Documents that were retired, or would be.
     pub retired: u64,
     /// Documents of the folder that are the same in the catalog.
     pub unchanged: u64,

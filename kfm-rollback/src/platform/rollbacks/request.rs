@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::platform::publishes::Cascade;
 
-/// What to plan.
+/// Which rollback to plan, and how.
 #[derive(Debug, Clone, Default)]
 pub struct PlanRequest {
     /// The publish that is to be undone: an id, a unique prefix, or `latest`.
