@@ -1,7 +1,7 @@
-//! Approvals: signed consents to one plan (R64, R68).
+//! Approvals: a principal's signed consent to one plan (R64, R68).
 //!
-//! An approval is bound to the plan's digest, so a plan that changed has none; it names the role in which
-//! its principal signs, and the moment from which it counts no more.
+//! An approval is bound to the digest of the plan, so a changed plan has none. It names the role in which its
+//! principal signs, and the moment from which on it does not count.
 
 mod needed;
 mod tally;
@@ -21,18 +21,18 @@ use crate::principals::{Principal, Principals, PrivateKey, Role, from_hex, to_he
 /// The signature is Ed25519 over the canonical JSON (RFC 8785) of all other fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Approval {
-    /// The plan.
+    /// The digest of the plan.
     pub plan_id: Digest,
-    /// The principal who signs.
+    /// The principal that signs.
     pub principal: String,
     /// The role in which the principal signs.
     pub role: String,
     /// When it was signed.
     pub signed_at: Timestamp,
-    /// When it ceases to count.
+    /// From when on it does not count any more.
     pub expires_at: Timestamp,
-    /// Fingerprint of the key that made it. Approvals of older versions have none, and are judged by their signature
-    /// alone.
+    /// Fingerprint of the key that signed. Approvals of older versions have none, and are judged by their
+    /// signature alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Digest>,
     /// The signature, as 128 lower-case hex digits.
@@ -43,34 +43,34 @@ pub struct Approval {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApprovalError {
-    /// Nobody of that name may approve: add the principal, or sign as one who is there.
+    /// No principal has this name: add the principal, or sign as one that is there.
     #[error("the principal is not known")]
     UnknownPrincipal,
-    /// It was made with a key that its principal does not have, or no longer: sign again with the present one.
+    /// The key is not, or no longer, that of the principal: sign again with the present key.
     #[error("it was made with another key than the principal has now")]
     OtherKey,
-    /// The signature is not this principal's over these fields: sign again.
+    /// The signature of the principal does not fit these fields: sign again.
     #[error("the signature does not fit: it was altered, or made with another key")]
     Altered,
-    /// It consents to another plan: approve this one.
+    /// The approval is for another plan: approve this one.
     #[error("it is for another plan")]
     OtherPlan,
-    /// Its principal planned the operation: ask another.
-    #[error("whoever planned the operation may not approve it")]
+    /// The principal planned the operation: ask another principal.
+    #[error("the principal that planned the operation may not approve it")]
     ByRequester,
-    /// Its principal executes the operation: ask another, or let another execute.
-    #[error("whoever executes the operation may not approve it")]
+    /// The principal executes the operation: ask another one to approve, or to execute.
+    #[error("the principal that executes the operation may not approve it")]
     ByExecutor,
-    /// Its principal does not hold the role, or no longer: sign in a role that is held.
+    /// The principal does not have the role, or no longer: sign in a role that it has.
     #[error("the principal does not hold the role")]
     RoleNotHeld,
-    /// The role approves nothing: sign as reviewer or council.
+    /// The role cannot approve: sign as reviewer or council.
     #[error("the role does not approve")]
     RoleApprovesNothing,
-    /// It ceased to count: sign again.
+    /// The approval does not count any more: sign again.
     #[error("it has expired")]
     Expired,
-    /// Its principal is counted already: ask another.
+    /// The principal is counted already: ask another principal.
     #[error("the principal is counted already")]
     Counted,
 }
@@ -115,10 +115,11 @@ impl Approval {
             .expect("digests, texts and times have a canonical form")
     }
 
-    /// Says who approves what in which role, if the approval counts for the operation of `context`.
+    /// Returns the principal that approves and its role, if the approval counts for the operation of
+    /// `context`.
     ///
     /// # Errors
-    /// [`ApprovalError`]: it does not count, and why.
+    /// [`ApprovalError`]: why the approval does not count.
     pub fn verify<'p>(
         &self,
         context: &ApprovalContext<'_>,

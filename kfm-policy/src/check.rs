@@ -1,29 +1,29 @@
-//! [`PolicyCheck`]: a rule written by somebody else, which can only add denials (R67).
+//! [`PolicyCheck`]: a rule of the platform's owner, which can only add denials (R67).
 
 use std::fmt::Debug;
 
 use crate::facts::OperationFacts;
 
-/// Judges operations by a rule of one's own, beside the built-in ones.
+/// Judges operations by a rule of the platform's own, beside the built-in rules.
 ///
-/// A check cannot allow anything: what the built-in rules deny stays denied, and the check's own 'no', its
-/// silence, its doubt and its panic deny as well. So a broken check stops operations and lets none through,
-/// which is the only way round that a governed platform can stand.
+/// A check cannot allow anything. What the built-in rules deny stays denied, and the check's own 'no', its
+/// silence, its doubt and its panic deny too. So a broken check stops operations and lets none through, which
+/// is the safe way to fail on a governed platform.
 ///
 /// # Laws
 /// - **Named**: [`id`](PolicyCheck::id) is always the same, not blank, and not that of a built-in rule.
 /// - **Pure**: the same facts give the same verdict; time is in the facts, and nothing else is read.
 /// - **Total**: any facts get a verdict: documents that are not JSON, no documents, no label, no steps.
-/// - **Counts**: a [`Verdict::Pass`] says how many steps were looked at; of facts without steps none is
-///   passed, since nothing checked is a denial.
+/// - **Counts**: a [`Verdict::Pass`] says how many steps were looked at. Facts without steps do not pass,
+///   because a check that looked at nothing is a denial.
 /// - **Speaks**: a [`Verdict::Fail`] has an objection, and each objection has a subject, a message and a
 ///   remedy.
-/// - **Discreet**: no text that a protected entity's documents carry stands in an objection.
+/// - **Discreet**: no objection contains a text from the documents of a protected entity.
 ///
 /// # Implementing
 /// Do no I/O and keep no state: a check is asked at plan, at execution and at recovery, and may be asked
-/// twice. An engine of policies from files (Rego, Cedar) lets a rule that errs pass; map its errors to
-/// [`Verdict::Unknown`]. Run `conformance` (feature `test-util`) on it.
+/// twice. An engine for policies from files (Rego, Cedar) ignores a rule that fails; map its errors to
+/// [`Verdict::Unknown`]. Run `conformance` (feature `test-util`) on the check.
 ///
 /// ```
 /// use kfm_policy::{Objection, OperationFacts, PolicyCheck, Verdict};
@@ -59,43 +59,43 @@ use crate::facts::OperationFacts;
 /// assert_ne!(policy.snapshot_ref(), kfm_policy::Policy::default().snapshot_ref());
 /// ```
 pub trait PolicyCheck: Debug + Send + Sync {
-    /// Returns the check's id in findings and in the policy snapshot.
+    /// Returns the check's id, which findings and the policy snapshot contain.
     fn id(&self) -> &str;
 
     /// Returns the check's version; another version is another policy.
     fn version(&self) -> &str;
 
-    /// Judges an operation.
+    /// Judges an operation by its facts.
     fn check(&self, facts: &OperationFacts<'_>) -> Verdict;
 }
 
-// Proof that the trait stays object-safe: policies hold `Arc<dyn PolicyCheck>`.
+// Proves that the trait stays object-safe: policies hold `Arc<dyn PolicyCheck>`.
 const _: Option<&dyn PolicyCheck> = None;
 
-/// What a check says.
+/// The answer of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It has no objection.
+    /// The check has no objection.
     Pass {
-        /// How many steps it looked at.
+        /// Number of steps that the check looked at.
         entities: u64,
     },
-    /// It objects.
+    /// The check has these objections.
     Fail(Vec<Objection>),
-    /// It cannot tell; denies.
+    /// The check cannot tell; this denies.
     Unknown {
-        /// What was missing.
+        /// What was missing, in words.
         why: String,
     },
 }
 
-/// One thing to which a check objects.
+/// One objection of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
-    /// What it is about: a path in the catalog, or `operation`.
+    /// The subject: a path in the catalog, or `operation`.
     pub subject: String,
-    /// What is so.
+    /// What is wrong, in words.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it, in words.
     pub remedy: String,
 }

@@ -1,4 +1,4 @@
-//! The laws of [`PolicyCheck`], one function each, for whoever writes a check.
+//! The laws of [`PolicyCheck`], one function each, for the author of a check.
 //!
 //! [`policy_check_conformance!`](crate::policy_check_conformance) makes a test of each.
 
@@ -11,7 +11,7 @@ use crate::label::CareLabel;
 use crate::protection::Protection;
 use crate::rules;
 
-/// What a protected document says of itself in the corpus, and nobody else may.
+/// Texts of the protected documents in the corpus; they are in no other document.
 const SECRETS: [&str; 5] =
     ["Spring of the elders", "elders-spring", "grandmother@example.org", "-98.51234", "elders-spring.tif"];
 
@@ -57,10 +57,10 @@ macro_rules! policy_check_conformance {
     };
 }
 
-/// **Named**: the id is always the same, not blank, and not that of a built-in rule.
+/// Law **Named**: the id is always the same, not blank, and not that of a built-in rule.
 ///
 /// # Panics
-/// The law does not hold.
+/// If the law does not hold.
 pub fn named(check: &dyn PolicyCheck) {
     let id = check.id().to_owned();
     assert!(!id.trim().is_empty(), "the id is blank");
@@ -71,29 +71,29 @@ pub fn named(check: &dyn PolicyCheck) {
     }
 }
 
-/// **Pure**: the same facts give the same verdict, whatever was judged between.
+/// Law **Pure**: the same facts give the same verdict, whatever was judged in between.
 ///
 /// # Panics
-/// The law does not hold.
+/// If the law does not hold.
 pub fn pure(check: &dyn PolicyCheck) {
     let judge = || corpus().iter().map(|operation| check.check(&operation.facts())).collect::<Vec<_>>();
     assert_eq!(judge(), judge(), "the same facts gave another verdict");
 }
 
-/// **Total**: any facts get a verdict.
+/// Law **Total**: any facts get a verdict.
 ///
 /// # Panics
-/// The law does not hold.
+/// If the law does not hold.
 pub fn total(check: &dyn PolicyCheck) {
     for operation in corpus() {
         check.check(&operation.facts());
     }
 }
 
-/// **Counts**: a pass says how many steps were looked at; of facts without steps none is passed.
+/// Law **Counts**: a pass says how many steps were looked at; facts without steps do not pass.
 ///
 /// # Panics
-/// The law does not hold.
+/// If the law does not hold.
 pub fn counts(check: &dyn PolicyCheck) {
     for operation in corpus() {
         if let Verdict::Pass { entities } = check.check(&operation.facts()) {
@@ -104,10 +104,10 @@ pub fn counts(check: &dyn PolicyCheck) {
     }
 }
 
-/// **Speaks**: a fail has an objection, and each objection a subject, a message and a remedy.
+/// Law **Speaks**: a fail has an objection, and each objection a subject, a message and a remedy.
 ///
 /// # Panics
-/// The law does not hold.
+/// If the law does not hold.
 pub fn speaks(check: &dyn PolicyCheck) {
     for operation in corpus() {
         if let Verdict::Fail(objections) = check.check(&operation.facts()) {
@@ -120,10 +120,10 @@ pub fn speaks(check: &dyn PolicyCheck) {
     }
 }
 
-/// **Discreet**: no text that a protected entity's documents carry stands in an objection.
+/// Law **Discreet**: no objection contains a text from the documents of a protected entity.
 ///
 /// # Panics
-/// The law does not hold.
+/// If the law does not hold.
 pub fn discreet(check: &dyn PolicyCheck) {
     for operation in corpus() {
         let verdict = format!("{:?}", check.check(&operation.facts()));
@@ -133,7 +133,7 @@ pub fn discreet(check: &dyn PolicyCheck) {
     }
 }
 
-/// Operations of every kind over everything that documents and labels can be.
+/// Operations of every kind, over every form that documents and labels can have.
 pub(crate) fn corpus() -> Vec<Operation> {
     let all = steps();
     let mut corpus = vec![];

@@ -1,4 +1,4 @@
-//! Decisions: allow or deny, with everything that led there (R66).
+//! Decisions: allow or deny, with everything that led to it (R66).
 
 use kfm_lineage::{Digest, Timestamp};
 use schemars::JsonSchema;
@@ -9,63 +9,64 @@ use crate::facts::JudgedKind;
 use crate::finding::Finding;
 use crate::risk::{RiskLevel, RiskReason};
 
-/// What policy says of an operation.
+/// The decision of the policy about one operation.
 ///
-/// Plain data: it is shown, stored in plans and manifests, and opens nothing. What opens an operation is a
-/// [`Permit`](crate::Permit), which only [`Policy::permit`](crate::Policy::permit) makes.
+/// Plain data: it is shown and stored in plans and manifests, and it opens nothing. An operation is opened
+/// only by a [`Permit`](crate::Permit), which only [`Policy::permit`](crate::Policy::permit) makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
-    /// Whether the operation may be done, once it is approved.
+    /// Whether the operation may be done once it is approved.
     pub allowed: bool,
-    /// What was judged.
+    /// The kind of operation that was judged.
     pub kind: JudgedKind,
-    /// When.
+    /// When the operation was judged.
     pub judged_at: Timestamp,
-    /// Under which policy.
+    /// The snapshot of the policy that judged it.
     pub policy_snapshot_ref: Digest,
-    /// Everything that the rules saw: what denies first, then by weight.
+    /// Everything that the rules saw: first what denies, then by severity.
     pub findings: Vec<Finding>,
-    /// What was looked at.
+    /// How much the rules looked at.
     pub census: RuleCensus,
-    /// What it does to links and orphans.
+    /// What the operation does to links and orphans, in numbers.
     pub integrity: IntegrityCounts,
-    /// How many CARE findings deny; counts refusals, where telemetry's `care_violations` counts effects.
+    /// How many findings of CARE deny. They are refusals; telemetry's `care_violations` counts violations
+    /// that took effect.
     pub care_denials: u64,
-    /// How far it reaches.
+    /// How far the operation reaches.
     pub risk_level: RiskLevel,
-    /// What raises the risk, the highest first.
+    /// What raises the risk, the highest level first.
     pub risk_reasons: Vec<RiskReason>,
-    /// Its class, 0 to 4.
+    /// The tier of the operation, 0 to 4.
     pub tier: u8,
-    /// Who must approve it.
+    /// The approvals that the operation needs.
     pub approvals_needed: ApprovalsNeeded,
 }
 
-/// What rules really looked at; nothing looked at is a denial.
+/// How much the rules really looked at; if they looked at nothing, the operation is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RuleCensus {
-    /// Built-in rules that gave an answer.
+    /// Number of built-in rules that gave an answer.
     pub rules: u64,
-    /// Checks of others that gave an answer.
+    /// Number of added checks that gave an answer.
     pub checks: u64,
-    /// Documents that the operation moves.
+    /// Number of documents that the operation moves.
     pub entities: u64,
-    /// Of those, documents that are not a JSON object; the registry alone judges them.
+    /// Number of those documents that are not a JSON object; only the registry can judge them.
     pub not_json: u64,
-    /// Documents of the catalog whose links were looked at.
+    /// Number of documents of the catalog whose links were looked at.
     pub documents: u64,
-    /// Links that were looked at.
+    /// Number of links that were looked at.
     pub links: u64,
 }
 
 /// What an operation does to links and orphans, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct IntegrityCounts {
-    /// Made by this operation.
+    /// Breaks and orphans that this operation makes.
     pub introduced: u64,
-    /// Absent now, there before the operation that is undone, and there again.
+    /// Breaks and orphans that were there before the undone operation, are absent now, and come back.
     pub returned: u64,
-    /// Made by the operation that is undone, in what this one moves, and still there.
+    /// Breaks and orphans that the undone operation made in what this one moves, and that stay.
     pub left: u64,
 }
 

@@ -1,8 +1,8 @@
-//! Why policy's own files could not be read: nothing may be judged until they can.
+//! Why the policy's own files could not be read: until they can, nothing may be judged.
 
 use std::fmt;
 
-/// The files that policy reads.
+/// The files that the policy reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PolicyFile {
@@ -10,7 +10,7 @@ pub enum PolicyFile {
     Labels,
     /// `policy/suppressions.toml`: what was withdrawn and never comes back.
     Suppressions,
-    /// `policy/principals.toml`: who may approve.
+    /// `policy/principals.toml`: the principals, with their roles and keys.
     Principals,
     /// A principal's private key.
     PrivateKey,
@@ -27,90 +27,90 @@ impl fmt::Display for PolicyFile {
     }
 }
 
-/// Why policy's own files could not be read.
+/// Why the policy's own files could not be read.
 ///
-/// Every variant is permanent: the same text gives the same error. Whoever gets one must not go on as if the
-/// file were empty (R3); in the log of an operation it counts as 'policy cannot be evaluated'.
+/// Every variant is permanent: the same text gives the same error. A caller that gets one must not go on as
+/// if the file were empty (R3); in the log of an operation it counts as 'policy cannot be evaluated'.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
     /// The file is not TOML: repair the line that the source names.
     #[error("{file} is not TOML: line={line}")]
     Syntax {
-        /// Which file.
+        /// The file with the error.
         file: PolicyFile,
-        /// The line, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// What the parser says.
+        /// The message of the parser.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A key is not one of ours: correct its spelling.
+    /// A key is not known: correct its spelling.
     #[error("{file} has a key that is not known, the nearest one is `{nearest}`: line={line} key={key}")]
     UnknownKey {
-        /// Which file.
+        /// The file with the error.
         file: PolicyFile,
-        /// The line, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// The key as it stands there.
+        /// The key, as the file has it.
         key: String,
-        /// The known key that is nearest.
+        /// The known key that is most like it.
         nearest: &'static str,
     },
-    /// An entry lacks a key that it must have: add it.
+    /// An entry lacks a key that it must have: add the key.
     #[error("{file} has an entry without `{key}`: line={line}")]
     MissingKey {
-        /// Which file.
+        /// The file with the error.
         file: PolicyFile,
         /// The line on which the entry begins, from 1.
         line: usize,
-        /// The key that is missing.
+        /// The name of the missing key.
         key: &'static str,
     },
-    /// An entry is about nothing, or about two things: let it name exactly one.
+    /// An entry has no subject, or several: let it name exactly one.
     #[error("{file} has an entry that does not name exactly one of {keys}: line={line}")]
     NotOneSubject {
-        /// Which file.
+        /// The file with the error.
         file: PolicyFile,
         /// The line on which the entry begins, from 1.
         line: usize,
         /// The keys of which it must have one.
         keys: &'static str,
     },
-    /// A key has a value that it cannot have: change it to what is expected.
+    /// The value of a key is not valid: change it to what is expected.
     #[error("{file} expects {expected}: line={line} key={key}")]
     InvalidValue {
-        /// Which file.
+        /// The file with the error.
         file: PolicyFile,
-        /// The line, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// The key.
+        /// The name of the key.
         key: String,
-        /// What would have been accepted.
+        /// The values that are accepted, in words.
         expected: String,
     },
-    /// Two entries cannot both stand: remove one.
+    /// Two entries exclude each other: remove one.
     #[error("{file} has two principals with the same {what}: line={line} name={name}")]
     Duplicate {
-        /// Which file.
+        /// The file with the error.
         file: PolicyFile,
-        /// The line of the second one, from 1; 0 if it is not in the file yet.
+        /// The number of the line of the second entry, from 1; 0 if it is not in the file yet.
         line: usize,
-        /// What they share: a name, or a key.
+        /// What both entries have: the same name, or the same key.
         what: &'static str,
-        /// The name of the second one.
+        /// The name in the second entry.
         name: String,
     },
-    /// An entry that is in force cannot be read: use a version of the toolkit that knows its form.
+    /// An entry in force cannot be read: use a version of the toolkit that knows its form.
     #[error("a registry entry in the log cannot be read: position={position}")]
     InForce {
         /// Its position among the entries in force, from 0.
         position: usize,
-        /// What its form lacks.
+        /// Why it cannot be read.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A private key file does not hold a key: give the file that `principals add` wrote.
+    /// A private key file does not contain a key: give the file that `kfm principals add` wrote.
     #[error("{file} is not in the form `kfm-ed25519-v1 <64 hex digits>`", file = PolicyFile::PrivateKey)]
     NotAKey,
 }

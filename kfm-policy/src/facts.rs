@@ -1,7 +1,7 @@
 //! What rules look at: an operation and its steps, as facts (R66).
 //!
 //! Rules see nothing else: no raw JSON, no clock, no store. So a decision can be made again from the same
-//! facts, and a rule cannot depend on what nobody recorded.
+//! facts, and a rule cannot depend on something that was not recorded.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use crate::protection::Protection;
 use crate::ratchet::StepTreatment;
 
-/// What kind of operation is judged; it decides which rules deny (`docs/states.md` section 5).
+/// The kind of operation that is judged; it decides which rules deny (`docs/states.md` section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JudgedKind {
-    /// Documents are published.
+    /// A pipeline publishes documents.
     Publish,
-    /// What already stands is recorded and nothing moves: a genesis, a reconcile. Rules find and do not deny.
+    /// What stands already is recorded and nothing moves: adopting a catalog, or a reconcile. Rules report
+    /// and do not deny.
     Adopt,
     /// A hotfix goes forward.
     Hotfix,
@@ -29,12 +30,12 @@ pub enum JudgedKind {
     Rollback,
     /// A rollback is undone.
     Revert,
-    /// An unfinished operation goes back.
+    /// An unfinished operation is taken back.
     Abort,
 }
 
 impl JudgedKind {
-    /// All kinds.
+    /// All kinds, in the order of their declaration.
     pub const ALL: [Self; 6] =
         [Self::Publish, Self::Adopt, Self::Hotfix, Self::Rollback, Self::Revert, Self::Abort];
 
@@ -50,65 +51,65 @@ impl JudgedKind {
         }
     }
 
-    /// Says whether approvals are asked of it; not of publishes, and not of going back from one's own
+    /// Says whether such an operation needs approvals: a publish does not, nor does taking back one's own
     /// unfinished work.
     pub fn asks_approval(self) -> bool {
         matches!(self, Self::Hotfix | Self::Rollback | Self::Revert)
     }
 }
 
-/// An operation, as it is judged.
+/// An operation that is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct OperationFacts<'a> {
-    /// What it is.
+    /// The kind of operation.
     pub kind: JudgedKind,
-    /// Who acts: plans it or executes it.
+    /// The principal that plans or executes the operation.
     pub actor: &'a str,
-    /// Why; a plan need not have a reason yet, an execution gives one.
+    /// The reason for the operation. A plan may have none yet; an execution must have one.
     pub reason: Option<&'a str>,
     /// The present, from the caller's clock.
     pub now: Timestamp,
-    /// Its class, 0 to 4 (`docs/states.md` section 6).
+    /// The tier of the operation, 0 to 4 (`docs/states.md` section 6).
     pub tier: u8,
     /// Whether publishes are judged strictly (`[policy] publish = "strict"`).
     pub strict: bool,
-    /// The document cells that it moves.
+    /// The document cells that the operation moves.
     pub steps: &'a [StepFacts],
-    /// Cells of all stores that it moves.
+    /// Number of cells, in all stores, that the operation moves.
     pub cells_total: u64,
-    /// Cells of its target that it leaves alone.
+    /// Number of cells of its target that the operation leaves alone.
     pub skipped: u64,
-    /// What it does to the catalog's links and orphans.
+    /// What the operation does to the links and orphans of the catalog.
     pub integrity: &'a IntegrityChange,
-    /// Whether it is forced over a partial publish or missing artefacts (R46).
+    /// Whether the operation is forced over a partial publish or missing artefacts (R46).
     pub forced: bool,
 }
 
 /// One document cell that an operation moves.
 #[derive(Debug, Clone)]
 pub struct StepFacts {
-    /// The entity.
+    /// The entity of the cell.
     pub entity: EntityId,
     /// Its path in the catalog.
     pub path: String,
-    /// What readers see now, if anything.
+    /// What readers see now; none if they see nothing.
     pub before: Option<Arc<DocumentFacts>>,
-    /// What the step is planned to show, if anything.
+    /// What readers are to see after the step; none if they are to see nothing.
     pub after: Option<Arc<DocumentFacts>>,
     /// The protection in force for the entity now.
     pub protection: Protection,
     /// What the ratchet does with the step.
     pub outcome: StepTreatment,
-    /// What is not valid in it, before and after; none where that was not looked at.
+    /// The faults of the document before and after; none if they were not looked for.
     pub validity: Option<ValidityChange>,
 }
 
-/// What is not valid in a document, before a step and after it.
+/// The faults of a document before a step and after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValidityChange {
-    /// The faults now.
+    /// The faults of the document that stands.
     pub before: Arc<BTreeSet<ValidityFault>>,
-    /// The faults then.
+    /// The faults of the document that is planned.
     pub after: Arc<BTreeSet<ValidityFault>>,
 }
 

@@ -1,23 +1,23 @@
-//! Findings: what rules saw, for people and programs.
+//! Findings: what rules saw, for people and for programs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How much weight a rule has.
+/// How severe a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// No exception ever; what cannot be evaluated denies.
+    /// There is never an exception; a rule that cannot be evaluated denies.
     Critical,
-    /// Exceptions only by the named authority; what cannot be evaluated denies.
+    /// Only the named authority can make an exception; a rule that cannot be evaluated denies.
     Block,
-    /// Recorded.
+    /// A finding that is recorded, and that a person should look at.
     Warn,
-    /// Told.
+    /// A finding for information.
     Info,
 }
 
-/// One thing that a rule saw.
+/// One observation of a rule.
 ///
 /// Names the entity by its path and shows no text of a protected document, no coordinates and no personal
 /// data (R66).
@@ -25,16 +25,16 @@ pub enum Severity {
 pub struct Finding {
     /// The rule's id in the catalogue: `CARE-A1-access`.
     pub rule: String,
-    /// The name that others have for it: `C-F01` the owner, `LNK-2` the count of links.
+    /// Another name of it: `C-F01` in the requirements, `LNK-2` in the count of links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The rule's weight.
+    /// The severity of the rule.
     pub severity: Severity,
-    /// What it is about: a path in the catalog, or `operation`.
+    /// The subject: a path in the catalog, or `operation`.
     pub subject: String,
-    /// What is so.
+    /// What is wrong, in words.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it, in words.
     pub remedy: String,
     /// Whether this finding alone denies the operation.
     pub denies: bool,

@@ -17,12 +17,12 @@ pub(crate) fn now() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().expect("it is a time")
 }
 
-/// Projects a document.
+/// Projects a document into its facts.
 pub(crate) fn document(value: &Value) -> Arc<DocumentFacts> {
     Arc::new(DocumentFacts::project(value.to_string().as_bytes()))
 }
 
-/// An item that no rule has anything to say about, with members replaced; null removes one.
+/// An item to which no rule objects, with the given members replaced; null removes a member.
 pub(crate) fn item(changes: Value) -> Arc<DocumentFacts> {
     let mut item = json!({
         "type": "Feature", "stac_version": "1.1.0", "id": "scene", "collection": "landsat",
@@ -35,7 +35,7 @@ pub(crate) fn item(changes: Value) -> Arc<DocumentFacts> {
     document(&item)
 }
 
-/// The same without any coordinate.
+/// The same item without any coordinate.
 #[cfg(test)]
 pub(crate) fn placeless(mut changes: Value) -> Arc<DocumentFacts> {
     changes["geometry"] = Value::Null;
@@ -58,7 +58,7 @@ fn merge(target: &mut Value, changes: Value) {
         (Value::Object(target), Value::Object(changes)) => {
             for (key, change) in changes {
                 match (target.get_mut(&key), change) {
-                    // An item's geometry must be there and may be null; anything else goes.
+                    // An item's geometry must be there and may be null; any other member may be removed.
                     (_, Value::Null) if key != "geometry" => {
                         target.remove(&key);
                     }
@@ -73,7 +73,7 @@ fn merge(target: &mut Value, changes: Value) {
     }
 }
 
-/// The protection that a registry entry of a label gives.
+/// The protection that an entry with this label gives.
 pub(crate) fn labelled(label: CareLabel) -> Protection {
     let treatment = Treatment::least_for(label);
     Protection {
@@ -86,29 +86,29 @@ pub(crate) fn labelled(label: CareLabel) -> Protection {
     }
 }
 
-/// The protection of what is public.
+/// The protection of a public entity.
 pub(crate) fn public() -> Protection {
     labelled(CareLabel::Public)
 }
 
-/// The protection of what was withdrawn.
+/// The protection of a withdrawn entity.
 pub(crate) fn withdrawn() -> Protection {
     let treatment = Treatment::Withdrawn;
     Protection { suppressed: true, treatment, floor: treatment, ..public() }
 }
 
-/// The protection of what is under a hold.
+/// The protection of an entity under a hold.
 pub(crate) fn held() -> Protection {
     let treatment = Treatment::Quarantined;
     Protection { held: true, treatment, floor: treatment, ..public() }
 }
 
-/// The protection of a document whose label cannot be read.
+/// The protection of an entity whose document has a label that cannot be read.
 pub(crate) fn unreadable() -> Protection {
     Protection { label: Err(UnknownLabel::Malformed), ..Protection::unlabelled() }
 }
 
-/// One step.
+/// Makes a step of an operation.
 pub(crate) fn step(
     before: Option<Arc<DocumentFacts>>,
     after: Option<Arc<DocumentFacts>>,
@@ -126,7 +126,7 @@ pub(crate) fn step(
     }
 }
 
-/// An operation, owned; `facts` borrows from it.
+/// An operation that owns its facts; `facts` borrows from it.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {
     pub(crate) kind: JudgedKind,
@@ -142,7 +142,7 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Makes an operation of these steps with nothing else remarkable about it.
+    /// Makes an operation of these steps, with default values for all the rest.
     pub(crate) fn new(kind: JudgedKind, steps: Vec<StepFacts>) -> Self {
         let census = Census { documents: 100, links: 420, ..Census::default() };
         Self {

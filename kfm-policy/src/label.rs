@@ -1,24 +1,24 @@
-//! CARE labels: what an entity may be shown as (R60).
+//! CARE labels: how much of an entity may be shown (R60).
 
 use kfm_lineage::document::Field;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A CARE label; there is no default, what carries none is denied.
+/// A CARE label. There is no default: an entity without a label is denied.
 ///
-/// The order is that of protection: a later one protects more.
+/// The order is that of protection: a later label protects more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CareLabel {
-    /// May be shown as it is.
+    /// The entity may be shown as it is.
     Public,
-    /// May be shown generalised.
+    /// The entity may be shown generalised.
     Sensitive,
-    /// May be shown only strongly generalised, or without its place.
+    /// The entity may be shown only strongly generalised, or without its place.
     Restricted,
 }
 
-/// Words of the owner's and of neighbouring vocabularies, each with the stricter of our labels (R60).
+/// The words of R60 and of neighbouring vocabularies, each with the stricter of our labels.
 pub const VOCABULARY: [(&str, CareLabel); 6] = [
     ("public", CareLabel::Public),
     ("sensitive", CareLabel::Sensitive),
@@ -28,15 +28,15 @@ pub const VOCABULARY: [(&str, CareLabel); 6] = [
     ("internal", CareLabel::Restricted),
 ];
 
-/// Why an entity's label is not known; each denies.
+/// Why an entity's label is not known; each reason denies.
 ///
-/// The text that was found is not kept: it would end in messages, and nobody knows what it says (R66).
+/// The text that was found is not kept: it would get into messages, and what it says is not known (R66).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum UnknownLabel {
-    /// Neither the document nor the registry has one: add an entry to the registry.
+    /// Neither the document nor the registry has a label: add an entry to the registry.
     #[error("no label applies")]
     Absent,
-    /// The document's label is not a text, or the document says that it is of two types: repair the document.
+    /// The document's label is not a text, or the document has two types: repair the document.
     #[error("the document's own label cannot be read")]
     Malformed,
     /// The document's label is a word that no vocabulary has: repair the document.
@@ -45,7 +45,7 @@ pub enum UnknownLabel {
 }
 
 impl CareLabel {
-    /// Reads a label, in our words or a mapped vocabulary's, in capitals or not.
+    /// Reads a label, in the words of this crate or of a mapped vocabulary, in any case.
     ///
     /// ```
     /// use kfm_policy::CareLabel;
@@ -54,7 +54,7 @@ impl CareLabel {
     /// ```
     ///
     /// # Errors
-    /// [`UnknownLabel::Unrecognised`]: no vocabulary has the word; deny.
+    /// [`UnknownLabel::Unrecognised`]: no vocabulary has the word; deny the operation.
     pub fn parse(text: &str) -> Result<Self, UnknownLabel> {
         VOCABULARY
             .iter()
@@ -63,11 +63,11 @@ impl CareLabel {
             .ok_or(UnknownLabel::Unrecognised)
     }
 
-    /// Reads a document's own label, which it need not have: of several the strictest.
+    /// Reads a document's own label; of several labels the strictest. `Ok(None)` if the document has none.
     ///
     /// # Errors
-    /// [`UnknownLabel::Malformed`] and [`UnknownLabel::Unrecognised`]: it has one and nobody can tell what it
-    /// asks for; deny.
+    /// [`UnknownLabel::Malformed`] and [`UnknownLabel::Unrecognised`]: the document has a label, and it
+    /// cannot be told what it demands; deny the operation.
     pub fn of_document(field: &Field<Vec<String>>) -> Result<Option<Self>, UnknownLabel> {
         match field {
             Field::Present(labels) => {

@@ -1,8 +1,8 @@
 //! Licences: which are allowed, and which are looser than others (`docs/states.md` section 4).
 //!
-//! A licence is an SPDX expression. Its ids are those of the SPDX licence list, compared without regard to case
-//! as SPDX asks; the order is the toolkit's own, coarse on purpose: it tells loosening from tightening and no
-//! more.
+//! A licence is an SPDX expression. Its ids are those of the SPDX licence list, in any case, as SPDX demands.
+//! The order of the classes is the toolkit's own and coarse on purpose: it tells loosening from tightening,
+//! and no more.
 
 use std::collections::BTreeSet;
 
@@ -13,19 +13,19 @@ mod expression;
 
 use expression::Expression;
 
-/// What a licence leaves to those who use the data, the most first.
+/// What a licence allows the users of the data; the class that allows most comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LicenceClass {
-    /// Everything.
+    /// Every use is allowed, without conditions.
     Open,
-    /// Everything, with the source named.
+    /// Everything is allowed if the source is named.
     Attribution,
-    /// The same, passed on under the same terms.
+    /// The same, and derived work must have the same terms.
     ShareAlike,
-    /// No commerce, or no derived work.
+    /// No commercial use, or no derived work.
     NonCommercialOrNoDerivatives,
-    /// Nothing that is not said elsewhere; also whatever is not in the table.
+    /// Nothing is allowed that is not said elsewhere; also every licence that is not in the table.
     Proprietary,
 }
 
@@ -72,12 +72,12 @@ pub const CLASSES: [(&str, LicenceClass); 36] = [
 ];
 
 impl LicenceClass {
-    /// Returns the class of an SPDX expression: of `A AND B` the strictest, of `A OR B` the loosest, since whoever
-    /// uses the data may choose it.
+    /// Returns the class of an SPDX expression: of `A AND B` the strictest, of `A OR B` the loosest, since a
+    /// user of the data may choose that one.
     ///
-    /// An exception (`WITH`) and 'or later' (`+`) change nothing; versions and ports of the Creative Commons
-    /// licences have the class of their terms. What is not in the table, and what is not a valid expression,
-    /// counts as proprietary.
+    /// An exception (`WITH`) and 'or later' (`+`) change nothing. Versions and ports of the Creative Commons
+    /// licences have the class of their terms. An id that is not in the table, and an expression that is not
+    /// valid, counts as proprietary.
     ///
     /// ```
     /// use kfm_policy::LicenceClass;
@@ -120,9 +120,9 @@ impl LicenceClass {
 
 /// The licences that a platform allows for what it publishes (R63).
 ///
-/// The default is every licence of the table up to share-alike. Others are findings: among them `UNKNOWN`,
-/// `proprietary` and `various`, which say that nobody knows, nothing is granted, or that the terms are
-/// elsewhere.
+/// The default is every licence of the table up to share-alike. Other licences are findings: among them
+/// `UNKNOWN`, `proprietary` and `various`, which say that the terms are not known, that nothing is granted,
+/// or that the terms are elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct AllowedLicences(pub BTreeSet<String>);
@@ -137,8 +137,8 @@ impl Default for AllowedLicences {
 impl AllowedLicences {
     /// Says whether a licence, or every licence of an SPDX expression, is allowed.
     ///
-    /// In `A OR B` both must be allowed too: which one was chosen is not written there. What is not a valid
-    /// expression is not allowed.
+    /// In `A OR B` both must be allowed: the expression does not say which one was chosen. An expression that
+    /// is not valid is not allowed.
     pub fn allows(&self, expression: &str) -> bool {
         let is_allowed = |id: &str| self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(id));
         let both = |a: bool, b: bool| a && b;

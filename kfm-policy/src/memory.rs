@@ -1,4 +1,4 @@
-//! A check that lives in memory: it objects to what it was told to object to.
+//! A check in memory, which objects to the paths that it was given.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use kfm_lineage::canonical::canonical_of;
 use crate::check::{Objection, PolicyCheck, Verdict};
 use crate::facts::OperationFacts;
 
-/// Objects to every step on the paths that it was given, and to nothing else.
+/// Objects to every step on the given paths, and to nothing else.
 ///
-/// The smallest check that keeps all laws: a freeze list for a migration, and a peer for tests.
+/// It is the smallest check that keeps all laws: a freeze list for a migration, and a peer in tests.
 #[derive(Debug, Clone)]
 pub struct MemoryCheck {
     objections: BTreeMap<String, String>,
-    /// Follows from the objections: other objections are another policy.
+    /// Computed from the objections, since other objections are another policy.
     version: String,
 }
 
@@ -30,12 +30,12 @@ fn version_of(objections: &BTreeMap<String, String>) -> String {
 }
 
 impl MemoryCheck {
-    /// Objects to nothing yet.
+    /// Makes a check without objections.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Objects to steps on a path, and says why.
+    /// Adds an objection to every step on a path, with its reason.
     #[must_use]
     pub fn with_objection(mut self, path: impl Into<String>, why: impl Into<String>) -> Self {
         self.objections.insert(path.into(), why.into());

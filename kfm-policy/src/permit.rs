@@ -1,4 +1,4 @@
-//! Permits: the only thing that opens an operation (R66).
+//! Permits: without one, no operation opens (R66).
 
 use kfm_lineage::{Digest, Timestamp};
 
@@ -8,14 +8,14 @@ use crate::facts::JudgedKind;
 use crate::principals::Principals;
 use crate::risk::RiskLevel;
 
-/// How long a permit opens what it was made for; what waits longer is judged again.
+/// How many minutes a permit can be used; an operation that waits longer is judged again.
 pub const PERMIT_VALIDITY_MINUTES: i64 = 15;
 
-/// The leave to open one operation.
+/// The permission to open one operation.
 ///
-/// Nobody but [`Policy::permit`](crate::Policy::permit) makes one, from facts of that moment; it cannot be
-/// copied, stored or sent, and opens the one plan that it names, under the one policy that it names, for
-/// [`PERMIT_VALIDITY_MINUTES`]. So 'forgot to ask policy' does not compile:
+/// Only [`Policy::permit`](crate::Policy::permit) makes one, from the facts of that moment. It cannot be
+/// copied, stored or sent. It opens only the plan that it names, under the policy that it names, for
+/// [`PERMIT_VALIDITY_MINUTES`]. So code that forgets to ask the policy does not compile:
 ///
 /// ```compile_fail,E0451
 /// # fn forge(plan_id: kfm_lineage::Digest, at: kfm_lineage::Timestamp) -> kfm_policy::Permit {
@@ -61,15 +61,15 @@ impl Permit {
             kind: decision.kind,
             risk_level: decision.risk_level,
             reviewers,
-            // At the end of time a permit is over at once.
+            // If the time cannot be represented, the permit has expired at once.
             expires_at: decision.judged_at.checked_add(validity).unwrap_or(decision.judged_at),
         }
     }
 
-    /// Says whether the permit opens a plan now.
+    /// Checks that the permit opens a plan now.
     ///
     /// # Errors
-    /// [`PermitError`]: it does not; judge the operation again.
+    /// [`PermitError`]: the permit does not open it; judge the operation again.
     pub fn opens(&self, plan_id: &Digest, now: Timestamp) -> Result<(), PermitError> {
         if self.plan_id != *plan_id {
             return Err(PermitError::OtherPlan { permitted: self.plan_id });
@@ -80,32 +80,32 @@ impl Permit {
         Ok(())
     }
 
-    /// Returns the plan that it opens.
+    /// Returns the digest of the plan that the permit opens.
     pub fn plan_id(&self) -> &Digest {
         &self.plan_id
     }
 
-    /// Returns the policy under which it was given.
+    /// Returns the snapshot of the policy that gave the permit.
     pub fn policy_snapshot_ref(&self) -> &Digest {
         &self.snapshot
     }
 
-    /// Returns what kind of operation it opens.
+    /// Returns the kind of operation that the permit opens.
     pub fn kind(&self) -> JudgedKind {
         self.kind
     }
 
-    /// Returns the risk level at which it was given.
+    /// Returns the risk level of the operation, as it was judged.
     pub fn risk_level(&self) -> RiskLevel {
         self.risk_level
     }
 
-    /// Returns the principals whose approvals counted, by name.
+    /// Returns the names of the principals whose approvals counted.
     pub fn reviewers(&self) -> &[String] {
         &self.reviewers
     }
 
-    /// Returns the moment from which it opens nothing.
+    /// Returns the moment from which on the permit opens nothing.
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
@@ -115,34 +115,34 @@ impl Permit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PermitError {
-    /// It was given for another plan: judge this one.
+    /// The permit is for another plan: judge this plan.
     #[error("the permit is for another plan: permitted={permitted}")]
     OtherPlan {
-        /// The plan that it opens.
+        /// The plan that the permit opens.
         permitted: Digest,
     },
-    /// It is over: judge the operation again.
+    /// The permit has expired: judge the operation again.
     #[error("the permit has expired: expires_at={expires_at}")]
     Expired {
-        /// When.
+        /// The moment at which it expired.
         expires_at: Timestamp,
     },
 }
 
-/// Whose consent a permit rests on.
+/// The approvals that a permit rests on.
 #[derive(Debug, Clone, Copy)]
 pub enum Consent<'a> {
-    /// The operation is about to open: these approvals are counted.
+    /// The operation is about to open: its approvals are counted now.
     Asked {
-        /// Who planned it.
+        /// The principal that planned the operation.
         requested_by: &'a str,
         /// The approvals on record for the plan.
         approvals: &'a [Approval],
-        /// Who may approve.
+        /// The principals that may approve.
         principals: &'a Principals,
     },
-    /// The operation is open already and goes on or back: its approvals were counted when it opened and are
-    /// in the log. Rules are asked again; people are not.
+    /// The operation is open already, and goes on or back: its approvals were counted when it opened and are
+    /// in the log. The rules are asked again; principals are not.
     Given,
 }
 
@@ -150,7 +150,7 @@ pub enum Consent<'a> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PermitRefused {
-    /// A rule denies: mend what the findings name, and plan again.
+    /// A rule denies: repair what the findings name, and plan again.
     #[error("denied by policy: findings={}", decision.denials().count())]
     Denied {
         /// The decision, with its findings.
@@ -159,13 +159,13 @@ pub enum PermitRefused {
     /// Approvals are missing: get them, and execute the same plan.
     #[error("approvals are missing: needed={missing}")]
     ApprovalsMissing {
-        /// The decision, which allows it.
+        /// The decision, which allows the operation.
         decision: Box<Decision>,
-        /// What is needed in all.
+        /// All approvals that the operation needs.
         needed: ApprovalsNeeded,
-        /// What is missing, in words.
+        /// The approvals that are missing, in words.
         missing: String,
-        /// Approvals that do not count, and why.
+        /// The approvals that do not count, each with its reason.
         refused: Vec<RefusedApproval>,
     },
 }

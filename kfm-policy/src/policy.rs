@@ -1,4 +1,4 @@
-//! [`Policy`]: the fold of all rules into one decision, which never fails open (R3, R66).
+//! [`Policy`]: joins all rules into one decision, and never fails open (R3, R66).
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -21,8 +21,8 @@ use crate::table::{Aspect, Effect, RuleClass, effect};
 
 /// The rules, and what they judge by.
 ///
-/// Every built-in rule is asked, always: none can be switched off. Checks of others come on top and can only
-/// add denials. Whatever goes wrong on the way denies: no rule, a rule that panics, nothing to look at.
+/// Every built-in rule is always asked; none can be switched off. Added checks come on top and can only add
+/// denials. Whatever goes wrong denies: no rule, a rule that panics, nothing to look at.
 #[derive(Debug, Clone)]
 pub struct Policy {
     rules: &'static [Rule],
@@ -44,7 +44,7 @@ impl Policy {
         Self { rules, checks: Vec::new(), licences, snapshot }
     }
 
-    /// Adds a check of somebody else's.
+    /// Adds a check of the platform's own, which can only add denials.
     #[must_use]
     pub fn with_check(mut self, check: Arc<dyn PolicyCheck>) -> Self {
         self.checks.push(check);
@@ -68,7 +68,7 @@ impl Policy {
         self.rules.iter().map(|rule| &rule.meta)
     }
 
-    /// Returns the snapshot of everything that decisions depend on but the facts.
+    /// Returns the snapshot of everything except the facts that decisions depend on.
     pub fn snapshot(&self) -> &PolicySnapshot {
         &self.snapshot
     }
@@ -78,7 +78,7 @@ impl Policy {
         self.snapshot.digest()
     }
 
-    /// Judges an operation.
+    /// Judges an operation, with every rule and every check.
     pub fn judge(&self, facts: &OperationFacts<'_>) -> Decision {
         let mut fold = Fold { facts, findings: Vec::new(), seen: Seen::default(), census: census(facts) };
         let view = View { facts, licences: &self.licences };
@@ -94,12 +94,12 @@ impl Policy {
 
     /// Judges an operation and, if it may be done, makes the permit that opens it.
     ///
-    /// `facts` are those of this moment: at execution and at recovery the rules are asked again, with the
+    /// `facts` must be those of this moment: at execution and at recovery the rules are asked again, with the
     /// registry and the stores as they are then.
     ///
     /// # Errors
-    /// [`PermitRefused::Denied`]: a rule denies. [`PermitRefused::ApprovalsMissing`]: it may be done once the
-    /// plan is approved.
+    /// [`PermitRefused::Denied`]: a rule denies. [`PermitRefused::ApprovalsMissing`]: the operation may be
+    /// done once the plan is approved.
     pub fn permit(
         &self,
         facts: &OperationFacts<'_>,
@@ -141,7 +141,7 @@ fn census(facts: &OperationFacts<'_>) -> RuleCensus {
     }
 }
 
-/// A decision in the making.
+/// A decision that is being made.
 struct Fold<'a> {
     facts: &'a OperationFacts<'a>,
     findings: Vec<Finding>,
@@ -216,7 +216,7 @@ impl Fold<'_> {
         });
     }
 
-    /// GOV-cover: what was to be asked was asked, once each, and there was something to ask about.
+    /// GOV-cover: every rule and check was asked, each once, and there was something to ask about.
     fn coverage(&mut self, rules: &[Rule], checks: &[Arc<dyn PolicyCheck>]) {
         if rules.is_empty() {
             self.uncovered("no rule is registered".to_owned());

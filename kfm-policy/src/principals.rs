@@ -1,4 +1,4 @@
-//! Principals: who may approve, in which role, with which key (R68).
+//! Principals: the persons and programs that act on a platform, with their roles and keys (R68).
 
 mod key;
 
@@ -14,22 +14,22 @@ pub(crate) use key::{from_hex, to_hex};
 use crate::error::{PolicyError, PolicyFile};
 use crate::strict_toml::{self, Table, TableForm};
 
-/// In what capacity a principal acts.
+/// The capacity in which a principal acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Plans and executes; approves nothing.
+    /// Plans and executes; cannot approve.
     Operator,
     /// Approves as a reviewer.
     Reviewer,
-    /// Sits on the FAIR+CARE council; counts as a reviewer too.
+    /// Is a member of the FAIR+CARE council; counts as a reviewer too.
     Council,
-    /// Speaks for a community about what is its own.
+    /// Speaks for a community about what belongs to it.
     TribalAuthority,
 }
 
 impl Role {
-    /// All roles.
+    /// All roles, in the order of their declaration.
     pub const ALL: [Self; 4] = [Self::Operator, Self::Reviewer, Self::Council, Self::TribalAuthority];
 
     /// Returns the word used in files, records and output.
@@ -42,7 +42,7 @@ impl Role {
         }
     }
 
-    /// Finds the role of a word.
+    /// Finds the role of a word; `None` if it is not a role.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
@@ -57,15 +57,15 @@ impl std::fmt::Display for Role {
 /// One principal: a `[[principal]]` of `policy/principals.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Principal {
-    /// The name under which it acts and signs; one name, one principal.
+    /// The name under which the principal acts and signs; one principal a name.
     pub name: String,
-    /// The roles that it may act in.
+    /// The roles in which the principal may act.
     pub roles: BTreeSet<Role>,
-    /// The key that its signatures are checked with.
+    /// The key with which its signatures are checked.
     pub public_key: PublicKey,
 }
 
-/// Everyone who may approve.
+/// All principals of a platform, by their names.
 #[derive(Debug, Clone, Default)]
 pub struct Principals {
     by_name: BTreeMap<String, Principal>,
@@ -74,12 +74,12 @@ pub struct Principals {
 const PRINCIPAL: TableForm = TableForm { name: "principal", keys: &["name", "roles", "public_key"] };
 
 impl Principals {
-    /// Loads `policy/principals.toml`; of a file that does not exist (`None`) nobody comes, so nothing that
-    /// needs an approval can be executed.
+    /// Loads `policy/principals.toml`. A file that does not exist (`None`) has no principals, so that no
+    /// operation that needs an approval can be executed.
     ///
     /// # Errors
-    /// [`PolicyError`]: repair the file; until then nothing is approved. Two principals with one name, or
-    /// one key, are refused, since two approvals by them would be one person's.
+    /// [`PolicyError`]: repair the file; until then nothing is approved. Two principals with the same name or
+    /// the same key are refused, since two approvals by them would be one person's.
     pub fn load(principals_toml: Option<&str>) -> Result<Self, PolicyError> {
         let mut principals = Self::default();
         let tables =
@@ -90,10 +90,10 @@ impl Principals {
         Ok(principals)
     }
 
-    /// Returns the file's text with a principal added at its end; what stands there stays as it is.
+    /// Returns the file's text with a principal added at its end; the rest of the text stays as it is.
     ///
     /// # Errors
-    /// As [`Principals::load`]; [`PolicyError::Duplicate`] also where the principal is there already.
+    /// As [`Principals::load`]; [`PolicyError::Duplicate`] also if the principal is there already.
     pub fn append(principals_toml: Option<&str>, principal: &Principal) -> Result<String, PolicyError> {
         #[derive(Serialize)]
         struct File<'a> {
@@ -111,7 +111,7 @@ impl Principals {
             "\n\n"
         };
         let whole = format!("{text}{gap}{block}");
-        // What was written must read back: a text that ends inside an open table of its own would not.
+        // The new text must be readable: a text that ends inside an open table would not be.
         Self::load(Some(&whole))?;
         Ok(whole)
     }
@@ -133,17 +133,17 @@ impl Principals {
         Ok(())
     }
 
-    /// Returns the principal of a name.
+    /// Returns the principal with a name; `None` if there is none.
     pub fn get(&self, name: &str) -> Option<&Principal> {
         self.by_name.get(name)
     }
 
-    /// Lists the principals by name.
+    /// Lists the principals, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Principal> {
         self.by_name.values()
     }
 
-    /// Counts those who hold a role.
+    /// Counts the principals that have a role.
     pub fn holding(&self, role: Role) -> usize {
         self.iter().filter(|principal| principal.roles.contains(&role)).count()
     }

@@ -1,4 +1,4 @@
-//! The protection in force for one entity: what the ratchet holds every step against (R61).
+//! The protection in force for one entity: the ratchet compares every step with it (R61).
 
 use std::collections::BTreeSet;
 
@@ -9,33 +9,36 @@ use serde::{Serialize, Serializer};
 use crate::label::{CareLabel, UnknownLabel};
 use crate::treatment::Treatment;
 
-/// The protection in force for one entity, as the registries and its documents' own labels have it now.
+/// The protection in force for one entity now, from the registries and from the labels of its own documents.
 ///
-/// Part of a plan's basis: one that differs at execution makes the plan stale or denies it
+/// It is part of what a plan rests on: if it differs at execution, the plan is stale or denied
 /// (`docs/states.md` section 3, 'Protection rises').
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Protection {
-    /// The strictest label that applies, or why none is known.
+    /// The strictest label that applies, or why no label is known.
     #[serde(serialize_with = "label_word")]
     #[schemars(with = "String")]
     pub label: Result<CareLabel, UnknownLabel>,
-    /// What is asked of the content; at least quarantined while the label is unknown.
+    /// The treatment that protection demands for the content; at least quarantined while the label is
+    /// unknown.
     pub treatment: Treatment,
-    /// What the registries alone ask, whatever documents say: it stays when a document's own label goes.
+    /// The treatment that the registries alone demand, whatever documents say: it stays when a document's own
+    /// label goes.
     pub floor: Treatment,
-    /// Whether a hold stands.
+    /// Whether the entity is under a hold.
     pub held: bool,
-    /// Whether it was withdrawn, or is on the suppression list (R62).
+    /// Whether the entity was withdrawn, or is on the suppression list (R62).
     pub suppressed: bool,
-    /// Whether the registry calls it heritage (R65).
+    /// Whether the registry marks the entity as heritage (R65).
     pub heritage: bool,
-    /// Whether nobody can tell which entries are about the content: it is not JSON and states no id, some entry by id or
-    /// by collection asks for more than public, and none labels exactly its path.
+    /// Whether it cannot be told which entries are about the content: it is not JSON and states no id, an
+    /// entry by id or by collection demands more than public, and no entry labels exactly its path.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unidentified: bool,
-    /// Who decided, sorted and each once.
+    /// The authorities that decided, sorted, each once.
     pub authorities: Vec<String>,
-    /// The latest review day among the entries that state the label in force, if one states it.
+    /// The latest review day among the entries that state the label in force; none if none of them states
+    /// one.
     pub review_by: Option<Date>,
 }
 
@@ -47,7 +50,7 @@ fn label_word<S: Serializer>(
 }
 
 impl Protection {
-    /// Returns the protection of something that nobody has said anything about: unknown, hence denied.
+    /// Returns the protection of an entity without any label: unknown, so every step is denied.
     pub fn unlabelled() -> Self {
         Self {
             label: Err(UnknownLabel::Absent),
@@ -62,11 +65,12 @@ impl Protection {
         }
     }
 
-    /// Joins the protection of what this entity stands in or was made from: its collection, its sources.
+    /// Joins the protection of the entity's parents: its collection, and the sources that it was made from.
     ///
-    /// A parent can only raise. It gives no label to a child without one (R60: labels are explicit), and of a
-    /// parent without a label nothing is known to pass on; one whose label cannot be read makes the child's
-    /// unknown too. What a parent asks counts into the floor, since the parent keeps asking it.
+    /// A parent can only raise. It gives no label to a child without one (R60: labels are explicit), and a
+    /// parent without a label passes nothing on; a parent whose label cannot be read makes the child's label
+    /// unknown too. A treatment that a parent demands is part of the floor, since the parent goes on
+    /// demanding it.
     #[must_use]
     pub fn inherit<'a>(mut self, parents: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut authorities: BTreeSet<String> = self.authorities.drain(..).collect();
@@ -97,9 +101,10 @@ impl Protection {
         self
     }
 
-    /// Returns what is asked of content that stands: what was said of the entity, however little else is known of it.
+    /// Returns the treatment that is demanded for content that stands: what was said of the entity, even if
+    /// little else is known of it.
     ///
-    /// Nobody having labelled it stops every change of it, and hides nothing that stands.
+    /// A missing label stops every change of an entity, but hides nothing that stands.
     pub fn asked(&self) -> Treatment {
         let said = if self.label.is_ok() { self.treatment } else { self.floor };
         let held = if self.held { Treatment::Quarantined } else { Treatment::Public };
@@ -107,14 +112,14 @@ impl Protection {
         said.max(held).max(withdrawn)
     }
 
-    /// Says whether the entity was withdrawn: not shown, and never again.
+    /// Says whether the entity was withdrawn: it is not shown, and never again.
     pub fn is_withdrawn(&self) -> bool {
         self.suppressed || self.treatment == Treatment::Withdrawn
     }
 
-    /// Says whether the entity is known to be public and nothing more.
+    /// Says whether the entity is known to be public, without any restriction.
     ///
-    /// Of anything else, texts that come from documents or people stay out of messages (R66).
+    /// If it is not, texts from its documents or from people stay out of messages (R66).
     pub fn is_plain(&self) -> bool {
         self.label == Ok(CareLabel::Public) && self.treatment == Treatment::Public && !self.heritage
     }

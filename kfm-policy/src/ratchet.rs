@@ -1,7 +1,7 @@
-//! The ratchet: protection never rolls back (R61, `docs/states.md` section 4).
+//! The ratchet: protection never goes back (R61, `docs/states.md` section 4).
 //!
-//! What a step makes visible is `content(old) joined with protection(now)`. Masked versions are not minted
-//! yet, so wherever the join differs from the old content the answer is 'denied' or 'absent', never 'almost'.
+//! A step makes visible `content(old) joined with protection(now)`. Masked versions are not made yet, so
+//! wherever the join differs from the old content the answer is 'denied' or 'absent', never 'almost'.
 
 use kfm_lineage::document::{DocumentFacts, DocumentKind};
 use schemars::JsonSchema;
@@ -11,17 +11,19 @@ use crate::label::{CareLabel, UnknownLabel};
 use crate::protection::Protection;
 use crate::treatment::Treatment;
 
-/// When the ratchet is asked, which decides what becomes of content that protection outgrew.
+/// When the ratchet is asked; this decides what happens to content that is less protected than demanded now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RatchetMode {
-    /// A publish or a hotfix is planned: deny, and deny what was withdrawn too, since nobody may publish it.
+    /// A publish or a hotfix is planned: such content is denied, and so is withdrawn content, since it must
+    /// not be published.
     Forward,
-    /// A rollback or a revert is planned: deny, so that a person decides; what was withdrawn goes to absent.
+    /// A rollback or a revert is planned: such content is denied, so that a person decides; withdrawn content
+    /// goes to absent.
     Refuse,
-    /// The same with `--on-unmaskable hide`: retire what may not be shown as it was.
+    /// The same with `--on-unmaskable hide`: content that may not be shown as it was is retired.
     Hide,
-    /// An operation is unfinished and goes on, or back: whatever may not be shown is absent, held or not,
-    /// since leaving it half done would show it.
+    /// An unfinished operation goes on or back: content that may not be shown goes to absent, held or not,
+    /// since an operation left half done would show it.
     Unfinished,
 }
 
@@ -29,20 +31,20 @@ pub enum RatchetMode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "treatment", rename_all = "snake_case")]
 pub enum StepTreatment {
-    /// The step goes to the value that was planned for it.
+    /// The step goes to its planned value.
     Keep,
-    /// The cell goes to absent, or stays there.
+    /// The cell goes to absent, or stays absent.
     Absent {
-        /// The rule that wants it so.
+        /// The rule that demands it.
         rule: String,
-        /// Why; names no content.
+        /// The reason; names no content.
         why: String,
     },
-    /// The plan is denied; of an unfinished operation: it is held and nothing moves.
+    /// The plan is denied. An unfinished operation is held, and nothing moves.
     Denied {
         /// The rule that denies.
         rule: String,
-        /// Why; names no content.
+        /// The reason; names no content.
         why: String,
     },
 }
@@ -57,12 +59,12 @@ impl StepTreatment {
     }
 }
 
-/// Measures the protection that content has by itself, whatever label it carries.
+/// Returns the protection that content has by itself, whatever its label says.
 ///
-/// With a coordinate, in numbers or in a text, it is public. Without, the cells of the H3 grid that it names
-/// say how precise it is, and one that names none is [`Treatment::NoGeometry`]. A document of no known type may
-/// hold a place under any name, so it is public. A geometry whose corners are those of cells counts as public
-/// until masking can recognise its grid.
+/// A document with a coordinate, in numbers or in a text, is public. Without one, the cells of the H3 grid
+/// that it names say how precise it is, and a document that names none is [`Treatment::NoGeometry`]. A
+/// document of no known type may have a place under any name, so it is public. A geometry whose corners are
+/// those of cells counts as public until masking can recognise its grid.
 pub fn measured(document: &DocumentFacts) -> Treatment {
     if document.kind == DocumentKind::Other || document.has_coordinates {
         return Treatment::Public;
@@ -75,12 +77,12 @@ pub fn measured(document: &DocumentFacts) -> Treatment {
     }
 }
 
-/// Says what becomes of a step that would make `old` visible, or nothing where it goes to absent.
+/// Decides what happens to a step that would make `old` visible; `None` for a step that goes to absent.
 ///
-/// The rows of `docs/states.md` section 4, with the order that they imply: a withdrawal hides even what nobody
-/// labelled; then the unknown is denied, be it the label or whose content it is; then a hold; then the treatments
-/// are compared. Besides, a document that would take the label away which alone carries today's protection counts
-/// as lower: its own label goes where it goes.
+/// These are the rows of `docs/states.md` section 4, in the order that they imply. A withdrawal hides even an
+/// entity without a label. Then the unknown is denied, be it the label or the entity of the content. Then
+/// comes a hold. Then the treatments are compared. A document that would take away the only label that
+/// carries today's protection also counts as lower, because its own label goes with it.
 pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: RatchetMode) -> StepTreatment {
     if protection.is_withdrawn() {
         return match (old, mode) {
@@ -90,7 +92,7 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
         };
     }
     if protection.unidentified && old.is_some() {
-        let why = "it is not JSON and states no id, so nobody can tell which entries are about it";
+        let why = "it is not JSON and states no id, so it cannot be told which entries are about it";
         return StepTreatment::denied("CARE-A1-access", why);
     }
     if let Err(unknown) = label_with(old, protection) {
@@ -121,16 +123,17 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
     }
 }
 
-/// Why a document that readers see stands against the protection of today.
+/// Why a document that readers see does not have today's protection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Against {
     /// The rule that would not let it through.
     pub rule: &'static str,
-    /// What protection asks of it.
+    /// The treatment that protection demands for it.
     pub asked: Treatment,
 }
 
-/// Says whether a document that readers see would not get there today, measured as a step is; none if it would.
+/// Says whether a document that readers see could not be published today, by the measure of a step; `None` if
+/// it could.
 pub fn stands_against(standing: &DocumentFacts, protection: &Protection) -> Option<Against> {
     let asked = protection.asked();
     let rule = match asked {
@@ -141,10 +144,10 @@ pub fn stands_against(standing: &DocumentFacts, protection: &Protection) -> Opti
     (measured(standing) < asked).then_some(Against { rule, asked })
 }
 
-/// Says what becomes of a step that would make something visible that nobody reads: what a pipeline keeps itself in
-/// a graph, an index or a cache.
+/// Decides what happens to a step that would show content that this toolkit does not read: a value that a
+/// pipeline itself keeps in a graph, an index or a cache.
 ///
-/// It is something, and counts as public by itself: nobody can tell what it shows.
+/// Such content is not nothing, and by itself it counts as public: it is not known what it shows.
 pub fn treat_unread(protection: &Protection, mode: RatchetMode) -> StepTreatment {
     let (rule, why) = if protection.is_withdrawn() {
         ("CARE-A3-resurrect", "it was withdrawn".to_owned())
@@ -155,7 +158,7 @@ pub fn treat_unread(protection: &Protection, mode: RatchetMode) -> StepTreatment
         return treat(None, protection, mode);
     } else {
         let asked = protection.treatment;
-        ("CARE-E1-geo", format!("today's protection asks {asked} and nobody can tell what the content shows"))
+        ("CARE-E1-geo", format!("today's protection asks {asked} and it is not known what the content shows"))
     };
     match mode {
         RatchetMode::Refuse if protection.is_withdrawn() => StepTreatment::absent(rule, why),
@@ -164,13 +167,14 @@ pub fn treat_unread(protection: &Protection, mode: RatchetMode) -> StepTreatment
     }
 }
 
-/// Returns the protection that would be in force once `document` stands: the registries' and its own label's.
+/// Returns the treatment that would be demanded once `document` stands: that of the registries joined with
+/// its own label's.
 pub fn left_by(document: &DocumentFacts, protection: &Protection) -> Treatment {
     let own = CareLabel::of_document(&document.care).ok().flatten();
     protection.floor.max(own.map_or(Treatment::Public, Treatment::least_for))
 }
 
-/// Returns the label in force, unless it, or the document's own, is unknown.
+/// Returns the label in force; an error if it, or the document's own label, is unknown.
 fn label_with(document: Option<&DocumentFacts>, protection: &Protection) -> Result<CareLabel, UnknownLabel> {
     if let Some(document) = document {
         CareLabel::of_document(&document.care)?;

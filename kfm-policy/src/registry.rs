@@ -1,8 +1,8 @@
-//! The label registry: what an existing catalog without labels is adopted by, and what raises protection.
+//! The label registry: labels an existing catalog that has none, and raises protection.
 //!
-//! Three sources, one rule, the strictest of all that apply holds: the label file, the suppression list, and
-//! what the log says was in force before. The last is what makes it a ratchet: an entry that was removed from
-//! the file, or lowered there, changes nothing.
+//! It has three sources: the label file, the suppression list, and what was in force before, according to the
+//! log. One rule joins them: the strictest of all entries that apply holds. The log makes it a ratchet:
+//! removing or lowering an entry in the file changes nothing.
 
 mod entry;
 mod names;
@@ -29,42 +29,43 @@ use names::Names;
 #[derive(Debug, Clone, Default)]
 pub struct LabelRegistry {
     entries: Vec<RegistryEntry>,
-    /// How many of the entries came from the log; those after them are new.
+    /// How many of the entries came from the log; the entries after them are new.
     in_force: usize,
     by_entity: HashMap<String, Vec<usize>>,
-    /// By folder, without the slash at its end.
+    /// The positions of entries by folder, without the slash at its end.
     by_folder: HashMap<String, Vec<usize>>,
     by_content: HashMap<[u8; 32], Vec<usize>>,
-    /// What people call the catalog's own folder, where no folder in the catalog is called so.
+    /// The names that people use for the catalog's own folder and that no folder in the catalog has.
     catalog_names: Vec<String>,
     names: Names,
 }
 
-/// The entity whose protection is asked for, with everything that it ever was.
+/// The entity whose protection is asked for, with all its past ids and collections.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// Its path in the catalog.
     pub path: &'a str,
-    /// Every STAC id that its documents ever carried.
+    /// Every STAC id that its documents ever had.
     pub ids: &'a BTreeSet<String>,
-    /// Every collection that it ever belonged to, or was.
+    /// Every collection that it ever belonged to, or was itself.
     pub collections: &'a BTreeSet<String>,
-    /// The own labels of the entity's documents considered: what stands now, or stood last where nothing
-    /// stands, and what would stand. Without the last one, a retire would wash a label off.
+    /// The own labels of its documents that count: of what stands now, or stood last where nothing stands,
+    /// and of what would stand. Without the one that stood last, retiring a document would remove its label.
     ///
-    /// Labels of its collection's document go through [`Protection::inherit`].
+    /// Labels of the document of its collection come through [`Protection::inherit`].
     pub own: &'a [Field<Vec<String>>],
-    /// The document that would become visible, if one would: its bytes or its assets may be suppressed.
+    /// The document that would become visible; none if none would. Its bytes or its assets may be suppressed.
     pub content: Option<&'a DocumentFacts>,
 }
 
 impl LabelRegistry {
-    /// Loads what the files say now and what the log says was in force before.
+    /// Loads what the files say now, and what was in force before according to the log.
     ///
-    /// A file that does not exist is `None`; without any entry everything is unlabelled, hence denied.
+    /// A file that does not exist is `None`. Without any entry everything is unlabelled, so everything is
+    /// denied.
     ///
     /// # Errors
-    /// [`PolicyError`]: nothing may be judged until the file, or the reader of the log, is repaired.
+    /// [`PolicyError`]: judge nothing before the file, or the reader of the log, is repaired.
     pub fn load(
         labels_toml: Option<&str>,
         suppressions_toml: Option<&str>,
@@ -86,10 +87,11 @@ impl LabelRegistry {
         Ok(registry)
     }
 
-    /// Loads what the log says is in force and no file, for a caller that knows that the files have nothing new.
+    /// Loads what is in force according to the log, without the files: for a caller that knows that the files
+    /// have nothing new.
     ///
     /// # Errors
-    /// [`PolicyError::InForce`]: nothing may be judged until the reader of the log is repaired.
+    /// [`PolicyError::InForce`]: judge nothing before the reader of the log is repaired.
     pub fn of_log(in_force: &[Value]) -> Result<Self, PolicyError> {
         let mut registry = Self::default();
         read_in_force(in_force)?.into_iter().for_each(|entry| registry.add(entry));
@@ -97,10 +99,11 @@ impl LabelRegistry {
         Ok(registry)
     }
 
-    /// Says what people call the catalog's own folder: an entry that begins with it means the path behind it.
+    /// Sets the names that people use for the catalog's own folder: an entry that begins with one means the
+    /// path behind it.
     ///
-    /// Such an entry counts where it asks for more than public, and only there. Leave out a name that is also the name
-    /// of a folder in the catalog.
+    /// Such an entry counts only if it demands more than public. Leave out a name that a folder in the
+    /// catalog has too.
     #[must_use]
     pub fn with_catalog_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.catalog_names = names.into_iter().filter(|name| !name.is_empty()).collect();
@@ -127,7 +130,7 @@ impl LabelRegistry {
         self.entries.push(entry);
     }
 
-    /// Returns every entry: those in force by the log first, then those that only the files have.
+    /// Returns every entry: first those in force according to the log, then those that only the files have.
     pub fn entries(&self) -> &[RegistryEntry] {
         &self.entries
     }
@@ -139,29 +142,29 @@ impl LabelRegistry {
         }
     }
 
-    /// Takes note that the log has the new entries too.
+    /// Takes note that the log now has the new entries too.
     pub fn settle(&mut self) {
         self.in_force = self.entries.len();
     }
 
-    /// Returns how many of the entries are in force by the log: the first ones.
+    /// Returns how many of the entries, the first ones, are in force according to the log.
     pub fn in_force(&self) -> usize {
         self.in_force
     }
 
-    /// Returns the entries that the files have and the log does not: append them to the log before the first
-    /// verdict that is given by them.
+    /// Returns the entries that the files have and the log has not. Append them to the log before the first
+    /// decision that depends on them.
     pub fn new_entries(&self) -> Vec<Value> {
         let to_value = |entry| serde_json::to_value(entry).expect("registry entries are plain data");
         self.entries[self.in_force..].iter().map(to_value).collect()
     }
 
-    /// Says whether some entry names content by its digest.
+    /// Says whether an entry names content by its digest.
     pub fn names_content(&self) -> bool {
         !self.by_content.is_empty()
     }
 
-    /// Lists the names of entries that differ from a name by case and blanks only.
+    /// Lists the names of entries that differ from `name` only by case and blanks.
     pub fn names_like(&self, name: &str) -> impl Iterator<Item = &str> {
         self.names.like(name)
     }
@@ -205,7 +208,7 @@ impl LabelRegistry {
     }
 }
 
-/// Reads the entries that the log has.
+/// Reads the entries from the log.
 fn read_in_force(in_force: &[Value]) -> Result<Vec<RegistryEntry>, PolicyError> {
     let read = |(position, value)| {
         let error = |source| PolicyError::InForce { position, source };
@@ -216,7 +219,7 @@ fn read_in_force(in_force: &[Value]) -> Result<Vec<RegistryEntry>, PolicyError> 
     in_force.iter().enumerate().map(read).collect()
 }
 
-/// Says whether a document is not JSON and nothing in it says whose it is.
+/// Says whether a document is not JSON and contains nothing that says which entity it is.
 fn states_no_id(document: &DocumentFacts) -> bool {
     document.kind == DocumentKind::NotJson && document.ids().next().is_none()
 }
@@ -233,8 +236,8 @@ fn content_digests(document: &DocumentFacts) -> Vec<[u8; 32]> {
     [*document.digest.bytes()].into_iter().chain(assets).collect()
 }
 
-/// Reads a SHA-256 from an asset's checksum: a multihash, as the file extension wants it, or what people
-/// write instead. A suppression that a missing prefix could evade would be none.
+/// Reads a SHA-256 from an asset's checksum: a multihash, as the file extension demands, or the forms that
+/// people write instead. Otherwise an author could evade a suppression by leaving out a prefix.
 fn sha256_of(checksum: &str) -> Option<[u8; 32]> {
     let checksum = checksum.to_ascii_lowercase();
     let hex = checksum.strip_prefix("sha256:").or(checksum.strip_prefix("sha256-")).unwrap_or(&checksum);
@@ -243,7 +246,7 @@ fn sha256_of(checksum: &str) -> Option<[u8; 32]> {
     Some(*digest.bytes())
 }
 
-/// The join of everything that applies to one subject.
+/// The join of all entries and labels that apply to one subject.
 #[derive(Debug, Default)]
 struct Joined {
     label: Option<CareLabel>,

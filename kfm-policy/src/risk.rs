@@ -10,13 +10,13 @@ use crate::label::CareLabel;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RiskLevel {
-    /// Small, public, whole.
+    /// A small operation on public entities that leaves nothing out.
     Low,
-    /// Many cells, skipped ones, or findings about what becomes visible.
+    /// Many cells, cells that are left alone, or findings about what becomes visible.
     Moderate,
-    /// Forced, heritage, sensitive, or under a looser licence.
+    /// Forced, about heritage or sensitive entities, or under a looser licence.
     High,
-    /// Restricted heritage.
+    /// An operation on restricted heritage.
     Critical,
 }
 
@@ -41,10 +41,10 @@ impl std::fmt::Display for RiskLevel {
     }
 }
 
-/// Above this many cells the risk is at least moderate (R65).
+/// With more cells than this the risk is at least moderate (R65).
 pub const LOW_RISK_CELLS_MAX: u64 = 1_000;
 
-/// What the rules saw that bears on the risk.
+/// What the rules saw that raises the risk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Seen {
     pub(crate) fair_findings: u64,
@@ -52,12 +52,12 @@ pub(crate) struct Seen {
     pub(crate) loosened: u64,
 }
 
-/// Why an operation has the risk that it has; the highest level counts.
+/// A reason for the risk level of an operation; the highest level counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RiskReason {
-    /// The level that it calls for.
+    /// The level that this reason demands.
     pub level: RiskLevel,
-    /// What calls for it.
+    /// The reason, in words.
     pub why: String,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn reasons(facts: &OperationFacts<'_>, seen: &Seen) -> Vec<RiskReason
     raising.map(|(level, count, what)| RiskReason { level, why: format!("{what}: {count}") }).collect()
 }
 
-/// Says whether a label is known and below another; an unknown one is below none.
+/// Says whether a label is known and below another one; an unknown label is below none.
 fn below(label: Result<CareLabel, crate::UnknownLabel>, other: CareLabel) -> bool {
     label.is_ok_and(|label| label < other)
 }

@@ -1,7 +1,7 @@
-//! The built-in rules: a family a file.
+//! The built-in rules, one family in each file.
 //!
-//! Ids, severities and bases are those of the rule catalogue (R66). A rule looks at facts and says what it
-//! saw; it does not decide what follows, the table of [`crate::table`] does.
+//! Their ids, severities and bases are those of the rule catalogue (R66). A rule looks at facts and says what
+//! it saw. It does not decide what follows: the table in [`crate::table`] does.
 
 pub(crate) mod care;
 pub(crate) mod fair;
@@ -17,21 +17,21 @@ use crate::finding::Severity;
 use crate::licence::AllowedLicences;
 use crate::table::{Aspect, RuleClass};
 
-/// What a rule is, in the snapshot of the policy.
+/// What identifies a rule in the snapshot of the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RuleMeta {
     /// The rule's id in the catalogue.
     pub id: &'static str,
-    /// Its version; another version is another policy.
+    /// The rule's version; another version is another policy.
     pub version: u32,
-    /// Its weight.
+    /// The severity of the rule's findings.
     pub severity: Severity,
-    /// The rules that the table treats like it.
+    /// The group of rules that the table treats alike.
     pub class: RuleClass,
-    /// The owner's code for it.
+    /// The code of the failure class in the requirements, such as `C-F01`; none if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
-    /// What it rests on.
+    /// The requirement, the principle or the indicator on which the rule rests.
     pub basis: &'static str,
 }
 
@@ -49,11 +49,11 @@ pub(crate) struct View<'a> {
     pub(crate) licences: &'a AllowedLicences,
 }
 
-/// One thing that a rule saw.
+/// One observation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observation {
     pub(crate) aspect: Aspect,
-    /// A code of its own, where the rule has several.
+    /// The observation's own code, if the rule has several.
     pub(crate) code: Option<String>,
     pub(crate) subject: String,
     pub(crate) message: String,

@@ -1,7 +1,7 @@
-//! The policy snapshot: everything that a decision depends on but the facts, content-addressed (R66).
+//! The policy snapshot: everything except the facts that a decision depends on, named by its digest (R66).
 //!
-//! Its digest stands in plan, log, manifest and ledger. Whoever has the bytes of that digest knows by which
-//! rules and tables an old decision was made.
+//! Its digest is in plans, the log, manifests and the ledger. An auditor who has the bytes of that digest
+//! knows by which rules and tables an old decision was made.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ struct Form<'a> {
     licences_allowed: &'a AllowedLicences,
     low_risk_cells_max: u64,
     permit_validity_minutes: i64,
-    /// The JSON schemas by which VER-schema judges; none where this build has none.
+    /// Digest of the JSON schemas by which VER-schema judges; none if this build has no schemas.
     stac_schemas: Option<Digest>,
 }
 
@@ -72,7 +72,7 @@ impl PolicySnapshot {
         Self { digest: Digest::of_canonical_bytes(&bytes), bytes: bytes.into() }
     }
 
-    /// Returns the canonical JSON, to be kept under the digest.
+    /// Returns the canonical JSON, which the caller keeps under the digest.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -1,8 +1,7 @@
-//! Reads TOML files that are lists of tables, and knows every key that may stand in them.
+//! Reads TOML files that are lists of tables, and knows every key that these may have.
 //!
-//! A typed deserializer would do, but it does not say on which line an entry lacks a key, nor which known key
-//! a misspelt one was meant to be; and a registry in which `cares = "restricted"` is quietly nothing would
-//! fail open.
+//! A typed deserializer does not say on which line an entry lacks a key, nor which known key a misspelt one
+//! was meant to be. And a registry in which `cares = "restricted"` is silently ignored would fail open.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -13,18 +12,18 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{PolicyError, PolicyFile};
 
-/// The tables of one kind that a file may hold, as `[[name]]`.
+/// The tables of one kind in a file, written as `[[name]]`.
 #[derive(Debug)]
 pub(crate) struct TableForm {
     pub(crate) name: &'static str,
     pub(crate) keys: &'static [&'static str],
 }
 
-/// One `[[name]]` of a file.
+/// One table `[[name]]` of a file.
 #[derive(Debug)]
 pub(crate) struct Table<'t> {
     pub(crate) name: &'static str,
-    /// Line on which it begins, from 1.
+    /// The line on which the table begins, from 1.
     pub(crate) line: usize,
     file: PolicyFile,
     lines: Rc<Lines>,
@@ -41,7 +40,7 @@ pub(crate) fn read<'t>(
     let root = DeTable::parse(text).map_err(|source| PolicyError::Syntax {
         file,
         line: lines.at(source.span().map_or(0, |span| span.start)),
-        // The parser's own text repeats the line, in several lines.
+        // The parser's whole message repeats the line of the file, over several lines.
         source: source.message().to_owned().into(),
     })?;
     let mut tables = Vec::new();
@@ -97,7 +96,7 @@ fn table<'t>(
 }
 
 impl Table<'_> {
-    /// Returns a text, which must not be blank.
+    /// Returns a text; a blank one is an error.
     pub(crate) fn text(&self, key: &'static str) -> Result<Option<&str>, PolicyError> {
         match self.values.get(key) {
             None => Ok(None),
@@ -108,12 +107,12 @@ impl Table<'_> {
         }
     }
 
-    /// Returns a text that must be there.
+    /// Returns a text; it is an error if it is missing.
     pub(crate) fn required_text(&self, key: &'static str) -> Result<&str, PolicyError> {
         self.text(key)?.ok_or_else(|| self.missing(key))
     }
 
-    /// Returns a text that may be empty, for prefixes, where the empty one means everything.
+    /// Returns a text that may be empty: for prefixes, of which the empty one means everything.
     pub(crate) fn prefix(&self, key: &'static str) -> Result<Option<&str>, PolicyError> {
         match self.values.get(key) {
             None => Ok(None),
@@ -121,7 +120,7 @@ impl Table<'_> {
         }
     }
 
-    /// Returns a truth value, false where it is not given.
+    /// Returns a truth value; false if it is missing.
     pub(crate) fn flag(&self, key: &'static str) -> Result<bool, PolicyError> {
         match self.values.get(key) {
             None => Ok(false),
@@ -129,7 +128,7 @@ impl Table<'_> {
         }
     }
 
-    /// Returns a date that must be there, as TOML's own or as a text.
+    /// Returns a date, as TOML's own or as a text; it is an error if it is missing.
     pub(crate) fn required_date(&self, key: &'static str) -> Result<Date, PolicyError> {
         let value = self.values.get(key).ok_or_else(|| self.missing(key))?;
         let text = match value.get_ref() {
@@ -142,7 +141,7 @@ impl Table<'_> {
         date.ok_or_else(|| self.invalid(key, "a date such as 2027-06-30"))
     }
 
-    /// Returns a list of texts that must be there and not be empty.
+    /// Returns a list of texts; it is an error if it is missing or empty.
     pub(crate) fn required_texts(&self, key: &'static str) -> Result<Vec<&str>, PolicyError> {
         let value = self.values.get(key).ok_or_else(|| self.missing(key))?;
         let texts: Option<Vec<&str>> = value
@@ -153,24 +152,25 @@ impl Table<'_> {
         texts.filter(|texts| !texts.is_empty()).ok_or_else(|| self.invalid(key, "a list of texts"))
     }
 
-    /// Makes the error for a key that the entry lacks.
+    /// Makes the error of an entry that lacks a key.
     pub(crate) fn missing(&self, key: &'static str) -> PolicyError {
         PolicyError::MissingKey { file: self.file, line: self.line, key }
     }
 
-    /// Makes the error for an entry that names none, or several, of the keys of which it must have one.
+    /// Makes the error of an entry that has none, or several, of the keys of which it must have exactly one.
     pub(crate) fn not_one(&self, keys: &'static str) -> PolicyError {
         PolicyError::NotOneSubject { file: self.file, line: self.line, keys }
     }
 
-    /// Makes the error for a key whose value is not what it must be.
+    /// Makes the error of a key whose value is not valid.
     pub(crate) fn invalid(&self, key: &'static str, expected: impl Into<String>) -> PolicyError {
         let line = self.values.get(key).map_or(self.line, |value| self.lines.at(value.span().start));
         PolicyError::InvalidValue { file: self.file, line, key: key.to_owned(), expected: expected.into() }
     }
 }
 
-/// Where the lines of a text begin, found once: a registry of 100,000 entries asks for as many lines.
+/// The places where the lines of a text begin, computed once: a registry of 100,000 entries asks for as many
+/// lines.
 #[derive(Debug)]
 struct Lines {
     ends: Vec<usize>,
@@ -181,19 +181,19 @@ impl Lines {
         Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
-    /// Returns the line of an offset in bytes, from 1.
+    /// Returns the line, from 1, of a place that is given in bytes.
     fn at(&self, offset: usize) -> usize {
         1 + self.ends.partition_point(|end| *end < offset)
     }
 }
 
-/// Returns the known word that takes the fewest edits to become `word`; the first of several.
+/// Returns the known word that takes the fewest edits to become `word`; the first one of several.
 pub(crate) fn nearest(word: &str, known: &[&'static str]) -> &'static str {
     let word = word.to_lowercase();
     known.iter().copied().min_by_key(|candidate| edits(&word, candidate)).unwrap_or_default()
 }
 
-/// Levenshtein's distance: insertions, deletions and substitutions of one character.
+/// Returns Levenshtein's distance: insertions, deletions and substitutions of one character.
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -8,71 +8,71 @@ use crate::facts::JudgedKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleClass {
-    /// CARE of severity critical or block but the licence, protection, suppression, holds, GOV.
+    /// CARE rules of severity critical or block except the licence, protection, suppression, holds, GOV.
     Protection,
     /// LNK and ORP.
     Integrity,
     /// FAIR, VER-schema, licence, asset checksums, ids, self links.
     Fair,
-    /// CARE-C-licence: a licence looser than now raises the risk and denies nothing.
+    /// CARE-C-licence: a looser licence than now raises the risk and denies nothing.
     Loosening,
-    /// What is only recorded.
+    /// Rules whose observations are only recorded.
     Notice,
 }
 
-/// In which respect a rule saw something.
+/// How an observation relates to the state before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aspect {
-    /// It is so, and was before.
+    /// It is so now, and was so before.
     Stands,
-    /// It is so, and was not before.
+    /// It is so now, and was not so before.
     Worse,
     /// The rule cannot tell.
     Unknown,
     /// A break or orphan that the operation makes.
     Introduced,
-    /// A break or orphan that the undone operation made, in what this one moves, and that stays.
+    /// A break or orphan that the undone operation made in what this one moves, and that stays.
     Left,
     /// A break or orphan that comes back with the old state.
     Returned,
 }
 
-/// What becomes of an observation.
+/// What follows from an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// It is a finding, and denies.
+    /// It becomes a finding, and denies the operation.
     Deny,
-    /// It is a finding.
+    /// It becomes a finding.
     Find,
-    /// It is counted and no finding.
+    /// It is counted, and is not a finding.
     Count,
 }
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The rules.
+    /// The group of rules.
     pub class: RuleClass,
-    /// The respects in which they saw something.
+    /// The aspects for which this row holds.
     pub aspects: &'static [Aspect],
-    /// For what is recorded and does not move.
+    /// The effect on recording what stands, where nothing moves.
     pub adopt: Effect,
-    /// For a publish.
+    /// The effect on a publish.
     pub publish: Effect,
-    /// For a publish that is judged strictly.
+    /// The effect on a publish that is judged strictly.
     pub publish_strict: Effect,
-    /// For a hotfix that goes forward.
+    /// The effect on a hotfix that goes forward.
     pub hotfix: Effect,
-    /// For a rollback, a revert, an abort.
+    /// The effect on a rollback, a revert or an abort.
     pub back: Effect,
 }
 
 use Aspect::{Introduced, Left, Returned, Stands, Unknown, Worse};
 use Effect::{Count, Deny, Find};
 
-/// The table; what it does not name denies.
+/// The table; a combination that it does not name denies.
 pub const DENIALS: [Row; 9] = [
     row(RuleClass::Protection, &[Stands, Worse, Unknown], [Find, Deny, Deny, Deny, Deny]),
     row(RuleClass::Integrity, &[Introduced], [Find, Find, Deny, Deny, Deny]),
@@ -90,7 +90,7 @@ const fn row(class: RuleClass, aspects: &'static [Aspect], effects: [Effect; 5])
     Row { class, aspects, adopt, publish, publish_strict, hotfix, back }
 }
 
-/// Looks the table up.
+/// Returns the effect of an observation from the table; denies what the table does not name.
 pub(crate) fn effect(class: RuleClass, aspect: Aspect, kind: JudgedKind, strict: bool) -> Effect {
     let Some(row) = DENIALS.iter().find(|row| row.class == class && row.aspects.contains(&aspect)) else {
         return Deny;

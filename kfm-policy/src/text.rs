@@ -1,17 +1,18 @@
-//! What must not stand in texts about protected things: places and people (R66, CARE-E1-text).
+//! What must not be in texts about protected entities: places and persons (R66, CARE-E1-text).
 //!
-//! Patterns, so they err both ways; they err towards finding something. They are a second line: the first is
-//! that messages about protected entities carry no text of theirs at all. Places are found by [`has_place`].
+//! These are patterns, so they err in both directions; they rather find too much. They are the second line of
+//! defence: the first is that messages about protected entities contain no text of theirs at all.
+//! [`has_place`] finds places.
 
 use std::borrow::Cow;
 
 use kfm_lineage::document::has_place;
 use kfm_lineage::text::shown;
 
-/// What stands in a message where a text was left out.
+/// The words in a message where a text was left out.
 pub(crate) const WITHHELD: &str = "(withheld)";
 
-/// Says whether a text holds an address of electronic mail.
+/// Says whether a text contains an e-mail address.
 pub(crate) fn has_person(text: &str) -> bool {
     text.match_indices('@').any(|(at, _)| {
         let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
@@ -20,9 +21,9 @@ pub(crate) fn has_person(text: &str) -> bool {
     })
 }
 
-/// Returns a name for a message: a path or a relation, which entities and links are called by.
+/// Returns a name for a message: the path of an entity, or the relation of a link.
 ///
-/// Withheld where it reads like a place or a person: names of files have been both.
+/// It is withheld if it reads like a place or a person, since names of files have been both.
 pub(crate) fn name(text: &str) -> Cow<'_, str> {
     if has_place(text) || has_person(text) { Cow::Borrowed(WITHHELD) } else { shown(text) }
 }

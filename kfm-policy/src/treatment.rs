@@ -1,29 +1,31 @@
-//! Treatments: what protection asks of content, in one total order (`docs/states.md` section 4).
+//! Treatments: what protection demands for content, in one total order (`docs/states.md` section 4).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::label::CareLabel;
 
-/// What protection asks of content before readers may see it.
+/// What protection demands for content before readers may see it.
 ///
-/// One total order, so that the join of two treatments is the greater, and 'not lower' is a comparison.
+/// The order is total, so that the join of two treatments is the greater one, and 'not lower' is a
+/// comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Treatment {
-    /// Shown as it is.
+    /// The content is shown as it is.
     Public,
-    /// Places rounded to cells of the H3 grid at resolution 7, about 5 km².
+    /// Places are rounded to cells of the H3 grid at resolution 7, about 5 km².
     #[serde(rename = "h3_r7")]
     H3R7,
-    /// Places rounded to cells of the H3 grid at resolution 5, about 250 km².
+    /// Places are rounded to cells of the H3 grid at resolution 5, about 250 km².
     #[serde(rename = "h3_r5")]
     H3R5,
-    /// No coordinates at all.
+    /// The content has no coordinates at all.
     NoGeometry,
-    /// Under a hold: nothing about it changes until the hold is lifted.
+    /// The entity is under a hold: nothing about it changes until the hold is lifted.
     Quarantined,
-    /// Withdrawn by its authority: not shown, and never again by any operation of this toolkit.
+    /// Its authority has withdrawn the entity: it is not shown, and never again by any operation of this
+    /// toolkit.
     Withdrawn,
 }
 
@@ -32,7 +34,7 @@ impl Treatment {
     pub const ALL: [Self; 6] =
         [Self::Public, Self::H3R7, Self::H3R5, Self::NoGeometry, Self::Quarantined, Self::Withdrawn];
 
-    /// Returns the least treatment that a label needs.
+    /// Returns the least treatment that a label demands.
     pub fn least_for(label: CareLabel) -> Self {
         match label {
             CareLabel::Public => Self::Public,

@@ -1,4 +1,4 @@
-//! The real history of a catalog, judged: 58 publishes, each rolled back and made again right after it.
+//! The real history of a catalog, judged: 58 publishes, each rolled back and made again directly after it.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,7 +96,7 @@ fn judge(
     })
 }
 
-/// The decisions on a publish, on its rollback and on the revert of that.
+/// The decisions on a publish, on its rollback and on the revert of the rollback.
 fn there_and_back(before: &State, after: &State, moved: &BTreeSet<String>) -> [Decision; 3] {
     let (old, new) = (census(before), census(after));
     let publish = IntegrityChange::of_publish(old.clone(), new.clone());

@@ -7,16 +7,16 @@ use super::Tally;
 use crate::principals::{Principals, Role};
 use crate::risk::RiskLevel;
 
-/// What one field of the table asks.
+/// The approvals that one field of the table demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Requirement {
-    /// Distinct principals who approve, in all.
+    /// Number of distinct principals that must approve.
     pub principals: u8,
-    /// How many of them sign as council.
+    /// Number of those that must sign as council.
     pub council: u8,
     /// Whether more than half of the council must approve.
     pub quorum: bool,
-    /// Whether the council is told.
+    /// Whether the council is notified.
     pub council_notified: bool,
 }
 
@@ -31,7 +31,8 @@ const fn with_council(principals: u8) -> Requirement {
     Requirement { council: 1, ..reviewers(principals) }
 }
 
-/// The table: a row a tier from 1 to 4, a column a risk level from low to critical. Tier 0 is as tier 1.
+/// The table: a row for each tier from 1 to 4, a column for each risk level from low to critical. Tier 0 is
+/// like tier 1.
 pub const NEEDED_BY_TIER: [[Requirement; 4]; 4] = [
     [NONE, NONE, reviewers(1), with_council(2)],
     [reviewers(1), reviewers(1), reviewers(1), with_council(2)],
@@ -42,20 +43,20 @@ pub const NEEDED_BY_TIER: [[Requirement; 4]; 4] = [
 /// The approvals that an operation needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApprovalsNeeded {
-    /// Distinct principals who must approve, in all; the council counts as reviewers.
+    /// Number of distinct principals that must approve; members of the council count as reviewers.
     pub principals: u8,
-    /// How many of them must sign as council.
+    /// Number of those that must sign as council.
     pub council: u8,
-    /// Whether more than half of the council's principals must approve.
+    /// Whether more than half of the members of the council must approve.
     pub quorum: bool,
-    /// Whether the council is told.
+    /// Whether the council is notified.
     pub council_notified: bool,
     /// The same in words.
     pub text: String,
 }
 
 impl ApprovalsNeeded {
-    /// Looks a tier and a risk level up in the table; a tier above 4 is as 4.
+    /// Returns the approvals for a tier and a risk level; a tier above 4 is like 4.
     pub fn for_operation(tier: u8, risk: RiskLevel) -> Self {
         let row = usize::from(tier.clamp(1, 4)) - 1;
         let column =
@@ -63,7 +64,7 @@ impl ApprovalsNeeded {
         Self::of(NEEDED_BY_TIER[row][column])
     }
 
-    /// Needs nothing, as a publish does.
+    /// Makes an empty demand, as for a publish.
     pub fn none() -> Self {
         Self::of(NONE)
     }
@@ -84,7 +85,7 @@ impl ApprovalsNeeded {
         Self { principals, council, quorum, council_notified, text }
     }
 
-    /// Says what approvals are still missing, in words; none if there are enough.
+    /// Returns the approvals that are still missing, in words; `None` if there are enough.
     pub fn missing(&self, tally: &Tally, principals: &Principals) -> Option<String> {
         let (total, council) = (tally.total(), tally.council());
         let quorum = if self.quorum { principals.holding(Role::Council) / 2 + 1 } else { 0 };

@@ -1,4 +1,4 @@
-//! Counting approvals: who counts, in which role, and which approvals do not.
+//! Counting approvals: the principals that count, their roles, and the approvals that do not count.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use kfm_lineage::{Digest, Timestamp};
 use super::{Approval, ApprovalError};
 use crate::principals::{Principals, Role};
 
-/// The operation that approvals are counted for.
+/// The operation for which approvals are counted.
 #[derive(Debug, Clone, Copy)]
 pub struct ApprovalContext<'a> {
-    /// The plan.
+    /// The digest of the plan.
     pub plan_id: &'a Digest,
-    /// Who planned it.
+    /// The principal that planned the operation.
     pub requested_by: &'a str,
-    /// Who executes it.
+    /// The principal that executes the operation.
     pub executed_by: &'a str,
     /// The present, from the caller's clock.
     pub now: Timestamp,
@@ -23,7 +23,7 @@ pub struct ApprovalContext<'a> {
 /// The approvals that count, and those that do not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// By principal, the strongest role in which it approved.
+    /// The strongest role in which each principal approved.
     counted: BTreeMap<String, Role>,
     refused: Vec<RefusedApproval>,
 }
@@ -33,12 +33,12 @@ pub struct Tally {
 pub struct RefusedApproval {
     /// The principal that it names.
     pub principal: String,
-    /// Why.
+    /// Why the approval does not count.
     pub why: ApprovalError,
 }
 
 impl Tally {
-    /// Counts approvals: a principal once, however often it signed, in the strongest role that counts.
+    /// Counts approvals: each principal once, however often it signed, in the strongest role that counts.
     pub fn of(approvals: &[Approval], context: &ApprovalContext<'_>, principals: &Principals) -> Self {
         let mut tally = Self::default();
         for approval in approvals {
@@ -60,22 +60,22 @@ impl Tally {
         tally
     }
 
-    /// Counts the distinct principals who approve.
+    /// Counts the distinct principals that approve.
     pub fn total(&self) -> usize {
         self.counted.len()
     }
 
-    /// Counts those of them who signed as council.
+    /// Counts those of them that signed as council.
     pub fn council(&self) -> usize {
         self.counted.values().filter(|role| **role == Role::Council).count()
     }
 
-    /// Lists the principals whose approvals count, by name.
+    /// Lists the principals whose approvals count, sorted by name.
     pub fn reviewers(&self) -> impl Iterator<Item = (&str, Role)> {
         self.counted.iter().map(|(name, role)| (name.as_str(), *role))
     }
 
-    /// Lists the approvals that do not count, in the order given.
+    /// Lists the approvals that do not count, in the given order.
     pub fn refused(&self) -> &[RefusedApproval] {
         &self.refused
     }

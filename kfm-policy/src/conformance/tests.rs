@@ -9,7 +9,7 @@ mod memory_check {
     crate::policy_check_conformance!(crate::MemoryCheck::new().with_objection("items/scene.json", "frozen"));
 }
 
-/// A check that breaks the law of its name.
+/// A check that breaks one law, the one in its name.
 #[derive(Debug, Default)]
 struct Lawless {
     broken: &'static str,

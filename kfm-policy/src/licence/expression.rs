@@ -1,12 +1,12 @@
-//! Licences as SPDX expressions, read by one parser wherever a rule asks.
+//! Licences as SPDX expressions, read by one parser for all rules.
 
 use spdx::expression::{ExprNode, Operator};
 use spdx::{ParseMode, identifiers};
 
-/// Bytes of an expression; a longer one is a text and no licence.
+/// The longest expression, in bytes; a longer one is a text and not a licence.
 const LENGTH_MAX: usize = 4_096;
 
-/// Valid expressions, with deprecated ids, and with words that are no ids: STAC and catalogs have their own.
+/// The parser accepts deprecated ids, and words that are no SPDX ids: STAC and catalogs have their own.
 const MODE: ParseMode = ParseMode {
     allow_slash_as_or_operator: false,
     allow_imprecise_license_names: false,
@@ -23,7 +23,7 @@ pub(super) struct Expression {
 }
 
 impl Expression {
-    /// Parses an expression, ids and operators without regard to case; none if it is not valid.
+    /// Parses an expression, with ids and operators in any case; `None` if it is not valid.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.len() > LENGTH_MAX {
             return None;
@@ -33,14 +33,14 @@ impl Expression {
         Some(Self { text, parsed })
     }
 
-    /// Folds what each id means through the operators; an id is as the expression has it, without `+`.
+    /// Joins what each id means through the operators; an id is given as the expression has it, without `+`.
     pub(super) fn fold<T>(
         &self,
         of_id: impl Fn(&str) -> T,
         and: impl Fn(T, T) -> T,
         or: impl Fn(T, T) -> T,
     ) -> Option<T> {
-        // Operators follow what they join.
+        // In the parser's order an operator follows its operands.
         let mut open = Vec::new();
         for node in self.parsed.iter() {
             let value = match node {
@@ -61,7 +61,7 @@ impl Expression {
     }
 }
 
-/// Writes ids of the licence list, exceptions and operators as the parser knows them.
+/// Returns the text with ids of the licence list, exceptions and operators spelt as the parser knows them.
 fn canonical(text: &str) -> String {
     let mut canonical = String::with_capacity(text.len());
     let mut rest = text;

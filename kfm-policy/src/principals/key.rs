@@ -1,4 +1,4 @@
-//! Ed25519 keys, as the files have them.
+//! Ed25519 keys, in the form of the files.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,10 +24,9 @@ impl PublicKey {
         Digest::of_bytes(self.0.as_bytes())
     }
 
-    /// Says whether a signature over `message` was made with the private key of this one.
+    /// Says whether a signature over `message` was made with the private key of this public key.
     ///
-    /// Strict in the sense of RFC 8032: signatures that more than one message or key would satisfy are no
-    /// signatures.
+    /// Strict in the sense of RFC 8032: a signature that would fit more than one message or key is refused.
     pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
@@ -39,7 +38,7 @@ impl FromStr for PublicKey {
     fn from_str(text: &str) -> Result<Self, NotAPublicKey> {
         let bytes: [u8; 32] = from_hex(text).ok_or(NotAPublicKey)?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| NotAPublicKey)?;
-        // A weak key verifies signatures that nobody made.
+        // A weak key verifies signatures that were made without any private key.
         if key.is_weak() { Err(NotAPublicKey) } else { Ok(Self(key)) }
     }
 }
@@ -72,17 +71,17 @@ impl schemars::JsonSchema for PublicKey {
     }
 }
 
-/// A principal's private key; wiped from memory when it is dropped.
+/// A principal's private key; it is wiped from memory when it is dropped.
 ///
-/// Its file is text: lines that begin with `#` for people, and one line `kfm-ed25519-v1 <64 hex digits>`, the
-/// digits being the seed of RFC 8032. Whoever writes the file makes it readable for its owner only.
+/// Its file is text: comment lines that begin with `#`, and one line `kfm-ed25519-v1 <64 hex digits>`, the
+/// digits being the seed of RFC 8032. The program that writes the file makes it readable only for its owner.
 #[derive(Clone)]
 pub struct PrivateKey(SigningKey);
 
 const FORM: &str = "kfm-ed25519-v1";
 
 impl PrivateKey {
-    /// Makes the key of a seed: 32 bytes from the system's source of randomness, which the caller reads.
+    /// Makes the key of a seed: 32 bytes that the caller reads from the system's source of randomness.
     pub fn from_seed(seed: [u8; 32]) -> Self {
         Self(SigningKey::from_bytes(&seed))
     }
@@ -90,7 +89,7 @@ impl PrivateKey {
     /// Reads a key file.
     ///
     /// # Errors
-    /// [`PolicyError::NotAKey`]: it is another file, or was changed; its text is in no message.
+    /// [`PolicyError::NotAKey`]: it is another file, or was changed; the message does not contain its text.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let (Some(line), None) = (lines.next(), lines.next()) else { return Err(PolicyError::NotAKey) };
@@ -98,21 +97,21 @@ impl PrivateKey {
         seed.map(Self::from_seed).ok_or(PolicyError::NotAKey)
     }
 
-    /// Writes the key file of a principal.
+    /// Returns the text of a principal's key file.
     pub fn to_file(&self, name: &str) -> String {
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
         format!(
-            "# Private key of {name}. Whoever has it approves in that name.\n{FORM} {}\n",
+            "# Private key of {name}. Keep it secret: it approves in that name.\n{FORM} {}\n",
             to_hex(self.0.as_bytes())
         )
     }
 
-    /// Returns the public key that belongs to it.
+    /// Returns the public key of this private key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
 
-    /// Signs a message.
+    /// Signs a message with Ed25519.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }

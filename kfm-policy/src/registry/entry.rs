@@ -1,4 +1,4 @@
-//! The entries of the registries: the durable form, which the log keeps once they are in force.
+//! The entries of the registries, in their durable form: the log keeps an entry once it is in force.
 
 use jiff::civil::Date;
 use kfm_lineage::{Digest, DigestKind};
@@ -13,8 +13,8 @@ use crate::treatment::Treatment;
 
 /// One entry of a registry.
 ///
-/// It is never taken back: the log keeps it, and the strictest of all that apply holds. Lowering is an
-/// operation of its own, `declassify`.
+/// It is never taken back: the log keeps it, and the strictest of all entries that apply holds. Lowering
+/// protection is an operation of its own, `declassify`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RegistryEntry {
@@ -22,7 +22,7 @@ pub enum RegistryEntry {
     Label(LabelEntry),
     /// Stops every change of entities until it is lifted.
     Hold(HoldEntry),
-    /// Withdraws entities or content for good (R62); it has no date, since it does not expire.
+    /// Withdraws entities or content for good (R62); it has no date because it does not expire.
     Suppression(SuppressionEntry),
 }
 
@@ -30,24 +30,25 @@ pub enum RegistryEntry {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabelEntry {
-    /// One entity: its id, or its path in the catalog.
+    /// The entity, by its id or its path in the catalog; none if `under` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
-    /// A folder: everything below it; the empty text is everything.
+    /// A folder of the catalog: the entry is about everything below it; the empty text means the whole
+    /// catalog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
-    /// The label.
+    /// The label, which demands a treatment.
     pub care: CareLabel,
-    /// Who decided.
+    /// The authority that decided.
     pub authority: String,
-    /// Why.
+    /// The reason that the authority gave.
     pub reason: String,
-    /// The day by which it must be looked at again.
+    /// The day by which the entry must be reviewed.
     pub review_by: Date,
-    /// Whether it is heritage (R65).
+    /// Whether the entities are heritage (R65).
     #[serde(default, skip_serializing_if = "is_false")]
     pub heritage: bool,
-    /// A stronger masking than the label needs by itself.
+    /// A stronger masking than the label demands by itself; none if there is no such demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masking: Option<Treatment>,
 }
@@ -56,17 +57,18 @@ pub struct LabelEntry {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldEntry {
-    /// One entity: its id, or its path in the catalog.
+    /// The entity, by its id or its path in the catalog; none if `under` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
-    /// A folder: everything below it; the empty text is everything.
+    /// A folder of the catalog: the entry is about everything below it; the empty text means the whole
+    /// catalog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
-    /// Who placed it.
+    /// The authority that placed the hold.
     pub authority: String,
-    /// Why.
+    /// The reason that the authority gave.
     pub reason: String,
-    /// The day by which it must be looked at again; it does not end by itself.
+    /// The day by which the hold must be reviewed; it does not end by itself.
     pub review_by: Date,
 }
 
@@ -74,18 +76,19 @@ pub struct HoldEntry {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuppressionEntry {
-    /// One entity: its id, or its path in the catalog.
+    /// The entity, by its id or its path in the catalog; none if `under` or `digest` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
-    /// A folder: everything below it; the empty text is everything.
+    /// A folder of the catalog: the entry is about everything below it; the empty text means the whole
+    /// catalog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
-    /// Content, by the `sha256:` digest of its bytes: of a document, or of an asset that a document names.
+    /// The `sha256:` digest of the bytes of a document, or of an asset that a document names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// Who withdrew it, and alone can lift it.
+    /// The authority that withdrew it; only that authority can lift the withdrawal.
     pub authority: String,
-    /// Why.
+    /// The reason that the authority gave.
     pub reason: String,
 }
 
@@ -102,7 +105,7 @@ const HOLD: TableForm =
 const SUPPRESSION: TableForm =
     TableForm { name: "suppression", keys: &["entity", "under", "digest", "authority", "reason"] };
 
-/// What an entry is about.
+/// The subject of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach<'a> {
     Entity(&'a str),
@@ -131,7 +134,7 @@ impl RegistryEntry {
         toml::to_string(&file).expect("texts, dates, flags and words can be written as TOML")
     }
 
-    /// Says whether the entry is a label for one path and no other.
+    /// Says whether the entry is a label for exactly this path.
     pub(super) fn labels_exactly(&self, path: &str) -> bool {
         let Self::Label(label) = self else { return false };
         [&label.entity, &label.under]
@@ -140,9 +143,9 @@ impl RegistryEntry {
             .any(|place| spelling::names(place).iter().any(|name| name == path))
     }
 
-    /// Returns what the entry is about.
+    /// Returns the subject of the entry.
     ///
-    /// An entry that the log has is taken as it was taken then, however it is spelt: it is in force.
+    /// An entry from the log is taken as it was taken then, whatever its spelling: it is in force.
     pub(super) fn reach(&self) -> Result<Reach<'_>, ReachError> {
         let (entity, under, digest) = match self {
             Self::Label(entry) => (&entry.entity, &entry.under, None),
@@ -158,7 +161,8 @@ impl RegistryEntry {
         }
     }
 
-    /// Says why the entry can be about nothing, and what to write instead; none if its spelling is right.
+    /// Says why the entry cannot be about anything, and what to write instead; `None` if its spelling is
+    /// right.
     pub fn misspelt(&self) -> Option<String> {
         self.spelling().err().map(|(_, misspelt)| misspelt.to_string())
     }
@@ -175,7 +179,7 @@ impl RegistryEntry {
         }
     }
 
-    /// Says whether the entry asks for more than showing everything as it is.
+    /// Says whether the entry demands more than showing everything as it is.
     pub fn raises(&self) -> bool {
         match self {
             Self::Label(label) => label.care > CareLabel::Public || label.masking > Some(Treatment::Public),
@@ -184,7 +188,7 @@ impl RegistryEntry {
     }
 }
 
-/// Why an entry is about nothing that could ever be found; an entry without effect is refused, not ignored.
+/// Why an entry cannot be about anything that exists. An entry without effect is refused, not ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ReachError {
     #[error("exactly one of entity, under and (for a suppression) digest is needed")]
@@ -223,7 +227,7 @@ fn label(table: &Table<'_>) -> Result<RegistryEntry, PolicyError> {
     checked(table, RegistryEntry::Label(entry))
 }
 
-/// Reads a masking; a hold and a withdrawal are entries of their own and no masking.
+/// Reads a masking; `None` for a hold or a withdrawal, which are entries of their own and not maskings.
 fn masking(text: &str) -> Option<Treatment> {
     [Treatment::H3R7, Treatment::H3R5, Treatment::NoGeometry].into_iter().find(|t| t.as_str() == text)
 }

@@ -1,4 +1,4 @@
-//! The names that entries go by, beside exact ones.
+//! The names in entries, for lookups that are not exact.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use super::RegistryEntry;
 use crate::label::CareLabel;
 use crate::treatment::Treatment;
 
-/// What the entries of a registry say of ids and collections as a whole.
+/// What the entries of a registry, taken together, say about ids and collections.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
-    /// Whether an entry by id or by collection asks for more than public.
+    /// Whether an entry by id or by collection demands more than public.
     pub(super) ask_more: bool,
-    /// The names of entries by how they are read: without case and blanks.
+    /// The names in entries, by their form without case and blanks.
     alike: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -22,7 +22,7 @@ impl Names {
         self.alike.entry(read(entity)).or_default().insert(entity.to_owned());
     }
 
-    /// Lists the names of entries that differ from a name by case and blanks only.
+    /// Lists the names in entries that differ from `name` only by case and blanks.
     pub(super) fn like(&self, name: &str) -> impl Iterator<Item = &str> {
         self.alike.get(&read(name)).into_iter().flatten().map(String::as_str)
     }

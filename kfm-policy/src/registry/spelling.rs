@@ -1,17 +1,18 @@
-//! How an entry may name what it is about, and what it is then found by.
+//! How an entry may name its subject, and by which texts the entry is then found.
 //!
-//! An entry that can be about nothing protects nothing, and its author believes that it does. So a form that no
-//! document and no id can have is refused, with what to write instead; and what can only mean one thing (the name
-//! that the engine itself prints, a percent-encoded path) is found by that as well as by its letters.
+//! An entry that can be about nothing protects nothing, while its author believes that it does. So a form
+//! that no document and no id can have is refused, with a proposal what to write instead. A form with only
+//! one possible meaning (the name that the engine itself prints, a percent-encoded path) is found by that
+//! meaning and by its letters.
 
 use kfm_lineage::DocumentPath;
 use kfm_lineage::document_path::{DOCUMENT_SUFFIXES, fault_of};
 
-/// Why a text can be about nothing, and what to write instead.
+/// Why a text cannot be a subject, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Misspelt {
     pub(super) why: &'static str,
-    /// What was probably meant; none where it cannot be told.
+    /// What was probably meant; `None` if that cannot be told.
     pub(super) instead: Option<String>,
 }
 
@@ -33,10 +34,10 @@ impl std::fmt::Display for Misspelt {
     }
 }
 
-/// Checks what stands under `entity`: an id, the path of a document, or the name that the engine prints for one.
+/// Checks the text of `entity`: an id, the path of a document, or the name that the engine prints for one.
 ///
 /// # Errors
-/// [`Misspelt`]: it is none of these.
+/// [`Misspelt`]: the text cannot be any of these.
 pub(super) fn check_entity(text: &str) -> Result<(), Misspelt> {
     let rest = check_letters(text)?;
     if let Some(key) = engine_key(rest) {
@@ -73,7 +74,8 @@ pub(super) fn check_entity(text: &str) -> Result<(), Misspelt> {
     }
 }
 
-/// Checks what stands under `under`: a folder of the catalog, with or without a slash at its end; empty is everything.
+/// Checks the text of `under`: a folder of the catalog, with or without a slash at its end; the empty text
+/// means the whole catalog.
 ///
 /// # Errors
 /// [`Misspelt`]: no document can lie there.
@@ -105,7 +107,7 @@ pub(super) fn check_folder(text: &str) -> Result<(), Misspelt> {
     fault_of(folder).map_or(Ok(()), |why| Err(Misspelt::new(why)))
 }
 
-/// Refuses letters that neither a path nor an id that people write has.
+/// Refuses letters that neither a path nor an id written by a person has.
 fn check_letters(text: &str) -> Result<&str, Misspelt> {
     let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
     if trimmed.is_empty() {
@@ -129,7 +131,7 @@ fn check_letters(text: &str) -> Result<&str, Misspelt> {
     }
 }
 
-/// Refuses steps that lead nowhere or out of the catalog.
+/// Refuses path steps that lead nowhere, or out of the catalog.
 fn check_relative(text: &str) -> Result<(), Misspelt> {
     let steps = || text.split('/');
     let plain = || steps().filter(|step| !matches!(*step, "" | ".")).collect::<Vec<_>>().join("/");
@@ -148,12 +150,12 @@ fn check_relative(text: &str) -> Result<(), Misspelt> {
     Ok(())
 }
 
-/// Letters without a shape that text brings along when it is copied.
+/// Says whether a letter is invisible: such letters come along when a text is copied.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Lists the texts by which the entity or folder of an entry is found: its letters, and what they can only mean.
+/// Lists the texts by which the subject of an entry is found: its letters, and its only possible meaning.
 pub(super) fn names(text: &str) -> Vec<String> {
     let mut names = vec![text.to_owned()];
     let decoded = engine_key(text).or_else(|| percent_decoded(text));
@@ -161,8 +163,8 @@ pub(super) fn names(text: &str) -> Vec<String> {
     names
 }
 
-/// Returns the key in the name that the engine prints for a cell: `kfm-stac://catalog/d/0.json` as an entity (R13),
-/// `stac:catalog/d/0.json` as a cell. Which store it names makes no difference: the path is what is protected.
+/// Returns the key in the name that the engine prints for a cell: `kfm-stac://catalog/d/0.json` as an entity
+/// (R13), `stac:catalog/d/0.json` as a cell. The store in the name does not matter: the path is protected.
 fn engine_key(text: &str) -> Option<String> {
     let domains = ["stac", "graph", "search", "cache"];
     let in_store = domains.iter().find_map(|domain| {
@@ -174,7 +176,8 @@ fn engine_key(text: &str) -> Option<String> {
     Some(percent_decoded(key).unwrap_or_else(|| key.to_owned()))
 }
 
-/// Returns the text with its percent-encoded letters read; none if it has none, or they are no text.
+/// Returns the text with its percent-encoded letters decoded; `None` if it has none, or if they are not valid
+/// text.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,6 +1,6 @@
 //! CARE: labels, authority, holds, withdrawals, places.
 //!
-//! A machine checks only that the decisions which communities recorded are obeyed; it decides none.
+//! A machine checks only that the recorded decisions of communities are obeyed; it decides nothing itself.
 
 use kfm_lineage::document::{AssetFact, has_place};
 use kfm_lineage::integrity::decoded;
@@ -27,14 +27,14 @@ const fn rule(
 
 const LABEL_IT: &str = "add an entry to the label registry, with authority, reason and review_by";
 
-/// Runs a rule over every step that the ratchet did not deny already; those it did are reported by the rule
-/// that the ratchet names.
+/// Runs a rule over every step that the ratchet has not denied; a step that it has denied is reported by the
+/// rule that the ratchet names.
 fn each_step(view: &View<'_>, look: impl Fn(&StepFacts) -> Option<Observation>) -> Vec<Observation> {
     let open = |step: &&StepFacts| !matches!(step.outcome, StepTreatment::Denied { .. });
     view.facts.steps.iter().filter(open).filter_map(look).collect()
 }
 
-/// Lists the steps that the ratchet denied by one rule.
+/// Reports the steps that the ratchet has denied by one rule.
 fn denied_by(view: &View<'_>, rule: &str, remedy: &str) -> Vec<Observation> {
     let denied = |step: &StepFacts| match &step.outcome {
         StepTreatment::Denied { rule: by, why } if by == rule => {
@@ -45,12 +45,12 @@ fn denied_by(view: &View<'_>, rule: &str, remedy: &str) -> Vec<Observation> {
     view.facts.steps.iter().filter_map(denied).collect()
 }
 
-/// Says whether a step only hides what was withdrawn, which needs no label (`docs/states.md` section 4).
+/// Says whether a step only hides what was withdrawn; that needs no label (`docs/states.md` section 4).
 fn only_hides_the_withdrawn(step: &StepFacts) -> bool {
     step.protection.is_withdrawn() && step.visible().is_none()
 }
 
-/// The label is known, and a hotfix states none that is looser.
+/// The label is known, and a hotfix does not state a looser one.
 pub(crate) const ACCESS: Rule = rule(
     "CARE-A1-access",
     Severity::Critical,
@@ -92,7 +92,7 @@ pub(crate) const ACCESS: Rule = rule(
     },
 );
 
-/// Protection is lowered by nobody but its authority, and what is protected has one (R61, C-F02).
+/// Only its authority lowers a protection, and a protected entity has an authority (R61, C-F02).
 pub(crate) const AUTHORITY: Rule =
     rule("CARE-A2-authority", Severity::Critical, Some("C-F02"), "CARE A2, A3, R61", |view| {
         let remedy = "keep the label in the registry, or let its authority lower it with declassify";
@@ -106,7 +106,7 @@ pub(crate) const AUTHORITY: Rule =
             }
             let unnamed = label > CareLabel::Public && step.protection.authorities.is_empty();
             unnamed.then(|| {
-                let message = format!("it is {label} and nobody is named who decides about it");
+                let message = format!("it is {label} and no authority is named for it");
                 Observation::of_step(step, message, "name its authority in the label registry")
             })
         }));
@@ -118,14 +118,15 @@ pub(crate) const HOLD: Rule = rule("CARE-A2-hold", Severity::Critical, None, "CA
     let remedy = "ask the authority that placed the hold, or leave the document out";
     let mut seen = denied_by(view, "CARE-A2-hold", remedy);
     seen.extend(each_step(view, |step| {
-        // Where the ratchet hides a held document, an unfinished operation ends; that only raises.
+        // If the ratchet hides a held document, an unfinished operation ends that way, which only raises
+        // protection.
         let moves = step.outcome == StepTreatment::Keep && !only_hides_the_withdrawn(step);
         (step.protection.held && moves).then(|| Observation::of_step(step, "it is under a hold", remedy))
     }));
     seen
 });
 
-/// Nothing that was withdrawn comes back, by no operation (R62).
+/// Nothing that was withdrawn comes back, by any operation (R62).
 pub(crate) const RESURRECT: Rule =
     rule("CARE-A3-resurrect", Severity::Critical, Some("C-F05"), "CARE A3, GDPR 17, R62", |view| {
         let remedy = "leave it out; only the authority that withdrew it lifts that";
@@ -137,7 +138,7 @@ pub(crate) const RESURRECT: Rule =
         seen
     });
 
-/// Content is no more precise than its protection asks (C-F04); a label that promises more is found here.
+/// Content is no more precise than its protection demands (C-F04); a label that promises more is found here.
 pub(crate) const GEO: Rule =
     rule("CARE-E1-geo", Severity::Critical, Some("C-F04"), "CARE E1, GBIF categories 1 to 4", |view| {
         let remedy = "publish a masked version, or plan with --on-unmaskable hide";
@@ -154,7 +155,7 @@ pub(crate) const GEO: Rule =
         seen
     });
 
-/// Texts give away no place that was masked.
+/// Texts do not tell a place that was masked.
 pub(crate) const TEXT: Rule = rule("CARE-E1-text", Severity::Block, None, "CARE E1, R61", |view| {
     each_step(view, |step| {
         let document = step.visible()?;
@@ -166,7 +167,7 @@ pub(crate) const TEXT: Rule = rule("CARE-E1-text", Severity::Block, None, "CARE 
     })
 });
 
-/// What is sensitive has a reason and a day of review that has not passed (C-F03).
+/// A sensitive entity has a reason, and a review day that has not passed (C-F03).
 pub(crate) const REVIEW: Rule =
     rule("CARE-E1-review", Severity::Block, Some("C-F03"), "GBIF sensitive data, CARE E1", |view| {
         let today = view.facts.now.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -187,7 +188,7 @@ pub(crate) const REVIEW: Rule =
         })
     });
 
-/// Who decides about an entity is told when it is touched.
+/// The authority of an entity is told when the entity is touched.
 pub(crate) const NOTICE: Rule = Rule {
     meta: RuleMeta {
         id: "CARE-R1-notice",
@@ -210,7 +211,7 @@ pub(crate) const NOTICE: Rule = Rule {
     },
 };
 
-/// A licence that becomes looser is seen; compared only where both versions state one.
+/// A licence that becomes looser is reported; licences are compared only if both versions state one.
 pub(crate) const LICENCE: Rule = Rule {
     meta: RuleMeta {
         id: "CARE-C-licence",
@@ -253,10 +254,10 @@ pub(crate) const ASSET: Rule =
         })
     });
 
-/// Says whether whoever follows an asset's reference is asked who they are.
+/// Says whether an asset's reference asks its user for authentication.
 ///
-/// Guarded are references with an authentication scheme, and those of schemes that browsers cannot follow; a
-/// signed URL carries its permission with it and is guarded by nothing.
+/// A reference with an authentication scheme is guarded, and so is one with a URI scheme that browsers cannot
+/// follow. A signed URL carries its permission with it and is not guarded.
 fn is_guarded(asset: &AssetFact) -> bool {
     const SIGNATURES: [&str; 4] = ["x-amz-signature=", "x-goog-signature=", "sig=", "signature="];
     let href = decoded(&asset.href).to_ascii_lowercase();

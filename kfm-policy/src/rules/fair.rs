@@ -1,7 +1,7 @@
 //! FAIR: ids, assets, licences.
 //!
-//! A rule of this family lists what a document lacks, before and after. What the later lacks and the earlier
-//! did not is worse than now; the rest stood already, and real catalogs have much of it.
+//! A rule of this family lists what a document lacks, before and after a step. A new lack makes the document
+//! worse; the others stood before, and real catalogs have many.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,8 @@ pub(super) const fn rule(
     Rule { meta: RuleMeta { id, version: 1, severity, class, code: None, basis }, look }
 }
 
-/// Compares what each visible document lacks with what it lacked before, and tells of each that lacks
-/// anything. `lacks` names its lacks in words that carry no text of the document.
+/// Compares what each visible document lacks with what it lacked before, and reports each document that lacks
+/// something. `lacks` names the lacks in words that contain no text of the document.
 pub(super) fn compare(
     view: &View<'_>,
     remedy: &str,
@@ -47,7 +47,7 @@ fn lack(is_so: bool, words: &str) -> Option<String> {
     is_so.then(|| words.to_owned())
 }
 
-/// Ids stay, are there, and are one document's; a `self` link leads to its document.
+/// Ids stay, are there, and belong to one document each; a `self` link leads to its document.
 pub(crate) const ID: Rule =
     rule("FAIR-F1-id", Severity::Block, RuleClass::Fair, "RDA-F1-01M, RDA-F1-02M", |view| {
         let remedy = "give the document the id that it had, and no other document's";
@@ -68,7 +68,7 @@ pub(crate) const ID: Rule =
         seen
     });
 
-/// An id or a collection that is another than before; going from none to one is no change.
+/// Reports an id or a collection that changes; getting one where there was none is not a change.
 fn changed_ids(step: &StepFacts) -> Option<Observation> {
     let (before, after) = (step.before.as_deref()?, step.visible()?);
     let changed = |a: &Option<String>, b: &Option<String>| a.is_some() && a != b;
@@ -81,7 +81,8 @@ fn changed_ids(step: &StepFacts) -> Option<Observation> {
     Some(Observation::new(Aspect::Worse, &step.path, what, "publish it as a document of its own"))
 }
 
-/// A name that a URL cannot carry as it is (RFC 3986); links to it break in other hands.
+/// Reports a name that a URL cannot carry as it is (RFC 3986): other programs may not be able to follow links
+/// to it.
 fn odd_name(step: &StepFacts) -> Option<Observation> {
     step.visible()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/".contains(c);
@@ -93,7 +94,7 @@ fn odd_name(step: &StepFacts) -> Option<Observation> {
     Some(Observation::new(aspect, &step.path, message, "rename it, when it is next published"))
 }
 
-/// Ids that more documents share than before.
+/// Reports ids that more documents share than before.
 fn shared_ids(view: &View<'_>) -> impl Iterator<Item = Observation> {
     let (before, after) = (&view.facts.integrity.before, &view.facts.integrity.after);
     after.duplicate_ids.iter().flat_map(|(id, paths)| {
@@ -105,7 +106,7 @@ fn shared_ids(view: &View<'_>) -> impl Iterator<Item = Observation> {
     })
 }
 
-/// Data assets say what their bytes are.
+/// Data assets state what their bytes are.
 pub(crate) const ASSET: Rule =
     rule("FAIR-F3-asset", Severity::Block, RuleClass::Fair, "RDA-F3-01M, STAC file extension v2.1", |view| {
         compare(view, "state file:checksum as a multihash", |document| {
@@ -125,7 +126,7 @@ fn is_data(asset: &AssetFact) -> bool {
     asset.roles.is_empty() || !asset.roles.iter().all(beside)
 }
 
-/// Codes and lengths of the multihash table that people use: name, prefix, digest bytes.
+/// The prefixes of multihashes that are in use, with the number of bytes of their digests.
 const MULTIHASHES: [(&str, usize); 8] = [
     ("1114", 20),     // sha1
     ("1220", 32),     // sha2-256
@@ -157,7 +158,7 @@ pub(crate) const PROTOCOL: Rule =
         })
     });
 
-/// Returns the scheme of an absolute reference (RFC 3986), which relative ones have not.
+/// Returns the scheme of an absolute reference (RFC 3986); a relative one has none.
 pub(super) fn scheme_of(href: &str) -> Option<&str> {
     let (scheme, _) = href.split_once(':')?;
     let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
@@ -183,7 +184,7 @@ pub(crate) const LICENCE: Rule = rule(
                 }
                 Field::Present(_) => "its licence is not one that the platform allows",
                 Field::Absent => "it states no licence",
-                // Its own aspect below.
+                // Reported below, under an aspect of its own.
                 Field::Malformed => return BTreeSet::new(),
             };
             BTreeSet::from([words.to_owned()])

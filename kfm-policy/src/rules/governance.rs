@@ -1,4 +1,4 @@
-//! Governance: who asks, why, and for what kind of change.
+//! Governance: the actor, the reason, and the kind of change.
 
 use kfm_lineage::document::has_place;
 
@@ -20,16 +20,16 @@ const fn rule(id: &'static str, basis: &'static str, look: fn(&View<'_>) -> Vec<
     Rule { meta, look }
 }
 
-/// Somebody asks, and the reason that is given tells nothing of protected places and people.
+/// An actor is named, and the given reason tells nothing about protected places and persons.
 ///
-/// A plan need not have a reason yet; that an execution has one is the engine's type.
+/// A plan may have no reason yet; the engine's types demand one for an execution.
 pub(crate) const REASON: Rule = rule("GOV-reason", "R66, R68", |view| {
     let mut seen = Vec::new();
     let mut object = |message: &str, remedy: &str| {
         seen.push(Observation::new(crate::table::Aspect::Stands, OPERATION, message, remedy));
     };
     if view.facts.actor.trim().is_empty() {
-        object("nobody is named who acts", "give an actor");
+        object("no actor is named", "give an actor");
     }
     if let Some(reason) = view.facts.reason {
         let protected = view.facts.steps.iter().any(|step| !step.protection.is_plain());
@@ -45,7 +45,7 @@ pub(crate) const REASON: Rule = rule("GOV-reason", "R66, R68", |view| {
     seen
 });
 
-/// Tiers are 0 to 4, and 4 is not for hotfixes (R64).
+/// A tier is 0 to 4, and a hotfix may not have tier 4 (R64).
 pub(crate) const TIER: Rule = rule("GOV-tier", "R64, R73", |view| {
     let message = match (view.facts.tier, view.facts.kind) {
         (5.., _) => "there is no such tier",

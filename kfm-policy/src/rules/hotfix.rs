@@ -1,8 +1,10 @@
-//! What a hotfix may not change (R73): it corrects what a document says, and nothing that others rest on.
+//! What a hotfix may not change (R73): it corrects the content of a document, and nothing that other
+//! documents rest on.
 //!
-//! A field by itself is not forbidden or allowed; what counts is what the document says before and after. So
-//! no list of field names has to be complete, and whoever calls the engine is judged alike. A looser CARE label
-//! is denied by CARE-A1-access, tier 4 by GOV-tier, a changed id or collection by FAIR-F1-id.
+//! No field is forbidden or allowed by its name; the rule compares what the document says before and after.
+//! So no list of field names has to be complete, and every caller of the engine is judged in the same way.
+//! CARE-A1-access denies a looser CARE label, GOV-tier an operation of tier 4, and FAIR-F1-id a changed id or
+//! collection.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +17,7 @@ use crate::facts::{JudgedKind, StepFacts};
 use crate::finding::Severity;
 use crate::table::RuleClass;
 
-/// Links that say where a document comes from or what it follows: its history.
+/// The relations of links that say where a document comes from or what it follows: its history.
 const HISTORY: [&str; 6] = [
     "derived-from",
     "predecessor-version",
@@ -25,7 +27,7 @@ const HISTORY: [&str; 6] = [
     "version",
 ];
 
-/// A hotfix touches no raw data, no schema, no relationship types and no history (R73).
+/// A hotfix may not touch raw data, a schema, the types of relationships, or history (R73).
 pub(crate) const LIMITS: Rule = Rule {
     meta: RuleMeta {
         id: "GOV-hotfix",
@@ -50,8 +52,8 @@ pub(crate) const LIMITS: Rule = Rule {
 };
 
 fn forbidden(step: &StepFacts) -> impl Iterator<Item = &'static str> {
-    let path = is_raw("", &step.path).then_some("it is raw data, which nobody corrects");
-    // The engine's hotfix replaces what stands: it adds and retires nothing.
+    let path = is_raw("", &step.path).then_some("it is raw data, which a hotfix must not change");
+    // The engine's hotfix only replaces what stands: it neither adds nor retires a document.
     let change = match (step.before.as_deref(), step.after.as_deref()) {
         (Some(before), Some(after)) => changes(&step.path, before, after),
         _ => Vec::new(),
@@ -94,8 +96,8 @@ fn changes(path: &str, before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'s
     told.into_iter().filter(|(is_so, _)| *is_so).map(|(_, message)| message).collect()
 }
 
-/// References of a document that lead to raw data, each with its place: one more asset that leads there is a
-/// change, also where another does already.
+/// Returns the references of a document that lead to raw data, each with its place: one more asset that leads
+/// there is a change, even if another asset leads there already.
 fn raw<'d>(path: &str, document: &'d DocumentFacts) -> Vec<&'d Mention> {
     let mut raw: Vec<_> =
         document.raw_mentions.iter().filter(|mention| is_raw(path, &mention.text)).collect();
@@ -103,7 +105,7 @@ fn raw<'d>(path: &str, document: &'d DocumentFacts) -> Vec<&'d Mention> {
     raw
 }
 
-/// Says whether a reference of a document leads below a folder `data/raw`, however it is spelt.
+/// Says whether a reference of a document leads into a folder `data/raw`, however it is spelt.
 fn is_raw(document: &str, reference: &str) -> bool {
     leads_below(document, reference, &["data", "raw"])
 }
@@ -173,7 +175,7 @@ mod tests {
             path: "data/raw/scene.json".to_owned(),
             ..step(Some(item(json!({}))), Some(item(json!({"properties": {"title": "a"}}))), public())
         };
-        assert_eq!(look(JudgedKind::Hotfix, raw.clone()), ["it is raw data, which nobody corrects"]);
+        assert_eq!(look(JudgedKind::Hotfix, raw.clone()), ["it is raw data, which a hotfix must not change"]);
         assert_eq!(look(JudgedKind::Rollback, raw), [""; 0], "a rollback restores what was");
     }
 

@@ -8,7 +8,7 @@ use crate::finding::Severity;
 use crate::table::{Aspect, RuleClass};
 use crate::text;
 
-/// LNK-1 to LNK-5.
+/// LNK-1 to LNK-5: links that the operation breaks or leaves broken.
 pub(crate) const LINKS: Rule =
     rule("FAIR-I3-links", Severity::Block, RuleClass::Integrity, "RDA-I3, R48", |view| {
         each_change(view, |aspect, finding| match finding {
@@ -17,7 +17,7 @@ pub(crate) const LINKS: Rule =
         })
     });
 
-/// ORP-1.
+/// ORP-1: orphans that the operation makes or leaves.
 pub(crate) const ORPHANS: Rule =
     rule("FAIR-I3-orphans", Severity::Block, RuleClass::Integrity, "RDA-I3, R48", |view| {
         each_change(view, |aspect, finding| match finding {

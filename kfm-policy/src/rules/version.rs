@@ -1,4 +1,4 @@
-//! Versions: what was published does not change under its readers, and has the shape of STAC.
+//! Versions: published content does not change under its readers, and has the shape of STAC.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::facts::StepFacts;
 use crate::finding::Severity;
 use crate::table::{Aspect, RuleClass};
 
-/// New faults of one document that a finding names.
+/// How many new faults of one document a finding names.
 const FAULTS_TOLD_MAX: usize = 5;
 
 /// AST-1: the bytes behind one href are the same in both versions, as far as the documents tell.
@@ -46,8 +46,8 @@ fn differ<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
     before.is_some() && after.is_some() && before != after
 }
 
-/// Documents are JSON objects of a known type and have what STAC requires of it; where validity was looked at, none is
-/// less valid than it was.
+/// Documents are JSON objects of a known type and have what STAC demands of that type; where validity was
+/// looked at, no document is less valid than before.
 pub(crate) const SCHEMA: Rule = Rule {
     meta: RuleMeta { version: 2, ..SHAPE.meta },
     look: |view| {
@@ -57,7 +57,7 @@ pub(crate) const SCHEMA: Rule = Rule {
     },
 };
 
-/// Faults of validity that a step would bring; old ones are not told, real catalogs have many.
+/// Reports the new faults that a step would bring; old ones are not reported, since real catalogs have many.
 fn less_valid(step: &StepFacts) -> Option<Observation> {
     step.visible()?;
     let validity = step.validity.as_ref()?;

@@ -11,7 +11,7 @@ use crate::protection::Protection;
 use crate::treatment::Treatment;
 use crate::{Decision, Policy, StepFacts};
 
-/// The columns of the table in the states page, and the genesis beside them.
+/// The columns of the table in the states page, and adopting beside them.
 const COLUMNS: [(JudgedKind, bool); 7] = [
     (JudgedKind::Adopt, false),
     (JudgedKind::Publish, false),
@@ -22,7 +22,7 @@ const COLUMNS: [(JudgedKind, bool); 7] = [
     (JudgedKind::Abort, false),
 ];
 
-/// What becomes of an operation in each column: denied, a finding, or only counted.
+/// What happens to an operation in each column: denied, a finding, or only counted.
 fn effects(rule: &str, operation: &Operation) -> [&'static str; 7] {
     COLUMNS.map(|(kind, strict)| {
         let decision = judge(&Operation { kind, strict, ..operation.clone() });
@@ -152,7 +152,7 @@ fn fair_denies_what_is_worse_than_now_where_a_publish_is_strict_or_a_hotfix() {
     for (rule, after) in alone {
         assert_eq!(effects(rule, &of(step(Some(whole()), Some(after), public()))), WORSE_DENIES, "{rule}");
     }
-    // A missing id is a fault of shape as well, and a checksum that is none is another checksum.
+    // A missing id is a fault of shape too, and a checksum that is not valid is a changed checksum.
     let with_others = [
         ("FAIR-F1-id", item(json!({"id": null}))),
         ("FAIR-F3-asset", item(json!({"assets": {"red": {"file:checksum": "PLACEHOLDER"}}}))),

@@ -89,11 +89,11 @@ async fn whoever_asked_for_a_plan_cannot_approve_it() {
     let own = signer(&world, "operator", "reviewer").await;
     let platform = world.open().await;
     let error = platform.approve(&plan_id, own.name, own.role, &own.key, None).await.unwrap_err();
-    assert!(error.to_string().contains("whoever planned"), "{error}");
+    assert!(error.to_string().contains("that planned"), "{error}");
 
     slip_in(&world, sign(&world, &plan_id, &own, HOUR).await).await;
     let why = refused(&world, world.open_as("somebody").await, &plan_id).await;
-    assert_eq!(why, ["operator: whoever planned the operation may not approve it"]);
+    assert_eq!(why, ["operator: the principal that planned the operation may not approve it"]);
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn whoever_executes_a_plan_cannot_have_approved_it() {
     let reviewer = signer(&world, "maria", "reviewer").await;
     approve(&world, &plan_id, &reviewer).await;
     let why = refused(&world, world.open_as("maria").await, &plan_id).await;
-    assert_eq!(why, ["maria: whoever executes the operation may not approve it"]);
+    assert_eq!(why, ["maria: the principal that executes the operation may not approve it"]);
     // Another may execute what she approved.
     assert_eq!(execute_plan(&world, &plan_id).await.unwrap().status, Status::Completed);
 }
