@@ -181,7 +181,7 @@ impl Platform {
         let hint = match source {
             None => format!(
                 "restore {shown}, or correct its place under [policy] of kfm.toml; if there never was one, \
-                 make an empty file, which says that {empty}"
+                 make it: an empty file says that {empty}"
             ),
             Some(_) => format!("see that {shown} is a text file that may be read"),
         };
