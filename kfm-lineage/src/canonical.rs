@@ -1,12 +1,14 @@
 //! Canonical JSON: the JSON Canonicalization Scheme of RFC 8785.
 //!
-//! Keys sorted by UTF-16 code units, no white space, numbers as ECMAScript prints them. It is written from
-//! the raw value, never from a typed round trip, since types drop nulls and rewrite dates (R26). Keys are
-//! sorted here and not left to the map: another crate of the build may switch `preserve_order` on.
+//! Keys are sorted by UTF-16 code units, there is no white space, and numbers are written as ECMAScript
+//! prints them. It is written from the raw value, never from a value that went through a type, since types
+//! drop nulls and rewrite dates (R26). The keys are sorted here and not by the map, because another crate in
+//! the build may switch on `preserve_order`.
 
 use serde_json::{Number, Value};
 
-/// Integers beyond this are not exact in ECMAScript's number and are refused, not rounded: 2^53.
+/// The largest exact integer, 2^53: larger ones are not exact as ECMAScript's numbers and are refused, not
+/// rounded.
 const EXACT_INTEGER_MAX: u64 = 1 << 53;
 
 /// Why a value has no canonical form.
@@ -16,10 +18,10 @@ pub enum CanonicalError {
     /// An integer above 2^53: write it as a string.
     #[error("integer is not exact as a JSON number, write it as a string: value={value}")]
     InexactInteger {
-        /// The integer as it was read.
+        /// The integer, as it was read.
         value: String,
     },
-    /// A typed value could not become JSON, which is a defect of its type.
+    /// A typed value could not be written as JSON, which is a defect of its type: report it.
     #[error("value cannot be written as JSON")]
     NotJson,
 }
@@ -39,10 +41,11 @@ pub fn canonical_json(value: &Value) -> Result<Vec<u8>, CanonicalError> {
     Ok(out)
 }
 
-/// Writes a typed value in canonical form; for our own records, whose types are the raw value.
+/// Writes a typed value in canonical form: for the toolkit's own records, whose types have the same form as
+/// the raw value.
 ///
 /// # Errors
-/// [`CanonicalError`]: the type holds something that has no canonical form.
+/// [`CanonicalError`]: the value contains something that has no canonical form.
 pub fn canonical_of<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     canonical_json(&serde_json::to_value(value).map_err(|_| CanonicalError::NotJson)?)
 }

@@ -14,7 +14,7 @@ use crate::id::{EntityId, IdError, Version};
 /// A cell's value: absent, or the digest of what readers see.
 pub type Value = Option<Digest>;
 
-/// The kind of store that a cell lives in.
+/// The kind of store that a cell is in.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -63,15 +63,15 @@ impl FromStr for Domain {
     }
 }
 
-/// Names a cell: its domain, its store's name in the settings, and its key in that store.
+/// The name of a cell: its domain, its store's name in the settings, and its key in that store.
 ///
-/// The key of a document is its path in the catalog; of a node, the path of the document it shows; of an
-/// alias or a cache namespace, its name.
+/// The key of a document is its path in the catalog. The key of a node is the path of the document that it
+/// shows. The key of an alias or a cache namespace is its name.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct CellId {
-    /// The kind of the store.
+    /// The domain of the store.
     pub domain: Domain,
     /// The store's name in the settings.
     pub store: String,
@@ -80,7 +80,7 @@ pub struct CellId {
 }
 
 impl CellId {
-    /// Names a cell.
+    /// Makes the name of a cell.
     pub fn new(domain: Domain, store: impl Into<String>, key: impl Into<String>) -> Self {
         Self { domain, store: store.into(), key: key.into() }
     }
@@ -98,48 +98,48 @@ pub struct Move {
     /// The reference that moves.
     #[serde(flatten)]
     pub cell: CellId,
-    /// The collection it belongs to, or `-`.
+    /// The collection that the cell belongs to, or `-`.
     pub unit: String,
     /// The entity whose reference it is.
     pub entity: EntityId,
-    /// The version readers saw before; none if there was none.
+    /// The version that readers saw before; none if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_version: Option<Version>,
-    /// The version readers see after; none if it is retired.
+    /// The version that readers see after; none if the cell is retired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_version: Option<Version>,
-    /// The digest of what readers saw before.
+    /// The digest of what readers saw before; none if they saw nothing.
     pub before: Value,
-    /// The digest of what readers see after.
+    /// The digest of what readers see after; none if they see nothing.
     pub after: Value,
     /// Whether the cell is a projection of documents, which has no owner of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
-    /// The STAC id that the document carries after the move, if it carries one.
+    /// The STAC id in the document after the move; none if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stac_id: Option<String>,
-    /// The collection that the document names (an item) or is (a collection) after the move.
+    /// The collection that the document names (an item), or is (a collection), after the move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<String>,
-    /// What the document calls itself beside that, after the move: a label by such a name covers it too.
+    /// Other names in the document after the move: a label for such a name protects the document too.
     #[serde(default, skip_serializing_if = "OtherNames::is_empty")]
     pub other_names: OtherNames,
 }
 
-/// Names that a document states and that are not shown: an id or a collection stated twice, as something else than a
-/// text, at an unusual place, or in text that is not valid JSON.
+/// Names that a document states and that are not shown: an id or a collection that is stated a second time,
+/// not as a text, at an unusual place, or in text that is not valid JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OtherNames {
-    /// Other ids than `stac_id`.
+    /// Ids other than `stac_id`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
-    /// Other collections than `collection`.
+    /// Collections other than `collection`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collections: Vec<String>,
 }
 
 impl OtherNames {
-    /// Says whether there are none.
+    /// Says whether there are no other names.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty() && self.collections.is_empty()
     }

@@ -7,7 +7,7 @@
 //! kfm_lineage::lineage_conformance!(MemoryLineage::new());
 //! # }
 //! ```
-//! The expression makes an empty graph and may await; each law becomes a `tokio::test`.
+//! The expression makes an empty graph and may await. Each law becomes a `tokio::test`.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ macro_rules! lineage_conformance {
     };
 }
 
-/// **Append once**.
+/// Law **Append once**: a version appended again as it was changes nothing.
 pub async fn a_version_appended_again_changes_nothing(graph: &dyn LineageGraph) {
     let versions = [item("a", 1), item("b", 1).from("a", Some(1))].map(Draft::build);
     append(graph, &versions).await;
@@ -59,7 +59,7 @@ pub async fn a_version_appended_again_changes_nothing(graph: &dyn LineageGraph) 
     assert_eq!(graph.history(&entity("a")).await.map(|versions| versions.len()), Ok(1));
 }
 
-/// **No overwrite**.
+/// Law **No overwrite**: a version appended with other content is refused.
 pub async fn a_version_is_never_overwritten(graph: &dyn LineageGraph) {
     let first = item("a", 1).from("s", None).build();
     append(graph, std::slice::from_ref(&first)).await;
@@ -79,9 +79,9 @@ pub async fn a_version_is_never_overwritten(graph: &dyn LineageGraph) {
     assert_eq!(graph.append(&twice).await, Err(LineageError::Conflict { version: named("b", 1) }));
 }
 
-/// **Known or refused**.
+/// Law **Known or refused**: a question about an unknown id is an error.
 pub async fn what_is_not_known_is_refused(graph: &dyn LineageGraph) {
-    // `c` and operation 3 are named, and nothing was made of them or by it.
+    // `c` and operation 3 are only named: no version was made of `c` or by operation 3.
     append(graph, &[item("a", 1).build(), item("b", 2).from("c", Some(3)).build()]).await;
     let unknown = |id: String| Err(LineageError::Unknown { id });
     for version in [named("c", 3), named("a", 2), named("x", 9)] {
@@ -96,7 +96,7 @@ pub async fn what_is_not_known_is_refused(graph: &dyn LineageGraph) {
     }
 }
 
-/// **Closed**.
+/// Law **Closed**: dependants and ancestors are transitive and contain what was asked about.
 pub async fn dependants_are_transitive_and_contain_their_roots(graph: &dyn LineageGraph) {
     let chain =
         [item("a", 1), item("b", 2).from("a", Some(1)), item("c", 3).from("b", Some(2)), item("d", 3)];
@@ -107,7 +107,7 @@ pub async fn dependants_are_transitive_and_contain_their_roots(graph: &dyn Linea
     assert_eq!(names(graph.dependants(&[]).await), [""; 0]);
 }
 
-/// **Once**.
+/// Law **Once**: a version reached on several paths is answered once.
 pub async fn a_diamond_is_answered_once(graph: &dyn LineageGraph) {
     let diamond = [
         item("a", 1),
@@ -121,7 +121,7 @@ pub async fn a_diamond_is_answered_once(graph: &dyn LineageGraph) {
     assert_eq!(names(graph.ancestors(&[named("d", 1)]).await), ["a@1", "b@1", "c@1", "d@1"]);
 }
 
-/// **Cycle-safe**.
+/// Law **Cycle-safe**: versions that name each other as sources are answered.
 pub async fn cycles_are_answered_like_anything_else(graph: &dyn LineageGraph) {
     let cycle = [
         item("a", 1).from("c", Some(1)).from("a", Some(1)),
@@ -136,9 +136,9 @@ pub async fn cycles_are_answered_like_anything_else(graph: &dyn LineageGraph) {
     }
 }
 
-/// **Inverse**.
+/// Law **Inverse**: dependants and ancestors are the inverse of each other.
 pub async fn ancestors_are_the_inverse_of_dependants(graph: &dyn LineageGraph) {
-    // Every version is made from some of those before it, and one from one after it.
+    // Every version is made from some of those before it, and one version from one after it.
     let versions: Vec<EntityVersion> = (0..40u32)
         .map(|n| {
             let sources = (0..n).filter(|m| (n * 7 + m * 13) % 11 == 0).chain((n == 20).then_some(30));
@@ -161,7 +161,7 @@ pub async fn ancestors_are_the_inverse_of_dependants(graph: &dyn LineageGraph) {
     assert!(dependants.len() > all.len(), "something depends on something else");
 }
 
-/// **Log order**.
+/// Law **Log order**: answers are in the order of appending.
 pub async fn answers_are_in_the_order_of_the_log(graph: &dyn LineageGraph) {
     let versions =
         [item("z", 1), item("m", 1), item("a", 2).from("z", Some(1)), item("b", 3).from("m", Some(1))];
@@ -174,7 +174,7 @@ pub async fn answers_are_in_the_order_of_the_log(graph: &dyn LineageGraph) {
     assert_eq!(names(graph.made_by(&operation(1)).await), ["z@1", "m@1"]);
 }
 
-/// **No history**.
+/// Law **No history**: a predecessor is no source.
 pub async fn history_is_no_dependence(graph: &dyn LineageGraph) {
     let chain = [item("a", 1), item("a", 2).after(1), item("b", 2), item("a", 5).after(2)];
     append(graph, &chain.map(Draft::build)).await;
@@ -186,9 +186,9 @@ pub async fn history_is_no_dependence(graph: &dyn LineageGraph) {
     assert_eq!(names(Ok(history)), ["a@1", "a@2", "a@5"]);
 }
 
-/// **Exact sources**: a named operation.
+/// Law **Exact sources**, for a source that names its operation.
 pub async fn a_source_is_the_version_that_its_operation_made(graph: &dyn LineageGraph) {
-    // Operation 2 was undone when `b` was made; a hotfix depends on the version that it patched.
+    // Operation 2 was undone when `b` was made, and a hotfix depends on the version that it patched.
     let versions = [
         item("a", 1),
         item("a", 2).after(1),
@@ -200,9 +200,9 @@ pub async fn a_source_is_the_version_that_its_operation_made(graph: &dyn Lineage
     assert_eq!(names(graph.dependants(&[named("a", 2)]).await), ["a@2", "a@4"]);
 }
 
-/// **Exact sources**: no operation.
+/// Law **Exact sources**, for a source that names no operation.
 pub async fn a_source_without_an_operation_is_the_newest_older_one(graph: &dyn LineageGraph) {
-    // All at once, as a graph is fed from a log: what comes later is no source of what was there before.
+    // All in one call, as a graph is fed from a log: a later version is no source of an earlier one.
     let versions = [
         item("a", 1),
         item("a", 2).after(1),
@@ -219,7 +219,7 @@ pub async fn a_source_without_an_operation_is_the_newest_older_one(graph: &dyn L
     assert_eq!(names(graph.dependants(&[named("a", 5)]).await), ["a@5", "a@6"]);
 }
 
-/// **Never fewer**.
+/// Law **Never fewer**: a doubt never makes a dependant disappear.
 pub async fn a_doubtful_source_never_makes_a_dependant_disappear(graph: &dyn LineageGraph) {
     append(graph, &[item("a", 1).build()]).await;
     append(graph, &[item("b", 2).from("a", Some(9)), item("c", 2).from("x", None)].map(Draft::build)).await;
@@ -232,7 +232,7 @@ pub async fn a_doubtful_source_never_makes_a_dependant_disappear(graph: &dyn Lin
     assert_eq!(found, ["b", "c"].map(|name| (LineageClass::UnknownSource, entity(name))));
 }
 
-/// **Findings**.
+/// Law **Findings**: each class of finding is found where it is, and nowhere else.
 pub async fn each_class_of_finding_is_found_where_it_is(graph: &dyn LineageGraph) {
     let asset = |name| item(name, 1).kind(EntityKind::SourceAsset);
     let tiles = |name, n| item(name, n).kind(EntityKind::Derivative(DerivativeKind::Tiles));
@@ -294,7 +294,7 @@ pub async fn each_class_of_finding_is_found_where_it_is(graph: &dyn LineageGraph
     );
 }
 
-/// A version in the making.
+/// A version that is being built.
 struct Draft(EntityVersion);
 
 fn item(name: &str, n: u32) -> Draft {
@@ -347,7 +347,7 @@ fn operation(n: u32) -> OperationId {
     OperationId::parse(&format!("pub_2025_01_01T00_00_{n:02}Z_test")).expect("the owner's form")
 }
 
-/// Returns the number that an operation was made of.
+/// Returns the number from which a test has made an operation's id.
 fn number(operation: &OperationId) -> u32 {
     operation.as_str()[21..23].parse().expect("two digits")
 }

@@ -1,7 +1,7 @@
-//! Digests that say what they are of (R26).
+//! Digests that say what they were computed from (R26).
 //!
-//! Two digests of different kinds never compare as equal, even when their 32 bytes are the same: the digest
-//! of a document's bytes and the digest of its meaning are answers to different questions.
+//! Two digests of different kinds are never equal, even if their 32 bytes are the same: the digest of a
+//! document's bytes and the digest of its meaning answer different questions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,16 +19,16 @@ pub enum DigestKind {
     Bytes,
     /// `jcs-sha256:`: the canonical JSON (RFC 8785) of a raw JSON value.
     Canonical,
-    /// `norm-sha256:`: the normalised meaning, for stores that reformat what they are given.
+    /// `norm-sha256:`: the normalised meaning, for stores that reformat the values that they are given.
     Normalised,
-    /// `hmac-sha256:`: the bytes under a key, for what must not be confirmed by a guess (R15).
+    /// `hmac-sha256:`: the bytes under a key, for content that a guess must not confirm (R15).
     Keyed,
 }
 
 impl DigestKind {
     const ALL: [Self; 4] = [Self::Bytes, Self::Canonical, Self::Normalised, Self::Keyed];
 
-    /// Returns the prefix that stands before the colon.
+    /// Returns the prefix in the text of the digest, which stands before the colon.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Bytes => "sha256",
@@ -47,15 +47,16 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Digests bytes as they are.
+    /// Makes the digest of bytes as they are.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self { kind: DigestKind::Bytes, bytes: Sha256::digest(bytes).into() }
     }
 
-    /// Digests the canonical form of a JSON value.
+    /// Makes the digest of the canonical form of a JSON value.
     ///
     /// # Errors
-    /// [`CanonicalError`]: the value has no canonical form; repair the value, it cannot be hashed as it is.
+    /// [`CanonicalError`]: the value has no canonical form; repair the value. Makes the digest of bytes that
+    /// the caller got from [`canonical_json`].
     pub fn of_json(value: &serde_json::Value) -> Result<Self, CanonicalError> {
         Ok(Self::of_canonical_bytes(&canonical_json(value)?))
     }
@@ -65,7 +66,8 @@ impl Digest {
         Self { kind: DigestKind::Canonical, bytes: Sha256::digest(canonical).into() }
     }
 
-    /// Digests a normalised JSON value; what normal means is the adapter's business and part of its version.
+    /// Makes the digest of a normalised JSON value; the adapter decides what normalised means, as a part of
+    /// its version.
     ///
     /// # Errors
     /// [`CanonicalError`]: as for [`Digest::of_json`].
@@ -73,29 +75,29 @@ impl Digest {
         Ok(Self { kind: DigestKind::Normalised, bytes: Sha256::digest(canonical_json(value)?).into() })
     }
 
-    /// Digests bytes under a key with HMAC-SHA-256 (RFC 2104).
+    /// Makes the digest of bytes under a key, with HMAC-SHA-256 (RFC 2104).
     pub fn keyed(key: &[u8], bytes: &[u8]) -> Self {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
         mac.update(bytes);
         Self { kind: DigestKind::Keyed, bytes: mac.finalize().into_bytes().into() }
     }
 
-    /// Makes a digest from its parts, for formats that store them apart.
+    /// Makes a digest from its parts, for formats that store them separately.
     pub fn from_parts(kind: DigestKind, bytes: [u8; 32]) -> Self {
         Self { kind, bytes }
     }
 
-    /// Returns what the digest is of.
+    /// Returns what the digest was computed from.
     pub fn kind(&self) -> DigestKind {
         self.kind
     }
 
-    /// Returns the 32 bytes.
+    /// Returns the 32 bytes of the digest.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.bytes
     }
 
-    /// Returns the 64 lower-case hex digits, without the prefix; the name of a version in the version store.
+    /// Returns the 64 lower-case hex digits, without the prefix: the name of a version in the version store.
     pub fn hex(&self) -> String {
         let mut hex = String::with_capacity(64);
         for byte in self.bytes {
@@ -105,10 +107,10 @@ impl Digest {
         hex
     }
 
-    /// Says whether `bytes` are what this digest was computed from.
+    /// Says whether this digest was computed from `bytes`.
     ///
-    /// Only for digests of bytes and of canonical JSON given in canonical form; other kinds cannot be
-    /// checked from bytes alone and answer `false`.
+    /// Works for digests of bytes, and of canonical JSON that is given in canonical form. Other kinds cannot
+    /// be checked from bytes alone, and the answer is `false`.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         match self.kind {
             DigestKind::Bytes | DigestKind::Canonical => {

@@ -1,10 +1,11 @@
 //! Facts about one document, projected once from its bytes.
 //!
-//! Rules, counts and projections read these facts and never raw JSON: one projector means one answer to 'what
-//! does this document say', and one place that must stand any input. Real catalogs hold empty files, half
-//! written JSON, numbers where a text belongs and the same key twice; each has an answer here, none is an
-//! error. What is shown of a document is what most readers see of it; what it is protected by is everything
-//! that any reader could see. A document is digested and restored as bytes (R26), so nothing is lost by what is left out here.
+//! Rules, counts and projections read these facts and never raw JSON: one projector gives one answer to 'what
+//! does this document say', and is the one place that must take any input. Real catalogs have empty files,
+//! half-written JSON, numbers where a text belongs and the same key twice. Each of these has an answer here,
+//! and none is an error. The facts show what most readers see of the document; its protection follows
+//! everything that any reader could see. A document is digested and restored as bytes (R26), so nothing is
+//! lost by what the facts leave out.
 
 mod asset;
 mod coordinates;
@@ -32,7 +33,7 @@ use crate::digest::Digest;
 use names::Names;
 use reader::{Reading, Scalar, Statement};
 
-/// What a document is, by what it says of itself.
+/// The kind of a document, by what it says about itself.
 #[derive(
     Debug,
     Clone,
@@ -50,9 +51,10 @@ use reader::{Reading, Scalar, Statement};
 pub enum DocumentKind {
     /// A STAC item: `type` is `Feature`.
     Item,
-    /// A STAC collection.
+    /// A STAC collection: `type` is `Collection`.
     Collection,
-    /// A STAC catalog.
+    /// A STAC catalog: `type` is `Catalog`. What rules, counts and projections know about one version of one
+    /// document.
     Catalog,
     /// A JSON object of no known type.
     Other,
@@ -63,71 +65,77 @@ pub enum DocumentKind {
 /// What rules, counts and projections know of one version of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentFacts {
-    /// Digest of the bytes.
+    /// Digest of the document's bytes.
     pub digest: Digest,
-    /// Number of bytes.
+    /// Length of the document in bytes.
     pub bytes: u64,
-    /// What the document is.
+    /// The kind of document.
     pub kind: DocumentKind,
-    /// The STAC id; real catalogs repeat and change ids, so the entity is store and path instead.
+    /// The STAC id; none if it is not a text. Real catalogs repeat and change ids, so an entity is a store
+    /// and a path instead.
     pub id: Option<String>,
-    /// The `collection` field of an item.
+    /// The `collection` field of an item; none if it is not a text.
     pub collection: Option<String>,
-    /// Ids that the document states beside [`Self::id`]: twice, as a number, in text that is not valid JSON.
+    /// Ids that the document states beside [`Self::id`]: a second one, a number, one in text that is not
+    /// valid JSON.
     pub other_ids: Box<[String]>,
-    /// Collections that it names beside [`Self::collection`]: twice, in `properties`, in text that is not valid.
+    /// Collections that the document names beside [`Self::collection`]: a second one, one in `properties`,
+    /// one in text that is not valid JSON.
     pub other_collections: Box<[String]>,
-    /// `title` or `properties.title`.
+    /// The text of `title` or of `properties.title`.
     pub title: Option<String>,
-    /// `description` or `properties.description`.
+    /// The text of `description` or of `properties.description`.
     pub description: Option<String>,
-    /// `properties.datetime`, or `start_datetime` where that is null or missing.
+    /// `properties.datetime`, or `properties.start_datetime` if that one is null or missing.
     pub datetime: Option<String>,
     /// `version` or `properties.version` (version extension).
     pub version: Option<String>,
     /// Whether the document says that it is deprecated (version extension).
     pub deprecated: bool,
-    /// `stac_version`.
+    /// The STAC version that the document states, `stac_version`.
     pub stac_version: Option<String>,
-    /// The extensions that the document declares.
+    /// The addresses of the STAC extensions that the document declares.
     pub stac_extensions: Vec<String>,
-    /// `license` or `properties.license`.
+    /// The licence that the document states in `license` or in `properties.license`.
     pub licence: Field<String>,
-    /// The document's own CARE labels, raw and each once: any of [`CARE_KEYS`], wherever they stand.
+    /// The document's own CARE labels, as they are written, each once: any of [`CARE_KEYS`], at any place.
     ///
-    /// [`Field::Malformed`] where one of them is no text, or where the document says of itself that it is of two
-    /// types, so that nobody can tell what is labelled: what cannot be read denies.
+    /// [`Field::Malformed`] if one of them is not a text, or if the document states two types, so that it
+    /// cannot be told what is labelled: a label that cannot be read denies.
     pub care: Field<Vec<String>>,
     /// Whether any coordinate can be read from the document, in numbers or in a text; cells of the H3 grid do
     /// not count.
     ///
-    /// Errs towards `true`: of a document that is not JSON only a blank one certainly has none.
+    /// In doubt this is `true`: a document that is not JSON certainly has no coordinates only if it is blank.
     pub has_coordinates: bool,
     /// Whether a text of the document, a value or a name, reads like a place ([`has_place`]).
     pub has_places_in_texts: bool,
-    /// The finest resolution (0 to 15) of the cells of the H3 grid that the document names.
+    /// The finest resolution (0 to 15) of the cells of the H3 grid that the document names; none if it names
+    /// none.
     pub finest_cell: Option<u8>,
-    /// The links, in the document's order; those without a `rel` and an `href` as texts are left out.
+    /// The links, in the order of the document. A link is left out if its `rel` or its `href` is not a text.
     pub links: Vec<LinkFact>,
-    /// What the document says it belongs to, comes from and holds, beside what [`Self::links`] say.
+    /// What the document says it belongs to, comes from and holds, in other ways than [`Self::links`].
     pub ties: Box<[Tie]>,
-    /// The assets, by key; those without an `href` as text are left out.
+    /// The assets, sorted by key. An asset is left out if its `href` is not a text.
     pub assets: Vec<AssetFact>,
-    /// The texts, at any depth, in which the name `raw` may occur: what refers to raw data is among them (R73).
+    /// The texts, at any depth, in which the name `raw` may occur: every reference to raw data is among them
+    /// (R73).
     pub raw_mentions: Vec<Mention>,
-    /// What STAC requires of the document's shape and is missing or of another type (VER-schema).
+    /// What STAC demands of the document's shape and is missing or of another type (VER-schema).
     pub shape_faults: Vec<ShapeFault>,
 }
 
 impl DocumentFacts {
-    /// Projects a document's bytes.
+    /// Projects the bytes of a document.
     ///
-    /// Stands any bytes, in UTF-8, UTF-16 or UTF-32, and reads them as the most lenient common reader does: `NaN`,
-    /// numbers of any size, lone surrogates, members that occur twice, a thousand levels. A member of the wrong type
-    /// is [`Field::Malformed`] or left out.
+    /// Takes any bytes, in UTF-8, UTF-16 or UTF-32, and reads them as the most lenient common reader does:
+    /// `NaN`, numbers of any size, lone surrogates, members that occur twice, a thousand levels. A member of
+    /// the wrong type is [`Field::Malformed`] or left out.
     ///
-    /// Of a member that occurs twice the last is shown, and all count for protection. Text that begins like JSON
-    /// and is not valid is [`DocumentKind::NotJson`]; its ids, collections, labels and ties are read from its tokens.
+    /// If a member occurs twice, the facts show the last one, and all of them count for protection. A text
+    /// that begins like JSON and is not valid is [`DocumentKind::NotJson`]; its ids, collections, labels and
+    /// ties are read from its tokens.
     ///
     /// ```
     /// use kfm_lineage::document::{DocumentFacts, DocumentKind, Field};
@@ -146,9 +154,10 @@ impl DocumentFacts {
         }
     }
 
-    /// Returns the collection that the document belongs to: an item's `collection`, a collection's own id.
+    /// Returns the collection that the document belongs to: an item's `collection`, or a collection's own id.
     ///
-    /// It is the document's unit; catalogs and items without a collection have none (`-`).
+    /// It is the document's unit. Catalogs and items without a collection have `None`, which the log writes
+    /// as `-`.
     pub fn collections(&self) -> Option<&str> {
         match self.kind {
             DocumentKind::Item => self.collection.as_deref(),
@@ -162,7 +171,7 @@ impl DocumentFacts {
         self.id.iter().chain(&self.other_ids).map(String::as_str)
     }
 
-    /// Lists every collection that the document says it belongs to, whatever type it is of.
+    /// Lists every collection that the document says it belongs to, whatever kind of document it is.
     pub fn stated_collections(&self) -> impl Iterator<Item = &str> {
         self.collection.iter().chain(&self.other_collections).map(String::as_str)
     }
@@ -172,7 +181,8 @@ impl DocumentFacts {
         self.links.iter().filter(move |link| link.rel == rel)
     }
 
-    /// Lists what ties the document to others, however it is spelt: the relation, and where the other is.
+    /// Lists what ties the document to others, in any spelling: the relation, and the address of the other
+    /// document.
     pub fn related(&self) -> impl Iterator<Item = (Relation, &str)> {
         let links =
             self.links.iter().filter_map(|link| Some((Relation::read(&link.rel)?, link.href.as_str())));
@@ -272,7 +282,7 @@ impl DocumentFacts {
     }
 }
 
-/// Says whether a document does not contradict itself about what it is.
+/// Says whether all `type` members of a document are equal.
 fn is_of_one_type(document: Statement<'_>) -> bool {
     let mut types = document.members("type").map(Statement::scalar);
     types.next().is_none_or(|first| types.all(|other| other == first))
@@ -291,7 +301,8 @@ fn texts(value: Option<Statement<'_>>) -> Vec<String> {
     kept(items.filter_map(Statement::text).map(str::to_owned))
 }
 
-/// Collects without room for more: facts are held by the ten thousand, and never grow.
+/// Collects into memory of exactly the needed size: there are tens of thousands of facts, and they never
+/// grow.
 fn kept<T>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut items: Vec<T> = items.collect();
     items.shrink_to_fit();

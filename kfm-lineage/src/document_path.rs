@@ -1,23 +1,23 @@
-//! [`DocumentPath`]: where a document lies in its catalog, and the keys of stores, of which it is one.
+//! [`DocumentPath`]: the place of a document in its catalog; and the keys of stores, of which it is one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Bytes of a whole key: the limit of S3, GCS and Azure alike.
+/// The longest key, in bytes: the limit of S3, GCS and Azure alike.
 pub const KEY_BYTES_MAX: usize = 1024;
 
-/// Bytes of a segment: the limit of the usual file systems.
+/// The longest segment of a key, in bytes: the limit of the usual file systems.
 pub const SEGMENT_BYTES_MAX: usize = 255;
 
-/// Ends of the names of documents; everything else in a catalog is an asset.
+/// The ends of the names of documents; every other file in a catalog is an asset.
 pub const DOCUMENT_SUFFIXES: [&str; 2] = [".json", ".geojson"];
 
-/// Says what is wrong with a key, if something is.
+/// Returns why a key is not valid; `None` if it is valid.
 ///
-/// A key is a relative path: segments between slashes, none of them empty or beginning with a dot, so that
-/// no key leaves the store's folder or lies among its temporary files.
+/// A key is a relative path: segments between slashes, none of them empty or beginning with a dot, so that no
+/// key leads out of the store's folder or to its temporary files.
 pub fn fault_of(key: &str) -> Option<&'static str> {
     if key.is_empty() {
         Some("it is empty")
@@ -37,7 +37,7 @@ pub fn fault_of(key: &str) -> Option<&'static str> {
     }
 }
 
-/// Cuts a key that may be of any length for an error message, and makes control characters visible.
+/// Returns a key in a form for error messages: cut to a limited length, with visible control characters.
 pub fn shown(key: &str) -> String {
     key.chars()
         .take(KEY_BYTES_MAX)
@@ -47,9 +47,9 @@ pub fn shown(key: &str) -> String {
 
 /// The path of a document, relative to its catalog: `landsat/LC08/item.json`.
 ///
-/// A value of this type leads nowhere but into the catalog, and can be written in every blob store: segments
-/// between slashes, none empty or beginning with a dot, at most 255 bytes each and 1,024 in all, no control
-/// character and no backslash, and one of [`DOCUMENT_SUFFIXES`] at the end.
+/// A value of this type never leads out of the catalog, and every blob store can hold it: segments between
+/// slashes, none empty or beginning with a dot, at most 255 bytes each and 1,024 in all, no control character
+/// and no backslash, and one of [`DOCUMENT_SUFFIXES`] at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct DocumentPath(String);
@@ -58,8 +58,8 @@ impl DocumentPath {
     /// Parses a path.
     ///
     /// # Errors
-    /// [`DocumentPathError`]: the path is none, for the reason that the error names; rename the file, or
-    /// repair the caller.
+    /// [`DocumentPathError`]: the text is not a valid path, for the reason that the error gives; rename the
+    /// file, or correct the caller.
     pub fn parse(text: &str) -> Result<Self, DocumentPathError> {
         let no_document = || {
             let is_document = DOCUMENT_SUFFIXES.iter().any(|suffix| text.ends_with(suffix));
@@ -71,7 +71,7 @@ impl DocumentPath {
         }
     }
 
-    /// Returns the path as text, its segments between slashes on every system.
+    /// Returns the path as text, with slashes between its segments on every system.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -81,7 +81,7 @@ impl DocumentPath {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the path of a document, {why}: path={path}")]
 pub struct DocumentPathError {
-    /// What is wrong with it.
+    /// Why it is not the path of a document.
     pub why: &'static str,
     /// The text that was refused.
     pub path: String,

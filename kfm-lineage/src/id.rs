@@ -1,4 +1,4 @@
-//! Ids: what operations, entities and versions are called (R11, R12, R13).
+//! Ids: the names of operations, entities and versions (R11, R12, R13).
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,9 +12,9 @@ pub use jiff::Timestamp;
 #[non_exhaustive]
 #[error("not a {kind}, expected {expected}: text={text}")]
 pub struct IdError {
-    /// What was wanted, as the glossary names it.
+    /// The kind of id that was expected, in the words of the glossary.
     pub kind: &'static str,
-    /// The form that would have been accepted.
+    /// The form that is accepted.
     pub expected: &'static str,
     /// The text that was refused.
     pub text: String,
@@ -43,7 +43,7 @@ fn refuse(kind: &'static str, expected: &'static str, text: &str) -> IdError {
 pub struct Lsn(pub u64);
 
 impl Lsn {
-    /// The position before the first record.
+    /// The position before the first record, 0.
     pub const ZERO: Self = Self(0);
 
     /// Returns the position after this one.
@@ -52,7 +52,7 @@ impl Lsn {
         Self(self.0.saturating_add(1))
     }
 
-    /// Returns the position before this one; zero stays zero.
+    /// Returns the position before this one; 0 for 0.
     #[must_use]
     pub fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
@@ -76,13 +76,13 @@ macro_rules! text_id {
             /// Parses the text of an id.
             ///
             /// # Errors
-            /// [`IdError`]: the text does not have the form that the error names.
+            /// [`IdError`]: the text does not have the form that the error names; correct it.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) { Ok(Self(text.to_owned())) } else { Err(refuse($kind, $expected, text)) }
             }
 
-            /// Returns the id as text.
+            /// Returns the text of the id.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -110,57 +110,57 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// A short name: the pipeline's part of an id.
+    /// A short name, such as the pipeline's part of a publish id.
     Slug, "slug", "1 to 64 of a-z, 0-9 and _", is_slug
 );
 text_id!(
-    /// Names a publish: `pub_2025_11_14T03_15_42Z_kfm_daily_stac`.
+    /// The id of a publish: `pub_2025_11_14T03_15_42Z_kfm_daily_stac`.
     PublishId, "publish id", "pub_<UTC time>_<pipeline slug>", |text| {
         text.strip_prefix("pub_").and_then(strip_time).is_some_and(|rest| is_slug_bounded(rest, 80))
     }
 );
 text_id!(
-    /// Names a rollback or a revert: `rb_<UTC time>_<publish id>`.
+    /// The id of a rollback or of a revert: `rb_<UTC time>_<publish id>`.
     RollbackId, "rollback id", "rb_<UTC time>_<publish id>", |text| {
         text.strip_prefix("rb_").and_then(strip_time).is_some_and(is_id_text)
     }
 );
 text_id!(
-    /// Names a hotfix: `hf_<UTC time>_<kind>_<slug>`.
+    /// The id of a hotfix: `hf_<UTC time>_<kind>_<slug>`.
     HotfixId, "hotfix id", "hf_<UTC time>_<kind>_<slug>", |text| {
         text.strip_prefix("hf_").and_then(strip_time).is_some_and(|rest| is_slug_bounded(rest, 140))
     }
 );
 text_id!(
-    /// Names an entity: a URI, a namespaced id, or a store and a path (R13).
+    /// The id of an entity: a URI, a namespaced id, or a store and a path (R13).
     EntityId, "entity id", "1 to 2,048 bytes without control characters", |text| {
         !text.is_empty() && text.len() <= 2048 && !text.chars().any(char::is_control)
     }
 );
 text_id!(
-    /// Names a version of an entity; opaque, never ordered by its text (R12).
+    /// The version of an entity, an opaque text: versions are never ordered by their text (R12).
     Version, "version", "1 to 256 bytes without control characters", |text| {
         !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
     }
 );
 text_id!(
-    /// Names any operation: a publish, a rollback or a hotfix; the prefix tells which.
+    /// The id of any operation: a publish, a rollback or a hotfix; its prefix tells which.
     OperationId, "operation id", "pub_…, rb_… or hf_…", |text| {
         PublishId::parse(text).is_ok() || RollbackId::parse(text).is_ok() || HotfixId::parse(text).is_ok()
     }
 );
 
-/// What an operation is, as its id tells.
+/// The kind of an operation, by its id.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
-    /// A publish unit, a genesis (adopt) and a reconcile among them.
+    /// A publish unit; adopting and reconciling are publishes too.
     Publish,
-    /// A rollback, a revert among them.
+    /// A rollback; a revert is one too.
     Rollback,
-    /// A hotfix.
+    /// A hotfix of one field.
     Hotfix,
 }
 
@@ -182,14 +182,16 @@ impl fmt::Display for OperationKind {
 }
 
 impl PublishId {
-    /// Makes the id of a publish that begins at `at`; the `nth` of its second, from 1, gets `_2` and so on.
+    /// Makes the id of a publish that begins at `at`. `nth` counts the publishes of that second from 1; the
+    /// second one gets `_2`, and so on.
     pub fn new(at: Timestamp, pipeline: &Slug, nth: u32) -> Self {
         Self(format!("pub_{}_{pipeline}{}", id_time(at), nth_suffix(nth)))
     }
 }
 
 impl RollbackId {
-    /// Makes the id of a rollback of `target`, planned at `at`; the `nth` of its second gets `_2` and so on.
+    /// Makes the id of a rollback of `target` that is planned at `at`. `nth` counts the rollbacks of that
+    /// second from 1; the second one gets `_2`, and so on.
     ///
     /// `target` is the publish or the hotfix whose effect is undone, or made again.
     pub fn new(at: Timestamp, target: &OperationId, nth: u32) -> Self {
@@ -198,14 +200,15 @@ impl RollbackId {
 }
 
 impl HotfixId {
-    /// Makes the id of a hotfix of `kind` (`stac`, `graph`, `index`) named `slug`, planned at `at`.
+    /// Makes the id of a hotfix of `kind` (`stac`, `graph`, `index`) with the name `slug`, planned at `at`;
+    /// `nth` as for the other ids.
     pub fn new(at: Timestamp, kind: &Slug, slug: &Slug, nth: u32) -> Self {
         Self(format!("hf_{}_{kind}_{slug}{}", id_time(at), nth_suffix(nth)))
     }
 }
 
 impl OperationId {
-    /// Returns what kind of operation the id names.
+    /// Returns the kind of operation that the id names.
     pub fn kind(&self) -> OperationKind {
         match self.0.as_bytes() {
             [b'p', ..] => OperationKind::Publish,
@@ -234,13 +237,13 @@ impl From<HotfixId> for OperationId {
 }
 
 impl Version {
-    /// Makes the version of a document that brings none, from its publish's time (R12).
+    /// Makes the version of a document that has none of its own, from the time of its publish (R12).
     pub fn from_time(at: Timestamp) -> Self {
         Self(format!("v{}", id_time(at)))
     }
 }
 
-/// Writes a time as ids have it: `2025_11_14T03_15_42Z`.
+/// Writes a time in the form of ids: `2025_11_14T03_15_42Z`.
 fn id_time(at: Timestamp) -> String {
     at.strftime("%Y_%m_%dT%H_%M_%SZ").to_string()
 }
@@ -249,7 +252,7 @@ fn nth_suffix(nth: u32) -> String {
     if nth <= 1 { String::new() } else { format!("_{nth}") }
 }
 
-/// Takes `2025_11_14T03_15_42Z_` off the front.
+/// Removes a time `2025_11_14T03_15_42Z_` from the beginning of a text; `None` if there is none.
 fn strip_time(text: &str) -> Option<&str> {
     const SHAPE: &[u8] = b"dddd_dd_ddTdd_dd_ddZ_";
     let (time, rest) = text.split_at_checked(SHAPE.len())?;

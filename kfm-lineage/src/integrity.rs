@@ -1,9 +1,10 @@
-//! What of a catalog holds together: links, orphans, ids (R48).
+//! The integrity of a catalog: links, orphans, ids (R48).
 //!
-//! A [`CatalogView`] is one epoch of a catalog: every document of a store by its path. Its [`Census`] is taken
-//! offline, in time linear in documents and links, and is the same for the same documents on every machine.
-//! Real catalogs start broken, so a census alone says little: [`IntegrityChange`] compares two of them and
-//! tells what an operation introduces from what was there before.
+//! A [`CatalogView`] is one epoch of a catalog: every document of a store, by its path. Its [`Census`] is
+//! taken offline, in time linear in documents and links, and is the same for the same documents on every
+//! machine. Real catalogs have broken links from the start, so a census alone says little:
+//! [`IntegrityChange`] compares two of them and tells what an operation introduces from what was there
+//! before.
 
 mod census;
 mod change;

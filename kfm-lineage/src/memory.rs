@@ -16,13 +16,13 @@ use crate::graph::{
 use crate::id::{EntityId, OperationId};
 use crate::sweep::{Adjacency, Towards, closure};
 
-/// Versions, entities and operations are numbered in `u32`.
+/// The highest number: versions, entities and operations are numbered in `u32`.
 const NUMBERS_MAX: u64 = u32::MAX as u64;
 
-/// A lineage graph in memory; it is gone with its process, and fed again from the log.
+/// A lineage graph in memory. It is gone when its process ends, and is fed again from the log.
 ///
-/// Answers take time linear in the versions and edges behind the first one asked about (see `sweep`);
-/// appending is constant time a version and source, on average.
+/// An answer takes time linear in the versions and edges after the first one in the question (see `sweep`).
+/// Appending takes constant time for each version and source, on average.
 #[derive(Debug, Default)]
 pub struct MemoryLineage {
     graph: RwLock<Graph>,
@@ -34,20 +34,20 @@ struct Graph {
     operations: Names<OperationId>,
     versions: Vec<Stored>,
     numbers: HashMap<Key, u32>,
-    /// The versions of each entity, oldest first.
+    /// The versions of each entity, the oldest first.
     of_entity: Vec<Vec<u32>>,
     /// The versions of each operation, in the order of appending.
     of_operation: Vec<Vec<u32>>,
     sources: Adjacency,
     dependants: Adjacency,
-    /// The versions of which a source is not known.
+    /// The versions that have a source which is not known.
     with_unknown_source: BTreeSet<u32>,
 }
 
 /// An entity's and an operation's number.
 type Key = (u32, u32);
 
-/// A version, with numbers for names.
+/// A version, with numbers in place of names.
 #[derive(Debug, PartialEq, Eq)]
 struct Stored {
     key: Key,
@@ -55,7 +55,7 @@ struct Stored {
     content: Content,
     before: Value,
     predecessor: Option<u32>,
-    /// As they were given: whether they are known was decided when they were appended.
+    /// The sources as they were given; whether they are known was decided when they were appended.
     sources: Box<[(u32, Option<u32>)]>,
 }
 
@@ -118,14 +118,14 @@ impl Graph {
         for version in new {
             self.insert(version);
         }
-        // Sources may be in the same call, later than what is made from them.
+        // A source may be in the same call, after the version that is made from it.
         for number in first..self.versions.len() {
             self.connect(u32::try_from(number).expect("append lets no more than NUMBERS_MAX in"));
         }
         Ok(())
     }
 
-    /// Returns the versions that are not there yet, each once.
+    /// Returns the versions that are not in the graph yet, each once.
     fn new_ones<'a>(&self, versions: &'a [EntityVersion]) -> Result<Vec<&'a EntityVersion>, LineageError> {
         let mut new: HashMap<(&EntityId, &OperationId), &EntityVersion> = HashMap::new();
         let mut in_order = Vec::new();
@@ -150,7 +150,7 @@ impl Graph {
         Ok(in_order)
     }
 
-    /// Says whether a version is there as it is; none if it is not there at all.
+    /// Says whether the graph has the version with the same content; `None` if it does not have it at all.
     fn holds(&self, version: &EntityVersion) -> Option<bool> {
         let entity = self.entities.number(&version.entity)?;
         let operation = self.operations.number(&version.operation)?;
@@ -195,7 +195,7 @@ impl Graph {
         push_at(&mut self.of_operation, key.1, number);
     }
 
-    /// Draws the edges from a version to its sources and back.
+    /// Adds the edges from a version to its sources, and back.
     fn connect(&mut self, version: u32) {
         let mut ends = BTreeSet::new();
         for &(entity, operation) in &self.versions[version as usize].sources {
@@ -212,8 +212,8 @@ impl Graph {
         }
     }
 
-    /// Returns what a version was made from if only the entity is known: the same operation's version of
-    /// it, else the newest older one.
+    /// Returns the version that a version was probably made from, if only the source's entity is known: that
+    /// of the same operation, otherwise the newest older one.
     fn likely_source(&self, version: u32, entity: u32) -> Option<u32> {
         let operation = self.versions[version as usize].key.1;
         let of_same = self.numbers.get(&(entity, operation)).copied().filter(|&source| source != version);

@@ -1,14 +1,14 @@
-//! [`read_once`]: JSON in which a name stands once in an object.
+//! [`read_once`]: JSON in which a name occurs only once in an object.
 //!
-//! RFC 8259 leaves open what a repeated name means, and readers differ. What is signed or executed may say one
-//! thing only, so it is read by this.
+//! RFC 8259 leaves open what a repeated name means, and readers differ. A document that is signed or executed
+//! may have only one meaning, so it is read by this function.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads a JSON value; an object that has two members of one name is an error, at any depth.
+/// Reads a JSON value; an object with two members of the same name is an error, at any depth.
 ///
 /// ```
 /// assert!(kfm_lineage::read_once(br#" {"a": [1, {"b": null}]} "#).is_ok());
@@ -16,7 +16,7 @@ use serde_json::{Map, Number, Value};
 /// ```
 ///
 /// # Errors
-/// It is not JSON, is nested too deep, or repeats a name: the bytes are not what they are taken for.
+/// The text is not JSON, is nested too deep, or repeats a name: do not use the document.
 pub fn read_once(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Once>(bytes).map(|Once(value)| value)
 }

@@ -1,25 +1,25 @@
-//! The closure of a graph of dense numbers, as one sweep over a bitmap.
+//! The closure of a graph whose nodes are dense numbers, found in one sweep over a bitmap.
 //!
-//! Versions are numbered in the log's order, and what is made from something comes after it: nearly every
-//! edge leads from a lower number to a higher one. So the dependants of a set are found in one pass from
-//! its lowest number up, without queue or sort, and its ancestors in one pass down. An edge that leads
-//! against the order (documents of one publish that name each other) makes its end a late one; late ones
-//! are followed after the pass. Every node is expanded once: time and memory are linear in nodes and edges
-//! behind the first root, whatever the order.
+//! Versions are numbered in the order of the log, and a version comes after the versions that it was made
+//! from. So nearly every edge leads from a lower number to a higher one. The dependants of a set are found in
+//! one pass upwards from its lowest number, without a queue or a sort, and its ancestors in one pass
+//! downwards. An edge against the order (between documents of one publish that name each other) makes its end
+//! a late node; late nodes are followed after the pass. Every node is expanded once: time and memory are
+//! linear in the nodes and edges behind the first root, whatever the order.
 
-/// Tail edges below which folding them into the base is not worth it.
+/// With fewer edges in the tail than this, folding the tail into the base does not pay.
 const TAIL_MIN: usize = 1 << 12;
 
-/// The edges of a graph that only grows: a compact base, and a tail of what came since.
+/// The edges of a graph that only grows: a compact base, and a tail with the edges that came later.
 ///
 /// The base is in compressed sparse rows (offsets and targets), which a sweep reads in order. The tail is a
-/// list per node; it is folded into the base when it has outgrown it, so an edge is moved a few times in
-/// its life and adding one is constant time on average.
+/// list for each node. It is folded into the base once it has become longer than the base, so that an edge is
+/// moved only a few times and adding one takes constant time on average.
 #[derive(Debug, Default)]
 pub(crate) struct Adjacency {
     offsets: Vec<usize>,
     targets: Vec<u32>,
-    /// By node: the first edge of its tail, plus one; 0 is none.
+    /// For each node, the first edge of its tail, plus one; 0 if its tail is empty.
     tail_first: Vec<usize>,
     tail: Vec<TailEdge>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Adjacency {
 #[derive(Debug)]
 struct TailEdge {
     target: u32,
-    /// The next edge of the same node, plus one; 0 is none.
+    /// The next edge of the same node, plus one; 0 after the last edge.
     next: usize,
 }
 
@@ -45,7 +45,7 @@ impl Adjacency {
         }
     }
 
-    /// Returns the ends of a node's edges, in no order that means anything.
+    /// Returns the ends of a node's edges, in any order.
     pub(crate) fn of(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         let node = node as usize;
         let base = match self.offsets.get(node..node + 2) {
@@ -74,16 +74,16 @@ impl Adjacency {
     }
 }
 
-/// Which way the edges of an [`Adjacency`] lead, but for late ones.
+/// The direction of the edges of an [`Adjacency`], except the late ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Towards {
-    /// From lower to higher numbers: dependants.
+    /// From lower to higher numbers: to dependants.
     Higher,
-    /// From higher to lower numbers: sources.
+    /// From higher to lower numbers: to sources.
     Lower,
 }
 
-/// Finds the roots and everything that edges lead to from them, in ascending order.
+/// Returns the roots and every node that edges lead to from them, in ascending order.
 pub(crate) fn closure(edges: &Adjacency, nodes: usize, roots: &[u32], towards: Towards) -> Vec<u32> {
     let mut reached = Bitmap::new(nodes);
     for &root in roots {
@@ -115,7 +115,7 @@ pub(crate) fn closure(edges: &Adjacency, nodes: usize, roots: &[u32], towards: T
     reached.iter().collect()
 }
 
-/// A set of numbers below a bound.
+/// A set of numbers below a limit.
 #[derive(Debug)]
 struct Bitmap {
     words: Vec<u64>,
@@ -177,7 +177,7 @@ mod tests {
         adjacency
     }
 
-    /// The closure by definition: repeat until nothing changes.
+    /// The closure by its definition: repeats until nothing changes.
     fn by_definition(edges: &[(u32, u32)], roots: &[u32]) -> Vec<u32> {
         let mut reached: BTreeSet<u32> = roots.iter().copied().collect();
         loop {
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_reversed_chain_is_followed_in_one_go() {
-        // Against the order throughout: a sweep that repeats until nothing changes would take a second.
+        // Every edge is against the order: a sweep that repeats until nothing changes would take a second.
         let edges: Vec<(u32, u32)> = (1..200_000).map(|node| (node, node - 1)).collect();
         assert_eq!(closure(&adjacency(&edges), 200_000, &[199_999], Towards::Higher).len(), 200_000);
     }

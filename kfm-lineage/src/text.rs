@@ -1,16 +1,16 @@
-//! Texts as people see them: what a character does that no eye can see, and how it is shown.
+//! Texts as people see them: which characters cannot be seen, and how they are shown.
 //!
-//! A path, an id, a title or a reason is written by others. A character that turns the direction of reading
-//! round, or that takes no room at all, makes a person approve something else than stands there. So screens
-//! and whatever is shown to be signed go through [`shown`]; answers for programs do not.
+//! Other people write paths, ids, titles and reasons. A character that reverses the direction of reading, or
+//! that has no width, makes a person approve something else than what is there. So screens, and texts that
+//! are shown to be signed, go through [`shown`]; answers for programs do not.
 
 use std::borrow::Cow;
 
-/// Says whether a character cannot be seen, or moves what stands around it.
+/// Says whether a character cannot be seen, or moves the characters around it.
 ///
-/// Controls (C0 and C1), separators of lines and paragraphs, marks and overrides of the direction, what has no
-/// width, the soft hyphen, the byte order mark, tags, fillers that look like nothing, selectors of variants
-/// and annotations; not combining marks, nor letters of any script.
+/// These are controls (C0 and C1), separators of lines and paragraphs, marks and overrides of the direction,
+/// characters without width, the soft hyphen, the byte order mark, tags, fillers that look like nothing,
+/// selectors of variants, and annotations. Combining marks are not among them, nor are letters of any script.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -38,12 +38,12 @@ pub fn is_hidden(c: char) -> bool {
         )
 }
 
-/// Returns a text with each character that [is hidden](is_hidden) written as an escape, and nothing else
-/// changed.
+/// Returns a text in which each character that [is hidden](is_hidden) is written as an escape, and nothing
+/// else is changed.
 ///
-/// A joiner or a selector right behind an emoji or another symbol stays, since it belongs to the picture. One
-/// between letters is escaped, also where Persian and Indic scripts are written with it: two names that
-/// differ in nothing else must not look alike.
+/// A joiner or a selector directly after an emoji or another symbol stays, since it belongs to the picture.
+/// Between letters it is escaped, although Persian and Indic scripts use it: two names that differ only in
+/// such a character must not look alike.
 ///
 /// ```
 /// assert_eq!(kfm_lineage::text::shown("a\u{202e}b\n"), "a\\u{202e}b\\n");
@@ -53,7 +53,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     shown_but(text, |_| false)
 }
 
-/// Does as [`shown`] with a text of several lines: its line feeds stay.
+/// Does the same as [`shown`] with a text of several lines: its line feeds stay.
 pub fn shown_lines(text: &str) -> Cow<'_, str> {
     shown_but(text, |c| c == '\n')
 }

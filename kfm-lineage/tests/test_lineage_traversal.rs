@@ -1,4 +1,4 @@
-//! The lineage graph as the engine and the operator use it (R30 to R32, R110).
+//! The lineage graph as the engine and an operator use it (R30 to R32, R110).
 #![allow(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ fn set(names: &[&str]) -> BTreeSet<EntityId> {
     names.iter().map(|name| entity(name)).collect()
 }
 
-/// A version made by the `n`th publish, from the versions that the given operations made.
+/// A version made by the `n`th publish, from the versions that the given operations have made.
 fn version(name: &str, kind: EntityKind, n: usize, sources: &[(&str, OperationId)]) -> EntityVersion {
     EntityVersion {
         entity: entity(name),
@@ -49,7 +49,7 @@ fn version(name: &str, kind: EntityKind, n: usize, sources: &[(&str, OperationId
 
 const TILES: EntityKind = EntityKind::Derivative(DerivativeKind::Tiles);
 
-/// A day's publish: an asset, its scene in a collection, tiles from the scene, and what is projected.
+/// The publish of a day: an asset, its scene in a collection, tiles made from the scene, and the projections.
 ///
 /// Then a second publish makes a mosaic from the scene and a table from the mosaic, a third supersedes the
 /// scene, and a fourth has nothing to do with it.
@@ -175,7 +175,7 @@ async fn a_move_of_a_derived_cell_makes_a_read_model() {
     assert_eq!((made(true).content, made(true).before), (Content::Retired, Some(Digest::of_bytes(b"old"))));
 }
 
-/// The real catalog's history as lineage, with the owner of each document before each publish.
+/// The history of the real catalog as lineage, with the owner of each document before each publish.
 async fn real_history() -> (MemoryLineage, BTreeSet<EntityId>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testing/data/kfm-stac-history");
     let blob = |sha256: &str| {
@@ -261,7 +261,7 @@ async fn a_document_that_lineage_was_not_told_of_is_found() {
     assert_eq!(lineage.check(&present).await, Ok(vec![finding]));
 }
 
-/// Random histories: who made what from whom, in up to 12 publishes of up to 8 entities.
+/// Random histories: up to 12 publishes of up to 8 entities, made from each other at random.
 fn histories() -> impl Strategy<Value = Vec<EntityVersion>> {
     let made = (0usize..12, 0usize..8, prop::collection::vec((0usize..8, 0usize..12), 0..4));
     prop::collection::vec(made, 1..40).prop_map(|made| {
@@ -277,7 +277,7 @@ fn histories() -> impl Strategy<Value = Vec<EntityVersion>> {
     })
 }
 
-/// The dependants of a publish by definition, over sources that name a version which is there.
+/// The dependants of a publish by definition, over the sources that name an existing version.
 fn dependants_by_definition(
     versions: &[EntityVersion],
     of: &OperationId,
@@ -312,7 +312,7 @@ proptest! {
         versions in histories(),
         batch in 1usize..10,
     ) {
-        // Sources that name no version are taken for another one: here, left out.
+        // A source that names no existing version is taken for another one; such sources are left out here.
         let names: BTreeSet<(EntityId, OperationId)> =
             versions.iter().map(|version| (version.entity.clone(), version.operation.clone())).collect();
         let known = |source: &Source| {
@@ -326,7 +326,7 @@ proptest! {
             })
             .collect();
 
-        // An operation is appended whole, several at once or not: it makes no difference.
+        // An operation is appended as a whole; whether several are appended at once makes no difference.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let lineage = MemoryLineage::new();

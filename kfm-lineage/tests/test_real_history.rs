@@ -1,6 +1,6 @@
-//! The integrity of a real catalog through its history: 58 publishes, dirty as they were made (R48).
+//! The integrity of a real catalog through its history: 58 publishes, with the faults that they had (R48).
 //!
-//! The figures are the oracle's; they hold for one reading of what counts, and a change of any rule moves
+//! The numbers come from an oracle. They hold for one reading of the rules, and a change of any rule moves
 //! them.
 #![allow(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
@@ -32,7 +32,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testing/data/kfm-stac-history")
 }
 
-/// Reads a history as what each publish puts at each path; none where it deletes.
+/// Reads a history as the values that each publish puts at each path; `None` where it deletes.
 fn history(file: &str) -> Vec<Values> {
     let text = std::fs::read_to_string(folder().join(file)).unwrap();
     let publishes: Vec<Publish> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -63,7 +63,7 @@ fn apply(view: &mut CatalogView, values: &Values) {
     }
 }
 
-/// The censuses after each publish, the empty catalog's first.
+/// The censuses after each publish, that of the empty catalog first.
 fn censuses(history: &[Values]) -> Vec<Census> {
     let mut view = CatalogView::default();
     let mut censuses = vec![view.census()];
@@ -110,14 +110,14 @@ fn every_rollback_right_after_its_publish_breaks_nothing_new_and_13_bring_old_br
             with_returned.push(n + 1);
         }
 
-        // Its revert undoes the rollback: what it brings back was there before the rollback.
+        // The revert undoes the rollback: what it brings back was there before the rollback.
         let revert = IntegrityChange::of_rollback(prior.clone(), done.clone(), done, prior, &moved);
         assert_eq!((&revert.introduced, &revert.left), (&vec![], &vec![]), "revert of {}", n + 1);
     }
     assert_eq!(with_returned.len(), 13, "{with_returned:?}");
 }
 
-/// The rollback of a day at the end of the history, by owners: what a later day moved stays.
+/// The rollback of a day at the end of the history, by owners: what a later day has moved stays.
 fn roll_back_day(
     days: &[Values],
     day: usize,

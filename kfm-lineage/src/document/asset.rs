@@ -6,23 +6,23 @@ use super::{kept, text, texts};
 /// An asset that a document names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetFact {
-    /// The asset's key in the document.
+    /// The key of the asset in the document.
     pub key: String,
-    /// Where its bytes lie, not resolved.
+    /// The address of the asset's bytes, as it is written, not resolved.
     pub href: String,
-    /// The media type, where it is stated.
+    /// The media type; none if the document does not state one.
     pub media_type: Option<String>,
     /// The roles, as far as they are texts.
     pub roles: Vec<String>,
-    /// `file:checksum`, a multihash in lower-case hex where the document is right; taken as it stands.
+    /// `file:checksum` as it is written; in a correct document a multihash in lower-case hex.
     pub checksum: Option<String>,
-    /// `file:size` in bytes.
+    /// The asset's size in bytes, `file:size`; none if the document does not state it.
     pub size: Option<u64>,
-    /// `auth:refs`: the authentication schemes that guard it (R56).
+    /// `auth:refs`: the authentication schemes that guard the asset (R56).
     pub auth_refs: Vec<String>,
 }
 
-/// Reads the assets of a JSON object, by key; those without an `href` as text are left out.
+/// Reads the assets of a JSON object, sorted by key; leaves out an asset whose `href` is not a text.
 pub(super) fn read(document: Statement<'_>) -> Vec<AssetFact> {
     let read = |asset: Statement<'_>| {
         Some(AssetFact {

@@ -1,12 +1,13 @@
 //! Whether a place can be read from a document.
 //!
-//! The answer measures what would become visible again (R61), so it errs towards yes. It asks three questions
-//! of every statement, at whatever depth: does its name promise a place and its value hold one ([`key`]), do
-//! numbers stand side by side as degrees do ([`array`]), and does a text read like a place ([`written`])? Cells
-//! of the H3 grid are told apart ([`cell`]): they are how places are masked.
+//! The answer measures what would become visible again (R61), so in doubt it is yes. Three questions are
+//! asked of every statement, at any depth. Does its name promise a place, and does its value hold one
+//! ([`key`])? Do numbers stand side by side as degrees do ([`array`])? Does a text read like a place
+//! ([`written`])? Cells of the H3 grid are reported separately ([`cell`]), because places are masked with
+//! them.
 //!
-//! What looks alike and is none: versions, dates, sizes, shapes, wavelengths, squares of a grid that are as
-//! wide as 100 km, paths and rows of satellites, reference systems that are not centred on a place.
+//! These look alike and are not places: versions, dates, sizes, shapes, wavelengths, squares of a grid that
+//! are 100 km wide, paths and rows of satellites, reference systems that are not centred on a place.
 
 mod array;
 mod cell;
@@ -22,22 +23,23 @@ use key::Meaning;
 
 pub use written::has_place;
 
-/// What of places can be read from a document.
+/// The places that can be read from a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Places {
-    /// A place, anywhere.
+    /// Whether there is a place anywhere.
     pub(super) anywhere: bool,
-    /// A place in a text that people read: a value, or a name.
+    /// Whether there is a place in a text that people read: a value, or a name.
     pub(super) in_texts: bool,
-    /// The finest resolution of the cells of the H3 grid that are named.
+    /// The finest resolution of the named cells of the H3 grid; none if no cell is named.
     pub(super) finest_cell: Option<u8>,
 }
 
-/// Looks for places in all that a text states.
+/// Looks for places in everything that a text states.
 pub(super) fn places(root: Statement<'_>) -> Places {
     let mut look = Look::default();
     look.at(root, Meaning::Plain);
-    // What is open around a value: where it ends, what it means, and whether its names are keys of assets.
+    // The values that contain the current one: where each ends, its meaning, and whether its names are keys
+    // of assets.
     let mut around = vec![(root.end(), Meaning::Plain, false)];
     for statement in root.inside() {
         while around.last().is_some_and(|(end, ..)| *end <= statement.position()) {
@@ -63,12 +65,12 @@ pub(super) fn places(root: Statement<'_>) -> Places {
 #[derive(Debug, Default)]
 struct Look<'d> {
     places: Places,
-    /// Names that were met, since documents repeat theirs.
+    /// The meanings of names that were met, since documents repeat their names.
     meanings: HashMap<&'d str, Meaning>,
 }
 
 impl<'d> Look<'d> {
-    /// Looks at one value, and at how those right inside it stand together.
+    /// Looks at one value, and at how the values directly inside it stand together.
     fn at(&mut self, statement: Statement<'d>, meaning: Meaning) {
         match statement.scalar() {
             Scalar::Null | Scalar::Bool(_) => {}
@@ -80,7 +82,7 @@ impl<'d> Look<'d> {
             Scalar::Array => self.items(statement, meaning),
             Scalar::Object => self.places.anywhere |= has_x_and_y(statement) || has_box(statement),
         }
-        // The two halves of a pair may be a name and its value.
+        // A name and its value may be the two halves of a pair.
         if let (Some(name), Scalar::Number(value) | Scalar::Text(value)) =
             (statement.name(), statement.scalar())
             && name.contains('.')
@@ -105,7 +107,7 @@ impl<'d> Look<'d> {
             && figures.iter().all(|figure| (0.0..=WAVELENGTH_MICROMETRES_MAX).contains(&figure.value));
         self.places.anywhere |= !measured && array::has_pair(&figures);
         self.places.anywhere |= meaning == Meaning::Place && array::can_be_place(&figures);
-        // The halves of a pair may be two texts.
+        // Two texts may be the two halves of a pair.
         let texts: Vec<&str> = array.children().filter_map(Statement::text).collect();
         let are_halves = texts.len() > 1 && texts.iter().all(|text| text.len() <= HALF_LENGTH_MAX);
         if are_halves || (figures.len() > 1 && !texts.is_empty()) {
@@ -113,7 +115,7 @@ impl<'d> Look<'d> {
         }
     }
 
-    /// Reads a text, whatever it is called.
+    /// Reads a text, whatever its name is.
     fn text(&mut self, text: &str) {
         let found = has_place(text);
         self.places.in_texts |= found;
@@ -158,16 +160,16 @@ impl<'d> Look<'d> {
     }
 }
 
-/// Bytes that one half of a place, a latitude or a longitude, may take.
+/// How many bytes one half of a place, a latitude or a longitude, may have.
 const HALF_LENGTH_MAX: usize = 32;
 
-/// Letters from which a code names a place that is smaller than a country.
+/// From this many letters on a code names a place that is smaller than a country.
 const CODE_LENGTH_MIN: usize = 4;
 
-/// Micrometres up to which numbers under a name of wavelengths are wavelengths.
+/// Up to this many micrometres, numbers under a name of wavelengths are wavelengths.
 const WAVELENGTH_MICROMETRES_MAX: f64 = 20.0;
 
-/// Reads a number, or a text that is one.
+/// Reads a number, or a text that is a number.
 fn figure(statement: Statement<'_>) -> Option<Figure> {
     match statement.scalar() {
         Scalar::Number(number) => Figure::read(number),
@@ -176,7 +178,7 @@ fn figure(statement: Statement<'_>) -> Option<Figure> {
     }
 }
 
-/// Says whether an `x` and a `y` of one name stand side by side and can be a place.
+/// Says whether an `x` and a `y` with the same name stand side by side and can be a place.
 fn has_x_and_y(object: Statement<'_>) -> bool {
     let named =
         |letters: [char; 2]| object.children().filter_map(Statement::name).any(|name| name.contains(letters));

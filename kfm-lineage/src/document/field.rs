@@ -1,23 +1,23 @@
-//! A member that rules depend on: there, not there, or there and unreadable.
+//! A member on which rules depend: present, absent, or present and not readable.
 
 use super::reader::Statement;
 
-/// What a document says under one name, or several that mean the same.
+/// What a document says under one name, or under several names with the same meaning.
 ///
-/// Absent and malformed are different answers: the first may be given elsewhere (the registry), the second
-/// means that somebody said something which cannot be obeyed.
+/// Absent and malformed are different answers. What is absent may be stated elsewhere (in the registry).
+/// Malformed means that the document states something which cannot be obeyed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field<T> {
-    /// Stated, once or several times alike.
+    /// It is stated, once or several times alike.
     Present(T),
-    /// Not stated anywhere.
+    /// It is not stated anywhere.
     Absent,
-    /// Stated as something else than a text, or stated differently in two places.
+    /// It is stated as something else than a text, or differently in two places.
     Malformed,
 }
 
 impl<T> Field<T> {
-    /// Returns the value, if it is present.
+    /// Returns the value; `None` if it is not present.
     pub fn present(&self) -> Option<&T> {
         match self {
             Self::Present(value) => Some(value),
@@ -27,7 +27,7 @@ impl<T> Field<T> {
 }
 
 impl Field<String> {
-    /// Reads one statement from all places where it stands.
+    /// Reads one statement from all the places where it may stand.
     pub(super) fn stated<'a>(places: impl IntoIterator<Item = Statement<'a>>) -> Self {
         let mut stated: Option<&str> = None;
         for place in places {

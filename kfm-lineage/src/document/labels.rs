@@ -1,4 +1,4 @@
-//! A document's own CARE labels: every one that it states, wherever it stands.
+//! A document's own CARE labels: every label that it states, at any place.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use super::reader::{Scalar, Statement, spells};
 
 /// The names under which documents state their own CARE label (R60).
 ///
-/// Case, blanks, `_` and `-` do not count, and `kfm` may be an object that holds the rest of the name.
+/// Case, blanks, `_` and `-` do not count, and `kfm` may be an object in which the rest of the name stands.
 pub const CARE_KEYS: [&str; 3] = ["kfm:care_label", "kfm:careLabel", "kfm:care_tag"];
 
 /// Reads all labels that a document states, each once.
 ///
-/// [`Field::Malformed`] where one is no text: what cannot be read denies. Only the summaries of a collection,
-/// which list the values of its items, may have several in an array.
+/// [`Field::Malformed`] if one is not a text: a label that cannot be read denies. Only the summaries of a
+/// collection, which list the values of its items, may have several in an array.
 pub(super) fn stated(root: Statement<'_>) -> Field<Vec<String>> {
     let mut labels = BTreeSet::new();
     let (mut kfm_end, mut summaries_end) = (0, 0);

@@ -1,23 +1,23 @@
-//! The links of a document, as the catalog's readers follow them.
+//! The links of a document, as readers of the catalog follow them.
 
 use super::reader::{Statement, spells};
 use super::{kept, text};
 
-/// A link of a document, as it is written there.
+/// A link of a document, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFact {
-    /// What the target is to the document.
+    /// The relation of the target to the document.
     pub rel: String,
-    /// Where the link leads, not resolved.
+    /// The address of the target, as it is written, not resolved.
     pub href: String,
-    /// The media type that the link promises, where it does.
+    /// The media type that the link promises; none if it does not promise one.
     pub media_type: Option<String>,
 }
 
 impl LinkFact {
-    /// Says whether the link promises JSON, or nothing.
+    /// Says whether the link promises JSON, or promises nothing.
     ///
-    /// Hierarchical links may exist a second time for people, as `text/html`; those are no edges of the
+    /// A hierarchical link may exist a second time for people, as `text/html`; that one is not an edge of the
     /// catalog (STAC best practices, Media Types).
     pub fn leads_to_json(&self) -> bool {
         let Some(media_type) = &self.media_type else { return true };
@@ -26,7 +26,7 @@ impl LinkFact {
     }
 }
 
-/// Reads the links of a JSON object, in its order; those without a `rel` and an `href` as texts are left out.
+/// Reads the links of a JSON object, in its order; leaves out a link whose `rel` or `href` is not a text.
 pub(super) fn read(document: Statement<'_>) -> Vec<LinkFact> {
     let read = |link: Statement<'_>| {
         Some(LinkFact {
@@ -43,7 +43,7 @@ pub(super) fn plain(document: Statement<'_>) -> Vec<usize> {
     all(document).filter(|link| is_plain(*link)).map(Statement::position).collect()
 }
 
-/// Says whether a link has one relation and one target, and both are texts.
+/// Says whether a link has one relation and one target, both of them texts.
 fn is_plain(link: Statement<'_>) -> bool {
     let of = |word: &str| {
         link.children().filter(|member| member.name().is_some_and(|name| spells(name, word))).count()

@@ -1,18 +1,18 @@
-//! Texts of a document that name a folder, each with its place in the document.
+//! The texts of a document that name a folder, each with its place in the document.
 
 use super::reader::Statement;
 use crate::integrity::may_name;
 
-/// A text of a document.
+/// A text of a document, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mention {
-    /// Where it stands: a JSON pointer.
+    /// The place of the text, as a JSON pointer.
     pub pointer: String,
-    /// The text, as it is written there.
+    /// The text, as the document has it.
     pub text: String,
 }
 
-/// Lists the texts, at any depth, in which a name may occur, whatever escapes hide it.
+/// Lists the texts, at any depth, in which a name may occur, also hidden by escapes.
 pub(super) fn mentions(root: Statement<'_>, name: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut around = vec![Around { end: root.end(), pointer_length: 0, children: 0 }];
@@ -37,11 +37,11 @@ pub(super) fn mentions(root: Statement<'_>, name: &str) -> Vec<Mention> {
     found
 }
 
-/// A value that is open around another.
+/// A value that contains the current one.
 struct Around {
     end: usize,
     pointer_length: usize,
-    /// How many of its children were met.
+    /// How many of its children were met so far.
     children: usize,
 }
 

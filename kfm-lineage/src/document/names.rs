@@ -1,10 +1,10 @@
-//! The ids that a document carries, and the collections that it names.
+//! The ids that a document states, and the collections that it names.
 
 use std::collections::BTreeSet;
 
 use super::reader::{Statement, spells};
 
-/// Every name that a document states of itself, each once and in order.
+/// Every name that a document states about itself, each once and in order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names<'a> {
     pub(super) ids: BTreeSet<&'a str>,
@@ -12,9 +12,9 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Reads the names of a JSON object: its own, and those of the items that a collection of features holds.
+    /// Reads the names of a JSON object: its own names, and those of the items in a collection of features.
     ///
-    /// A number that stands for a name is a name as it is written, and of an array each is one.
+    /// A number in the place of a name is a name, as it is written; in an array each element is one.
     pub(super) fn of_object(root: Statement<'a>) -> Self {
         let mut names = Self::default();
         let mut carriers = vec![root];
@@ -36,7 +36,7 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// Reads the names of a text that is not valid JSON: any of them, at whatever depth.
+    /// Reads all names, at any depth, of a text that is not valid JSON.
     pub(super) fn of_tokens(root: Statement<'a>) -> Self {
         let mut names = Self::default();
         root.inside().for_each(|statement| names.take(statement));
@@ -57,7 +57,7 @@ fn spells_name(statement: Statement<'_>, word: &str) -> bool {
     statement.name().is_some_and(|name| spells(name, word))
 }
 
-/// Says whether a feature is more than geometry: an item of STAC, which has an id of its own.
+/// Says whether a feature is more than a geometry: an item of STAC, with an id of its own.
 fn is_item(feature: Statement<'_>) -> bool {
     let of_items =
         |member: Statement<'_>| matches!(member.name(), Some("stac_version" | "collection" | "assets"));

@@ -1,10 +1,11 @@
-//! The one reader of documents: from bytes to all that they state.
+//! The only reader of documents: from bytes to everything that they state.
 //!
-//! It is as lenient as the most lenient common reader, since that is what somebody will read a document with:
-//! what any of them takes is taken here, and what is said twice is kept twice. What it cannot read as JSON it
-//! reads by its tokens. It decides nothing: which statement counts is for those who ask.
+//! It is as lenient as the most lenient common reader, since some program will read the document with that
+//! one. What any of them accepts is accepted here, and what is stated twice is kept twice. A text that cannot
+//! be read as JSON is read by its tokens. The reader decides nothing: its callers decide which statement
+//! counts.
 //!
-//! Time and memory are linear in the bytes, and nothing recurses: the depth of a document costs no stack.
+//! Time and memory are linear in the bytes, and nothing recurses: a deep document needs no deep stack.
 
 mod encoding;
 mod json;
@@ -15,17 +16,18 @@ mod tree;
 pub(super) use encoding::decode;
 pub(super) use tree::{Scalar, Statement, Tree};
 
-/// Levels of nesting that are read as JSON; a document that goes deeper is read by its tokens.
+/// How many levels of nesting are read as JSON; a deeper document is read by its tokens.
 const DEPTH_MAX: usize = 1000;
 
-/// What a text is, with what it states.
+/// The result of reading a text.
 #[derive(Debug)]
 pub(super) enum Reading<'t> {
     /// A JSON object.
     Object(Tree<'t>),
-    /// Something else that begins like JSON: another value, or text that is not valid and was read by its tokens.
+    /// Something else that begins like JSON: another value, or text that is not valid and was read by its
+    /// tokens.
     Tokens(Tree<'t>),
-    /// Nothing that states anything.
+    /// A text that states nothing.
     Nothing,
 }
 
@@ -41,8 +43,8 @@ pub(super) fn read(text: &str) -> Reading<'_> {
     }
 }
 
-/// Says whether a name means a word, which is in small letters: case, blanks, `_`, `-` and other signs do not
-/// count.
+/// Says whether a name spells a word, which is given in small letters. Case, blanks, `_`, `-` and other signs
+/// do not count.
 pub(super) fn spells(name: &str, word: &str) -> bool {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).eq(word.chars())
 }

@@ -1,17 +1,17 @@
-//! The shape that STAC requires of a document (VER-schema), as far as members and their types go.
+//! The shape that STAC demands of a document (VER-schema), as far as members and their types go.
 //!
-//! A part of the core schemas of STAC 1.0 and 1.1, read from the specification; extension schemas are not
-//! looked at. A fault names the member and never its value, which may be what must not be told.
+//! It is a part of the core schemas of STAC 1.0 and 1.1, taken from the specification; extension schemas are
+//! not checked. A fault names the member and never its value, which may be something that must not be told.
 
 use super::DocumentKind;
 use super::reader::{Scalar, Statement};
 
-/// One thing that STAC requires and the document does not have.
+/// One thing that STAC demands and that the document does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShapeFault {
     /// The member, as a JSON pointer.
     pub pointer: &'static str,
-    /// What is wrong with it.
+    /// What is wrong with the member.
     pub fault: Fault,
 }
 
@@ -21,9 +21,9 @@ pub struct ShapeFault {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// It is required and not there.
+    /// The member is required, and is not there.
     Missing,
-    /// It is there with a value of another type.
+    /// The member has a value of another type.
     WrongType,
 }
 
@@ -57,7 +57,7 @@ const COLLECTION: [(&str, Accepts); 7] = [
     ("/links", ARRAY),
 ];
 
-/// Lists what the document's kind requires and it lacks; of other kinds nothing is required.
+/// Lists what the kind of the document requires and the document lacks; other kinds require nothing.
 pub(super) fn faults(kind: DocumentKind, document: Statement<'_>) -> Vec<ShapeFault> {
     let required: &[(&'static str, Accepts)] = match kind {
         DocumentKind::Item => &ITEM,
@@ -83,8 +83,8 @@ pub(super) fn faults(kind: DocumentKind, document: Statement<'_>) -> Vec<ShapeFa
     faults
 }
 
-/// What an item requires in some cases only: a box with its geometry, a range without its instant, the
-/// field with the collection link.
+/// Lists what an item requires only in some cases: a box if it has a geometry, a range if it has no instant,
+/// the field if it has the collection link.
 fn item_conditions(document: Statement<'_>) -> Vec<ShapeFault> {
     let missing = |pointer| ShapeFault { pointer, fault: Fault::Missing };
     let absent = |pointer| at(document, pointer).is_none();
@@ -106,7 +106,7 @@ fn item_conditions(document: Statement<'_>) -> Vec<ShapeFault> {
     faults
 }
 
-/// Returns the value at a pointer; of members with one name the last.
+/// Returns the value at a pointer; if several members have the name, the last one.
 fn at<'a>(document: Statement<'a>, pointer: &str) -> Option<Statement<'a>> {
     pointer[1..].split('/').try_fold(document, |value, name| value.last(name))
 }

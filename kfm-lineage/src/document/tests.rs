@@ -315,7 +315,7 @@ fn ties_are_read_however_they_are_spelt() {
     ] {
         assert_eq!(related(text), BTreeSet::from([(Relation::DerivedFrom, "a.json".to_owned())]), "{text}");
     }
-    // What is beside a document or before it is not what it was made from.
+    // The document was not made from documents beside it or before it.
     for rel in ["via", "source", "canonical", "predecessor-version", "derivative", "root", "self", "items"] {
         assert_eq!(
             related(&format!(r#"{{"links": [{{"rel": "{rel}", "href": "a.json"}}]}}"#)),
@@ -409,7 +409,7 @@ fn a_link_for_people_leads_to_no_json() {
     assert!(!link(Some("text/html")) && !link(Some("image/tiff")));
 }
 
-/// Any JSON, so that every branch of the projector meets every type.
+/// Any JSON, so that every branch of the projector gets every type.
 fn any_json() -> impl Strategy<Value = Value> {
     let keys = [
         "type",

@@ -1,26 +1,26 @@
-//! What a document says it belongs to, comes from and holds: the statements that protection follows.
+//! Ties: what a document says it belongs to, comes from and holds. Protection follows these statements.
 
 use std::collections::BTreeSet;
 
 use super::reader::{Statement, spells};
 
-/// How a document is tied to another; protection passes along.
+/// How a document is tied to another one; protection passes along ties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Relation {
-    /// The other is its collection: a `collection` link.
+    /// The other is the collection of this document: a `collection` link.
     Collection,
-    /// The other is above it: a `parent` link.
+    /// The other is above this document: a `parent` link.
     Parent,
-    /// It was made from the other: `derived_from`.
+    /// This document was made from the other: `derived_from`.
     DerivedFrom,
-    /// The other is one of its items: an `item` link.
+    /// The other is an item of this document: an `item` link.
     Item,
-    /// The other is below it: a `child` link.
+    /// The other is below this document: a `child` link.
     Child,
 }
 
 impl Relation {
-    /// Reads a relation; case, blanks, `_` and `-` do not count.
+    /// Reads a relation. Case, blanks, `_` and `-` do not count.
     ///
     /// ```
     /// use kfm_lineage::document::Relation;
@@ -38,23 +38,23 @@ impl Relation {
         words.into_iter().find(|(word, _)| spells(rel, word)).map(|(_, relation)| relation)
     }
 
-    /// Says whether the other is among what the document lists.
+    /// Says whether the other is one of those that the document lists.
     pub fn lists(self) -> bool {
         matches!(self, Self::Item | Self::Child)
     }
 }
 
-/// A statement that ties a document to another and is no plain link.
+/// A statement that ties a document to another one and is not a plain link.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tie {
-    /// What the other is to the document.
+    /// The relation of the other to this document.
     pub relation: Relation,
-    /// Where the other is, not resolved; of a `derived_from` member it may be an id.
+    /// The address of the other, as it is written, not resolved; in a `derived_from` member it may be an id.
     pub target: String,
 }
 
-/// Reads the ties that a document states otherwise than by a plain link: by a relation among several, in a link
-/// at another place, by a member named `derived_from`, in text that is not valid JSON.
+/// Reads the ties that a document states in other ways than by a plain link: by one relation among several,
+/// in a link at another place, by a member named `derived_from`, or in text that is not valid JSON.
 pub(super) fn stated(root: Statement<'_>, is_plain: impl Fn(Statement<'_>) -> bool) -> Box<[Tie]> {
     let mut ties = BTreeSet::new();
     let mut passed = 0;
@@ -73,7 +73,7 @@ pub(super) fn stated(root: Statement<'_>, is_plain: impl Fn(Statement<'_>) -> bo
     ties.into_iter().collect()
 }
 
-/// Reads an object that says what its target is and where: a link, or an asset with a role.
+/// Reads an object that says what its target is and where it is: a link, or an asset with a role.
 fn of_link(link: Statement<'_>) -> impl Iterator<Item = Tie> {
     let of = |names: &[&str]| {
         let named = link
@@ -88,7 +88,7 @@ fn of_link(link: Statement<'_>) -> impl Iterator<Item = Tie> {
     })
 }
 
-/// Reads a text that is one relation, or several with blanks between them.
+/// Reads a text with one relation, or with several separated by blanks.
 fn read_all(rel: &str) -> impl Iterator<Item = Relation> {
     std::iter::once(rel).chain(rel.split_whitespace()).filter_map(Relation::read)
 }

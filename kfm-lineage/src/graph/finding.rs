@@ -1,4 +1,4 @@
-//! What lineage should know and does not (R32).
+//! Findings: what lineage should know and does not know (R32).
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{EntityId, OperationId};
 
-/// What is wrong with an entity's lineage.
+/// The class of a finding about an entity's lineage.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -14,15 +14,15 @@ use crate::id::{EntityId, OperationId};
 pub enum LineageClass {
     /// A source asset from which nothing was made.
     Orphan,
-    /// A version of which no digest was recorded.
+    /// A version whose digest was not recorded.
     MissingDigest,
     /// A version whose predecessor is not known, is not older, or is not what readers saw before.
     BrokenChain,
-    /// A document stands in the stores and lineage has no version of it.
+    /// A document that stands in a store, without a version in lineage.
     ItemWithoutLineage,
-    /// A derivative of which no source is known.
+    /// A derivative without a known source.
     OutputWithoutOrigin,
-    /// A version names a source that lineage does not know.
+    /// A version that names a source which lineage does not know.
     UnknownSource,
 }
 
@@ -46,16 +46,16 @@ impl fmt::Display for LineageClass {
     }
 }
 
-/// One thing that is wrong with lineage.
+/// One finding about lineage.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct LineageFinding {
-    /// What is wrong.
+    /// The class of the finding.
     pub class: LineageClass,
-    /// The entity.
+    /// The entity that the finding is about.
     pub entity: EntityId,
-    /// The operation that made the version, where the finding is about one.
+    /// The operation that made the version; none if the finding is not about a version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
 }

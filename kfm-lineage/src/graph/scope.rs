@@ -8,34 +8,36 @@ use serde::{Deserialize, Serialize};
 use super::{EntityKind, LineageError, LineageGraph, LineageVersion, VersionRef};
 use crate::id::{EntityId, OperationId, PublishId};
 
-/// The entities that an operation made or that were made from those, each once, in the order of their ids.
+/// The entities that an operation made, or that were made from those, each once, in the order of their ids.
 ///
-/// Source assets are no part of it: data does not move.
+/// Source assets are not part of it: data does not move.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Scope {
     /// STAC items, and documents of no known type.
     pub stac_items: BTreeSet<EntityId>,
     /// STAC collections and catalogs.
     pub collections: BTreeSet<EntityId>,
-    /// Derivatives.
+    /// Derivatives of the documents.
     pub derivatives: BTreeSet<EntityId>,
-    /// Read models.
+    /// Read models of the documents.
     pub read_models: BTreeSet<EntityId>,
-    /// The later operations that made something of this, in the log's order; some may be undone by now.
+    /// The later operations that made something from this, in the order of the log; some may be undone by
+    /// now.
     pub dependents: Vec<Dependent>,
 }
 
-/// An operation that made something from what another made.
+/// An operation that made something from the versions of another operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Dependent {
-    /// The operation.
+    /// The later operation that made the dependent versions.
     pub operation: OperationId,
-    /// The entities of which it made the versions that depend.
+    /// The entities whose dependent versions it made.
     pub entities: BTreeSet<EntityId>,
 }
 
 impl Scope {
-    /// Sorts versions by what they are; those of operations other than `own` are dependents.
+    /// Sorts versions by the kind of their entity; the versions of operations that are not in `own` are
+    /// dependents.
     pub fn of(versions: Vec<LineageVersion>, own: &BTreeSet<OperationId>) -> Self {
         let mut scope = Self::default();
         let mut place: BTreeMap<OperationId, usize> = BTreeMap::new();
@@ -61,13 +63,13 @@ impl Scope {
     }
 }
 
-/// Questions that are composed of those of [`LineageGraph`].
+/// Questions that are composed of the questions of [`LineageGraph`].
 #[async_trait]
 pub trait LineageGraphExt: LineageGraph {
     /// Resolves the scope of a publish.
     ///
     /// # Errors
-    /// [`LineageError::Unknown`]: lineage has nothing of that publish; correct the id. A scope is never
+    /// [`LineageError::Unknown`]: lineage has no version of that publish; correct the id. A scope is never
     /// guessed from paths.
     async fn scope_for_publish(&self, publish: &PublishId) -> Result<Scope, LineageError> {
         self.scope_for(&OperationId::from(publish.clone())).await
@@ -82,7 +84,7 @@ pub trait LineageGraphExt: LineageGraph {
         Ok(Scope::of(self.dependants(&made).await?, &BTreeSet::from([operation.clone()])))
     }
 
-    /// Resolves the scope of a repair of these versions: the same resolution, from versions.
+    /// Resolves the scope of a repair of these versions, as for an operation that had made them.
     ///
     /// # Errors
     /// [`LineageError::Unknown`]: one of the versions was never appended; correct the id.

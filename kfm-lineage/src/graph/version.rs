@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::document::DocumentKind;
 use crate::id::{EntityId, OperationId};
 
-/// What an entity is: `SourceAsset -> StacItem -> DerivativeArtifact -> ReadModel` (R30).
+/// The kind of an entity: `SourceAsset -> StacItem -> DerivativeArtifact -> ReadModel` (R30).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -24,7 +24,7 @@ pub enum EntityKind {
     StacCollection,
     /// Something made from published documents.
     Derivative(DerivativeKind),
-    /// A projection of documents that readers ask: a node, an alias, a cache namespace.
+    /// A projection of documents that readers query: a node, an alias, a cache namespace.
     ReadModel,
 }
 
@@ -43,20 +43,20 @@ impl From<DocumentKind> for EntityKind {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum DerivativeKind {
-    /// Map tiles.
+    /// A set of map tiles.
     Tiles,
-    /// A raster file.
+    /// A file with raster data.
     Raster,
-    /// A vector file.
+    /// A file with vector data.
     Vector,
-    /// A table.
+    /// A table of data.
     Table,
     /// A search or vector index.
     Index,
     /// A part of the knowledge graph.
     #[serde(rename = "neo4j_subgraph")]
     Neo4jSubgraph,
-    /// A cache's content.
+    /// The content of a cache.
     Cache,
 }
 
@@ -79,7 +79,7 @@ impl DerivativeKind {
     }
 }
 
-/// A text is no type of derivative.
+/// A text that is not a type of derivative.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[error(
@@ -99,12 +99,12 @@ impl FromStr for DerivativeKind {
     }
 }
 
-/// Names a version: an operation makes at most one of an entity.
+/// The name of a version: an operation makes at most one version of an entity.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct VersionRef {
-    /// The entity.
+    /// The entity of the version.
     pub entity: EntityId,
     /// The publish or hotfix that made the version.
     pub operation: OperationId,
@@ -116,17 +116,17 @@ impl fmt::Display for VersionRef {
     }
 }
 
-/// What a version is, as far as it was recorded.
+/// The content of a version, as far as it was recorded.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    /// Its digest.
+    /// The digest of the content.
     Digest(Digest),
     /// The entity was retired: readers see nothing.
     Retired,
-    /// Nobody recorded a digest, which is a finding.
+    /// No digest was recorded; this is a finding.
     Unrecorded,
 }
 
@@ -137,45 +137,45 @@ impl From<Value> for Content {
     }
 }
 
-/// Something that a version was made from.
+/// A source: a version that another version was made from.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct Source {
-    /// The entity.
+    /// The entity of the source.
     pub entity: EntityId,
-    /// The operation whose version readers saw at that time, which the log knows; none where a pipeline
-    /// recorded the entity only.
+    /// The operation whose version readers saw at that time, according to the log; none if a pipeline
+    /// recorded only the entity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
 }
 
-/// A version to append, as the log tells it.
+/// A version to append, according to the log.
 ///
-/// A hotfix names the version that it patched as a source, of the same entity: it depends on it. A publish
-/// that supersedes a version does not.
+/// A hotfix names the version that it patched as a source, of the same entity, because it depends on that
+/// version. A publish that supersedes a version does not depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EntityVersion {
-    /// The entity.
+    /// The entity of the version.
     pub entity: EntityId,
-    /// What the entity is.
+    /// The kind of the entity.
     pub kind: EntityKind,
     /// The publish or hotfix that made the version.
     pub operation: OperationId,
-    /// What it is.
+    /// The content of the version.
     pub content: Content,
-    /// What readers saw before.
+    /// The value that readers saw before.
     pub before: Value,
-    /// The operation whose version that was, by the log's owners; none for the first version.
+    /// The operation whose version that was, according to the owners in the log; none for the first version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<OperationId>,
-    /// What it was made from.
+    /// The sources that the version was made from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
 }
 
 impl EntityVersion {
-    /// Makes the version that a move made; who made the one before, and of what it was made, is yet to say.
+    /// Makes the version that a move has made; its predecessor and its sources are still to be set.
     pub fn of_move(step: &Move, kind: EntityKind, operation: OperationId) -> Self {
         Self {
             entity: step.entity.clone(),
@@ -189,24 +189,24 @@ impl EntityVersion {
     }
 }
 
-/// A version, as lineage answers with it.
+/// A version, in an answer of a lineage graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LineageVersion {
-    /// The entity.
+    /// The entity of the version.
     pub entity: EntityId,
-    /// What the entity is.
+    /// The kind of the entity.
     pub kind: EntityKind,
     /// The publish or hotfix that made the version.
     pub operation: OperationId,
-    /// What it is.
+    /// The content of the version.
     pub content: Content,
-    /// The operation whose version it replaced; none for the first.
+    /// The operation whose version this one replaced; none for the first version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<OperationId>,
 }
 
 impl LineageVersion {
-    /// Returns the version's name.
+    /// Returns the version's name, its entity and its operation.
     pub fn name(&self) -> VersionRef {
         VersionRef { entity: self.entity.clone(), operation: self.operation.clone() }
     }

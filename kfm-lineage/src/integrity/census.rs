@@ -1,8 +1,8 @@
-//! The count of what is broken in one view.
+//! The census of one view: what is broken in it, counted.
 //!
 //! The classes LNK-1 to LNK-5, ORP-1 and ORP-2 are those of `docs/states.md` section 7, after stac-spec
-//! (relations), its best practices (media types, versioning) and the version extension v1.2.0. Two passes over
-//! the links: where each leads, then whether what it says of its target is so.
+//! (relations), its best practices (media types, versioning) and the version extension v1.2.0. There are two
+//! passes over the links: first where each one leads, then whether what it says about its target is true.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +14,7 @@ use super::view::CatalogView;
 use super::{listing, reach, version_links};
 use crate::document::DocumentKind;
 
-/// Why a link counts as broken; it counts once, under the first class that applies.
+/// Why a link counts as broken. A link counts once, under the first class that applies.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -22,22 +22,23 @@ pub enum LinkClass {
     /// LNK-1, unresolvable: a relative href that climbs out of the store.
     #[serde(rename = "LNK-1")]
     Unresolvable,
-    /// LNK-2, dangling: no document at the place in the store to which it leads.
+    /// LNK-2, dangling: there is no document at the place in the store to which the link leads.
     #[serde(rename = "LNK-2")]
     Dangling,
-    /// LNK-3, kind mismatch: an `item` that is no item, a `child` that is no catalog or collection.
+    /// LNK-3, kind mismatch: an `item` link to something else than an item, or a `child` link to something
+    /// else than a catalog or collection.
     #[serde(rename = "LNK-3")]
     KindMismatch,
-    /// LNK-4, back-link mismatch: what is listed names another as its parent or its collection.
+    /// LNK-4, back-link mismatch: the listed document names another one as its parent or its collection.
     #[serde(rename = "LNK-4")]
     BackLinkMismatch,
-    /// LNK-5, version link broken: see the rules of the version extension.
+    /// LNK-5, version link broken: it breaks a rule of the version extension.
     #[serde(rename = "LNK-5")]
     VersionLink,
 }
 
 impl LinkClass {
-    /// Returns the class's name in findings.
+    /// Returns the name of the class in findings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unresolvable => "LNK-1",
@@ -57,19 +58,20 @@ impl fmt::Display for LinkClass {
 
 /// A broken link.
 ///
-/// Equal breaks are one: two links of a document that say the same and are broken alike count once.
+/// Equal breaks count once: two links of a document that say the same and are broken in the same way are one
+/// break.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct Break {
-    /// Why it is broken.
+    /// Why the link is broken.
     pub class: LinkClass,
     /// The path of the document that has the link.
     pub document: String,
-    /// The link's relation.
+    /// The relation of the link.
     pub rel: String,
-    /// The path in the store to which it leads; the href where it leads to none; empty where a link that
-    /// must be there is not.
+    /// The path in the store to which the link leads; its href if it leads to no path in the store; empty if
+    /// a required link is missing.
     pub target: String,
 }
 
@@ -79,20 +81,20 @@ impl fmt::Display for Break {
     }
 }
 
-/// What a view's documents are like.
+/// The state of a view's documents.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Census {
-    /// Documents looked at.
+    /// Number of documents in the view.
     pub documents: u64,
-    /// Links looked at: those that lead to a document, or should.
+    /// Number of links that lead to a document, or should.
     pub links: u64,
     /// The broken links, LNK-1 to LNK-5.
     pub breaks: BTreeSet<Break>,
     /// ORP-1: the documents that no root reaches over `child` and `item`.
     pub orphans: BTreeSet<String>,
-    /// ORP-2: the orphans that nothing lists at all; the usual damage of a rollback.
+    /// ORP-2: the orphans that no document lists at all; the usual damage of a rollback.
     pub unlisted: BTreeSet<String>,
-    /// Id values that more than one document carries, with the paths that do.
+    /// The ids that more than one document has, each with the paths of those documents.
     pub duplicate_ids: BTreeMap<String, Vec<String>>,
     /// The documents whose `self` link leads to another place.
     pub wrong_self_links: BTreeSet<String>,
@@ -100,29 +102,29 @@ pub struct Census {
     pub not_json: BTreeSet<String>,
 }
 
-/// The figures of a census, as output and telemetry have them.
+/// The numbers of a census, for output and telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CensusCounts {
-    /// Documents looked at.
+    /// Number of documents in the view.
     pub documents: u64,
-    /// Links looked at.
+    /// Number of links that lead to a document, or should.
     pub links: u64,
-    /// Broken links, LNK-1 to LNK-5.
+    /// Number of broken links, LNK-1 to LNK-5.
     pub broken_links: u64,
-    /// Orphans, ORP-1.
+    /// Number of orphans, ORP-1.
     pub orphan_count: u64,
-    /// Orphans that nothing lists, ORP-2; a part of `orphan_count`.
+    /// Number of orphans that no document lists, ORP-2; they are part of `orphan_count`.
     pub unlisted: u64,
-    /// Id values carried by more than one document.
+    /// Number of ids that more than one document has.
     pub duplicate_ids: u64,
-    /// Documents whose `self` link leads to another place.
+    /// Number of documents whose `self` link leads to another place.
     pub wrong_self_links: u64,
-    /// Documents that are not a JSON object.
+    /// Number of documents that are not a JSON object.
     pub not_json: u64,
 }
 
 impl Census {
-    /// Returns the figures.
+    /// Returns the numbers of this census.
     pub fn counts(&self) -> CensusCounts {
         CensusCounts {
             documents: self.documents,
@@ -138,7 +140,7 @@ impl Census {
 }
 
 impl CatalogView {
-    /// Takes the census, in time linear in documents and links (but for the sorting of what it finds).
+    /// Takes the census, in time linear in documents and links, apart from sorting what it finds.
     pub fn census(&self) -> Census {
         let documents: Vec<Listed<'_>> = self.iter().map(|(path, facts)| Listed { path, facts }).collect();
         let mut census = Census { documents: documents.len() as u64, ..Census::default() };

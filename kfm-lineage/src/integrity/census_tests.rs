@@ -381,8 +381,8 @@ fn lnk_5_is_a_deprecated_document_without_a_latest_version_or_with_a_deprecated_
 
 #[test]
 fn ten_thousand_documents_with_as_many_parents_each_are_counted_once_over() {
-    // One item that every collection lists and that names every collection: quadratic, if back links were
-    // searched for each listing.
+    // One item that every collection lists and that names every collection: the time would be quadratic if
+    // back links were searched for each listing.
     let collection = |n: usize| {
         let document = document("Collection", &n.to_string(), &[link("item", "a.json")]);
         (format!("c{n}.json"), Arc::new(DocumentFacts::project(document.to_string().as_bytes())))

@@ -1,6 +1,6 @@
-//! What an operation does to breaks and orphans: introduced, returned, left.
+//! What an operation does to broken links and orphans: introduces them, brings them back, or leaves them.
 //!
-//! Which of them denies depends on the operation and is policy's business; which is which is a fact.
+//! The policy decides which of these deny, depending on the operation; which is which is a fact.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ use super::census::{Break, Census};
 )]
 #[serde(tag = "finding", rename_all = "snake_case")]
 pub enum IntegrityFinding {
-    /// LNK-1 to LNK-5.
+    /// A broken link, LNK-1 to LNK-5.
     BrokenLink(Break),
-    /// ORP-1.
+    /// A document that no root reaches, ORP-1.
     Orphan {
         /// The path of the document that no root reaches.
         document: String,
@@ -33,23 +33,24 @@ impl IntegrityFinding {
     }
 }
 
-/// What an operation does to a catalog's integrity.
+/// What an operation does to the integrity of a catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntegrityChange {
     /// The catalog before the operation.
     pub before: Census,
-    /// The catalog after it, as planned or as observed.
+    /// The catalog after the operation, as it is planned or as it was observed.
     pub after: Census,
-    /// What was not there before, and does not only come back.
+    /// What was not there before the operation, and does not come back from an older state.
     pub introduced: Vec<IntegrityFinding>,
-    /// What is not there now but was before the undone operation: the old state is like that.
+    /// What is not there now, but was there before the undone operation: the old state has it.
     pub returned: Vec<IntegrityFinding>,
-    /// What the undone operation made in a document that this one moves, and what still is there after.
+    /// What the undone operation made in a document that this operation moves, and that is still there
+    /// afterwards.
     pub left: Vec<IntegrityFinding>,
 }
 
 impl IntegrityChange {
-    /// Compares the states before and after a publish or a hotfix: what is new is introduced.
+    /// Compares the states before and after a publish or a hotfix: everything new is introduced.
     pub fn of_publish(before: Census, after: Census) -> Self {
         let introduced = added(&before, &after).collect();
         Self { before, after, introduced, returned: Vec::new(), left: Vec::new() }
@@ -57,9 +58,9 @@ impl IntegrityChange {
 
     /// Compares the states before and after a rollback, a revert or an abort.
     ///
-    /// `undone_before` and `undone_after` are the states before and after the operation that is undone, when
-    /// it was made; `moved` are the paths of the documents that this operation moves. Linear in the size of
-    /// the censuses, whatever the size of the catalog.
+    /// `undone_before` and `undone_after` are the states before and after the undone operation, when it was
+    /// made; `moved` are the paths of the documents that this operation moves. Takes time linear in the size
+    /// of the censuses, whatever the size of the catalog.
     pub fn of_rollback(
         before: Census,
         after: Census,
@@ -77,7 +78,7 @@ impl IntegrityChange {
     }
 }
 
-/// Lists what the second census has and the first has not, broken links first, each in order.
+/// Lists what the second census has and the first has not: first broken links, then orphans, each in order.
 fn added<'a>(before: &'a Census, after: &'a Census) -> impl Iterator<Item = IntegrityFinding> + 'a {
     let breaks = after.breaks.difference(&before.breaks).cloned().map(IntegrityFinding::BrokenLink);
     let orphans = after.orphans.difference(&before.orphans).cloned();

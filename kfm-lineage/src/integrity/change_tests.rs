@@ -1,7 +1,7 @@
 use super::*;
 use crate::integrity::LinkClass;
 
-/// A census with these broken documents and these orphans.
+/// A census with these documents having broken links, and with these orphans.
 fn census(broken: &[&str], orphans: &[&str]) -> Census {
     let broken_link = |document: &&str| Break {
         class: LinkClass::Dangling,

@@ -1,22 +1,23 @@
-//! Where an href leads, by its text alone (RFC 3986, with a document's path as the base).
+//! Where an href leads, from its text alone (RFC 3986, with the path of its document as base).
 
 use std::borrow::Cow;
 
-/// What an href's text says.
+/// What the text of an href says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reference {
-    /// It has a scheme or an authority: it leads somewhere by itself.
+    /// It has a scheme or an authority, so it leads somewhere without a base.
     Absolute,
     /// It climbs out of the store, where nothing can be looked up.
     Outside {
-        /// Whether it would be a document by its name.
+        /// Whether it leads to a document, by its name.
         is_document: bool,
     },
     /// It leads to this path in the store.
     Path(String),
 }
 
-/// Reads an href as RFC 3986 does: query and fragment lead nowhere else, escapes stand for their bytes.
+/// Reads an href as RFC 3986 does: query and fragment do not change the path, and escapes stand for their
+/// bytes.
 pub(super) fn read(document: &str, href: &str) -> Reference {
     let path = href.split(['?', '#']).next().unwrap_or_default();
     if path.is_empty() && !is_absolute(href) {
@@ -27,7 +28,7 @@ pub(super) fn read(document: &str, href: &str) -> Reference {
 
 /// Reads an href as if every character of it belonged to the path.
 ///
-/// Real catalogs have documents named `a#1.json` and link to them just so.
+/// Real catalogs have documents named `a#1.json`, and link to them in this spelling.
 pub(super) fn read_literally(document: &str, href: &str) -> Reference {
     if is_absolute(href) {
         return Reference::Absolute;
@@ -54,7 +55,7 @@ pub(super) fn read_literally(document: &str, href: &str) -> Reference {
     Reference::Path(segments.join("/"))
 }
 
-/// Says whether a path is one of a document: `*.json` or `*.geojson`; all others are assets.
+/// Says whether a path is that of a document: `*.json` or `*.geojson`; all others are assets.
 pub(super) fn is_document(path: &str) -> bool {
     path.ends_with(".json") || path.ends_with(".geojson")
 }
@@ -69,7 +70,8 @@ pub(super) fn is_absolute(href: &str) -> bool {
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
-/// Replaces percent escapes by what they stand for; what is no escape, or no UTF-8 once read, stays.
+/// Replaces percent escapes by their bytes. An escape that is not valid, or whose bytes are not UTF-8, stays
+/// as it is.
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);

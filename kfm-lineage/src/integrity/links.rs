@@ -1,4 +1,4 @@
-//! The first pass over a view's links: where each of them leads.
+//! The first pass over the links of a view: where each one leads.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,7 +22,7 @@ pub(super) struct Resolved<'a> {
 }
 
 impl Resolved<'_> {
-    /// Makes the break that this link is.
+    /// Makes the break of this link.
     pub(super) fn broken(&self, class: LinkClass, documents: &[Listed<'_>]) -> Break {
         Break {
             class,
@@ -38,18 +38,19 @@ impl Resolved<'_> {
     }
 }
 
-/// The links of a view, by where they lead; those that lead elsewhere are not counted.
+/// The links of a view, sorted by where they lead; links out of the store are not counted.
 #[derive(Debug, Default)]
 pub(super) struct Links<'a> {
-    /// Those that lead to documents.
+    /// The links that lead to documents.
     pub(super) resolved: Vec<Resolved<'a>>,
-    /// Those that lead to places in the store where no document is, with the number of their own document.
+    /// The links that lead to places in the store without a document, each with the number of its own
+    /// document.
     pub(super) dangling: Vec<(usize, &'a LinkFact)>,
-    /// LNK-1 and LNK-2.
+    /// The breaks of the classes LNK-1 and LNK-2.
     pub(super) breaks: BTreeSet<Break>,
-    /// The documents whose `self` leads to another place.
+    /// The documents whose `self` link leads to another place.
     pub(super) wrong_self_links: BTreeSet<String>,
-    /// Links looked at.
+    /// Number of links that lead to a document, or should.
     pub(super) count: u64,
 }
 
@@ -63,7 +64,8 @@ impl<'a> Links<'a> {
             for link in &document.facts.links {
                 let lead = view.lead(document.path, &link.href);
                 if link.rel == "self" {
-                    // An absolute one leads to a document: this one, or another that claims it with more right.
+                    // An absolute `self` leads to a document: to this one, or to another that has a better
+                    // claim on it.
                     if lead != Lead::Document(document.path) {
                         links.wrong_self_links.insert(document.path.to_owned());
                     }

@@ -1,4 +1,4 @@
-//! LNK-3 and LNK-4: whether what is listed is what its listing says, and says so too.
+//! LNK-3 and LNK-4: whether a listed document is what the link says, and names the document that lists it.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::census::{Break, LinkClass};
 use super::links::{Links, Listed, Resolved};
 use crate::document::{DocumentKind, LinkFact};
 
-/// Judges every link that lists.
+/// Judges every link that lists a document.
 pub(super) fn breaks<'a>(
     documents: &'a [Listed<'a>],
     links: &'a Links<'a>,
@@ -15,7 +15,7 @@ pub(super) fn breaks<'a>(
     links.resolved.iter().filter_map(move |link| judge(link, documents, &backs))
 }
 
-/// Judges a link that lists: first the target's kind (LNK-3), then its back links (LNK-4).
+/// Judges a link that lists a document: first the target's kind (LNK-3), then its back links (LNK-4).
 fn judge(link: &Resolved<'_>, documents: &[Listed<'_>], backs: &BackLinks) -> Option<Break> {
     if !link.lists() {
         return None;
@@ -34,7 +34,7 @@ fn judge(link: &Resolved<'_>, documents: &[Listed<'_>], backs: &BackLinks) -> Op
     }
 }
 
-/// What each document names as its parent and its collection.
+/// What each document names as its parent and as its collection.
 #[derive(Debug, Default)]
 struct BackLinks {
     /// Documents whose `parent` link leads into the store.
@@ -69,9 +69,11 @@ impl BackLinks {
         backs
     }
 
-    /// Says whether what is listed names its lister, as far as its back links can be judged.
+    /// Says whether a listed document names the document that lists it, as far as its back links can be
+    /// judged.
     ///
-    /// Only a collection is owed the `collection` link and field: a catalog may list items too.
+    /// Only a collection must be named by the `collection` link and field, since a catalog may list items
+    /// too.
     fn agree(&self, link: &Resolved<'_>, documents: &[Listed<'_>]) -> bool {
         let (lister, listed) = (link.from, link.to);
         let parent_agrees = !self.with_parent.contains(&listed) || self.parents.contains(&(listed, lister));

@@ -1,33 +1,35 @@
-//! The place that a reference leads to, in one spelling.
+//! The place to which a reference leads, in one spelling.
 //!
 //! One place has many spellings: `data/raw/a.tif` is also `./data//raw/a.tif`, `data/x/../raw/a.tif`,
-//! `data\raw\a.tif`, `data%2Fraw/a.tif` and, through a proxy that decodes once more, `data%252Fraw/a.tif`. Rules
-//! that forbid or compare places ask here and never compare the text of a reference.
+//! `data\raw\a.tif`, `data%2Fraw/a.tif` and, through a proxy that decodes once more, `data%252Fraw/a.tif`.
+//! Rules that forbid or compare places ask here, and never compare the texts of references.
 
 use super::href::{is_absolute, unescape};
 
-/// How often percent escapes are undone: a server does it once, and each proxy before it may do it again.
+/// How many times percent escapes are undone: a server does it once, and each proxy before it may do it
+/// again.
 const ENCODINGS_MAX: usize = 4;
 
-/// Where a reference leads.
+/// The place to which a reference leads.
 ///
-/// Two references with equal places lead to the same bytes as far as their texts can tell. Names keep their
-/// case, since most stores tell `A.tif` from `a.tif`.
+/// Two references with equal places lead to the same bytes, as far as their texts can tell. Names keep their
+/// case, since most stores distinguish `A.tif` from `a.tif`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// Scheme and authority in small letters, without the scheme's own port; none for a place in the store.
+    /// Scheme and authority in small letters, without the scheme's default port; `None` for a place in the
+    /// store.
     origin: Option<String>,
     /// The names of the path, without dot segments and empty ones.
     names: Vec<String>,
-    /// How many folders above the store it lies.
+    /// How many folders above the store the place is.
     climbs: usize,
-    /// What stands behind `?`: other bytes may lie behind another one.
+    /// The text after `?`: another text may lead to other bytes.
     query: Option<String>,
 }
 
 impl Place {
-    /// Resolves a reference against the path of its document, with all its escapes undone; the fragment leads
-    /// nowhere else.
+    /// Resolves a reference against the path of its document, with all its escapes undone. The fragment does
+    /// not change the place.
     pub fn of(document: &str, href: &str) -> Self {
         Self::of_decoded(document, &decoded(href))
     }
@@ -64,18 +66,18 @@ impl Place {
     }
 
     fn is_below(&self, folder: &[&str]) -> bool {
-        // Some systems leave blanks and points at the end of a name out, and do not tell case.
+        // Some systems ignore blanks and points at the end of a name, and case.
         let is = |name: &String, folder: &&str| name.trim_matches([' ', '.']).eq_ignore_ascii_case(folder);
         let is_folder = |names: &[String]| names.iter().zip(folder).all(|(name, folder)| is(name, folder));
         self.names.windows(folder.len()).any(is_folder)
     }
 }
 
-/// Says whether a reference, or a path in its query, leads to a folder of these names or below, wherever that
-/// lies: in the store, above it, or on a server.
+/// Says whether a reference, or a path in its query, leads into a folder of these names, wherever that folder
+/// is: in the store, above it, or on a server.
 ///
-/// Errs towards yes: names are compared without case, and it is enough that one of the readings leads there
-/// that the escapes allow.
+/// In doubt the answer is yes: names are compared without case, and it is enough that one of the readings
+/// that the escapes allow leads there.
 ///
 /// ```
 /// use kfm_lineage::integrity::leads_below;
@@ -104,9 +106,10 @@ pub(crate) fn may_name(href: &str, name: &str) -> bool {
             && decodings(href).iter().any(|text| names(text)))
 }
 
-/// Returns the readings of a reference, from the text itself to the one with all escapes undone.
+/// Returns the readings of a reference, from the text itself to the text with all escapes undone.
 ///
-/// As browsers do, tabs and ends of lines are left out, blanks around it too, and a backslash is a slash.
+/// As browsers do, it leaves out tabs, ends of lines and the blanks around the text, and reads a backslash as
+/// a slash.
 fn decodings(href: &str) -> Vec<String> {
     let plain = |text: &str| {
         let kept = text.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r'));
@@ -124,7 +127,7 @@ fn decodings(href: &str) -> Vec<String> {
     readings
 }
 
-/// Splits scheme and authority off.
+/// Splits off scheme and authority.
 fn split_origin(path: &str) -> (Option<String>, &str) {
     if !is_absolute(path) {
         return (None, path);

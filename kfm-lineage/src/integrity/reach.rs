@@ -1,19 +1,19 @@
-//! ORP-1 and ORP-2: which documents a reader who starts at a root never meets.
+//! ORP-1 and ORP-2: the documents that a reader never meets when it starts at a root.
 
 use super::links::{Links, Listed};
 use crate::document::DocumentKind;
 
-/// How a document that no root reaches is not reached.
+/// A document that no root reaches.
 pub(super) struct Orphan {
     /// The document's number.
     pub(super) number: usize,
-    /// Whether some document lists it, though none that is reached.
+    /// Whether a document lists it, one that is not reached itself.
     pub(super) listed: bool,
 }
 
-/// Finds the documents that no root reaches over `child` and `item`.
+/// Finds the documents that no root reaches over `child` and `item` links.
 ///
-/// Roots are the catalogs that no `child` link leads to; without a root every document is an orphan.
+/// Roots are the catalogs to which no `child` link leads. Without a root every document is an orphan.
 pub(super) fn orphans(documents: &[Listed<'_>], links: &Links<'_>) -> Vec<Orphan> {
     let mut listed = vec![false; documents.len()];
     let mut is_child = vec![false; documents.len()];

@@ -1,8 +1,8 @@
-//! LNK-5: links of the version extension that cannot all be true (RFC 5829 relations).
+//! LNK-5: links of the version extension that cannot all be true (relations of RFC 5829).
 //!
-//! At most one `latest-version`; a deprecated document has one, and it leads to a document that is not
-//! deprecated; predecessors form no cycle; inside the store every predecessor knows its successor and the
-//! reverse.
+//! The rules: there is at most one `latest-version`. A deprecated document has one, and it leads to a
+//! document that is not deprecated. Predecessors form no cycle. In the store every predecessor names its
+//! successor, and every successor its predecessor.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -62,7 +62,8 @@ fn latest_breaks<'a>(documents: &[Listed<'_>], latest: impl Iterator<Item = &'a 
 
 /// Finds the documents that are their own predecessors, each with the number of its cycle.
 ///
-/// Strongly connected components after Tarjan (1972), without recursion: a chain of versions may be long.
+/// It finds strongly connected components as Tarjan (1972) does, without recursion, since a chain of versions
+/// may be long.
 fn cycles(edges: &HashSet<(usize, usize)>) -> BTreeMap<usize, usize> {
     let mut next: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &(from, to) in edges {
@@ -79,6 +80,7 @@ fn cycles(edges: &HashSet<(usize, usize)>) -> BTreeMap<usize, usize> {
         if !order.contains_key(&start) {
             path.push((start, 0));
         }
+        // `path` replaces the call stack: each node with the number of its next edge.
         while let Some((node, edge)) = path.pop() {
             if edge == 0 {
                 let number = order.len();
@@ -99,6 +101,7 @@ fn cycles(edges: &HashSet<(usize, usize)>) -> BTreeMap<usize, usize> {
             if let Some(&(parent, _)) = path.last() {
                 low.insert(parent, low[&parent].min(low[&node]));
             }
+            // No edge of the component leads to an older open node: all nodes opened since are the component.
             if low[&node] == order[&node] {
                 close(node, &mut open, &mut is_open, edges, &mut on_cycle);
             }
@@ -107,7 +110,8 @@ fn cycles(edges: &HashSet<(usize, usize)>) -> BTreeMap<usize, usize> {
     on_cycle
 }
 
-/// Takes one component off the stack; it is a cycle if it has several members or leads to itself.
+/// Takes one component off the stack. It is a cycle if it has several members, or if its member leads to
+/// itself.
 fn close(
     root: usize,
     open: &mut Vec<usize>,

@@ -9,19 +9,20 @@ use crate::document::{DocumentFacts, LinkFact, Relation};
 
 /// The documents of a store at one moment.
 ///
-/// Before and after are two views, each taken whole: counts of a store that is being written mean nothing.
-/// Facts are shared, so a view of the state after an operation is a clone and a few changes.
+/// The states before and after an operation are two views, each taken as a whole: counts of a store that is
+/// being written mean nothing. Facts are shared, so the view of the state after an operation is a clone with
+/// a few changes.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogView {
     documents: BTreeMap<String, Arc<DocumentFacts>>,
-    /// The documents that claim each absolute `self`, best claim first.
+    /// The documents that claim each absolute `self`, the best claim first.
     selves: BTreeMap<String, BTreeSet<Claim>>,
 }
 
 /// A document's claim on an absolute `self`.
 ///
-/// The best is that of the path which has most segments in common with the URL's end, then the first path:
-/// a document overwritten with another's bytes does not take the other's links along.
+/// The best claim is that of the path with most segments in common with the end of the URL, then that of the
+/// first path: so a document that was overwritten with another's bytes does not get the other's links.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
     shared_tail: Reverse<usize>,
@@ -42,16 +43,16 @@ pub enum Lead<'a> {
     Document(&'a str),
     /// To this path in the store, where a document should be and is not.
     Missing(String),
-    /// Out of the store by climbing: a relative href without an absolute base.
+    /// Out of the store: a relative href that climbs too far.
     Outside,
-    /// Elsewhere: the href has a scheme and is no document's `self`.
+    /// Elsewhere: the href has a scheme and is not the `self` of a document.
     External,
-    /// To something in the store that is no document by its name.
+    /// To something in the store that by its name is not a document.
     Asset,
 }
 
 impl CatalogView {
-    /// Makes a view of documents by path.
+    /// Makes a view of these documents, given with their paths.
     pub fn new(documents: impl IntoIterator<Item = (String, Arc<DocumentFacts>)>) -> Self {
         let mut view = Self::default();
         for (path, document) in documents {
@@ -75,7 +76,7 @@ impl CatalogView {
         replaced
     }
 
-    /// Takes the document at a path away and returns it.
+    /// Removes the document at a path and returns it.
     pub fn remove(&mut self, path: &str) -> Option<Arc<DocumentFacts>> {
         let document = self.documents.remove(path)?;
         for link in absolute_selves(&document) {
@@ -109,15 +110,16 @@ impl CatalogView {
         self.documents.is_empty()
     }
 
-    /// Says where an href of the document at a path leads, whether or not that document is in the view.
+    /// Says where an href of the document at a path leads, whether that document is in the view or not.
     ///
-    /// An href equal to the absolute `self` of a document leads to it; any other with a scheme leads
-    /// elsewhere; a relative one leads on from the document's path, not from its `self`.
+    /// An href that is equal to the absolute `self` of a document leads to that document. Another href with a
+    /// scheme leads elsewhere. A relative href is resolved from the path of its document, not from that
+    /// document's `self`.
     pub fn lead(&self, document: &str, href: &str) -> Lead<'_> {
         if let Some(claim) = self.selves.get(href).and_then(BTreeSet::first) {
             return Lead::Document(&claim.path);
         }
-        // Real catalogs have documents named `a#1.json` and link to them just so.
+        // Real catalogs have documents named `a#1.json`, and link to them in this spelling.
         if href.contains(['#', '?', '%'])
             && let Reference::Path(path) = href::read_literally(document, href)
             && let Some((path, _)) = self.documents.get_key_value(&path)
@@ -136,9 +138,10 @@ impl CatalogView {
         }
     }
 
-    /// Returns the documents of the store that the document at a path says it was derived from.
+    /// Returns the documents of the store from which the document at a path says it was derived.
     ///
-    /// These are its dependences (`derived_from`); membership in a collection and version links are none.
+    /// Only these are its dependences (`derived_from`); membership in a collection and version links do not
+    /// count.
     pub fn sources(&self, document: &str) -> BTreeSet<&str> {
         let related = self.get(document).into_iter().flat_map(|facts| facts.related());
         let sources = related.filter(|(relation, _)| *relation == Relation::DerivedFrom);

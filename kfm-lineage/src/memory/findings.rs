@@ -1,4 +1,4 @@
-//! What the graph in memory should know and does not (R32).
+//! What the graph in memory should know and does not know (R32).
 
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ impl Graph {
 
     /// Says whether a version's predecessor is older and is what readers saw before.
     ///
-    /// What moves nothing (a genesis, a reconcile) begins a chain where it stands.
+    /// A version whose operation moved nothing (adopting, a reconcile) begins a new chain.
     fn continues_its_chain(&self, number: u32, stored: &Stored) -> bool {
         let Some(operation) = stored.predecessor else {
             return stored.before.is_none() || stored.content == Content::from(stored.before);

@@ -1,12 +1,12 @@
 //! Boxes (RFC 7946 section 5): four numbers or six, the south not above the north.
 //!
-//! A west that is greater than the east crosses the antimeridian and is valid.
+//! A west that is greater than the east crosses the antimeridian, and is valid.
 
 use serde_json::Value;
 
 use super::fault::Faults;
 
-/// Looks at a value that is to be a box.
+/// Checks a value that should be a box.
 pub(super) fn look(bbox: &Value, pointer: &str, faults: &mut Faults) {
     let numbers: Option<Vec<f64>> =
         bbox.as_array().and_then(|elements| elements.iter().map(Value::as_f64).collect());

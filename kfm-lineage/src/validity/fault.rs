@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Faults of one document that are kept; a document with more is as invalid as one can be.
+/// How many faults of one document are kept; more would not make the document any less valid.
 const FAULTS_MAX: usize = 1_000;
 
-/// Names of members that are the specification's, and no text of a document (R66).
+/// Names of members from the specification, which are not texts of a document (R66).
 const KNOWN: [&str; 40] = [
     "assets",
     "bands",
@@ -50,10 +50,10 @@ const KNOWN: [&str; 40] = [
     "updated",
 ];
 
-/// One thing in a document that is not valid: where, and what.
+/// One thing in a document that is not valid: its place, and what is wrong.
 ///
-/// Two are the same if place and fault are. Shown, a place carries no text of the document: members that the
-/// specification does not name are `*`.
+/// Two faults are the same if both are equal. When it is shown, the place contains no text of the document: a
+/// member that the specification does not name is shown as `*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValidityFault {
     pointer: String,
@@ -73,7 +73,7 @@ impl fmt::Display for ValidityFault {
     }
 }
 
-/// Faults in the finding.
+/// The faults that are being collected.
 #[derive(Debug, Default)]
 pub(super) struct Faults(BTreeSet<ValidityFault>);
 

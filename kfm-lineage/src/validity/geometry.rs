@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::bbox;
 use super::fault::Faults;
 
-/// Geometry collections in each other that are followed; RFC 7946 asks for none.
+/// How many geometry collections inside each other are followed; RFC 7946 recommends to nest none.
 const NESTED_MAX: usize = 16;
 
-/// Looks at a value that is to be a geometry.
+/// Checks a value that should be a geometry.
 pub(super) fn look(geometry: &Value, pointer: &str, faults: &mut Faults) {
     look_nested(geometry, pointer, NESTED_MAX, faults);
 }
@@ -58,14 +58,14 @@ fn is_line(value: &Value) -> bool {
     all(value, 2, is_position)
 }
 
-/// A ring ends where it begins, and has an area.
+/// Says whether a ring ends where it begins and has an area.
 fn is_ring(value: &Value) -> bool {
     let is_closed =
         value.as_array().is_some_and(|it| it.first().zip(it.last()).is_some_and(|(a, b)| is_same(a, b)));
     is_closed && all(value, 4, is_position)
 }
 
-/// Compares positions by their amounts: 1 and 1.0 are one place.
+/// Compares positions by value: 1 and 1.0 are the same.
 fn is_same(a: &Value, b: &Value) -> bool {
     let numbers =
         |value: &Value| -> Option<Vec<f64>> { value.as_array()?.iter().map(Value::as_f64).collect() };

@@ -1,8 +1,8 @@
 //! What is not valid in a STAC document: by RFC 3339, RFC 7946, the rules for boxes and, with the feature
 //! `stac-schemas`, the JSON schemas of STAC.
 //!
-//! It is looked at where a change is judged, before and after, and is no part of a document's facts: real catalogs
-//! have many faults, and what counts is whether there are new ones.
+//! Validity is checked where a change is judged, before and after it, and is not part of a document's facts:
+//! real catalogs have many faults, and what counts is whether there are new ones.
 
 mod bbox;
 mod fault;
@@ -21,7 +21,8 @@ pub use fault::ValidityFault;
 
 use fault::Faults;
 
-/// Lists what is not valid in a document; nothing for what is neither item, collection nor catalog.
+/// Lists what is not valid in a document; empty for a document that is not an item, a collection or a
+/// catalog.
 ///
 /// ```
 /// let item = |datetime: &str| format!(r#"{{"type": "Feature", "properties": {{"datetime": "{datetime}"}}}}"#);
@@ -67,7 +68,7 @@ fn look(document: &Value, faults: &mut Faults) {
     schema::look(document, kind.unwrap_or_default(), faults);
 }
 
-/// Returns the digest of the schemas that documents are judged by; none if this build has none.
+/// Returns the digest of the schemas by which documents are judged; `None` if this build has no schemas.
 pub fn schemas_digest() -> Option<Digest> {
     #[cfg(feature = "stac-schemas")]
     return Some(schema::digest());

@@ -1,4 +1,4 @@
-//! Date-times (RFC 3339 section 5.6), where STAC has them.
+//! Date-times (RFC 3339 section 5.6), in the members for which STAC demands them.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ const MEMBERS: [&str; 8] = [
 
 const FAULT: &str = "is not a date-time of RFC 3339";
 
-/// Looks at an item's properties and assets.
+/// Checks the properties and assets of an item.
 pub(super) fn look_at_item(item: &Value, faults: &mut Faults) {
     if let Some(properties) = item.get("properties") {
         look_at_members(properties, "/properties", faults);
@@ -26,7 +26,7 @@ pub(super) fn look_at_item(item: &Value, faults: &mut Faults) {
     look_at_assets(item, faults);
 }
 
-/// Looks at a collection's extent, members and assets.
+/// Checks the extent, members and assets of a collection.
 pub(super) fn look_at_collection(collection: &Value, faults: &mut Faults) {
     look_at_members(collection, "", faults);
     look_at_assets(collection, faults);
@@ -53,7 +53,7 @@ fn look_at_members(object: &Value, pointer: &str, faults: &mut Faults) {
     }
 }
 
-/// Looks at one value; null is for whoever requires a time.
+/// Checks one value. Null is left to the rule that demands a time.
 fn look(value: &Value, pointer: &str, faults: &mut Faults) {
     if !value.is_null() && !value.as_str().is_some_and(is_date_time) {
         faults.note(pointer, FAULT);
@@ -89,7 +89,7 @@ fn is_time(time: &str) -> bool {
     let (clock, offset) = time.split_at(offset_at);
     let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, rest)| (clock, Some(rest)));
     let is_fraction = |rest: &str| !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit());
-    // A leap second is a second.
+    // Second 60 is valid: a leap second.
     is_clock(clock, &[23, 59, 60]) && fraction.is_none_or(is_fraction) && is_offset(offset)
 }
 
@@ -98,7 +98,7 @@ fn is_offset(offset: &str) -> bool {
         || offset.strip_prefix(['+', '-']).is_some_and(|rest| is_clock(rest, &[23, 59]))
 }
 
-/// Says whether a text is numbers of two digits with colons between, each at most its limit.
+/// Says whether a text consists of numbers of two digits with colons between them, each at most its limit.
 fn is_clock(text: &str, limits: &[u32]) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     let is_within = |(part, limit): (&&str, &u32)| digits(part, 2).is_some_and(|number| number <= *limit);

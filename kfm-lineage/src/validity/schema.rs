@@ -1,4 +1,5 @@
-//! The JSON schemas of STAC 1.0 and 1.1, as they were published, with what they refer to; no network is asked.
+//! The JSON schemas of STAC 1.0 and 1.1, as they were published, with the schemas that they refer to; no
+//! network is used.
 
 use std::sync::LazyLock;
 
@@ -54,7 +55,8 @@ static V1_1: LazyLock<Version> = LazyLock::new(|| Version::of("v1.1.0"));
 
 impl Version {
     /// # Panics
-    /// The schemas are part of this crate, and a test compiles each of them.
+    /// Never in a build whose tests pass: the schemas are part of this crate, and a test compiles each of
+    /// them.
     fn of(version: &str) -> Self {
         let mut builder = Registry::new();
         for (uri, text) in SCHEMAS {
@@ -77,7 +79,7 @@ impl Version {
     }
 }
 
-/// Looks at a document by the schema of its kind and version; versions before 1.0 have no schema here.
+/// Checks a document by the schema of its kind and version; versions before 1.0 have no schema here.
 pub(super) fn look(document: &Value, kind: &str, faults: &mut Faults) {
     let stated = document.get("stac_version").and_then(Value::as_str).unwrap_or_default();
     let version = match stated {

@@ -147,7 +147,7 @@ fn the_schemas_of_stac_are_asked() {
     assert_eq!(told(&old), [""; 0], "there is no schema for it here");
 }
 
-/// Another digest is another policy: say so in the changelog.
+/// Another digest means another policy: say so in the changelog.
 #[cfg(feature = "stac-schemas")]
 #[test]
 fn the_schemas_are_those_that_were_published() {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::chance::Chance;
 
-/// Above this many bytes a document is left out: many mutations of small ones find more in the same time.
+/// A document with more bytes is left out: many mutations of small ones find more in the same time.
 const BYTES_MAX: u64 = 6_000;
 
-/// Texts of real documents.
+/// The texts of real documents.
 #[derive(Debug)]
 pub struct Corpus {
     documents: Vec<String>,

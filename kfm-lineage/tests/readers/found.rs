@@ -1,14 +1,15 @@
-//! What a reader that is not ours finds in a document.
+//! What another reader finds in a document.
 
 use hifijson::token::Lex;
 use hifijson::value::{Value, parse_bounded};
 use kfm_lineage::{DocumentFacts, Field};
 use serde::Deserialize;
 
-/// Members that hold coordinates, if a number or an array of numbers; the facts know more of them.
+/// Members that hold coordinates if they are a number or an array of numbers; the facts know more such
+/// members.
 const COORDINATES: [&str; 6] = ["coordinates", "bbox", "lat", "latitude", "lon", "longitude"];
 
-/// Levels that the other reader follows; it recurses.
+/// How many levels the other reader follows; it recurses.
 const DEPTH_MAX: usize = 900;
 
 /// The statements that protection depends on.
@@ -27,7 +28,7 @@ impl Found {
         lists as u64 + u64::from(self.coordinates)
     }
 
-    /// Reads a document with `hifijson`; one that it does not take, or that is no object, brings nothing.
+    /// Reads a document with `hifijson`; `None` if that refuses it, or if it is not an object.
     pub fn by_hifijson(document: &[u8]) -> Option<Self> {
         let mut lexer = hifijson::SliceLexer::new(document);
         let read = lexer.exactly_one(Lex::ws_peek, |next, lexer| parse_bounded(DEPTH_MAX, next, lexer));
@@ -77,7 +78,7 @@ impl Found {
         }
     }
 
-    /// Lists what the facts lack.
+    /// Lists what this reader found and the facts lack.
     pub fn missing_in(&self, facts: &DocumentFacts) -> Vec<String> {
         let mut missing = Vec::new();
         let blank = |name: &String| name.trim().is_empty();

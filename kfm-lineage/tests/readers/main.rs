@@ -1,7 +1,9 @@
-//! The reader of documents against two that are not ours, over mutations of real documents: an id, a collection, a
-//! label, a coordinate or a link that one of them finds and the facts lack would be one that nobody protects.
+//! The reader of documents against two other readers, over mutations of real documents: an id, a collection,
+//! a label, a coordinate or a link that one of them finds and the facts lack would be left without
+//! protection.
 //!
-//! A run in CI is 100,000 mutations; `.ci/long readers` goes on from the last seed for as long as it is told.
+//! A run in CI has 100,000 mutations; `.ci/long readers` goes on from the last seed for the time that it is
+//! given.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -30,17 +32,17 @@ use crate::corpus::Corpus;
 use crate::found::Found;
 use crate::python::Python;
 
-/// Mutations of one seed.
+/// How many mutations one seed makes.
 const BATCH: usize = 500;
 
-/// One of the other readers recurses.
+/// The size of the stack, in bytes: one of the other readers recurses.
 const STACK_BYTES: usize = 64 << 20;
 
-/// What the mutations of some seeds brought.
+/// The result of the mutations of some seeds.
 #[derive(Debug, Default)]
 struct Outcome {
     counts: BTreeMap<&'static str, u64>,
-    /// The seed, and what was missed in which document.
+    /// The seeds with a miss, each with what was missed in which document.
     broken: Vec<(u64, String)>,
 }
 
@@ -106,7 +108,7 @@ fn what_another_reader_finds_is_in_the_facts() {
     assert!(outcome.broken.is_empty(), "{} missed, the first: {:?}", outcome.broken.len(), outcome.broken[0]);
     let count = |what| outcome.counts[what];
     assert_eq!(count("mutations"), 100_000);
-    // Mutations that no reader takes would prove nothing.
+    // Mutations that every reader refuses would prove nothing.
     assert!(count("read_by_python") > 30_000 && count("read_by_hifijson") > 15_000, "{:?}", outcome.counts);
     assert!(count("statements") > 500_000, "{:?}", outcome.counts);
 }

@@ -1,9 +1,9 @@
-//! Mutations of documents: what pipelines, editors and hostile people do to them.
+//! Mutations of documents: what pipelines, editors and attackers do to them.
 
 use crate::chance::Chance;
 use crate::corpus::Corpus;
 
-/// Statements that protection depends on, to be put where they may stand.
+/// Statements on which protection depends, to be put where they may stand.
 const STATEMENTS: [&str; 20] = [
     r#""id": "site-42","#,
     r#""id": "other", "id": "site-42","#,
@@ -27,7 +27,7 @@ const STATEMENTS: [&str; 20] = [
     r#""summaries": {"kfm:care_label": ["public"]},"#,
 ];
 
-/// Pieces that break a text, or do not.
+/// Pieces that may break a text.
 const PIECES: [&str; 30] = [
     "{",
     "}",
@@ -61,7 +61,7 @@ const PIECES: [&str; 30] = [
     " ",
 ];
 
-/// Makes one document of the corpus into another.
+/// Makes another document out of one of the corpus.
 pub fn document(chance: &mut Chance, corpus: &Corpus) -> Vec<u8> {
     let mut text = corpus.any(chance).to_owned();
     for _ in 0..1 + chance.below(3) {
@@ -72,7 +72,7 @@ pub fn document(chance: &mut Chance, corpus: &Corpus) -> Vec<u8> {
 
 fn mutated(chance: &mut Chance, mut text: String, corpus: &Corpus) -> String {
     match chance.below(14) {
-        // Most often it stays what readers take: a statement at the top, or in any object.
+        // Usually the result is still valid: a statement at the top, or in any object.
         0..=4 => {
             let at = if chance.below(3) == 0 {
                 after_any(chance, &text, '{')
@@ -96,7 +96,7 @@ fn mutated(chance: &mut Chance, mut text: String, corpus: &Corpus) -> String {
         }
         8 => text.truncate(boundary(chance, &text)),
         9 => {
-            // A value in place of another.
+            // A value is replaced by another.
             if let Some(at) = after_any(chance, &text, ':') {
                 let end = text[at..].find([',', '}', '\n']).map_or(text.len(), |length| at + length);
                 let value =
@@ -105,7 +105,7 @@ fn mutated(chance: &mut Chance, mut text: String, corpus: &Corpus) -> String {
             }
         }
         10 => {
-            // Escapes for letters, in names and texts alike.
+            // Letters are replaced by escapes, in names and in texts.
             let (from, to) = range(chance, &text, 60);
             let escaped = |c: char| {
                 if c.is_ascii_alphabetic() { format!("\\u{:04x}", c as u32) } else { c.to_string() }
@@ -145,7 +145,7 @@ fn encoded(chance: &mut Chance, text: String) -> Vec<u8> {
             bytes
         }
         10 => {
-            // A half of a surrogate pair, as some programs write it in UTF-8.
+            // One half of a surrogate pair, as some programs write it in UTF-8.
             let at = boundary(chance, &text);
             [&text.as_bytes()[..at], b"\xed\xa0\xbc", &text.as_bytes()[at..]].concat()
         }
@@ -162,7 +162,7 @@ fn range(chance: &mut Chance, text: &str, length: usize) -> (usize, usize) {
     (from, floor(text, (from + 1 + chance.below(length)).min(text.len())).max(from))
 }
 
-/// The last place up to `at` where a character begins or the text ends.
+/// Returns the last place up to `at` where a character begins or the text ends.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

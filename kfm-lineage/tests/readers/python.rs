@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::found::Found;
 
-/// A running reader: a line of hex digits for each document in, a line of JSON for each out.
+/// A running reader: it gets a line of hex digits for each document, and answers a line of JSON for each.
 pub struct Python {
     child: Child,
     documents: Option<ChildStdin>,
@@ -24,7 +24,7 @@ impl Python {
         Self { child, documents, answers: BufReader::new(answers) }
     }
 
-    /// Reads documents; one that Python does not take, or that is no object, brings nothing.
+    /// Reads documents; `None` for a document that Python refuses, or that is not an object.
     pub fn read(&mut self, documents: &[Vec<u8>]) -> Vec<Option<Found>> {
         let mut input = self.documents.take().unwrap();
         std::thread::scope(|scope| {

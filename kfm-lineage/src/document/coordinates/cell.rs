@@ -1,15 +1,16 @@
-//! Cells of the H3 grid, which is how places are masked (`h3_r5`, `h3_r7`).
+//! Cells of the H3 grid, with which places are masked (`h3_r5`, `h3_r7`).
 
 const RESOLUTION_MAX: u8 = 15;
 const BASE_CELLS: u64 = 122;
 const DIGIT_BITS: u32 = 3;
-/// Digits of a cell's number, which begins with a zero that is not written.
+/// The number of hex digits of a cell; the zero before them is not written.
 const HEX_DIGITS: usize = 15;
 
-/// Returns the resolution of a cell's number; nothing if the number is not one of a cell.
+/// Returns the resolution of a cell, given its number; `None` if the number is not that of a cell.
 ///
-/// The bits, from the highest: one that is 0, four for the mode (1: a cell), three that are 0, four for the
-/// resolution, seven for the base cell, and fifteen digits of three bits, of which the unused are all ones.
+/// The bits from the highest on: one that is 0, four for the mode (1: a cell), three that are 0, four for the
+/// resolution, seven for the base cell, and fifteen digits of three bits each, of which unused ones are all
+/// ones.
 pub(super) fn resolution(index: u64) -> Option<u8> {
     if index >> 56 != 0b0000_1000 {
         return None;
@@ -41,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_cell_tells_its_resolution() {
-        // The examples of the documentation of H3, and their parents.
+        // The examples of H3's documentation, and their parents.
         for (cell, expected) in [
             ("8928308280fffff", 9),
             ("85283473fffffff", 5),

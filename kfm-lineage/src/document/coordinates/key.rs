@@ -1,34 +1,34 @@
-//! What a member's name says about a place.
+//! What the name of a member says about a place.
 
 use crate::text::is_hidden;
 
-/// What a member's name promises of its value.
+/// What the name of a member promises about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Meaning {
     /// Nothing about places.
     Plain,
-    /// What is said about coordinates without holding any: `coordinate_system`.
+    /// It describes coordinates and does not hold any: `coordinate_system`.
     About,
-    /// Something that is measured in numbers that look like degrees: wavelengths.
+    /// It measures something in numbers that look like degrees: wavelengths.
     Quantity,
-    /// A place, or another thing that is called so: `location`, `origin`, `long`.
+    /// It holds a place, or another thing with the same name: `location`, `origin`, `long`.
     Place,
-    /// A reference to a grid; a square of 100 km or a zone by itself is no place.
+    /// It holds a reference to a grid; a square of 100 km or a zone alone is not a place.
     Grid,
-    /// A place in a code of letters, so that even a text without a digit is one.
+    /// It holds a place in a code of letters, so that even a text without a digit is a place.
     Code,
-    /// Coordinates: any digit below it is one.
+    /// It holds coordinates: any digit below it is one.
     Coordinates,
 }
 
 impl Meaning {
-    /// Returns what a member means whose name means `own`, below one that means this.
+    /// Returns the meaning of a member whose own name means `own` and that is inside one with this meaning.
     pub(super) fn with(self, own: Self) -> Self {
         if own == Self::About { own } else { self.max(own) }
     }
 }
 
-/// Words that mean coordinates wherever they stand in a name.
+/// Words that mean coordinates at any place in a name.
 const COORDINATES: [&str; 32] = [
     "bbox",
     "bboxes",
@@ -64,12 +64,13 @@ const COORDINATES: [&str; 32] = [
     "northings",
 ];
 
-/// Ends and beginnings of words that are written together: `decimallatitude`, `latitudine`, `bboxwgs`.
+/// Ends and beginnings of words in names that are written without a separator: `decimallatitude`,
+/// `latitudine`, `bboxwgs`.
 const COORDINATE_ENDS: [&str; 8] =
     ["latitude", "longitude", "easting", "northing", "bbox", "geometry", "coordinates", "latlon"];
 const COORDINATE_BEGINNINGS: [&str; 6] = ["latitud", "longitud", "bbox", "wkt", "wkb", "coordinates"];
 
-/// Words that mean a latitude or a longitude alone or together with one of [`AFFIXES`].
+/// Words that mean a latitude or a longitude, alone or with one of [`AFFIXES`].
 const AXES: [&str; 7] = ["lat", "lats", "lon", "lons", "lng", "lngs", "long"];
 const AFFIXES: [&str; 27] = [
     "site", "min", "max", "center", "centre", "start", "end", "gps", "geo", "dec", "dd", "deg", "degree",
@@ -115,7 +116,7 @@ const CODES: [&str; 8] =
     ["geohash", "geohashes", "mapcode", "olc", "pluscode", "pluscodes", "quadkey", "what3words"];
 const GRIDS: [&str; 6] = ["gridref", "mgrs", "osgb", "usng", "utm", "ngr"];
 
-/// Words one after the other that mean something together.
+/// Words that have a meaning if they follow each other.
 const TOGETHER: [(&[&str], Meaning); 10] = [
     (&["bounding", "box"], Meaning::Coordinates),
     (&["geo", "transform"], Meaning::Coordinates),
@@ -130,7 +131,7 @@ const TOGETHER: [(&[&str], Meaning); 10] = [
     (&["grid", "reference"], Meaning::Grid),
 ];
 
-/// Words that say that a name speaks about coordinates and holds none: `coordinate_system`, `geometry_type`.
+/// Words of names that describe coordinates and do not hold any: `coordinate_system`, `geometry_type`.
 const ABOUT: [&str; 41] = [
     "accuracy",
     "axis",
@@ -175,9 +176,9 @@ const ABOUT: [&str; 41] = [
     "zone",
 ];
 
-/// Reads a name by its parts, without regard to case.
+/// Reads the meaning of a name from its parts, in any case.
 ///
-/// Most names of a document mean nothing about places and are told by their letters alone.
+/// Most names in a document say nothing about places; for those a look at the letters is enough.
 pub(super) fn meaning(name: &str) -> Meaning {
     let parts = parts(name);
     if parts.iter().any(|part| matches!(part.as_str(), "wavelength" | "wavelengths" | "fwhm")) {
@@ -206,8 +207,8 @@ pub(super) fn meaning(name: &str) -> Meaning {
     }
 }
 
-/// Returns the name with `x` and `y` as parts put in each other's place, if it has exactly one of them: what
-/// its sibling would be called.
+/// Returns the name with the part `x` replaced by `y`, or `y` by `x`, if it has exactly one of them: the name
+/// of its sibling.
 pub(super) fn x_with_its_y(name: &str) -> Option<Vec<String>> {
     let mut parts = parts(name);
     if parts.iter().any(|part| ABOUT.contains(&part.as_str()) || matches!(part.as_str(), "offset" | "window"))
@@ -224,7 +225,7 @@ pub(super) fn x_with_its_y(name: &str) -> Option<Vec<String>> {
     Some(parts)
 }
 
-/// Says whether a name is one of a box's sides.
+/// Says whether a name is that of one side of a box.
 pub(super) fn is_side_of_a_box(name: &str) -> bool {
     const SIDES: [&str; 12] =
         ["north", "south", "east", "west", "xmin", "xmax", "ymin", "ymax", "minx", "maxx", "miny", "maxy"];
@@ -232,7 +233,7 @@ pub(super) fn is_side_of_a_box(name: &str) -> bool {
     SIDES.contains(&name.as_str())
 }
 
-/// Splits a name at signs, blanks and changes of case, and leaves digits out.
+/// Splits a name at signs, blanks and changes of case, and leaves out digits.
 pub(super) fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut before = None;

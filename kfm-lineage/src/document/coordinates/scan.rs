@@ -1,44 +1,46 @@
-//! A text cut into numbers, words and signs, as far as places need it.
+//! A text, cut into numbers, words and signs, as far as the search for places needs it.
 
 use std::borrow::Cow;
 
 use crate::integrity::unescape;
 use crate::text::is_hidden;
 
-/// One piece of a text; blanks and characters that cannot be seen are left out.
+/// One piece of a text. Blanks and invisible characters are left out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'t> {
     /// A number without its sign.
     Number(Number),
-    /// A run of letters, as written.
+    /// A run of letters, as it is written.
     Word(&'t str),
     /// Any other character.
     Sign(char),
-    /// Digits with several points: a version, a date, an address.
+    /// Digits with several points: a version, a date or an address.
     Dotted,
 }
 
 /// A number of a text, without its sign.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Number {
-    /// Its value.
+    /// The value of the number.
     pub(super) value: f64,
-    /// Digits before the point, with leading zeros.
+    /// Number of digits before the point, leading zeros included.
     pub(super) whole_digits: usize,
-    /// Digits after the point.
+    /// Number of digits after the point.
     pub(super) fraction_digits: usize,
-    /// Whether a comma stands for the point.
+    /// Whether a comma is written for the point.
     pub(super) comma: bool,
-    /// Whether it stands right behind what is before it, without a blank.
+    /// Whether it follows the text before it without a blank.
     pub(super) glued: bool,
-    /// Whether a hyphen ties it to what is before: a range, a date or a name.
+    /// Whether a hyphen joins it to the text before it: a range, a date or a name.
     pub(super) tied: bool,
 }
 
-/// Rounds of percent encoding that are undone: more make no address that anything follows.
+/// How many rounds of percent encoding are undone; with more rounds it is not an address that any program
+/// follows.
 const ENCODINGS_MAX: usize = 3;
 
-/// Makes one spelling of many: no percent encoding, no hidden characters, ASCII digits, points, signs and quotes.
+/// Returns one spelling for many: no percent encoding, no hidden characters, ASCII digits, points, signs and
+/// quotes.
 pub(super) fn plain(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'%' | b'&')) {
         return Cow::Borrowed(text);
@@ -56,7 +58,7 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
 }
 
 fn plain_char(c: char) -> char {
-    /// The zeros of scripts that write decimal numbers with digits of their own.
+    /// The zeros of scripts that have their own decimal digits.
     const ZEROS: [u32; 14] =
         [0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xe50, 0xff10, 0x1d7ce];
     match c {
@@ -75,7 +77,7 @@ fn plain_char(c: char) -> char {
     }
 }
 
-/// Cuts a text that [`plain`] returned.
+/// Cuts a text that [`plain`] has returned.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -103,7 +105,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// Reads the number at the beginning of a text, and returns its length too.
+/// Reads the number at the beginning of a text; returns its length too.
 fn number(text: &str, glued: bool, tied: bool) -> (Token<'static>, usize) {
     let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let whole = digits(text);
@@ -132,7 +134,7 @@ fn number(text: &str, glued: bool, tied: bool) -> (Token<'static>, usize) {
             (Token::Dotted, length)
         }
         Some('.') if fraction > 0 => scientific(made(fraction, false, end), &text[end..]),
-        // A comma is a point where a list of whole numbers would not have it.
+        // A comma is a point where a list of whole numbers would not have one.
         Some(',') if whole <= 3 && fraction >= 2 && !goes_on('.') && (fraction >= 4 || !goes_on(',')) => {
             made(fraction, true, end)
         }
@@ -140,7 +142,7 @@ fn number(text: &str, glued: bool, tied: bool) -> (Token<'static>, usize) {
     }
 }
 
-/// Takes an exponent of one digit along: `3.81234e1`.
+/// Takes an exponent of one digit with the number: `3.81234e1`.
 fn scientific<'t>((token, length): (Token<'t>, usize), behind: &str) -> (Token<'t>, usize) {
     let Token::Number(number) = token else { return (token, length) };
     let Some(rest) = behind.strip_prefix(['e', 'E']) else { return (token, length) };

@@ -151,7 +151,8 @@ fn cells_of_the_grid_are_no_places_and_tell_their_resolution() {
     assert_eq!(cells(json!({"checksum": "85283473ffffff00"})), None);
 }
 
-/// Documents of real catalogs without the members that hold their places, which then hold none.
+/// Documents of real catalogs, without the members that hold their places; no place must be found in the
+/// rest.
 #[test]
 fn real_documents_without_their_geometry_hold_no_place() {
     const MEMBERS: [&str; 7] =

@@ -1,11 +1,12 @@
-//! Places as people write them in a text.
+//! Places in a text, as people write them.
 
 use super::scan::{Number, Token, plain, tokens};
 
-/// Digits after the point from which a number is as precise as a place: 0.01 degree is about a kilometre.
+/// From this many digits after the point on a number is as precise as a place: 0.01 degree is about a
+/// kilometre.
 const FRACTION_DIGITS_MIN: usize = 2;
 
-/// Tokens that may stand between a latitude and its longitude.
+/// How many tokens may stand between a latitude and its longitude.
 const BETWEEN_MAX: usize = 8;
 
 const COMPASS: [&str; 15] =
@@ -18,7 +19,7 @@ const JOINING: [&str; 6] = ["long", "x", "y", "and", "et", "und"];
 const WKT: [&str; 7] =
     ["point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection"];
 
-/// Units that make two numbers a range or a list of something else: `1.57-1.65 um`.
+/// Units after which two numbers are a range, or a list of something else: `1.57-1.65 um`.
 const UNITS: [&str; 24] = [
     "um",
     "µm",
@@ -46,11 +47,11 @@ const UNITS: [&str; 24] = [
     "micrometer",
 ];
 
-/// Says whether a text holds something that reads like a place.
+/// Says whether a text contains something that reads like a place.
 ///
-/// Pairs of decimal degrees, with point or comma, with and without the letters of the compass; one of them
-/// with its name (`lat 38.12`) or its letter behind a degree sign; degrees and minutes; WKT; references to the
-/// UTM and MGRS grids; geohashes and plus codes where the text says so.
+/// That is: a pair of decimal degrees, with point or comma, with or without letters of the compass; one
+/// decimal degree with its name (`lat 38.12`) or with its letter behind a degree sign; degrees and minutes;
+/// WKT; references to the UTM and MGRS grids; geohashes and plus codes, if the text says that they are such.
 pub fn has_place(text: &str) -> bool {
     if !is_worth_reading(text) {
         return false;
@@ -69,8 +70,8 @@ pub fn has_place(text: &str) -> bool {
         || in_code(&text)
 }
 
-/// Says whether a text has anything that a place cannot be without. Most texts of a document are ids, hrefs and
-/// titles that have not, and are not looked at any closer.
+/// Says whether a text has one of the marks without which it cannot contain a place. Most texts of a document
+/// are ids, hrefs and titles without such a mark, and are not read any further.
 fn is_worth_reading(text: &str) -> bool {
     const WORDS: [&str; 13] = [
         "lat", "lon", "lng", "deg", "utm", "mgrs", "usng", "easting", "northing", "geohash", "north",
@@ -85,9 +86,9 @@ fn is_worth_reading(text: &str) -> bool {
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             b'0'..=b'9' => digits += 1,
-            // A decimal of two digits.
+            // A decimal number with two digits after the point.
             b'.' | b',' => telling |= at > 0 && is_digit(at - 1) && is_digit(at + 1) && is_digit(at + 2),
-            // A letter of the compass or the mark of degrees beside a number.
+            // A letter of the compass, or the sign of degrees, beside a number.
             b'N' | b'S' | b'n' | b's' | b'd' | b'D' => {
                 let alone = !is(at + 1, u8::is_ascii_alphabetic);
                 let number_before =
@@ -98,7 +99,7 @@ fn is_worth_reading(text: &str) -> bool {
             }
             b':' => colons += 1,
             b'(' | b'+' | b'%' | b'&' | b'\'' | b'"' => telling = true,
-            // A square of the grid runs into its digits.
+            // A square of the grid directly before its digits.
             b'A'..=b'Z' => telling |= (1..=10).all(|next| is_digit(at + next)),
             byte => telling |= !byte.is_ascii(),
         }
@@ -107,13 +108,13 @@ fn is_worth_reading(text: &str) -> bool {
     (digits >= 2 || !text.is_ascii()) && (telling || colons >= 4 || named(text.to_ascii_lowercase()))
 }
 
-/// Says whether a text under a name of places holds two numbers that can be degrees.
+/// Says whether a text under a name of places contains two numbers that can be degrees.
 pub(super) fn has_two_degrees(text: &str) -> bool {
     let text = plain(text);
     let tokens = tokens(&text);
     (0..tokens.len()).any(|at| {
         let Some(first) = number(&tokens, at) else { return false };
-        // What reads like a number with a comma can be two whole ones.
+        // What reads like a number with a comma may be two whole numbers.
         if first.comma && at > 0 && is_sign(&tokens[at - 1], '-') {
             return true;
         }
@@ -126,7 +127,7 @@ pub(super) fn has_two_degrees(text: &str) -> bool {
     })
 }
 
-/// Says whether a text under a name of a grid is finer than a square of 100 km or a zone.
+/// Says whether a text under the name of a grid is finer than a square of 100 km or a zone.
 pub(super) fn has_grid_reference(text: &str) -> bool {
     plain(text).chars().filter(char::is_ascii_digit).nth(3).is_some()
 }
@@ -190,10 +191,11 @@ fn is_precise_degree(number: Number) -> bool {
     number.fraction_digits >= FRACTION_DIGITS_MIN && number.value <= 180.0
 }
 
-/// Signs that stand between the two numbers of a pair; others do where the numbers say more of themselves.
+/// Signs that may stand between the two numbers of a pair; other signs only if the numbers themselves say
+/// more.
 const JOINING_SIGNS: &str = "-+,;°'\"/_()[]{}|:=&<>@#*";
 
-/// Finds the next number behind the one at `at`, if nothing stands between them but what may join a pair.
+/// Finds the next number after the one at `at`, if only signs that may join a pair are between them.
 fn following(tokens: &[Token<'_>], at: usize) -> Option<(usize, Number)> {
     let joins = |token: &Token<'_>| match token {
         Token::Sign(_) => true,
@@ -207,12 +209,12 @@ fn following(tokens: &[Token<'_>], at: usize) -> Option<(usize, Number)> {
     number(tokens, next).map(|number| (next, number))
 }
 
-/// Says whether nothing but a hyphen stands between two numbers, which makes a range or a date of them.
+/// Says whether only a hyphen is between two numbers, so that they are a range or a date.
 fn is_range(between: &[Token<'_>], second: Number) -> bool {
     between == [Token::Sign('-')] && second.tied
 }
 
-/// Two precise degrees in one breath.
+/// Two precise degrees, one directly after the other.
 fn pair(tokens: &[Token<'_>], at: usize) -> bool {
     let (Some(first), Some((next, second))) = (number(tokens, at), following(tokens, at)) else {
         return false;
@@ -220,7 +222,7 @@ fn pair(tokens: &[Token<'_>], at: usize) -> bool {
     if !is_precise_degree(first) || !is_precise_degree(second) || first.value.min(second.value) > 90.0 {
         return false;
     }
-    // Around 0, 0 is nothing but sea: fractions, colours and reflectances are.
+    // Around 0, 0 there is only sea: such numbers are fractions, colours or reflectances.
     if first.value < 1.0 && second.value < 1.0 {
         return false;
     }
@@ -253,7 +255,7 @@ fn pair(tokens: &[Token<'_>], at: usize) -> bool {
             && !(ambiguous_comma(first) || ambiguous_comma(second)))
 }
 
-/// A precise degree, or degrees and minutes, right behind its name: `lat=38.12`.
+/// A precise degree, or degrees and minutes, directly after its name: `lat=38.12`.
 fn labelled(tokens: &[Token<'_>], at: usize) -> bool {
     if !is_word(&tokens[at], &LABELS) {
         return false;
@@ -274,7 +276,7 @@ fn labelled(tokens: &[Token<'_>], at: usize) -> bool {
     is_precise_degree(degrees) || (degrees.value <= 180.0 && degrees.fraction_digits == 0 && minutes)
 }
 
-/// Reads degrees, and minutes and seconds where they stand; returns the place behind them, and whether there
+/// Reads degrees, with minutes and seconds if they are there. Returns the place after them, and whether there
 /// were minutes.
 fn angle(tokens: &[Token<'_>], at: usize) -> Option<(usize, bool)> {
     let degrees = number(tokens, at)?;
@@ -297,7 +299,7 @@ fn angle(tokens: &[Token<'_>], at: usize) -> Option<(usize, bool)> {
     if number(tokens, end).is_some_and(|seconds| seconds.value < 60.0) {
         end += 1;
         while is_mark(end, "'\"`", &["s", "sec", "second", "seconds"])
-            // The letter of the south is no second where a mark stands before it.
+            // The letter of the south is not the sign of seconds if such a sign stands before it.
             && !(is_mark(end, "", &["s"]) && is_mark(end - 1, "'\"", &[]))
         {
             end += 1;
@@ -314,7 +316,7 @@ fn angle_with_letter(tokens: &[Token<'_>], at: usize) -> bool {
     })
 }
 
-/// Two angles with minutes, one soon after the other.
+/// Two angles with minutes, the second soon after the first.
 fn angles(tokens: &[Token<'_>]) -> bool {
     let fine = |at: usize| angle(tokens, at).filter(|(_, fine)| *fine).map(|(end, _)| end);
     (0..tokens.len()).any(|at| {
@@ -332,7 +334,7 @@ fn sexagesimal(tokens: &[Token<'_>], at: usize) -> bool {
         let is_sign = |token: &&Token<'_>| matches!(token, Token::Sign(sign) if signs.contains(*sign));
         tokens.get(at..).unwrap_or_default().iter().take(3).take_while(is_sign).count()
     };
-    // The place behind the numbers of an angle that begins at `at`.
+    // The place after the numbers of an angle that begins at `at`.
     let numbers = |at: usize| {
         let degrees = number(tokens, at)?;
         let mut end = at + 1;
@@ -361,7 +363,7 @@ fn sexagesimal(tokens: &[Token<'_>], at: usize) -> bool {
     behind().or_else(before).is_some()
 }
 
-/// Two triples with colons of which the first is no time of the day: `38:07:24.2, -97:34:04.1`.
+/// Two triples with colons, of which the first is not a time of day: `38:07:24.2, -97:34:04.1`.
 fn clocklike(tokens: &[Token<'_>], at: usize) -> bool {
     let triple = |at: usize| {
         let part = |at: usize| number(tokens, at).filter(|part| part.value < 60.0).is_some();
@@ -392,7 +394,7 @@ fn wkt(tokens: &[Token<'_>], at: usize) -> bool {
     opened > 0 && signed(next + opened).and_then(signed).is_some()
 }
 
-/// A reference to a grid, in a text that names the grid; ten digits behind a square need no name.
+/// A reference to a grid, in a text that names the grid; ten digits after a square need no name.
 fn on_a_grid(tokens: &[Token<'_>]) -> bool {
     let named = |names: &[&str]| tokens.iter().any(|token| is_word(token, names));
     let metres = |number: Number| (5..=8).contains(&number.whole_digits);
@@ -429,7 +431,7 @@ fn on_a_grid(tokens: &[Token<'_>]) -> bool {
         || (named(&["utm", "easting", "northing", "eastings", "northings"]) && (0..tokens.len()).any(pair))
 }
 
-/// A geohash that is called so, or a plus code.
+/// A geohash that the text calls so, or a plus code.
 fn in_code(text: &str) -> bool {
     let behind_name = |(at, name): (usize, &str)| {
         let rest = text[at + name.len()..].trim_start_matches(|c: char| !c.is_alphanumeric());

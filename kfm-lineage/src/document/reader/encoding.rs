@@ -1,8 +1,9 @@
-//! From bytes to text, as JSON readers guess it: a byte order mark, else where the zero bytes are (RFC 4627).
+//! From bytes to text, as JSON readers guess the encoding: by a byte order mark, otherwise by the places of
+//! zero bytes (RFC 4627).
 
 use std::borrow::Cow;
 
-/// Decodes a document; bytes that stand for no character become U+FFFD, so every document has a text.
+/// Decodes a document. Bytes that do not encode a character become U+FFFD, so every document has a text.
 pub(in crate::document) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
@@ -18,7 +19,7 @@ pub(in crate::document) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Decodes UTF-8, and the surrogates that some programs write in it one by one.
+/// Decodes UTF-8, and the single surrogates that some programs write in it.
 fn utf8(bytes: &[u8]) -> Cow<'_, str> {
     let mut text = String::new();
     let mut rest = bytes;

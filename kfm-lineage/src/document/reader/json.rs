@@ -1,8 +1,8 @@
-//! JSON as the most lenient common readers take it.
+//! JSON, as the most lenient common readers accept it.
 //!
-//! Beyond RFC 8259: `NaN`, `Infinity` and `-Infinity`, control characters in texts as they are, surrogates
-//! without their other half. Within it, where some readers give up: numbers of any size, a member's name more
-//! than once, a thousand levels.
+//! It accepts, beyond RFC 8259: `NaN`, `Infinity` and `-Infinity`, control characters in texts, surrogates
+//! without their other half. Within RFC 8259, where some readers give up, it accepts numbers of any size, a
+//! member's name more than once, and a thousand levels.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::DEPTH_MAX;
 use super::quoted::{closing, unescape};
 use super::tree::{Builder, Scalar, Tree};
 
-/// Reads a text that is one JSON value and nothing else.
+/// Reads a text that consists of one JSON value; `None` if it does not.
 pub(super) fn read(text: &str) -> Option<Tree<'_>> {
     let mut reader = Reader { text, at: 0, tree: Builder::default() };
     reader.blanks();
@@ -59,7 +59,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads a member's name and the colon behind it.
+    /// Reads the name of a member and the colon after it.
     fn name(&mut self) -> Option<Cow<'t, str>> {
         self.expect(b'"')?;
         let name = self.quoted()?;
@@ -69,7 +69,7 @@ impl<'t> Reader<'t> {
         Some(name)
     }
 
-    /// Reads a value that holds no others, or opens one that does.
+    /// Reads a value without children, or opens one with children.
     fn value(&mut self, name: Option<Cow<'t, str>>) -> Option<()> {
         match self.peek()? {
             b'"' => {
@@ -107,7 +107,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// Reads a text, behind its opening quote.
+    /// Reads a text, from behind its opening quote on.
     fn quoted(&mut self) -> Option<Cow<'t, str>> {
         let end = closing(self.text, self.at, b'"')?;
         let read = unescape(&self.text[self.at..end]);

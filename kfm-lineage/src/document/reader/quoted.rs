@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Finds the quote that ends a text which begins at `from`, behind its opening quote.
+/// Finds the quote that ends a text; `from` is the place after its opening quote.
 pub(super) fn closing(text: &str, from: usize, quote: u8) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = from;
@@ -16,7 +16,7 @@ pub(super) fn closing(text: &str, from: usize, quote: u8) -> Option<usize> {
     None
 }
 
-/// What the text between two quotes stands for.
+/// The text between two quotes, with its escapes read.
 #[derive(Debug)]
 pub(super) struct Unescaped<'t> {
     pub(super) text: Cow<'t, str>,
@@ -26,8 +26,8 @@ pub(super) struct Unescaped<'t> {
 
 /// Reads the escapes of a text.
 ///
-/// A surrogate without its other half is U+FFFD. What is no escape of JSON stands for itself without the
-/// backslash, but for `\xHH`, which some languages write.
+/// A surrogate without its other half becomes U+FFFD. An escape that JSON does not have stands for its own
+/// letters without the backslash, except `\xHH`, which some languages write.
 pub(super) fn unescape(raw: &str) -> Unescaped<'_> {
     if !raw.contains('\\') {
         return Unescaped { text: Cow::Borrowed(raw), is_valid: true };
@@ -65,7 +65,7 @@ pub(super) fn unescape(raw: &str) -> Unescaped<'_> {
     read
 }
 
-/// Reads the code behind `\u`, and the other half of a surrogate pair; returns what follows.
+/// Reads the code after `\u`, and the other half of a surrogate pair; returns the rest of the text.
 fn unicode<'t>(rest: &'t str, text: &mut String) -> &'t str {
     let (code, behind) = (hex(rest, 4).unwrap_or_default(), &rest[4..]);
     let low = behind.strip_prefix("\\u").and_then(|low| hex(low, 4));
@@ -81,7 +81,7 @@ fn unicode<'t>(rest: &'t str, text: &mut String) -> &'t str {
     }
 }
 
-/// Reads so many hex digits at the beginning of a text.
+/// Reads this many hex digits at the beginning of a text.
 fn hex(text: &str, digits: usize) -> Option<u32> {
     let digits = text.get(..digits)?;
     let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Says whether a tree is what another reader makes of the same text.
+/// Says whether a tree is equal to another reader's reading of the same text.
 fn is(statement: Statement<'_>, value: &Value) -> bool {
     match (statement.scalar(), value) {
         (Scalar::Null, Value::Null) => true,

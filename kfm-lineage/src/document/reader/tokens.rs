@@ -1,8 +1,8 @@
-//! The statements of a text that is not valid JSON: every name that a value follows.
+//! The statements of a text that is not valid JSON: every name with a value after it.
 //!
-//! Real catalogs hold documents with a comma too few, two documents in one file, or half of one. A person reads
-//! those, and so do programs that search them for a name. Brackets are followed as far as they fit. What is
-//! doubtful is stated rather than left out: a statement too many can only protect more.
+//! Real catalogs have documents in which a comma is missing, two documents in one file, or half a document. A
+//! person can read them, and so can a program that searches for a name. Brackets are followed as far as they
+//! fit. A doubtful statement is kept, not left out: one statement too many can only add protection.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::DEPTH_MAX;
 use super::quoted::{closing, unescape};
 use super::tree::{Builder, Scalar, Tree};
 
-/// Reads the statements of a text that begins like JSON; others have none.
+/// Reads the statements of a text that begins like JSON; `None` for another text.
 pub(super) fn read(text: &str) -> Option<Tree<'_>> {
     if !matches!(beginning(text), Some('{' | '[')) {
         return None;
@@ -37,7 +37,7 @@ pub(super) fn read(text: &str) -> Option<Tree<'_>> {
     reader.tree.finish()
 }
 
-/// Returns the first character that is no blank, no control character and in no comment.
+/// Returns the first character that is not a blank, not a control character and not in a comment.
 fn beginning(text: &str) -> Option<char> {
     let mut rest = text;
     loop {
@@ -60,11 +60,12 @@ struct Reader<'t> {
     text: &'t str,
     at: usize,
     tree: Builder<'t>,
-    /// How many arrays and objects are open, so that one that closes none is passed over at once.
+    /// How many arrays and how many objects are open, so that a bracket that closes nothing is passed over at
+    /// once.
     open: [usize; 2],
     /// How many were opened below the last level that is followed.
     too_deep: usize,
-    /// The text that came last, if the next value may be its.
+    /// The last text, if it may be the name of the next value.
     name: Option<Cow<'t, str>>,
 }
 
@@ -80,7 +81,7 @@ impl<'t> Reader<'t> {
         self.tree.open(name, if byte == b'{' { Scalar::Object } else { Scalar::Array });
     }
 
-    /// Closes the innermost of its kind, and what was left open inside that.
+    /// Closes the innermost value of its kind, and all that was left open inside it.
     fn closing(&mut self, byte: u8) {
         self.at += 1;
         self.name = None;
@@ -103,8 +104,9 @@ impl<'t> Reader<'t> {
 
     /// Reads a text between quotes.
     ///
-    /// Right behind a closing quote comes a sign or a blank. A letter there means that the quote was missing
-    /// earlier and this one opens the next text; what stands before is stated with and without what trails it.
+    /// A sign or a blank follows a closing quote directly. A letter there means that a quote was missing
+    /// earlier, and that this quote opens the next text. The text before it is then stated twice: with and
+    /// without the signs at its end.
     fn quoted(&mut self, quote: u8) {
         let from = self.at + 1;
         let end = closing(self.text, from, quote);
@@ -113,7 +115,7 @@ impl<'t> Reader<'t> {
             return;
         }
         let Some(end) = end else {
-            // Half a document: the text ends with it.
+            // It is half a document, and the text ends with it.
             self.at = self.text.len();
             return self.found(unescape(&self.text[from..]).text, Scalar::Text);
         };
@@ -145,7 +147,7 @@ impl<'t> Reader<'t> {
         });
     }
 
-    /// States a value for the name before it, and keeps it: it may be the next value's name.
+    /// States a value for the name before it, and keeps the value, which may be the name of the next one.
     fn found(&mut self, token: Cow<'t, str>, scalar: impl FnOnce(Cow<'t, str>) -> Scalar<'t>) {
         let name = self.name.replace(token.clone());
         let is_item = self.tree.innermost().is_some_and(|inside| !inside.is_object);

@@ -1,21 +1,21 @@
-//! All values of a text, in its order: a tree laid out flat, so that walking it needs no recursion.
+//! All values of a text, in its order: a tree in one flat list, so that walking it needs no recursion.
 
 use std::borrow::Cow;
 
 /// A value without what is inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::document) enum Scalar<'t> {
-    /// `null`.
+    /// The value `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number as it is written: no size and no precision is lost.
+    /// A number as it is written, so that no digit is lost.
     Number(Cow<'t, str>),
-    /// A text.
+    /// A text, with its escapes read.
     Text(Cow<'t, str>),
-    /// An array; its items are behind it.
+    /// An array; its items follow it in the list.
     Array,
-    /// An object; its members are behind it.
+    /// An object; its members follow it in the list.
     Object,
 }
 
@@ -23,24 +23,24 @@ pub(in crate::document) enum Scalar<'t> {
 struct Node<'t> {
     name: Option<Cow<'t, str>>,
     scalar: Scalar<'t>,
-    /// The number of the first node that is no longer inside this one.
+    /// The number of the first node after it that is not inside it.
     end: usize,
 }
 
-/// The values of a text; there is at least one.
+/// The values of a text; there is at least one value.
 #[derive(Debug)]
 pub(in crate::document) struct Tree<'t> {
     nodes: Vec<Node<'t>>,
 }
 
 impl Tree<'_> {
-    /// Returns the value that all others are inside of.
+    /// Returns the value that contains all others.
     pub(in crate::document) fn root(&self) -> Statement<'_> {
         Statement { nodes: &self.nodes, at: 0 }
     }
 }
 
-/// One value of a text, with its name and all that is inside it.
+/// One value of a text, with its name and everything inside it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::document) struct Statement<'a> {
     nodes: &'a [Node<'a>],
@@ -48,7 +48,7 @@ pub(in crate::document) struct Statement<'a> {
 }
 
 impl<'a> Statement<'a> {
-    /// Returns the name, which a member has and an item of an array has not.
+    /// Returns the name of a member; an item of an array has none.
     pub(in crate::document) fn name(self) -> Option<&'a str> {
         self.nodes[self.at].name.as_deref()
     }
@@ -81,17 +81,17 @@ impl<'a> Statement<'a> {
         (self.at + 1..self.end()).map(move |at| Self { at, ..self })
     }
 
-    /// Lists the members of one name; a name may occur more than once.
+    /// Lists the members with a name; a name may occur more than once.
     pub(in crate::document) fn members(self, name: &str) -> impl Iterator<Item = Self> {
         self.children().filter(move |child| child.name() == Some(name))
     }
 
-    /// Returns the last member of a name, which is the one that most readers see.
+    /// Returns the last member with a name, which is the one that most readers see.
     pub(in crate::document) fn last(self, name: &str) -> Option<Self> {
         self.members(name).last()
     }
 
-    /// Lists the texts and numbers that the value is or holds, at any depth.
+    /// Lists the texts and numbers that the value is or contains, at any depth.
     pub(in crate::document) fn words(self) -> impl Iterator<Item = &'a str> {
         std::iter::once(self).chain(self.inside()).filter_map(|statement| match statement.scalar() {
             Scalar::Text(word) | Scalar::Number(word) => Some(word.as_ref()),
@@ -99,12 +99,12 @@ impl<'a> Statement<'a> {
         })
     }
 
-    /// Returns the value's place in the order of the text.
+    /// Returns the number of the value in the order of the text.
     pub(in crate::document) fn position(self) -> usize {
         self.at
     }
 
-    /// Returns the first place that is no longer inside the value.
+    /// Returns the number of the first value after it that is not inside it.
     pub(in crate::document) fn end(self) -> usize {
         self.nodes[self.at].end
     }
@@ -120,14 +120,14 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// A tree in the making: what is opened is closed in the reverse order.
+/// A tree that is being built: values are closed in the reverse order of their opening.
 #[derive(Debug, Default)]
 pub(super) struct Builder<'t> {
     nodes: Vec<Node<'t>>,
     open: Vec<usize>,
 }
 
-/// The array or object that the next value goes into.
+/// The array or object into which the next value goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Innermost {
     pub(super) is_object: bool,
@@ -135,7 +135,7 @@ pub(super) struct Innermost {
 }
 
 impl<'t> Builder<'t> {
-    /// Adds a value that holds no others.
+    /// Adds a value without children.
     pub(super) fn add(&mut self, name: Option<Cow<'t, str>>, scalar: Scalar<'t>) {
         let end = self.nodes.len() + 1;
         self.nodes.push(Node { name, scalar, end });
@@ -147,7 +147,7 @@ impl<'t> Builder<'t> {
         self.add(name, scalar);
     }
 
-    /// Closes what was opened last.
+    /// Closes the value that was opened last.
     pub(super) fn close(&mut self) {
         let end = self.nodes.len();
         if let Some(node) = self.open.pop().and_then(|at| self.nodes.get_mut(at)) {
@@ -155,19 +155,19 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// Returns what was opened last and is not closed.
+    /// Returns the value that was opened last and is not closed.
     pub(super) fn innermost(&self) -> Option<Innermost> {
         let at = *self.open.last()?;
         let is_object = self.nodes[at].scalar == Scalar::Object;
         Some(Innermost { is_object, is_empty: at + 1 == self.nodes.len() })
     }
 
-    /// Returns how many are open.
+    /// Returns how many values are open.
     pub(super) fn depth(&self) -> usize {
         self.open.len()
     }
 
-    /// Closes what is still open and returns the tree; none if it is empty.
+    /// Closes what is still open and returns the tree; `None` if it is empty.
     pub(super) fn finish(mut self) -> Option<Tree<'t>> {
         while !self.open.is_empty() {
             self.close();
