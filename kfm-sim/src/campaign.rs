@@ -1,4 +1,4 @@
-//! Many seeds, one after the other: what they count together, and the first promise that one of them broke.
+//! Many seeds, one after another: the sum of their counts, and the promises that some of them broke.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use crate::counts::Counts;
 use crate::wal::{History, local, slots};
 use crate::{evidence, honesty};
 
-/// How many broken promises are kept; the first is what matters.
+/// How many broken promises are kept; the first one matters.
 const BROKEN_MAX: usize = 10;
 
-/// What a seed stands for.
+/// The kind of history that a seed stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Campaign {
-    /// A history of the log with crashes and faults.
+    /// A history of the log, with crashes and faults.
     Wal,
     /// A history of the log on slots, with several hosts and a bad store.
     Slots,
-    /// A log, struck by single faults.
+    /// A log that gets single faults.
     Honesty,
 }
 
-/// What the seeds of a campaign brought.
+/// The result of the seeds of a campaign.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// What was counted.
+    /// How many times each kind of thing happened.
     pub counts: Counts,
-    /// The seeds that broke a promise, and which.
+    /// The seeds that broke a promise, each with that promise.
     pub broken: Vec<(u64, String)>,
 }
 
 impl Campaign {
-    /// Returns the campaign of a name.
+    /// Returns the campaign with a name; `None` if there is none.
     pub fn of(name: &str) -> Option<Self> {
         match name {
             "wal" => Some(Self::Wal),
@@ -50,11 +50,11 @@ impl Campaign {
         }
     }
 
-    /// Returns how many seeds are run between two looks at the time, and two versions of the evidence.
+    /// Returns how many seeds are run before the time is checked and the evidence is written again.
     fn seeds_a_chunk(self) -> u64 {
         match self {
             Self::Wal | Self::Slots => 2000,
-            // A hundred faults each.
+            // Each seed has a hundred faults.
             Self::Honesty => 200,
         }
     }
@@ -64,7 +64,7 @@ impl Campaign {
         self.read(seed, false)
     }
 
-    /// Runs one seed, step by step where `readable`.
+    /// Runs one seed; keeps its lines if it is `readable`.
     pub fn read(self, seed: u64, readable: bool) -> History {
         match self {
             Self::Wal => local::history(seed, readable),
@@ -73,7 +73,7 @@ impl Campaign {
         }
     }
 
-    /// Runs seeds until all are done, or `enough` broken promises were found.
+    /// Runs seeds until all are done, or until `enough` broken promises were found.
     pub fn run(self, seeds: Range<u64>, enough: usize) -> Outcome {
         let mut outcome = Outcome::default();
         for seed in seeds {
@@ -93,7 +93,8 @@ impl Campaign {
         outcome
     }
 
-    /// Runs seeds from where the evidence ends until `time` has passed, and adds to it, chunk by chunk.
+    /// Runs seeds from the end of the evidence on until `time` has passed, and adds their results to the
+    /// evidence, chunk by chunk.
     ///
     /// # Errors
     /// What the file system says; the evidence is then as it was before the last chunk.

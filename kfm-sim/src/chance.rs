@@ -1,4 +1,4 @@
-//! Chance that follows from a seed: the only source of disorder in a simulated world.
+//! Randomness that follows from a seed: the only source of disorder in a simulated world.
 
 /// A sequence of numbers that follows from a seed (SplitMix64, Steele et al. 2014).
 #[derive(Debug, Clone)]
@@ -10,7 +10,7 @@ impl Chance {
         Self(seed ^ 0x6b66_6d2d_7369_6d31)
     }
 
-    /// Returns any number.
+    /// Returns a random number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,27 +18,27 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number below `bound`; zero if there is none below.
+    /// Returns a random number below `bound`; zero if `bound` is zero.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.number().checked_rem(bound).unwrap_or(0)
     }
 
-    /// Returns an index of something of `length`; zero if it is empty.
+    /// Returns a random index into something of `length`; zero if it is empty.
     pub fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).expect("below a usize")
     }
 
-    /// Is true in `percent` of a hundred cases.
+    /// Returns true in `percent` of a hundred cases.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// Returns one of `choices`, which must not be empty.
+    /// Returns a random one of `choices`, which must not be empty.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.index(choices.len())]
     }
 
-    /// Makes a sequence of its own, for something that must not change what others draw.
+    /// Makes a separate sequence, for an actor whose draws must not change those of others.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         Self::new(self.number())

@@ -1,4 +1,4 @@
-//! A clock that nobody waits for: it moves to the next alarm when all tasks sleep.
+//! A virtual clock, which no real time passes for: it moves to the next alarm when all tasks sleep.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,7 +18,8 @@ pub struct VirtualClock(Arc<Mutex<Time>>);
 struct Time {
     elapsed: Duration,
     wall: SystemTime,
-    /// Who sleeps until when; the number keeps those of one moment in the order of their coming.
+    /// The sleepers by the time at which they wake; the number keeps sleepers of the same time in the order
+    /// in which they came.
     sleepers: BTreeMap<(Duration, u64), Option<Waker>>,
     slept: u64,
 }
@@ -30,7 +31,7 @@ impl VirtualClock {
         Self(Arc::new(Mutex::new(time)))
     }
 
-    /// Moves to the moment of the next sleeper and wakes it; false if nobody sleeps.
+    /// Moves to the time of the next sleeper and wakes it; false if no task sleeps.
     pub fn advance(&self) -> bool {
         let waker = {
             let mut time = self.time();
@@ -46,7 +47,7 @@ impl VirtualClock {
         true
     }
 
-    /// Lets the civil time jump, also back; the monotonic one is not touched.
+    /// Sets the civil time, also backwards; the monotonic time stays.
     pub fn set_wall(&self, wall: SystemTime) {
         self.time().wall = wall;
     }

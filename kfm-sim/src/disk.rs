@@ -1,4 +1,4 @@
-//! What one process sees of a machine's disk: everything, until the process ends in the middle of a call.
+//! A machine's disk, as one process sees it: until the process ends, perhaps in the middle of a call.
 
 use std::io;
 use std::path::Path;
@@ -13,21 +13,21 @@ use crate::schedule::Schedule;
 /// How much of the call in which a process is killed still happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Killed {
-    /// Nothing.
+    /// Nothing happens.
     Before,
-    /// Half of the bytes of a write; nothing of another call.
+    /// Half of the bytes are written, if the call is a write; otherwise nothing happens.
     Within,
-    /// All of it; the process does not hear of it.
+    /// Everything happens, but the process does not get the answer.
     After,
 }
 
-/// A disk as one process has it; clones are the same process.
+/// A disk, as one process has it; clones belong to the same process.
 #[derive(Debug, Clone)]
 pub struct ProcessDisk {
     machine: SimulatedDisk,
     life: Arc<Life>,
     schedule: Schedule,
-    /// In how many of a hundred calls another process goes first.
+    /// In how many calls of a hundred another process runs first.
     interleave_percent: u64,
 }
 
@@ -36,11 +36,11 @@ struct Life {
     dead: AtomicBool,
     calls: AtomicU64,
     ends: Mutex<Option<(u64, Killed)>>,
-    /// Whether a sync was refused that nobody asked about yet.
+    /// Whether a sync was refused since `takes_refused_sync` was last called.
     sync_refused: AtomicBool,
 }
 
-/// What is to happen to a call.
+/// What happens to a call.
 enum Fate {
     Lives,
     Dies(Killed),
@@ -58,7 +58,7 @@ impl ProcessDisk {
         Self { machine, life: Arc::new(life), schedule, interleave_percent }
     }
 
-    /// Lets the process be killed in its `call`th call that changes the disk, counted from 1.
+    /// Kills the process in its `call`th call that changes the disk, counted from 1.
     pub fn kill_at(&self, call: u64, killed: Killed) {
         *self.life.ends.lock().unwrap_or_else(PoisonError::into_inner) = Some((call, killed));
     }
@@ -73,13 +73,13 @@ impl ProcessDisk {
         self.life.dead.load(Ordering::Relaxed)
     }
 
-    /// Says whether a sync of this process was refused since it was last asked: a fault is the machine's, and meets
-    /// the process that calls then.
+    /// Says whether a sync of this process was refused since the last call of this method: a fault belongs to
+    /// the machine, and hits the process that calls at that moment.
     pub fn takes_refused_sync(&self) -> bool {
         self.life.sync_refused.swap(false, Ordering::Relaxed)
     }
 
-    /// Lets others go first; then says whether there is still somebody to make the call.
+    /// Lets other processes run first; an error if this process is dead afterwards.
     fn look(&self) -> io::Result<()> {
         if !self.is_dead() {
             self.schedule.interleave(self.interleave_percent);

@@ -1,4 +1,4 @@
-//! What takes hours is kept: which seeds, on which commit and machine, and what they counted (R111).
+//! The evidence of long runs is kept: which seeds, on which commit and machine, and their counts (R111).
 
 use std::io;
 use std::ops::Range;
@@ -9,28 +9,28 @@ use serde::{Deserialize, Serialize};
 use crate::campaign::Outcome;
 use crate::counts::Counts;
 
-/// Where a run took place.
+/// The build and the machine of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The commit that was built.
     pub commit: String,
-    /// Processor, system and compiler, for people.
+    /// Processor, system and compiler, in words.
     pub machine: String,
 }
 
-/// A run of seeds that follow each other, of one build on one machine.
+/// A run of consecutive seeds, with one build on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// Where it took place.
+    /// The build and the machine.
     #[serde(flatten)]
     pub origin: Origin,
     /// The first seed.
     pub first_seed: u64,
     /// The seed after the last.
     pub end_seed: u64,
-    /// What was counted.
+    /// How many times each kind of thing happened.
     pub counts: Counts,
-    /// Seeds that broke a promise, and which; the first of each chunk.
+    /// The seeds that broke a promise, each with that promise; the first ones of each chunk.
     pub broken: Vec<(u64, String)>,
 }
 
@@ -39,15 +39,15 @@ pub struct Run {
 pub struct Evidence {
     /// The campaign's name.
     pub name: String,
-    /// Its runs, in order of their seeds.
+    /// The runs, in the order of their seeds.
     pub runs: Vec<Run>,
 }
 
 impl Evidence {
-    /// Reads a file; a missing one is evidence of nothing.
+    /// Reads a file; a missing file is empty evidence.
     ///
     /// # Errors
-    /// `InvalidData`: it is not the evidence of this campaign; others as the system says.
+    /// `InvalidData`: the file is not the evidence of this campaign. Others as the system says.
     pub fn read(file: &Path, name: &str) -> io::Result<Self> {
         let text = match std::fs::read(file) {
             Ok(text) => text,
@@ -68,7 +68,7 @@ impl Evidence {
         self.runs.iter().map(|run| run.end_seed).max().unwrap_or(0)
     }
 
-    /// Adds what a run brought, to the last one if that is its continuation.
+    /// Adds the result of a run; to the last run, if the new one continues it.
     pub fn add(&mut self, origin: &Origin, seeds: Range<u64>, outcome: &Outcome) {
         match self.runs.last_mut() {
             Some(run) if run.origin == *origin && run.end_seed == seeds.start => {

@@ -1,8 +1,8 @@
-//! The honesty table: a log that has acknowledged all it holds, struck by one fault after another.
+//! The honesty table: a log that has acknowledged all its records gets one fault after another.
 //!
-//! One seed is one log and a hundred faults, each on a copy of its own. Most logs are closed before; some lose
-//! the power right after the last acknowledgement, so that the mark behind the last frame may be gone: those
-//! show the one window that nobody can see into, and how wide it is.
+//! One seed is one log and a hundred faults, each in a copy of its own. Most logs are closed before the
+//! faults. Some lose the power directly after the last acknowledgement, so that the mark behind the last
+//! frame may be missing: these show the one case that nothing can see, and how often it happens.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,13 +21,13 @@ use crate::wal::History;
 use crate::wal::damage::Target;
 use crate::wal::local::DIR;
 
-/// How many faults a log is struck with, one at a time.
+/// How many faults a log gets, one at a time.
 pub const FAULTS_A_LOG: u64 = 100;
 
-/// How many of a hundred logs lose the power after their last acknowledgement.
+/// How many logs of a hundred lose the power after their last acknowledgement.
 const POWER_CUT_PERCENT: u64 = 15;
 
-/// Strikes the log of a seed.
+/// Makes the faults in the log of a seed; returns the verdicts.
 pub fn strikes(seed: u64) -> History {
     let mut chance = Chance::new(seed);
     let machine = SimulatedDisk::new();
@@ -41,7 +41,7 @@ pub fn strikes(seed: u64) -> History {
     let window = chance.percent(POWER_CUT_PERCENT);
     let written = write(&options, &mut chance);
     if window {
-        // Before the log is closed: the mark is written, and not synced.
+        // Before the log is closed, the mark is written but not synced.
         machine.reboot(chance.number());
     }
     let mut violation = written.map(drop).err();
@@ -65,7 +65,7 @@ pub fn strikes(seed: u64) -> History {
     History { seed, counts, digest: trace.digest(), lines: trace.lines(), violation }
 }
 
-/// Writes a log in one turn or several; every append is acknowledged. Returns the last handle.
+/// Writes a log in one session or several; every append is acknowledged. Returns the last handle.
 fn write(options: &LocalOptions, chance: &mut Chance) -> Result<LocalLog, String> {
     let payload_bytes_max = *chance.pick(&[40, 400, 1500]);
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);

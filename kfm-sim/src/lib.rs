@@ -1,8 +1,10 @@
-//! A world that follows from a seed: clock, scheduler, disk, processes, and an oracle that knows better.
+//! A world that follows from a seed: clock, scheduler, disk, processes, and an oracle that knows what must be
+//! true.
 //!
-//! One seed is one history, and the same one always: [`trace`] proves it. The parts know nothing of each other's
-//! business: [`clock`], [`schedule`], [`disk`] and [`object_store`] are the world, [`oracle`] the judge, [`wal`] the histories of
-//! the log. Whoever wants to put another thing into it writes its actors and its oracle, and takes the rest.
+//! One seed is one history, and always the same one: [`trace`] proves it. The parts do not depend on each
+//! other's content: [`clock`], [`schedule`], [`disk`] and [`object_store`] are the world, [`oracle`] is the
+//! judge, and [`wal`] has the histories of the log. To put another component into the world, write its actors
+//! and its oracle, and use the rest as it is.
 
 pub mod campaign;
 pub mod chance;

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Does what the words say; none if they say nothing.
+/// Runs the command in these words; `None` if they are not a command.
 fn command(words: &[&str]) -> Option<ExitCode> {
     match words {
         [name @ ("wal" | "slots"), "--seed", seed] => Some(show(Campaign::of(name)?, seed.parse().ok()?)),
@@ -75,7 +75,7 @@ fn report(outcome: &Outcome) -> ExitCode {
     exit(outcome.broken.is_empty())
 }
 
-/// Prints what became of each kind of fault.
+/// Prints how many times each verdict was given, for each kind of fault.
 fn table(counts: &Counts) {
     let verdicts = ["intact", "refused", "seen_by_witness", "in_window", "silent_loss", "false_refusal"];
     if counts.of("faults") == 0 {

@@ -1,4 +1,4 @@
-//! What each process has met in the object store: the reasons that its errors can have.
+//! What each process has met in the object store: the possible reasons of its errors.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,15 +10,17 @@ use crate::schedule::ProcessId;
 /// What one process has met, and when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Met {
-    /// When a call of it was last not served: stalled, lost on either way, refused, or denied though nobody was there.
+    /// When a call of the process was last not served: stalled, lost in either direction, refused, or denied
+    /// although the slot was free.
     pub hindered: Option<Duration>,
-    /// When it last found another's object.
+    /// When the process last found an object of another process.
     pub overtaken: Option<Duration>,
-    /// When it last heard that an object was created; before that, when it first called.
+    /// When the process was last told that its object was created; before the first time, when it made its
+    /// first call.
     pub landed: Duration,
-    /// Whether it does not know what became of the object that it tried to create last.
+    /// Whether the process does not know what happened to the object that it last tried to create.
     pub doubts: bool,
-    /// The object that it tried to create last.
+    /// The object that the process last tried to create.
     creates: Option<Path>,
 }
 
@@ -27,7 +29,7 @@ pub struct Met {
 pub(crate) struct Meetings(BTreeMap<ProcessId, Met>);
 
 impl Meetings {
-    /// Returns what a process has met, which may be nothing yet.
+    /// Returns what a process has met so far.
     pub(crate) fn of(&mut self, process: ProcessId, now: Duration) -> &mut Met {
         self.0.entry(process).or_insert_with(|| Met { landed: now, ..Met::default() })
     }
@@ -43,12 +45,12 @@ impl Met {
         doubted
     }
 
-    /// Notes that the creation did nothing for certain, and was heard to.
+    /// Notes that the process was told for certain that the creation did nothing.
     pub(crate) fn undone(&mut self, doubted: bool) {
         self.doubts = doubted;
     }
 
-    /// Notes that the creation was heard to be done.
+    /// Notes that the process was told that the creation was done.
     pub(crate) fn done(&mut self, now: Duration) {
         self.doubts = false;
         self.landed = now;
@@ -74,6 +76,6 @@ mod tests {
         met.begin(&one);
         let doubted = met.begin(&other);
         met.undone(doubted);
-        assert!(!met.doubts, "nobody goes on to another before it knows of the one");
+        assert!(!met.doubts, "a process goes on to another object only when it knows about this one");
     }
 }

@@ -1,10 +1,11 @@
-//! An object store as bad as real ones get: it applies late, loses answers, and says what is not so.
+//! An object store as bad as real ones get: it applies writes late, loses answers, and gives wrong answers.
 //!
-//! What it holds is always right: creation is atomic, and an object is there whole or not. What it *answers* is
-//! not: a request or its answer gets lost; a write is applied long after its sender gave up; the client's own
-//! retry makes of a success 'already exists'; S3's retryable 409 comes as 'already exists' too, and nothing was
-//! written; 429 and 503 come at any time; a list does not know yet what was written a moment ago; a call is not answered
-//! for minutes, longer than anybody waits, and a write is applied then, or never.
+//! Its content is always right: a creation is atomic, and an object is there as a whole or not at all. Its
+//! *answers* are not. A request or its answer gets lost. A write is applied long after its sender gave up.
+//! The client's own retry turns a success into 'already exists'. S3's retryable 409 comes as 'already exists'
+//! too, although nothing was written. 429 and 503 come at any time. A list does not have an object that was
+//! written a moment ago. A call is not answered for minutes, longer than any caller waits, and its write is
+//! applied then or never.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,42 +32,42 @@ use crate::schedule::{ProcessId, Schedule};
 /// The process of the store itself, in which late writes are applied.
 const STORE: ProcessId = ProcessId(u32::MAX);
 
-/// What says for certain that nothing was done.
+/// The answer that says for certain that nothing was done.
 const TOO_MANY: &str = "status code: 429 too many requests";
 
 /// How long a stalled call is not answered, at least and at most.
 const STALL: Range<Duration> = Duration::from_secs(60)..Duration::from_secs(300);
 
-/// How long a call takes at most each way, where it is answered at all.
+/// How long a call takes in each direction at most, if it is answered at all.
 pub const LATENCY_MAX: Duration = Duration::from_millis(40);
 
-/// What goes wrong, in how many of a hundred calls.
+/// What goes wrong, and in how many calls of a hundred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Toxics {
-    /// How long a call takes at most.
+    /// How long a call takes at most, in milliseconds.
     pub latency_ms_max: u64,
-    /// A write never arrives, and its sender hears a time-out.
+    /// A write never arrives, and its sender gets a time-out.
     pub request_lost_percent: u64,
-    /// A write is applied, and its sender hears a time-out.
+    /// A write is applied, and its sender gets a time-out.
     pub answer_lost_percent: u64,
-    /// The sender of a write hears a time-out, and it is applied later.
+    /// The sender of a write gets a time-out, and the write is applied later.
     pub late_percent: u64,
-    /// How much later at most.
+    /// How much later at most, in milliseconds.
     pub late_ms_max: u64,
-    /// A creation succeeds, and its sender hears that the object exists: its client tried twice.
+    /// A creation succeeds, and its sender is told that the object exists: the client tried twice.
     pub retried_percent: u64,
-    /// A creation is refused with a 409 that means 'try again', which the client takes for 'exists'.
+    /// A creation is refused with a 409 that means 'try again', and the client takes it for 'exists'.
     pub conflict_percent: u64,
     /// A call is refused with 429 or 503, and nothing happens.
     pub busy_percent: u64,
-    /// For how long at most a list does not know a new object.
+    /// For how long at most a list does not have a new object, in milliseconds.
     pub stale_list_ms_max: u64,
-    /// A call is not answered for minutes, and nobody knows whether a write is applied then.
+    /// A call is not answered for minutes, and it is not known whether its write is applied then.
     pub stalled_percent: u64,
 }
 
 impl Toxics {
-    /// A store that only takes its time.
+    /// A store that only has delays.
     pub const NONE: Self = Self {
         latency_ms_max: LATENCY_MAX.as_millis() as u64,
         request_lost_percent: 0,
@@ -80,7 +81,7 @@ impl Toxics {
         stalled_percent: 0,
     };
 
-    /// A store on its worst day.
+    /// A store in which everything goes wrong.
     pub const ALL: Self = Self {
         latency_ms_max: LATENCY_MAX.as_millis() as u64,
         request_lost_percent: 6,
@@ -109,13 +110,13 @@ pub struct SimulatedStore {
 #[derive(Debug)]
 struct Shared {
     chance: Chance,
-    /// When each object was written, and by whom.
+    /// When each object was written, and by which process.
     written: BTreeMap<Path, (Duration, ProcessId)>,
     stalls: Counts,
     meetings: Meetings,
 }
 
-/// What becomes of a write.
+/// What happens to a write.
 enum Fate {
     Applied,
     AppliedAndUnanswered,
@@ -127,7 +128,7 @@ enum Fate {
     Conflict,
 }
 
-/// A call that is not served; until it ends, or is waited for no more.
+/// A call that is not served; it counts until it ends or its caller drops it.
 struct Hindrance(SimulatedStore);
 
 impl Drop for Hindrance {
@@ -167,12 +168,12 @@ impl SimulatedStore {
         }
     }
 
-    /// Returns what is really there, without delay and without lies.
+    /// Returns the real content, without delay and without lies.
     pub fn truth(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.held) as Arc<dyn ObjectStore>
     }
 
-    /// Returns how many calls were stalled, by what became of them.
+    /// Returns how many calls were stalled, by what happened to them.
     pub fn stalls(&self) -> Counts {
         self.shared().stalls.clone()
     }
@@ -182,7 +183,7 @@ impl SimulatedStore {
         self.clock.sleep(Duration::from_millis(millis)).await;
     }
 
-    /// Lets the call of a reader travel, and refuses it or does not answer it now and then.
+    /// Lets the call of a reader take its time; refuses it, or does not answer it, now and then.
     async fn arrive(&self) -> Result<()> {
         self.travel().await;
         let stall = self.shared().stall(self.toxics);
@@ -242,17 +243,17 @@ impl SimulatedStore {
         put
     }
 
-    /// Applies a write later, whatever became of its sender.
+    /// Applies a write later, whatever happened to its sender.
     fn apply_after(&self, delay: Duration, location: &Path, payload: PutPayload, options: PutOptions) {
         let (store, location) = (self.clone(), location.clone());
         self.schedule.spawn(STORE, async move {
             store.clock.sleep(delay).await;
-            // Nobody is there any more to hear how it ended.
+            // The sender has gone: it does not get this answer.
             let _ = store.apply(&location, payload, options).await;
         });
     }
 
-    /// Says whether a list of this moment does not know an object yet.
+    /// Says whether a list at this moment does not have an object yet.
     fn is_hidden(&self, location: &Path) -> bool {
         let now = self.clock.monotonic();
         let mut shared = self.shared();
@@ -368,7 +369,7 @@ impl ObjectStore for SimulatedStore {
     }
 }
 
-/// Takes the machine's time out of what is known of an object: it does not follow from the seed.
+/// Removes the machine's real time from what is known of an object: it does not follow from the seed.
 fn timeless(mut meta: ObjectMeta) -> ObjectMeta {
     meta.last_modified = Default::default();
     meta

@@ -1,19 +1,19 @@
-//! What a log must hold, known without the log: a model of every append, and of every answer to one.
+//! What a log must contain, known without the log: a model of every append and of every answer.
 //!
-//! The oracle is told what is sent, what is answered and what is read. It keeps the records that are certain,
-//! because an append of them was acknowledged or somebody was shown them, and from then on they must be where
-//! they are, for ever. What was sent and not answered may be there or not, until it is seen or a recovery did
-//! not find it; from then on it stays so.
+//! The oracle is told what is sent, what is answered and what is read. It keeps the records that are certain:
+//! an append of them was acknowledged, or a reader was shown them. From then on they must stay where they
+//! are, for ever. A record that was sent and not answered may be there or not, until it is seen or a recovery
+//! did not find it; from then on it must stay so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::{Digest, Timestamp};
 use kfm_wal::{Appended, Head, NewRecord, Outlook, StoredRecord, WalError};
 
-/// A promise that was broken, in words.
+/// A broken promise, in words.
 pub type Violation = String;
 
-/// Names a batch.
+/// The number of a batch.
 pub type BatchId = usize;
 
 /// An append that was begun.
@@ -21,26 +21,26 @@ pub type BatchId = usize;
 pub struct Sent {
     batch: BatchId,
     expected: Option<u64>,
-    /// Whether the batch was in the log for certain when it began.
+    /// Whether the batch was certainly in the log when the append began.
     was_certain: bool,
-    /// The last epoch that was claimed when it began.
+    /// The last epoch that was claimed when the append began.
     claimed: u64,
 }
 
-/// What is known of all appends to one log.
+/// All that is known about the appends to one log.
 #[derive(Debug, Default)]
 pub struct Oracle {
     batches: Vec<Batch>,
-    /// Which batch an id belongs to, and which record of it.
+    /// The batch of each id, and which record of the batch has it.
     ids: BTreeMap<[u8; 16], (BatchId, usize)>,
-    /// What is certain: the record at each position, and the time that the log gave it once it was read.
+    /// The certain records: the record at each position, and the time that the log gave it, once it was read.
     certain: BTreeMap<u64, (BatchId, usize, Option<Timestamp>)>,
     /// The chain at the end of the log, by position and epoch.
     chains: BTreeMap<(u64, u64), Digest>,
     epoch: u64,
-    /// Where several hosts have the log: the epoch in which each writes, as far as is known.
+    /// With several hosts: the epoch in which each host writes, as far as it is known.
     hosts: BTreeMap<u32, u64>,
-    /// Every epoch that one of them claimed.
+    /// Every epoch that a host has claimed.
     epochs: BTreeSet<u64>,
     violation: Option<Violation>,
 }
@@ -48,11 +48,11 @@ pub struct Oracle {
 #[derive(Debug)]
 struct Batch {
     records: Vec<NewRecord>,
-    /// Where its first record is, if that is certain.
+    /// The position of its first record, if that is certain.
     first: Option<u64>,
     /// How many appends of it began.
     sent: usize,
-    /// How many of them are being answered.
+    /// How many of its appends wait for their answer.
     in_flight: usize,
     /// Whether an append of it ended without an answer, and no recovery has decided since.
     unknown: bool,
@@ -61,12 +61,12 @@ struct Batch {
 }
 
 impl Oracle {
-    /// Returns the first promise that was broken.
+    /// Returns the first promise that was broken; `None` if all were kept.
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
 
-    /// Notes a broken promise that somebody else found.
+    /// Notes a broken promise that another part of the simulator found.
     pub fn violate(&mut self, violation: Violation) {
         self.violation.get_or_insert(violation);
     }
@@ -81,7 +81,7 @@ impl Oracle {
         self.batches.len()
     }
 
-    /// Returns the records of a batch, and whether it is certain that they are in the log.
+    /// Returns the records of a batch, and whether they are certainly in the log.
     pub fn batch(&self, batch: BatchId) -> (&[NewRecord], bool) {
         let batch = &self.batches[batch];
         (&batch.records, batch.first.is_some())
@@ -98,7 +98,7 @@ impl Oracle {
         name
     }
 
-    /// Notes that an append of a batch begins, behind the position `expected` if one is.
+    /// Notes that an append of a batch begins; `expected` is its expected position, if it has one.
     pub fn sent(&mut self, batch: BatchId, expected: Option<u64>) -> Sent {
         self.batches[batch].sent += 1;
         self.batches[batch].in_flight += 1;
@@ -106,13 +106,13 @@ impl Oracle {
         Sent { batch, expected, was_certain, claimed: self.epoch }
     }
 
-    /// Notes that an append of a batch will never be answered.
+    /// Notes that an append of a batch will not be answered.
     pub fn unanswered(&mut self, sent: Sent) {
         self.batches[sent.batch].in_flight -= 1;
         self.batches[sent.batch].unknown = true;
     }
 
-    /// Notes the answer to an append of a batch by a process.
+    /// Notes the answer that a process got to an append.
     pub fn answered(&mut self, process: u32, sent: Sent, answer: &Result<Appended, WalError>) {
         let Sent { batch, expected, .. } = sent;
         let fenced = self.hosts.get(&process).is_some_and(|epoch| *epoch < sent.claimed);
@@ -158,7 +158,7 @@ impl Oracle {
         self.place(batch, first);
     }
 
-    /// Makes it certain where a batch is.
+    /// Makes the position of a batch certain.
     fn place(&mut self, batch: BatchId, first: u64) {
         let known = &mut self.batches[batch];
         if let Some(before) = known.first {
@@ -176,7 +176,7 @@ impl Oracle {
         }
     }
 
-    /// Notes records that somebody was shown, the first of them at `from`.
+    /// Notes records that a reader was shown; `from` is the position of the first.
     pub fn shown(&mut self, from: u64, records: &[StoredRecord]) {
         for (n, stored) in records.iter().enumerate() {
             let lsn = from + n as u64;
@@ -184,7 +184,7 @@ impl Oracle {
                 return self.violate(format!("shown at {} what is at {lsn}", stored.lsn));
             }
             let Some((batch, n)) = self.ids.get(&stored.record.op_id).copied() else {
-                return self.violate(format!("nobody appended what is at {lsn}"));
+                return self.violate(format!("no append explains what is at {lsn}"));
             };
             let known = &self.batches[batch];
             if known.first.is_none() && known.in_flight == 0 && !known.unknown {
@@ -212,8 +212,8 @@ impl Oracle {
         }
     }
 
-    /// Notes the whole log as a writer found it that opened it and before it appended: what is not there now
-    /// never was, and must not come.
+    /// Notes the whole log, as a writer found it when it opened the log and before it appended: what is not
+    /// there now must never come.
     pub fn recovered(&mut self, records: &[StoredRecord]) {
         if (records.len() as u64) < self.certain() {
             let (found, certain) = (records.len(), self.certain());
@@ -228,12 +228,13 @@ impl Oracle {
         }
     }
 
-    /// Notes one of several hosts, which opened the log in an epoch.
+    /// Notes one of several hosts, which has opened the log in an epoch.
     pub fn joined(&mut self, process: u32, epoch: u64) {
         self.hosts.insert(process, epoch);
     }
 
-    /// Notes the whole log as somebody read it while others may still write: all that is certain must be there.
+    /// Notes the whole log, as a host read it while others may still write: all that is certain must be
+    /// there.
     pub fn opened(&mut self, process: u32, epoch: u64, records: &[StoredRecord]) {
         self.joined(process, epoch);
         if (records.len() as u64) < self.certain() {
@@ -243,7 +244,7 @@ impl Oracle {
         self.shown(1, records);
     }
 
-    /// Notes that a claim of a host was not answered: from now on it may write in any epoch.
+    /// Notes that a claim of a host was not answered: from now on the host may write in any epoch.
     pub fn claim_unanswered(&mut self, process: u32) {
         if let Some(epoch) = self.hosts.get_mut(&process) {
             *epoch = u64::MAX;
@@ -255,12 +256,12 @@ impl Oracle {
         self.epoch
     }
 
-    /// Returns the epoch in which a host writes, as far as is known.
+    /// Returns the epoch in which a host writes, as far as it is known.
     pub fn epoch_of(&self, process: u32) -> Option<u64> {
         self.hosts.get(&process).copied()
     }
 
-    /// Notes an epoch that a process claimed; of several hosts, each hears of its own when it does.
+    /// Notes an epoch that a process has claimed; of several hosts each reports its own.
     pub fn claimed(&mut self, process: u32, epoch: u64) {
         let again = match self.hosts.get_mut(&process) {
             Some(own) => {
@@ -275,11 +276,11 @@ impl Oracle {
         self.epoch = self.epoch.max(epoch);
     }
 
-    /// Notes an end of the log that somebody was shown.
+    /// Notes an end of the log that a reader was shown.
     ///
-    /// A log that nobody has claimed yet may not outlive a power cut, and is another one then.
+    /// A log without any claim may not survive a power cut, and is another log then.
     pub fn head(&mut self, head: &Head) {
-        // Among several hosts a holder's word moves the chain, and neither position nor epoch.
+        // With several hosts, a holder's renewal moves the chain, but neither position nor epoch.
         if head.epoch == 0 || !self.hosts.is_empty() {
             return;
         }

@@ -1,13 +1,13 @@
-//! Plants every bug of the log, one at a time, and looks whether the histories catch it.
+//! Plants every bug of the log, one at a time, and checks that the histories catch it.
 //!
-//! A bug is chosen when a process begins, so each gets a process of its own.
+//! A bug is chosen when a process starts, so each bug gets a process of its own.
 
 use std::process::{Command, ExitCode};
 
 use kfm_wal::planted::{Bug, VARIABLE};
 
-/// Runs the histories of `seeds` with each bug, and without one; fails if a bug is not caught, or if anything is
-/// caught without one.
+/// Runs the histories of `seeds` with each bug, and without any. Fails if a bug is not caught, or if
+/// something is caught without a bug.
 pub fn command(seeds: &str) -> ExitCode {
     let Ok(program) = std::env::current_exe() else { return ExitCode::from(2) };
     let histories = |campaign: &str, bug: Option<Bug>| {
@@ -19,7 +19,7 @@ pub fn command(seeds: &str) -> ExitCode {
         let output = command.output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let broken = text.lines().find_map(|line| line.strip_prefix("broken: ")).map(str::to_owned);
-        // A bug that makes a history panic is caught as well.
+        // A bug that makes a history panic counts as caught.
         let died =
             (output.status.code() != Some(0) && broken.is_none()).then(|| "the process died".to_owned());
         Ok::<_, std::io::Error>(broken.or(died))

@@ -1,8 +1,8 @@
-//! The scheduler: one thread, tasks of several processes, and a seeded choice of who goes next.
+//! The scheduler: one thread, tasks of several processes, and a seeded choice of the task that runs next.
 //!
-//! Whoever is about to use the disk may find that another process went first: [`Schedule::interleave`] lets a
-//! step of another process happen in the middle of a call that does not wait. So a reader looks at the log
-//! between a writer's write and its sync, without a thread.
+//! A process that is about to use the disk may find that another process ran first: [`Schedule::interleave`]
+//! lets a step of another process happen in the middle of a call that does not wait. So a reader can look at
+//! the log between a writer's write and its sync, without a thread.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -15,10 +15,10 @@ use crate::chance::Chance;
 use crate::clock::VirtualClock;
 use crate::trace::Trace;
 
-/// How many steps a run may take; more is a world that never comes to rest.
+/// How many steps a run may have; a world with more never comes to rest.
 const STEPS_MAX: u64 = 200_000;
 
-/// How many processes may be in the middle of a step, one within the other.
+/// How many processes may be in the middle of a step, one inside the other.
 const NESTED_MAX: usize = 3;
 
 /// A process of the simulated world.
@@ -30,15 +30,15 @@ pub struct ProcessId(pub u32);
 pub enum Rest {
     /// Every task ended.
     Done,
-    /// It was told to stop.
+    /// The run was told to stop.
     Stopped,
-    /// Tasks wait, and nobody will ever wake them.
+    /// Tasks wait, and no task can wake them.
     Stalled,
-    /// It took more steps than any history needs.
+    /// The run had more steps than any history needs.
     Endless,
 }
 
-/// Tasks, and who goes next; clones share them.
+/// The tasks, and the choice of the next one; clones share them.
 #[derive(Clone)]
 pub struct Schedule {
     shared: Arc<Mutex<Shared>>,
@@ -57,7 +57,7 @@ struct Shared {
 struct Task {
     process: ProcessId,
     woken: Arc<Woken>,
-    /// Taken out while it runs.
+    /// The future of the task; taken out while it is polled.
     future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -91,7 +91,7 @@ impl Schedule {
         shared.tasks.insert(name, Task { process, woken, future: Some(Box::pin(future)) });
     }
 
-    /// Ends a process: its tasks are dropped where they are.
+    /// Ends a process: its tasks are dropped wherever they are.
     pub fn kill(&self, process: ProcessId) {
         let dropped: Vec<Task> = {
             let mut shared = self.shared();
@@ -106,7 +106,7 @@ impl Schedule {
         drop(dropped);
     }
 
-    /// Runs tasks until all have ended, nobody can go on, or `stop` says so.
+    /// Runs tasks until all have ended, until none can go on, or until `stop` returns true.
     pub fn run(&self, stop: impl Fn() -> bool) -> Rest {
         for _ in 0..STEPS_MAX {
             if stop() {
@@ -119,7 +119,7 @@ impl Schedule {
         Rest::Endless
     }
 
-    /// Lets a step of a process that is not in the middle of one happen now, in `percent` of a hundred cases.
+    /// Lets one step of another process happen now, in `percent` of a hundred cases.
     pub fn interleave(&self, percent: u64) {
         let goes = {
             let mut shared = self.shared();
@@ -130,10 +130,11 @@ impl Schedule {
         }
     }
 
-    /// Polls one of the tasks that can go on; false if there is none.
+    /// Polls one of the tasks that can go on; false if none can.
     fn step(&self) -> bool {
         let (name, woken, mut future) = {
             let mut shared = self.shared();
+            // A process in the middle of a step does not run: its call has not returned yet.
             let ready: Vec<u64> = shared
                 .tasks
                 .iter()
@@ -166,7 +167,7 @@ impl Schedule {
                     task.future = Some(future);
                     None
                 }
-                // It ended, or its process was killed meanwhile.
+                // The task has ended, or its process was killed meanwhile.
                 _ => {
                     shared.tasks.remove(&name);
                     Some(future)

@@ -1,11 +1,12 @@
-//! What happened, in order: a digest to compare two runs, and the lines for people who look into one.
+//! The events of a history, in order: their digest, to compare two runs, and their lines, for people who
+//! examine a run.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
-/// The account of one history; clones share it.
+/// The events of one history; clones share them.
 #[derive(Debug, Clone)]
 pub struct Trace(Arc<Mutex<Account>>);
 
@@ -17,7 +18,7 @@ struct Account {
 }
 
 impl Trace {
-    /// Makes an empty account; it keeps its lines only if it is to be read.
+    /// Makes an empty trace; it keeps the lines of its events only if it is `readable`.
     pub fn new(readable: bool) -> Self {
         let lines = readable.then(Vec::new);
         Self(Arc::new(Mutex::new(Account { hash: Sha256::new(), line: String::new(), lines })))
@@ -37,12 +38,12 @@ impl Trace {
         account.line = line;
     }
 
-    /// Returns the digest of all that was noted.
+    /// Returns the digest of all events so far.
     pub fn digest(&self) -> [u8; 32] {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).hash.clone().finalize().into()
     }
 
-    /// Returns the lines, if they were kept.
+    /// Returns the lines; empty if they were not kept.
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.clone().unwrap_or_default()
     }

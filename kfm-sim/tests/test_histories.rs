@@ -1,4 +1,4 @@
-//! The simulator itself: one seed is one history, and the histories that found defects stay found.
+//! The simulator itself: one seed is one history, and histories that once found a defect stay in the tests.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 use std::collections::BTreeSet;
@@ -38,9 +38,9 @@ fn the_same_seed_strikes_a_log_with_the_same_faults() {
     assert_eq!((one.digest, one.counts), (other.digest, other.counts));
 }
 
-/// 202 found a soundly closed log without a mark behind its last frame; 22076 and 26201 a format that became
-/// durable before the first segment; 74369 and 439303 a reader that took back what it had shown; 354066 a repaired log
-/// that was closed without a mark.
+/// 202 found a closed sound log without a mark behind its last frame; 22076 and 26201 a format that was
+/// durable before the first segment; 74369 and 439303 a reader that took back what it had shown; 354066 a
+/// repaired log that was closed without a mark.
 #[test]
 fn histories_that_found_a_defect_once_break_no_promise() {
     for seed in [9, 58, 113, 165, 202, 714, 1044, 2378, 2623, 22076, 26201, 74369, 354066, 439303] {
@@ -92,7 +92,7 @@ fn histories_on_slots_break_no_promise_where_calls_are_stalled() {
 #[test]
 fn faults_lose_nothing_silently_but_in_the_window_of_the_last_mark() {
     let mut outcome = Campaign::Honesty.run(0..146, 1);
-    // They found a defect once; in 2952 a sector of zeros erases the last frames whole.
+    // These found a defect once; in 2952 a sector of zeros erases the last frames as a whole.
     for seed in [2952, 4614, 6166, 6805] {
         let one = Campaign::Honesty.run(seed..seed + 1, 1);
         outcome.counts.merge(&one.counts);

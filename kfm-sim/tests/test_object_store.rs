@@ -1,8 +1,8 @@
-//! The simulated object store, used as a log on one would use it: numbered objects, created once.
+//! The simulated object store, used as a log would use it: numbered objects, each created once.
 //!
-//! A client that knows the answers for what they are puts each of its items into exactly one slot, whatever the
-//! store says. A client that falls into one of the known traps is caught within a few seeds: so the store is as
-//! bad as it claims to be.
+//! A client that understands the answers puts each of its items into exactly one slot, whatever the store
+//! answers. A client that falls into a known trap is caught within a few seeds, so the store is as bad as it
+//! claims to be.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
 use std::collections::BTreeMap;
@@ -20,23 +20,23 @@ use kfm_sim::trace::Trace;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
-/// How a client takes the answers.
+/// How a client understands the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Client {
-    /// It reads the slot whenever it does not know, and stays with it until it knows.
+    /// It reads the slot whenever it does not know, and stays with that slot until it knows.
     Careful,
-    /// 'Exists' is always another's (trap 1: own success read as conflict).
+    /// It takes 'exists' for another client's object (trap 1: own success read as conflict).
     ExistsIsAnothers,
     /// After a time-out it goes on to the next slot (trap 5: a put still in flight).
     MovesOnWhenUnknown,
-    /// A time-out is a failure, and the item is lost to it (trap 7: 429 and time-outs as failures).
+    /// It takes a time-out for a failure, and its item is lost (trap 7: 429 and time-outs as failures).
     UnknownIsFailure,
 }
 
 const CLIENTS: u32 = 3;
 const ITEMS: u32 = 4;
 
-/// Runs clients that put items into slots; returns what is wrong in the end, and the trace.
+/// Runs clients that put items into slots; returns what is wrong at the end, and the digest of the trace.
 fn history(seed: u64, client: Client, toxics: Toxics) -> (Option<String>, [u8; 32]) {
     let (mut chance, trace) = (Chance::new(seed), Trace::new(false));
     let clock = VirtualClock::new(SystemTime::UNIX_EPOCH);
@@ -77,7 +77,7 @@ fn path(slot: u64) -> Path {
     Path::from(format!("chain/{slot:020}"))
 }
 
-/// Puts an item into the next free slot; returns which.
+/// Puts an item into the next free slot; returns the number of the slot.
 async fn put(
     store: &SimulatedStore,
     clock: &VirtualClock,
@@ -109,7 +109,7 @@ async fn put(
     panic!("no slot was found")
 }
 
-/// Says whether a slot holds this item or another; none if it is free.
+/// Says whether a slot has this item or another; `None` if it is free.
 async fn read(store: &SimulatedStore, clock: &VirtualClock, slot: u64, item: &str) -> Option<bool> {
     loop {
         match store.get(&path(slot)).await {

@@ -1,4 +1,5 @@
-//! Those who use a log: appenders, fencers, verifiers, readers. They know the trait and nothing of the store.
+//! The actors that use a log: appenders, fencers, verifiers and readers. They know the trait and nothing
+//! about the store.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -15,46 +16,46 @@ use crate::chance::Chance;
 use crate::clock::VirtualClock;
 use crate::oracle::{BatchId, Sent};
 
-/// How often an appender goes on after an error, before it leaves.
+/// How many errors an appender survives before it stops.
 const ERRORS_MAX: u32 = 3;
 
 /// What every actor of one process has.
 #[derive(Debug, Clone)]
 pub struct Cast {
-    /// The handle on the log.
+    /// The handle of the process on the log.
     pub log: Arc<dyn WalStore>,
-    /// The process that has it.
+    /// The number of the process.
     pub process: u32,
-    /// Who judges.
+    /// The judge and the trace.
     pub witness: Witness,
-    /// Time.
+    /// The clock of the world.
     pub clock: VirtualClock,
-    /// The longest payload.
+    /// The longest payload, in bytes.
     pub payload_bytes_max: u64,
-    /// Whether nothing was done to the process or below it: then every error is a broken promise.
+    /// Whether nothing was done to the process or below it: if so, every error is a broken promise.
     pub undisturbed: Arc<dyn Undisturbed>,
-    /// Whether bytes of an unfinished append can lie at the end of the log while this process looks.
+    /// Whether bytes of an unfinished append may be at the end of the log while this process reads.
     pub beside_a_writer: bool,
 }
 
-/// Says whether errors have a reason that is not the log's.
+/// Knows whether errors have a reason that is not the log's fault.
 pub trait Undisturbed: std::fmt::Debug + Send + Sync {
-    /// Whether no fault has happened, no kill, no power cut.
+    /// Returns whether no fault, no kill and no power cut has happened.
     fn undisturbed(&self) -> bool;
 
-    /// Whether this error, of a call that was begun at a time, has such a reason all the same.
+    /// Returns whether this error, of a call that began at `begun`, still has such a reason.
     fn explains(&self, error: &WalError, begun: Duration) -> bool {
         let _ = (error, begun);
         false
     }
 
-    /// How long an append may take, where there is a bound to it.
+    /// Returns how long an append may take; `None` if there is no bound.
     fn append_max(&self) -> Option<Duration> {
         None
     }
 }
 
-/// An append that is being answered; dropped before, it is unanswered.
+/// An append that waits for its answer; if it is dropped before, it is unanswered.
 struct InFlight<'a> {
     witness: &'a Witness,
     sent: Option<Sent>,
@@ -73,14 +74,14 @@ impl Cast {
         self.clock.sleep(Duration::from_millis(1 + chance.below(40))).await;
     }
 
-    /// Notes an error of a call that was begun at a time, if nothing explains it.
+    /// Notes the error of a call that began at `begun`; it is a broken promise unless something explains it.
     pub(super) fn refused(&self, what: &str, begun: Duration, error: &WalError) {
         if self.undisturbed.undisturbed() && !self.undisturbed.explains(error, begun) {
             self.witness.violate(format!("{what} failed without a reason: {error}"));
         }
     }
 
-    /// Notes an append that took longer than any may.
+    /// Notes a broken promise if an append took longer than it may.
     fn answered_in_time(&self, begun: Duration) {
         let took = self.clock.monotonic().saturating_sub(begun);
         if self.undisturbed.append_max().is_some_and(|max| took > max) {
@@ -88,14 +89,15 @@ impl Cast {
         }
     }
 
-    /// Notes a claim of which nothing is known.
+    /// Notes a claim whose result is not known.
     pub(super) fn claim_failed(&self, error: &WalError) {
         if error.outlook() == Outlook::Unknown {
             self.witness.oracle().claim_unanswered(self.process);
         }
     }
 
-    /// Appends batch after batch, repeats some, withdraws some, and leaves when the log takes no more.
+    /// Appends batch after batch, repeats some, drops the futures of some, and stops when the log takes no
+    /// more.
     pub async fn append(self, mut chance: Chance, batches: u64) {
         let mut errors = 0;
         for _ in 0..batches {
@@ -119,7 +121,7 @@ impl Cast {
         }
     }
 
-    /// Makes a batch that nobody has appended.
+    /// Makes a new batch.
     fn compose(&self, chance: &mut Chance) -> BatchId {
         let wall = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
         let count = if chance.percent(60) { 1 } else { 1 + chance.below(4) };
@@ -127,7 +129,7 @@ impl Cast {
             let mut op_id = [0; 16];
             op_id[..8].copy_from_slice(&chance.number().to_be_bytes());
             op_id[8..].copy_from_slice(&chance.number().to_be_bytes());
-            // Mostly short, now and then one that crosses pages and fills segments.
+            // Payloads are usually short; now and then one crosses pages and fills segments.
             let bytes_max =
                 if chance.percent(80) { self.payload_bytes_max / 8 } else { self.payload_bytes_max };
             let payload = payload(chance, bytes_max);
@@ -137,7 +139,8 @@ impl Cast {
         self.witness.oracle().add(records)
     }
 
-    /// Appends a batch, perhaps not waiting for the answer; false if the log took it neither now nor before.
+    /// Appends a batch, and perhaps does not wait for the answer; false if the log took the batch neither now
+    /// nor before.
     async fn send(&self, batch: BatchId, expected: Option<u64>, chance: &mut Chance) -> bool {
         let records = self.witness.oracle().batch(batch).0.to_vec();
         let sent = self.witness.oracle().sent(batch, expected);
@@ -171,7 +174,7 @@ impl Cast {
         }
     }
 
-    /// Appends a new batch on a condition, which may not hold any more.
+    /// Appends a new batch at an expected position, which may be wrong by then.
     async fn send_expecting(&self, chance: &mut Chance) -> bool {
         let begun = self.clock.monotonic();
         let head = match self.log.head().await {
@@ -189,7 +192,7 @@ impl Cast {
         self.send(batch, Some(expected), chance).await
     }
 
-    /// Appends other content under an id that is in the log; it must not be taken.
+    /// Appends other content under an id that is in the log; the log must refuse it.
     async fn contradict(&self, batch: BatchId, chance: &mut Chance) -> bool {
         let (mut records, there) = {
             let oracle = self.witness.oracle();
@@ -218,7 +221,7 @@ impl Cast {
         }
     }
 
-    /// Takes the log over now and then.
+    /// Fences the log now and then.
     pub async fn fence(self, mut chance: Chance, times: u64) {
         for _ in 0..times {
             self.pause(&mut chance).await;
@@ -237,7 +240,7 @@ impl Cast {
         }
     }
 
-    /// Reads the log now and then, from its beginning or from somewhere.
+    /// Reads the log now and then, from its beginning or from another position.
     pub async fn read(self, mut chance: Chance, times: u64) {
         for _ in 0..times {
             self.pause(&mut chance).await;
@@ -259,7 +262,7 @@ impl Cast {
         }
     }
 
-    /// Follows the log from somewhere on, a few records at a time.
+    /// Follows the log from some position on, a few records at a time.
     pub async fn follow(self, mut chance: Chance, looks: u64) {
         let from = 1 + chance.below(self.witness.oracle().certain() + 1);
         let mut follower = Follower::new(Arc::clone(&self.log), Arc::new(self.clock.clone()), Lsn(from));
@@ -318,7 +321,7 @@ impl Cast {
     }
 }
 
-/// Returns bytes of a kind: zeros, one byte again and again, or anything.
+/// Returns a payload: zeros, one byte repeated, or random bytes.
 fn payload(chance: &mut Chance, bytes_max: u64) -> Vec<u8> {
     let bytes = chance.below(bytes_max + 1);
     match chance.below(4) {

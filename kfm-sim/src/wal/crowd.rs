@@ -1,4 +1,5 @@
-//! Many hosts that append to one log at once, in virtual time: how much each gets, and how long it waits.
+//! Many hosts that append to one log at the same time, in virtual time: how much each host gets, and how long
+//! it waits.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,32 +16,32 @@ use crate::clock::VirtualClock;
 use crate::schedule::{ProcessId, Schedule};
 use crate::trace::Trace;
 
-/// Hosts, and what they append.
+/// The hosts, and what they append.
 #[derive(Debug, Clone, Copy)]
 pub struct Crowd {
     /// How many hosts there are.
     pub hosts: u32,
-    /// How many appenders each has, one record at a time.
+    /// How many appenders each host has; each appends one record at a time.
     pub appenders: u64,
     /// How long they append.
     pub time: Duration,
     /// How long the store takes to create a slot.
     pub create: Duration,
-    /// How long it takes to read one.
+    /// How long the store takes to read a slot.
     pub read: Duration,
 }
 
-/// What one host got.
+/// The share of one host.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Share {
-    /// How many records it appended.
+    /// How many records the host appended.
     pub records: u64,
-    /// How long the longest append took.
+    /// How long its longest append took.
     pub longest: Duration,
 }
 
 impl Crowd {
-    /// Lets the hosts append, and returns what each got.
+    /// Lets the hosts append, and returns the share of each.
     pub fn run(self, seed: u64) -> Vec<Share> {
         let mut chance = Chance::new(seed);
         let clock = VirtualClock::new(SystemTime::UNIX_EPOCH);
@@ -69,7 +70,7 @@ impl Crowd {
                             op_id[..8].copy_from_slice(&(name + n).to_le_bytes());
                             let at = Timestamp::UNIX_EPOCH;
                             let record = NewRecord { op_id, rtype: 1, schema: 1, at, payload: vec![0; 400] };
-                            // A host that is refused has a share that shows it.
+                            // The share of a host that is refused shows it.
                             if log.append(&[record], None).await.is_err() {
                                 return;
                             }
@@ -99,7 +100,7 @@ mod tests {
         read: Duration::from_millis(10),
     };
 
-    /// Returns records a second, the least share as a part of the best, and the longest wait.
+    /// Returns the records per second, the smallest share divided by the largest, and the longest wait.
     fn judged(shares: &[Share], time: Duration) -> (u64, f64, Duration) {
         let records =
             |pick: fn(u64, u64) -> u64| shares.iter().map(|share| share.records).reduce(pick).unwrap();
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn two_hosts_are_as_fair_and_one_alone_is_hardly_held_up() {
-        // Alone: 64 records in the 20 ms of a put, less the slots that are left open to others.
+        // One host alone: 64 records in the 20 ms of a put, minus the slots that are left open for newcomers.
         for (hosts, rate_min) in [(1, 64 * 50 * 4 / 5), (2, 1_500)] {
             let shares = Crowd { hosts, ..CROWD }.run(7);
             let (rate, least, _) = judged(&shares, CROWD.time);

@@ -1,11 +1,11 @@
-//! Single faults on a log that has acknowledged all it holds, and what an honest log may answer to them.
+//! Single faults in a log that has acknowledged all its records, and what an honest log may do about them.
 //!
-//! After a fault a log may open with everything, or refuse to. It must not open with less, or with something
-//! else, and nobody may be shown that: a *silent loss*. And it must not refuse when nothing that belongs to a
-//! frame was changed and no frame stands where it does not belong: a *false refusal*. A log that was cut at the
-//! border of two frames is sound in itself; only a witness, a head that was kept elsewhere, sees it. And one
-//! window nobody can see into: the last frame, damaged after it was acknowledged, when the power failed before
-//! the mark behind it was durable; and with it the frames before that lie in the same bad sector.
+//! After a fault a log may open with everything, or refuse to open. It must not open with less, or with
+//! something else, and must not show that to a reader: this is a *silent loss*. It must not refuse if no byte
+//! of a frame was changed and every frame stands where it belongs: this is a *false refusal*. A log that was
+//! cut between two frames is sound in itself; only a witness, a head that was kept elsewhere, can see that.
+//! And there is one case that nothing can see: the last frame is damaged after it was acknowledged, and the
+//! power failed before the mark behind it was durable; with it, the frames before it in the same bad sector.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -26,25 +26,25 @@ const SECTOR_BYTES: usize = 512;
 /// A kind of single fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// One bit of a segment is another.
+    /// One bit of a segment is flipped.
     FlippedBit,
-    /// One sector of a segment is zeros.
+    /// One sector of a segment is overwritten with zeros.
     ZeroedSector,
-    /// The rest of a frame, from some byte on, is zeros.
+    /// A frame is overwritten with zeros from some byte on.
     TornFrame,
-    /// A frame stands a second time, behind the last of its segment.
+    /// A frame is copied behind the last frame of its segment.
     DuplicatedFrame,
-    /// Two frames that follow each other have changed places.
+    /// Two neighbouring frames have changed places.
     SwappedFrames,
-    /// A frame was written over another one.
+    /// A frame is written over another one.
     MisdirectedFrame,
-    /// A segment is shorter.
+    /// A segment is cut.
     CutSegment,
     /// The log ends at an earlier frame, as an old copy of it would.
     CutLog,
-    /// A segment is missing.
+    /// A segment is removed.
     LostSegment,
-    /// The file that names the format is missing.
+    /// The file that names the format is removed.
     LostFormat,
 }
 
@@ -80,33 +80,33 @@ impl Kind {
     }
 }
 
-/// A fault as it happened.
+/// A fault that was made.
 #[derive(Debug)]
 pub struct Struck {
-    /// Its kind.
+    /// The kind of the fault.
     pub kind: Kind,
-    /// The file, and which of its bytes are others.
+    /// The file, and which of its bytes were changed.
     pub place: (PathBuf, Range<usize>),
-    /// Whether a byte of a frame is another one, or a frame stands where it does not belong.
+    /// Whether a byte of a frame was changed, or a frame stands where it does not belong.
     touches: bool,
-    /// Whether the last frame was touched, and all between it and the first that was.
+    /// Whether the last frame was touched, and every frame between it and the first touched one.
     reaches_end: bool,
 }
 
 /// What a log did about a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It opened with everything.
+    /// It opened with all records.
     Intact,
-    /// It refused, and named the place.
+    /// It refused to open, and named the damage.
     Refused(Damage),
-    /// It opened with less, and the witness saw it before.
+    /// It opened with fewer records, and the witness had seen that.
     SeenByWitness,
     /// It lost its end, whose mark was not durable.
     InWindow,
     /// It opened with something else than it had acknowledged.
     SilentLoss(String),
-    /// It refused, and nothing was wrong.
+    /// It refused to open, although nothing was wrong.
     FalseRefusal(String),
 }
 
@@ -123,7 +123,7 @@ impl Verdict {
         }
     }
 
-    /// Returns what is wrong with it, if anything is.
+    /// Returns which promise the verdict breaks; `None` if it breaks none.
     pub fn violation(&self) -> Option<String> {
         match self {
             Self::SilentLoss(text) => Some(format!("silent loss: {text}")),
@@ -133,20 +133,20 @@ impl Verdict {
     }
 }
 
-/// A frame, by its place.
+/// The place of a frame.
 #[derive(Debug, Clone)]
 struct Place {
     segment: usize,
     bytes: Range<usize>,
 }
 
-/// A log that is to be struck, with all that is known of it.
+/// A log that gets faults, with all that is known about it.
 #[derive(Debug)]
 pub struct Target {
     disk: SimulatedDisk,
     options: LocalOptions,
     segments: Vec<PathBuf>,
-    /// Every frame but the marks.
+    /// Every frame except the marks.
     frames: Vec<Place>,
     records: Vec<StoredRecord>,
     head: Head,
@@ -155,7 +155,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads a log that is sound; none if it does not read. `window` says that its last mark may be missing.
+    /// Reads a sound log; `None` if it cannot be read. `window` says that its last mark may not be durable.
     pub fn of(disk: &SimulatedDisk, options: LocalOptions, window: bool) -> Option<Self> {
         let dir = Path::new(DIR);
         let report = verify_on(disk, dir, Depth::Chain).ok()?;
@@ -169,16 +169,16 @@ impl Target {
             }
         }
         let segments = inspection.segments.iter().map(|segment| dir.join(&segment.name)).collect();
-        // Read by a writer on a copy: a reader does not show what has no witness.
+        // A writer reads it, on a copy, because a reader does not show records without a witness.
         let options_of_copy = options.clone().with_disk(Arc::new(disk.copy()));
         let (log, _) = LocalLog::open(DIR, options_of_copy).ok()?;
         let records = run(log.scan(Lsn(1), usize::MAX)).ok()?;
         Some(Self { disk: disk.copy(), options, segments, frames, records, head: report.head, window })
     }
 
-    /// Strikes a copy of the log with a fault of any kind.
+    /// Makes a fault of any kind in a copy of the log, and judges what the log does about it.
     pub fn strike(&self, chance: &mut Chance) -> (Struck, Verdict) {
-        // Bits and sectors are what disks lose most.
+        // Disks lose bits and sectors most often.
         let kind = match chance.below(100) {
             0..40 => Kind::FlippedBit,
             40..60 => Kind::ZeroedSector,
@@ -200,7 +200,7 @@ impl Target {
         (struck, verdict)
     }
 
-    /// Applies a fault; returns which bytes of which file are others now.
+    /// Makes a fault; returns the file and which of its bytes were changed.
     fn apply(&self, copy: &SimulatedDisk, kind: Kind, chance: &mut Chance) -> (PathBuf, Range<usize>) {
         let frame = chance.pick(&self.frames).clone();
         let path = self.segments[frame.segment].clone();
@@ -267,7 +267,7 @@ impl Target {
         (path, changed)
     }
 
-    /// Opens a struck log in every way, and says what it did.
+    /// Opens a damaged log in every way, and returns what it did.
     fn judge(&self, copy: &SimulatedDisk, struck: &Struck) -> Verdict {
         let dir = Path::new(DIR);
         let witnessed = match verify_against_on(copy, dir, &self.head) {
@@ -279,6 +279,7 @@ impl Target {
         let opened = LocalLog::open(DIR, self.options.clone().with_disk(Arc::new(copy.clone())));
         let (log, _) = match opened {
             Ok(opened) => opened,
+            // A refusal is honest only if every way of reading gives it, and if there was something to refuse.
             Err(WalError::Corrupt { class, offset, .. }) => {
                 return if witnessed.is_none_or(|bad| (bad.class, bad.offset) != (class, offset)) {
                     Verdict::SilentLoss(format!("verify does not say what opening says: {class}"))
@@ -306,11 +307,12 @@ impl Target {
         if !self.records.starts_with(&records) {
             return Verdict::SilentLoss(format!("other records: {found} of {had}"));
         }
-        // A frame that was erased whole leaves nothing to set aside.
+        // A frame that was erased as a whole leaves nothing that a repair could set aside.
         if self.window && struck.reaches_end {
             return Verdict::InWindow;
         }
-        // What the log itself does not know, a witness does; for a loss within the log that is no excuse.
+        // A witness knows of a loss at the end of which the log itself does not know. For a loss within the
+        // log this is no excuse.
         if struck.kind == Kind::CutLog && witnessed.is_some_and(|bad| bad.class == Damage::LostTail) {
             return Verdict::SeenByWitness;
         }
@@ -324,7 +326,7 @@ fn overwrite(bytes: &mut [u8], start: usize, with: &[u8]) {
     bytes[start..start + length].copy_from_slice(&with[..length]);
 }
 
-/// Returns the range in which two contents differ.
+/// Returns the range of bytes in which two contents differ.
 fn changed(before: &[u8], after: &[u8]) -> Range<usize> {
     let differ = |at: &usize| before.get(*at) != after.get(*at);
     let length = before.len().max(after.len());

@@ -1,9 +1,9 @@
-//! Histories of the local log: one machine, one disk, a writer that dies in many ways, readers, rivals.
+//! Histories of the local log: one machine, one disk, a writer that dies in many ways, readers and rivals.
 //!
-//! A history is a few lives of a writer on one disk. In each the log is opened, read whole and compared with
-//! what is certain; then appenders, fencers, verifiers and readers work at once, until the life ends: the log is
-//! closed, its process killed in the middle of a call, the power cut, or a call of the disk failed before. A
-//! last life without any of that shows that the log still works, and then it is damaged.
+//! A history is a few lives of a writer on one disk. In each life the log is opened, read whole and compared
+//! with what is certain. Then appenders, fencers, verifiers and readers work at the same time until the life
+//! ends: the log is closed, its process is killed in the middle of a call, the power is cut, or a call of the
+//! disk has failed. A last life without any fault shows that the log still works; then the log is damaged.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,20 +23,20 @@ use crate::clock::VirtualClock;
 use crate::disk::{Killed, ProcessDisk};
 use crate::schedule::{ProcessId, Rest, Schedule};
 
-/// Where the log lies.
+/// The folder of the log.
 pub const DIR: &str = "/wal";
 
-/// How many of a hundred calls to a disk let another process go first.
+/// In how many calls of a hundred to a disk another process runs first.
 const INTERLEAVE_PERCENT: u64 = 15;
 
-/// Salts of the chances of who came later.
+/// The salts of the random numbers of actors that were added later.
 const ARCHIVIST: u64 = 1 << 40;
 const FOLLOWER: u64 = 1 << 41;
 
-/// How many single faults the log of a history is struck with at the end.
+/// How many single faults the log of a history gets at its end.
 const STRIKES: u64 = 5;
 
-/// Runs the history of a seed.
+/// Runs the history of a seed; keeps its lines if it is `readable`.
 pub fn history(seed: u64, readable: bool) -> History {
     let mut world = World::new(seed, readable);
     for _ in 0..1 + world.chance.below(5) {
@@ -52,16 +52,16 @@ pub fn history(seed: u64, readable: bool) -> History {
     world.end()
 }
 
-/// How the life of a writer is to end.
+/// How the life of a writer ends.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    /// It closes the log.
+    /// The writer closes the log.
     Close,
-    /// It is killed in a call that changes the disk.
+    /// The writer is killed in a call that changes the disk.
     Kill(u64, Killed),
-    /// The power is cut in one.
+    /// The power is cut in such a call.
     PowerCut(u64),
-    /// One fails; what comes after that is drawn then.
+    /// Such a call fails; how the life ends then is drawn at that moment.
     Fault(u64, Fault),
 }
 
@@ -78,7 +78,7 @@ struct World {
     processes: u32,
 }
 
-/// What can be the reason of an error: the end of the process, and a fault of the disk at a change.
+/// The possible reasons of an error: the end of the process, and a fault of the disk at a change.
 #[derive(Debug)]
 struct Reasons {
     machine: SimulatedDisk,
@@ -95,7 +95,7 @@ impl Undisturbed for Reasons {
     }
 }
 
-/// The handle of a writer, dropped when its life ends.
+/// The handle of a writer; it is dropped when the life of the writer ends.
 type Handle = Arc<Mutex<Option<Arc<LocalLog>>>>;
 
 impl World {
@@ -115,7 +115,8 @@ impl World {
         self.witness.history(self.seed)
     }
 
-    /// Returns chances for who came to these histories later: without one of them, a seed is what it was.
+    /// Returns the random numbers of an actor that was added to these histories later. They are separate, so
+    /// that a seed stays the same history without that actor.
     fn late_chance(&self, salt: u64) -> Chance {
         Chance::new(self.seed.wrapping_mul(1009).wrapping_add(u64::from(self.processes)) ^ salt)
     }
@@ -134,7 +135,7 @@ impl World {
             .with_disk(disk)
     }
 
-    /// Lets a writer live, with those around it.
+    /// Runs one life of a writer, with the readers and rivals beside it.
     fn life(&mut self) {
         if self.chance.percent(30) {
             let jump = Duration::from_secs(1_600_000_000 + self.chance.below(200_000_000));
@@ -168,7 +169,7 @@ impl World {
         };
         match rest {
             Rest::Done | Rest::Stopped => {}
-            Rest::Stalled => self.witness.violate("tasks wait, and nobody will wake them".to_owned()),
+            Rest::Stalled => self.witness.violate("tasks wait, and no task can wake them".to_owned()),
             Rest::Endless => self.witness.violate("the log does not come to rest".to_owned()),
         }
         let failed = fault_at.is_some_and(|(change, _)| self.machine.changes() >= change);
@@ -189,7 +190,7 @@ impl World {
         }
     }
 
-    /// Ends a life: its process, and perhaps the power.
+    /// Ends a life: the process of the writer, and perhaps the power.
     fn finish(&mut self, fate: Fate, failed: bool, process: ProcessId, disk: &ProcessDisk, handle: &Handle) {
         let closes = match fate {
             Fate::Close => true,
@@ -200,7 +201,7 @@ impl World {
             disk.kill();
         }
         self.schedule.kill(process);
-        // A rival that comes late would be no rival any more.
+        // A rival that comes after the end of this writer would not be a rival.
         self.schedule.kill(ProcessId(process.0 + 1));
         drop(handle.lock().unwrap_or_else(PoisonError::into_inner).take());
         let power_cut = match fate {
@@ -230,7 +231,8 @@ impl World {
         self.witness.trace.note(format_args!("finished, power cut: {power_cut}"));
     }
 
-    /// Adds the process of a writer: it opens the log, compares it, and begins to work.
+    /// Adds the process of a writer: it opens the log, compares it with what is certain, and starts its
+    /// actors.
     fn writer(
         &mut self,
         process: ProcessId,
@@ -288,7 +290,7 @@ impl World {
         });
     }
 
-    /// Adds the process of a reader, which may outlive the writer.
+    /// Adds the process of a reader, which may live longer than the writer.
     fn reader(&mut self) {
         let (process, disk) = self.process();
         let (witness, schedule, clock) = (self.witness.clone(), self.schedule.clone(), self.clock.clone());
@@ -323,7 +325,7 @@ impl World {
         });
     }
 
-    /// Lets a writer live to whom nothing happens.
+    /// Runs the life of a writer without any fault.
     fn last_life(&mut self) {
         let (process, disk) = self.process();
         let handle = Handle::default();
@@ -336,7 +338,7 @@ impl World {
         self.finish(Fate::Close, false, process, &disk, &handle);
     }
 
-    /// Damages the closed log, and looks what becomes of it.
+    /// Damages the closed log, and checks what the log does about it.
     fn strike(&mut self) {
         let report = match kfm_wal::local::verify_on(&self.machine, Path::new(DIR), Depth::Chain) {
             Ok(report) => report,
@@ -361,7 +363,7 @@ impl World {
     }
 }
 
-/// Opens the log for writing and compares what is there with what is certain.
+/// Opens the log for writing, and compares its records with what is certain.
 async fn open(options: LocalOptions, witness: &Witness, undisturbed: &dyn Undisturbed) -> Option<LocalLog> {
     let (log, report) = match LocalLog::open(DIR, options) {
         Ok(opened) => opened,

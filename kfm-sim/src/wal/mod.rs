@@ -1,4 +1,5 @@
-//! Histories of the log: appenders, fencers, verifiers, readers, rivals; faults, kills, power cuts.
+//! Histories of the log: appenders, fencers, verifiers, readers and rivals; with faults, kills and power
+//! cuts.
 
 pub mod actors;
 pub mod crowd;
@@ -12,18 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::oracle::Oracle;
 use crate::trace::Trace;
 
-/// What happened in one history.
+/// The result of one history.
 #[derive(Debug)]
 pub struct History {
-    /// The seed that it follows from.
+    /// The seed of the history.
     pub seed: u64,
-    /// What was counted.
+    /// How many times each kind of thing happened.
     pub counts: crate::counts::Counts,
-    /// The digest of all that happened.
+    /// The digest of all events.
     pub digest: [u8; 32],
-    /// What happened, if it was to be read.
+    /// The events as lines; empty if they were not kept.
     pub lines: Vec<String>,
-    /// The first promise that was broken.
+    /// The first promise that was broken; none if all were kept.
     pub violation: Option<String>,
 }
 
@@ -31,33 +32,33 @@ pub struct History {
 #[derive(Debug, Clone)]
 pub struct Witness {
     oracle: Arc<Mutex<Oracle>>,
-    /// What happens, in order.
+    /// The events, in order.
     pub trace: Trace,
     counts: Arc<Mutex<crate::counts::Counts>>,
 }
 
 impl Witness {
-    /// Makes a witness who has seen nothing.
+    /// Makes a witness that has seen nothing.
     pub fn new(readable: bool) -> Self {
         Self { oracle: Arc::default(), trace: Trace::new(readable), counts: Arc::default() }
     }
 
-    /// Returns the oracle; never to be held while the log is called.
+    /// Locks the oracle. Release it before calling the log.
     pub fn oracle(&self) -> MutexGuard<'_, Oracle> {
         self.oracle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts something of a kind.
+    /// Counts one event of a kind.
     pub fn count(&self, kind: &'static str) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(kind, 1);
     }
 
-    /// Counts what somebody else has counted.
+    /// Adds the counts of another counter.
     pub fn count_all(&self, others: &crate::counts::Counts) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).merge(others);
     }
 
-    /// Notes a broken promise.
+    /// Notes that a promise was broken.
     pub fn violate(&self, violation: String) {
         self.trace.note(format_args!("violation: {violation}"));
         self.oracle().violate(violation);
@@ -68,7 +69,7 @@ impl Witness {
         self.oracle().violation().is_some()
     }
 
-    /// Ends the history.
+    /// Ends the history and returns its result.
     pub fn history(self, seed: u64) -> History {
         let violation = self.oracle().violation().cloned();
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();

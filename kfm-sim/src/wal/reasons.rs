@@ -1,4 +1,5 @@
-//! What explains an error of the log on slots: what its own process met in the store, in the time that it took.
+//! The reasons that explain an error of the log on slots: what its own process met in the store during the
+//! call.
 
 use std::time::Duration;
 
@@ -11,19 +12,19 @@ use crate::clock::VirtualClock;
 use crate::met::Met;
 use crate::object_store::{LATENCY_MAX, SimulatedStore};
 
-/// With less patience than this it may end while others take every slot.
+/// With less patience than this a call may end while others take every slot.
 const PATIENT: Duration = Duration::from_secs(1);
 
-/// What can be the reason of an error of one process.
+/// The possible reasons of the errors of one process.
 #[derive(Debug, Clone)]
 pub struct Reasons {
     /// The store, as the process sees it.
     pub store: SimulatedStore,
     /// How patient the process is.
     pub patience: Patience,
-    /// Time.
+    /// The clock of the world.
     pub clock: VirtualClock,
-    /// Whether calls are stalled for longer than anybody waits.
+    /// Whether some calls are stalled for longer than any caller waits.
     pub stalls: bool,
 }
 
@@ -50,31 +51,33 @@ impl Undisturbed for Reasons {
 }
 
 impl Reasons {
-    /// Says whether the process was patient to the end, and met in its last try what makes a try fail.
+    /// Says whether the process was patient to the end, and met a reason to fail in its last try.
     fn is_outlasted(&self, met: &Met, begun: Duration) -> bool {
         let now = self.clock.monotonic();
         let Patience { call, total, backoff } = self.patience;
         let impatient = total < PATIENT;
-        // A store whose calls come to an end does not outlast patience.
+        // If every call ends, the store does not outlast the patience of the process.
         if !impatient && !self.stalls {
             return false;
         }
-        // Who is refused behind another of its process was not there when that one began, but nothing of the process
-        // got into the log since.
+        // An append that is refused behind another one of its process began later than that one. But since
+        // that one began, nothing of the process got into the log.
         let patient = now.saturating_sub(begun) >= total || now.saturating_sub(met.landed) >= total;
         let within = |at: Option<Duration>, time| at.is_some_and(|at| at + time >= now);
-        // Of slots that are read at once the first may be waited for after a later one has failed: a pause, and an answer.
+        // Of several slots that are read at once, the first may be waited for after a later one has failed:
+        // one pause, and one answer.
         let last_try = Duration::from_millis(u64::from(backoff.cap_ms)) + 2 * LATENCY_MAX;
         let crowded = within(met.overtaken, last_try) && (impatient || within(met.hindered, total + call));
         patient && (within(met.hindered, last_try) || crowded)
     }
 }
 
-/// How long an append may take, by what [`Patience`] promises of calls and frames.
+/// Returns how long an append may take, from what [`Patience`] promises for calls and frames.
 ///
-/// A frame is tried again for `total`; a try that begins at the end of that time reads on (a read is tried again for
-/// `total`, and its last call takes `call`), creates the slot and looks into it, `call` each. An append waits for the
-/// frame that is on its way when it comes, for one of a fence or a claim that goes before it, and for its own.
+/// A frame is tried again for `total`. A try that begins at the end of that time still reads on (a read is
+/// tried again for `total`, and its last call takes `call`), creates the slot and reads it, each in `call`.
+/// An append waits for the frame that is on its way when it comes, for that of a fence or a claim before it,
+/// and for its own.
 pub fn append_max(patience: &Patience) -> Duration {
     let Patience { call, total, .. } = *patience;
     let frame = total + (total + call) + call + call;

@@ -1,9 +1,9 @@
-//! Histories of the log on slots: several hosts, one object store that is as bad as they get.
+//! Histories of the log on slots: several hosts, and one object store that is as bad as real ones get.
 //!
-//! Each host lives once or twice: it opens the log, compares it with what is certain, and then appenders,
-//! fencers, holders, verifiers and readers work at once, until they are done or the host is killed where it is,
-//! with writes on their way that arrive when it is long dead. At the end the store is read without its lies, and
-//! then it is struck once: what any reader of the log must find.
+//! Each host lives once or twice. It opens the log and compares it with what is certain. Then appenders,
+//! fencers, holders, verifiers and readers work at the same time, until they are done or the host is killed;
+//! writes of a killed host may still arrive when it is long dead. At the end the store is read without its
+//! lies. Then it gets one fault, which every reader of the log must find.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,13 +25,13 @@ use crate::clock::VirtualClock;
 use crate::object_store::{SimulatedStore, Toxics};
 use crate::schedule::{ProcessId, Rest, Schedule};
 
-/// Where the log lies in the store.
+/// The folder of the log in the store.
 const ROOT: &str = "wal";
 
-/// The process that ends others.
+/// The process that kills others.
 const FATE: ProcessId = ProcessId(u32::MAX - 1);
 
-/// Runs the history of a seed.
+/// Runs the history of a seed; keeps its lines if it is `readable`.
 pub fn history(seed: u64, readable: bool) -> History {
     let mut world = World::new(seed, readable);
     let hosts = 1 + world.chance.below(4);
@@ -42,7 +42,7 @@ pub fn history(seed: u64, readable: bool) -> History {
     let rest = world.schedule.run(move || witness.is_broken());
     match rest {
         Rest::Done | Rest::Stopped => {}
-        Rest::Stalled => world.witness.violate("tasks wait, and nobody will wake them".to_owned()),
+        Rest::Stalled => world.witness.violate("tasks wait, and no task can wake them".to_owned()),
         Rest::Endless => world.witness.violate("the log does not come to rest".to_owned()),
     }
     if !world.witness.is_broken() {
@@ -59,7 +59,7 @@ struct World {
     schedule: Schedule,
     witness: Witness,
     store: SimulatedStore,
-    /// Whether calls are stalled for longer than anybody waits.
+    /// Whether some calls are stalled for longer than any caller waits.
     stalls: bool,
     mode: Mode,
     patience: Patience,
@@ -92,7 +92,7 @@ impl World {
             .with_entropy(Arc::new(SeededEntropy::new(self.chance.number())))
     }
 
-    /// Adds a host, which lives once or twice, and may be killed each time.
+    /// Adds a host, which lives once or twice and may be killed each time.
     fn host(&mut self, host: u64) {
         for life in 0..1 + self.chance.below(2) {
             let process = ProcessId(u32::try_from(host * 2 + life).expect("few hosts") + 1);
@@ -104,7 +104,7 @@ impl World {
             let (patience, stalls) = (self.patience, self.stalls);
             let reasons = Reasons { store, patience, clock: self.clock.clone(), stalls };
             let cast = Cast {
-                // Until it is opened.
+                // A placeholder until the log is opened.
                 log: Arc::new(kfm_wal::MemoryLog::new()),
                 process: process.0,
                 witness: self.witness.clone(),
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    /// Damages one slot; whoever reads the log must find it.
+    /// Damages one slot; every reader of the log must find the damage.
     async fn strike(&mut self, slots: Arc<ObjectSlots>, options: SlotOptions, last: u64, head: &Head) {
         let n = 1 + self.chance.below(last - 1);
         let kind = self.chance.below(5);
@@ -178,7 +178,7 @@ impl World {
         self.witness.count(expected.as_str());
         match found.map(|report| report.first_bad.map(|bad| bad.class)) {
             Ok(Some(class)) if class == expected => {}
-            // A last frame without records leaves no position behind that is missing.
+            // A last frame without records has no position, so none is missing without it.
             Ok(Some(Damage::Rewritten)) if expected == Damage::LostTail => {}
             other => self.witness.violate(format!("a strike of {expected} is seen as {other:?}")),
         }
@@ -193,7 +193,7 @@ fn toxics(chance: &mut Chance) -> Toxics {
     match chance.below(4) {
         0 => Toxics::NONE,
         1 => Toxics::ALL,
-        // One thing goes wrong, and often.
+        // Only one kind of fault happens, and it happens often.
         _ => {
             let mut toxics = Toxics::NONE;
             let often = 5 + chance.below(25);
@@ -212,7 +212,7 @@ fn toxics(chance: &mut Chance) -> Toxics {
     }
 }
 
-/// Damages the slot `n` of the truth in a way; returns how a reader must call it.
+/// Damages slot `n` in one of several ways; returns the class of damage that a reader must report.
 async fn strike(
     store: &SimulatedStore,
     kind: u64,
@@ -254,7 +254,7 @@ async fn strike(
 }
 
 impl Cast {
-    /// Compares a log that was opened, or not, with what is certain, and begins to work.
+    /// Compares a log that was opened, or refused, with what is certain, and starts its actors.
     async fn begin(
         mut self,
         begun: Duration,
@@ -306,7 +306,7 @@ impl Cast {
         }
     }
 
-    /// Takes the log for itself, appends while it has it, and gives it back or not.
+    /// Claims the log, appends while it holds the log, and releases it or does not.
     async fn hold(self, log: Arc<SlotLog>, mut chance: Chance) {
         let lease = Duration::from_millis(200 + chance.below(800));
         let patience = lease * u32::try_from(chance.below(3)).expect("below 3");
