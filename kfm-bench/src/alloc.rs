@@ -1,5 +1,5 @@
-//! Counts what a contender allocates. The one file with `unsafe`: a global allocator cannot be written
-//! without; both methods only count and pass on to the system's.
+//! Counts the allocations of a contender. This is the only file with `unsafe`, since a global allocator
+//! cannot be written without it; its two methods only count, and pass the call on to the system's allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -9,7 +9,7 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, with a count of its calls by this thread.
+/// The system's allocator, which counts the calls of this thread.
 pub struct Counting;
 
 unsafe impl GlobalAlloc for Counting {
@@ -23,7 +23,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Returns how often this thread has allocated.
+/// Returns how many times this thread has allocated.
 pub fn allocations() -> u64 {
     ALLOCATIONS.with(Cell::get)
 }

@@ -1,4 +1,5 @@
-//! Measures the toolkit's libraries beside their peers. One file a question, under the library's folder.
+//! Measures the toolkit's libraries beside their peers. One file for each question, in the folder of the
+//! library.
 //!
 //! ```sh
 //! cargo run --release -- retry          # a table
@@ -39,7 +40,7 @@ fn main() -> std::process::ExitCode {
             wal::honesty(json);
             return std::process::ExitCode::SUCCESS;
         }
-        // What the question above asks of a process of its own, since a log may end it.
+        // The part of the question above that runs in another process, because a log may end it.
         #[cfg(feature = "wal")]
         ["read-back", name, dir] => {
             wal::read_back(name, std::path::Path::new(dir));

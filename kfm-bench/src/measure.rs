@@ -1,37 +1,37 @@
-//! How time is taken: in interleaved passes, as CPU time of the thread, since the machine is shared.
+//! How time is measured: in interleaved passes, as CPU time of the thread, since the machine is shared.
 
 use std::time::Duration;
 
-/// Something that is measured: makes so many calls.
+/// Something that is measured by making many calls.
 pub struct Contender<'a> {
-    /// What it is called in the answer.
+    /// The name of the contender in the answer.
     pub name: &'static str,
-    /// Makes so many calls.
+    /// Makes this many calls.
     pub calls: Box<dyn FnMut(u64) + 'a>,
 }
 
 impl<'a> Contender<'a> {
-    /// Names what makes the calls.
+    /// Names the closure that makes the calls.
     pub fn new(name: &'static str, calls: impl FnMut(u64) + 'a) -> Self {
         Self { name, calls: Box::new(calls) }
     }
 }
 
-/// What one contender took.
+/// What the calls of one contender cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {
-    /// Nanoseconds of CPU time a call, in the fastest tenth of the passes: neighbours on the machine make a pass
-    /// slower and never faster, for ours and for peers alike.
+    /// CPU time of a call in nanoseconds, in the fastest tenth of the passes: other programs on the machine
+    /// make a pass slower and never faster, for the toolkit and for its peers alike.
     pub ns: f64,
-    /// The same in the fastest pass: what the code costs where nobody shares the core.
+    /// The same in the fastest pass: what the code costs on a core that is not shared.
     pub min_ns: f64,
-    /// The same in the pass in the middle: what it costs on this machine as busy as it was.
+    /// The same in the median pass: what it costs on this machine, as busy as it was.
     pub median_ns: f64,
-    /// Allocations a call.
+    /// Number of allocations of a call.
     pub allocations: f64,
 }
 
-/// Runs each contender `passes` times for `calls` calls, in turns; the first turn only warms up.
+/// Runs each contender `passes` times with `calls` calls, in turns; the first turn is only for warming up.
 pub fn interleaved(contenders: &mut [Contender<'_>], passes: usize, calls: u64) -> Vec<Cost> {
     let mut taken = vec![Vec::with_capacity(passes); contenders.len()];
     let mut allocations = vec![0.0; contenders.len()];

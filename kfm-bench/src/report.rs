@@ -1,19 +1,19 @@
-//! The answer to one question: ours, the peer's, the limit that was set, and the ratios.
+//! The answer to one question: the toolkit's number, the peer's, the limit, and the ratios.
 
-/// One line of the answer; what is smaller is better, unless the unit says `more`.
+/// One line of the answer; a smaller number is better, unless the unit says `more`.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// What was measured, and of which peer.
+    /// What was measured, and the name of the peer.
     pub name: String,
-    /// What this toolkit took.
+    /// The number of this toolkit.
     pub ours: f64,
-    /// What the peer took, if there is one.
+    /// The number of the peer, if there is one.
     pub peer: Option<f64>,
-    /// What this toolkit may take, if a number was set; of a rate, what the machine itself can do.
+    /// The limit for this toolkit, if one was set; for a rate, what the machine itself can do.
     pub limit: Option<f64>,
-    /// Of what.
+    /// The unit of the numbers.
     pub unit: &'static str,
-    /// How many passes or rounds the number stands on.
+    /// How many passes or rounds the number comes from.
     pub runs: usize,
 }
 
@@ -27,7 +27,7 @@ impl Row {
     }
 }
 
-/// Prints a table, or an object a line.
+/// Prints a table, or one JSON object a line.
 pub fn print(rows: &[Row], json: bool) {
     if !json {
         println!(

@@ -1,7 +1,8 @@
-//! Many hosts on one log: how many records a second they append together, how fairly, and how long each waits.
+//! Many hosts on one log: how many records per second they append together, how fairly, and how long each
+//! append waits.
 //!
-//! Eight hosts of 64 appenders each, records of 400 bytes, on a store that takes 20 ms to create a slot and 10 ms to
-//! read one. All of them in this process, in real time; the machine is hardly busy.
+//! Eight hosts with 64 appenders each, records of 400 bytes, on a store that takes 20 ms to create a slot and
+//! 10 ms to read one. All of them run in this process, in real time; the machine is hardly busy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +21,11 @@ const READ: Duration = Duration::from_millis(10);
 const ROUND: Duration = Duration::from_secs(5);
 const ROUNDS: usize = 3;
 
-/// The limits that were set: records a second, the least share beside the best, the longest wait in milliseconds.
+/// The limits: records per second, the smallest share divided by the largest, and the longest wait in
+/// milliseconds.
 const LIMITS: (f64, f64, f64) = (1_500.0, 1.0 / 3.0, 5_000.0);
 
-/// What one appender got.
+/// The result of one appender.
 struct Got {
     host: u64,
     records: u64,
@@ -53,7 +55,7 @@ pub fn answers() -> Vec<Row> {
     ]
 }
 
-/// Returns the rate, the least share beside the best, and the longest wait in milliseconds.
+/// Returns the rate, the smallest share divided by the largest, and the longest wait in milliseconds.
 fn round() -> [f64; 3] {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let got = runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! The peers' side of `docs/guides/retry.md`: compiled here, and shown there word for word.
+//! The peers' side of `docs/guides/retry.md`: it is compiled here, and the guide shows it word for word.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::error::Error;
@@ -41,7 +41,7 @@ async fn a_call_under_backoff() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The policy that tower asks its user to write, without a backoff yet.
+/// The policy that tower asks its user to write, here without a backoff.
 #[derive(Clone)]
 struct FiveTries(u8);
 

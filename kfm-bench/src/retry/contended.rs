@@ -1,4 +1,5 @@
-//! What does a healthy call cost when two threads share the breaker? Over one thread with its own.
+//! What does a healthy call cost when two threads share the breaker? Compared with one thread that has its
+//! own.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -11,12 +12,12 @@ use crate::measure::thread_time;
 use crate::report::Row;
 
 const ROUNDS: usize = 31;
-/// How many rounds are tried until so many were clean.
+/// How many rounds are tried at most until enough were clean.
 const TRIES_MAX: usize = 300;
 const CALLS: u64 = 200_000;
-/// A round is clean if no thread had to give way: its time by the wall is not much more than its CPU time.
+/// A round is clean if no thread was interrupted: its wall time is not much longer than its CPU time.
 const WALL_OVER_CPU_MAX: f64 = 1.2;
-/// How much more a call may take at two threads.
+/// By which factor a call may take longer with two threads.
 const FACTOR_LIMIT: f64 = 1.05;
 
 pub(super) fn answer() -> Vec<Row> {
@@ -77,8 +78,8 @@ async fn operation() -> Result<u64, std::io::Error> {
     Ok(black_box(1))
 }
 
-/// CPU time a call of two threads at once over that of one alone: the median of the clean rounds, and how many
-/// there were.
+/// Returns the CPU time of a call with two threads at once, divided by that of one thread alone: the median
+/// of the clean rounds, and the number of those rounds.
 fn factor<F, Fut, T, E>(call: &F) -> (f64, usize)
 where
     F: Fn() -> Fut + Sync,
@@ -90,7 +91,7 @@ where
     (factors.get(factors.len() / 2).copied().unwrap_or(f64::NAN), factors.len())
 }
 
-/// CPU time a call of so many threads at once; `None` if one of them had to give way.
+/// Returns the CPU time of a call with `threads` threads at once; `None` if one of them was interrupted.
 fn together<F, Fut, T, E>(threads: usize, call: &F) -> Option<f64>
 where
     F: Fn() -> Fut + Sync,

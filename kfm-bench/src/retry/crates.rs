@@ -1,4 +1,4 @@
-//! How many crates does the core bring along? Its default build, itself included.
+//! How many crates does the core need? The default build, itself included.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -29,7 +29,7 @@ pub(super) fn answer() -> Vec<Row> {
         .collect()
 }
 
-/// Counts a package and all that it depends on, as this bench or the workspace builds it.
+/// Counts a package and all its dependencies, as this bench or the workspace builds it.
 fn crates(manifest: &str, package: &str) -> Option<f64> {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--manifest-path", manifest, "-p", package, "-e", "normal,build", "--prefix", "none"])

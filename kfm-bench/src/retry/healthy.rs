@@ -1,4 +1,4 @@
-//! What does a call cost that succeeds at once? Time over the bare call, and allocations.
+//! What does a call cost that succeeds at once? The time above the bare call, and its allocations.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::report::Row;
 
 const PASSES: usize = 101;
 const CALLS: u64 = 100_000;
-/// Nanoseconds that retry, breaker and time-out together may add.
+/// How many nanoseconds retry, breaker and time-out together may add.
 const ADDED_LIMIT_NS: f64 = 6.0;
 
 type Error = std::io::Error;
@@ -20,8 +20,8 @@ async fn operation() -> Result<u64, Error> {
     Ok(black_box(1))
 }
 
-/// Makes calls in a loop, awaiting each. Each contender has a closure of its own, as each call of a program has:
-/// two that share one would share their code, and neither would be inlined.
+/// Makes calls in a loop and awaits each. Each contender has a closure of its own, as each call in a program
+/// has: two contenders with one closure would share its code, and neither would be inlined.
 macro_rules! calls {
     ($runtime:expr, $name:literal, $call:expr) => {
         Contender::new($name, |count| {
@@ -140,7 +140,7 @@ pub(super) fn answer() -> Vec<Row> {
         rows.push(row(&of_passes("median"), median, None, Some(ADDED_LIMIT_NS), "ns added"));
     }
     for (n, contender) in contenders.iter().enumerate().skip(4) {
-        // A peer that only retries, or only breaks, stands beside the whole stack of ours too.
+        // A peer that only retries, or only has a breaker, is also compared with the toolkit's whole stack.
         let (ours, what) = match contender.name {
             name if name.contains('+') => (stack, "stack"),
             "failsafe" | "recloser" | "tower-resilience breaker" => (stack, "stack"),

@@ -7,7 +7,7 @@ mod refused;
 
 use crate::report::Row;
 
-/// Asks all questions.
+/// Answers all questions.
 pub fn answers() -> Vec<Row> {
     [healthy::answer(), contended::answer(), refused::answer(), crates::answer()].concat()
 }

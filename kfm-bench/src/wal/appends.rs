@@ -1,4 +1,4 @@
-//! How many records a second are durable, with one appender and with 64; and how long each waits.
+//! How many records per second become durable, with one appender and with 64; and how long each append waits.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::report::Row;
 const ROUNDS: usize = 15;
 const TURN: Duration = Duration::from_millis(250);
 
-/// How long an append may wait when 64 are under way.
+/// How long an append may wait while 64 are on their way, in microseconds.
 const P99_US_LIMIT: f64 = 1_000.0;
 
 pub(super) fn answer() -> Vec<Row> {
@@ -30,7 +30,7 @@ fn question(appenders: usize) -> Vec<Row> {
     for turn in 0..=ROUNDS {
         for n in order(logs.len(), turn) {
             let round = logs[n].round(appenders, TURN);
-            // The first turn only warms up.
+            // The first turn is only for warming up.
             if turn > 0 {
                 turns[n].push(round);
             }
@@ -62,11 +62,11 @@ fn question(appenders: usize) -> Vec<Row> {
     rows
 }
 
-/// Returns the order of a turn, another one each time: whoever comes behind a log pays for what that one left to the
-/// disk.
+/// Returns the order of the logs in a turn, another one each time: a log pays for the work that the log
+/// before it left to the disk.
 fn order(logs: usize, turn: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..logs).collect();
-    // The same in every run.
+    // The order is the same in every run.
     order.sort_by_key(|n| BuildHasherDefault::<DefaultHasher>::default().hash_one((turn, n)));
     order
 }

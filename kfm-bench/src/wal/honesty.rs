@@ -1,10 +1,12 @@
-//! What a log does about one fault in what it has acknowledged: refuse, lose in silence, or nothing at all.
+//! What a log does about one fault in what it has acknowledged: it refuses, loses in silence, or nothing
+//! happens.
 //!
-//! Each log appends for a while, every append synced and answered; its folder is copied while it is still open,
-//! as a machine finds it after a crash. Then one fault at a time is put into a copy, somewhere in the sectors
-//! that hold anything, and a process of its own opens it and reads all records back. A log that answers with
-//! fewer records, or with other bytes, and without an error, has lost in silence. The faults know nothing of
-//! anybody's format; `kfm-sim -- honesty` has those that do, by the hundred thousand, for the toolkit's own log.
+//! Each log appends for a while, every append synced and answered. Its folder is copied while the log is
+//! still open, as a machine finds it after a crash. Then one fault at a time is put into a copy, somewhere in
+//! the sectors that are in use, and another process opens the copy and reads all records back. A log that
+//! answers with fewer records or with other bytes, and without an error, has lost in silence. The faults know
+//! no log's format; `kfm-sim -- honesty` has faults that do, by the hundred thousand, for the toolkit's own
+//! log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use super::log::{Fjall, KfmTasks, Log, Okaywal, RaftEngine, Redb, Replay, Sqlite
 const SECTOR_BYTES: usize = 512;
 /// How long each log appends.
 const APPENDING: Duration = Duration::from_millis(300);
-/// How many faults of a kind each log gets.
+/// How many faults of each kind a log gets.
 const FAULTS: u64 = 40;
 /// How long a log may take to open before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,7 +46,7 @@ const ALL: [(Fault, &str); 6] = [
     (Fault::CutFile, "cut file"),
 ];
 
-/// How often a log did what.
+/// How many times a log did what.
 #[derive(Debug, Default)]
 struct Verdicts {
     intact: u64,
@@ -53,7 +55,7 @@ struct Verdicts {
     lost_max: u64,
 }
 
-/// Prints the table, or an object a line.
+/// Prints a table, or one JSON object a line.
 pub fn answer(json: bool) {
     let dir = tempfile::tempdir().expect("a folder");
     if !json {
@@ -102,7 +104,7 @@ pub fn answer(json: bool) {
     }
 }
 
-/// Opens a log, reads all records, and prints how many there are if each is what was appended.
+/// Opens a log, reads all records, and prints their number if each one is what was appended.
 pub fn read_back(name: &str, dir: &Path) {
     let mut whole = 0_u64;
     let mut take = |payload: &[u8]| {
@@ -120,7 +122,7 @@ pub fn read_back(name: &str, dir: &Path) {
     println!("{whole}");
 }
 
-/// Opens ours as its next writer does, which repairs what an interrupted append left.
+/// Opens the toolkit's own log as its next writer does, which repairs what an interrupted append left.
 fn read_ours(dir: &Path, take: &mut dyn FnMut(&[u8])) -> u64 {
     let options = LocalOptions::new(Arc::new(kfm_retry::SystemClock));
     let (log, _) = LocalLog::open(dir, options).expect("the log");
@@ -142,7 +144,7 @@ fn append_and_crash(name: &str, dir: &Path, crashed: &Path) {
     copy(dir, crashed);
 }
 
-/// Makes `to` a copy of the folder `from`, and nothing else.
+/// Makes `to` a copy of the folder `from`; removes what was there.
 fn copy(from: &Path, to: &Path) {
     if to.exists() {
         fs::remove_dir_all(to).expect("a folder of ours");
@@ -159,7 +161,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Lets a process of its own read a log back; none if it fails or hangs.
+/// Reads a log back in another process; `None` if that fails or hangs.
 fn read_in_a_process(name: &str, dir: &Path) -> Option<u64> {
     let program = std::env::current_exe().expect("this program");
     let mut child = Command::new(program)
@@ -217,7 +219,7 @@ fn strike(dir: &Path, fault: Fault, seed: &mut u64) {
             let last = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             bytes[last.saturating_sub(1 + below(seed, 300))..last].fill(0);
         }
-        // Shorter than it was: what a copy leaves that did not finish.
+        // The file becomes shorter, as in a copy that did not finish.
         Fault::CutFile => bytes.truncate(start),
         Fault::DuplicatedSector | Fault::SwappedSectors => {}
     }

@@ -1,9 +1,9 @@
-//! `kfm-wal` beside okaywal, raft-engine, fjall, redb, SQLite and what the disk itself can do.
+//! `kfm-wal` beside okaywal, raft-engine, fjall, redb, SQLite, and the disk itself.
 //!
-//! Records of [`RECORD_BYTES`] bytes. Every log syncs before it answers. The logs take turns in short rounds, so
-//! that what else the machine does befalls all of them alike, and each number is the median of its rounds. Take
-//! them in a real-time class, `chrt -r 1 kfm-bench wal`, where the processors are shared. The logs lie below the
-//! folder for temporary files (`TMPDIR`): a disk of which `fdatasync` is honest.
+//! The records have [`RECORD_BYTES`] bytes. Every log syncs before it answers. The logs take turns in short
+//! rounds, so that other work of the machine hits all of them in the same way; each number is the median of
+//! its rounds. Where the processors are shared, run it in a real-time class: `chrt -r 1 kfm-bench wal`. The
+//! logs are below the folder for temporary files (`TMPDIR`): choose a disk with an honest `fdatasync`.
 
 mod appends;
 mod honesty;
@@ -15,10 +15,10 @@ pub use honesty::{answer as honesty, read_back};
 
 use crate::report::Row;
 
-/// Length of a record.
+/// The length of a record, in bytes.
 const RECORD_BYTES: usize = 400;
 
-/// Asks all questions, or one of them; none if there is no such question.
+/// Answers all questions, or one of them; `None` if there is no such question.
 pub fn answers(question: Option<&str>) -> Option<Vec<Row>> {
     match question {
         None => Some([appends::answer(), replay::answer()].concat()),

@@ -1,7 +1,7 @@
-//! How many records a second are read back after a restart, checked on the way.
+//! How many records per second are read back and checked after a restart.
 //!
-//! The limit is what all processors hash with nothing around it, one record after the other: who checks a chain of
-//! SHA-256 hashes every record, whatever else.
+//! The limit is what all processors can hash without a log, one record after another: a log that checks a
+//! chain of SHA-256 must hash every record.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,14 +13,14 @@ use super::round::median;
 use crate::report::Row;
 
 const RECORDS: u64 = 1_000_000;
-/// Records that were appended together.
+/// How many records were appended together.
 const GROUP: u64 = 64;
 const ROUNDS: usize = 5;
 
-/// Reads a log back, hands over each payload, and counts them.
+/// Reads a log back, hands over each payload, and returns their number.
 type ReadBack = fn(&Path, &mut dyn FnMut(&[u8])) -> u64;
 
-/// A log of the question: its name, what it checks, and how fast each turn was.
+/// A log in this question: its name, what it checks, and how fast each turn was.
 struct Contender {
     name: String,
     fill: fn(&Path, u64, u64),
@@ -56,7 +56,7 @@ pub(super) fn answer() -> Vec<Row> {
             let taken = begun.elapsed();
             assert_eq!(records, RECORDS, "{}", contender.name);
             assert!(std::hint::black_box(sum) > RECORDS);
-            // The first turn only warms up.
+            // The first turn is only for warming up.
             if round > 0 {
                 contender.rates.push(records as f64 / taken.as_secs_f64());
             }
@@ -76,7 +76,7 @@ pub(super) fn answer() -> Vec<Row> {
     (1..contenders.len()).map(row).collect()
 }
 
-/// Returns how many records a second all processors together hash, from memory and with nothing around it.
+/// Returns how many records per second all processors together can hash, from memory and without a log.
 fn hashed() -> f64 {
     let record = super::record(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;

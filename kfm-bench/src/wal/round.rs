@@ -1,19 +1,19 @@
-//! One turn of one log: so many appenders, each with one record under way, for a while.
+//! One turn of one log: a number of appenders, each with one record at a time, for a while.
 
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-/// What came of a turn.
+/// The result of a turn.
 #[derive(Debug, Clone)]
 pub struct Round {
-    /// Appends a second.
+    /// Number of appends per second.
     pub rate: f64,
-    /// The time that 99 of 100 appends stayed under, in microseconds.
+    /// The 99th percentile of the time of an append, in microseconds.
     pub p99_us: f64,
 }
 
 impl Round {
-    /// Sums up a turn from the nanoseconds that each append took.
+    /// Computes the result of a turn from the time of each append, in nanoseconds.
     pub fn of(mut latencies_ns: Vec<u64>, taken: Duration) -> Self {
         latencies_ns.sort_unstable();
         let p99 = latencies_ns.get(latencies_ns.len() * 99 / 100).copied().unwrap_or(0);
@@ -45,7 +45,7 @@ pub fn on_threads(appenders: usize, time: Duration, append: impl Fn(usize) + Syn
     Round::of(turns.into_iter().flat_map(|(latencies, _)| latencies).collect(), taken)
 }
 
-/// Returns the median.
+/// Returns the median of the values.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
 //! Breakers: stampedes, stale results, probes that hang, outages that cancellation hides, windows that do not
-//! slide, clocks that cannot be stopped.
+//! slide, and clocks that cannot be stopped.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -54,7 +54,7 @@ fn opened() -> Breaker {
     breaker
 }
 
-/// In earnest: the breakers of the peers read the machine's clock.
+/// In real time: the breakers of the peers read the machine's clock.
 fn wait(duration: Duration) {
     std::thread::sleep(duration);
 }
@@ -117,7 +117,7 @@ fn t8_a_success_from_before_the_opening_closes_it_in_failsafe() {
     assert!(poll(&mut probe).is_pending());
     send.send(()).unwrap();
     assert!(poll(&mut stale).is_ready());
-    // Half open, one failure would open it again; closed, it takes three.
+    // If it is half open, one failure opens it again; if it is closed, that takes three.
     fail();
     assert!(failsafe::CircuitBreaker::is_call_permitted(&peer));
 

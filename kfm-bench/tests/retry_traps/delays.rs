@@ -1,4 +1,5 @@
-//! Delays: jitter that passes the cap, that is not there, or that everybody shares; attempts begun too early.
+//! Delays: jitter that exceeds the cap, that is missing, or that all clients share; attempts that begin too
+//! early.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::{Fault, SECOND, SERVER};
 
 const CAP: Duration = Duration::from_secs(30);
 
-/// Delays of ours far beyond the point where the curve meets the cap.
+/// Delays of this toolkit, far beyond the point where the curve meets the cap.
 fn ours_at_the_cap() -> impl Iterator<Item = Duration> {
     let backoff = Backoff::exponential(SECOND).cap(CAP);
     (0..1_000).map(move |client| backoff.delay(20, Duration::ZERO, Seed::new(client).unit(20)))

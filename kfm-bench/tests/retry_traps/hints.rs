@@ -1,4 +1,4 @@
-//! What the service says: `Retry-After` that passes every limit, or is not heard; errors that say 'never'.
+//! The service's hints: a `Retry-After` that passes every limit, or is ignored; errors that say 'never'.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -17,7 +17,7 @@ impl Classify for Busy {
     }
 }
 
-/// In earnest: `backoff` reads the machine's clock for its limit, which no test can stop.
+/// In real time: `backoff` reads the machine's clock for its limit, and no test can stop that clock.
 #[tokio::test]
 async fn t1_retry_after_passes_the_limit_on_time_in_backoff() {
     let (attempts, limit) = (AtomicU32::new(0), Duration::from_millis(20));

@@ -1,6 +1,8 @@
-//! The defects that were found in peers: each is shown in the peer, and shown to be absent in `kfm-retry`.
+//! The defects that were found in peers: each one is shown in the peer, and shown to be absent in
+//! `kfm-retry`.
 //!
-//! A test that fails here may be good news: a peer has mended it. Then the line goes, and the guide with it.
+//! A test that fails here may be good news: the peer has repaired the defect. Then remove its line, here and
+//! in the guide.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod breakers;
@@ -16,7 +18,7 @@ use kfm_retry::{Classify, ErrorClass, Verdict};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A failure of the service.
+/// A failure of the service, with its class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Fault(ErrorClass);
 

@@ -29,7 +29,7 @@ async fn t6_three_nested_policies_of_five_attempts_make_125_in_backon() {
     assert_eq!(leaf.load(Relaxed), 5);
 }
 
-/// What an application does with a failure of the call below: it hands the cause on, and the mark is lost.
+/// What an application does with a failure of the inner call: it passes the cause on, and the mark is lost.
 fn root(failed: Failed<Fault>) -> Fault {
     failed.error.unwrap()
 }
@@ -41,7 +41,7 @@ async fn t5_a_budget_of_51_percent_allows_all_retries_in_tower() {
     let withdrawn = (0..200).filter(|_| budget.withdraw()).count();
     assert!(withdrawn >= 99, "{withdrawn} of 100 calls may be retried");
 
-    // 51 tokens back for a success, 100 for a retry.
+    // A success puts 51 tokens back, a retry takes 100.
     let ours = Budget::new(100_000, 100, 51);
     while ours.withdraw() {}
     (0..100).for_each(|_| ours.deposit());

@@ -1,4 +1,4 @@
-//! Services: requests that are not sent again without a word, time-outs that begin too late.
+//! Services: requests that are silently not sent again, and time-outs that begin too late.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::{Fault, SECOND, SERVER};
 
-/// Tries again whatever fails, if the request can be copied.
+/// Tries again after any failure, if the request can be copied.
 #[derive(Clone)]
 struct Always;
 
@@ -27,7 +27,7 @@ impl tower::retry::Policy<Body, (), Fault> for Always {
     }
 }
 
-/// A request whose copies are counted, if it can be copied.
+/// A request that may be copied, and that counts its copies.
 #[derive(Debug)]
 struct Body {
     can_be_copied: bool,
@@ -67,7 +67,7 @@ async fn t14_a_request_that_cannot_be_copied_is_given_up_without_a_word_in_tower
     assert_eq!(refused.report.reason, Reason::NotReplayable);
 }
 
-/// Never ready.
+/// A service that is never ready.
 #[derive(Clone)]
 struct Busy;
 

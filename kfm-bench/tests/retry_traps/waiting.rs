@@ -1,5 +1,5 @@
-//! What a breaker does while somebody else uses it: callers that are sent away to sleep, and garbage that
-//! cannot be collected for the length of a call. That neither is so here is in `kfm-retry/tests/forms.rs`.
+//! What a breaker does to other callers while one uses it: callers that are put to sleep, and garbage that
+//! cannot be collected as long as a call runs. `kfm-retry/tests/forms.rs` shows that neither happens here.
 
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Waker};

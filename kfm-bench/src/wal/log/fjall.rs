@@ -1,4 +1,4 @@
-//! fjall 3: a key-value store over a journal; the journal's batches have a checksum.
+//! fjall 3: a key-value store on a journal; each batch in the journal has a checksum.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

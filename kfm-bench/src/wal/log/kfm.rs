@@ -1,4 +1,4 @@
-//! Ours.
+//! The toolkit's own local log.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use kfm_wal::{LocalLog, LocalOptions, NewRecord, WalStore};
 use super::{Log, Replay};
 use crate::wal::round::{Round, on_threads};
 
-/// The local log with a task an appender, all on one thread.
+/// The local log with one task for each appender, all on one thread.
 pub struct KfmTasks(Arc<Kfm>);
 
-/// The local log with a thread an appender.
+/// The local log with one thread for each appender.
 pub struct KfmThreads(Kfm);
 
 /// A log, and the number of the next record.
@@ -37,7 +37,7 @@ impl Kfm {
 
 fn record(n: u64) -> NewRecord {
     let mut op_id = [0; 16];
-    // As far apart as digests are.
+    // The ids are as far apart as digests are.
     op_id[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
     op_id[8..].copy_from_slice(&n.to_le_bytes());
     NewRecord { op_id, rtype: 1, schema: 1, at: jiff::Timestamp::UNIX_EPOCH, payload: crate::wal::record(n) }
@@ -66,8 +66,8 @@ impl Log for KfmTasks {
         "kfm-wal, tasks"
     }
 
-    /// On a thread of its own, as everybody's appenders are: the system may put the first thread of a process on the
-    /// processor that the disk interrupts, for as long as it lives, and a sync there takes another time.
+    /// It runs on a thread of its own, as the appenders of every log do: the system may keep the first thread
+    /// of a process on the processor that the disk interrupts, and a sync takes another time there.
     fn round(&self, appenders: usize, time: Duration) -> Round {
         let on_tasks = || runtime().block_on(self.on_tasks(appenders, time));
         std::thread::scope(|scope| scope.spawn(on_tasks).join().expect("no panic"))

@@ -1,4 +1,4 @@
-//! The logs, each behind the same two questions: append for a while, and read a million records back.
+//! The logs, each with the same two methods: append for a while, and read a million records back.
 
 mod fjall;
 mod kfm;
@@ -23,24 +23,24 @@ use super::round::Round;
 
 /// A log that can be appended to.
 pub trait Log {
-    /// What it is called in the answer.
+    /// Returns the name of the log in the answer.
     fn name(&self) -> &'static str;
 
-    /// Lets so many appenders append for `time`, each waiting for one record before it brings the next.
+    /// Lets `appenders` appenders append for `time`; each waits for one record before it appends the next.
     fn round(&self, appenders: usize, time: Duration) -> Round;
 }
 
 /// A log that can be filled and read back.
 pub trait Replay {
-    /// What it is called in the answer.
+    /// The name of the log in the answer.
     const NAME: &'static str;
 
-    /// What it checks on the way.
+    /// What the log checks while it reads.
     const CHECKS: &'static str;
 
-    /// Fills a new log with `records`, in groups of `group`.
+    /// Fills a new log with `records` records, in groups of `group`.
     fn fill(dir: &Path, records: u64, group: u64);
 
-    /// Opens the log as after a restart, hands every record to `take`, and returns how many there were.
+    /// Opens the log as after a restart, hands each record to `take`, and returns how many there were.
     fn replay(dir: &Path, take: &mut dyn FnMut(&[u8])) -> u64;
 }

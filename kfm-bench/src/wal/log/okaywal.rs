@@ -10,10 +10,10 @@ use okaywal::{Configuration, Entry, EntryId, LogManager, LogVoid, SegmentReader,
 use super::{Log, Replay};
 use crate::wal::round::{Round, on_threads};
 
-/// As long as our longest segments.
+/// As long as kfm-wal's longest segments in this comparison.
 const SEGMENT_BYTES: u32 = 64 << 20;
 
-/// okaywal with segments of 64 MiB, in which it is faster than with its default.
+/// okaywal with segments of 64 MiB, with which it is faster than with its default.
 pub struct Okaywal(WriteAheadLog);
 
 impl Okaywal {

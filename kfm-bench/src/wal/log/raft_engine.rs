@@ -10,10 +10,10 @@ use raft_engine::{Config, Engine, LogBatch, MessageExt};
 use super::{Log, Replay};
 use crate::wal::round::{Round, on_threads};
 
-/// The most appenders that a turn has; each writes the log of a raft group of its own.
+/// The largest number of appenders in a turn; each writes the log of its own raft group.
 const GROUPS: usize = 64;
 
-/// raft-engine as it comes, every batch synced.
+/// raft-engine with its defaults; every batch is synced.
 pub struct RaftEngine {
     engine: Engine,
     next: [AtomicU64; GROUPS],

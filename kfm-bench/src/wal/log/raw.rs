@@ -1,6 +1,6 @@
-//! What the disk can do: a preallocated file, written and synced, with no log around it.
+//! What the disk can do: a preallocated file, written and synced, without a log.
 //!
-//! One appender writes its record and calls `fdatasync`. Many threads join in groups: the first one in writes
+//! One appender writes its record and calls `fdatasync`. Many threads form groups: the first thread writes
 //! and syncs for all that came before it began. Nothing is framed, hashed or indexed.
 
 use std::fs::File;
@@ -13,10 +13,10 @@ use super::Log;
 use crate::wal::RECORD_BYTES;
 use crate::wal::round::{Round, on_threads};
 
-/// Length of the file, written from its beginning again at its end.
+/// The length of the file in bytes; at its end the writer begins at its start again.
 const FILE_BYTES: u64 = 64 << 20;
 
-/// A file, and who waits for what to be synced.
+/// A file, and the threads that wait for a sync.
 pub struct Raw {
     file: File,
     group: Mutex<Group>,
@@ -26,7 +26,7 @@ pub struct Raw {
 #[derive(Default)]
 struct Group {
     waiting: Vec<u8>,
-    /// Records that came, and of these, records that are durable.
+    /// How many records came, and how many of them are durable.
     came: u64,
     durable: u64,
     led: bool,
@@ -34,7 +34,7 @@ struct Group {
 }
 
 impl Raw {
-    /// Makes the file, every byte of it written and synced.
+    /// Makes the file; every byte of it is written and synced.
     pub fn create(dir: &Path) -> Self {
         std::fs::create_dir_all(dir).expect("a folder");
         let file = File::create(dir.join("raw")).expect("a file");

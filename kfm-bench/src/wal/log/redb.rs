@@ -11,7 +11,7 @@ use crate::wal::round::{Round, on_threads};
 
 const RECORDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("records");
 
-/// redb as it comes: `Durability::Immediate`.
+/// redb with its defaults: `Durability::Immediate`.
 pub struct Redb {
     database: Database,
     next: AtomicU64,

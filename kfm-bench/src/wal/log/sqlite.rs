@@ -1,4 +1,4 @@
-//! SQLite through rusqlite: `journal_mode=WAL`, `synchronous=FULL`, a connection a thread.
+//! SQLite through rusqlite: `journal_mode=WAL`, `synchronous=FULL`, one connection a thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::{Log, Replay};
 use crate::wal::round::{Round, on_threads};
 
-/// How long a connection waits for another one's transaction.
+/// How long a connection waits for the transaction of another one.
 const BUSY: Duration = Duration::from_secs(60);
 
 /// SQLite with every commit synced.
