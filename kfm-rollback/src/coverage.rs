@@ -152,7 +152,7 @@ fn undoing(session: &Session, path: &str) -> String {
     let operation = owner.and_then(|owner| session.history.operation(&owner.operation));
     let operation = operation.filter(|operation| operation.moves_references());
     operation.map_or_else(String::new, |operation| {
-        format!(", or take back what brought it, by '{}'", crate::status::undo_command(&operation.id))
+        format!(", or take back what brought it, by '{}'", crate::remedy::undo_command(&operation.id))
     })
 }
 

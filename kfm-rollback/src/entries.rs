@@ -9,9 +9,8 @@ use kfm_telemetry::statement::Subject;
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason};
 use kfm_wal::record::{ApprovalRecord, EndState, PlanCancelled, Record, RefusalRecord};
 
-use crate::execute::status_of;
-use crate::history::{Kind, Operation};
-use crate::refusal::Asked;
+use crate::asked::{Asked, operation_type, status_of};
+use crate::history::Operation;
 use crate::report::Status;
 
 /// In an operation's entry, the name of the subject that is the digest of the scope at the end.
@@ -93,19 +92,6 @@ pub(crate) fn of_cancelled(record: &PlanCancelled) -> LedgerEntry {
 /// The name under which an operation's end is in telemetry and ledger: its id and its end.
 pub(crate) fn event_name(id: &OperationId, status: Status) -> String {
     format!("{id}/{status}")
-}
-
-/// What an operation is in the ledger.
-pub(crate) fn operation_type(kind: Kind) -> OperationType {
-    match kind {
-        Kind::Publish => OperationType::Publish,
-        Kind::Adopt => OperationType::Adopt,
-        Kind::Reconcile => OperationType::Reconcile,
-        Kind::Project => OperationType::Project,
-        Kind::Rollback => OperationType::Rollback,
-        Kind::Revert => OperationType::Revert,
-        Kind::Hotfix => OperationType::Hotfix,
-    }
 }
 
 /// Returns a status as the ledger writes it.

@@ -14,6 +14,7 @@ use kfm_telemetry::{EventId, Label, LedgerEntry, Reason, statement::Subject};
 use kfm_wal::record::{LabelsRecord, PolicyChangeRecord, Record};
 
 use crate::error::{Error, Result};
+use crate::history::entries_of;
 use crate::platform::files::{read_optional, write_durably};
 use crate::platform::policy_files::{PRINCIPALS, PolicyTexts};
 use crate::session::Session;
@@ -226,20 +227,6 @@ fn cut(mut lines: Vec<String>) -> Vec<String> {
         lines.push(format!("and {more} more"));
     }
     lines
-}
-
-/// Reads the entries of a record, from the record itself or from its segment.
-///
-/// # Errors
-/// [`Error::Versions`]: the segment is missing or damaged; restore the version store.
-pub(crate) async fn entries_of(
-    record: &LabelsRecord,
-    versions: &VersionStore,
-) -> Result<Vec<serde_json::Value>> {
-    match &record.segment {
-        Some(segment) => Ok(versions.read_segment(segment).await?),
-        None => Ok(record.entries.clone()),
-    }
 }
 
 /// Makes the ledger's entries of what one command brought into force: one each for labels, holds and withdrawals,

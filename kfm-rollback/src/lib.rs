@@ -27,6 +27,7 @@ pub mod stage;
 pub mod versions;
 
 mod approvals;
+mod asked;
 mod assess;
 mod carrier;
 mod coverage;
@@ -36,17 +37,19 @@ mod execute;
 mod facts;
 mod lineage_feed;
 mod refusal;
+mod remedy;
 mod resolve;
 mod session;
 mod skip;
-mod status;
+mod verbs;
 
 pub use error::{Error, Result};
 pub use lineage_feed::LineageFeed;
 pub use op::DomainOp;
-pub use platform::{
-    Cascade, Credentials, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, Interrupt, LabelAssign,
-    NoProgress, OpenOptions, PlanRequest, PlanTarget, Platform, Progress, Settings, StandingDocument,
-};
+pub use platform::{Credentials, Interrupt, NoProgress, OpenOptions, Platform, Progress, Settings};
 pub use publish::{Project, Publish, PublishFolder};
 pub use stage::LogStages;
+pub use verbs::{
+    Cascade, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, LabelAssign, LabelLine, LabelsReport,
+    PlanRequest, PlanTarget, StandingDocument,
+};

@@ -4,8 +4,8 @@ use kfm_lineage::{OperationId, OperationKind};
 
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation};
+use crate::remedy::{plan_commands, resume_commands, undo_command};
 use crate::session::Session;
-use crate::status::{operation_commands, plan_commands, resume_commands};
 
 /// The word for the newest completed operation or, where one is resumed or aborted, for the open one.
 pub(crate) const LATEST: &str = "latest";
@@ -175,4 +175,27 @@ fn other_kind(session: &Session, wanted: OperationKind, text: &str) -> Error {
         };
     }
     Error::NotFound { kind: wanted.as_str(), text: text.to_owned() }
+}
+
+/// The commands that take an operation's id: those that end it while it is open, afterwards those that show and
+/// undo it.
+pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Vec<String> {
+    let id = &operation.id;
+    if operation.closed.is_none() {
+        return resume_commands(id);
+    }
+    let show = match id.kind() {
+        OperationKind::Publish => format!("kfm publish show {id}"),
+        OperationKind::Rollback => format!("kfm rollback show {id}"),
+        OperationKind::Hotfix => return vec![undo_command(id)],
+    };
+    match id.kind() {
+        OperationKind::Rollback if operation.is_completed() => {
+            vec![show, format!("kfm rollback revert --rollback-id {id} --reason '…'")]
+        }
+        OperationKind::Publish if session.history.stands(id) && operation.kind != Kind::Adopt => {
+            vec![show, undo_command(id)]
+        }
+        _ => vec![show],
+    }
 }

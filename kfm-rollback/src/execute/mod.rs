@@ -17,9 +17,9 @@ use kfm_wal::Outlook;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
 
 pub(crate) use halt::Halt;
-pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, prepared, status_of};
+pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, prepared};
 pub(crate) use outcome::{Outcome, change as integrity_change};
-pub(crate) use records::{stage_of, telemetry_ref};
+pub(crate) use records::telemetry_ref;
 pub(crate) use resume::{Resume, resume, still_open};
 pub(crate) use treated::Steps;
 
@@ -190,7 +190,7 @@ fn unfinished(id: &OperationId, status: Status, halt: &Halt) -> Error {
             // `kfm status` shows how the operation stands: another host works on it, or the log has more than was
             // answered.
             Halt::Followed(_) | Halt::Opening(_) | Halt::Closing { .. } => vec!["kfm status".to_owned()],
-            _ => crate::status::resume_commands(id),
+            _ => crate::remedy::resume_commands(id),
         },
     }
 }

@@ -231,12 +231,3 @@ pub(crate) fn closing(session: &Session, id: &OperationId, close: Close) -> Reco
         }
     }
 }
-
-/// Turns the end of an operation into its status word.
-pub(crate) fn status_of(end: EndState) -> Status {
-    match end {
-        EndState::Completed => Status::Completed,
-        EndState::Aborted => Status::Aborted,
-        EndState::Failed => Status::Failed,
-    }
-}

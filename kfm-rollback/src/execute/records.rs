@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
-use kfm_lineage::{Digest, HotfixId, Move, OperationId, OperationKind, PublishId, RollbackId, Timestamp};
+use kfm_lineage::{Digest, HotfixId, Move, OperationId, PublishId, RollbackId, Timestamp};
 use kfm_telemetry::statement::{Statement, Subject};
 use kfm_telemetry::{
-    AlertKind, AlertRecord, Alerts, EventId, Label, OperationRecord, RecordKind, Stage, TelemetryError,
+    AlertKind, AlertRecord, Alerts, EventId, Label, OperationRecord, RecordKind, TelemetryError,
 };
 use kfm_wal::record::{Direction, EndState, OperationFrame};
 
-use super::open::status_of;
 use super::{Halt, Outcome};
+use crate::asked::{stage_of, status_of};
 use crate::entries::{self, event_name};
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
@@ -229,21 +229,6 @@ fn counts(outcome: &Outcome) -> IntegrityCounts {
     }
 }
 
-/// Returns the stage under which an operation is recorded; taking a hotfix back is one of the hotfix's stages
-/// (R90).
-pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
-    match kind {
-        Kind::Publish => Stage::Publish,
-        Kind::Adopt => Stage::Adopt,
-        Kind::Reconcile => Stage::Reconcile,
-        Kind::Project => Stage::Project,
-        Kind::Rollback if target.kind() == OperationKind::Hotfix => Stage::HotfixRevert,
-        Kind::Rollback => Stage::RollbackExecute,
-        Kind::Revert => Stage::RollbackRevert,
-        Kind::Hotfix => Stage::HotfixApply,
-    }
-}
-
 /// Returns the telemetry file that has the operation's records, or will have them.
 pub(crate) fn telemetry_ref(session: &Session, kind: Kind, target: &OperationId) -> String {
     session.platform.telemetry_ref(stage_of(kind, target).tool().as_str())
@@ -330,7 +315,7 @@ pub(super) async fn alert_held(session: &Session, id: &OperationId, halt: &Halt,
     alert.rollback_id = RollbackId::parse(id.as_str()).ok();
     alert.hotfix_id = HotfixId::parse(id.as_str()).ok();
     alert.error_class = kfm_lineage::Slug::parse(halt.reason()).ok();
-    alert.next = crate::status::resume_commands(id).first().map(|command| Label::lossy(command));
+    alert.next = crate::remedy::resume_commands(id).first().map(|command| Label::lossy(command));
     let alerts: Alerts = session.platform.alerts();
     if let Err(error) = alerts.raise(&alert).await {
         tracing::warn!(operation = %id, %error, "an alert could not be raised");

@@ -130,7 +130,7 @@ fn misfit(operation: &Operation, why: &str) -> Error {
         operation: operation.id.clone(),
         status: Status::Interrupted,
         held_reason: None,
-        next: crate::status::resume_commands(&operation.id).into_iter().skip(1).collect(),
+        next: crate::remedy::resume_commands(&operation.id).into_iter().skip(1).collect(),
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
         operation: operation.id.clone(),
         status: held.map_or(Status::Interrupted, |_| Status::Held),
         held_reason: held.map(|(reason, _)| reason.clone()),
-        next: crate::status::resume_commands(&operation.id),
+        next: crate::remedy::resume_commands(&operation.id),
     }
 }
 

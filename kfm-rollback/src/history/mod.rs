@@ -7,6 +7,7 @@
 
 mod cell;
 mod kept;
+mod labels;
 mod operation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub(crate) use operation::{ENGINE, misfit};
 
 use crate::error::{Error, Result};
 use crate::versions::VersionStore;
+pub(crate) use labels::entries_of;
 
 /// What the log says, folded.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -130,7 +132,7 @@ impl History {
             }
             Record::Approval(approval) => self.approvals.push(approval.clone()),
             Record::Labels(labels) => {
-                self.labels.extend(crate::in_force::entries_of(labels, versions).await?);
+                self.labels.extend(entries_of(labels, versions).await?);
                 self.policy_files.extend(labels.files.clone());
             }
             Record::PolicyChange(change) => {

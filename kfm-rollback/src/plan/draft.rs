@@ -222,7 +222,7 @@ fn name_owners(session: &Session, wanted: &Wanted, decision: &mut Decision) {
     for finding in decision.findings.iter_mut().filter(|finding| finding.denies) {
         let owner = session.history.owner(&session.document(&finding.subject), None);
         if let Some(owner) = owner.filter(|owner| owner.operation != wanted.target) {
-            let undo = crate::status::undo_command(&owner.operation);
+            let undo = crate::remedy::undo_command(&owner.operation);
             finding.remedy =
                 format!("{}; {} keeps it: undo that first, {undo}", finding.remedy, owner.operation);
         }
@@ -340,6 +340,6 @@ fn refuse_dependents<'a>(
         conflicts: dependents.iter().map(|id| dependent(id)).collect(),
         hint: "roll back what was derived from it first, the newest first; '--cascade' does not take it along yet"
             .into(),
-        next: dependents.into_iter().rev().map(crate::status::undo_command).collect(),
+        next: dependents.into_iter().rev().map(crate::remedy::undo_command).collect(),
     })
 }

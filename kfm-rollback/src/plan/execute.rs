@@ -69,7 +69,7 @@ pub(crate) fn refuse_cancelled(session: &Session, plan: &Plan) -> Result<()> {
         ),
         conflicts: Vec::new(),
         hint: "plan again".into(),
-        next: vec![crate::status::undo_command(&plan.content.target)],
+        next: vec![crate::remedy::undo_command(&plan.content.target)],
     })
 }
 

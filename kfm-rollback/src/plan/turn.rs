@@ -153,7 +153,7 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
         status => Err(Error::Incomplete {
             message: format!("it has not ended: publish_id={} status={status}", target.id),
             hint: "resume or abort it first".into(),
-            next: crate::status::resume_commands(&target.id),
+            next: crate::remedy::resume_commands(&target.id),
         }),
     }
 }

@@ -275,7 +275,7 @@ impl Platform {
         }
     }
 
-    pub(super) fn slot_options(&self) -> SlotOptions {
+    pub(crate) fn slot_options(&self) -> SlotOptions {
         SlotOptions::new(Arc::clone(&self.options().clock))
     }
 
@@ -288,7 +288,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::Incomplete`]: the log is missing; restore it.
-    pub(super) fn refuse_lost_folder(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn refuse_lost_folder(&self, folder: &Path) -> Result<()> {
         let is_used = self.disk().list(folder).is_ok_and(|names| !names.is_empty());
         if is_used { Ok(()) } else { self.refuse_lost() }
     }
@@ -302,7 +302,7 @@ impl Platform {
         }
     }
 
-    pub(super) fn refuse_lost(&self) -> Result<()> {
+    pub(crate) fn refuse_lost(&self) -> Result<()> {
         if !self.disk().list(&self.ledger_dir()).is_ok_and(|names| !names.is_empty()) {
             return Ok(());
         }

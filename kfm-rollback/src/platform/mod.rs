@@ -7,23 +7,9 @@ pub(crate) mod log;
 pub(crate) mod policy_files;
 pub(crate) mod snapshots;
 
-mod approve;
-mod check;
-mod doctor;
-mod export;
-mod hotfixes;
 mod identity;
-mod init;
-mod labels;
-mod latest;
-mod ledger;
-mod ledger_content;
-mod options;
-pub(crate) mod plans;
-mod publishes;
-mod rollbacks;
-mod settings;
-mod verify;
+pub(crate) mod options;
+pub(crate) mod settings;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,12 +21,8 @@ use kfm_wal::local::disk::Disk;
 use kfm_wal::record::ReleaseRef;
 use tokio::task::JoinHandle;
 
-pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
-pub use labels::{LabelAssign, LabelLine, LabelsReport};
 pub use options::{Credentials, Interrupt, NoProgress, OpenOptions, Progress};
 pub(crate) use policy_files::not_right as policy_file;
-pub use publishes::Cascade;
-pub use rollbacks::{ExecuteRequest, PlanRequest, PlanTarget};
 pub use settings::{
     FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, PolicySettings, ReleaseSettings, Settings,
     StoreSettings, Strictness, TelemetrySettings, VersionSettings, WalSettings, local_path,

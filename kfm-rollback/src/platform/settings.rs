@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 pub const FILE_NAME: &str = "kfm.toml";
 
 /// The folder, beside `kfm.toml`, for the toolkit's own files.
-pub(super) const OWN_FOLDER: &str = ".kfm";
+pub(crate) const OWN_FOLDER: &str = ".kfm";
 
 /// The shortest lease on a shared log, in milliseconds: within it the store has to take three frames.
 const LEASE_MS_MIN: u64 = 1_000;

@@ -3,19 +3,16 @@
 //! A session that writes makes one when the log has grown enough, before it does anything else: by then it has read
 //! the log, and it holds the lock. Nothing depends on a snapshot.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kfm_lineage::Lsn;
 use kfm_wal::log::INDEX;
-use kfm_wal::record::{Record, SnapshotRecord};
 use kfm_wal::snapshot::Snapshots;
 use kfm_wal::{Wal, WalStore};
 
 use super::Platform;
 use crate::error::Result;
 use crate::history::{HISTORY, History};
-use crate::session::Session;
 
 /// The log, opened, and its history.
 #[derive(Debug)]
@@ -67,27 +64,5 @@ impl Platform {
             }
         }
         unused
-    }
-}
-
-impl Session {
-    /// Makes a snapshot if the log has grown enough since the one at `newest`. If that fails, a warning is logged,
-    /// and the next session tries again.
-    pub(crate) async fn keep_snapshot_if_due(&mut self, newest: Lsn) {
-        if Snapshots::is_due(self.wal.head().lsn, newest)
-            && let Err(error) = self.keep_snapshot().await
-        {
-            tracing::warn!(error = %crate::error::text_of(&error), "no snapshot of the log could be kept");
-        }
-    }
-
-    async fn keep_snapshot(&mut self) -> Result<()> {
-        let snapshots = self.platform.snapshots();
-        let (of, index) = self.wal.keep_index(&snapshots)?;
-        let history = self.history.keep(of, &snapshots)?;
-        let states = BTreeMap::from([(INDEX.to_owned(), index), (HISTORY.to_owned(), history)]);
-        self.log(Record::Snapshot(SnapshotRecord { of, states })).await?;
-        snapshots.forget(INDEX, of.lsn, &index)?;
-        Ok(snapshots.forget(HISTORY, of.lsn, &history)?)
     }
 }

@@ -212,7 +212,7 @@ async fn record_standing(
         return Ok(None);
     }
     if let Some(operation) = session.history.open_operations().next() {
-        return Err(crate::status::kept_by(&operation.id, &foreign[0].cell));
+        return Err(crate::session::kept_by(&operation.id, &foreign[0].cell));
     }
     session.begin_phase("record", foreign.len() as u64);
     let pipeline = Slug::parse(pipeline).expect("a literal slug");

@@ -93,7 +93,7 @@ fn counted(mut report: PublishReport, moves: &[Move]) -> PublishReport {
 pub(super) fn id_is_taken(publish: &Operation) -> Error {
     let status = publish.status(false);
     let (hint, next) = if status.is_open() {
-        ("resume or abort it", crate::status::resume_commands(&publish.id))
+        ("resume or abort it", crate::remedy::resume_commands(&publish.id))
     } else {
         ("take a new id", Vec::new())
     };

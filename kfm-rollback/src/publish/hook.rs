@@ -209,8 +209,7 @@ impl Publish {
         })
         .await;
         let subject = Some(self.unit.id.clone().into());
-        crate::refusal::recorded(&mut self.session, crate::refusal::Asked::Publish, subject, None, result)
-            .await
+        crate::refusal::recorded(&mut self.session, crate::asked::Asked::Publish, subject, None, result).await
     }
 }
 

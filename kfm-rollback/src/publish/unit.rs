@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::again::id_is_taken;
 use super::changes::Changes;
+use crate::asked::status_of;
 use crate::assess::{
     Case, apply_treatments, catalog_now, denied, describe_move, labels_of, look_at_validity, treat_moves,
     with_moves,
@@ -18,7 +19,7 @@ use crate::assess::{
 use crate::derive::derived_cells;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
-use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run, status_of};
+use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run};
 use crate::platform::Strictness;
 use crate::projector::PROJECTOR;
 use crate::report::{CellCount, FindingLine, Listing, PublishReport, Status};

@@ -108,7 +108,7 @@ async fn rehearsed_anew(session: &mut Session, wanted: Wanted, first_max: usize)
 ///
 /// # Errors
 /// The error itself, if it is not an [`Error::Conflict`].
-pub(in crate::platform) async fn refused_rehearsal(
+pub(in crate::verbs) async fn refused_rehearsal(
     session: &Session,
     wanted: &Wanted,
     error: Error,
@@ -130,7 +130,7 @@ fn stale(plan: &Plan, why: &str) -> ConflictLine {
 ///
 /// # Errors
 /// [`Error::Denied`]: a rule denies it. [`Error::Store`]: a store cannot be read.
-pub(in crate::platform) async fn rehearsed(
+pub(in crate::verbs) async fn rehearsed(
     session: &Session,
     draft: &Draft,
     plan: Option<Plan>,

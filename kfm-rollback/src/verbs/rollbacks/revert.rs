@@ -2,12 +2,13 @@
 
 use kfm_lineage::RollbackId;
 
+use crate::asked::Asked;
 use crate::error::{Error, Result};
 use crate::history::{Kind, Operation};
 use crate::plan::{PlanKind, Wanted};
-use crate::refusal::{Asked, recorded};
+use crate::refusal::recorded;
 use crate::session::Session;
-use crate::{resolve, status};
+use crate::{remedy, resolve};
 
 /// Finds what reverting a rollback has to do, and records the refusal if it cannot be done (R6).
 ///
@@ -38,7 +39,7 @@ pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<St
             true => Error::Incomplete {
                 message: format!("it has not ended: rollback_id={} status={status}", rollback.id),
                 hint: "resume or abort it first".into(),
-                next: status::resume_commands(&rollback.id),
+                next: remedy::resume_commands(&rollback.id),
             },
             false => Error::invalid(
                 format!("nothing of it stands, it went back to the prior state: rollback_id={}", rollback.id),

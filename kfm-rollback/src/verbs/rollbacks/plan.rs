@@ -8,16 +8,17 @@ use kfm_wal::record::PlanRecord;
 use super::answer::nothing_report;
 use super::request::PlanRequest;
 use super::revert::revert_or_record;
+use crate::asked::Asked;
 use crate::assess::denied;
 use crate::error::{Error, Result};
 use crate::plan::{Draft, Drafted, Plan, Wanted, bytes_of, draft, load_plan, plan_report, store_plan};
 use crate::platform::Platform;
 use crate::platform::files::write_durably;
-use crate::platform::publishes::Cascade;
-use crate::refusal::{Asked, recorded};
+use crate::refusal::recorded;
 use crate::report::PlanReport;
 use crate::resolve;
 use crate::session::Session;
+use crate::verbs::publishes::Cascade;
 
 impl Platform {
     /// Plans the rollback of a publish, and stores the plan.
@@ -46,7 +47,7 @@ impl Platform {
         self.plan_wanted(&mut session, wanted, None, None).await
     }
 
-    pub(in crate::platform) async fn plan_wanted(
+    pub(in crate::verbs) async fn plan_wanted(
         &self,
         session: &mut Session,
         wanted: Wanted,
@@ -101,7 +102,7 @@ impl Platform {
 }
 
 /// Finds the stored plan of the same change that was neither executed nor cancelled; its approvals count.
-pub(in crate::platform) async fn stored_plan(session: &Session, draft: &Draft) -> Option<Plan> {
+pub(in crate::verbs) async fn stored_plan(session: &Session, draft: &Draft) -> Option<Plan> {
     let of_the_same_change = |plan: &&PlanRecord| {
         plan.content_id == draft.content_id
             && session.history.operation(&plan.operation).is_none()

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use kfm_wal::local::disk::RealDisk;
 
-use super::settings::OWN_FOLDER;
-use super::{FILE_NAME, Platform, Settings};
+use super::Platform;
 use crate::error::{Error, Result};
 use crate::platform::options::OpenOptions;
+use crate::platform::settings::OWN_FOLDER;
+use crate::platform::{FILE_NAME, Settings};
 use crate::report::{InitReport, StoreSummary};
 
 const LABELS: &str = "\
@@ -76,7 +77,7 @@ impl Platform {
             .values()
             .map(|store| &store.url)
             .chain([&settings.wal.url, &settings.versions.url]);
-        for folder in folders.filter_map(|url| super::local_path(url)) {
+        for folder in folders.filter_map(|url| crate::platform::local_path(url)) {
             let folder = root.join(folder);
             fs::create_dir_all(&folder).map_err(failed(&folder))?;
         }
@@ -86,10 +87,10 @@ impl Platform {
         {
             let path = root.join(name);
             if !path.exists() {
-                super::files::write_durably(&RealDisk, &path, text.as_bytes())?;
+                crate::platform::files::write_durably(&RealDisk, &path, text.as_bytes())?;
             }
         }
-        super::files::write_durably(&RealDisk, &file, Settings::EMBEDDED.as_bytes())?;
+        crate::platform::files::write_durably(&RealDisk, &file, Settings::EMBEDDED.as_bytes())?;
         let platform = Self::open(root, OpenOptions::new("init")).await?;
         platform.make_id()?;
         // The log is made now, so that a command that only reads finds it; an empty folder is an empty store.

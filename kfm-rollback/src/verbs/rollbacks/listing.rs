@@ -1,4 +1,4 @@
-//! Where rollbacks stand, and what is open.
+//! Where rollbacks stand.
 
 use kfm_lineage::OperationKind;
 
@@ -6,10 +6,11 @@ use crate::error::{Error, Result};
 use crate::history::{Kind, read_moves};
 use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
-use crate::platform::plans::cells_of;
-use crate::report::{FIRST_MAX, Listing, OperationLine, RollbackList, RollbackShow, StatusReport};
+use crate::report::{FIRST_MAX, Listing, OperationLine, RollbackList, RollbackShow};
+use crate::resolve;
 use crate::session::Session;
-use crate::{resolve, status};
+use crate::verbs::plans::cells_of;
+use crate::verbs::standing;
 
 impl Platform {
     /// Lists rollbacks and reverts, planned ones too, in the log's order.
@@ -21,11 +22,11 @@ impl Platform {
         let mut rollbacks = Vec::new();
         for operation in session.history.operations() {
             if matches!(operation.kind, Kind::Rollback | Kind::Revert) {
-                rollbacks.push(status::operation_line(&session, operation).await?);
+                rollbacks.push(standing::operation_line(&session, operation).await?);
             }
         }
         let planned =
-            session.history.plans().into_iter().filter_map(|plan| status::plan_line(&session, plan));
+            session.history.plans().into_iter().filter_map(|plan| standing::plan_line(&session, plan));
         rollbacks.extend(planned.filter(|line| line.rollback_id.is_some()));
         Ok(RollbackList { rollbacks })
     }
@@ -37,10 +38,10 @@ impl Platform {
     pub async fn rollback_status(&self, id: &str) -> Result<OperationLine> {
         let session = Session::read(self).await?;
         match resolve::rollback(&session, id) {
-            Ok(rollback) => status::operation_line(&session, &rollback).await,
+            Ok(rollback) => standing::operation_line(&session, &rollback).await,
             Err(error) => {
                 let planned = resolve::planned_as(&session, id);
-                planned.and_then(|plan| status::plan_line(&session, &plan)).ok_or(error)
+                planned.and_then(|plan| standing::plan_line(&session, &plan)).ok_or(error)
             }
         }
     }
@@ -63,7 +64,7 @@ impl Platform {
         let rollback = match (resolve::rollback(&session, id), resolve::planned_as(&session, id)) {
             (Err(_), Some(record)) if record.operation.kind() == OperationKind::Rollback => {
                 let plan = load_plan(&session, &record.plan_id.to_string()).await?;
-                let line = status::plan_line(&session, &record)
+                let line = standing::plan_line(&session, &record)
                     .ok_or_else(|| Error::NotFound { kind: "rollback", text: id.to_owned() })?;
                 let moves = cells_of(&session, &plan, None).await?.moves;
                 let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
@@ -79,14 +80,6 @@ impl Platform {
             Some(digest) => serde_json::from_slice(&session.versions().get(&digest).await?).ok(),
             None => None,
         };
-        Ok(RollbackShow { line: status::operation_line(&session, &rollback).await?, manifest, cells })
-    }
-
-    /// Lists the operations that are open, and what is owed: approvals, reviews, ledger entries.
-    ///
-    /// # Errors
-    /// [`Error::Log`]: the log cannot be read.
-    pub async fn status(&self) -> Result<StatusReport> {
-        status::status(&Session::read(self).await?).await
+        Ok(RollbackShow { line: standing::operation_line(&session, &rollback).await?, manifest, cells })
     }
 }

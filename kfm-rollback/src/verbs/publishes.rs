@@ -3,12 +3,13 @@
 use kfm_lineage::{OperationId, OperationKind, PublishId, Slug};
 
 use super::Platform;
+use crate::asked::Asked;
 use crate::error::Result;
 use crate::execute::Resume;
 use crate::history::{Kind, Operation, read_moves};
 use crate::plan::step_line;
 use crate::publish::{self, Project, Publish, PublishFolder, Unit};
-use crate::refusal::{Asked, recorded};
+use crate::refusal::recorded;
 use crate::report::{
     AdoptReport, FIRST_MAX, Listing, PublishLine, PublishList, PublishReport, PublishShow, ReconcileReport,
     Status,
@@ -123,7 +124,7 @@ impl Platform {
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn publishes(&self) -> Result<PublishList> {
         let session = Session::read(self).await?;
-        let at_work = crate::status::at_work(&session).await?;
+        let at_work = super::standing::at_work(&session).await?;
         let is_at_work = |publish: &Operation| at_work.as_ref() == Some(&publish.id);
         let publishes = session.history.publishes().filter(|publish| publish.kind != Kind::Project);
         let publishes = publishes.map(|publish| line(&session, publish, is_at_work(publish))).collect();
@@ -146,12 +147,12 @@ impl Platform {
     pub async fn publish_show_first(&self, id: &str, first_max: usize) -> Result<PublishShow> {
         let session = Session::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
-        let at_work = crate::status::at_work(&session).await?.as_ref() == Some(&publish.id);
+        let at_work = super::standing::at_work(&session).await?.as_ref() == Some(&publish.id);
         let moves = read_moves(&session.versions(), &publish.moves).await?;
         let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
             .with_all(format!("kfm publish show {} --all", publish.id));
         let next = match publish.status(at_work) {
-            Status::Interrupted | Status::Held => crate::status::resume_commands(&publish.id),
+            Status::Interrupted | Status::Held => crate::remedy::resume_commands(&publish.id),
             Status::Completed if session.history.stands(&publish.id) => {
                 vec![format!("kfm rollback plan --publish-id {}", publish.id)]
             }

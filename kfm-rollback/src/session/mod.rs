@@ -3,6 +3,9 @@
 //! A session that reads opens the log read-only and changes nothing. A session that writes holds the platform's
 //! lock from before its first look until it has ended, so that it acts on what it has seen.
 
+mod kept;
+mod snapshots;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,8 @@ use kfm_retry::Clock;
 use kfm_wal::Wal;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
 use kfm_wal::slots::SlotLog;
+
+pub(crate) use kept::kept_by;
 
 use crate::context::WriteContext;
 use crate::embedded::Writers;
@@ -312,28 +317,6 @@ impl Session {
     pub(crate) async fn refuse_missing_stores(&self) -> Result<()> {
         for store in self.platform.stores() {
             store.observe(&[]).await?;
-        }
-        Ok(())
-    }
-
-    /// Refuses to go on if an open operation keeps one of these cells.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`](crate::Error::Conflict): names the operation and the command that ends it.
-    pub(crate) async fn refuse_kept_cells<'a>(
-        &self,
-        cells: impl IntoIterator<Item = &'a CellId>,
-    ) -> Result<()> {
-        let mut kept: BTreeMap<CellId, OperationId> = BTreeMap::new();
-        for operation in self.history.open_operations() {
-            for step in crate::history::read_moves(&self.versions(), &operation.moves).await? {
-                kept.insert(step.cell, operation.id.clone());
-            }
-        }
-        for cell in cells {
-            if let Some(operation) = kept.get(cell) {
-                return Err(crate::status::kept_by(operation, cell));
-            }
         }
         Ok(())
     }

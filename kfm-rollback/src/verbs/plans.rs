@@ -6,13 +6,14 @@ use kfm_wal::record::{PlanCancelled, PlanRecord, Record};
 
 use super::Platform;
 use super::rollbacks::require_reason;
+use crate::asked::Asked;
 use crate::entries;
 use crate::error::{Error, Result, text_of};
 use crate::plan::{Draft, Drafted, Plan, PlanCells, PlanKind, PlanStep, draft_again, load_plan, report_of};
-use crate::refusal::{Asked, recorded};
+use crate::refusal::recorded;
 use crate::report::{FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow, Status};
+use crate::resolve::operation_commands;
 use crate::session::Session;
-use crate::status::operation_commands;
 
 impl Platform {
     /// Shows a stored plan as its approver must see it: the steps that it was stored with, and what policy says of
@@ -92,7 +93,7 @@ impl Platform {
 }
 
 /// Takes a plan back in the log, and says so in ledger and telemetry.
-pub(in crate::platform) async fn cancel(
+pub(in crate::verbs) async fn cancel(
     session: &mut Session,
     plan: &PlanRecord,
     reason: &str,
@@ -228,7 +229,7 @@ async fn judge_again(session: &mut Session, plan: &Plan) -> Judged {
 
 /// Reads the cells that a stored plan names. The units of derived cells are known only if the plan was drafted
 /// again.
-pub(in crate::platform) async fn cells_of(
+pub(in crate::verbs) async fn cells_of(
     session: &Session,
     plan: &Plan,
     draft: Option<&Draft>,
@@ -273,7 +274,7 @@ fn next_of(session: &Session, plan: &Plan, status: Status, is_fresh: bool) -> Ve
     }
     let cancel = format!("kfm plan cancel {id} --reason '…'");
     match status {
-        Status::Cancelled => vec![crate::status::undo_command(&plan.content.target)],
+        Status::Cancelled => vec![crate::remedy::undo_command(&plan.content.target)],
         _ if !is_fresh => vec![cancel],
         Status::AwaitingApproval => {
             vec![format!("kfm approve {id} --as NAME --role reviewer --key FILE"), cancel]

@@ -8,9 +8,9 @@ use kfm_telemetry::{Label, Ledger};
 
 use super::Platform;
 use super::ledger_content::{every_entry_as_recorded, missing};
+use crate::asked::status_of;
 use crate::entries::entry_status;
 use crate::error::{Result, text_of};
-use crate::execute::status_of;
 use crate::report::{CheckLine, LedgerVerifyReport};
 use crate::session::Session;
 

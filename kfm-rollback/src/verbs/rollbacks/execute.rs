@@ -8,6 +8,7 @@ use super::answer::{executed, executed_nothing};
 use super::plan::{fresh_id, stored_plan};
 use super::request::{ExecuteRequest, PlanTarget};
 use super::revert::revert_or_record;
+use crate::asked::Asked;
 use crate::assess::denied;
 use crate::error::{Error, Result};
 use crate::execute::{Resume, preflight, resume};
@@ -16,11 +17,11 @@ use crate::plan::{
     store_plan,
 };
 use crate::platform::Platform;
-use crate::platform::plans::cancel;
-use crate::refusal::{Asked, recorded};
+use crate::refusal::recorded;
 use crate::report::{ExecuteReport, Listing, SkippedLine};
 use crate::session::Session;
-use crate::{resolve, status};
+use crate::verbs::plans::cancel;
+use crate::{remedy, resolve};
 
 impl Platform {
     /// Executes a plan exactly, or a rollback, which is planned first if no stored plan fits.
@@ -83,7 +84,7 @@ impl Platform {
         self.execute_wanted(&mut session, wanted, reason).await
     }
 
-    pub(in crate::platform) async fn execute_wanted(
+    pub(in crate::verbs) async fn execute_wanted(
         &self,
         session: &mut Session,
         wanted: Wanted,
@@ -104,7 +105,7 @@ impl Platform {
                 done
             }
             Planned::Nothing { note, skipped, last } => {
-                let next = status::owner_commands(&skipped);
+                let next = remedy::owner_commands(&skipped);
                 let mut report = executed_nothing(session, note, last).await?;
                 report.skipped = Listing::of(skipped);
                 report.next = next;
@@ -141,7 +142,7 @@ impl Platform {
         }
     }
 
-    pub(in crate::platform) async fn execute_in(
+    pub(in crate::verbs) async fn execute_in(
         &self,
         session: &mut Session,
         plan: Plan,
@@ -205,7 +206,7 @@ enum Planned {
     },
 }
 
-pub(in crate::platform) fn require_reason(reason: &str) -> Result<()> {
+pub(in crate::verbs) fn require_reason(reason: &str) -> Result<()> {
     if reason.trim().is_empty() {
         return Err(Error::invalid("a reason is needed, and this one is empty", "say why in --reason"));
     }

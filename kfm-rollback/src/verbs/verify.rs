@@ -7,9 +7,9 @@ use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
 use super::ledger::{every_entry_in_log, every_operation_in};
+use crate::asked::status_of;
 use crate::entries::entry_status;
 use crate::error::Result;
-use crate::execute::status_of;
 use crate::history::read_moves;
 use crate::manifest::RollbackManifest;
 use crate::platform::log::LogPlace;
@@ -49,7 +49,7 @@ impl Platform {
     /// # Errors
     /// [`crate::Error::Log`]: the folder cannot be written, or the store does not answer; then nothing is known.
     pub async fn wal_probe(&self) -> Result<WalProbe> {
-        let options = &self.0.options;
+        let options = self.options();
         Ok(match self.log_place() {
             LogPlace::Folder(folder) => {
                 let (disk, clock) = (options.disk.as_ref(), options.clock.as_ref());

@@ -2,15 +2,16 @@
 
 use kfm_lineage::{HotfixId, OperationId, OperationKind, RollbackId};
 
+use crate::asked::status_of;
 use crate::error::{Result, text_of};
-use crate::execute::{Outcome, status_of};
+use crate::execute::Outcome;
 use crate::plan::Wanted;
+use crate::remedy;
 use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine, Status};
 use crate::session::Session;
-use crate::status;
 
 /// Reports how an operation ended. The cells that it left alone are those of its record, also after a resume.
-pub(in crate::platform) async fn executed(
+pub(in crate::verbs) async fn executed(
     session: &Session,
     id: &OperationId,
     outcome: &Outcome,
@@ -109,7 +110,7 @@ pub(super) async fn nothing_report(
 ) -> Result<PlanReport> {
     let now = crate::assess::catalog_now(session).await?.census().counts();
     let empty = crate::scope::scope_digest([]);
-    let next = status::owner_commands(&skipped);
+    let next = remedy::owner_commands(&skipped);
     Ok(PlanReport {
         plan_id: empty,
         content_id: empty,

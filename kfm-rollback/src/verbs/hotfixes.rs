@@ -12,16 +12,18 @@ use kfm_wal::record::Correction;
 
 use super::Platform;
 use super::rollbacks::{executed, refused_rehearsal, rehearsed, require_reason, stored_plan};
+use super::standing;
+use crate::asked::Asked;
 use crate::assess::{catalog_now, denied, describe_move};
 use crate::error::{Error, Result};
 use crate::execute::{Resume, preflight, resume};
 use crate::plan::{Draft, Drafted, Plan, PlanKind, Wanted, draft, plan_report, store_plan};
 use crate::protections::Protections;
 use crate::publish::check_size;
-use crate::refusal::{Asked, recorded};
+use crate::refusal::recorded;
 use crate::report::{DryRunReport, ExecuteReport, OperationLine, PlanReport};
+use crate::resolve;
 use crate::session::Session;
-use crate::{resolve, status};
 
 /// Stands between the version of a document and the number of the hotfix that patched it.
 const PATCH_MARK: &str = "+hf.";
@@ -142,7 +144,7 @@ impl Platform {
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no hotfix, or more than one.
     pub async fn hotfix_status(&self, id: &str) -> Result<OperationLine> {
         let session = Session::read(self).await?;
-        status::operation_line(&session, &resolve::hotfix(&session, id)?).await
+        standing::operation_line(&session, &resolve::hotfix(&session, id)?).await
     }
 
     /// Goes on with an unfinished hotfix, or aborts it; `latest` is the one that is open.

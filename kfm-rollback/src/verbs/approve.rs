@@ -7,13 +7,14 @@ use kfm_policy::{Approval, ApprovalContext, Principal, Principals, PrivateKey, P
 use kfm_wal::record::Record;
 
 use super::Platform;
-use super::files::write_durably;
-use super::policy_files::PRINCIPALS;
 use crate::approvals::{approval_of, record_of};
+use crate::asked::Asked;
 use crate::entries;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, load_plan, refuse_cancelled};
-use crate::refusal::{Asked, recorded};
+use crate::platform::files::write_durably;
+use crate::platform::policy_files::PRINCIPALS;
+use crate::refusal::recorded;
 use crate::report::{ApprovalLine, ApprovalsReport, PrincipalLine};
 use crate::session::Session;
 
@@ -75,7 +76,7 @@ impl Platform {
         };
         let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };
         let known = self.policy_text(PRINCIPALS)?;
-        let text = Principals::append(Some(&known), &principal).map_err(super::policy_file)?;
+        let text = Principals::append(Some(&known), &principal).map_err(crate::platform::policy_file)?;
         write_durably(self.disk(), &self.policy_path(PRINCIPALS), text.as_bytes())?;
         session.reread_policy()?;
         session.bring_into_force().await?;
@@ -124,7 +125,7 @@ impl Platform {
         private_key: &str,
         validity: Option<Duration>,
     ) -> Result<ApprovalsReport> {
-        let key = PrivateKey::parse(private_key).map_err(super::policy_file)?;
+        let key = PrivateKey::parse(private_key).map_err(crate::platform::policy_file)?;
         let Some(role) = Role::parse(role) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
             return Err(Error::invalid(

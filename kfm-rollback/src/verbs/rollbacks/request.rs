@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::platform::publishes::Cascade;
+use crate::verbs::publishes::Cascade;
 
 /// Which rollback to plan, and how.
 #[derive(Debug, Clone, Default)]

@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Platform;
-use super::files::write_durably;
-use super::policy_files::LABELS;
 use crate::assess::catalog_now;
 use crate::coverage::{Coverage, coverage, standing_against};
 use crate::error::{Error, Result};
+use crate::platform::files::write_durably;
+use crate::platform::policy_files::LABELS;
 use crate::report::{FIRST_MAX, FindingLine};
 use crate::session::Session;
 
@@ -114,7 +114,7 @@ impl Platform {
                 text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
             }
             text.push_str(&entry.to_toml());
-            LabelRegistry::load(Some(&text), None, &[]).map_err(super::policy_file)?;
+            LabelRegistry::load(Some(&text), None, &[]).map_err(crate::platform::policy_file)?;
             write_durably(self.disk(), &self.policy_path(LABELS), text.as_bytes())?;
             session.reread_policy()?;
             session.bring_into_force().await?;

@@ -1,0 +1,25 @@
+//! What a platform can be asked to do: a file a verb, each with its methods of [`Platform`].
+
+mod approve;
+mod check;
+mod doctor;
+mod export;
+mod hotfixes;
+mod init;
+mod labels;
+mod latest;
+mod ledger;
+mod ledger_content;
+mod plans;
+mod publishes;
+mod rollbacks;
+mod standing;
+mod status;
+mod verify;
+
+pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
+pub use labels::{LabelAssign, LabelLine, LabelsReport};
+pub use publishes::Cascade;
+pub use rollbacks::{ExecuteRequest, PlanRequest, PlanTarget};
+
+use crate::platform::Platform;

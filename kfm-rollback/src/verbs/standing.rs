@@ -1,0 +1,152 @@
+//! Where operations and plans stand, and which process is at work.
+
+use kfm_lineage::{OperationId, RollbackId, Timestamp};
+use kfm_wal::record::Direction;
+
+use super::plans::status_of_record;
+use crate::error::Result;
+use crate::history::{Kind, Operation, read_moves};
+use crate::order::Phase;
+use crate::platform::claim::{Claimant, is_alive};
+use crate::platform::lock::{Holder, PlatformLock};
+use crate::remedy::{plan_commands, resume_commands};
+use crate::report::{OperationLine, RunningLine, Status};
+use crate::session::Session;
+
+/// Returns the process that works now: the one that holds this platform's lock or, on a shared log, the one that
+/// has claimed the log.
+///
+/// A process of this platform that holds the lock while another host has the claim is waiting. A claim that was
+/// made from this folder, whose lock is free, is that of a process that has died.
+pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
+    let own = PlatformLock::holder(&session.platform.lock_path())?;
+    let held = match &session.shared {
+        Some(log) => log.holder().await?.filter(|held| is_alive(held, session.now())),
+        None => None,
+    };
+    let Some(held) = held else { return Ok(own.map(|holder| running_line(holder, None))) };
+    let Some(claimant) = Claimant::parse(&held.holder) else {
+        // A claim that the engine did not make has only its own words.
+        let newest = session.history.open_operations().last();
+        return Ok(Some(RunningLine {
+            doing: held.holder,
+            requested_by: "unknown".into(),
+            host: "unknown".into(),
+            pid: 0,
+            since: held.since.to_string(),
+            operation: newest.map(|open| open.id.clone()),
+            platform: None,
+        }));
+    };
+    if claimant.is_of_folder(&session.platform, session.platform.noted_claim()?.as_deref()) {
+        return Ok(own.map(|holder| running_line(holder, None)));
+    }
+    let operation = worked_on(session, &claimant.holder, held.since);
+    let holder = Holder { operation, ..claimant.holder };
+    Ok(Some(running_line(holder, Some(claimant.platform))))
+}
+
+fn running_line(holder: Holder, platform: Option<String>) -> RunningLine {
+    RunningLine {
+        doing: holder.doing,
+        requested_by: holder.actor,
+        host: holder.host,
+        pid: holder.pid,
+        since: holder.since,
+        operation: holder.operation,
+        platform,
+    }
+}
+
+/// Returns the operation that a process of another host works on, by the log: one that it has opened, or taken up
+/// again, since it claimed the log.
+fn worked_on(session: &Session, holder: &Holder, since: Timestamp) -> Option<OperationId> {
+    let is_its = |open: &&Operation| {
+        let worker = open.journal.worker.as_ref();
+        open.opened_at >= since
+            || worker.is_some_and(|(host, pid)| (host, *pid) == (&holder.host, holder.pid))
+    };
+    session.history.open_operations().filter(is_its).last().map(|open| open.id.clone())
+}
+
+/// Returns the operation that is worked on now, by a process of this platform or of another host.
+pub(crate) async fn at_work(session: &Session) -> Result<Option<OperationId>> {
+    Ok(running(session).await?.and_then(|running| running.operation))
+}
+
+/// Says where an operation stands.
+pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> Result<OperationLine> {
+    let at_work = operation.closed.is_none() && at_work(session).await?.as_ref() == Some(&operation.id);
+    let status = operation.status(at_work);
+    let done = match status {
+        Status::Completed => operation.moves.count,
+        Status::Aborted | Status::Failed => 0,
+        _ => operation.journal.done(),
+    };
+    let phase = if operation.closed.is_some() {
+        "-".to_owned()
+    } else {
+        let moves = read_moves(&session.versions(), &operation.moves).await?;
+        moves.get(done as usize).map_or("verify", |step| Phase::of(step).as_str()).to_owned()
+    };
+    let next = match (status, operation.kind) {
+        (Status::Interrupted | Status::Held, _) => resume_commands(&operation.id),
+        (Status::Completed, Kind::Rollback)
+            if session.history.undone_by(&operation.target).map(RollbackId::as_str)
+                == Some(operation.id.as_str()) =>
+        {
+            vec![format!("kfm rollback revert --rollback-id {} --reason '…'", operation.id)]
+        }
+        _ => Vec::new(),
+    };
+    let held = operation.journal.held.as_ref().filter(|_| status == Status::Held);
+    Ok(OperationLine {
+        id: operation.id.clone(),
+        rollback_id: RollbackId::parse(operation.id.as_str()).ok(),
+        kind: operation.kind.as_str().into(),
+        target: operation.target.clone(),
+        status,
+        phase,
+        done,
+        total: operation.moves.count,
+        goes_back: operation.closed.is_none() && operation.journal.direction() == Direction::Backward,
+        held_reason: held.map(|(reason, detail)| format!("{reason}: {detail}")),
+        requested_by: operation.requested_by.clone(),
+        at: operation.opened_at,
+        plan_id: operation.plan_id,
+        next,
+    })
+}
+
+/// Says where a plan that was not executed stands; `None` if it was executed.
+pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -> Option<OperationLine> {
+    if session.history.operation(&plan.operation).is_some() {
+        return None;
+    }
+    let status = match session.history.cancelled(&plan.plan_id) {
+        Some(_) => Status::Cancelled,
+        None => status_of_record(plan),
+    };
+    Some(OperationLine {
+        id: plan.operation.clone(),
+        rollback_id: RollbackId::parse(plan.operation.as_str()).ok(),
+        kind: plan.operation.kind().to_string(),
+        target: plan.target.clone(),
+        status,
+        phase: "-".into(),
+        done: 0,
+        total: 0,
+        goes_back: false,
+        held_reason: None,
+        requested_by: plan.requested_by.clone(),
+        at: plan.created_at,
+        plan_id: Some(plan.plan_id),
+        next: match status {
+            Status::Cancelled => Vec::new(),
+            Status::AwaitingApproval => {
+                vec![format!("kfm plan show {}", plan.plan_id), format!("kfm approvals {}", plan.plan_id)]
+            }
+            _ => plan_commands(&plan.plan_id),
+        },
+    })
+}

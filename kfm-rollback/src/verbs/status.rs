@@ -1,0 +1,83 @@
+//! What is open, and what is owed.
+
+use std::collections::BTreeMap;
+
+use kfm_lineage::Digest;
+use kfm_wal::record::PlanRecord;
+
+use super::Platform;
+use super::plans::{status_of_record, waiting, why_not};
+use super::standing::{operation_line, running};
+use crate::error::Result;
+use crate::report::{Status, StatusReport};
+use crate::session::Session;
+
+impl Platform {
+    /// Lists the operations that are open, and what is owed: approvals, reviews, ledger entries.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log): the log cannot be read.
+    pub async fn status(&self) -> Result<StatusReport> {
+        let session = Session::read(self).await?;
+        let mut open = Vec::new();
+        for operation in session.history.open_operations() {
+            open.push(operation_line(&session, operation).await?);
+        }
+        let mut owed = owed_plans(&session).await;
+        owed.extend(protection_owed(&session).await?);
+        let running = running(&session).await?;
+        Ok(StatusReport { open, running, owed })
+    }
+}
+
+/// The most documents that stand against protection and are named one by one in `owed`.
+const AGAINST_MAX: usize = 20;
+
+/// Lists the documents that stand against today's protection, and says whether the ledger lacks something.
+async fn protection_owed(session: &Session) -> Result<Vec<String>> {
+    let mut owed = Vec::new();
+    if session.owes_ledger()? {
+        owed.push(
+            "the ledger lacks what came into force; the next command that changes something enters it".into(),
+        );
+    }
+    if session.require_policy("status").is_err() {
+        owed.push("policy's files cannot be read, so nothing may be judged; 'kfm doctor' says which".into());
+        return Ok(owed);
+    }
+    let against = crate::coverage::owed(session).await?;
+    let lines = against.iter().take(AGAINST_MAX);
+    owed.extend(lines.map(|line| format!("{} {}: {}", line.subject, line.message, line.remedy)));
+    if against.len() > AGAINST_MAX {
+        let more = against.len() - AGAINST_MAX;
+        owed.push(format!(
+            "and {more} more documents stand against protection; 'kfm catalog check' lists them"
+        ));
+    }
+    Ok(owed)
+}
+
+/// Lists the plans that wait for approvals and can still be executed. Of several plans of the same change it lists
+/// the one that has approvals, or else the newest.
+async fn owed_plans(session: &Session) -> Vec<String> {
+    let mut newest: BTreeMap<Digest, &PlanRecord> = BTreeMap::new();
+    for plan in waiting(session) {
+        let is_approved = |plan: &PlanRecord| session.history.approvals(&plan.plan_id).next().is_some();
+        let other = newest.get(&plan.content_id).copied();
+        if status_of_record(plan) == Status::AwaitingApproval
+            && other.is_none_or(|other| is_approved(plan) || !is_approved(other))
+        {
+            newest.insert(plan.content_id, plan);
+        }
+    }
+    let mut plans: Vec<&PlanRecord> = newest.into_values().collect();
+    plans.sort_by_key(|plan| plan.created_at);
+    let mut owed = Vec::new();
+    for plan in plans {
+        if why_not(session, plan).await.is_none() {
+            let (id, plan) = (&plan.operation, plan.plan_id);
+            owed.push(format!("{id} waits for approvals of plan {plan}: kfm plan show {plan}"));
+        }
+    }
+    owed
+}
