@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use kfm_rollback::LabelAssign;
-use kfm_rollback::platform::{LabelLine, LabelsReport};
+use kfm_rollback::{LabelLine, LabelsReport};
 
 use crate::cli::{free_text, not_empty};
 use crate::context::Context;
