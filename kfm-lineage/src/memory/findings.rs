@@ -36,6 +36,7 @@ impl Graph {
         let of_entity =
             |class, entity: &EntityId| LineageFinding { class, entity: entity.clone(), operation: None };
         for (number, versions) in (0u32..).zip(&self.of_entity) {
+            // One used version is enough: an asset is an orphan only if nothing was made from any of its versions.
             let is_unused_source = |&version: &u32| {
                 self.versions[version as usize].kind == EntityKind::SourceAsset
                     && self.dependants.of(version).next().is_none()

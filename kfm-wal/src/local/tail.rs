@@ -177,6 +177,7 @@ impl Tail {
         };
         let bytes = frame.len();
         let end = offset + bytes as u64;
+        // A mark that the frame reaches is overwritten with it; one farther behind stays as a witness.
         let mark_end = self.mark.filter(|mark| *mark < end).map(|mark| mark + FRAME_BYTES_MIN as u64);
         let clear = touched.max(mark_end.unwrap_or(0)).saturating_sub(end);
         if !planted(Bug::OldBytesLeft) {

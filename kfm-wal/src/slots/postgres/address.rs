@@ -78,6 +78,7 @@ pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Addre
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
     let (mut log, mut roots, mut mode) = (LOG, given("PGSSLROOTCERT"), given("PGSSLMODE"));
     let (mut schema, mut rest) = (None, Vec::new());
+    // The driver does not know these parameters, or reads them in another way; it gets the rest.
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("log", value)) => log = value,
@@ -108,6 +109,7 @@ pub(super) fn parse(url: &str, environment: &[(String, String)]) -> Result<Addre
     if config.get_user().is_none() {
         config.user(given("PGUSER").ok_or(Flaw::NoUser)?);
     }
+    // A certificate is checked in every mode, so the modes that verify it need no more than `require`.
     config.ssl_mode(match mode {
         None | Some("prefer" | "allow") => SslMode::Prefer,
         Some("disable") => SslMode::Disable,
