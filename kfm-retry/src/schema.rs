@@ -1,7 +1,7 @@
 //! JSON Schemas (2020-12) of policies and stage states, generated from the types (R96).
 //!
-//! A test compares the committed files with these. After an intended change, write them again with `cargo run
-//! -p kfm-retry --all-features --example write_schemas` and commit the difference.
+//! A test compares the committed files with these. After an intended change, write them again with
+//! `cargo run -p kfm-retry --all-features --example write_schemas` and commit the difference.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};

@@ -1,7 +1,7 @@
 //! JSON Schemas (2020-12) of what this crate writes, generated from the types (R96).
 //!
-//! A test compares the committed files with these. After an intended change, write them again with `kfm
-//! schemas --out schemas` and commit the difference.
+//! A test compares the committed files with these. After an intended change, write them again with
+//! `kfm schemas --out schemas` and commit the difference.
 
 use kfm_lineage::schema::SchemaFile;
 

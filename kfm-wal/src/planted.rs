@@ -2,8 +2,8 @@
 //!
 //! Only a build with the feature `planted-bugs` can do this, one bug at a time; the variable
 //! `KFM_PLANTED_BUG` names its variant at run time. In every other build `planted` is constantly false, and
-//! the compiler leaves nothing of it. Each bug is a mistake that a log of this kind has made; `kfm-sim --
-//! planted` shows that each is caught.
+//! the compiler leaves nothing of it. Each bug is a mistake that a log of this kind has made;
+//! `kfm-sim -- planted` shows that each is caught.
 
 /// A defect of a log, named by its mistake; the numbers are those of `docs/evidence/traps.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

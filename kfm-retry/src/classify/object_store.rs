@@ -1,7 +1,7 @@
 //! The class of an error of the `object_store` crate.
 //!
-//! Its clients retry by themselves. Let only one layer retry: give the client `RetryConfig { max_retries: 0,
-//! .. }` under a policy of this crate, or put no policy above the client.
+//! Its clients retry by themselves. Let only one layer retry: give the client
+//! `RetryConfig { max_retries: 0, .. }` under a policy of this crate, or put no policy above the client.
 
 use super::{Classify, ErrorClass, Verdict, io_cause};
 

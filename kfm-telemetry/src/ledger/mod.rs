@@ -125,8 +125,8 @@ impl Ledger {
     /// Returns all entries, in order.
     ///
     /// # Errors
-    /// - [`TelemetryError::NotAnEntry`]: a newer version or another program wrote here; upgrade, or run `kfm
-    ///   ledger verify`.
+    /// - [`TelemetryError::NotAnEntry`]: a newer version or another program wrote here; upgrade, or run
+    ///   `kfm ledger verify`.
     /// - [`TelemetryError::Log`]: the chain is damaged; run `kfm ledger verify`.
     pub async fn entries(&self) -> Result<Vec<StoredEntry>, TelemetryError> {
         let mut entries = Vec::new();

@@ -36,8 +36,8 @@ impl Ledger {
     ///
     /// # Errors
     /// - [`TelemetryError::ViewDiffers`]: the file that is there has something that the chain has not. It is
-    ///   kept, since it may be the only witness of an entry that was taken out of the chain: run `kfm ledger
-    ///   verify`.
+    ///   kept, since it may be the only witness of an entry that was taken out of the chain: run
+    ///   `kfm ledger verify`.
     /// - [`TelemetryError::NotWritten`]: the old file is still there; repair the place and render again.
     /// - As [`Ledger::entries`].
     pub async fn render(&self, path: &Path) -> Result<(), TelemetryError> {

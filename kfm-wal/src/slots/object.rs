@@ -38,8 +38,8 @@ pub struct ObjectSlots {
 pub(crate) type Heard = Arc<OnceLock<String>>;
 
 impl ObjectSlots {
-    /// Makes slots of the objects below `root`. The store's client must not retry (`RetryConfig {
-    /// max_retries: 0, .. }`): the log does.
+    /// Makes slots of the objects below `root`. The store's client must not retry
+    /// (`RetryConfig { max_retries: 0, .. }`): the log does.
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
         let place = format!("{store}/{root}");
         Self { store, root, place, durable: true, server: Heard::default() }
