@@ -1,12 +1,15 @@
-//! The peers' side of `docs/guides/retry.md`: it is compiled here, and the guide shows it word for word.
+//! The peers' side of `docs/guides/retry.md`, and the way from one of them: both are compiled here, and the guide
+//! shows them word for word.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::error::Error;
 use std::io::ErrorKind;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use backoff::ExponentialBackoff;
 use backon::{ExponentialBuilder, Retryable as _};
+use kfm_retry::{Retry, idempotent};
 use tower::retry::RetryLayer;
 use tower::timeout::TimeoutLayer;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -37,6 +40,20 @@ async fn a_call_under_backoff() -> Result<(), Box<dyn Error>> {
         fetch().await.map_err(backoff::Error::transient)
     })
     .await?;
+    assert_eq!(page, 7);
+    Ok(())
+}
+
+async fn fetch_as_before() -> Result<u32, backoff::Error<std::io::Error>> {
+    fetch().await.map_err(backoff::Error::transient)
+}
+
+#[tokio::test]
+async fn a_call_on_its_way_from_backoff() -> Result<(), Box<dyn Error>> {
+    let settings = ExponentialBackoff::default();
+    let attempts = NonZeroU8::new(5).expect("5 is not 0");
+    let retry = Retry::new(kfm_retry_backoff::policy(&settings, attempts));
+    let page = retry.run(idempotent("page/7"), fetch_as_before).classify(kfm_retry_backoff::verdict).await?;
     assert_eq!(page, 7);
     Ok(())
 }
@@ -80,7 +97,7 @@ fn the_guide_shows_the_peers_as_they_are_compiled_here() {
         .skip(1)
         .map(|rest| words(rest.split("```").next().unwrap()))
         .collect();
-    assert_eq!(shown.len(), 3, "backon, backoff, tower");
+    assert_eq!(shown.len(), 4, "backon, backoff, the way from backoff, tower");
     for block in shown {
         assert!(here.contains(&block), "not compiled as it is shown:\n{block}");
     }

@@ -3,13 +3,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The guide's examples are tests of this crate.
-#[cfg(all(doctest, feature = "tokio", feature = "tower", feature = "backoff"))]
+#[cfg(all(doctest, feature = "tokio", feature = "tower"))]
 #[doc = include_str!("../../docs/guides/retry.md")]
 struct Guide;
 
 pub mod backoff;
-#[cfg(feature = "backoff")]
-pub mod backoff_interop;
 pub mod blocking;
 pub mod breaker;
 pub mod budget;

@@ -76,22 +76,24 @@ pub const SEARCH: Policy = with_timeout_s(10);
 ///
 /// ```
 /// # #[cfg(feature = "tokio")] {
-/// use kfm_retry::{Breaker, BreakerPolicy, ErrorClass, Retry, Verdict, idempotent, preset};
+/// use kfm_retry::classify::neo4j_status;
+/// use kfm_retry::{Breaker, BreakerPolicy, Retry, Verdict, idempotent, preset};
 ///
 /// static NEO4J: Breaker = Breaker::new("neo4j", BreakerPolicy::kfm());
 ///
-/// async fn merge_links() -> Result<u32, String> { Ok(37) }
+/// struct DriverError { code: String }
 ///
-/// // With feature `neo4rs` the driver's errors judge themselves.
-/// fn by_code(error: &String) -> Verdict {
-///     let is_transient = error.starts_with("Neo.TransientError.");
-///     if is_transient { ErrorClass::Neo4jTransient.into() } else { ErrorClass::Unknown.into() }
+/// async fn merge_links() -> Result<u32, DriverError> { Ok(37) }
+///
+/// // The code is what every driver has, whatever its error type.
+/// fn by_code(error: &DriverError) -> Verdict {
+///     neo4j_status(&error.code).into()
 /// }
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let graph = Retry::new(preset::GRAPH).circuit_breaker(&NEO4J);
-/// let merged = graph.run(idempotent("relink/2026-11"), merge_links).classify(by_code).await.unwrap();
-/// assert_eq!(merged, 37);
+/// let merged = graph.run(idempotent("relink/2026-11"), merge_links).classify(by_code).await;
+/// assert!(matches!(merged, Ok(37)));
 /// # }); }
 /// ```
 pub const GRAPH: Policy = with_timeout_s(15);

@@ -3,7 +3,7 @@
 
 use std::io::{Error, ErrorKind};
 
-use kfm_retry::classify::http_status;
+use kfm_retry::classify::{http_status, neo4j_status};
 use kfm_retry::{Classify, ErrorClass};
 
 #[test]
@@ -41,13 +41,43 @@ fn a_generic_error_of_object_store_is_what_its_cause_is() {
     assert_eq!(missing.classify().class, ErrorClass::Rejected);
 }
 
-#[cfg(feature = "neo4rs")]
 #[test]
-fn the_drivers_connection_may_be_tried_again_and_its_users_mistakes_not() {
-    assert_eq!(neo4rs::Error::ConnectionError.classify().class, ErrorClass::Network);
-    assert_eq!(neo4rs::Error::InvalidConfig.classify().class, ErrorClass::Rejected);
-    assert_eq!(neo4rs::Error::AuthenticationError("no".into()).classify().class, ErrorClass::Denied);
-    assert_eq!(neo4rs::Error::UnexpectedMessage("?".into()).classify().class, ErrorClass::Unknown);
+fn what_neo4j_calls_transient_may_be_tried_again_and_no_mistake_of_the_caller() {
+    let retryable = |code: &str| neo4j_status(code).is_retryable();
+    assert!(retryable("Neo.TransientError.General.DatabaseUnavailable"));
+    assert!(retryable("Neo.TransientError.Transaction.LockAcquisitionTimeout"));
+    assert!(!retryable("Neo.ClientError.Schema.ConstraintValidationFailed"));
+    assert!(!retryable("Neo.ClientError.Statement.SyntaxError"));
+    assert!(!retryable("Neo.DatabaseError.Statement.ExecutionFailed"), "the server's own failure is unknown");
+}
+
+#[test]
+fn another_connection_mends_three_codes_of_neo4j_that_blame_the_client() {
+    for code in ["Cluster.NotALeader", "General.ForbiddenOnReadOnlyDatabase", "Security.AuthorizationExpired"]
+    {
+        assert_eq!(neo4j_status(&format!("Neo.ClientError.{code}")), ErrorClass::Network, "{code}");
+    }
+    assert_eq!(neo4j_status("Neo.ClientError.Security.Unauthorized"), ErrorClass::Denied);
+}
+
+#[test]
+fn a_transaction_that_its_caller_ended_is_not_tried_again_though_old_servers_call_it_transient() {
+    for code in ["Terminated", "LockClientStopped"] {
+        assert_eq!(
+            neo4j_status(&format!("Neo.TransientError.Transaction.{code}")),
+            ErrorClass::Rejected,
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn text_that_only_looks_like_a_code_of_neo4j_is_unknown() {
+    for text in
+        ["", "Neo", "Neo.TransientError", "Neo.TransientError.", "neo.TransientError.A.B", "Neo.New.A.B"]
+    {
+        assert_eq!(neo4j_status(text), ErrorClass::Unknown, "{text:?}");
+    }
 }
 
 #[cfg(feature = "redis")]
@@ -71,21 +101,4 @@ async fn a_refused_connection_of_reqwest_is_the_networks_failure() {
     assert_eq!(error.classify().class, ErrorClass::Network);
     let error = reqwest::get("no address").await.unwrap_err();
     assert_eq!(error.classify().class, ErrorClass::Rejected);
-}
-
-#[cfg(feature = "backoff")]
-#[test]
-fn errors_go_to_backoff_and_come_back() {
-    use kfm_retry::backoff_interop::{policy_from_backoff, to_backoff_error};
-    let transient = to_backoff_error(Error::from(ErrorKind::ConnectionReset));
-    assert!(matches!(transient, backoff::Error::Transient { .. }));
-    assert_eq!(transient.classify().class, ErrorClass::Transient);
-    let permanent = to_backoff_error(Error::from(ErrorKind::NotFound));
-    assert!(matches!(permanent, backoff::Error::Permanent(_)));
-    assert!(!permanent.classify().is_retryable());
-
-    let settings = backoff::ExponentialBackoff::default();
-    let policy = policy_from_backoff(&settings, std::num::NonZeroU8::new(7).unwrap());
-    assert_eq!((policy.attempts.get(), policy.backoff.base_ms), (7, 500));
-    assert_eq!(policy.total_ms, Some(15 * 60 * 1_000));
 }

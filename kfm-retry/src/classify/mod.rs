@@ -7,8 +7,7 @@
 mod http;
 mod http_status;
 mod io;
-#[cfg(feature = "neo4rs")]
-mod neo4rs;
+mod neo4j_status;
 #[cfg(feature = "object_store")]
 mod object_store;
 #[cfg(feature = "redis")]
@@ -20,6 +19,7 @@ mod retry_after;
 #[cfg(feature = "http")]
 pub use http::{HttpFailure, http_failure};
 pub use http_status::http_status;
+pub use neo4j_status::neo4j_status;
 pub use retry_after::RetryAfter;
 
 /// The kind of failure that an error is.
@@ -200,18 +200,20 @@ impl Verdict {
 /// ```
 /// use kfm_retry::{Classify, ErrorClass, Verdict};
 ///
-/// struct NeoError { code: String }
+/// enum TileError { Busy, NoSuchTile, Other(String) }
 ///
-/// impl Classify for NeoError {
+/// impl Classify for TileError {
 ///     fn classify(&self) -> Verdict {
-///         if self.code.starts_with("Neo.TransientError.") {
-///             ErrorClass::Neo4jTransient.into()
-///         } else {
-///             ErrorClass::Unknown.into()
+///         match self {
+///             TileError::Busy => ErrorClass::Server.into(),
+///             TileError::NoSuchTile => ErrorClass::Rejected.into(),
+///             TileError::Other(_) => ErrorClass::Unknown.into(),
 ///         }
 ///     }
 /// }
-/// # assert!(NeoError { code: "Neo.TransientError.General".into() }.classify().is_retryable());
+/// # assert!(TileError::Busy.classify().is_retryable());
+/// # assert!(!TileError::NoSuchTile.classify().is_retryable());
+/// # assert!(!TileError::Other("?".into()).classify().is_retryable());
 /// ```
 pub trait Classify {
     /// Returns the verdict on this error.
