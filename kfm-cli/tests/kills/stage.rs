@@ -10,9 +10,9 @@ use kfm_rollback::{OpenOptions, Platform};
 pub const FIRST: &str = "pub_2026_01_01T00_00_00Z_first";
 pub const SECOND: &str = "pub_2026_01_02T00_00_00Z_second";
 
-const CATALOG: &str = include_str!("../../../examples/data/landsat/catalog.json");
-const COLLECTION: &str = include_str!("../../../examples/data/landsat/collection.json");
-const ITEMS: &str = include_str!("../../../examples/data/landsat/items.ndjson");
+const CATALOG: &str = include_str!("../../data/landsat/catalog.json");
+const COLLECTION: &str = include_str!("../../data/landsat/collection.json");
+const ITEMS: &str = include_str!("../../data/landsat/items.ndjson");
 
 /// What all stores hold.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,14 +23,14 @@ impl Corpus {
     pub fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut files = Vec::new();
-        for folder in ["testing/data/kfm-stac-history/blobs", "examples/data/landsat"] {
+        for folder in ["testing/data/kfm-stac-history/blobs", "kfm-cli/data/landsat"] {
             files_below(&root.join(folder), &mut files);
         }
         files.sort();
         let read = |file: PathBuf| String::from_utf8(std::fs::read(file).unwrap()).ok();
         let mut documents: Vec<String> =
             files.into_iter().filter_map(read).filter(|text| text.trim_start().starts_with('{')).collect();
-        let items = std::fs::read_to_string(root.join("examples/data/landsat/items.ndjson")).unwrap();
+        let items = std::fs::read_to_string(root.join("kfm-cli/data/landsat/items.ndjson")).unwrap();
         documents.extend(items.lines().take(3).map(str::to_owned));
         assert!(documents.len() > 30, "the real documents are there: {}", documents.len());
         Self { documents }

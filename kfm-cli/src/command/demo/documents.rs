@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-const CATALOG: &str = include_str!("../../../../examples/data/landsat/catalog.json");
-const COLLECTION: &str = include_str!("../../../../examples/data/landsat/collection.json");
-const ITEMS: &str = include_str!("../../../../examples/data/landsat/items.ndjson");
+const CATALOG: &str = include_str!("../../../data/landsat/catalog.json");
+const COLLECTION: &str = include_str!("../../../data/landsat/collection.json");
+const ITEMS: &str = include_str!("../../../data/landsat/items.ndjson");
 
 /// Items that carry the defect in the second version.
 pub(crate) const DEFECTIVE: usize = 40;
