@@ -2,15 +2,11 @@
 //!
 //! Hashing takes most of the time when a log is read, and one hash cannot be split up: each of its rounds
 //! needs the round before. But records do not depend on each other. So sixteen are hashed side by side, one
-//! block of each in turn: with AVX-512 all sixteen blocks at once in the lanes of its registers, elsewhere
-//! one after the other by `sha2`, whose instructions overlap where they do not depend on each other.
-
-#[cfg(target_arch = "x86_64")]
-mod avx512;
+//! block of each in turn, by the block function of `sha2`: the processor begins the next record's block
+//! while it waits for the last rounds of this one (ADR 0017).
 
 use sha2::block_api::compress256;
 
-use crate::frame::leaf_of;
 use crate::raw::RawRecord;
 
 /// How many messages are hashed side by side.
@@ -19,18 +15,9 @@ const LANES: usize = 16;
 /// Length of a block of SHA-256.
 const BLOCK_BYTES: usize = 64;
 
-/// One block of each message.
-type Blocks = [[u8; BLOCK_BYTES]; LANES];
-
-/// The eight words of SHA-256, each for all messages.
-type State = [[u32; LANES]; 8];
-
 /// The words that SHA-256 begins with (FIPS 180-4, 5.3.3).
 const ORIGIN: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-
-/// Moves the state of sixteen messages on by one block of each.
-type Compress = fn(&mut State, &Blocks);
 
 /// Returns the leaf of each record of a frame, in order.
 pub(crate) fn leaves_of(records: &[RawRecord<'_>]) -> Vec<[u8; 32]> {
@@ -41,47 +28,35 @@ pub(crate) fn leaves_of(records: &[RawRecord<'_>]) -> Vec<[u8; 32]> {
 
 /// Adds the leaf of each record, in order.
 pub(crate) fn extend_with_leaves(leaves: &mut Vec<[u8; 32]>, records: &[&[u8]]) {
-    let compress = best();
     for group in records.chunks(LANES) {
-        let longest = group.iter().map(|record| blocks_of(record)).max().unwrap_or(0);
-        let blocks: usize = group.iter().map(|record| blocks_of(record)).sum();
-        // A lane without a message takes as long as one with a message, so hashing side by side must pay
-        // first.
-        if blocks * 2 < longest * LANES {
-            leaves.extend(group.iter().map(|record| leaf_of(record)));
-        } else {
-            side_by_side(leaves, group, longest, compress);
-        }
+        leaves.extend(&side_by_side(group)[..group.len()]);
     }
 }
 
-/// Returns the fastest function on this processor.
-fn best() -> Compress {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(compress) = avx512::compress() {
-        return compress;
-    }
-    one_by_one
-}
-
-/// Hashes up to sixteen records, the longest of which takes `longest` blocks.
-fn side_by_side(leaves: &mut Vec<[u8; 32]>, records: &[&[u8]], longest: usize, compress: Compress) {
-    let mut state: State = ORIGIN.map(|word| [word; LANES]);
-    let mut blocks: Blocks = [[0; BLOCK_BYTES]; LANES];
-    let first = leaves.len();
-    leaves.resize(first + records.len(), [0; 32]);
+/// Returns the leaves of up to sixteen records, in order.
+fn side_by_side(records: &[&[u8]]) -> [[u8; 32]; LANES] {
+    let mut states = [ORIGIN; LANES];
+    let mut blocks = [[0; BLOCK_BYTES]; LANES];
+    let longest = records.iter().map(|record| blocks_of(record)).max().unwrap_or(0);
     for n in 0..longest {
+        // All blocks are laid out first: between two calls that hash, nothing is to be waited for.
         for (block, record) in blocks.iter_mut().zip(records) {
             fill(block, record, n);
         }
-        compress(&mut state, &blocks);
-        for (lane, record) in records.iter().enumerate() {
-            if blocks_of(record) == n + 1 {
-                let words = state.map(|word| word[lane].to_be_bytes());
-                leaves[first + lane].copy_from_slice(words.as_flattened());
+        for ((state, block), record) in states.iter_mut().zip(&blocks).zip(records) {
+            if n < blocks_of(record) {
+                compress256(state, std::slice::from_ref(block));
             }
         }
     }
+    states.map(digest)
+}
+
+/// Returns the bytes of the eight words, the highest byte of each first.
+fn digest(words: [u32; 8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(words.map(u32::to_be_bytes).as_flattened());
+    bytes
 }
 
 /// Returns how many blocks a record takes: a zero byte, the record, a byte that ends it and its length in 8 bytes.
@@ -89,8 +64,7 @@ fn blocks_of(record: &[u8]) -> usize {
     (1 + record.len() + 1 + 8).div_ceil(BLOCK_BYTES)
 }
 
-/// Puts block `n` of a record's message in its place (FIPS 180-4, 5.1.1). Behind the last block, what is
-/// there stays.
+/// Writes block `n` of a record's message (FIPS 180-4, 5.1.1). Behind the last block, what is there stays.
 fn fill(block: &mut [u8; BLOCK_BYTES], record: &[u8], n: usize) {
     let begin = n * BLOCK_BYTES;
     // The zero byte comes before the record.
@@ -116,33 +90,16 @@ fn fill(block: &mut [u8; BLOCK_BYTES], record: &[u8], n: usize) {
     }
 }
 
-/// Moves the messages on one after the other, for processors without instructions for many at once.
-fn one_by_one(state: &mut State, blocks: &Blocks) {
-    for (lane, block) in blocks.iter().enumerate() {
-        let mut words = state.map(|word| word[lane]);
-        compress256(&mut words, std::slice::from_ref(block));
-        for (word, new) in state.iter_mut().zip(words) {
-            word[lane] = new;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::leaf_of;
 
     fn record(n: usize, bytes: usize) -> Vec<u8> {
         (0..bytes).map(|at| (at * 7 + n * 31) as u8).collect()
     }
 
-    fn ways() -> Vec<Compress> {
-        let mut ways: Vec<Compress> = vec![one_by_one];
-        #[cfg(target_arch = "x86_64")]
-        ways.extend(avx512::compress());
-        ways
-    }
-
-    /// Compares with the library's hash, in the way that is fastest here.
+    /// Compares with the library's hash of each record.
     fn assert_leaves(records: &[Vec<u8>]) {
         let slices: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
         let expected: Vec<_> = slices.iter().map(|record| leaf_of(record)).collect();
@@ -150,14 +107,6 @@ mod tests {
         extend_with_leaves(&mut leaves, &slices);
         assert_eq!(leaves[0], [9; 32], "what was there stays");
         assert_eq!(leaves[1..], expected);
-        for compress in ways() {
-            for (group, expected) in slices.chunks(LANES).zip(expected.chunks(LANES)) {
-                let longest = group.iter().map(|record| blocks_of(record)).max().unwrap();
-                let mut leaves = Vec::new();
-                side_by_side(&mut leaves, group, longest, compress);
-                assert_eq!(leaves, expected);
-            }
-        }
     }
 
     #[test]
