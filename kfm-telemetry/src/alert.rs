@@ -94,8 +94,6 @@ pub enum AlertKind {
     RecoveryTooSlow,
     /// Operations have no telemetry, or none that is valid.
     TelemetryMissing,
-    /// The council has to be told (R64).
-    CouncilNotice,
 }
 
 impl AlertKind {
@@ -109,7 +107,6 @@ impl AlertKind {
             Self::Orphans => "orphans",
             Self::RecoveryTooSlow => "recovery_too_slow",
             Self::TelemetryMissing => "telemetry_missing",
-            Self::CouncilNotice => "council_notice",
         }
     }
 
@@ -121,7 +118,6 @@ impl AlertKind {
             | Self::CompensationFailed
             | Self::PolicyUnavailable => Severity::Critical,
             Self::Orphans | Self::RecoveryTooSlow | Self::TelemetryMissing => Severity::Warning,
-            Self::CouncilNotice => Severity::Notice,
         }
     }
 }
@@ -130,8 +126,6 @@ impl AlertKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// An operator should know.
-    Notice,
     /// An operator should look at it.
     Warning,
     /// An operator must act.

@@ -43,7 +43,7 @@ pub struct OperationRecord {
     pub kind: RecordKind,
     /// What was done or asked for.
     pub stage: Stage,
-    /// The phase within the stage, if the line is about a phase, or about a step or an attempt in one.
+    /// The phase within the stage, if the line is about a phase, or about an attempt in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Slug>,
     /// How the event ended.
@@ -132,8 +132,6 @@ pub enum RecordKind {
     Operation,
     /// A phase of an operation.
     Phase,
-    /// A step that failed.
-    Step,
     /// A failed attempt of a call, or a change of a breaker's state (R85).
     Attempt,
 }
@@ -157,8 +155,6 @@ pub enum Stage {
     RollbackExecute,
     /// A rollback was taken back.
     RollbackRevert,
-    /// A hotfix was planned.
-    HotfixPlan,
     /// A hotfix was applied.
     HotfixApply,
     /// A hotfix was taken back.
@@ -180,7 +176,6 @@ impl Stage {
             Self::RollbackPlan => "rollback_plan",
             Self::RollbackExecute => "rollback_execute",
             Self::RollbackRevert => "rollback_revert",
-            Self::HotfixPlan => "hotfix_plan",
             Self::HotfixApply => "hotfix_apply",
             Self::HotfixRevert => "hotfix_revert",
             Self::Approve => "approve",
@@ -193,7 +188,7 @@ impl Stage {
         let name = match self {
             Self::Publish | Self::Adopt | Self::Reconcile | Self::Project => "publish",
             Self::RollbackPlan | Self::RollbackExecute | Self::RollbackRevert => "rollback",
-            Self::HotfixPlan | Self::HotfixApply | Self::HotfixRevert => "hotfix",
+            Self::HotfixApply | Self::HotfixRevert => "hotfix",
             Self::Approve | Self::Labels => "policy",
         };
         Slug::parse(name).expect("the names above are slugs")
@@ -330,7 +325,6 @@ impl OperationRecord {
             Stage::RollbackExecute | Stage::RollbackRevert | Stage::HotfixRevert => {
                 self.rollback_id.is_some() || (self.stage == Stage::HotfixRevert && self.hotfix_id.is_some())
             }
-            Stage::HotfixPlan => self.plan_id.is_some(),
             Stage::HotfixApply => self.hotfix_id.is_some(),
             Stage::Labels => true,
         };

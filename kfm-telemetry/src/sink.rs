@@ -31,7 +31,7 @@ use crate::record::OperationRecord;
 /// an answer before the record is durable would be a success without evidence.
 #[async_trait]
 pub trait RecordSink: Debug + Send + Sync {
-    /// Appends the record of an operation, of a phase, of a step or of an attempt.
+    /// Appends the record of an operation, of a phase or of an attempt.
     ///
     /// # Errors
     /// - [`TelemetryError::InvalidRecord`]: correct the caller; nothing was written.

@@ -159,7 +159,7 @@ fn an_alert_is_as_urgent_as_what_it_is_about() {
         AlertRecord::new(EventId::parse("alert/1").unwrap(), record().ts, AlertKind::FailedAfterSwitch);
     assert_eq!((alert.severity, alert.event), (Severity::Critical, AlertEvent::Raised));
     assert!(alert.check().is_ok());
-    let calmed = AlertRecord { severity: Severity::Notice, ..alert };
+    let calmed = AlertRecord { severity: Severity::Warning, ..alert };
     assert!(calmed.check().is_err());
 }
 

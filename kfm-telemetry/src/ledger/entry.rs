@@ -102,8 +102,6 @@ pub enum OperationType {
     Revert,
     /// To correct a field.
     Hotfix,
-    /// To lower the protection of entities.
-    Declassify,
     /// To keep entities from readers until further notice.
     Hold,
     /// To withdraw entities for good.
