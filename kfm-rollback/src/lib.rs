@@ -51,6 +51,6 @@ pub use platform::{Credentials, Interrupt, NoProgress, OpenOptions, Platform, Pr
 pub use publish::{Project, Publish, PublishFolder};
 pub use stage::LogStages;
 pub use verbs::{
-    Cascade, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, LabelAssign, LabelLine, LabelsReport,
-    PlanRequest, PlanTarget, StandingDocument,
+    ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, LabelAssign, LabelLine, LabelsReport, PlanRequest,
+    PlanTarget, StandingDocument,
 };

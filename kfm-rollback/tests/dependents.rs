@@ -57,7 +57,7 @@ async fn roll_back(world: &World, publish: &str) {
 async fn refused_for(world: &World, publish: &str) -> Vec<String> {
     let error = plan(world, publish).await.unwrap_err();
     let Error::Conflict { next, hint, .. } = &error else { panic!("{error}") };
-    assert!(hint.contains("--cascade"), "{hint}");
+    assert!(hint.contains("the newest first"), "{hint}");
     let id = |command: &String| command.rsplit(' ').next().unwrap().to_owned();
     next.iter().map(id).collect()
 }

@@ -338,8 +338,7 @@ fn refuse_dependents<'a>(
     Err(Error::Conflict {
         message: format!("later work was derived from it: target={target} dependents={list}"),
         conflicts: dependents.iter().map(|id| dependent(id)).collect(),
-        hint: "roll back what was derived from it first, the newest first; '--cascade' does not take it along yet"
-            .into(),
+        hint: "roll back what was derived from it first, the newest first".into(),
         next: dependents.into_iter().rev().map(crate::remedy::undo_command).collect(),
     })
 }

@@ -121,7 +121,7 @@ impl Platform {
         let mut session = Session::write(self, "hotfix revert").await?;
         let hotfix = resolve::hotfix(&session, id)?;
         let wanted = Wanted { reason, ..Wanted::rollback(hotfix.id) };
-        self.plan_wanted(&mut session, wanted, None, None).await
+        self.plan_wanted(&mut session, wanted, None).await
     }
 
     /// Takes a hotfix back by rolling it back.

@@ -19,7 +19,6 @@ mod verify;
 
 pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
 pub use labels::{LabelAssign, LabelLine, LabelsReport};
-pub use publishes::Cascade;
 pub use rollbacks::{ExecuteRequest, PlanRequest, PlanTarget};
 
 use crate::platform::Platform;

@@ -16,16 +16,6 @@ use crate::report::{
 };
 use crate::session::Session;
 
-/// What to do with later work that was derived from what is undone. This version refuses a plan that asks for
-/// either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cascade {
-    /// It is undone too.
-    Include,
-    /// It is hidden from readers.
-    Quarantine,
-}
-
 impl Platform {
     /// Begins a publish that a pipeline puts together (R49). It holds the platform's lock until it is completed or
     /// dropped.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use kfm_lineage::OperationKind;
 use kfm_rollback::report::{Listing, PlanReport, SkippedLine, StepLine};
-use kfm_rollback::{Cascade, PlanRequest, PlanTarget};
+use kfm_rollback::{PlanRequest, PlanTarget};
 
 use crate::cli::free_text;
 use crate::context::Context;
@@ -28,9 +28,6 @@ pub(crate) struct Plan {
     /// hide each document that must be masked and cannot be; otherwise the plan is denied
     #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
     on_unmaskable: Option<OnUnmaskable>,
-    /// include or quarantine later publishes that were derived from this one, instead of refusing
-    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
-    cascade: Option<CascadeKind>,
     #[command(flatten)]
     skip: Skip,
     #[command(flatten)]
@@ -43,12 +40,6 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OnUnmaskable {
     Hide,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum CascadeKind {
-    Include,
-    Quarantine,
 }
 
 impl Plan {
@@ -65,10 +56,6 @@ impl Plan {
             publish,
             out: self.out,
             hide_unmaskable: matches!(self.on_unmaskable, Some(OnUnmaskable::Hide)),
-            cascade: self.cascade.map(|kind| match kind {
-                CascadeKind::Include => Cascade::Include,
-                CascadeKind::Quarantine => Cascade::Quarantine,
-            }),
             skip: self.skip.skip,
             force: self.force.justification,
             reason: self.reason,

@@ -18,7 +18,6 @@ use crate::refusal::recorded;
 use crate::report::PlanReport;
 use crate::resolve;
 use crate::session::Session;
-use crate::verbs::publishes::Cascade;
 
 impl Platform {
     /// Plans the rollback of a publish, and stores the plan.
@@ -34,7 +33,7 @@ impl Platform {
         wanted.skip = request.skip;
         wanted.forced = request.force;
         wanted.reason = request.reason;
-        self.plan_wanted(&mut session, wanted, request.cascade, request.out).await
+        self.plan_wanted(&mut session, wanted, request.out).await
     }
 
     /// Plans to take a rollback back, and stores the plan.
@@ -44,18 +43,17 @@ impl Platform {
     pub async fn plan_revert(&self, id: &str, reason: Option<String>) -> Result<PlanReport> {
         let mut session = Session::write(self, "rollback revert").await?;
         let wanted = revert_or_record(&mut session, Asked::Revert, id, reason).await?;
-        self.plan_wanted(&mut session, wanted, None, None).await
+        self.plan_wanted(&mut session, wanted, None).await
     }
 
     pub(in crate::verbs) async fn plan_wanted(
         &self,
         session: &mut Session,
         wanted: Wanted,
-        cascade: Option<Cascade>,
         out: Option<PathBuf>,
     ) -> Result<PlanReport> {
         let (asked, target) = (Asked::undoing(&wanted.target, Asked::RollbackPlan), wanted.target.clone());
-        let result = self.plan_in(session, wanted, cascade, out).await;
+        let result = self.plan_in(session, wanted, out).await;
         recorded(session, asked, Some(target), None, result).await
     }
 
@@ -63,15 +61,8 @@ impl Platform {
         &self,
         session: &mut Session,
         wanted: Wanted,
-        cascade: Option<Cascade>,
         out: Option<PathBuf>,
     ) -> Result<PlanReport> {
-        if cascade.is_some() {
-            return Err(Error::invalid(
-                "this kfm cannot undo derived work together with its source yet, it can only refuse",
-                "roll back what was derived first, the newest first",
-            ));
-        }
         let drafted = draft(session, wanted.clone()).await?;
         let Drafted::Change(draft) = drafted else {
             return self.report_of_nothing(session, wanted, drafted).await;

@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::verbs::publishes::Cascade;
-
 /// Which rollback to plan, and how.
 #[derive(Debug, Clone, Default)]
 pub struct PlanRequest {
@@ -14,8 +12,6 @@ pub struct PlanRequest {
     /// Whether to hide a document that today's protection does not let through and that cannot be masked; else the
     /// plan is denied.
     pub hide_unmaskable: bool,
-    /// What to do with later work that was derived from the publish; `None` refuses the plan.
-    pub cascade: Option<Cascade>,
     /// Keys of cells to leave alone; each must hold a foreign value.
     pub skip: Vec<String>,
     /// The justification with which the plan is forced through although artefacts are missing (R46).
