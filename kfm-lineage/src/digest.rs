@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use crate::canonical::{CanonicalError, canonical_json};
+use crate::hex;
 
 /// What a [`Digest`] was computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,12 +100,7 @@ impl Digest {
 
     /// Returns the 64 lower-case hex digits, without the prefix: the name of a version in the version store.
     pub fn hex(&self) -> String {
-        let mut hex = String::with_capacity(64);
-        for byte in self.bytes {
-            hex.push(char::from_digit(u32::from(byte >> 4), 16).expect("four bits are a hex digit"));
-            hex.push(char::from_digit(u32::from(byte & 15), 16).expect("four bits are a hex digit"));
-        }
-        hex
+        hex::encode(self.bytes)
     }
 
     /// Says whether this digest was computed from `bytes`.
@@ -147,26 +143,10 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let refuse = || DigestError { text: text.chars().take(100).collect() };
-        let (prefix, hex) = text.split_once(':').ok_or_else(refuse)?;
+        let (prefix, digits) = text.split_once(':').ok_or_else(refuse)?;
         let kind = DigestKind::ALL.into_iter().find(|kind| kind.prefix() == prefix).ok_or_else(refuse)?;
-        let hex = hex.as_bytes();
-        if hex.len() != 64 {
-            return Err(refuse());
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            *byte =
-                nibble(pair[0]).zip(nibble(pair[1])).map(|(high, low)| high << 4 | low).ok_or_else(refuse)?;
-        }
+        let bytes = hex::decode(digits).ok_or_else(refuse)?;
         Ok(Self { kind, bytes })
-    }
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
     }
 }
 

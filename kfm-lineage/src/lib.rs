@@ -9,6 +9,7 @@ pub mod digest;
 pub mod document;
 pub mod document_path;
 pub mod graph;
+pub mod hex;
 pub mod id;
 pub mod integrity;
 pub mod memory;

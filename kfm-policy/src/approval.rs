@@ -7,14 +7,14 @@ mod needed;
 mod tally;
 
 use kfm_lineage::canonical::canonical_of;
-use kfm_lineage::{Digest, Timestamp};
+use kfm_lineage::{Digest, Timestamp, hex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use needed::{ApprovalsNeeded, NEEDED_BY_TIER, Requirement};
 pub use tally::{ApprovalContext, RefusedApproval, Tally};
 
-use crate::principals::{Principal, Principals, PrivateKey, Role, from_hex, to_hex};
+use crate::principals::{Principal, Principals, PrivateKey, Role};
 
 /// A principal's signed consent to one plan.
 ///
@@ -104,7 +104,7 @@ impl Approval {
             key: Some(key.public().fingerprint()),
             signature: String::new(),
         };
-        approval.signature = to_hex(&key.sign(&approval.signed_bytes()));
+        approval.signature = hex::encode(&key.sign(&approval.signed_bytes()));
         approval
     }
 
@@ -129,7 +129,7 @@ impl Approval {
         if self.key.is_some_and(|key| key != principal.public_key.fingerprint()) {
             return Err(ApprovalError::OtherKey);
         }
-        let signature = from_hex(&self.signature).ok_or(ApprovalError::Altered)?;
+        let signature = hex::decode(&self.signature).ok_or(ApprovalError::Altered)?;
         if !principal.public_key.verifies(&self.signed_bytes(), &signature) {
             return Err(ApprovalError::Altered);
         }

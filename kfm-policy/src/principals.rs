@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use key::{NotAPublicKey, PrivateKey, PublicKey};
-pub(crate) use key::{from_hex, to_hex};
 
 use crate::error::{PolicyError, PolicyFile};
 use crate::strict_toml::{self, Table, TableForm};

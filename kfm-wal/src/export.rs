@@ -1,6 +1,6 @@
 //! Records as lines of JSON, for other tools: the log read without this crate.
 
-use kfm_lineage::{Digest, Lsn, Timestamp};
+use kfm_lineage::{Digest, Lsn, Timestamp, hex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,13 +37,13 @@ impl From<&StoredRecord> for ExportLine {
     fn from(stored: &StoredRecord) -> Self {
         let record = &stored.record;
         let payload = serde_json::from_slice(&record.payload).ok();
-        let payload_hex = payload.is_none().then(|| hex(&record.payload));
+        let payload_hex = payload.is_none().then(|| hex::encode(&record.payload));
         Self {
             lsn: stored.lsn,
             epoch: stored.epoch,
             at: record.at,
             skew_ms: stored.skew_ms,
-            op_id: hex(&record.op_id),
+            op_id: hex::encode(record.op_id),
             rtype: record.rtype,
             schema: record.schema,
             leaf: stored.leaf,
@@ -51,11 +51,6 @@ impl From<&StoredRecord> for ExportLine {
             payload_hex,
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |bits: u8| char::from_digit(u32::from(bits), 16).expect("four bits are a hex digit");
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

@@ -223,11 +223,11 @@ mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(id: &[u8; 16], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&format_args!("{:032x}", u128::from_be_bytes(*id)))
+        to.serialize_str(&kfm_lineage::hex::encode(id))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 16], D::Error> {
         let digits = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        u128::from_str_radix(&digits, 16).map(u128::to_be_bytes).map_err(D::Error::custom)
+        kfm_lineage::hex::decode(&digits).ok_or_else(|| D::Error::custom("not an id of 32 digits"))
     }
 }

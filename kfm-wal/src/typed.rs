@@ -1,7 +1,7 @@
 //! Typed records in the form of the store: numbers for types, names as ids, canonical JSON as payload.
 
 use kfm_lineage::canonical::canonical_of;
-use kfm_lineage::{Digest, Timestamp};
+use kfm_lineage::{Digest, Timestamp, hex};
 
 use crate::error::WalError;
 use crate::record::{JournalEntry, Record};
@@ -116,7 +116,7 @@ pub(crate) fn encode(record: Record, at: Timestamp) -> Result<(Record, NewRecord
 /// Puts the record's name into an error in which the store has only its id.
 pub(crate) fn name(error: WalError, records: &[Record], encoded: &[NewRecord]) -> WalError {
     let named = |id: String| {
-        let known = |new: &NewRecord| format!("{:032x}", u128::from_be_bytes(new.op_id)) == id;
+        let known = |new: &NewRecord| hex::encode(new.op_id) == id;
         encoded.iter().position(known).map_or(id.clone(), |n| records[n].id())
     };
     match error {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use kfm_lineage::Digest;
+use kfm_lineage::{Digest, hex};
 use serde::{Serialize, Serializer};
 
 use crate::error::PolicyError;
@@ -36,7 +36,7 @@ impl FromStr for PublicKey {
     type Err = NotAPublicKey;
 
     fn from_str(text: &str) -> Result<Self, NotAPublicKey> {
-        let bytes: [u8; 32] = from_hex(text).ok_or(NotAPublicKey)?;
+        let bytes: [u8; 32] = hex::decode(text).ok_or(NotAPublicKey)?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| NotAPublicKey)?;
         // A weak key verifies signatures that were made without any private key.
         if key.is_weak() { Err(NotAPublicKey) } else { Ok(Self(key)) }
@@ -45,7 +45,7 @@ impl FromStr for PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&to_hex(self.0.as_bytes()))
+        f.write_str(&hex::encode(self.0.as_bytes()))
     }
 }
 
@@ -93,7 +93,7 @@ impl PrivateKey {
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let (Some(line), None) = (lines.next(), lines.next()) else { return Err(PolicyError::NotAKey) };
-        let seed = line.strip_prefix(FORM).and_then(|hex| from_hex(hex.trim()));
+        let seed = line.strip_prefix(FORM).and_then(|digits| hex::decode(digits.trim()));
         seed.map(Self::from_seed).ok_or(PolicyError::NotAKey)
     }
 
@@ -102,7 +102,7 @@ impl PrivateKey {
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
         format!(
             "# Private key of {name}. Keep it secret: it approves in that name.\n{FORM} {}\n",
-            to_hex(self.0.as_bytes())
+            hex::encode(self.0.as_bytes())
         )
     }
 
@@ -121,22 +121,4 @@ impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey(of {})", self.public())
     }
-}
-
-/// Writes bytes as lower-case hex digits.
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    let digit = |nibble| char::from_digit(u32::from(nibble), 16).expect("four bits are a hex digit");
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// Reads exactly `N` bytes from lower-case hex digits.
-pub(crate) fn from_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    if hex.len() != 2 * N || hex.bytes().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 
+use kfm_lineage::hex;
 use kfm_wal::entropy::{Entropy, SystemEntropy};
 
 use super::Platform;
@@ -69,5 +70,5 @@ fn read_line(path: &std::path::Path) -> Result<Option<String>> {
 }
 
 fn random_name() -> String {
-    format!("{:032x}", u128::from_be_bytes(SystemEntropy.bytes16()))
+    hex::encode(SystemEntropy.bytes16())
 }

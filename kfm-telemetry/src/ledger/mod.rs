@@ -15,7 +15,7 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kfm_lineage::{Digest, Lsn, Timestamp};
+use kfm_lineage::{Digest, Lsn, Timestamp, hex};
 use kfm_wal::local::{LocalLog, LocalOptions};
 use kfm_wal::store::{NewRecord, OPTIONAL, StoredRecord};
 use kfm_wal::{WalError, WalStore};
@@ -112,9 +112,7 @@ impl Ledger {
         match self.store.append(&records, None).await {
             Ok(appended) => Ok(Some(appended.first)),
             Err(WalError::Conflict { id, lsn }) => {
-                let is_it = |(_, record): &(_, &NewRecord)| {
-                    format!("{:032x}", u128::from_be_bytes(record.op_id)) == id
-                };
+                let is_it = |(_, record): &(_, &NewRecord)| hex::encode(record.op_id) == id;
                 let entry = entries.iter().zip(&records).find(is_it).map_or(first, |(entry, _)| entry);
                 Err(TelemetryError::EntryConflict { entry_id: entry.entry_id.clone(), lsn })
             }

@@ -1,6 +1,6 @@
 //! What a record is: gapless, faithful, whole batches, within the limits.
 
-use kfm_lineage::{Lsn, Timestamp};
+use kfm_lineage::{Lsn, Timestamp, hex};
 
 use super::{Fixture, all, append, record, time};
 use crate::error::WalError;
@@ -109,7 +109,7 @@ laws! {
         let refused = log.append(&[NewRecord { payload, ..record(1) }], None).await;
         match refused {
             Err(WalError::TooLarge { id, bytes, bytes_max: limit }) => {
-                assert_eq!(id, format!("{:032x}", u128::from_be_bytes(record(1).op_id)));
+                assert_eq!(id, hex::encode(record(1).op_id));
                 assert_eq!((bytes, limit), (bytes_max + 1, bytes_max));
             }
             other => panic!("expected TooLarge, got {other:?}"),

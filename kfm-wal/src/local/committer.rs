@@ -7,7 +7,7 @@
 
 use std::sync::Mutex;
 
-use kfm_lineage::{Lsn, Timestamp};
+use kfm_lineage::{Lsn, Timestamp, hex};
 
 use super::ids::IdSet;
 use super::line::{Answer, Line, Waiting};
@@ -207,7 +207,7 @@ fn judge(tail: &Tail, view: &Mutex<View>, request: &Request) -> Result<Option<Ap
         return Err(WalError::Poisoned);
     }
     let records = &request.records;
-    let conflict = |n: usize, lsn| Err(WalError::Conflict { id: hex(&records[n].op_id), lsn });
+    let conflict = |n: usize, lsn| Err(WalError::Conflict { id: hex::encode(records[n].op_id), lsn });
     if let Some(n) = request.repeated_id() {
         return conflict(n, Lsn::ZERO);
     }
@@ -261,7 +261,7 @@ fn explain(failure: &Failure, request: &Request) -> WalError {
     let copy = |source: &crate::error::Source| source.to_string().into();
     match failure {
         Failure::Unknown(source) => {
-            let id = request.records.first().map(|record| hex(&record.op_id)).unwrap_or_default();
+            let id = request.records.first().map(|record| hex::encode(record.op_id)).unwrap_or_default();
             WalError::Unknown { id, source: copy(source) }
         }
         Failure::NotWritten(WalError::Io { action, path, source }) => {
@@ -269,9 +269,4 @@ fn explain(failure: &Failure, request: &Request) -> WalError {
         }
         Failure::NotWritten(_) => WalError::Poisoned,
     }
-}
-
-/// Returns an id as text.
-pub(crate) fn hex(id: &[u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(*id))
 }

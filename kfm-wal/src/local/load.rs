@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use kfm_lineage::Lsn;
+use kfm_lineage::{Lsn, hex};
 
 use super::archive::ARCHIVE;
 use super::behind::look_behind;
@@ -420,7 +420,7 @@ pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
 
 /// Returns the text of the format file.
 pub(crate) fn format_text(log_id: &[u8; 16]) -> String {
-    format!("kfm-wal 1\nlog {:032x}\n", u128::from_be_bytes(*log_id))
+    format!("kfm-wal 1\nlog {}\n", hex::encode(log_id))
 }
 
 fn check_format(disk: &dyn Disk, dir: &Path, view: &View) -> Result<Option<Ending>, WalError> {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use futures::channel::oneshot;
-use kfm_lineage::{Lsn, Timestamp};
+use kfm_lineage::{Lsn, Timestamp, hex};
 
 use crate::error::{Source, WalError};
 use crate::frame::{self, Kind, leaf_of};
@@ -39,7 +39,7 @@ impl Member {
 
     pub(crate) fn id(&self) -> String {
         let id = self.records.first().map_or([0; 16], |record| record.op_id);
-        format!("{:032x}", u128::from_be_bytes(id))
+        hex::encode(id)
     }
 }
 

@@ -3,14 +3,13 @@
 //! It holds a frame of the kind that opens a segment; the body is JSON, so that people can read it.
 
 use bytes::Bytes;
-use kfm_lineage::Timestamp;
+use kfm_lineage::{Lsn, Timestamp, hex};
 use serde::{Deserialize, Serialize};
 
 use crate::error::WalError;
 use crate::frame::{self, Fault, Kind};
 use crate::position::Position;
 use crate::store::{BATCH_BYTES_MAX, BadPlace, Damage, RECORD_BYTES_MAX};
-use kfm_lineage::Lsn;
 
 /// The slot that holds the format.
 pub(crate) const FORMAT_SLOT: u64 = 0;
@@ -45,7 +44,7 @@ impl Format {
             format: "kfm-wal on slots".to_owned(),
             reader: VERSION,
             writer: VERSION,
-            log_id: format!("{:032x}", u128::from_be_bytes(log_id)),
+            log_id: hex::encode(log_id),
             made_at,
             record_bytes_max: RECORD_BYTES_MAX as u64,
             batch_bytes_max: BATCH_BYTES_MAX as u64,
@@ -54,8 +53,7 @@ impl Format {
     }
 
     pub(crate) fn log_id(&self) -> Option<[u8; 16]> {
-        let digits = Some(&self.log_id).filter(|digits| digits.len() == 32)?;
-        u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
+        hex::decode(&self.log_id)
     }
 
     pub(crate) fn encode(&self, nonce: [u8; 16]) -> Bytes {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kfm_lineage::{Lsn, Timestamp};
+use kfm_lineage::{Lsn, Timestamp, hex};
 use kfm_retry::{Clock, Seed};
 
 use super::calls::{Calls, Patience};
@@ -87,7 +87,7 @@ impl SlotOptions {
 
     /// Returns a name for the slots of one trial of a store that no other trial has.
     pub(crate) fn proving_name(&self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.entropy.bytes16()))
+        hex::encode(self.entropy.bytes16())
     }
 
     pub(crate) fn calls(&self, slots: Arc<dyn Slots>, seed: Seed) -> Calls {

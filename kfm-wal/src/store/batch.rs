@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use kfm_lineage::{Lsn, Timestamp};
+use kfm_lineage::{Lsn, Timestamp, hex};
 
 use super::{Appended, Capabilities, NewRecord, RECORD_OVERHEAD_BYTES, StoredRecord};
 use crate::error::WalError;
@@ -18,7 +18,7 @@ use crate::error::WalError;
 pub fn check_limits(records: &[NewRecord], limits: &Capabilities) -> Result<(), WalError> {
     let first = records.first().ok_or(WalError::Empty)?;
     let too_large = |record: &NewRecord, bytes: u64, bytes_max: u64| WalError::TooLarge {
-        id: format!("{:032x}", u128::from_be_bytes(record.op_id)),
+        id: hex::encode(record.op_id),
         bytes,
         bytes_max,
     };
@@ -58,7 +58,7 @@ pub fn find_repeat<'a>(
         });
         let expected = first.map(|first| Lsn(first.0 + n as u64));
         if !seen.insert(record.op_id) || place != expected || !same {
-            let id = format!("{:032x}", u128::from_be_bytes(record.op_id));
+            let id = hex::encode(record.op_id);
             return Err(WalError::Conflict { id, lsn: place.or(first).unwrap_or(Lsn::ZERO) });
         }
     }
