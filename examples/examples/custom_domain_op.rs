@@ -14,7 +14,9 @@ use bytes::Bytes;
 use kfm_lineage::{Digest, Domain, Value};
 use kfm_rollback::conformance::{self, Fixture};
 use kfm_rollback::context::WriteContext;
-use kfm_rollback::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
+use kfm_rollback::op::{
+    Capabilities, CompareAndSet, DomainOp, ErrorClass, Fence, OpError, Role, Swap, SwapOutcome,
+};
 
 type Layers = BTreeMap<String, String>;
 
@@ -121,8 +123,7 @@ impl DomainOp for TileServer {
             });
         }
         // Also when nothing changed: what a killed process left to sync is durable once we say 'already'.
-        let written = self.write(&layers);
-        written.map_err(|error| OpError::Unknown { store: Self::NAME.into(), source: error.into() })?;
+        self.write(&layers).map_err(|error| OpError::unknown(Self::NAME, ErrorClass::Io, error))?;
         Ok(outcomes)
     }
 

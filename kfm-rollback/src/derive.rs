@@ -42,12 +42,11 @@ enum Source {
 /// A cell that a pipeline keeps itself is left out, whatever its key: nothing is projected onto it.
 pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<BTreeSet<DerivedCell>> {
     let mut cells = BTreeSet::new();
-    let stores = session.platform.derived_stores();
     for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
         let before = session.facts.of_value(step.before).await?;
         let after = session.facts.of_value(step.after).await?;
         let collections = projector::fed_by(before.as_deref(), after.as_deref());
-        for store in &stores {
+        for store in session.derived_stores() {
             let (domain, name) = (store.domain(), store.name());
             match domain {
                 Domain::Graph => {
@@ -116,7 +115,7 @@ pub(crate) fn known_derived_cells(session: &Session) -> BTreeSet<DerivedCell> {
     let collections: BTreeSet<&String> =
         documents.iter().flat_map(|(_, history)| &history.collections).collect();
     let mut cells = BTreeSet::new();
-    for store in session.platform.derived_stores() {
+    for store in session.derived_stores() {
         let (domain, name) = (store.domain(), store.name());
         match domain {
             Domain::Graph => cells.extend(documents.iter().map(|(cell, history)| DerivedCell {
@@ -227,7 +226,7 @@ pub(crate) async fn derived_moves(
     projected: &[(DerivedCell, Value)],
 ) -> Result<Vec<Move>> {
     let mut moves = Vec::new();
-    for store in session.platform.derived_stores() {
+    for store in session.derived_stores() {
         let cells: Vec<_> = projected.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
         let observed = store.observe(&keys).await?;

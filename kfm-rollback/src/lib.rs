@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod memory;
 pub mod op;
 pub mod order;
+mod patience;
 pub mod plan;
 pub mod planted;
 pub mod platform;

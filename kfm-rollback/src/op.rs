@@ -5,6 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::{Domain, Value};
+use kfm_retry::{Classify, Verdict};
+pub use kfm_retry::{ErrorClass, RetryAfter};
 use serde::{Deserialize, Serialize};
 
 use crate::blob::{BlobError, Stray};
@@ -36,7 +38,8 @@ use crate::versions::VersionError;
 /// observes the cells before it acts.
 ///
 /// # Implementing
-/// Do not retry and do not log: the engine does both. Do not cache what other processes can change. Map the
+/// Do not retry and do not log: the engine does both, by the error's class and `Retry-After`, for as long as the
+/// store's `patience` in the settings. Do not cache what other processes can change. Map the
 /// product's errors to [`OpError`] in one function. Run `conformance` (feature `test-util`) against the real
 /// product.
 #[async_trait]
@@ -172,6 +175,9 @@ pub enum Role {
     Derived,
 }
 
+/// What a product said.
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a store did not do it; named by what the caller does next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -181,18 +187,24 @@ pub enum OpError {
     Transient {
         /// The store's name.
         store: String,
+        /// The kind of failure; it decides how the engine tries again.
+        class: ErrorClass,
+        /// When the product asks to be called again; `None` if it did not say.
+        retry_after: Option<RetryAfter>,
         /// What the product said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Source,
     },
     /// The store may have made the change, or may still make it: observe before acting.
     #[error("outcome of a change is not known: store={store}")]
     Unknown {
         /// The store's name.
         store: String,
+        /// The kind of failure; it decides how the engine tries again.
+        class: ErrorClass,
         /// What the product said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Source,
     },
     /// Trying again does not help. Cells of a batch before the one that failed may have been changed: observe them.
     #[error("store cannot do it: store={store} key={key}")]
@@ -203,7 +215,7 @@ pub enum OpError {
         key: String,
         /// What the product said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Source,
     },
     /// The store's place does not exist: check the settings, or restore it.
     #[error("store is missing: store={store} place={place}")]
@@ -232,22 +244,57 @@ pub enum OpError {
         digest: kfm_lineage::Digest,
         /// What the version store said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Source,
     },
 }
 
 impl OpError {
+    /// Makes the error of a store that does not answer for the moment; for adapters.
+    pub fn transient(store: &str, class: ErrorClass, source: impl Into<Source>) -> Self {
+        Self::Transient { store: store.to_owned(), class, retry_after: None, source: source.into() }
+    }
+
+    /// Makes the error of a change whose outcome is not known; for adapters.
+    pub fn unknown(store: &str, class: ErrorClass, source: impl Into<Source>) -> Self {
+        Self::Unknown { store: store.to_owned(), class, source: source.into() }
+    }
+
+    /// Adds when the product asks to be called again, as its `Retry-After` says; only a transient error keeps it.
+    #[must_use]
+    pub fn after(mut self, asked: Option<RetryAfter>) -> Self {
+        if let Self::Transient { retry_after, .. } = &mut self {
+            *retry_after = asked;
+        }
+        self
+    }
+
+    /// Says whether the cause may pass by itself. If it does not in the store's patience, the operation is
+    /// interrupted and can be resumed; nothing is undone for it.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Transient { .. } | Self::Unknown { .. })
+    }
+
     /// Makes the error of a store that could not get the content of a version; for adapters.
     ///
     /// An error that may pass stays transient. Every other one means that the content is not available, so the cell
     /// is left as it is.
     pub fn of_content(store: &str, digest: &kfm_lineage::Digest, error: VersionError) -> Self {
-        let (store, digest) = (store.to_owned(), *digest);
         match error {
-            VersionError::Store(BlobError::Transient { .. } | BlobError::Unknown { .. }) => {
-                Self::Transient { store, source: Box::new(error) }
+            VersionError::Store(ref blob @ (BlobError::Transient { .. } | BlobError::Unknown { .. })) => {
+                let class = blob.class();
+                Self::transient(store, class, error)
             }
-            _ => Self::Content { store, digest, source: Box::new(error) },
+            _ => Self::Content { store: store.to_owned(), digest: *digest, source: Box::new(error) },
+        }
+    }
+}
+
+impl Classify for OpError {
+    fn classify(&self) -> Verdict {
+        match self {
+            Self::Transient { class, retry_after, .. } => Verdict::from(*class).after(*retry_after),
+            Self::Unknown { class, .. } => Verdict::from(*class),
+            _ => ErrorClass::Unknown.into(),
         }
     }
 }

@@ -43,9 +43,13 @@ impl Status {
 
 /// Shows the process at work; the operation that it has opened is among the others.
 fn show_running(screen: &mut Screen, running: &RunningLine) {
-    let RunningLine { doing, requested_by, host, pid, since, operation, platform } = running;
+    let RunningLine { doing, requested_by, host, pid, since, operation, platform, waits_for } = running;
     screen.fact("at work", format!("{doing} by {requested_by} since {since} (host={host} pid={pid})"));
     screen.fact_if("in", platform.as_ref());
+    let waits_for = waits_for.as_ref();
+    let waits_for =
+        waits_for.map(|wait| format!("store {}, which does not answer since {}", wait.store, wait.since));
+    screen.fact_if("waits for", waits_for.as_ref());
     if operation.is_none() {
         screen.fact("", "it has not opened an operation yet");
     }

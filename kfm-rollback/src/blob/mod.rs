@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::Value;
+use kfm_retry::ErrorClass;
 
 pub use local::LocalBlobs;
 pub use object::ObjectBlobs;
@@ -194,4 +195,17 @@ pub enum BlobError {
         /// What is wrong with it.
         why: &'static str,
     },
+}
+
+impl BlobError {
+    /// Returns the kind of failure of an error that may pass: this machine's own disk, or a server.
+    pub(crate) fn class(&self) -> ErrorClass {
+        let (Self::Transient { source, .. } | Self::Unknown { source, .. }) = self else {
+            return ErrorClass::Unknown;
+        };
+        match source.downcast_ref::<std::io::Error>() {
+            Some(_) => ErrorClass::Io,
+            None => ErrorClass::Network,
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, DigestKind, Lsn, OperationId, Timestamp, Value};
-use kfm_retry::Clock;
+use kfm_retry::{Clock, ErrorClass};
 use kfm_wal::local::disk::{Disk, RealDisk};
 use kfm_wal::local::{LocalLog, LocalOptions, SegmentSizes};
 use kfm_wal::store::WalStore;
@@ -238,7 +238,7 @@ impl CellStore {
         if state.cells.folded > before {
             return Ok(log);
         }
-        Err(OpError::Transient { store: self.name.to_string(), source: Box::new(error) })
+        Err(OpError::transient(&self.name, ErrorClass::Io, error))
     }
 
     /// Refuses to work where the folder itself is missing, which must not pass for an empty store.
@@ -249,7 +249,7 @@ impl CellStore {
                 store: self.name.to_string(),
                 place: self.folder.display().to_string(),
             }),
-            Err(error) => Err(OpError::Transient { store: self.name.to_string(), source: Box::new(error) }),
+            Err(error) => Err(OpError::transient(&self.name, ErrorClass::Io, error)),
         }
     }
 
@@ -303,9 +303,7 @@ impl CellStore {
         let mut state = Arc::clone(&self.state).lock_owned().await;
         let done = tokio::task::spawn_blocking(move || work(&mut state)).await;
         // A task that panicked, or that never ran because the runtime shuts down, may have done anything.
-        done.unwrap_or_else(|error| {
-            Err(OpError::Unknown { store: self.name.to_string(), source: Box::new(error) })
-        })
+        done.unwrap_or_else(|error| Err(OpError::unknown(&self.name, ErrorClass::Io, error)))
     }
 
     fn permanent(&self, key: &str, source: impl std::error::Error + Send + Sync + 'static) -> OpError {
@@ -316,17 +314,21 @@ impl CellStore {
         use crate::blob::BlobError;
         match error {
             VersionError::Store(BlobError::Transient { .. } | BlobError::Unknown { .. }) => {
-                OpError::Transient { store: self.name.to_string(), source: Box::new(error) }
+                OpError::transient(&self.name, ErrorClass::Io, error)
             }
             _ => self.permanent("-", error),
         }
     }
 
     fn log_failed(&self, error: WalError) -> OpError {
-        let store = self.name.to_string();
+        // Another process that writes the store ends soon, or is waited for; this machine's disk is tried again once.
+        let class = match error {
+            WalError::Locked { .. } | WalError::Moved { .. } => ErrorClass::Transient,
+            _ => ErrorClass::Io,
+        };
         match error.outlook() {
-            Outlook::Transient => OpError::Transient { store, source: Box::new(error) },
-            Outlook::Unknown => OpError::Unknown { store, source: Box::new(error) },
+            Outlook::Transient => OpError::transient(&self.name, class, error),
+            Outlook::Unknown => OpError::unknown(&self.name, class, error),
             Outlook::Permanent => self.permanent("-", error),
         }
     }

@@ -20,11 +20,6 @@ pub(crate) enum Halt {
     },
     /// A store failed in a way that trying again does not repair.
     Store(OpError),
-    /// A store hangs. What it was asked to do may still happen, so the engine does nothing else.
-    TimedOut {
-        /// The store's name.
-        store: String,
-    },
     /// The scope is not as it must be, though no step failed.
     Verification(String),
     /// Policy denies the operation as things are now, or cannot be evaluated.
@@ -70,7 +65,7 @@ impl Halt {
             | Self::Closing { .. }
             | Self::Log(_)
             | Self::Followed(_) => true,
-            Self::Store(error) => matches!(error, OpError::Transient { .. } | OpError::Unknown { .. }),
+            Self::Store(error) => error.may_pass(),
             _ => false,
         }
     }
@@ -81,7 +76,6 @@ impl Halt {
             Self::Interrupted => "interrupted",
             Self::Foreign { .. } => "foreign_value",
             Self::Store(_) => "store",
-            Self::TimedOut { .. } => "store_hangs",
             Self::Verification(_) => "verification",
             Self::Policy(_) => "policy",
             Self::Record { .. } => "record_pending",
@@ -100,7 +94,6 @@ impl std::fmt::Display for Halt {
                 write!(f, "a value that the log does not know: cell={cell} observed={observed}")
             }
             Self::Store(error) => f.write_str(&text_of(error)),
-            Self::TimedOut { store } => write!(f, "a store does not answer: store={store}"),
             Self::Verification(what) => f.write_str(what),
             Self::Policy(why) => write!(f, "policy does not let the operation go on, {why}"),
             Self::Record { end, error } => {

@@ -91,7 +91,7 @@ async fn take_up(
 ) -> Result<Outcome> {
     let id = &operation.id;
     let cx = session.write_context(id);
-    for store in session.platform.stores() {
+    for store in session.stores() {
         store.recover(&cx).await?;
     }
     session.works_on(id)?;

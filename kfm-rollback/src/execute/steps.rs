@@ -5,16 +5,13 @@
 //! has as done.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
 
-use kfm_lineage::{Move, Value};
-use kfm_retry::{Classify, ErrorClass, Policy, Retry, Verdict, idempotent};
+use kfm_lineage::Move;
 use kfm_wal::record::{Batch, Direction, JournalEntry};
 
 use super::{Halt, Steps};
 use crate::context::WriteContext;
-use crate::op::{DomainOp, OpError, Swap, SwapOutcome};
+use crate::op::{Swap, SwapOutcome};
 use crate::order::{Phase, batches};
 use crate::planted::{Bug, planted};
 use crate::session::Session;
@@ -123,6 +120,7 @@ struct Made {
     already: u64,
 }
 
+/// Makes the steps of one batch. The cells are observed first: what another hand wrote is left alone.
 async fn make_batch(
     session: &Session,
     cx: &WriteContext,
@@ -135,50 +133,6 @@ async fn make_batch(
     if direction == Direction::Backward {
         moves.reverse();
     }
-    let key = format!("{}/{}", cx.operation(), moves.first().map_or("-", |step| step.cell.key.as_str()));
-    // Each attempt observes the cells first, so a swap whose outcome is unknown is not repeated blindly.
-    let retry = Retry::with_clock(BATCH_POLICY, session.clock());
-    let made = retry.run(idempotent(&key), || try_batch(session, &store, cx, steps, &moves, direction)).await;
-    made.map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
-}
-
-/// Observes cells, with the same retries as a batch.
-pub(super) async fn observe(
-    session: &Session,
-    store: &Arc<dyn DomainOp>,
-    keys: &[String],
-) -> Result<Vec<Value>, Halt> {
-    let key = keys.first().map_or("-", String::as_str);
-    let retry = Retry::with_clock(BATCH_POLICY, session.clock());
-    let observed =
-        retry.run(idempotent(key), || async { store.observe(keys).await.map_err(Halt::Store) }).await;
-    observed
-        .map_err(|failed| failed.error.unwrap_or_else(|| Halt::TimedOut { store: store.name().to_owned() }))
-}
-
-/// How a batch is tried again: the preset of R80, with a time-out that only a store that hangs reaches.
-const BATCH_POLICY: Policy = Policy::kfm()
-    .attempt_timeout(Duration::from_secs(600))
-    .total(Duration::from_secs(3_600))
-    .timeouts_are(ErrorClass::Unknown);
-
-impl Classify for Halt {
-    fn classify(&self) -> Verdict {
-        match self {
-            Self::Store(OpError::Transient { .. } | OpError::Unknown { .. }) => ErrorClass::Io.into(),
-            _ => ErrorClass::Unknown.into(),
-        }
-    }
-}
-
-async fn try_batch(
-    session: &Session,
-    store: &Arc<dyn DomainOp>,
-    cx: &WriteContext,
-    steps: &Steps,
-    moves: &[&Move],
-    direction: Direction,
-) -> Result<Made, Halt> {
     let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
     let observed = store.observe(&keys).await.map_err(Halt::Store)?;
     let mut swaps = Vec::with_capacity(moves.len());

@@ -3,7 +3,6 @@
 use kfm_lineage::{CellId, Digest, Value};
 use kfm_wal::record::Direction;
 
-use super::steps::observe;
 use super::{Halt, Steps};
 use crate::scope::scope_digest;
 use crate::session::Session;
@@ -27,7 +26,7 @@ pub(super) async fn verify_scope(
         let Some(first) = moves.first() else { continue };
         let store = session.store(&first.cell).map_err(Halt::Store)?;
         let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
-        let observed = observe(session, &store, &keys).await?;
+        let observed = store.observe(&keys).await.map_err(Halt::Store)?;
         seen.extend(moves.iter().map(|step| &step.cell).zip(observed));
         session.progress(batch.first + batch.count);
     }

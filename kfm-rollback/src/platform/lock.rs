@@ -7,9 +7,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use kfm_lineage::OperationId;
+use kfm_retry::Clock;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -37,6 +39,18 @@ pub(crate) struct Holder {
     /// The operation that it works on; `None` until it has opened one, or taken one up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<OperationId>,
+    /// The store that it waits for; `None` while every store answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waits_for: Option<Wait>,
+}
+
+/// A store that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wait {
+    /// The store's name.
+    pub(crate) store: String,
+    /// Since when it does not answer, in UTC.
+    pub(crate) since: String,
 }
 
 impl std::fmt::Display for Holder {
@@ -52,8 +66,14 @@ impl std::fmt::Display for Holder {
 /// The lock, held until it is dropped or its process ends.
 #[derive(Debug)]
 pub(crate) struct PlatformLock {
-    file: File,
     path: PathBuf,
+    noted: Arc<Mutex<Noted>>,
+}
+
+/// The locked file, and what it says.
+#[derive(Debug)]
+struct Noted {
+    file: File,
     holder: Holder,
 }
 
@@ -93,9 +113,9 @@ impl PlatformLock {
                 }
             }
         }
-        let mut lock = Self { file, path: path.to_owned(), holder };
-        lock.note()?;
-        Ok(lock)
+        let mut noted = Noted { file, holder };
+        noted.write().map_err(failed)?;
+        Ok(Self { path: path.to_owned(), noted: Arc::new(Mutex::new(noted)) })
     }
 
     /// Writes into the lock's file which operation the holder works on.
@@ -103,8 +123,14 @@ impl PlatformLock {
     /// # Errors
     /// [`Error::File`]: the file cannot be written.
     pub(crate) fn works_on(&mut self, operation: &OperationId) -> Result<()> {
-        self.holder.operation = Some(operation.clone());
-        self.note()
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.holder.operation = Some(operation.clone());
+        noted.write().map_err(|source| Error::File { path: self.path.display().to_string(), source })
+    }
+
+    /// Returns the place where the stores that the holder waits for are noted, for as long as the lock is held.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting(Arc::downgrade(&self.noted))
     }
 
     /// Refuses if the file under the lock's name is not the locked one: a process that removes or replaces the file
@@ -115,7 +141,8 @@ impl PlatformLock {
     /// cannot be looked at.
     pub(crate) fn still_mine(&self) -> Result<()> {
         let failed = |source| Error::File { path: self.path.display().to_string(), source };
-        if kfm_wal::local::disk::is_the_file_at(&self.file, &self.path).map_err(failed)? {
+        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if kfm_wal::local::disk::is_the_file_at(&noted.file, &self.path).map_err(failed)? {
             return Ok(());
         }
         let holder = Self::holder(&self.path).ok().flatten();
@@ -123,14 +150,6 @@ impl PlatformLock {
         Err(Error::Locked {
             holder: format!("the lock's file was removed or replaced; it is now held by {holder}"),
         })
-    }
-
-    fn note(&mut self) -> Result<()> {
-        let text = serde_json::to_vec(&self.holder).unwrap_or_default();
-        let noted = self.file.set_len(0).and_then(|()| self.file.rewind());
-        noted
-            .and_then(|()| self.file.write_all(&text))
-            .map_err(|source| Error::File { path: self.path.display().to_string(), source })
     }
 
     /// Returns the process that holds the lock now; `None` if none does, or if it has not written its name yet.
@@ -149,6 +168,44 @@ impl PlatformLock {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(read(&mut file)),
             Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+impl Noted {
+    fn write(&mut self) -> std::io::Result<()> {
+        let text = serde_json::to_vec(&self.holder).unwrap_or_default();
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&text)
+    }
+}
+
+/// Notes in the lock's file which store its holder waits for, so that `kfm status` can say it. A note that cannot be
+/// written is left out: it stops nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting(Weak<Mutex<Noted>>);
+
+impl Waiting {
+    /// Notes that a store does not answer; since when, the first note of it says.
+    pub(crate) fn for_store(&self, store: &str, clock: &dyn Clock) {
+        let Some(noted) = self.0.upgrade() else { return };
+        let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.holder.waits_for.as_ref().is_some_and(|wait| wait.store == store) {
+            return;
+        }
+        tracing::warn!(store, "waiting for a store that does not answer");
+        let since = jiff::Timestamp::try_from(clock.wall()).unwrap_or_default();
+        noted.holder.waits_for = Some(Wait { store: store.to_owned(), since: since.to_string() });
+        let _ = noted.write();
+    }
+
+    /// Takes the note back: the store answers, or is not waited for any more.
+    pub(crate) fn over(&self, store: &str) {
+        let Some(noted) = self.0.upgrade() else { return };
+        let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.holder.waits_for.take_if(|wait| wait.store == store).is_some() {
+            let _ = noted.write();
         }
     }
 }

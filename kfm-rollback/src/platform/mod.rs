@@ -24,8 +24,8 @@ use tokio::task::JoinHandle;
 pub use options::{Credentials, Interrupt, NoProgress, OpenOptions, Progress};
 pub(crate) use policy_files::not_right as policy_file;
 pub use settings::{
-    FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, PolicySettings, ReleaseSettings, Settings,
-    StoreSettings, Strictness, TelemetrySettings, VersionSettings, WalSettings, local_path,
+    FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, Patience, PolicySettings, ReleaseSettings,
+    Settings, StoreSettings, Strictness, TelemetrySettings, VersionSettings, WalSettings, local_path,
 };
 
 use crate::blob::LocalBlobs;
@@ -202,11 +202,6 @@ impl Platform {
     pub fn catalog(&self) -> Arc<dyn DomainOp> {
         let catalog = self.0.stores.iter().find(|store| store.domain() == Domain::Stac);
         Arc::clone(catalog.expect("the settings have exactly one store of domain stac"))
-    }
-
-    /// Returns the stores that are projected from documents, by name.
-    pub(crate) fn derived_stores(&self) -> Vec<Arc<dyn DomainOp>> {
-        self.0.stores.iter().filter(|store| store.domain() != Domain::Stac).cloned().collect()
     }
 
     pub(crate) fn log_place(&self) -> &LogPlace {

@@ -8,6 +8,7 @@ pub(super) mod places;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kfm_lineage::Domain;
 use kfm_wal::slots::address::SCHEMES;
@@ -73,6 +74,46 @@ pub struct StoreSettings {
     /// Of a search store: `alias`, the only mode that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// How long an operation waits for the store while it does not answer, such as `90s` or `5m`; default 5 minutes.
+    /// Then the operation is interrupted and can be resumed.
+    #[serde(default, skip_serializing_if = "Patience::is_default")]
+    pub patience: Patience,
+}
+
+/// How long an operation waits for a store that does not answer, to the millisecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct Patience(pub Duration);
+
+impl Patience {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(Duration::from_secs(5 * 60))
+    }
+}
+
+impl TryFrom<String> for Patience {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string());
+        let patience = parsed.and_then(|span| Duration::try_from(span).map_err(|error| error.to_string()));
+        patience
+            .map(Self)
+            .map_err(|why| format!("patience is not a time such as 90s or 5m: {why}: value={text}"))
+    }
+}
+
+impl From<Patience> for String {
+    fn from(Patience(time): Patience) -> Self {
+        format!("{}ms", time.as_millis())
+    }
 }
 
 /// The settings of the operations log.

@@ -49,7 +49,7 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
     }
     let projected = projected_keys(session).await?;
     let mut foreign = Vec::new();
-    for store in session.platform.stores() {
+    for store in session.stores() {
         let known = session.history.cells().map(|(cell, _)| cell).filter(|cell| cell.store == store.name());
         let mut keys: BTreeSet<String> = known.map(|cell| cell.key.clone()).collect();
         keys.extend(store.keys().await?);

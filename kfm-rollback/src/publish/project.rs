@@ -82,7 +82,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
 /// Names the derived cells that are asked for.
 fn wanted_cells(session: &Session, request: &Project) -> Result<BTreeSet<DerivedCell>> {
     if let Some(name) = &request.store
-        && !session.platform.derived_stores().iter().any(|store| store.name() == name)
+        && !session.derived_stores().any(|store| store.name() == name)
     {
         return Err(Error::NotFound { kind: "derived store", text: name.clone() });
     }

@@ -25,7 +25,9 @@ pub use health::{
 };
 pub use hotfix::{FieldChange, HotfixReport};
 pub use listing::{CellCount, FIRST_MAX, GROUPS_MAX, Group, GroupKey, Grouped, Listing, SAMPLES_MAX};
-pub use operation::{ExecuteReport, OperationLine, RollbackList, RollbackShow, RunningLine, StatusReport};
+pub use operation::{
+    ExecuteReport, OperationLine, RollbackList, RollbackShow, RunningLine, StatusReport, StoreWait,
+};
 pub use plan::{DecisionLine, DryRunReport, PlanReport, ScopeCounts, SkippedLine, StepLine};
 pub use plan_show::{PlanCancel, PlanLine, PlanList, PlanShow};
 pub use publish::{PublishLine, PublishList, PublishReport, PublishShow, SweepLine};

@@ -140,4 +140,16 @@ pub struct RunningLine {
     /// The platform's folder on the process's host; left out if it is this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
+    /// The store that it waits for; left out while every store answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<StoreWait>,
+}
+
+/// A store that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StoreWait {
+    /// The store's name in the settings.
+    pub store: String,
+    /// Since when it does not answer, in UTC.
+    pub since: String,
 }

@@ -26,12 +26,13 @@ use crate::error::{Error, Result, text_of};
 use crate::facts::Facts;
 use crate::history::History;
 use crate::op::{DomainOp, OpError};
-use crate::platform::Platform;
+use crate::patience::Patient;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::platform::log::Hold;
 use crate::platform::policy_files::{PolicyFiles, PolicyTexts};
 use crate::platform::snapshots::Folded;
+use crate::platform::{Patience, Platform};
 use crate::report::FindingLine;
 use crate::versions::VersionStore;
 
@@ -50,6 +51,8 @@ pub(crate) struct Session {
     pub policy: Policy,
     /// The texts that registry and principals were read from.
     pub policy_texts: PolicyTexts,
+    /// The stores by name; those of a session that writes are waited for while they do not answer.
+    stores: Vec<Arc<dyn DomainOp>>,
     /// Why policy's files cannot be used; as long as this is set, nothing may be judged.
     policy_fault: Option<Error>,
     /// Wall time of each phase in milliseconds.
@@ -93,6 +96,7 @@ impl Session {
             doing: doing.to_owned(),
             since: now(&options.clock)?.to_string(),
             operation: None,
+            waits_for: None,
         };
         let lock = PlatformLock::acquire(&platform.lock_path(), holder.clone(), options).await?;
         let (log, hold) = platform.wal_writer(&holder).await?;
@@ -116,8 +120,13 @@ impl Session {
             Err(error) => (PolicyFiles::default(), Some(error)),
         };
         let PolicyFiles { registry, principals, texts } = files;
+        let stores = match &lock {
+            Some(lock) => patient(platform, lock),
+            None => platform.stores(),
+        };
         Ok(Self {
             platform: platform.clone(),
+            stores,
             wal,
             history,
             facts: Facts::new(platform.versions()).stopped_by(platform.options().interrupt.clone()),
@@ -178,7 +187,18 @@ impl Session {
 
     /// Returns the catalog.
     pub(crate) fn catalog(&self) -> Arc<dyn DomainOp> {
-        self.platform.catalog()
+        let catalog = self.stores.iter().find(|store| store.domain() == Domain::Stac);
+        Arc::clone(catalog.expect("the settings have exactly one store of domain stac"))
+    }
+
+    /// Returns the stores, by name.
+    pub(crate) fn stores(&self) -> &[Arc<dyn DomainOp>] {
+        &self.stores
+    }
+
+    /// Returns the stores that are projected from documents, by name.
+    pub(crate) fn derived_stores(&self) -> impl Iterator<Item = &Arc<dyn DomainOp>> {
+        self.stores.iter().filter(|store| store.domain() != Domain::Stac)
     }
 
     /// Names a document's cell.
@@ -188,10 +208,9 @@ impl Session {
 
     /// Returns the store of a cell.
     pub(crate) fn store(&self, cell: &CellId) -> Result<Arc<dyn DomainOp>, OpError> {
-        self.platform
-            .store(&cell.store)
-            .filter(|store| store.domain() == cell.domain)
-            .ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
+        let is_its = |store: &&Arc<dyn DomainOp>| store.name() == cell.store && store.domain() == cell.domain;
+        let store = self.stores.iter().find(is_its).cloned();
+        store.ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
     }
 
     /// Makes the proof that stores must be shown before they change anything.
@@ -315,7 +334,7 @@ impl Session {
     /// # Errors
     /// [`Error::Store`]: names the store.
     pub(crate) async fn refuse_missing_stores(&self) -> Result<()> {
-        for store in self.platform.stores() {
+        for store in self.stores() {
             store.observe(&[]).await?;
         }
         Ok(())
@@ -382,6 +401,18 @@ fn same(error: &std::io::Error) -> std::io::Error {
         || std::io::Error::new(error.kind(), error.to_string()),
         std::io::Error::from_raw_os_error,
     )
+}
+
+/// Returns the platform's stores, each with the patience that the settings have for it.
+fn patient(platform: &Platform, lock: &PlatformLock) -> Vec<Arc<dyn DomainOp>> {
+    let options = platform.options();
+    let patient = |store: Arc<dyn DomainOp>| -> Arc<dyn DomainOp> {
+        let settings = platform.settings().stores.get(store.name());
+        let Patience(patience) = settings.map(|store| store.patience).unwrap_or_default();
+        let (clock, interrupt) = (Arc::clone(&options.clock), options.interrupt.clone());
+        Arc::new(Patient::new(store, patience, clock, interrupt, lock.waiting()))
+    };
+    platform.stores().into_iter().map(patient).collect()
 }
 
 impl Drop for Session {

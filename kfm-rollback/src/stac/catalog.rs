@@ -90,8 +90,8 @@ impl StaticCatalog {
     fn error(&self, error: BlobError) -> OpError {
         let store = self.name.clone();
         match error {
-            BlobError::Transient { .. } => OpError::Transient { store, source: Box::new(error) },
-            BlobError::Unknown { .. } => OpError::Unknown { store, source: Box::new(error) },
+            BlobError::Transient { .. } => OpError::transient(&store, error.class(), error),
+            BlobError::Unknown { .. } => OpError::unknown(&store, error.class(), error),
             BlobError::Missing { place } => OpError::Missing { store, place },
             BlobError::InvalidKey { key, why } => OpError::InvalidKey { store, key, why },
             BlobError::Permanent { ref key, .. } | BlobError::Link { path: ref key } => {

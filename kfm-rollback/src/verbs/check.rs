@@ -111,7 +111,7 @@ async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<St
     let hidden = hidden(session, view, view, &cells).await?;
     let projection = Projection::new(view, hidden, |path| labels.get(path).copied());
     let mut skew = BTreeSet::new();
-    for store in session.platform.derived_stores() {
+    for store in session.derived_stores() {
         let cells: Vec<_> = cells.iter().filter(|derived| derived.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|derived| derived.cell.key.clone()).collect();
         for (derived, observed) in cells.into_iter().zip(store.observe(&keys).await?) {

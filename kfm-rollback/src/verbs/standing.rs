@@ -10,7 +10,7 @@ use crate::order::Phase;
 use crate::platform::claim::{Claimant, is_alive};
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::remedy::{plan_commands, resume_commands};
-use crate::report::{OperationLine, RunningLine, Status};
+use crate::report::{OperationLine, RunningLine, Status, StoreWait};
 use crate::session::Session;
 
 /// Returns the process that works now: the one that holds this platform's lock or, on a shared log, the one that
@@ -36,6 +36,7 @@ pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
             since: held.since.to_string(),
             operation: newest.map(|open| open.id.clone()),
             platform: None,
+            waits_for: None,
         }));
     };
     if claimant.is_of_folder(&session.platform, session.platform.noted_claim()?.as_deref()) {
@@ -55,6 +56,7 @@ fn running_line(holder: Holder, platform: Option<String>) -> RunningLine {
         since: holder.since,
         operation: holder.operation,
         platform,
+        waits_for: holder.waits_for.map(|wait| StoreWait { store: wait.store, since: wait.since }),
     }
 }
 

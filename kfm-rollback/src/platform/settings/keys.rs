@@ -19,7 +19,7 @@ const KNOWN: &[(&str, &[&str])] = &[
             "limits",
         ],
     ),
-    ("stores.*", &["domain", "kind", "url", "mode"]),
+    ("stores.*", &["domain", "kind", "url", "mode", "patience"]),
     ("wal", &["url", "lease_ms"]),
     ("policy", &["labels", "suppressions", "principals", "publish"]),
     ("versions", &["url"]),
