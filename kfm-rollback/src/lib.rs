@@ -26,6 +26,7 @@ pub mod schema;
 pub mod scope;
 pub mod stac;
 pub mod stage;
+mod swap;
 pub mod versions;
 
 mod approvals;

@@ -9,8 +9,9 @@ use kfm_retry::{Classify, Verdict};
 pub use kfm_retry::{ErrorClass, RetryAfter};
 use serde::{Deserialize, Serialize};
 
-use crate::blob::{BlobError, Stray};
+use crate::blob::BlobError;
 use crate::context::WriteContext;
+pub use crate::swap::{Stray, Swap, SwapOutcome};
 use crate::versions::VersionError;
 
 /// Moves the references of one store: observes cells, reads what readers see, and swaps values.
@@ -98,31 +99,6 @@ pub trait DomainOp: Debug + Send + Sync {
 }
 
 const _OBJECT_SAFE: Option<&dyn DomainOp> = None;
-
-/// One change of one cell: compare with `from`, set to `to`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Swap {
-    /// The cell's key in the store.
-    pub key: String,
-    /// The value that the cell must have before the swap.
-    pub from: Value,
-    /// The value that the cell has after the swap.
-    pub to: Value,
-}
-
-/// What became of one swap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwapOutcome {
-    /// The cell went from `from` to `to`.
-    Applied,
-    /// The cell was at `to` before.
-    Already,
-    /// The cell has another value and was left alone.
-    Conflict {
-        /// The value that the cell has.
-        observed: Value,
-    },
-}
 
 /// What a product can do, as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

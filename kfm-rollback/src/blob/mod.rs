@@ -19,7 +19,8 @@ use kfm_retry::ErrorClass;
 pub use local::LocalBlobs;
 pub use object::ObjectBlobs;
 
-use crate::op::SwapOutcome;
+pub use crate::swap::Stray;
+use crate::swap::SwapOutcome;
 
 /// Keeps bytes at keys: a folder, or an object store.
 ///
@@ -89,15 +90,6 @@ pub trait BlobStore: Debug + Send + Sync {
 }
 
 const _OBJECT_SAFE: Option<&dyn BlobStore> = None;
-
-/// What lies among the keys of a store and cannot be one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stray {
-    /// Its path below the store's root.
-    pub path: String,
-    /// Why no key can have this name.
-    pub why: &'static str,
-}
 
 /// One change of one key.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use object_store::{
 };
 
 use super::{BlobError, BlobStore, BlobSwap, Precondition, Stray, key};
-use crate::op::SwapOutcome;
+use crate::swap::SwapOutcome;
 
 /// Objects that are read at the same time.
 const READS_AT_ONCE: usize = 16;

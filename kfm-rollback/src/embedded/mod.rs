@@ -26,7 +26,6 @@ use kfm_wal::local::disk::Disk;
 pub use cache::Cache;
 pub use graph::{Deleted, Graph, Node, NodeVersion};
 pub use search::{Index, Search};
-pub(crate) use writers::Writers;
 
 use self::append::ATOMIC_CELLS;
 use self::cells::Cells;

@@ -116,7 +116,7 @@ impl CellStore {
 
     pub(super) async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
         let brought = self.bring(cx, batch).await?;
-        let (this, operation, writers) = (self.clone(), cx.operation().clone(), cx.writers());
+        let (this, operation, writers) = (self.clone(), cx.operation().clone(), Writers::of(cx));
         self.on_disk(move |state| {
             let changed = this.change(state, &operation, &writers, brought);
             if changed.is_err() {

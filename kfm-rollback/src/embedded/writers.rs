@@ -1,10 +1,11 @@
 //! Logs that stay open for writing while an operation lasts.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use kfm_wal::local::LocalLog;
+
+use crate::context::{Kept, WriteContext};
 
 /// The logs of embedded stores that an operation writes, by folder, open from its first change to its end.
 ///
@@ -15,42 +16,36 @@ use kfm_wal::local::LocalLog;
 /// Where hosts share the platform's log, another host may take over from one that is silent, but the lock of an
 /// embedded store has no lease that would run out. So there a log is open for one batch only.
 #[derive(Debug, Clone)]
-pub(crate) struct Writers {
+pub(super) struct Writers {
     stay_open: bool,
-    logs: Arc<Mutex<BTreeMap<PathBuf, Arc<LocalLog>>>>,
+    kept: Kept,
 }
 
 impl Writers {
-    /// Keeps logs open until the operation ends (`stay_open`), or for one batch only.
-    pub(crate) fn new(stay_open: bool) -> Self {
-        Self { stay_open, logs: Arc::default() }
+    /// Takes the place where an operation keeps what is open. A context with a token is that of a log which hosts share.
+    pub(super) fn of(cx: &WriteContext) -> Self {
+        Self { stay_open: cx.token().is_none(), kept: cx.kept() }
     }
 
     pub(super) fn get(&self, folder: &Path) -> Option<Arc<LocalLog>> {
-        self.lock().get(folder).cloned()
+        self.kept.get(&name(folder))
     }
 
     pub(super) fn keep(&self, folder: &Path, log: &Arc<LocalLog>) {
         if self.stay_open {
-            self.lock().insert(folder.to_owned(), Arc::clone(log));
+            let log: Arc<LocalLog> = Arc::clone(log);
+            self.kept.put(&name(folder), log);
         }
     }
 
     /// Closes a log as soon as no call works with it.
     pub(super) fn close(&self, folder: &Path) {
-        let log = self.lock().remove(folder);
-        drop(log);
+        self.kept.release(&name(folder));
     }
+}
 
-    /// Closes all logs as soon as no call works with them.
-    pub(crate) fn close_all(&self) {
-        let logs = std::mem::take(&mut *self.lock());
-        drop(logs);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<LocalLog>>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn name(folder: &Path) -> String {
+    format!("log of {}", folder.display())
 }
 
 #[cfg(test)]
@@ -58,14 +53,13 @@ mod tests {
     use std::time::SystemTime;
 
     use bytes::Bytes;
-    use kfm_lineage::{Digest, OperationId, Value};
+    use kfm_lineage::{Digest, OperationId, Timestamp, Value};
     use kfm_retry::{Clock, ManualClock};
     use kfm_wal::WalError;
     use kfm_wal::local::LocalOptions;
 
     use super::*;
     use crate::blob::ObjectBlobs;
-    use crate::context::WriteContext;
     use crate::embedded::EmbeddedGraph;
     use crate::op::{DomainOp, OpError, Swap, SwapOutcome};
     use crate::versions::VersionStore;
@@ -92,7 +86,7 @@ mod tests {
 
         fn operation(&self) -> WriteContext {
             let id = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
-            WriteContext::new(id, Arc::clone(&self.versions), Writers::new(true))
+            WriteContext::new(id, Timestamp::UNIX_EPOCH, Arc::clone(&self.versions), None)
         }
 
         async fn add(
@@ -139,7 +133,7 @@ mod tests {
         let world = World::new().await;
         let graph = world.graph();
         let id = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
-        let cx = WriteContext::new(id, Arc::clone(&world.versions), Writers::new(false));
+        let cx = WriteContext::new(id, Timestamp::UNIX_EPOCH, Arc::clone(&world.versions), Some(1));
         for key in ["a.json", "b.json"] {
             assert_eq!(world.add(&graph, &cx, key).await.unwrap(), SwapOutcome::Applied);
             drop(world.other_writer().unwrap());

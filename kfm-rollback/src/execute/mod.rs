@@ -52,7 +52,7 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
             Ok(()) => match verify::verify_scope(session, &steps, direction, announced).await {
                 Ok(scope_digest) => {
                     // Closed first: the stores must write nothing after the operation's end is in the log.
-                    cx.writers().close_all();
+                    cx.kept().release_all();
                     return finish(session, id, &steps, direction, scope_digest).await;
                 }
                 Err(halt) => halt,

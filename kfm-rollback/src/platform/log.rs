@@ -68,6 +68,7 @@ impl LogPlace {
 #[derive(Debug)]
 pub(crate) struct Hold {
     log: Arc<SlotLog>,
+    epoch: u64,
     platform: Platform,
     keeper: JoinHandle<()>,
     /// Whether a renewal has found that another host has taken the log over.
@@ -75,7 +76,7 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    fn keep(log: Arc<SlotLog>, platform: &Platform) -> Self {
+    fn keep(log: Arc<SlotLog>, epoch: u64, platform: &Platform) -> Self {
         let followed = Arc::new(AtomicBool::new(false));
         let (kept, clock, lease) =
             (Arc::clone(&log), Arc::clone(&platform.options().clock), platform.lease());
@@ -84,12 +85,17 @@ impl Hold {
             renew(&kept, &*clock, lease).await;
             told.store(true, Ordering::SeqCst);
         });
-        Self { log, platform: platform.clone(), keeper, followed }
+        Self { log, epoch, platform: platform.clone(), keeper, followed }
     }
 
     /// Returns the log that is held.
     pub(crate) fn log(&self) -> Arc<SlotLog> {
         Arc::clone(&self.log)
+    }
+
+    /// Returns the epoch of the claim, which is higher than that of every holder before.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Says whether a renewal has found that another host has taken the log over. Only
@@ -187,19 +193,19 @@ impl Platform {
             LogPlace::Slots(slots) => {
                 self.refuse_lost_slots(slots).await?;
                 let (log, _) = SlotLog::open(Arc::clone(slots), self.slot_options()).await?;
-                self.claim(&log, holder).await?;
+                let epoch = self.claim(&log, holder).await?;
                 let log = Arc::new(log);
-                let hold = Hold::keep(Arc::clone(&log), self);
+                let hold = Hold::keep(Arc::clone(&log), epoch, self);
                 Ok((log, Some(hold)))
             }
         }
     }
 
-    /// Claims a shared log. Waits as long as the options say, or until the actor asks to stop.
+    /// Claims a shared log and returns the epoch of the claim. Waits as long as the options say, or until the actor asks to stop.
     ///
     /// A process of this very folder that had claimed it is gone, since this process holds the folder's lock: its
     /// claim is followed at once.
-    async fn claim(&self, log: &SlotLog, holder: &Holder) -> Result<()> {
+    async fn claim(&self, log: &SlotLog, holder: &Holder) -> Result<u64> {
         let options = self.options();
         let (claimant, before) = Claimant::of(holder, self)?;
         let said = claimant.words();
@@ -210,7 +216,7 @@ impl Platform {
         let begun = options.clock.monotonic();
         loop {
             match log.claim_after(&said, self.lease(), Duration::ZERO, &is_gone).await {
-                Ok(_) => return Ok(()),
+                Ok(epoch) => return Ok(epoch),
                 Err(WalError::Locked { holder }) => {
                     let waited = options.clock.monotonic().saturating_sub(begun);
                     if waited >= options.wait || options.interrupt.is_requested() {

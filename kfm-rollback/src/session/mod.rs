@@ -21,7 +21,6 @@ use kfm_wal::slots::SlotLog;
 pub(crate) use kept::kept_by;
 
 use crate::context::WriteContext;
-use crate::embedded::Writers;
 use crate::error::{Error, Result, text_of};
 use crate::facts::Facts;
 use crate::history::History;
@@ -215,10 +214,8 @@ impl Session {
 
     /// Makes the proof that stores must be shown before they change anything.
     pub(crate) fn write_context(&self, operation: &OperationId) -> WriteContext {
-        // A platform with a log in a folder is worked on by one process at a time until the session ends, so its
-        // stores' logs may stay open.
-        let writers = Writers::new(self.hold.is_none());
-        WriteContext::new(operation.clone(), self.versions(), writers)
+        let token = self.hold.as_ref().map(Hold::epoch);
+        WriteContext::new(operation.clone(), self.now(), self.versions(), token)
     }
 
     /// Stores the policy's snapshot under its digest, so that the digest in records can always be resolved (R66).

@@ -14,7 +14,7 @@ use kfm_lineage::{Digest, Value};
 
 use super::folder::{TEMPORARY, digest_of, failed, unknown};
 use crate::blob::{BlobError, platform};
-use crate::op::SwapOutcome;
+use crate::swap::SwapOutcome;
 
 /// Names that are tried for a temporary file; others' left-overs may have the first ones.
 const TEMPORARY_NAMES_TRIED_MAX: u32 = 1_000;

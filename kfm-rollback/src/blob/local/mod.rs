@@ -18,7 +18,7 @@ use tokio::sync::RwLock;
 
 use self::folder::Folder;
 use super::{BlobError, BlobStore, BlobSwap, Stray, platform};
-use crate::op::SwapOutcome;
+use crate::swap::SwapOutcome;
 
 /// Keeps blobs as the files of a folder, and nothing else in it.
 ///
