@@ -33,6 +33,13 @@ pub struct Blocking<'s, 'a> {
     deadline: Option<Deadline>,
 }
 
+impl<'a> Retry<'a> {
+    /// The form for code that is not async: it waits by holding the thread, through `pause`.
+    pub fn blocking<'s>(&'s self, pause: &'s dyn Pause) -> Blocking<'s, 'a> {
+        Blocking::new(self, pause)
+    }
+}
+
 impl<'s, 'a> Blocking<'s, 'a> {
     pub(crate) fn new(retry: &'s Retry<'a>, pause: &'s dyn Pause) -> Self {
         Self { retry, pause, deadline: None }

@@ -20,9 +20,9 @@ use std::{num::NonZeroU8, time::Duration};
 use crate::classify::{BySelf, Classifier};
 use crate::deadline::Deadline;
 use crate::operation::Operation;
+use crate::retry::Retry;
 use crate::terms::Terms;
-#[cfg(not(feature = "tokio"))]
-use crate::witness::Key;
+use crate::witness::{Key, Witness};
 #[cfg(feature = "tokio")]
 use crate::{
     backoff::{Backoff, millis},
@@ -34,7 +34,6 @@ use crate::{
     retry::Counts,
     sentence::Sentence,
     shared::Shared,
-    witness::{Key, Witness},
 };
 
 /// A call and how it will be tried; nothing happens until the caller awaits it.
@@ -67,6 +66,28 @@ pub enum BackedOff {}
 /// The call will be retried; what follows applies to each attempt.
 #[derive(Debug)]
 pub enum Retried {}
+
+impl<'a> Retry<'a> {
+    /// Runs `operation` until it succeeds or is given up, once the caller awaits the answer.
+    ///
+    /// # Errors
+    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
+    ///
+    /// # Cancel safety
+    /// When the caller drops the future, the running attempt is dropped, and nothing more happens. A breaker
+    /// gets its trial call back, or counts a failure if the call ran for long; a budget gets back the retry
+    /// that the call was waiting for.
+    pub fn run<'s, F, Args>(
+        &'s self,
+        witness: impl Witness<'a>,
+        operation: F,
+    ) -> Call<'a, F, Args, &'s Retry<'a>, Retried>
+    where
+        F: Operation<Args>,
+    {
+        Call::new(self, witness.key(), operation)
+    }
+}
 
 impl<'a, F, Args, R, State> Call<'a, F, Args, R, State>
 where

@@ -1,18 +1,11 @@
 //! A policy with the components that it uses: one value for every form of call.
 
-use crate::blocking::Blocking;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
-use crate::call::{Call, Retried};
-use crate::classify::Classify;
-use crate::clock::{Clock, Pause};
+use crate::clock::Clock;
 use crate::event::Observer;
-use crate::failed::Failed;
-use crate::operation::{Attempt, Operation};
 use crate::policy::Policy;
 use crate::shared::Shared;
-use crate::tries::Tries;
-use crate::witness::Witness;
 
 /// A policy with its clock and observer; made once, used for many calls.
 ///
@@ -120,61 +113,6 @@ impl<'a> Retry<'a> {
     /// Returns the policy by which calls are retried.
     pub fn policy(&self) -> &Policy {
         &self.policy
-    }
-
-    /// Runs `operation` until it succeeds or is given up, once the caller awaits the answer.
-    ///
-    /// # Errors
-    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
-    ///
-    /// # Cancel safety
-    /// When the caller drops the future, the running attempt is dropped, and nothing more happens. A breaker
-    /// gets its trial call back, or counts a failure if the call ran for long; a budget gets back the retry
-    /// that the call was waiting for.
-    pub fn run<'s, F, Args>(
-        &'s self,
-        witness: impl Witness<'a>,
-        operation: F,
-    ) -> Call<'a, F, Args, &'s Retry<'a>, Retried>
-    where
-        F: Operation<Args>,
-    {
-        Call::new(self, witness.key(), operation)
-    }
-}
-
-impl<'a> Retry<'a> {
-    /// The form for code that is not async: it waits by holding the thread, through `pause`.
-    pub fn blocking<'s>(&'s self, pause: &'s dyn Pause) -> Blocking<'s, 'a> {
-        Blocking::new(self, pause)
-    }
-
-    /// The loop form: the caller's own loop makes the attempts.
-    pub fn tries<'s>(&'s self, witness: impl Witness<'a>) -> Tries<'s, 'a> {
-        Tries::new(self, witness.key())
-    }
-
-    /// Runs `operation`, which borrows `context` anew for each attempt, until it succeeds or is given up.
-    ///
-    /// For a `&mut` context, which a closure cannot lend to its future: `async |cursor, at| ..` is handed the
-    /// context instead. Cancel safety is that of [`run`](Self::run).
-    ///
-    /// # Errors
-    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
-    pub async fn run_with<S: ?Sized, T, E: Classify>(
-        &self,
-        witness: impl Witness<'a>,
-        context: &mut S,
-        mut operation: impl AsyncFnMut(&mut S, Attempt) -> Result<T, E>,
-    ) -> Result<T, Failed<E>> {
-        let mut tries = self.tries(witness);
-        loop {
-            let attempt = tries.begin()?;
-            match tries.attempt(operation(context, attempt)).await {
-                Ok(output) => return Ok(output),
-                Err(fault) => tries.wait(fault).await?,
-            }
-        }
     }
 }
 

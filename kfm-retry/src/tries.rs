@@ -10,7 +10,7 @@ use crate::deadline::Deadline;
 use crate::failed::{Failed, Report};
 use crate::operation::Attempt;
 use crate::retry::Retry;
-use crate::witness::Key;
+use crate::witness::{Key, Witness};
 
 /// How an attempt ended that did not succeed.
 #[derive(Debug)]
@@ -60,6 +60,36 @@ enum Stage {
     Begun(Attempt),
     Failed,
     Over,
+}
+
+impl<'a> Retry<'a> {
+    /// The loop form: the caller's own loop makes the attempts.
+    pub fn tries<'s>(&'s self, witness: impl Witness<'a>) -> Tries<'s, 'a> {
+        Tries::new(self, witness.key())
+    }
+
+    /// Runs `operation`, which borrows `context` anew for each attempt, until it succeeds or is given up.
+    ///
+    /// For a `&mut` context, which a closure cannot lend to its future: `async |cursor, at| ..` is handed the
+    /// context instead. Cancel safety is that of [`run`](Self::run).
+    ///
+    /// # Errors
+    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
+    pub async fn run_with<S: ?Sized, T, E: Classify>(
+        &self,
+        witness: impl Witness<'a>,
+        context: &mut S,
+        mut operation: impl AsyncFnMut(&mut S, Attempt) -> Result<T, E>,
+    ) -> Result<T, Failed<E>> {
+        let mut tries = self.tries(witness);
+        loop {
+            let attempt = tries.begin()?;
+            match tries.attempt(operation(context, attempt)).await {
+                Ok(output) => return Ok(output),
+                Err(fault) => tries.wait(fault).await?,
+            }
+        }
+    }
 }
 
 impl<'s, 'a> Tries<'s, 'a> {

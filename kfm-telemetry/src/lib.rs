@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod alert;
+mod alerts;
 #[cfg(feature = "test-util")]
 pub mod conformance;
 pub mod due;
@@ -23,7 +24,8 @@ pub mod text;
 pub mod validate;
 pub mod writer;
 
-pub use alert::{AlertEvent, AlertKind, AlertRecord, Alerts, Severity};
+pub use alert::{AlertEvent, AlertKind, AlertRecord, Severity};
+pub use alerts::Alerts;
 pub use error::TelemetryError;
 pub use ledger::{Ledger, LedgerEntry};
 pub use memory::MemorySink;

@@ -33,7 +33,10 @@ use kfm_lineage::Lsn;
 use sha2::{Digest as _, Sha256};
 
 use crate::planted::{Bug, planted};
-use crate::store::BATCH_BYTES_MAX;
+
+/// The most that the records of one batch may take together, in bytes, each with
+/// [`RECORD_OVERHEAD_BYTES`](crate::store::RECORD_OVERHEAD_BYTES).
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes before the body.
 pub(crate) const HEADER_BYTES: usize = 100;

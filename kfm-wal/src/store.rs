@@ -14,6 +14,7 @@ pub(crate) use self::batch::clamp_time;
 pub use self::batch::{check_limits, find_repeat};
 pub use self::damage::{BadPlace, Damage, Depth, VerifyReport};
 use crate::error::WalError;
+pub use crate::frame::BATCH_BYTES_MAX;
 use crate::frame::leaf_of;
 use crate::raw::{self, RECORD_HEADER_BYTES};
 
@@ -23,9 +24,6 @@ pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// What a record takes in a batch beside its payload, in bytes.
 pub const RECORD_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES;
-
-/// The most that the records of one batch may take together, in bytes, each with [`RECORD_OVERHEAD_BYTES`].
-pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// A log of opaque records: appended at the end, never changed, each at most once.
 ///
