@@ -104,7 +104,7 @@ impl Approval {
             key: Some(key.public().fingerprint()),
             signature: String::new(),
         };
-        approval.signature = hex::encode(&key.sign(&approval.signed_bytes()));
+        approval.signature = hex::encode(key.sign(&approval.signed_bytes()));
         approval
     }
 
