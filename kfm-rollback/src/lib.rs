@@ -43,6 +43,7 @@ mod refusal;
 mod remedy;
 mod resolve;
 mod session;
+mod skew;
 mod skip;
 mod verbs;
 

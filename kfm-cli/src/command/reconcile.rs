@@ -38,6 +38,10 @@ fn answer(cx: &Context<'_>, report: &ReconcileReport) -> Result<Answer> {
         (_, 0) if report.projection.is_some() => {
             Screen::new(Tone::Good, "The derived stores show again what the documents say")
         }
+        (_, 0) if report.findings.by_rule.contains_key("ORP-3") => Screen::new(
+            Tone::Warn,
+            "The catalog holds what the log says, and derived stores show something else",
+        ),
         (_, 0) => Screen::new(Tone::Good, "The stores hold what the log says"),
         (Some(_), _) => Screen::new(Tone::Good, format!("Recorded {foreign} that the log did not know")),
         (None, _) => Screen::new(Tone::Warn, format!("{foreign} that the log does not know")),
@@ -58,6 +62,9 @@ fn answer(cx: &Context<'_>, report: &ReconcileReport) -> Result<Answer> {
     finding_list(&mut screen, "", &report.findings);
     if report.publish_id.is_none() && report.foreign.total > 0 {
         screen.next(&cx.runnable(&["kfm reconcile --adopt".to_owned()]));
+    }
+    if report.projection.is_none() && report.findings.by_rule.contains_key("ORP-3") {
+        screen.next(&cx.runnable(&["kfm project".to_owned()]));
     }
     Answer::new(report, screen)
 }

@@ -23,6 +23,7 @@ use crate::report::{
 };
 use crate::scope::scope_digest;
 use crate::session::Session;
+use crate::skew::{skewed, store_skew};
 
 /// A value in a store that the log does not know.
 #[derive(Debug, Clone)]
@@ -170,9 +171,21 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
     }
     let projection = match adopt {
         true => projection(session, None).await?,
-        false => None,
+        false => {
+            findings.extend(derived_skew(session).await?);
+            None
+        }
     };
     Ok(ReconcileReport { foreign: listing, findings: Listing::of(findings), publish_id, projection })
+}
+
+/// Lists the derived cells that do not show the documents as the log has them.
+async fn derived_skew(session: &Session) -> Result<Vec<FindingLine>> {
+    if session.require_policy("reconcile").is_err() {
+        return Ok(Vec::new());
+    }
+    let documents = catalog_now(session).await?;
+    Ok(store_skew(session, &documents).await?.iter().map(|cell| skewed(cell)).collect())
 }
 
 /// Says what policy would find in the values as they stand, and returns the catalog with them; writes nothing.

@@ -1,19 +1,18 @@
 //! `catalog check`: links, orphans and the rest, counted on what the stores hold now (R48).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kfm_lineage::Domain;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
 
 use super::Platform;
+use crate::assess::catalog_now;
 use crate::coverage::standing_against;
-use crate::derive::{Projection, hidden, known_derived_cells};
 use crate::error::Result;
-use crate::protections::Protections;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::Session;
+use crate::skew::{SKEW, skewed, store_skew};
 
 impl Platform {
     /// Counts what is broken in the catalog as the stores hold it, foreign values included.
@@ -72,13 +71,19 @@ impl Platform {
                 "rename it, or take it out of the catalog",
             )
         }));
-        findings.extend(skew.iter().map(|cell| {
-            finding(
-                "ORP-3",
+        // A cell that shows what the log says is right: there it is the catalog that another hand has changed.
+        let by_log = match skew.is_empty() {
+            true => BTreeSet::new(),
+            false => store_skew(&session, &catalog_now(&session).await?).await?,
+        };
+        findings.extend(skew.iter().map(|cell| match by_log.contains(cell) {
+            true => skewed(cell),
+            false => finding(
+                SKEW,
                 cell,
-                "it does not show what the catalog holds",
-                "project it again by 'kfm project'",
-            )
+                "it shows what the log says, and the catalog holds something else",
+                "'kfm reconcile' lists what another hand changed in the catalog",
+            ),
         }));
         Ok(CatalogReport {
             documents: counts.documents,
@@ -95,33 +100,6 @@ impl Platform {
             findings: Listing::of(findings),
         })
     }
-}
-
-/// Lists the derived cells that do not show what the catalog holds (ORP-3).
-async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<String>> {
-    session.require_policy("catalog check")?;
-    let cells = known_derived_cells(session);
-    let protections = Protections::new(session, view, view);
-    let mut labels = BTreeMap::new();
-    for node in cells.iter().filter(|cell| cell.cell.domain == Domain::Graph) {
-        if let Ok(label) = protections.of(&node.cell.key).await?.label {
-            labels.insert(node.cell.key.as_str(), label.as_str());
-        }
-    }
-    let hidden = hidden(session, view, view, &cells).await?;
-    let projection = Projection::new(view, hidden, |path| labels.get(path).copied());
-    let mut skew = BTreeSet::new();
-    for store in session.derived_stores() {
-        let cells: Vec<_> = cells.iter().filter(|derived| derived.cell.store == store.name()).collect();
-        let keys: Vec<String> = cells.iter().map(|derived| derived.cell.key.clone()).collect();
-        for (derived, observed) in cells.into_iter().zip(store.observe(&keys).await?) {
-            let expected = projection.content(derived)?.map(|(digest, _)| digest);
-            if observed != expected {
-                skew.insert(derived.cell.to_string());
-            }
-        }
-    }
-    Ok(skew)
 }
 
 fn finding(rule: &str, subject: &str, message: &str, remedy: &str) -> FindingLine {
