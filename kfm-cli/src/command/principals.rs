@@ -80,6 +80,9 @@ impl Add {
             Some(_) => None,
             None => Some(self.key_out.clone().unwrap_or_else(|| format!("{}.key", self.name).into())),
         };
+        if let Some(path) = &path {
+            platform.refuse_own_place(path)?;
+        }
         let key_file = match &path {
             Some(path) => Some(KeyFile::create(path).map_err(|error| Failure::file(path, &error))?),
             None => None,

@@ -98,6 +98,9 @@ impl Aggregate {
             return validate_folder(&dir);
         }
         let version = concat!("releases/v", env!("CARGO_PKG_VERSION"), "/focus-telemetry.json");
+        if let Some(out) = &self.out {
+            platform.refuse_own_place(out)?;
+        }
         let file = self.out.unwrap_or_else(|| platform.root().join(version));
         let aggregated = kfm_telemetry::focus::aggregate(&dir, &file)?;
         let mut screen =

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::{CellId, Digest, EntityId, Lsn, Move, OperationId, OtherNames, RollbackId, Value, Version};
+use kfm_lineage::{
+    CellId, Digest, Domain, EntityId, Lsn, Move, OperationId, OtherNames, RollbackId, Value, Version,
+};
 use kfm_wal::error::Source;
 use kfm_wal::record::{ApprovalRecord, PlanCancelled, PlanRecord, StageRecord};
 use kfm_wal::snapshot::{Found, Lines, PassedOver, Snapshots};
@@ -15,7 +17,8 @@ use crate::error::Result;
 use crate::versions::VersionStore;
 
 /// The name of the folded log among the states of a snapshot.
-pub const HISTORY: &str = "history";
+/// Its number grows with its form: a snapshot of an older form is not used, and the log is folded from its beginning.
+pub const HISTORY: &str = "history-2";
 
 /// A line of the snapshot.
 #[derive(Serialize, Deserialize)]
@@ -31,6 +34,7 @@ enum Line {
     Labels(serde_json::Value),
     PolicyFile(String, Digest),
     Stage(StageRecord),
+    Store(Domain, String),
 }
 
 /// A cell and its history.
@@ -108,6 +112,8 @@ impl History {
             self.policy_files.iter().map(|(name, digest)| Line::PolicyFile(name.clone(), *digest));
         let labels = labels.chain(policy_files);
         let stages = self.stages.values().cloned().map(Line::Stage);
+        let stores = self.stores.iter().map(|(domain, name)| Line::Store(*domain, name.clone()));
+        let cells = stores.chain(cells);
         operations.chain(cells).chain(undone).chain(plans).chain(approvals).chain(labels).chain(stages)
     }
 }
@@ -141,6 +147,9 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
             }
             Line::Stage(stage) => {
                 history.stages.insert(stage.idempotency_key, stage);
+            }
+            Line::Store(domain, name) => {
+                history.stores.insert((domain, name));
             }
         }
     }

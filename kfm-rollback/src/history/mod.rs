@@ -13,7 +13,7 @@ mod operation;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::{CellId, Digest, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
+use kfm_lineage::{CellId, Digest, Domain, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
 use kfm_wal::record::{
     ApprovalRecord, Close, EndState, OperationName, PlanCancelled, PlanRecord, PublishKind, Record,
     SegmentRef, StageRecord, TreatedCell,
@@ -34,6 +34,8 @@ pub struct History {
     operations: BTreeMap<OperationId, Operation>,
     order: Vec<OperationId>,
     cells: BTreeMap<CellId, CellHistory>,
+    /// The stores that operations moved cells of, derived ones too.
+    stores: BTreeSet<(Domain, String)>,
     /// Content operations that do not stand, each with the rollback that undid it.
     undone: BTreeMap<OperationId, RollbackId>,
     plans: BTreeMap<Digest, (Lsn, PlanRecord)>,
@@ -156,12 +158,18 @@ impl History {
     /// Notes the ids and collections that documents carry, also of an operation that has not ended: a label must
     /// cover what readers may have seen.
     async fn note_names(&mut self, operation: &Operation, versions: &VersionStore) -> Result<()> {
-        for step in read_moves(versions, &operation.moves).await? {
-            if !step.derived {
-                self.cells.entry(step.cell.clone()).or_default().note_names(&step);
-            }
+        let moves = read_moves(versions, &operation.moves).await?;
+        self.note_stores(&moves);
+        for step in moves.iter().filter(|step| !step.derived) {
+            self.cells.entry(step.cell.clone()).or_default().note_names(step);
         }
         Ok(())
+    }
+
+    fn note_stores(&mut self, moves: &[Move]) {
+        for Move { cell, .. } in moves {
+            self.stores.insert((cell.domain, cell.store.clone()));
+        }
     }
 
     async fn close(&mut self, id: &OperationId, closed: Closed, versions: &VersionStore) -> Result<()> {
@@ -188,6 +196,7 @@ impl History {
         match closed.close.end {
             EndState::Completed => {
                 let moved = !moves.is_empty();
+                self.note_stores(&moves);
                 for mut step in moves.into_iter().filter(|step| !step.derived) {
                     if let Some(value) = treated.get(&step.cell) {
                         step.after = *value;
@@ -253,6 +262,11 @@ impl History {
     /// Returns a cell's history; none if the log does not know the cell.
     pub fn cell(&self, cell: &CellId) -> Option<&CellHistory> {
         self.cells.get(cell)
+    }
+
+    /// Returns the stores that operations moved cells of, derived ones too, by domain and name.
+    pub fn stores(&self) -> impl Iterator<Item = (Domain, &str)> {
+        self.stores.iter().map(|(domain, name)| (*domain, name.as_str()))
     }
 
     /// Returns the cells that the log knows, in order.

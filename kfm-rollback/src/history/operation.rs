@@ -224,8 +224,11 @@ pub(crate) fn misfit(
         Some("its target is neither a publish nor a hotfix")
     } else if !turns && target != id {
         Some("a hotfix has no target but itself")
-    } else if (name == OperationName::Revert) != reverts.is_some() {
-        Some("only a revert takes a rollback back")
+    } else if name == OperationName::Revert && reverts.is_none() {
+        Some("a revert names the rollback that it takes back")
+    } else if name == OperationName::Hotfix && reverts.is_some() {
+        // A rollback may take one back: to take a revert back is a rollback again.
+        Some("a hotfix takes no rollback back")
     } else {
         None
     }

@@ -101,6 +101,12 @@ pub(crate) async fn store_plan(session: &mut Session, draft: &Draft, operation: 
     Ok(plan)
 }
 
+/// Says whether these bytes are those of a plan's file, of whatever platform.
+pub(crate) fn is_plan_file(bytes: &[u8]) -> bool {
+    let read = serde_json::from_slice::<serde_json::Value>(bytes);
+    read.is_ok_and(|file| file.get("schema").and_then(serde_json::Value::as_str) == Some(PLAN_SCHEMA))
+}
+
 /// Returns the bytes of a plan's file in canonical JSON; a file that is read is compared with them.
 ///
 /// # Errors

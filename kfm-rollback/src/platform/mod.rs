@@ -9,6 +9,7 @@ pub(crate) mod snapshots;
 
 mod identity;
 pub(crate) mod options;
+mod outside;
 pub(crate) mod settings;
 
 use std::path::{Path, PathBuf};

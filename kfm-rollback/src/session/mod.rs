@@ -100,6 +100,7 @@ impl Session {
         let lock = PlatformLock::acquire(&platform.lock_path(), holder.clone(), options).await?;
         let (log, hold) = platform.wal_writer(&holder).await?;
         let folded = platform.fold(log).await?;
+        refuse_lost_store(platform, &folded.history)?;
         let newest = folded.snapshot;
         let mut session = Self::begin(platform, folded, Some(lock), hold)?;
         session.keep_snapshot_if_due(newest).await;
@@ -398,6 +399,27 @@ fn same(error: &std::io::Error) -> std::io::Error {
         || std::io::Error::new(error.kind(), error.to_string()),
         std::io::Error::from_raw_os_error,
     )
+}
+
+/// Refuses to change anything without a store that the log has cells of: what it holds would be left behind, and would
+/// show what was taken back elsewhere.
+///
+/// # Errors
+/// [`Error::Invalid`]: names the store; it has to be in `kfm.toml` again, or be given by the program that plugs it in.
+fn refuse_lost_store(platform: &Platform, history: &History) -> Result<()> {
+    let stores = platform.stores();
+    let is_there = |(domain, name): &(Domain, &str)| {
+        stores.iter().any(|store| store.name() == *name && store.domain() == *domain)
+    };
+    match history.stores().find(|store| !is_there(store)) {
+        None => Ok(()),
+        Some((domain, store)) => Err(Error::invalid(
+            format!(
+                "the log has cells of a store that this platform was opened without: store={store} domain={domain}"
+            ),
+            "put the store into kfm.toml again, or use the program that has it; to look is allowed",
+        )),
+    }
 }
 
 /// Returns the platform's stores, each with the patience that the settings have for it.

@@ -11,7 +11,9 @@ use super::revert::revert_or_record;
 use crate::asked::Asked;
 use crate::assess::denied;
 use crate::error::{Error, Result};
-use crate::plan::{Draft, Drafted, Plan, Wanted, bytes_of, draft, load_plan, plan_report, store_plan};
+use crate::plan::{
+    Draft, Drafted, Plan, Wanted, bytes_of, draft, is_plan_file, load_plan, plan_report, store_plan,
+};
 use crate::platform::Platform;
 use crate::platform::files::write_durably;
 use crate::refusal::recorded;
@@ -26,6 +28,9 @@ impl Platform {
     /// [`Error::Denied`]: a rule denies it. [`Error::Conflict`]: something stands against it, as the error says.
     /// [`Error::Incomplete`]: the log or the version store lacks what it needs.
     pub async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
+        if let Some(out) = &request.out {
+            self.refuse_to_write_over(out, is_plan_file)?;
+        }
         let mut session = Session::write(self, "rollback plan").await?;
         let publish = resolve::publish(&session, &request.publish)?;
         let mut wanted = Wanted::rollback(publish.id.clone());
