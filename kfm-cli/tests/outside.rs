@@ -81,19 +81,3 @@ fn every_turn_of_a_rollback_has_its_manifest_and_can_be_verified() {
         assert_eq!(sandbox.json(0, &["verify", "--rollback-id", id])["ok"], true, "turn {turn}");
     }
 }
-
-#[test]
-fn the_stores_of_a_platform_are_known_from_a_snapshot_too() {
-    let sandbox = Sandbox::platform();
-    for n in 0..40 {
-        let title = format!("version {n}");
-        let mut documents = support::base(&["a"]);
-        documents.push(("things/a.json", support::item("a", &title)));
-        sandbox.publish(&format!("in{n}"), &documents);
-    }
-    assert!(std::fs::read_dir(sandbox.path().join(".kfm/snapshots")).unwrap().next().is_some());
-    let settings = sandbox.read("kfm.toml").unwrap();
-    let (head, rest) = settings.split_once("[stores.cache]").unwrap();
-    sandbox.write("kfm.toml", &format!("{head}[{}", rest.split_once("\n[").unwrap().1));
-    sandbox.json(2, &["rollback", "plan", "latest"]);
-}
