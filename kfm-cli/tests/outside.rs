@@ -6,7 +6,7 @@ mod support;
 
 use std::os::unix::fs::symlink;
 
-use support::{Sandbox, two_publishes};
+use support::two_publishes;
 
 #[test]
 fn a_plans_file_takes_the_place_of_nothing_but_an_older_plan() {
