@@ -109,3 +109,53 @@ fn a_plan_that_was_executed_cannot_be_cancelled() {
     assert!(refused["error"]["message"].to_string().contains("executed"), "{refused:#}");
     assert_eq!(sandbox.json(0, &["plan", "show", plan])["fresh"], false);
 }
+
+/// The executor is not known before the execution: until then an approval is held against the planner alone (R64,
+/// `docs/states.md` section 6).
+#[test]
+fn a_reviewer_who_looks_under_her_own_name_sees_that_her_signature_counts() {
+    let (sandbox, _, planned) = waiting_for_approval();
+    let plan = planned["plan_id"].as_str().unwrap();
+    let approve =
+        ["approve", plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key", "--yes", "--actor", "ada"];
+    let signed = sandbox.kfm(&approve).exits(0).stdout;
+    let may_execute = "a principal other than ada may execute it";
+    assert!(signed.contains(&format!("Signed. Nothing is missing: {may_execute}")), "{signed}");
+    let command = format!("kfm rollback execute --plan {plan} --reason");
+    assert!(signed.contains(&command), "{signed}");
+    for words in [["approvals", plan].as_slice(), &["plan", "show", plan]] {
+        let screen = sandbox.kfm(&[words, &["--actor", "ada"]].concat()).exits(0).stdout;
+        assert!(!screen.contains("does not count") && screen.contains("other than ada"), "{screen}");
+    }
+    let status = sandbox.json(0, &["status"]);
+    assert!(status["owed"][0].as_str().unwrap().contains(&command), "{status:#}");
+    assert_eq!(sandbox.json(0, &["plan", "list"])["plans"][0]["status"], "planned");
+    let id = planned["rollback_id"].as_str().unwrap();
+    assert_eq!(sandbox.json(0, &["rollback", "status", "--rollback-id", id])["status"], "planned");
+
+    let execute = ["rollback", "execute", "--plan", plan, "--reason", "r", "--yes"];
+    sandbox.json(5, &[&execute[..], &["--actor", "ada"]].concat());
+    sandbox.json(5, &["rollback", "dry-run", "--plan", plan, "--actor", "ada"]);
+    sandbox.json(0, &execute);
+    let past = sandbox.json(0, &["approvals", plan]);
+    assert_eq!(past["fresh"], false, "{past:#}");
+    let screen = sandbox.kfm(&["approvals", plan]).exits(0).stdout;
+    assert!(screen.contains("can no longer be executed: it was executed"), "{screen}");
+    let refused = sandbox.refuses(6, &approve);
+    assert!(refused["error"]["message"].to_string().contains("it was executed"), "{refused:#}");
+    assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+}
+
+#[test]
+fn a_plan_whose_ground_has_moved_is_signed_no_more() {
+    let (sandbox, _, planned) = waiting_for_approval();
+    let plan = planned["plan_id"].as_str().unwrap();
+    sandbox.publish("four", &[("things/a.json", item("a", "fourth"))]);
+    let refused =
+        sandbox.refuses(6, &["approve", plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key"]);
+    assert!(refused["error"]["message"].to_string().contains("moved since it was planned"), "{refused:#}");
+    let approvals = sandbox.json(0, &["approvals", plan]);
+    assert_eq!((&approvals["fresh"], &approvals["approvals"]), (&false.into(), &serde_json::json!([])));
+    let screen = sandbox.kfm(&["approvals", plan]).exits(0).stdout;
+    assert!(screen.contains("can no longer be executed"), "{screen}");
+}

@@ -41,7 +41,7 @@ impl Approve {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let key = std::fs::read_to_string(&self.key).map_err(|error| Failure::file(&self.key, &error))?;
         if cx.is_rehearsal() {
-            return approvals::answer(cx, &cx.platform().await?.approvals(&self.plan).await?);
+            return approvals::answer(cx, &cx.platform().await?.approvals(&self.plan).await?, "");
         }
         let platform = cx.platform_to_change().await?;
         if !self.yes && cx.can_ask() {
@@ -56,7 +56,7 @@ impl Approve {
             confirm(cx, &Question { screen: &shown(&plan), text: &text, later })?;
         }
         let report = platform.approve(&self.plan, &self.principal, &self.role, &key, self.expires_in).await?;
-        approvals::answer(cx, &report)
+        approvals::answer(cx, &report, "Signed. ")
     }
 }
 

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Answer, Screen, Tone, ndjson, words};
 
+use super::approvals::may_execute;
 use super::rollback::plan_screen;
 
 /// Commands of `kfm plan`.
@@ -82,6 +83,9 @@ pub(crate) fn shown(report: &PlanShow) -> Screen {
     }
     for needed in &report.needed {
         screen.fact("missing", needed);
+    }
+    if report.fresh && report.needed.is_empty() && !report.approvals.is_empty() {
+        screen.fact("may execute", may_execute(&report.approvals));
     }
     screen
 }

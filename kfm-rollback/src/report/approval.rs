@@ -20,6 +20,11 @@ pub struct PrincipalLine {
 pub struct ApprovalsReport {
     /// The plan's id.
     pub plan_id: Digest,
+    /// Whether planning it again now gives the same plan; a plan that was executed or cancelled is not fresh.
+    pub fresh: bool,
+    /// Why it is not fresh; left out if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_fresh_because: Option<String>,
     /// The approvals that were given so far, also those that do not count.
     pub approvals: Vec<ApprovalLine>,
     /// The approvals that are still missing, in words; empty if none is.
@@ -37,7 +42,7 @@ pub struct ApprovalLine {
     pub signed_at: Timestamp,
     /// When it ceases to count; UTC.
     pub expires_at: Timestamp,
-    /// Whether it counts now.
+    /// Whether it counts now. While the plan waits, also an approval by an actor who may not execute the plan then.
     pub valid: bool,
     /// Why it does not count; left out if it does.
     #[serde(skip_serializing_if = "Option::is_none")]

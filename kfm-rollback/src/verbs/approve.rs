@@ -7,6 +7,7 @@ use kfm_policy::{Approval, ApprovalContext, Principal, Principals, PrivateKey, P
 use kfm_wal::record::Record;
 
 use super::Platform;
+use super::plans::{judge_again, why_refused};
 use crate::approvals::{approval_of, record_of};
 use crate::asked::Asked;
 use crate::entries;
@@ -17,6 +18,10 @@ use crate::platform::policy_files::PRINCIPALS;
 use crate::refusal::recorded;
 use crate::report::{ApprovalLine, ApprovalsReport, PrincipalLine};
 use crate::session::Session;
+
+/// The executor of a plan that is not executed yet: the approvals are held against the executor when the plan is
+/// executed, and against the planner alone before.
+pub(crate) const NOT_KNOWN: &str = "";
 
 /// How long an approval counts if the approver gives no time.
 const VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -138,8 +143,7 @@ impl Platform {
             .unwrap_or(jiff::SignedDuration::from_hours(24));
         let expires_at = signed_at.checked_add(validity).unwrap_or(Timestamp::MAX);
         let approval = Approval::sign(plan.plan_id, (principal, role), signed_at, expires_at, &key);
-        // The executor is not known yet: an approval by the executor is refused when the plan is executed.
-        let context = context(plan, "", signed_at);
+        let context = context(plan, NOT_KNOWN, signed_at);
         if let Err(why) = approval.verify(&context, &session.principals) {
             return Err(Error::Rejected {
                 message: format!(
@@ -152,11 +156,12 @@ impl Platform {
                 source: None,
             });
         }
+        refuse_past(session, plan).await?;
         let record = record_of(&approval);
         let entry = entries::of_approval(&record);
         session.log(Record::Approval(record)).await?;
         self.ledger()?.append(&entry, signed_at).await?;
-        self.approvals_report(session, plan)
+        Ok(self.approvals_report(session, plan, NOT_KNOWN))
     }
 
     /// Lists the approvals of a plan, and what is still missing.
@@ -165,19 +170,25 @@ impl Platform {
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the text names no plan, or more than one. [`Error::Rejected`]:
     /// the plan was changed after it was made.
     pub async fn approvals(&self, plan: &str) -> Result<ApprovalsReport> {
-        let session = Session::read(self).await?;
+        let mut session = Session::read(self).await?;
         session.require_policy("approvals")?;
         let plan = load_plan(&session, plan).await?;
-        self.approvals_report(&session, &plan)
+        let not_fresh_because = judge_again(&mut session, &plan).await.not_fresh_because;
+        let report = self.approvals_report(&session, &plan, NOT_KNOWN);
+        Ok(ApprovalsReport { fresh: not_fresh_because.is_none(), not_fresh_because, ..report })
     }
 
-    pub(crate) fn approvals_report(&self, session: &Session, plan: &Plan) -> Result<ApprovalsReport> {
+    /// Counts the approvals of a plan that `executed_by` executes; says nothing about whether the plan is fresh.
+    pub(crate) fn approvals_report(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        executed_by: &str,
+    ) -> ApprovalsReport {
         let now = session.now();
         let records: Vec<_> = session.history.approvals(&plan.plan_id).collect();
         let approvals: Vec<Approval> = records.iter().map(|record| approval_of(record)).collect();
-        // The actor that asks may become the executor, so the approvals are counted as if this actor executed the
-        // plan.
-        let context = context(plan, session.actor(), now);
+        let context = context(plan, executed_by, now);
         let tally = Tally::of(&approvals, &context, &session.principals);
         let risk =
             kfm_policy::RiskLevel::ALL.into_iter().find(|risk| risk.as_str() == plan.summary.risk_level);
@@ -194,12 +205,28 @@ impl Platform {
                 why: verdict.err().map(|why| why.to_string()),
             }
         });
-        Ok(ApprovalsReport {
+        ApprovalsReport {
             plan_id: plan.plan_id,
+            fresh: true,
+            not_fresh_because: None,
             approvals: lines.collect(),
             needed: needed.missing(&tally, &session.principals).into_iter().collect(),
-        })
+        }
     }
+}
+
+/// Refuses a plan that can no longer be executed: a signature under it would be good for nothing.
+///
+/// # Errors
+/// [`Error::Conflict`]: says why it cannot be executed.
+async fn refuse_past(session: &Session, plan: &Plan) -> Result<()> {
+    let Some(why) = why_refused(session, plan).await else { return Ok(()) };
+    Err(Error::Conflict {
+        message: format!("the plan can no longer be executed, {why}: plan_id={}", plan.plan_id),
+        conflicts: Vec::new(),
+        hint: "plan again, and approve the new plan".into(),
+        next: vec![format!("kfm plan show {}", plan.plan_id)],
+    })
 }
 
 fn context<'a>(plan: &'a Plan, executed_by: &'a str, now: Timestamp) -> ApprovalContext<'a> {

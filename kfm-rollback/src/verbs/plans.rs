@@ -5,10 +5,12 @@ use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage};
 use kfm_wal::record::{PlanCancelled, PlanRecord, Record};
 
 use super::Platform;
+use super::approve::NOT_KNOWN;
 use super::rollbacks::require_reason;
 use crate::asked::Asked;
 use crate::entries;
 use crate::error::{Error, Result, text_of};
+use crate::history::Operation;
 use crate::plan::{Draft, Drafted, Plan, PlanCells, PlanKind, PlanStep, draft_again, load_plan, report_of};
 use crate::refusal::recorded;
 use crate::report::{FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow, Status};
@@ -35,7 +37,7 @@ impl Platform {
         let plan = load_plan(&session, plan).await?;
         let judged = judge_again(&mut session, &plan).await;
         let cells = cells_of(&session, &plan, judged.draft.as_deref()).await?;
-        let approvals = self.approvals_report(&session, &plan)?;
+        let approvals = self.approvals_report(&session, &plan, NOT_KNOWN);
         let status = status_of_plan(&session, &plan, approvals.needed.is_empty());
         let mut report =
             report_of(&session, &plan, cells, judged.draft.as_deref(), judged.findings, status, first_max);
@@ -67,7 +69,7 @@ impl Platform {
                 plan_id: record.plan_id,
                 operation: record.operation.clone(),
                 target: record.target.clone(),
-                status: status_of_record(record),
+                status: status_of_waiting(&session, record).await,
                 requested_by: record.requested_by.clone(),
                 created_at: record.created_at,
                 fresh: not_fresh_because.is_none(),
@@ -195,20 +197,33 @@ pub(crate) async fn why_not(session: &Session, record: &PlanRecord) -> Option<St
     steps.iter().find(has_moved).map(|step| format!("{} moved since it was planned", step.step.cell))
 }
 
-/// A stored plan, judged as if it were executed now.
-struct Judged {
-    draft: Option<Box<Draft>>,
-    findings: Vec<FindingLine>,
-    not_fresh_because: Option<String>,
+/// Says why an approval of a plan would be good for nothing, as far as log and rules tell: it was executed, or can no
+/// longer be.
+pub(in crate::verbs) async fn why_refused(session: &Session, plan: &Plan) -> Option<String> {
+    match session.history.operation(&plan.operation) {
+        Some(operation) => Some(was_executed(operation)),
+        None => why_not(session, session.history.plan(&plan.plan_id)?).await,
+    }
 }
 
-async fn judge_again(session: &mut Session, plan: &Plan) -> Judged {
+fn was_executed(operation: &Operation) -> String {
+    format!("it was executed: {} is {}", operation.id, operation.status(false))
+}
+
+/// A stored plan, judged as if it were executed now.
+pub(in crate::verbs) struct Judged {
+    draft: Option<Box<Draft>>,
+    findings: Vec<FindingLine>,
+    pub(in crate::verbs) not_fresh_because: Option<String>,
+}
+
+pub(in crate::verbs) async fn judge_again(session: &mut Session, plan: &Plan) -> Judged {
     let lost = |why: String| Judged { draft: None, findings: Vec::new(), not_fresh_because: Some(why) };
     if let Some(cancelled) = session.history.cancelled(&plan.plan_id) {
         return lost(format!("{} cancelled it: {}", cancelled.requested_by, cancelled.reason));
     }
     if let Some(operation) = session.history.operation(&plan.operation) {
-        return lost(format!("it was executed: {} is {}", operation.id, operation.status(false)));
+        return lost(was_executed(operation));
     }
     let reason = plan.reason.clone().unwrap_or_else(|| "plan show".into());
     match draft_again(session, plan, &reason).await {
@@ -260,10 +275,24 @@ fn status_of_plan(session: &Session, plan: &Plan, is_approved: bool) -> Status {
 }
 
 /// Returns the status that a plan was stored with.
-pub(crate) fn status_of_record(record: &PlanRecord) -> Status {
+pub(in crate::verbs) fn status_of_record(record: &PlanRecord) -> Status {
     match record.status == Status::AwaitingApproval.as_str() {
         true => Status::AwaitingApproval,
         false => Status::Planned,
+    }
+}
+
+/// Returns the status of a plan that was neither executed nor cancelled, with the approvals that it has by now.
+pub(crate) async fn status_of_waiting(session: &Session, record: &PlanRecord) -> Status {
+    let status = status_of_record(record);
+    if status != Status::AwaitingApproval {
+        return status;
+    }
+    match load_plan(session, &record.plan_id.to_string()).await {
+        Ok(plan) if session.platform.approvals_report(session, &plan, NOT_KNOWN).needed.is_empty() => {
+            Status::Planned
+        }
+        _ => status,
     }
 }
 

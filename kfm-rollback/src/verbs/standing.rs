@@ -3,7 +3,7 @@
 use kfm_lineage::{OperationId, RollbackId, Timestamp};
 use kfm_wal::record::Direction;
 
-use super::plans::status_of_record;
+use super::plans::status_of_waiting;
 use crate::error::Result;
 use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
@@ -121,13 +121,16 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
 }
 
 /// Says where a plan that was not executed stands; `None` if it was executed.
-pub(crate) fn plan_line(session: &Session, plan: &kfm_wal::record::PlanRecord) -> Option<OperationLine> {
+pub(crate) async fn plan_line(
+    session: &Session,
+    plan: &kfm_wal::record::PlanRecord,
+) -> Option<OperationLine> {
     if session.history.operation(&plan.operation).is_some() {
         return None;
     }
     let status = match session.history.cancelled(&plan.plan_id) {
         Some(_) => Status::Cancelled,
-        None => status_of_record(plan),
+        None => status_of_waiting(session, plan).await,
     };
     Some(OperationLine {
         id: plan.operation.clone(),

@@ -6,7 +6,7 @@ use kfm_lineage::Digest;
 use kfm_wal::record::PlanRecord;
 
 use super::Platform;
-use super::plans::{status_of_record, waiting, why_not};
+use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
 use super::standing::{operation_line, running};
 use crate::error::Result;
 use crate::report::{Status, StatusReport};
@@ -57,7 +57,7 @@ async fn protection_owed(session: &Session) -> Result<Vec<String>> {
     Ok(owed)
 }
 
-/// Lists the plans that wait for approvals and can still be executed. Of several plans of the same change it lists
+/// Lists the plans that need approvals and can still be executed. Of several plans of the same change it lists
 /// the one that has approvals, or else the newest.
 async fn owed_plans(session: &Session) -> Vec<String> {
     let mut newest: BTreeMap<Digest, &PlanRecord> = BTreeMap::new();
@@ -75,8 +75,14 @@ async fn owed_plans(session: &Session) -> Vec<String> {
     let mut owed = Vec::new();
     for plan in plans {
         if why_not(session, plan).await.is_none() {
+            let status = status_of_waiting(session, plan).await;
             let (id, plan) = (&plan.operation, plan.plan_id);
-            owed.push(format!("{id} waits for approvals of plan {plan}: kfm plan show {plan}"));
+            owed.push(match status {
+                Status::AwaitingApproval => {
+                    format!("{id} waits for approvals of plan {plan}: kfm plan show {plan}")
+                }
+                _ => format!("{id} is approved and ready: kfm rollback execute --plan {plan} --reason '…'"),
+            });
         }
     }
     owed

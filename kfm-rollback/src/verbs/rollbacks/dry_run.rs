@@ -154,7 +154,8 @@ async fn rehearsed_first(
     conflicts.extend(foreign_values(session, &draft.moves()).await?);
     let plan = plan.map_or_else(|| plan_of(session, draft, operation), Ok)?;
     if !plan.summary.approvals_needed.is_empty() {
-        for needed in session.platform.approvals_report(session, &plan)?.needed {
+        // The actor that rehearses is the one that would execute.
+        for needed in session.platform.approvals_report(session, &plan, session.actor()).needed {
             conflicts.push(conflict("approvals", &plan.plan_id.to_string(), &needed));
         }
     }

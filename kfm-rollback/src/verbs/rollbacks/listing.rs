@@ -25,9 +25,10 @@ impl Platform {
                 rollbacks.push(standing::operation_line(&session, operation).await?);
             }
         }
-        let planned =
-            session.history.plans().into_iter().filter_map(|plan| standing::plan_line(&session, plan));
-        rollbacks.extend(planned.filter(|line| line.rollback_id.is_some()));
+        for plan in session.history.plans() {
+            let line = standing::plan_line(&session, plan).await;
+            rollbacks.extend(line.filter(|line| line.rollback_id.is_some()));
+        }
         Ok(RollbackList { rollbacks })
     }
 
@@ -39,10 +40,10 @@ impl Platform {
         let session = Session::read(self).await?;
         match resolve::rollback(&session, id) {
             Ok(rollback) => standing::operation_line(&session, &rollback).await,
-            Err(error) => {
-                let planned = resolve::planned_as(&session, id);
-                planned.and_then(|plan| standing::plan_line(&session, &plan)).ok_or(error)
-            }
+            Err(error) => match resolve::planned_as(&session, id) {
+                Some(plan) => standing::plan_line(&session, &plan).await.ok_or(error),
+                None => Err(error),
+            },
         }
     }
 
@@ -65,6 +66,7 @@ impl Platform {
             (Err(_), Some(record)) if record.operation.kind() == OperationKind::Rollback => {
                 let plan = load_plan(&session, &record.plan_id.to_string()).await?;
                 let line = standing::plan_line(&session, &record)
+                    .await
                     .ok_or_else(|| Error::NotFound { kind: "rollback", text: id.to_owned() })?;
                 let moves = cells_of(&session, &plan, None).await?.moves;
                 let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
