@@ -1,6 +1,6 @@
 //! Findings and conflicts on a screen: what was found, and what to do about it.
 
-use kfm_rollback::report::{Conflicts, FindingLine, Group, Listing};
+use kfm_rollback::report::{Alike, Conflicts, FindingLine, Group, Listing};
 
 use super::screen::{LIST_LINES_MAX, Screen};
 use super::{Tone, words};
@@ -19,9 +19,10 @@ pub(crate) fn denial(findings: &Listing<FindingLine>) -> Screen {
     screen
 }
 
-/// Shows findings, one group for each rule: how many, about what, what was found, what to do.
+/// Shows findings, one group for each rule: how many, and for each thing that the rule found, about what, what was
+/// found, what to do.
 ///
-/// A rule that fails on eighty documents is one thing to think about, not eighty.
+/// A rule that says the same of eighty documents is one thing to think about, not eighty.
 fn show_groups<'a>(screen: &mut Screen, groups: impl ExactSizeIterator<Item = &'a Group<FindingLine>>) {
     let more = groups.len().saturating_sub(LIST_LINES_MAX) as u64;
     for group in groups.take(LIST_LINES_MAX) {
@@ -38,18 +39,39 @@ fn show_group(screen: &mut Screen, group: &Group<FindingLine>) {
         1 => screen.item(tone, format!("{}{code}  {}", finding.rule, finding.subject)),
         many => screen.item(tone, format!("{}{code}  {} times", finding.rule, words::number(many))),
     };
-    if group.total > 1 {
-        for sample in &group.first {
-            screen.detail(&sample.subject);
-        }
-        let more = group.total.saturating_sub(group.first.len() as u64);
-        if more > 0 {
-            screen.detail(format!("and {} more", words::number(more)));
-        }
+    let shown = group.kinds.len().min(KINDS_SHOWN);
+    for (at, kind) in group.kinds[..shown].iter().enumerate() {
+        let next = group.kinds[..shown].get(at + 1).and_then(|next| next.first.first());
+        show_kind(screen, kind, group.total > 1, next.map(|next| next.remedy.as_str()));
     }
-    screen.detail(format!("seen: {}", finding.message));
-    if !finding.remedy.is_empty() {
-        screen.detail(format!("do: {}", finding.remedy));
+    let counted: u64 = group.kinds[..shown].iter().map(|kind| kind.total).sum();
+    let more = group.total.saturating_sub(counted);
+    if more > 0 {
+        screen.detail(format!("and {} more of this rule, about something else", words::number(more)));
+    }
+}
+
+/// Kinds of one rule's findings that a screen shows; of the others it shows the number.
+const KINDS_SHOWN: usize = 5;
+
+/// Shows findings of one rule that say the same: about what, what was found, and what to do, unless `next_remedy`,
+/// that of the kind below, is the same.
+fn show_kind(screen: &mut Screen, kind: &Alike<FindingLine>, names: bool, next_remedy: Option<&str>) {
+    let Some(finding) = kind.first.first() else { return };
+    let text = |text: &str| match kind.subjects {
+        1 => text.to_owned(),
+        _ => finding.without_subject(text),
+    };
+    for sample in kind.first.iter().filter(|_| names) {
+        screen.detail(&sample.subject);
+    }
+    let more = kind.subjects.saturating_sub(kind.first.len() as u64);
+    if more > 0 {
+        screen.detail(format!("and {} more", words::number(more)));
+    }
+    screen.detail(format!("seen: {}", text(&finding.message)));
+    if !finding.remedy.is_empty() && next_remedy != Some(finding.remedy.as_str()) {
+        screen.detail(format!("do: {}", text(&finding.remedy)));
     }
 }
 
@@ -76,4 +98,71 @@ pub(crate) fn conflict_list(against: &Conflicts) -> Screen {
     }
     screen.more(against.conflicts_total.saturating_sub(LIST_LINES_MAX as u64), None);
     screen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::paint::Paint;
+
+    fn finding(rule: &str, subject: &str, message: &str, remedy: &str) -> FindingLine {
+        FindingLine {
+            rule: rule.into(),
+            code: None,
+            severity: "warn".into(),
+            subject: subject.into(),
+            message: message.into(),
+            remedy: remedy.into(),
+            denies: false,
+        }
+    }
+
+    fn shown(findings: impl IntoIterator<Item = FindingLine>) -> String {
+        let mut screen = Screen::default();
+        finding_list(&mut screen, "", &Listing::of(findings));
+        screen.render(Paint::new(false))
+    }
+
+    #[test]
+    fn what_a_rule_says_of_different_documents_is_shown_apart() {
+        let text = shown([
+            finding("protection", "a.json", "asks for withdrawn", "publish without it"),
+            finding("protection", "b.json", "asks for quarantined", "ask for the hold to be lifted"),
+            finding("protection", "c.json", "asks for quarantined", "ask for the hold to be lifted"),
+        ]);
+        assert!(text.contains("protection  3 times"), "{text}");
+        let lines: Vec<&str> =
+            text.lines().skip_while(|line| !line.contains("3 times")).map(str::trim).collect();
+        let expected = [
+            "a.json",
+            "seen: asks for withdrawn",
+            "do: publish without it",
+            "b.json",
+            "c.json",
+            "seen: asks for quarantined",
+            "do: ask for the hold to be lifted",
+        ];
+        assert_eq!(lines[1..8], expected, "{text}");
+    }
+
+    #[test]
+    fn a_subject_is_named_once_for_one_thing_and_again_for_another() {
+        let same = || finding("id", "a.json", "its id would be another", "publish it anew");
+        let text =
+            shown([same(), same(), same(), finding("id", "a.json", "it has no id", "publish it anew")]);
+        assert!(text.contains("id  4 times"), "{text}");
+        assert_eq!(text.matches("a.json").count(), 2, "{text}");
+        assert_eq!(text.matches("publish it anew").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_message_that_names_its_subject_is_one_for_all_subjects() {
+        let one = |path: &str| finding("self", path, &format!("the link of {path}, leads away"), "mend it");
+        let text = shown(["x/a.json", "x/b.json", "x/c.json", "x/d.json"].map(one));
+        assert!(text.contains("and 1 more") && text.contains("seen: the link of -, leads away"), "{text}");
+        let many =
+            (0..30).map(|n| finding("link", &format!("{n}.json"), &format!("leads to {n}"), "mend it"));
+        let text = shown(many);
+        assert!(text.contains("link  30 times") && text.contains("and 25 more of this rule"), "{text}");
+    }
 }

@@ -49,6 +49,25 @@ impl Grouped for FindingLine {
             ..GroupKey::default()
         }
     }
+
+    /// Findings of one rule can be about different things: two broken links, a label that is missing and one that is
+    /// too low. What is alike has the same message and the same remedy.
+    fn says(&self) -> Option<(String, &str)> {
+        let says = format!("{}\n{}", self.without_subject(&self.message), self.without_subject(&self.remedy));
+        Some((says, &self.subject))
+    }
+}
+
+impl FindingLine {
+    /// Returns a text of this finding with a dash where the text names the subject.
+    pub fn without_subject(&self, text: &str) -> String {
+        let is_mark = |c: char| "'\",;:()".contains(c);
+        let word = |word: &str| match !self.subject.is_empty() && word.trim_matches(is_mark) == self.subject {
+            true => word.replacen(&self.subject, "-", 1),
+            false => word.to_owned(),
+        };
+        text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// One thing that stands against executing a plan.

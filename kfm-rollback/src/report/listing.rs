@@ -1,6 +1,7 @@
 //! Lists without a bound, and counts of what is in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use kfm_lineage::OperationId;
 use schemars::JsonSchema;
@@ -14,6 +15,9 @@ pub const GROUPS_MAX: usize = 1_000;
 
 /// The most entries of a group that a report shows as its samples.
 pub const SAMPLES_MAX: usize = 3;
+
+/// The most kinds of a group that a report has; the entries of other kinds are in the group's total alone.
+pub const KINDS_MAX: usize = 20;
 
 /// A list of any length: how many entries, how many of each kind, and the first of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +49,7 @@ pub struct Listing<T> {
 
 /// Entries of a list that belong together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Group<T> {
     /// What they have in common.
     #[serde(flatten)]
@@ -52,6 +57,21 @@ pub struct Group<T> {
     /// How many entries the group has.
     pub total: u64,
     /// The first three of them.
+    pub first: Vec<T>,
+    /// Entries of the group that say the same, in the order in which they were met, at most 20 kinds; empty if
+    /// nothing tells the entries apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<Alike<T>>,
+}
+
+/// Entries of a group that say the same of different subjects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Alike<T> {
+    /// How many entries there are.
+    pub total: u64,
+    /// How many subjects they are about.
+    pub subjects: u64,
+    /// The first entries of three subjects.
     pub first: Vec<T>,
 }
 
@@ -93,6 +113,54 @@ pub trait Grouped: Clone {
     fn group(&self) -> GroupKey {
         GroupKey::default()
     }
+
+    /// Returns what the entry says and about which subject, if entries of its group can say different things. What it
+    /// says does not name the subject.
+    fn says(&self) -> Option<(String, &str)> {
+        None
+    }
+}
+
+/// A group while its entries are counted.
+struct Counting<T> {
+    group: Group<T>,
+    kinds: BTreeMap<String, usize>,
+    /// Hashes of kind and subject, instead of the texts of what may be a million subjects.
+    seen: HashSet<u64>,
+    hasher: BuildHasherDefault<DefaultHasher>,
+}
+
+impl<T: Grouped> Counting<T> {
+    fn new(of: GroupKey) -> Self {
+        let group = Group { of, total: 0, first: Vec::new(), kinds: Vec::new() };
+        Self { group, kinds: BTreeMap::new(), seen: HashSet::new(), hasher: BuildHasherDefault::default() }
+    }
+
+    fn count(&mut self, entry: &T) {
+        self.group.total += 1;
+        if self.group.first.len() < SAMPLES_MAX {
+            self.group.first.push(entry.clone());
+        }
+        let Some((says, subject)) = entry.says() else { return };
+        let at = match self.kinds.get(&says) {
+            Some(at) => *at,
+            None if self.group.kinds.len() == KINDS_MAX => return,
+            None => {
+                let at = self.group.kinds.len();
+                self.kinds.insert(says, at);
+                self.group.kinds.push(Alike { total: 0, subjects: 0, first: Vec::new() });
+                at
+            }
+        };
+        let kind = &mut self.group.kinds[at];
+        kind.total += 1;
+        if self.seen.insert(self.hasher.hash_one((at, subject))) {
+            kind.subjects += 1;
+            if kind.first.len() < SAMPLES_MAX {
+                kind.first.push(entry.clone());
+            }
+        }
+    }
 }
 
 impl<T> Default for Listing<T> {
@@ -119,18 +187,18 @@ impl<T: Grouped> Listing<T> {
     /// The same, and keeps the first `first_max` entries.
     pub fn of_first(entries: impl IntoIterator<Item = T>, first_max: usize) -> Self {
         let mut listing = Self::default();
-        let mut groups: BTreeMap<GroupKey, Group<T>> = BTreeMap::new();
+        let mut groups: BTreeMap<GroupKey, Counting<T>> = BTreeMap::new();
         for entry in entries {
             listing.count(&mut groups, &entry);
             if listing.first.len() < first_max {
                 listing.first.push(entry);
             }
         }
-        listing.groups = groups.into_values().take(GROUPS_MAX).collect();
+        listing.groups = groups.into_values().take(GROUPS_MAX).map(|counting| counting.group).collect();
         listing
     }
 
-    fn count(&mut self, groups: &mut BTreeMap<GroupKey, Group<T>>, entry: &T) {
+    fn count(&mut self, groups: &mut BTreeMap<GroupKey, Counting<T>>, entry: &T) {
         self.total += 1;
         let of = entry.group();
         let totals = [
@@ -147,12 +215,7 @@ impl<T: Grouped> Listing<T> {
         if of == GroupKey::default() {
             return;
         }
-        let fresh = Group { of: of.clone(), total: 0, first: Vec::new() };
-        let group = groups.entry(of).or_insert(fresh);
-        group.total += 1;
-        if group.first.len() < SAMPLES_MAX {
-            group.first.push(entry.clone());
-        }
+        groups.entry(of).or_insert_with_key(|of| Counting::new(of.clone())).count(entry);
     }
 }
 

@@ -24,7 +24,9 @@ pub use health::{
     StoreSummary, VerifyReport, WalProbe,
 };
 pub use hotfix::{FieldChange, HotfixReport};
-pub use listing::{CellCount, FIRST_MAX, GROUPS_MAX, Group, GroupKey, Grouped, Listing, SAMPLES_MAX};
+pub use listing::{
+    Alike, CellCount, FIRST_MAX, GROUPS_MAX, Group, GroupKey, Grouped, KINDS_MAX, Listing, SAMPLES_MAX,
+};
 pub use operation::{
     ExecuteReport, OperationLine, RollbackList, RollbackShow, RunningLine, StatusReport, StoreWait,
 };
