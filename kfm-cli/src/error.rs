@@ -285,10 +285,18 @@ impl From<Error> for Box<Failure> {
                     .with_operation(Some(&operation));
             }
             Error::Store(error) => {
-                if matches!(error, OpError::Missing { .. }) {
-                    failure.hint = "restore the store, or mend its url in kfm.toml".to_owned();
-                }
-                failure.next = vec!["kfm doctor".to_owned()];
+                let (hint, next) = match error {
+                    OpError::Missing { derived: true, .. } => (
+                        "it is derived from the catalog, so nothing is lost: 'kfm project' makes and fills it; or mend \
+                         its url in kfm.toml",
+                        "kfm project",
+                    ),
+                    OpError::Missing { derived: false, .. } => {
+                        ("restore it from a backup, or mend its url in kfm.toml", "kfm doctor")
+                    }
+                    _ => ("", "kfm doctor"),
+                };
+                (failure.hint, failure.next) = (hint.to_owned(), vec![next.to_owned()]);
             }
             Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
             Error::Log(source) => {

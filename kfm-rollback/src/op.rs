@@ -193,13 +193,16 @@ pub enum OpError {
         #[source]
         source: Source,
     },
-    /// The store's place does not exist: check the settings, or restore it.
-    #[error("store is missing: store={store} place={place}")]
+    /// The store's place does not exist: check the settings; then project into it if it is derived, or restore it
+    /// from a backup.
+    #[error("store is missing{}: store={store} place={place}", if *derived { ", 'kfm project' makes and fills it" } else { "" })]
     Missing {
         /// The store's name.
         store: String,
         /// Where it should be.
         place: String,
+        /// Whether what it held is projected from the catalog, so that an empty store can be filled again.
+        derived: bool,
     },
     /// The key is not one that this store can have: repair the caller.
     #[error("key is not allowed, {why}: store={store} key={key}")]

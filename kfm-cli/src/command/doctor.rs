@@ -51,9 +51,14 @@ impl Doctor {
         for finding in &report.findings {
             screen.item(Tone::Warn, finding);
         }
+        let mut next: Vec<String> = report.stores.iter().filter_map(|store| store.remedy.clone()).collect();
+        next.dedup();
+        let next = cx.runnable(&next);
+        screen.next(&next);
         let complaint = (sick > 0).then(|| {
             Failure::findings(format!("parts of the platform cannot be used: count={sick}"))
                 .with_hint("repair what FAILED; restore from a backup only what is lost or damaged")
+                .with_next(next)
         });
         Ok(Answer::new(&report, screen)?.complain(complaint))
     }

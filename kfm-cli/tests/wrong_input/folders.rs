@@ -15,8 +15,12 @@ fn a_store_whose_folder_is_missing_does_not_pass_for_an_empty_one() {
             &["rollback", "execute", "--publish-id", &second, "--reason", "r", "--yes"],
         ] {
             let answer = sandbox.refuses(2, words);
-            says(&answer, &["missing", store, "restore the store"]);
-            assert_eq!(answer["error"]["next"][0], "kfm doctor");
+            let (remedy, next) = match store {
+                "catalog" => ("restore it from a backup", "kfm doctor"),
+                _ => ("nothing is lost", "kfm project"),
+            };
+            says(&answer, &["missing", store, remedy]);
+            assert_eq!(answer["error"]["next"][0], next);
         }
         assert!(!place.exists(), "{store} was made again, empty");
         let doctor = sandbox.json(1, &["doctor"]);

@@ -14,6 +14,7 @@ mod log;
 mod plan_file;
 mod policy_files;
 mod settings;
+mod stores;
 mod texts;
 
 use serde_json::Value;

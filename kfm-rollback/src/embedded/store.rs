@@ -248,6 +248,7 @@ impl CellStore {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(OpError::Missing {
                 store: self.name.to_string(),
                 place: self.folder.display().to_string(),
+                derived: true,
             }),
             Err(error) => Err(OpError::transient(&self.name, ErrorClass::Io, error)),
         }

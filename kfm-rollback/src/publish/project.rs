@@ -4,9 +4,10 @@
 //! No document moves, and a derived cell has no owner, so there is nothing that a rollback could take back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{Domain, Move, OperationId, Slug, Value};
+use kfm_lineage::{CellId, Domain, Move, OperationId, Slug, Value};
 use kfm_policy::{Consent, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::{PublishKind, Record};
 
@@ -16,6 +17,8 @@ use crate::assess::{Case, catalog_now, denied, describe_move, labels_of, treat_m
 use crate::derive::{DerivedCell, Projection, derived_moves, hidden, known_derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::{Steps, open, prepared, run};
+use crate::history::CellHistory;
+use crate::op::OpError;
 use crate::report::{CellCount, FindingLine, Listing, PublishReport, Status};
 use crate::session::Session;
 
@@ -45,6 +48,9 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
     let pipeline = Slug::parse("project").expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, request.reason.clone());
     let cells = wanted_cells(session, request)?;
+    if !request.dry_run {
+        make_missing_stores(session, request).await?;
+    }
     session.begin_phase("judge", 0);
     session.refuse_missing_stores().await?;
     session.refuse_kept_cells(cells.iter().map(|derived| &derived.cell)).await?;
@@ -77,6 +83,33 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
     let steps = Steps::planned(prepared.moves);
     let outcome = run(session, &OperationId::from(unit.id.clone()), steps).await?;
     Ok(finished(session, report, &outcome, unit.started_at))
+}
+
+/// Makes the folders of derived stores that are missing: an empty folder is an empty store, which the projection fills.
+///
+/// # Errors
+/// [`Error::Incomplete`]: pipelines kept cells of their own in the store, which no projection makes again.
+async fn make_missing_stores(session: &Session, request: &Project) -> Result<()> {
+    let wanted = |name: &str| request.store.as_ref().is_none_or(|wanted| wanted == name);
+    for store in session.derived_stores().filter(|store| wanted(store.name())) {
+        let Err(OpError::Missing { place, derived: true, .. }) = store.observe(&[]).await else { continue };
+        let is_its_own = |(cell, history): (&CellId, &CellHistory)| {
+            cell.store == store.name() && history.value().is_some() && session.history.is_a_pipelines(cell)
+        };
+        if session.history.cells().any(is_its_own) {
+            return Err(Error::Incomplete {
+                message: format!(
+                    "the store is missing, and held cells that are not derived: store={}",
+                    store.name()
+                ),
+                hint: "restore it from a backup: pipelines kept cells of their own in it".into(),
+                next: Vec::new(),
+            });
+        }
+        let made = session.platform.disk().create_dir(Path::new(&place));
+        made.map_err(|source| Error::File { path: place, source })?;
+    }
+    Ok(())
 }
 
 /// Names the derived cells that are asked for.

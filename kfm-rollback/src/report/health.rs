@@ -123,6 +123,9 @@ pub struct StoreHealth {
     /// The error of the store; left out if it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The command that mends it; left out if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
     /// How many cells it holds; only with `--digests`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cells: Option<u64>,

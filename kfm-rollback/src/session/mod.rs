@@ -210,7 +210,11 @@ impl Session {
     pub(crate) fn store(&self, cell: &CellId) -> Result<Arc<dyn DomainOp>, OpError> {
         let is_its = |store: &&Arc<dyn DomainOp>| store.name() == cell.store && store.domain() == cell.domain;
         let store = self.stores.iter().find(is_its).cloned();
-        store.ok_or_else(|| OpError::Missing { store: cell.store.clone(), place: "the settings".into() })
+        store.ok_or_else(|| OpError::Missing {
+            store: cell.store.clone(),
+            place: "the settings".into(),
+            derived: false,
+        })
     }
 
     /// Makes the proof that stores must be shown before they change anything.

@@ -92,7 +92,7 @@ impl StaticCatalog {
         match error {
             BlobError::Transient { .. } => OpError::transient(&store, error.class(), error),
             BlobError::Unknown { .. } => OpError::unknown(&store, error.class(), error),
-            BlobError::Missing { place } => OpError::Missing { store, place },
+            BlobError::Missing { place } => OpError::Missing { store, place, derived: false },
             BlobError::InvalidKey { key, why } => OpError::InvalidKey { store, key, why },
             BlobError::Permanent { ref key, .. } | BlobError::Link { path: ref key } => {
                 OpError::Permanent { store, key: key.clone(), source: Box::new(error) }

@@ -40,6 +40,7 @@ impl Platform {
                 version: capabilities.version.clone(),
                 capabilities: Some(capabilities),
                 ok: held.is_ok(),
+                remedy: held.as_ref().err().and_then(remedy_of).map(str::to_owned),
                 error: held.err().map(|error| text_of(&error)),
                 cells,
                 digest,
@@ -159,6 +160,11 @@ impl Platform {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the command that mends a store, where there is one.
+fn remedy_of(error: &OpError) -> Option<&'static str> {
+    matches!(error, OpError::Missing { derived: true, .. }).then_some("kfm project")
 }
 
 type Held = Option<(u64, kfm_lineage::Digest)>;

@@ -1,6 +1,7 @@
 //! What is open, and what is owed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use kfm_lineage::Digest;
 use kfm_wal::record::PlanRecord;
@@ -9,6 +10,7 @@ use super::Platform;
 use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
 use super::standing::{operation_line, running};
 use crate::error::Result;
+use crate::op::OpError;
 use crate::report::{Status, StatusReport};
 use crate::session::Session;
 
@@ -23,11 +25,29 @@ impl Platform {
         for operation in session.history.open_operations() {
             open.push(operation_line(&session, operation).await?);
         }
-        let mut owed = owed_plans(&session).await;
+        let mut owed = missing_stores(self).await;
+        owed.extend(owed_plans(&session).await);
         owed.extend(protection_owed(&session).await?);
         let running = running(&session).await?;
         Ok(StatusReport { open, running, owed })
     }
+}
+
+/// Says which stores are missing, and what brings each back.
+async fn missing_stores(platform: &Platform) -> Vec<String> {
+    let mut owed = Vec::new();
+    for store in platform.stores() {
+        if let Err(OpError::Missing { store, place, derived }) = store.observe(&[]).await {
+            let place = platform.shown(Path::new(&place));
+            owed.push(match derived {
+                true => {
+                    format!("the derived store {store} is missing at {place}; make and fill it: kfm project")
+                }
+                false => format!("the store {store} is missing at {place}: restore it from a backup"),
+            });
+        }
+    }
+    owed
 }
 
 /// The most documents that stand against protection and are named one by one in `owed`.
