@@ -159,7 +159,14 @@ fn a_checkpoint_tells_a_log_that_was_cut_from_a_sound_one() {
     for words in [against.to_vec(), closely("chain"), closely("crc")] {
         let cut = sandbox.json(1, &words);
         assert_eq!(cut["first_bad"]["class"], "lost_tail", "{cut:#}");
+        assert_eq!(cut["error"]["next"][0], "kfm reconcile", "{cut:#}");
     }
+    let screen = sandbox.kfm(&against).exits(1);
+    let said = format!("{}{}", screen.stdout, screen.stderr);
+    let (ends, at) = (sandbox.json(0, &["wal", "verify"])["records"].clone(), &head["head"]["lsn"]);
+    let older = format!("older than the checkpoint: it ends at record {ends}, the checkpoint is at {at}");
+    assert!(said.contains(&older) && said.contains("restored on purpose"), "{said}");
+    assert!(!said.contains("is damaged"), "{said}");
     sandbox.write("checkpoint.json", "no checkpoint");
     assert_eq!(sandbox.json(2, &against)["error"]["kind"], "usage");
 }

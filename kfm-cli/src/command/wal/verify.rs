@@ -38,7 +38,7 @@ impl Verify {
         };
         let witness = self.against.as_deref().map(checkpoint).transpose()?;
         let report = platform.wal_verify_to(depth, witness.as_ref()).await?;
-        answer(platform, &report, witness.filter(|_| report.first_bad.is_none()).as_ref())
+        answer(platform, &report, witness.as_ref())
     }
 }
 
@@ -52,9 +52,19 @@ fn checkpoint(path: &Path) -> Result<Head> {
     Ok(read.map_err(|error| Failure::usage(format!("checkpoint cannot be read: {error}")))?)
 }
 
-/// Makes the answer; `agreed` is the checkpoint that the log agrees with.
-fn answer(platform: &Platform, report: &VerifyReport, agreed: Option<&Head>) -> Result<Answer> {
+/// Makes the answer; `witness` is the checkpoint that the log was compared with.
+fn answer(platform: &Platform, report: &VerifyReport, witness: Option<&Head>) -> Result<Answer> {
+    let older = older_than(report, witness);
     let mut screen = match (&report.first_bad, report.torn_bytes) {
+        (Some(_), _) if older.is_some() => {
+            let (ends, checkpoint) = (report.head.lsn, older.map_or(report.head.lsn, |head| head.lsn));
+            Screen::new(
+                Tone::Bad,
+                format!(
+                    "This log is older than the checkpoint: it ends at record {ends}, the checkpoint is at {checkpoint}"
+                ),
+            )
+        }
         (Some(_), _) => Screen::new(Tone::Bad, "The log is damaged"),
         (None, 1..) => Screen::new(Tone::Warn, "The log ends in an append that never finished"),
         (None, 0) => {
@@ -64,6 +74,7 @@ fn answer(platform: &Platform, report: &VerifyReport, agreed: Option<&Head>) -> 
     screen.fact("place", shell::place(platform.wal_place()));
     screen.fact("records", report.records).fact("segments", report.segments);
     screen.fact("chain", report.head.chain);
+    let agreed = witness.filter(|_| report.first_bad.is_none());
     screen.fact_if("checkpoint", agreed.map(|head| format!("agrees, at record {}", head.lsn)));
     if report.quarantined > 0 {
         screen.fact("set aside", words::count(report.quarantined, "torn tail"));
@@ -72,12 +83,29 @@ fn answer(platform: &Platform, report: &VerifyReport, agreed: Option<&Head>) -> 
         let torn = words::count(report.torn_bytes, "byte");
         screen.fact("torn", format!("{torn}; the next command that writes sets them aside and records it"));
     }
-    if let Some(bad) = &report.first_bad {
+    if let Some(bad) = report.first_bad.as_ref().filter(|_| older.is_none()) {
         screen.fact("damaged at", format!("{}, byte {}, record {}", bad.segment, bad.offset, bad.lsn));
         screen.fact("damage", bad.class);
     }
-    let complaint = complaint(report);
+    let complaint = older.map(|head| cut(report, head)).or_else(|| complaint(report));
     Ok(Answer::new(report, screen)?.complain(complaint))
+}
+
+/// Returns the checkpoint that a log does not reach, though what it holds is sound: it was cut, or is that of an older
+/// backup.
+fn older_than<'a>(report: &VerifyReport, witness: Option<&'a Head>) -> Option<&'a Head> {
+    let is_cut = report.first_bad.as_ref().is_some_and(|bad| bad.class == Damage::LostTail);
+    witness.filter(|head| is_cut && report.head.lsn < head.lsn)
+}
+
+fn cut(report: &VerifyReport, checkpoint: &Head) -> Failure {
+    let (ends, checkpoint) = (report.head.lsn, checkpoint.lsn);
+    Failure::findings(format!("log is older than the checkpoint: ends_at={ends} checkpoint={checkpoint}"))
+        .with_hint(
+            "if a backup was restored on purpose, run kfm reconcile: it says what the stores hold that the log does \
+             not know; if not, restore the log that the checkpoint is of",
+        )
+        .with_next(["kfm reconcile".to_owned()])
 }
 
 fn complaint(report: &VerifyReport) -> Option<Failure> {
