@@ -57,6 +57,11 @@ id_argument! {
     RollbackArg, rollback_id, required = true, "The rollback: its id, a unique prefix of it, or latest"
 }
 id_argument! {
+    /// The rollback or hotfix that is verified.
+    VerifiedArg, rollback_id, required = true,
+    "The rollback or hotfix: its id, a unique prefix of it, or latest for the newest rollback"
+}
+id_argument! {
     /// The hotfix that a command is about.
     HotfixArg, hotfix_id, required = true, "The hotfix: its id, a unique prefix of it, or latest"
 }

@@ -80,7 +80,10 @@ fn an_approved_hotfix_is_executed_by_its_plan_too() {
     sandbox.json(0, &["approve", plan_id, "--as", "ada", "--role", "reviewer", "--key", "ada.key"]);
     let done = sandbox.json(0, &["rollback", "execute", "--plan", plan_id, "--reason", "r", "--yes"]);
     let id = done["hotfix_id"].as_str().unwrap();
-    assert!(done["next"][0].as_str().unwrap().contains(&format!("kfm hotfix revert --hotfix-id {id}")));
+    assert_eq!(done["next"][0], format!("kfm verify {id}"));
+    let verified = sandbox.json(0, &["verify", id]);
+    assert!(verified["checks"].as_array().unwrap().iter().any(|check| check["name"] == "manifest and log"));
+    assert!(done["next"][1].as_str().unwrap().contains(&format!("kfm hotfix revert --hotfix-id {id}")));
     assert_eq!(sandbox.read("catalog/things/a.json"), Some(item_with_licence("a", "first", "CC-BY-4.0")));
 }
 

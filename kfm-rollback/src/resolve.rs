@@ -47,6 +47,17 @@ pub(crate) fn hotfix(session: &Session, text: &str) -> Result<Operation> {
     }
 }
 
+/// Resolves a rollback or a hotfix: what is judged by its plan and has a manifest.
+///
+/// # Errors
+/// As [`rollback`].
+pub(crate) fn rollback_or_hotfix(session: &Session, text: &str) -> Result<Operation> {
+    match rollback(session, text) {
+        Err(Error::OtherKind { found: "hotfix", id, .. }) => hotfix(session, &id),
+        found => found,
+    }
+}
+
 /// Resolves the operation to resume or abort: `latest` is the only open one of this kind.
 ///
 /// # Errors
@@ -177,8 +188,8 @@ fn other_kind(session: &Session, wanted: OperationKind, text: &str) -> Error {
     Error::NotFound { kind: wanted.as_str(), text: text.to_owned() }
 }
 
-/// The commands that take an operation's id: those that end it while it is open, afterwards those that show and
-/// undo it.
+/// The commands that take an operation's id: those that end it while it is open, afterwards those that show or verify
+/// it and undo it.
 pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Vec<String> {
     let id = &operation.id;
     if operation.closed.is_none() {
@@ -187,7 +198,7 @@ pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Ve
     let show = match id.kind() {
         OperationKind::Publish => format!("kfm publish show {id}"),
         OperationKind::Rollback => format!("kfm rollback show {id}"),
-        OperationKind::Hotfix => return vec![undo_command(id)],
+        OperationKind::Hotfix => return vec![format!("kfm verify {id}"), undo_command(id)],
     };
     match id.kind() {
         OperationKind::Rollback if operation.is_completed() => {

@@ -83,7 +83,7 @@ pub(crate) enum Command {
     /// Validate or aggregate the operation records
     #[command(subcommand)]
     Telemetry(telemetry::Telemetry),
-    /// Check that manifest, log, ledger and stores agree about a rollback
+    /// Check that manifest, log, ledger and stores agree about a rollback or a hotfix
     Verify(verify::Verify),
     /// Print the completions of a shell
     Completions(completions::Completions),

@@ -1,4 +1,4 @@
-//! `kfm verify`: manifest, log, ledger and stores agree about a rollback; offline.
+//! `kfm verify`: manifest, log, ledger and stores agree about a rollback or a hotfix; offline.
 
 use clap::Args;
 use kfm_lineage::OperationKind;
@@ -6,20 +6,20 @@ use kfm_rollback::report::CheckLine;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::ids::{self, RollbackArg};
+use crate::ids::{self, VerifiedArg};
 use crate::output::{Answer, Screen, Tone, words};
 
 /// Arguments of `kfm verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
-    rollback: RollbackArg,
+    verified: VerifiedArg,
 }
 
 impl Verify {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
-        let rollback = ids::newest(cx, &platform, OperationKind::Rollback, self.rollback.text()).await;
+        let rollback = ids::newest(cx, &platform, OperationKind::Rollback, self.verified.text()).await;
         let report = platform.verify(&rollback).await?;
         let not_judged: u64 = report.checks.iter().filter_map(|check| check.not_judged).sum();
         let failed = report.checks.iter().filter(|check| !check.ok).count() as u64;

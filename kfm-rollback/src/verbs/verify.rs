@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kfm_lineage::Digest;
 use kfm_wal::record::EndState;
 use kfm_wal::{Depth, VerifyReport as WalReport};
 
@@ -10,10 +11,10 @@ use super::ledger::{every_entry_in_log, every_operation_in};
 use crate::asked::status_of;
 use crate::entries::entry_status;
 use crate::error::Result;
-use crate::history::read_moves;
-use crate::manifest::RollbackManifest;
+use crate::history::{Kind, Operation, read_moves};
+use crate::manifest::{HotfixManifest, RollbackManifest};
 use crate::platform::log::LogPlace;
-use crate::report::{CheckLine, VerifyReport, WalProbe};
+use crate::report::{CheckLine, Status, VerifyReport, WalProbe};
 use crate::resolve;
 use crate::scope::scope_digest;
 use crate::session::Session;
@@ -62,14 +63,16 @@ impl Platform {
         })
     }
 
-    /// Checks that manifest, log, ledger and stores agree about a rollback that has ended, completed or aborted.
+    /// Checks that manifest, log, ledger and stores agree about a rollback or a hotfix that has ended, completed or
+    /// aborted.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`], [`crate::Error::Ambiguous`]: the id names no rollback, or more than one.
+    /// [`crate::Error::NotFound`], [`crate::Error::Ambiguous`]: the id names neither a rollback nor a hotfix, or more
+    /// than one.
     /// [`crate::Error::Log`]: the log cannot be read. A disagreement is not an error; it is in the report.
     pub async fn verify(&self, id: &str) -> Result<VerifyReport> {
         let session = Session::read_whole(self).await?;
-        let rollback = resolve::rollback(&session, id)?;
+        let rollback = resolve::rollback_or_hotfix(&session, id)?;
         let mut checks = Vec::new();
         let mut check = |name: &str, ok: bool, detail: String| {
             checks.push(CheckLine { name: name.into(), ok, detail, not_judged: None });
@@ -108,17 +111,12 @@ impl Platform {
             }
             _ => (std::fs::read(&path).unwrap_or_default(), format!("file={}", self.shown(&path))),
         };
-        let digest = kfm_lineage::Digest::of_bytes(&file);
+        let digest = Digest::of_bytes(&file);
         check("manifest", closed.close.manifest == Some(digest), place);
-        let manifest: Option<RollbackManifest> = serde_json::from_slice(&file).ok();
-        let agrees = manifest.as_ref().is_some_and(|manifest| {
-            Some(manifest.plan_digest) == rollback.plan_id
-                && manifest.rollback_id.as_str() == rollback.id.as_str()
-                && manifest.target_publish_id == rollback.target
-                && manifest.status == end
-                && manifest.scope.after == closed.close.scope_digest
-                && manifest.diffs_segment == rollback.moves
-        });
+        let agrees = match rollback.kind {
+            Kind::Hotfix => is_of_hotfix(&file, &rollback, end),
+            _ => is_of_rollback(&file, &rollback, end, closed.close.scope_digest),
+        };
         check(
             "manifest and log",
             agrees,
@@ -126,8 +124,7 @@ impl Platform {
         );
         let entries = self.ledger_entries().await?;
         let entered = entries.iter().any(|stored| {
-            stored.entry.rollback_id.as_ref().map(kfm_lineage::RollbackId::as_str)
-                == Some(rollback.id.as_str())
+            stored.entry.wal_id.as_ref().map(kfm_telemetry::Label::as_str) == Some(rollback.id.as_str())
                 && stored.entry.status == entry_status(end)
                 && stored.entry.plan_id == rollback.plan_id
         });
@@ -145,6 +142,29 @@ impl Platform {
         let ok = checks.iter().all(|line| line.ok);
         Ok(VerifyReport { ok, checks })
     }
+}
+
+/// Says whether a file is the manifest of a rollback as the log has it.
+fn is_of_rollback(file: &[u8], rollback: &Operation, end: Status, scope: Digest) -> bool {
+    serde_json::from_slice::<RollbackManifest>(file).is_ok_and(|manifest| {
+        Some(manifest.plan_digest) == rollback.plan_id
+            && manifest.rollback_id.as_str() == rollback.id.as_str()
+            && manifest.target_publish_id == rollback.target
+            && manifest.status == end
+            && manifest.scope.after == scope
+            && manifest.diffs_segment == rollback.moves
+    })
+}
+
+/// Says whether a file is the manifest of a hotfix as the log has it.
+fn is_of_hotfix(file: &[u8], hotfix: &Operation, end: Status) -> bool {
+    let correction = hotfix.frame.as_ref().and_then(|frame| frame.payload.correction.as_ref());
+    serde_json::from_slice::<HotfixManifest>(file).is_ok_and(|manifest| {
+        manifest.id == hotfix.id
+            && manifest.status == end
+            && manifest.actions_segment == hotfix.moves
+            && manifest.correction.as_ref() == correction
+    })
 }
 
 /// Compares what the stores hold with what the log says, at the cells of the rollback. The log's value of a cell

@@ -55,7 +55,7 @@ pub(in crate::verbs) async fn executed(
                 format!("kfm rollback revert --rollback-id {id} --reason '…'"),
             ],
             OperationKind::Hotfix if reversible => {
-                vec![format!("kfm hotfix revert --hotfix-id {id} --reason '…'")]
+                vec![format!("kfm verify {id}"), format!("kfm hotfix revert --hotfix-id {id} --reason '…'")]
             }
             _ => Vec::new(),
         },
