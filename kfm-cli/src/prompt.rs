@@ -4,11 +4,13 @@ use std::io::BufRead;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::output::Screen;
+use crate::output::{Screen, Tone};
 
 /// What the person is asked, and which command to run after a no.
 #[derive(Debug)]
 pub(crate) struct Question<'a> {
+    /// What a yes will do, in the place of the headline of `screen`, which may be that of a rehearsal.
+    pub(crate) heading: &'a str,
     /// Shown before the question.
     pub(crate) screen: &'a Screen,
     /// The question itself, without a question mark's options.
@@ -19,7 +21,7 @@ pub(crate) struct Question<'a> {
 
 /// Asks, and fails unless the answer is yes.
 pub(crate) fn confirm(cx: &Context<'_>, question: &Question<'_>) -> Result<()> {
-    cx.out.aside(question.screen);
+    cx.out.aside(&question.screen.headed(Tone::Warn, question.heading));
     cx.out.ask(&format!("{} [y/N] ", question.text));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

@@ -13,6 +13,7 @@ use crate::prompt::{Question, confirm};
 
 use super::approvals;
 use super::plan::shown;
+use super::rollback::what;
 
 /// Arguments of `kfm approve`.
 #[derive(Debug, Args)]
@@ -53,7 +54,8 @@ impl Approve {
                 words::cells_by(plan.plan.steps.total, &plan.plan.steps.by_domain)
             );
             let later = format!("kfm plan show {}", plan.plan.plan_id);
-            confirm(cx, &Question { screen: &shown(&plan), text: &text, later })?;
+            let heading = format!("Approval of a plan. {}", what(&plan.plan));
+            confirm(cx, &Question { heading: &heading, screen: &shown(&plan), text: &text, later })?;
         }
         let report = platform.approve(&self.plan, &self.principal, &self.role, &key, self.expires_in).await?;
         approvals::answer(cx, &report, "Signed. ")

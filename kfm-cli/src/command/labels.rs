@@ -96,7 +96,8 @@ impl Assign {
         if !self.yes && cx.can_ask() {
             let report = platform.label_rehearse(&assigned).await?;
             let care = &assigned.care;
-            let mut screen = Screen::new(Tone::Warn, format!("Label {} as {care}", about(&assigned)));
+            let heading = format!("Label {} as {care}", about(&assigned));
+            let mut screen = Screen::default();
             reach(&mut screen, &report);
             screen
                 .detail("it cannot be lowered afterwards, only by its authority in an operation of its own");
@@ -105,7 +106,7 @@ impl Assign {
                 words::count(report.covers.unwrap_or_default(), "document")
             );
             let later = "kfm labels assign … --yes".to_owned();
-            confirm(cx, &Question { screen: &screen, text: &text, later })?;
+            confirm(cx, &Question { heading: &heading, screen: &screen, text: &text, later })?;
             assigned.even_if_nothing = true;
         }
         let report = platform.label_assign(assigned).await?;

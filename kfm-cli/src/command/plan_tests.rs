@@ -7,7 +7,7 @@ use kfm_rollback::report::{
 };
 
 use super::shown;
-use crate::command::rollback::question;
+use crate::command::rollback::{heading, question};
 use crate::output::Paint;
 
 const PUBLISH: &str = "pub_2025_11_14T03_15_42Z_naip";
@@ -156,4 +156,16 @@ fn a_plan_of_twenty_thousand_cells_says_how_many_there_are_of_each_kind() {
     );
     assert!(said.lines().count() < 60, "{said}");
     insta::assert_snapshot!("plan_of_20002", said);
+}
+
+/// A plan that was rehearsed is asked about as what it will do, not as the rehearsal that it was.
+#[test]
+fn the_heading_of_a_question_is_what_a_yes_does() {
+    let mut plan = plan(40, 0).plan;
+    plan.status = Status::DryRun;
+    let heading = heading(&plan);
+    let screen = crate::command::rollback::plan_screen(&plan).headed(crate::output::Tone::Warn, &heading);
+    let text = screen.render(Paint::new(false));
+    assert!(text.starts_with(&format!("Rollback of {PUBLISH}: will move 82 cells\n")), "{text}");
+    assert!(!text.contains("dry run") && !text.contains("nothing was written"), "{text}");
 }

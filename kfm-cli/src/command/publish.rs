@@ -122,7 +122,13 @@ async fn publish(cx: &Context<'_>, folder: Folder) -> Result<Answer> {
         let rehearsed = platform.publish_folder(PublishFolder { dry_run: true, ..request.clone() }).await?;
         if let Some(sweep) = &rehearsed.sweep {
             let text = format!("{}: publish it?", sweep_words(sweep));
-            confirm(cx, &Question { screen: &screen(&rehearsed, true), text: &text, later })?;
+            let heading = format!(
+                "Mirror of {}: will publish {}",
+                request.from.display(),
+                words::cells(&rehearsed.moves)
+            );
+            let screen = screen(&rehearsed, true);
+            confirm(cx, &Question { heading: &heading, screen: &screen, text: &text, later })?;
             request.may_sweep = true;
         }
     }

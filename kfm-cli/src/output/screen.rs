@@ -48,6 +48,16 @@ impl Screen {
         self.push(Line::Headline(tone, text.into()))
     }
 
+    /// Returns the screen with another headline in the place of its own.
+    pub(crate) fn headed(&self, tone: Tone, text: impl Into<String>) -> Self {
+        let mut lines = self.lines.clone();
+        if matches!(lines.first(), Some(Line::Headline(..))) {
+            lines.remove(0);
+        }
+        lines.insert(0, Line::Headline(tone, text.into()));
+        Self { lines }
+    }
+
     /// Adds a remark below the headline, or as the first line of a screen without a headline.
     pub(crate) fn insert_below_headline(&mut self, text: impl Into<String>) -> &mut Self {
         let at = usize::from(matches!(self.lines.first(), Some(Line::Headline(..))));

@@ -59,7 +59,15 @@ impl Stac {
             if rehearsal.ready == Some(true) && rehearsal.matches > 0 {
                 let text = format!("Correct {} now?", words::count(rehearsal.matches, "document"));
                 let later = self.command_line();
-                confirm(cx, &Question { screen: &screen(&rehearsal), text: &text, later })?;
+                let heading = format!(
+                    "Hotfix of {}: will correct {}",
+                    self.collection,
+                    words::count(rehearsal.matches, "document")
+                );
+                confirm(
+                    cx,
+                    &Question { heading: &heading, screen: &screen(&rehearsal), text: &text, later },
+                )?;
                 shown = rehearsal.content_id;
             }
         }

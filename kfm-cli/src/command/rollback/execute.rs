@@ -11,7 +11,7 @@ use crate::output::{Answer, Screen, Tone, words};
 use crate::prompt::{Question, confirm, needs_yes};
 use crate::shell;
 
-use super::plan::show_skipped;
+use super::plan::{show_skipped, what};
 use super::{Force, Skip, Target, dry_run, plan_screen};
 
 /// The phases of an operation, in their order.
@@ -76,7 +76,14 @@ impl Execute {
                 };
                 platform.plan(request).await?
             }
-            _ => platform.dry_run(target.clone(), self.skip.skip.clone()).await?.plan,
+            _ => {
+                let rehearsed = platform.dry_run(target.clone(), self.skip.skip.clone()).await?;
+                if !rehearsed.ready {
+                    // The execution says what stands against it, missing approvals too, and records its refusal.
+                    return Ok(None);
+                }
+                rehearsed.plan
+            }
         };
         ask(cx, &plan, &self.reason)?;
         let id = plan.plan_id.to_string();
@@ -91,7 +98,14 @@ pub(crate) fn ask(cx: &Context<'_>, plan: &PlanReport, reason: &str) -> Result<(
     }
     let id = plan.plan_id.to_string();
     let later = shell::line(["kfm", "rollback", "execute", "--plan", &id, "--reason", reason]);
-    confirm(cx, &Question { screen: &plan_screen(plan), text: &question(plan), later })
+    let question =
+        Question { heading: &heading(plan), screen: &plan_screen(plan), text: &question(plan), later };
+    confirm(cx, &question)
+}
+
+/// The heading of the question: what a yes will do.
+pub(crate) fn heading(plan: &PlanReport) -> String {
+    format!("{}: will move {}", what(plan), words::count(plan.steps.total, "cell"))
 }
 
 /// The question, with its numbers: how many cells move, and how many are left alone because of which owner.

@@ -18,10 +18,10 @@ use crate::error::Result;
 use crate::ids;
 use crate::output::Answer;
 
-#[cfg(test)]
-pub(crate) use execute::question;
 pub(crate) use execute::{ask, executed};
-pub(crate) use plan::{plan_screen, show_steps};
+#[cfg(test)]
+pub(crate) use execute::{heading, question};
+pub(crate) use plan::{plan_screen, show_steps, what};
 pub(crate) use status::Stands;
 
 /// Commands of `kfm rollback`.

@@ -125,12 +125,17 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
     screen
 }
 
-fn headline(plan: &PlanReport) -> String {
-    let what = match (&plan.correction, &plan.reverts) {
+/// Names what a plan does: a rollback, a revert or a hotfix, and of what.
+pub(crate) fn what(plan: &PlanReport) -> String {
+    match (&plan.correction, &plan.reverts) {
         (Some(correction), _) => format!("Hotfix of {}", correction.scope),
         (None, Some(rollback)) => format!("Revert of {rollback}"),
         (None, None) => format!("Rollback of {}", plan.publish_id),
-    };
+    }
+}
+
+fn headline(plan: &PlanReport) -> String {
+    let what = what(plan);
     match plan.steps.total {
         0 => format!("{what}: nothing to do"),
         total => format!(
