@@ -81,3 +81,15 @@ fn every_turn_of_a_rollback_has_its_manifest_and_can_be_verified() {
         assert_eq!(sandbox.json(0, &["verify", "--rollback-id", id])["ok"], true, "turn {turn}");
     }
 }
+
+#[test]
+fn an_actor_with_characters_that_cannot_be_seen_is_refused() {
+    let (sandbox, ..) = two_publishes();
+    for actor in ["olga\u{200b}", "\u{202e}aglo", "ol\u{ad}ga"] {
+        let refused = sandbox.json(2, &["--actor", actor, "rollback", "plan", "latest"]);
+        assert!(refused["error"]["message"].as_str().unwrap().contains("cannot be seen"), "{refused:#}");
+    }
+    for actor in ["Żółć", "פועל", "olga müller"] {
+        sandbox.json(0, &["--actor", actor, "rollback", "dry-run", "--publish-id", "latest"]);
+    }
+}
