@@ -82,6 +82,9 @@ pub struct DocumentFacts {
     /// Collections that the document names beside [`Self::collection`]: a second one, one in `properties`,
     /// one in text that is not valid JSON.
     pub other_collections: Box<[String]>,
+    /// Whether text that is not valid JSON names an id or a collection, and no value can be read behind that
+    /// name.
+    pub has_unread_names: bool,
     /// The text of `title` or of `properties.title`.
     pub title: Option<String>,
     /// The text of `description` or of `properties.description`.
@@ -198,6 +201,7 @@ impl DocumentFacts {
             collection: None,
             other_ids: Box::default(),
             other_collections: Box::default(),
+            has_unread_names: false,
             title: None,
             description: None,
             datetime: None,
@@ -224,6 +228,7 @@ impl DocumentFacts {
         Self {
             other_ids: others(names.ids, None),
             other_collections: others(names.collections, None),
+            has_unread_names: names.has_unread,
             licence: Field::stated(licences),
             care: labels::stated(root),
             has_places_in_texts: coordinates::places(root).in_texts,
@@ -256,6 +261,7 @@ impl DocumentFacts {
             kind,
             other_ids: others(names.ids, id.as_deref()),
             other_collections: others(names.collections, collection.as_deref()),
+            has_unread_names: false,
             id,
             collection,
             title: either("title"),

@@ -219,9 +219,10 @@ fn read_in_force(in_force: &[Value]) -> Result<Vec<RegistryEntry>, PolicyError> 
     in_force.iter().enumerate().map(read).collect()
 }
 
-/// Says whether a document is not JSON and contains nothing that says which entity it is.
+/// Says whether a document is not JSON and does not tell which entity it is: it states no id, or it names an
+/// id or a collection that cannot be read.
 fn states_no_id(document: &DocumentFacts) -> bool {
-    document.kind == DocumentKind::NotJson && document.ids().next().is_none()
+    document.kind == DocumentKind::NotJson && (document.has_unread_names || document.ids().next().is_none())
 }
 
 /// Lists the folders that a path lies in, from the whole catalog down, and the path itself.

@@ -73,7 +73,7 @@ impl<'d> Look<'d> {
     /// Looks at one value, and at how the values directly inside it stand together.
     fn at(&mut self, statement: Statement<'d>, meaning: Meaning) {
         match statement.scalar() {
-            Scalar::Null | Scalar::Bool(_) => {}
+            Scalar::Null | Scalar::Bool(_) | Scalar::Unread => {}
             Scalar::Number(number) => self.number(number, meaning),
             Scalar::Text(text) => {
                 self.text(text);
@@ -174,7 +174,7 @@ fn figure(statement: Statement<'_>) -> Option<Figure> {
     match statement.scalar() {
         Scalar::Number(number) => Figure::read(number),
         Scalar::Text(text) => Figure::read(text.trim()),
-        Scalar::Null | Scalar::Bool(_) | Scalar::Array | Scalar::Object => None,
+        Scalar::Null | Scalar::Bool(_) | Scalar::Array | Scalar::Object | Scalar::Unread => None,
     }
 }
 

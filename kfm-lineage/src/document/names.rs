@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::reader::{Statement, spells};
+use super::reader::{Scalar, Statement, spells};
 
 /// Every name that a document states about itself, each once and in order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names<'a> {
     pub(super) ids: BTreeSet<&'a str>,
     pub(super) collections: BTreeSet<&'a str>,
+    /// Whether one of them is named and cannot be read.
+    pub(super) has_unread: bool,
 }
 
 impl<'a> Names<'a> {
@@ -39,7 +41,11 @@ impl<'a> Names<'a> {
     /// Reads all names, at any depth, of a text that is not valid JSON.
     pub(super) fn of_tokens(root: Statement<'a>) -> Self {
         let mut names = Self::default();
-        root.inside().for_each(|statement| names.take(statement));
+        for statement in root.inside() {
+            let is_a_name = spells_name(statement, "id") || spells_name(statement, "collection");
+            names.has_unread |= is_a_name && is_unread(statement);
+            names.take(statement);
+        }
         names
     }
 
@@ -55,6 +61,15 @@ impl<'a> Names<'a> {
 
 fn spells_name(statement: Statement<'_>, word: &str) -> bool {
     statement.name().is_some_and(|name| spells(name, word))
+}
+
+/// Says whether a value is neither null nor contains a word.
+fn is_unread(statement: Statement<'_>) -> bool {
+    match statement.scalar() {
+        Scalar::Unread => true,
+        Scalar::Object | Scalar::Array => statement.words().next().is_none(),
+        _ => false,
+    }
 }
 
 /// Says whether a feature is more than a geometry: an item of STAC, with an id of its own.

@@ -7,9 +7,11 @@
 //!
 //! Time and memory are linear in the bytes, and nothing recurses: a deep document needs no deep stack.
 
+mod aside;
 mod encoding;
 mod json;
 mod quoted;
+mod run;
 mod tokens;
 mod tree;
 
@@ -37,7 +39,7 @@ pub(super) fn read(text: &str) -> Reading<'_> {
         Some(tree) => match tree.root().scalar() {
             Scalar::Object => Reading::Object(tree),
             Scalar::Array => Reading::Tokens(tree),
-            Scalar::Null | Scalar::Bool(_) | Scalar::Number(_) | Scalar::Text(_) => Reading::Nothing,
+            _ => Reading::Nothing,
         },
         None => tokens::read(text).map_or(Reading::Nothing, Reading::Tokens),
     }

@@ -197,7 +197,8 @@ fn text_that_is_not_valid_is_read_by_its_tokens() {
 fn half_a_name_is_a_name_and_a_quote_too_few_costs_one_text() {
     let ids = |text: &str| facts(text).other_ids.to_vec();
     assert_eq!(ids(r#"{"id": "site-4"#), ["site-4"]);
-    assert_eq!(ids("{\"id\": \"site-42,\n \"title\": \"x\"}"), ["site-42", "site-42,\n "]);
+    let ids_of_two = ids("{\"id\": \"site-42,\n \"title\": \"x\"}");
+    assert!(ids_of_two.contains(&"site-42".to_owned()), "{ids_of_two:?}");
     assert_eq!(ids(r#"{id: site-42, title: x}"#), ["site-42"]);
 }
 
@@ -240,6 +241,16 @@ fn no_shape_of_a_document_costs_more_than_its_size() {
         ),
         format!("{{\"kfm\":{}", many("{\"kfm\":[")),
         format!("{{\"derived_from\":{}", many("{\"derived_from\":")),
+        format!("{{{}", many("/*")),
+        format!("{{{}*/", many("/*")),
+        format!("{{{}", many("<!--")),
+        format!("{{{}", many("!<")),
+        format!("{{{}", many("#\n")),
+        format!("{{\"\\t{}\": {}", many("long"), many("/*a*/")),
+        format!("{{\"\\t{}\": {}", many("long"), many("a \"b\" ")),
+        format!("{{\"id\": {}", many("\"a\" ")),
+        format!("{{\"id\": {}", many("<<<<<<<\n=======\n")),
+        format!("{{\"id\": {}", many("\"a\"b")),
     ] {
         let facts = facts(&text);
         assert_eq!(facts.bytes, text.len() as u64);

@@ -48,6 +48,11 @@ pub(super) fn unescape(raw: &str) -> Unescaped<'_> {
             Some('r') => text.push('\r'),
             Some('t') => text.push('\t'),
             Some('u') if hex(rest, 4).is_some() => rest = unicode(rest, &mut text),
+            // A line that goes on in the next one (JSON5).
+            Some('\r' | '\n' | '\u{2028}' | '\u{2029}') => {
+                read.is_valid = false;
+                rest = if kind == Some('\r') { rest.strip_prefix('\n').unwrap_or(rest) } else { rest };
+            }
             other => {
                 read.is_valid = false;
                 match (other, hex(rest, 2)) {

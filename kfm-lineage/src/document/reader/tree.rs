@@ -17,6 +17,8 @@ pub(in crate::document) enum Scalar<'t> {
     Array,
     /// An object; its members follow it in the list.
     Object,
+    /// Something that cannot be read, in the place of a value.
+    Unread,
 }
 
 #[derive(Debug)]
@@ -95,7 +97,7 @@ impl<'a> Statement<'a> {
     pub(in crate::document) fn words(self) -> impl Iterator<Item = &'a str> {
         std::iter::once(self).chain(self.inside()).filter_map(|statement| match statement.scalar() {
             Scalar::Text(word) | Scalar::Number(word) => Some(word.as_ref()),
-            Scalar::Null | Scalar::Bool(_) | Scalar::Array | Scalar::Object => None,
+            Scalar::Null | Scalar::Bool(_) | Scalar::Array | Scalar::Object | Scalar::Unread => None,
         })
     }
 
