@@ -264,6 +264,18 @@ fn a_plan_that_needs_approval_is_executed_once_it_is_approved() {
     let added = sandbox.json(0, &key);
     has_keys(&added, "name roles public_key key_file");
     sandbox.json(2, &["principals", "add", "eve", "--role", "reviewer", "--key-out", "ada.key"]);
+    for name in ["ada", "ADA"] {
+        for more in [&[][..], &["--key-out", "other.key"], &["--ci"]] {
+            let taken =
+                sandbox.refuses(2, &[&["principals", "add", name, "--role", "reviewer"], more].concat());
+            let message = taken["error"]["message"].as_str().unwrap();
+            assert!(message.starts_with("the name is taken: principal="), "{taken:#}");
+        }
+    }
+    let ada = added["public_key"].as_str().unwrap();
+    let taken = sandbox.refuses(2, &["principals", "add", "eve", "--role", "reviewer", "--public-key", ada]);
+    assert_eq!(taken["error"]["message"], "the key is another principal's: principal=ada");
+    assert_eq!(sandbox.read("other.key"), None);
     let execute = ["rollback", "execute", "--publish-id", "latest", "--reason", "r", "--yes"];
     sandbox.json(5, &["rollback", "dry-run", "--publish-id", "latest"]);
     sandbox.json(5, &[&execute[..], &["--ci"]].concat());

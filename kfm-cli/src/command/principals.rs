@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use kfm_rollback::Platform;
 use kfm_rollback::report::PrincipalLine;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -78,6 +79,8 @@ impl Add {
         let platform = cx.platform_to_change().await?;
         let path = match self.public_key {
             Some(_) => None,
+            // The name is refused below, and a key file of the principal that has it is not complained about before.
+            None if self.is_taken(&platform).await => None,
             None => Some(self.key_out.clone().unwrap_or_else(|| format!("{}.key", self.name).into())),
         };
         if let Some(path) = &path {
@@ -100,11 +103,19 @@ impl Add {
         Answer::new(&Added { principal, key_file: path }, screen)
     }
 
+    async fn is_taken(&self, platform: &Platform) -> bool {
+        let is_it = |other: &PrincipalLine| other.name.eq_ignore_ascii_case(&self.name);
+        platform.principals().await.is_ok_and(|known| known.iter().any(is_it))
+    }
+
     /// Says whether the principal could be added, and adds none.
     async fn rehearse(self, cx: &Context<'_>) -> Result<Answer> {
-        let known = cx.platform().await?.principals().await?;
-        if known.iter().any(|principal| principal.name == self.name) {
-            return Err(Failure::usage(format!("principal exists already: name={}", self.name)).into());
+        let platform = cx.platform().await?;
+        platform.principals().await?;
+        if self.is_taken(&platform).await {
+            let hint = "choose another name; 'kfm principals list' has those that are taken";
+            let message = format!("the name is taken: principal={}", self.name);
+            return Err(Failure::usage(message).with_hint(hint).into());
         }
         let screen = Screen::new(Tone::Plain, format!("Would add {}", self.name));
         let mut keys = serde_json::json!({ "name": self.name, "roles": self.roles, "status": "dry_run" });

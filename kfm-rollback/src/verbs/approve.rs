@@ -39,7 +39,8 @@ impl Platform {
     /// the text of the private key's file; the text is written nowhere.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the name, a role or the public key is not valid.
+    /// [`Error::Invalid`]: the name, a role or the public key is not valid, or another principal has the name or the
+    /// key.
     pub async fn principal_add(
         &self,
         name: &str,
@@ -50,6 +51,13 @@ impl Platform {
         session.reread_policy()?;
         // What a person wrote into the file is recorded apart from what this command writes.
         session.bring_into_force().await?;
+        if let Some(taken) = session.principals.iter().find(|other| other.name.eq_ignore_ascii_case(name)) {
+            return Err(Error::invalid(
+                format!("the name is taken: principal={}", taken.name),
+                "choose another name; to give this principal another key or role, change its entry in the file of \
+                 principals",
+            ));
+        }
         let parsed: Option<Vec<Role>> = roles.iter().map(|role| Role::parse(role)).collect();
         let Some(roles) = parsed.filter(|roles| !roles.is_empty()) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
@@ -79,6 +87,12 @@ impl Platform {
                 (key.public(), Some(key.to_file(name)))
             }
         };
+        if let Some(taken) = session.principals.iter().find(|other| other.public_key == public_key) {
+            return Err(Error::invalid(
+                format!("the key is another principal's: principal={}", taken.name),
+                "each principal signs with a key of its own: bring another, or leave --public-key out to make one",
+            ));
+        }
         let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };
         let known = self.policy_text(PRINCIPALS)?;
         let text = Principals::append(Some(&known), &principal).map_err(crate::platform::policy_file)?;
