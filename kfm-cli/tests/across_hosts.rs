@@ -257,7 +257,7 @@ fn an_approval_is_given_on_one_host_for_a_plan_of_another_from_what_its_screen_s
     let principals = "policy/principals.toml";
     std::fs::copy(a.join(principals), b.join(principals)).unwrap();
     let heritage = ["labels", "assign", "--under", "landsat-c2-l2/items/", "--care", "public", "--heritage"];
-    let why = ["--authority", "Council", "--reason", "a burial ground", "--review-by", "2099-01-01"];
+    let why = ["--authority", "Council", "--reason", "a burial ground", "--review-by", "2099-01-01", "--yes"];
     run_to(b, &[&heritage[..], &why].concat(), 0);
     run_to(b, &publish("second", SECOND), 0);
     let execute = ["rollback", "execute", SECOND, "--reason", "bad ingest", "--yes"];

@@ -109,7 +109,7 @@ fn a_dry_run_writes_nothing_whether_it_is_allowed_denied_or_not_ready() {
 
     let words =
         ["labels", "assign", "--under", "landsat-c2-l2/", "--care", "restricted", "--authority", "Council"];
-    run_to(root, &[&words[..], &["--reason", "r", "--review-by", "2099-12-31"]].concat(), 0);
+    run_to(root, &[&words[..], &["--reason", "r", "--review-by", "2099-12-31", "--yes"]].concat(), 0);
     assert_only_looks(root, &rehearsals(3));
     assert_only_looks(root, &[(3, "publish --from first --pipeline test --dry-run")]);
 }
@@ -157,7 +157,7 @@ fn a_dry_run_of_a_hotfix_or_of_its_revert_writes_nothing_whether_it_is_allowed_d
 
     let words =
         ["labels", "assign", "--under", "landsat-c2-l2/", "--care", "restricted", "--authority", "Council"];
-    run_to(root, &[&words[..], &["--reason", "r", "--review-by", "2099-12-31"]].concat(), 0);
+    run_to(root, &[&words[..], &["--reason", "r", "--review-by", "2099-12-31", "--yes"]].concat(), 0);
     look(3);
 }
 

@@ -221,7 +221,7 @@ fn a_ledger_of_another_time_or_another_hand_is_told_from_the_log() {
     sandbox.json(6, &["publish", "resume"]);
     let words =
         ["labels", "assign", "--under", "things/", "--care", "public", "--authority", "C", "--reason", "r"];
-    sandbox.json(0, &[&words[..], &["--review-by", "2099-12-31"]].concat());
+    sandbox.json(0, &[&words[..], &["--review-by", "2099-12-31", "--yes"]].concat());
     std::fs::remove_dir_all(&ledger).unwrap();
     copy_of(&older, &ledger);
     let found = sandbox.json(1, &["ledger", "verify"]);

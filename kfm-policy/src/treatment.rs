@@ -22,7 +22,7 @@ pub enum Treatment {
     H3R5,
     /// The content has no coordinates at all.
     NoGeometry,
-    /// The entity is under a hold: nothing about it changes until the hold is lifted.
+    /// The entity is under a hold: nothing about it changes. Lifting a hold is not built yet.
     Quarantined,
     /// Its authority has withdrawn the entity: it is not shown, and never again by any operation of this
     /// toolkit.

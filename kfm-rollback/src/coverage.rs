@@ -29,6 +29,8 @@ pub(crate) struct Coverage {
     pub documents: u64,
     /// How many of them each entry covers, in the registry's order.
     pub by_entry: Vec<u64>,
+    /// For each entry, how many of those are covered by an entry that asks for more, too.
+    pub outdone: Vec<u64>,
 }
 
 /// What a label can be about: a path, and every name that the document there ever had.
@@ -47,16 +49,21 @@ struct Named {
 /// entry is about content, and a version is missing.
 pub(crate) async fn coverage(session: &Session, registry: &LabelRegistry) -> Result<Coverage> {
     let named = everything_named(session, registry.names_content()).await?;
-    let mut by_entry = vec![0; registry.entries().len()];
+    let entries = registry.entries();
+    let (mut by_entry, mut outdone) = (vec![0; entries.len()], vec![0; entries.len()]);
     for Named { path, ids, collections, contents } in &named {
         let subject = Subject { path, ids, collections, own: &[], content: None };
         let mut covering = registry.applying(&subject);
         for content in contents {
             covering.extend(registry.applying(&Subject { content: Some(content), ..subject }));
         }
-        covering.into_iter().for_each(|position| by_entry[position] += 1);
+        let most = covering.iter().map(|position| entries[*position].asks()).max();
+        for position in covering {
+            by_entry[position] += 1;
+            outdone[position] += u64::from(most > Some(entries[position].asks()));
+        }
     }
-    Ok(Coverage { documents: named.len() as u64, by_entry })
+    Ok(Coverage { documents: named.len() as u64, by_entry, outdone })
 }
 
 async fn everything_named(session: &Session, with_contents: bool) -> Result<Vec<Named>> {
@@ -124,7 +131,8 @@ pub(crate) async fn standing_against(
 fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> FindingLine {
     let remedy = match asked {
         Treatment::Quarantined => {
-            "a hold refuses every change of it: ask its authority to lift the hold, or to withdraw the document"
+            "a hold refuses every change of it, and lifting a hold is not built yet (docs/states.md, 'Not built yet'); \
+             its authority can withdraw the document, by an entry of the suppression list"
                 .to_owned()
         }
         Treatment::Withdrawn => {

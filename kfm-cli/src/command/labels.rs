@@ -6,7 +6,7 @@ use kfm_rollback::{LabelLine, LabelsReport};
 
 use crate::cli::{free_text, not_empty};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
 use crate::prompt::{Question, confirm};
 
@@ -43,7 +43,7 @@ pub(crate) struct Assign {
     /// Say what it would cover and what would stand against it, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask, also where it covers nothing
+    /// Do not ask, also where it covers nothing, or more than a tenth of the documents
     #[arg(long)]
     yes: bool,
 }
@@ -99,8 +99,9 @@ impl Assign {
             let heading = format!("Label {} as {care}", about(&assigned));
             let mut screen = Screen::default();
             reach(&mut screen, &report);
-            screen
-                .detail("it cannot be lowered afterwards, only by its authority in an operation of its own");
+            screen.detail(
+                "it cannot be lowered afterwards: that is not built yet (docs/states.md, 'Not built yet')",
+            );
             let text = format!(
                 "Label {} as {care}, for good?",
                 words::count(report.covers.unwrap_or_default(), "document")
@@ -109,9 +110,21 @@ impl Assign {
             confirm(cx, &Question { heading: &heading, screen: &screen, text: &text, later })?;
             assigned.even_if_nothing = true;
         }
+        if !self.yes && !cx.can_ask() {
+            needs_yes_for_many(&platform.label_rehearse(&assigned).await?)?;
+        }
         let report = platform.label_assign(assigned).await?;
-        let headline = "The label is in force, and stays so even if its entry is removed or lowered";
-        let mut screen = Screen::new(Tone::Good, headline);
+        let mut screen = match report.outdone {
+            _ if report.already => Screen::new(Tone::Good, "The label is in force already: nothing changes"),
+            Some(outdone) if outdone > 0 && report.covers == Some(outdone) => Screen::new(
+                Tone::Warn,
+                "A stricter label holds for all that this one covers: no protection changes",
+            ),
+            _ => Screen::new(
+                Tone::Good,
+                "The label is in force, and stays so even if its entry is removed or lowered",
+            ),
+        };
         reach(&mut screen, &report);
         list(&mut screen, &report);
         if report.stand_against_total > 0 {
@@ -119,6 +132,22 @@ impl Assign {
         }
         Answer::new(&report, screen)
     }
+}
+
+/// A label that covers more than one document in this many, rounded up, needs a yes, as a mirror does.
+const MANY_SHARE: u64 = 10;
+
+/// Refuses to go on without a yes if a label, which is for good, covers more than a tenth of the documents.
+fn needs_yes_for_many(report: &LabelsReport) -> Result<()> {
+    let (covers, documents) = (report.covers.unwrap_or_default(), report.documents);
+    if report.already || covers <= documents.div_ceil(MANY_SHARE) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the label covers more than a tenth of the documents: covers={covers} documents={documents}"
+    ))
+    .with_hint("a label is for good: look at what it covers with --dry-run, and add --yes if it is meant")
+    .into())
 }
 
 /// What a label is about, as a person would say it.
@@ -140,6 +169,14 @@ fn reach(screen: &mut Screen, report: &LabelsReport) {
             screen.fact("covers", format!("{covers} of {}", words::count(documents, "document")))
         }
     };
+    if let Some(outdone) = report.outdone.filter(|outdone| *outdone > 0) {
+        let (documents, hold) = match outdone {
+            1 => ("1 document has a stricter label, which holds".to_owned(), "its"),
+            many => (format!("{many} documents have a stricter label, which holds"), "their"),
+        };
+        screen.fact("stricter", format!("{documents}: {hold} protection does not change"));
+        screen.fact("", "lowering a label is not built yet (docs/states.md, 'Not built yet')");
+    }
     if report.stand_against_total == 0 {
         return;
     }

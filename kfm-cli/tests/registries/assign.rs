@@ -20,7 +20,14 @@ fn a_label_says_how_many_documents_it_covers_and_which_stand_against_it() {
         (["--entity", "b"], 1),
         (["--entity", "kfm-stac://catalog/things/b.json"], 1),
     ] {
-        let answer = sandbox.json(0, &assign(subject, "public", &[]));
+        // A label is for good: one that covers more than a tenth of the documents needs a yes, as a mirror does.
+        if covers > 1 {
+            let refused = sandbox.refuses(2, &assign(subject, "public", &[]));
+            assert!(refused["error"]["hint"].as_str().unwrap().contains("--yes"), "{refused:#}");
+        }
+        let answer = sandbox.json(0, &assign(subject, "public", &["--yes"]));
+        // The same once more changes nothing, so a script can be run again.
+        assert_eq!(sandbox.json(0, &assign(subject, "public", &[]))["already"], true);
         assert_eq!(
             (&answer["covers"], answer["documents"].as_u64()),
             (&covers.into(), Some(4)),
@@ -31,9 +38,22 @@ fn a_label_says_how_many_documents_it_covers_and_which_stand_against_it() {
     let restricted = sandbox.json(0, &assign(["--entity", "b"], "restricted", &[]));
     assert_eq!(restricted["stand_against"][0]["subject"], "things/b.json", "{restricted:#}");
     assert_eq!(restricted["stand_against_total"], 1);
-    let screen = sandbox.kfm(&assign(["--entity", "things"], "restricted", &[])).exits(0).stdout;
+    let screen = sandbox.kfm(&assign(["--entity", "things"], "restricted", &["--yes"])).exits(0).stdout;
     assert!(screen.contains("3 of 4 documents") && screen.contains("things/a.json"), "{screen}");
     assert!(screen.contains("kfm publish --mirror"), "{screen}");
+}
+
+/// The strictest entry holds, and lowering is an operation that is not built yet (`docs/states.md` section 4).
+#[test]
+fn a_label_that_asks_less_than_one_in_force_says_that_nothing_changes() {
+    let (sandbox, ..) = two_publishes();
+    sandbox.json(0, &assign(["--entity", "b"], "restricted", &[]));
+    let less = sandbox.json(0, &assign(["--entity", "b"], "sensitive", &[]));
+    assert_eq!((&less["covers"], &less["outdone"]), (&1.into(), &1.into()), "{less:#}");
+    let screen = sandbox.kfm(&assign(["--entity", "b"], "public", &[])).exits(0).stdout;
+    assert!(screen.starts_with("A stricter label holds") && screen.contains("not built yet"), "{screen}");
+    let wider = sandbox.kfm(&assign(["--under", ""], "sensitive", &["--yes"])).exits(0).stdout;
+    assert!(wider.contains("1 document has a stricter label") && wider.contains("is in force"), "{wider}");
 }
 
 #[test]
@@ -76,7 +96,7 @@ fn a_catalog_that_is_not_adopted_yet_counts_too() {
     for (path, content) in first_version() {
         sandbox.write(&format!("catalog/{path}"), &content);
     }
-    assert_eq!(sandbox.json(0, &assign(["--entity", "things"], "public", &[]))["covers"], 3);
+    assert_eq!(sandbox.json(0, &assign(["--entity", "things"], "public", &["--yes"]))["covers"], 3);
     sandbox.refuses(2, &assign(["--entity", "thinks"], "public", &[]));
 }
 

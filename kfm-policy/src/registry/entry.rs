@@ -14,13 +14,13 @@ use crate::treatment::Treatment;
 /// One entry of a registry.
 ///
 /// It is never taken back: the log keeps it, and the strictest of all entries that apply holds. Lowering
-/// protection is an operation of its own, `declassify`.
+/// protection is an operation of its own, `declassify`, which is not built yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RegistryEntry {
     /// Says how entities may be shown.
     Label(LabelEntry),
-    /// Stops every change of entities until it is lifted.
+    /// Stops every change of entities; lifting it is not built yet.
     Hold(HoldEntry),
     /// Withdraws entities or content for good (R62); it has no date because it does not expire.
     Suppression(SuppressionEntry),
@@ -181,9 +181,17 @@ impl RegistryEntry {
 
     /// Says whether the entry demands more than showing everything as it is.
     pub fn raises(&self) -> bool {
+        self.asks() > Treatment::Public
+    }
+
+    /// Returns the treatment that it demands of what it covers.
+    pub fn asks(&self) -> Treatment {
         match self {
-            Self::Label(label) => label.care > CareLabel::Public || label.masking > Some(Treatment::Public),
-            Self::Hold(_) | Self::Suppression(_) => true,
+            Self::Label(label) => {
+                Treatment::least_for(label.care).max(label.masking.unwrap_or(Treatment::Public))
+            }
+            Self::Hold(_) => Treatment::Quarantined,
+            Self::Suppression(_) => Treatment::Withdrawn,
         }
     }
 }

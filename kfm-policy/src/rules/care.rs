@@ -95,7 +95,8 @@ pub(crate) const ACCESS: Rule = rule(
 /// Only its authority lowers a protection, and a protected entity has an authority (R61, C-F02).
 pub(crate) const AUTHORITY: Rule =
     rule("CARE-A2-authority", Severity::Critical, Some("C-F02"), "CARE A2, A3, R61", |view| {
-        let remedy = "keep the label in the registry, or let its authority lower it with declassify";
+        let remedy =
+            "keep the label in the registry; lowering it is not built yet (docs/states.md, 'Not built yet')";
         let mut seen = denied_by(view, "CARE-A2-authority", remedy);
         seen.extend(each_step(view, |step| {
             let document = step.visible()?;
@@ -115,7 +116,7 @@ pub(crate) const AUTHORITY: Rule =
 
 /// Nothing under a hold changes.
 pub(crate) const HOLD: Rule = rule("CARE-A2-hold", Severity::Critical, None, "CARE A, R61", |view| {
-    let remedy = "ask the authority that placed the hold, or leave the document out";
+    let remedy = "leave the document out; lifting a hold is not built yet (docs/states.md, 'Not built yet')";
     let mut seen = denied_by(view, "CARE-A2-hold", remedy);
     seen.extend(each_step(view, |step| {
         // If the ratchet hides a held document, an unfinished operation ends that way, which only raises
@@ -129,7 +130,7 @@ pub(crate) const HOLD: Rule = rule("CARE-A2-hold", Severity::Critical, None, "CA
 /// Nothing that was withdrawn comes back, by any operation (R62).
 pub(crate) const RESURRECT: Rule =
     rule("CARE-A3-resurrect", Severity::Critical, Some("C-F05"), "CARE A3, GDPR 17, R62", |view| {
-        let remedy = "leave it out; only the authority that withdrew it lifts that";
+        let remedy = "leave it out; lifting a withdrawal is not built yet (docs/states.md, 'Not built yet')";
         let mut seen = denied_by(view, "CARE-A3-resurrect", remedy);
         seen.extend(each_step(view, |step| {
             (step.protection.is_withdrawn() && step.visible().is_some())

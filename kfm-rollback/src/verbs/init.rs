@@ -24,7 +24,7 @@ const LABELS: &str = "\
 # reason = \"why\"
 # review_by = \"2027-06-30\"                     # when it must be looked at again
 #
-# [[hold]]                                     # every change of it is refused until the hold is lifted
+# [[hold]]                                     # every change of it is refused; lifting is not built yet
 # entity = \"stac/items/site-42.json\"
 # authority = \"Kaw Nation\"
 # reason = \"why\"

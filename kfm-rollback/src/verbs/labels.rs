@@ -49,6 +49,12 @@ pub struct LabelsReport {
     /// How many of these documents the assigned entry covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers: Option<u64>,
+    /// How many of those have a stricter label, hold or withdrawal too: their protection stays what that asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdone: Option<u64>,
+    /// Whether the assigned entry was in force before, so that nothing changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub already: bool,
     /// The first documents that readers see although the assigned entry would not let them through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stand_against: Vec<FindingLine>,
@@ -142,6 +148,8 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
     let coverage = coverage(session, &session.registry).await?;
     let mut report = report(&session.registry, &coverage);
     report.covers = position.map(|position| coverage.by_entry[position]);
+    report.already = !is_new;
+    report.outdone = position.map(|position| coverage.outdone[position]);
     if entry.raises() {
         let before: BTreeSet<(&str, &str)> =
             before.iter().map(|line| (line.subject.as_str(), line.message.as_str())).collect();
@@ -194,6 +202,8 @@ fn report(registry: &LabelRegistry, coverage: &Coverage) -> LabelsReport {
         labels_total: registry.entries().len() as u64,
         documents: coverage.documents,
         covers: None,
+        outdone: None,
+        already: false,
         stand_against: Vec::new(),
         stand_against_total: 0,
     }
