@@ -149,3 +149,51 @@ fn a_comment_inside_a_text_and_a_title_that_mentions_an_id_state_nothing() {
         assert!(!ids.contains(&"site-42") && !collections.contains(&"burial"), "{text}: {ids:?}");
     }
 }
+
+#[test]
+fn every_entity_inside_a_document_states_its_id_and_every_collection_counts() {
+    let feature =
+        r#"{"type": "Feature", "id": "site-42", "geometry": null, "properties": {"collection": "burial"}}"#;
+    let bare = r#"{"id": "site-42", "collection": "burial"}"#;
+    for (around, entity) in [
+        (r#"{"type": "FeatureCollection", "features": [ENTITY]}"#, feature),
+        (
+            r#"{"type": "FeatureCollection", "Features": [{"type": "FeatureCollection", "features": [ENTITY]}]}"#,
+            feature,
+        ),
+        (r#"{"type": "ItemCollection", "features": [ENTITY]}"#, bare),
+        (r#"{"features": [ENTITY]}"#, bare),
+        (r#"{"FEATURES": {"a": ENTITY}}"#, bare),
+        (r#"{"data": ENTITY}"#, bare),
+        (r#"{"data": [ENTITY]}"#, bare),
+        (r#"{"items": [ENTITY]}"#, bare),
+        (r#"{"type": "Feature", "id": "x", "assets": {"a": {"href": "a", "x": ENTITY}}}"#, feature),
+        (r#"{"type": "Feature", "id": "x", "assets": {"data": ENTITY}}"#, feature),
+        (r#"{"type": "Feature", "id": "x", "properties": {"was": [[ENTITY]]}}"#, feature),
+        (
+            r#"{"a": {"b": ENTITY}}"#,
+            r#"{"ID": "site-42", "Type": ["FEATURE"], "c": {"Collection": ["burial"]}}"#,
+        ),
+    ] {
+        let text = around.replace("ENTITY", entity);
+        let facts = facts(&text);
+        let (ids, collections) = names(&facts);
+        assert!(
+            ids.contains(&"site-42") && collections.contains(&"burial"),
+            "{text}: {ids:?} {collections:?}"
+        );
+    }
+    let numbers = facts(r#"{"collections": [{"id": "site-42"}, {"id": 7}]}"#);
+    assert_eq!(names(&numbers).0, ["7", "site-42"]);
+}
+
+#[test]
+fn ids_of_what_is_no_entity_are_not_ids_of_the_document() {
+    let text = r#"{"type": "Feature", "id": "x", "collection": "c", "keywords": ["site-42", "burial"],
+        "title": "the collection burial", "providers": [{"id": "site-42", "name": "burial"}],
+        "properties": {"id": "site-42", "bands": [{"id": "site-42", "type": "Point"}]},
+        "assets": {"data": {"id": "site-42", "href": "a.tif", "eo:bands": [{"id": "site-42"}]},
+            "collection": {"href": "burial", "title": "burial"}},
+        "links": [{"rel": "via", "href": "a", "id": "site-42"}]}"#;
+    assert_eq!(names(&facts(text)), (vec!["x"], vec!["c"]));
+}

@@ -269,7 +269,8 @@ fn names_of_an_item_are_read_where_they_may_stand() {
         r#"{"type": "FeatureCollection", "features": [{"id": "plain", "geometry": null},
             {"id": "site-42", "assets": {}, "collection": "burial", "properties": {"id": "not one"}}]}"#,
     );
-    assert_eq!((ids, collections), (vec!["site-42".to_owned()], vec!["burial".to_owned()]));
+    let both = vec!["plain".to_owned(), "site-42".to_owned()];
+    assert_eq!((ids, collections), (both, vec!["burial".to_owned()]));
     let (ids, collections) = names(r#"{"type": "feature", "id": 7, "Collection": "burial"}"#);
     assert_eq!((ids, collections), (vec!["7".to_owned()], vec!["burial".to_owned()]));
     let (ids, collections) = names(r#"{"id": null, "collection": [" "], "providers": [{"id": "x"}]}"#);
