@@ -197,3 +197,22 @@ fn ids_of_what_is_no_entity_are_not_ids_of_the_document() {
         "links": [{"rel": "via", "href": "a", "id": "site-42"}]}"#;
     assert_eq!(names(&facts(text)), (vec!["x"], vec!["c"]));
 }
+
+#[test]
+fn no_shape_of_comments_and_pieces_costs_more_than_its_size() {
+    let many = |text: &str| text.repeat(200_000);
+    for text in [
+        format!("{{{}", many("/*")),
+        format!("{{{}*/", many("/*")),
+        format!("{{{}", many("<!--")),
+        format!("{{{}", many("!<")),
+        format!("{{{}", many("#\n")),
+        format!("{{\"\\t{}\": {}", many("long"), many("/*a*/")),
+        format!("{{\"\\t{}\": {}", many("long"), many("a \"b\" ")),
+        format!("{{\"id\": {}", many("\"a\" ")),
+        format!("{{\"id\": {}", many("<<<<<<<\n=======\n")),
+        format!("{{\"id\": {}", many("\"a\"b")),
+    ] {
+        assert_eq!(facts(&text).bytes, text.len() as u64);
+    }
+}

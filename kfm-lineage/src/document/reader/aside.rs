@@ -1,7 +1,7 @@
 //! What stands between the tokens of a text and is neither: blanks, comments, the marks of a merge, tags.
 
 /// A longer tag is read as words.
-const TAG_CHARS_MAX: usize = 256;
+const TAG_CHARS_MAX: usize = 64;
 
 /// Something beside the statements of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

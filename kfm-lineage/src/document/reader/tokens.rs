@@ -130,14 +130,14 @@ impl<'t> Reader<'t> {
                 continue;
             }
             let Some(c) = self.text[self.at..].chars().next() else { break };
+            // In a text that is read without them, to look for each would cost the square of its length.
             if self.aside.is_none()
+                && self.way.knows_asides
                 && let Some((aside, length)) = self.ends.read(self.text, self.at)
             {
                 self.met.knows_asides = true;
-                if self.way.knows_asides {
-                    self.enter(aside, length);
-                    continue;
-                }
+                self.enter(aside, length);
+                continue;
             }
             match c {
                 '"' | '\'' => self.quoted(c as u8),
