@@ -71,7 +71,7 @@ impl<'a> Retry<'a> {
     /// Runs `operation` until it succeeds or is given up, once the caller awaits the answer.
     ///
     /// # Errors
-    /// [`Failed`]: the error of the last attempt as it was, and why the call is not tried again.
+    /// [`Failed`](crate::Failed): the error of the last attempt as it was, and why the call is not tried again.
     ///
     /// # Cancel safety
     /// When the caller drops the future, the running attempt is dropped, and nothing more happens. A breaker
