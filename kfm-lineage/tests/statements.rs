@@ -1,4 +1,4 @@
-//! What stands between a name and its value in text that is not valid JSON (`states.md` section 5, *Reading*).
+//! What stands between a name and its value in text that is not valid JSON (`docs/states.md` section 5, *Reading*).
 
 #![allow(missing_docs, reason = "tests")]
 
