@@ -305,7 +305,7 @@ impl<'t> Reader<'t> {
         let rest = &self.text[at..self.limit()];
         let word = &rest[..rest.find(|c| !is_of_a_word(c)).unwrap_or(rest.len())];
         let behind = rest[word.len()..].chars().next();
-        !is_sign(word) && !(is_prefix(word) && matches!(behind, Some('"' | '\'')))
+        !(is_sign(word) || is_prefix(word) && matches!(behind, Some('"' | '\'')))
     }
 
     /// Reads a number, a word such as `null`, or a name without quotes.
@@ -314,7 +314,7 @@ impl<'t> Reader<'t> {
         let length = rest.find(|c| !is_of_a_word(c)).unwrap_or(rest.len());
         let word = &rest[..length];
         self.at += length;
-        if !is_sign(word) && !(is_prefix(word) && rest[length..].starts_with(['"', '\''])) {
+        if !(is_sign(word) || is_prefix(word) && rest[length..].starts_with(['"', '\''])) {
             self.found(Cow::Borrowed(word), false);
         }
     }
