@@ -43,7 +43,7 @@ pub(crate) struct Assign {
     /// Say what it would cover and what would stand against it, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask, also where it covers nothing, or more than a tenth of the documents
+    /// Do not ask, also where it covers nothing
     #[arg(long)]
     yes: bool,
 }
@@ -110,9 +110,6 @@ impl Assign {
             confirm(cx, &Question { heading: &heading, screen: &screen, text: &text, later })?;
             assigned.even_if_nothing = true;
         }
-        if !self.yes && !cx.can_ask() {
-            needs_yes_for_many(&platform.label_rehearse(&assigned).await?)?;
-        }
         let report = platform.label_assign(assigned).await?;
         let mut screen = match report.outdone {
             _ if report.already => Screen::new(Tone::Good, "The label is in force already: nothing changes"),
@@ -132,22 +129,6 @@ impl Assign {
         }
         Answer::new(&report, screen)
     }
-}
-
-/// A label that covers more than one document in this many, rounded up, needs a yes, as a mirror does.
-const MANY_SHARE: u64 = 10;
-
-/// Refuses to go on without a yes if a label, which is for good, covers more than a tenth of the documents.
-fn needs_yes_for_many(report: &LabelsReport) -> Result<()> {
-    let (covers, documents) = (report.covers.unwrap_or_default(), report.documents);
-    if report.already || covers <= documents.div_ceil(MANY_SHARE) {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "the label covers more than a tenth of the documents: covers={covers} documents={documents}"
-    ))
-    .with_hint("a label is for good: look at what it covers with --dry-run, and add --yes if it is meant")
-    .into())
 }
 
 /// What a label is about, as a person would say it.
