@@ -6,7 +6,7 @@ use kfm_rollback::{LabelLine, LabelsReport};
 
 use crate::cli::{free_text, not_empty};
 use crate::context::Context;
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
 use crate::prompt::{Question, confirm};
 
