@@ -51,6 +51,20 @@ impl Place {
         place
     }
 
+    /// Returns the path in the store; `None` for a place on a server. What climbs above the store stays in it.
+    pub(super) fn path(&self) -> Option<String> {
+        self.origin.is_none().then(|| self.names.join("/"))
+    }
+
+    /// Writes the place on a server in one way, without its query; `None` for a place in the store.
+    pub(super) fn address(&self) -> Option<String> {
+        let origin = self.origin.as_ref()?;
+        let (scheme, authority) = origin.split_once("://").unwrap_or((origin, ""));
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let host = host.trim_end_matches(['.', ':']);
+        Some(format!("{scheme}://{host}/{}", self.names.join("/")))
+    }
+
     fn follow(&mut self, path: &str) {
         for name in path.split('/') {
             match name {
@@ -91,6 +105,28 @@ pub fn leads_below(document: &str, href: &str, folder: &[&str]) -> bool {
             || beside.into_iter().any(|part| Place::of_decoded("", part).is_below(folder))
     };
     decodings(href).iter().any(leads)
+}
+
+/// Lists the places to which the readings of a reference lead that do not need a server: as a path of the store,
+/// or as what stands behind `file:` or behind the store's name in the engine's own names of documents.
+pub(super) fn readings(document: &str, href: &str) -> Vec<Place> {
+    let mut places = Vec::new();
+    for text in decodings(href) {
+        places.push(Place::of_decoded(document, &text));
+        let scheme = text.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
+        match scheme {
+            Some((scheme, rest)) if scheme == "file" => {
+                let path = rest.strip_prefix("//").map_or(rest, |path| path.trim_start_matches("localhost"));
+                places.push(Place::of_decoded(document, path));
+            }
+            Some((scheme, rest)) if scheme == "kfm-stac" => {
+                let key = rest.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key);
+                places.push(Place::of_decoded("", key));
+            }
+            _ => {}
+        }
+    }
+    places
 }
 
 /// Returns a reference with all its escapes undone, as its most lenient reader would follow it.

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::href::{self, Reference};
+use super::place::{self, Place};
 use crate::document::{DocumentFacts, LinkFact, Relation};
+
+/// The documents that a folder's name may stand for.
+const FOLDER_DOCUMENTS: [&str; 3] = ["collection.json", "catalog.json", "index.json"];
 
 /// The documents of a store at one moment.
 ///
@@ -17,6 +21,8 @@ pub struct CatalogView {
     documents: BTreeMap<String, Arc<DocumentFacts>>,
     /// The documents that claim each absolute `self`, the best claim first.
     selves: BTreeMap<String, BTreeSet<Claim>>,
+    /// The documents with a `self` on a server, by the one way to write that address.
+    addresses: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A document's claim on an absolute `self`.
@@ -71,6 +77,9 @@ impl CatalogView {
         let replaced = self.remove(&path);
         for link in absolute_selves(&document) {
             self.selves.entry(link.href.clone()).or_default().insert(Claim::new(&link.href, &path));
+            if let Some(address) = Place::of("", &link.href).address() {
+                self.addresses.entry(address).or_default().insert(path.clone());
+            }
         }
         self.documents.insert(path, document);
         replaced
@@ -84,6 +93,13 @@ impl CatalogView {
                 claims.remove(&Claim::new(&link.href, path));
                 if claims.is_empty() {
                     self.selves.remove(&link.href);
+                }
+            }
+            let address = Place::of("", &link.href).address().unwrap_or_default();
+            if let Some(paths) = self.addresses.get_mut(&address) {
+                paths.remove(path);
+                if paths.is_empty() {
+                    self.addresses.remove(&address);
                 }
             }
         }
@@ -138,6 +154,36 @@ impl CatalogView {
         }
     }
 
+    /// Lists every path to which some reader may be led by an href of the document at a path, whether or not a
+    /// document stands there.
+    ///
+    /// [`lead`](Self::lead) gives the one answer of RFC 3986, for counts. Protection follows these instead: one
+    /// path too many can only protect more. An address is compared with the `self` of documents in one spelling
+    /// (RFC 3986, section 6) and without query and fragment; a relative one stays in the store; a folder stands
+    /// for the collection, the catalog or the index in it.
+    pub fn may_lead(&self, document: &str, href: &str) -> BTreeSet<String> {
+        let mut paths = BTreeSet::new();
+        match self.lead(document, href) {
+            Lead::Document(path) => paths.extend([path.to_owned()]),
+            Lead::Missing(path) => paths.extend([path]),
+            Lead::Outside | Lead::External | Lead::Asset => {}
+        }
+        for place in place::readings(document, href) {
+            let address = place.address();
+            paths.extend(
+                address.and_then(|address| self.addresses.get(&address)).into_iter().flatten().cloned(),
+            );
+            let Some(path) = place.path() else { continue };
+            let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
+            let listing = FOLDER_DOCUMENTS.map(|name| format!("{folder}{name}"));
+            paths.extend(listing.into_iter().filter(|path| self.documents.contains_key(path)));
+            if href::is_document(&path) || self.documents.contains_key(&path) {
+                paths.insert(path);
+            }
+        }
+        paths
+    }
+
     /// Returns the documents of the store from which the document at a path says it was derived.
     ///
     /// Only these are its dependences (`derived_from`); membership in a collection and version links do not
@@ -145,11 +191,9 @@ impl CatalogView {
     pub fn sources(&self, document: &str) -> BTreeSet<&str> {
         let related = self.get(document).into_iter().flat_map(|facts| facts.related());
         let sources = related.filter(|(relation, _)| *relation == Relation::DerivedFrom);
-        let leads = sources.filter_map(|(_, target)| match self.lead(document, target) {
-            Lead::Document(source) => Some(source),
-            Lead::Missing(_) | Lead::Outside | Lead::External | Lead::Asset => None,
-        });
-        leads.filter(|source| *source != document).collect()
+        let paths = sources.flat_map(|(_, target)| self.may_lead(document, target));
+        let standing = paths.filter_map(|path| Some(self.documents.get_key_value(&path)?.0.as_str()));
+        standing.filter(|source| *source != document).collect()
     }
 }
 
