@@ -24,7 +24,7 @@ pub mod risk;
 mod rules;
 pub mod schema;
 pub mod snapshot;
-mod strict_toml;
+pub mod strict_toml;
 pub mod table;
 mod text;
 pub mod treatment;

@@ -1,7 +1,8 @@
-//! Reads TOML files that are lists of tables, and knows every key that these may have.
+//! Reads TOML files strictly: a key that is not known is an error, with its line and the nearest key that is known.
 //!
 //! A typed deserializer does not say on which line an entry lacks a key, nor which known key a misspelt one
-//! was meant to be. And a registry in which `cares = "restricted"` is silently ignored would fail open.
+//! was meant to be. And a registry in which `cares = "restricted"` is silently ignored would fail open. The policy's
+//! files, which are lists of tables, are read here; what is public is for readers of other files.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -169,44 +170,30 @@ impl Table<'_> {
     }
 }
 
-/// The places where the lines of a text begin, computed once: a registry of 100,000 entries asks for as many
+/// The places where the lines of a text end, computed once: a registry of 100,000 entries asks for as many
 /// lines.
 #[derive(Debug)]
-struct Lines {
+pub struct Lines {
     ends: Vec<usize>,
 }
 
 impl Lines {
-    fn of(text: &str) -> Self {
+    /// Looks for the ends of all lines of a text.
+    pub fn of(text: &str) -> Self {
         Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
     /// Returns the line, from 1, of a place that is given in bytes.
-    fn at(&self, offset: usize) -> usize {
+    pub fn at(&self, offset: usize) -> usize {
         1 + self.ends.partition_point(|end| *end < offset)
     }
 }
 
-/// Returns the known word that takes the fewest edits to become `word`; the first one of several.
-pub(crate) fn nearest(word: &str, known: &[&'static str]) -> &'static str {
+/// Returns the known word that takes the fewest edits to become `word`, whose capitals do not count; the first one
+/// of several, and an empty text if no word is known.
+pub fn nearest(word: &str, known: &[&'static str]) -> &'static str {
     let word = word.to_lowercase();
-    known.iter().copied().min_by_key(|candidate| edits(&word, candidate)).unwrap_or_default()
-}
-
-/// Returns Levenshtein's distance: insertions, deletions and substitutions of one character.
-fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[to.len()]
+    known.iter().copied().min_by_key(|candidate| strsim::levenshtein(&word, candidate)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl Disk for ProcessDisk {
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let inner = match access {
-            Access::Create => self.whole(|| self.machine.open(path, access))?,
+            Access::Create | Access::New => self.whole(|| self.machine.open(path, access))?,
             Access::Read | Access::Write => {
                 self.look()?;
                 self.machine.open(path, access)?

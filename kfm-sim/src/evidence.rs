@@ -93,9 +93,7 @@ impl Evidence {
     pub fn write(&self, file: &Path) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        let unfinished = file.with_extension("json.tmp");
-        std::fs::write(&unfinished, text)?;
-        std::fs::rename(&unfinished, file)
+        kfm_wal::local::whole::replace(&kfm_wal::local::disk::RealDisk, file, &text)
     }
 }
 

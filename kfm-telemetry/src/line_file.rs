@@ -36,9 +36,7 @@ impl From<io::Error> for AppendFault {
 /// A line that an earlier crash tore is first set aside, into a file beside this one. If the append fails,
 /// its bytes are cut off again as far as possible; the next append checks the end in any case.
 pub(crate) fn append(path: &Path, line: &[u8]) -> Result<(), AppendFault> {
-    if let Some(folder) = path.parent() {
-        durable::create_folder(folder)?;
-    }
+    durable::create_folder_of(path)?;
     durable::refuse_link(path)?;
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     match file.try_lock() {
@@ -121,7 +119,6 @@ fn set_aside(file: &mut File, path: &Path, bytes: u64, torn: &[u8]) -> io::Resul
     let end = bytes - torn.len() as u64;
     let aside = torn_file(path, end, torn);
     durable::write_whole(&aside, torn)?;
-    durable::sync_folder_of(&aside)?;
     file.set_len(end)?;
     file.sync_all()?;
     Ok(end)

@@ -4,9 +4,9 @@
 //! The index keeps the position of each record and the keys under which it is found. The record itself is
 //! read when a caller asks for it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use kfm_lineage::{Digest, EntityId, Lsn, Move, OperationId, PublishId, Timestamp};
+use kfm_lineage::{Lsn, Move, OperationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Source;
@@ -37,18 +37,6 @@ pub(crate) struct Place {
     pub(crate) id: [u8; 16],
     #[serde(default, skip_serializing_if = "Option::is_none")]
     operation: Option<OperationId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    plan: Option<Digest>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    turn: Option<Turn>,
-}
-
-/// What a record does to its operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Turn {
-    Opens,
-    Closes,
 }
 
 /// The positions of all records by their keys.
@@ -58,46 +46,28 @@ pub(crate) struct Index {
     places: Vec<Place>,
     /// The positions of records by their ids as the store has them.
     ids: HashMap<[u8; 16], Lsn>,
-    publishes: BTreeMap<PublishId, Frames>,
     operations: BTreeMap<OperationId, Vec<Lsn>>,
-    plans: BTreeMap<Digest, Vec<Lsn>>,
-    open: BTreeSet<OperationId>,
-    /// The records whose moves have been read into `entities`, which has the positions by entity.
-    moves_read: BTreeSet<Lsn>,
-    entities: BTreeMap<EntityId, BTreeSet<Lsn>>,
-}
-
-/// The positions of the records of one publish.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Frames {
-    pub(crate) intent: Option<Lsn>,
-    pub(crate) completion: Option<Lsn>,
 }
 
 impl Place {
     /// Finds the keys of a record.
     pub(crate) fn of(lsn: Lsn, at: Timestamp, id: [u8; 16], record: &Record) -> Self {
-        let (operation, plan, turn) = match record {
-            Record::PublishIntent(record) => {
-                (Some(record.publish_id.clone().into()), None, Some(Turn::Opens))
-            }
-            Record::PublishCompletion(record) => {
-                (Some(record.publish_id.clone().into()), None, Some(Turn::Closes))
-            }
-            Record::Operation(record) => {
-                (Some(record.wal_id.clone()), Some(record.payload.plan_id), Some(Turn::Opens))
-            }
-            Record::OperationClosed(record) => (Some(record.wal_id.clone()), None, Some(Turn::Closes)),
-            Record::Journal(record) => (Some(record.operation.clone()), None, None),
-            Record::Plan(record) => (Some(record.operation.clone()), Some(record.plan_id), None),
-            Record::Approval(record) => (None, Some(record.plan_id), None),
-            Record::PlanCancelled(record) => (Some(record.operation.clone()), Some(record.plan_id), None),
-            Record::Refusal(record) => (record.subject.clone(), record.plan_id, None),
-            Record::Labels(_) | Record::PolicyChange(_) | Record::Stage(_) | Record::Snapshot(_) => {
-                (None, None, None)
-            }
+        let operation = match record {
+            Record::PublishIntent(record) => Some(record.publish_id.clone().into()),
+            Record::PublishCompletion(record) => Some(record.publish_id.clone().into()),
+            Record::Operation(record) => Some(record.wal_id.clone()),
+            Record::OperationClosed(record) => Some(record.wal_id.clone()),
+            Record::Journal(record) => Some(record.operation.clone()),
+            Record::Plan(record) => Some(record.operation.clone()),
+            Record::PlanCancelled(record) => Some(record.operation.clone()),
+            Record::Refusal(record) => record.subject.clone(),
+            Record::Approval(_)
+            | Record::Labels(_)
+            | Record::PolicyChange(_)
+            | Record::Stage(_)
+            | Record::Snapshot(_) => None,
         };
-        Self { lsn, at, id, operation, plan, turn }
+        Self { lsn, at, id, operation }
     }
 }
 
@@ -107,29 +77,9 @@ impl Index {
         let lsn = place.lsn;
         self.ids.insert(place.id, lsn);
         if let Some(operation) = &place.operation {
-            if let Some(turn) = place.turn {
-                self.turn(operation, turn, lsn);
-            }
             self.operations.entry(operation.clone()).or_default().push(lsn);
         }
-        if let Some(plan) = place.plan {
-            self.plans.entry(plan).or_default().push(lsn);
-        }
         self.places.push(place);
-    }
-
-    fn turn(&mut self, operation: &OperationId, turn: Turn, lsn: Lsn) {
-        match turn {
-            Turn::Opens => self.open.insert(operation.clone()),
-            Turn::Closes => self.open.remove(operation),
-        };
-        if let Ok(publish) = PublishId::parse(operation.as_str()) {
-            let frames = self.publishes.entry(publish).or_default();
-            match turn {
-                Turn::Opens => frames.intent = Some(lsn),
-                Turn::Closes => frames.completion = Some(lsn),
-            }
-        }
     }
 
     pub(crate) fn places(&self) -> &[Place] {
@@ -138,10 +88,6 @@ impl Index {
 
     pub(crate) fn id(&self, id: &[u8; 16]) -> Option<Lsn> {
         self.ids.get(id).copied()
-    }
-
-    pub(crate) fn holds(&self, lsn: Lsn) -> bool {
-        self.places.binary_search_by_key(&lsn, |place| place.lsn).is_ok()
     }
 
     pub(crate) fn from(&self, from: Lsn) -> Vec<Lsn> {
@@ -155,41 +101,8 @@ impl Index {
         self.places[start..end.max(start)].iter().map(|place| place.lsn).collect()
     }
 
-    pub(crate) fn publish(&self, id: &PublishId) -> Option<Frames> {
-        self.publishes.get(id).copied()
-    }
-
-    pub(crate) fn publishes(&self) -> Vec<PublishId> {
-        self.publishes.keys().cloned().collect()
-    }
-
     pub(crate) fn operation(&self, id: &OperationId) -> Vec<Lsn> {
         self.operations.get(id).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn plan(&self, plan_id: &Digest) -> Vec<Lsn> {
-        self.plans.get(plan_id).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn open(&self) -> Vec<OperationId> {
-        self.open.iter().cloned().collect()
-    }
-
-    pub(crate) fn entity(&self, entity: &EntityId) -> Vec<Lsn> {
-        self.entities.get(entity).into_iter().flatten().copied().collect()
-    }
-
-    /// Returns the positions of the records that open an operation and whose moves have not been read yet.
-    pub(crate) fn moves_unread(&self) -> Vec<Lsn> {
-        let opens = self.places.iter().filter(|place| place.turn == Some(Turn::Opens));
-        opens.map(|place| place.lsn).filter(|lsn| !self.moves_read.contains(lsn)).collect()
-    }
-
-    pub(crate) fn add_moves(&mut self, lsn: Lsn, moves: Vec<Move>) {
-        for moved in moves {
-            self.entities.entry(moved.entity).or_default().insert(lsn);
-        }
-        self.moves_read.insert(lsn);
     }
 }
 

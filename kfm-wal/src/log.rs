@@ -238,7 +238,7 @@ impl Wal {
         };
         for (record, place) in records.iter().zip(&places) {
             let Some(lsn) = *place else { continue };
-            if self.entry(lsn).await?.is_none_or(|entry| entry.record != *record) {
+            if self.entries_at(&[lsn]).await?.first().is_none_or(|entry| entry.record != *record) {
                 return Err(WalError::Conflict { id: record.id(), lsn });
             }
         }

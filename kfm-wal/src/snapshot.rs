@@ -7,7 +7,8 @@
 //! read instead.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kfm_lineage::{Digest, DigestKind, Lsn};
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Source, WalError};
-use crate::local::disk::{Access, Disk};
+use crate::local::disk::{Access, Disk, DiskFile};
+use crate::local::whole;
 use crate::record::{Record, SnapshotRecord};
 use crate::store::{Head, WalStore};
 use crate::typed::{self, Read};
@@ -179,48 +181,20 @@ impl Snapshots {
         lines: impl Iterator<Item = L>,
     ) -> Result<Digest, WalError> {
         let beside = self.folder.join(format!(".{name}.tmp"));
-        let written = self.write(&beside, name, of, lines);
-        if written.is_err() {
-            // The rest of the file may be what fills the disk.
-            let _ = self.disk.remove(&beside);
-        }
-        written
-    }
-
-    fn write<L: Serialize>(
-        &self,
-        beside: &Path,
-        name: &str,
-        of: Head,
-        lines: impl Iterator<Item = L>,
-    ) -> Result<Digest, WalError> {
-        let failed = |error| WalError::Io {
+        let failed = |error: io::Error| WalError::Io {
             action: "write",
             path: beside.display().to_string(),
             source: Box::new(error),
         };
-        let unwritten = |error| WalError::Malformed { lsn: of.lsn, source: Box::new(error) };
         self.disk.create_dir(&self.folder).map_err(failed)?;
-        let mut file = self.disk.open(beside, Access::Create).map_err(failed)?;
-        let (mut hasher, mut written, mut buffer) = (Sha256::new(), 0, Vec::new());
-        serde_json::to_writer(&mut buffer, &Heading::new(name, of)).map_err(unwritten)?;
-        buffer.push(b'\n');
-        for line in lines {
-            serde_json::to_writer(&mut buffer, &line).map_err(unwritten)?;
-            buffer.push(b'\n');
-            if buffer.len() >= WRITE_BYTES {
-                file.write_at(written, &buffer).map_err(failed)?;
-                hasher.update(&buffer);
-                written += buffer.len() as u64;
-                buffer.clear();
-            }
-        }
-        file.write_at(written, &buffer).and_then(|()| file.sync()).map_err(failed)?;
-        hasher.update(&buffer);
-        drop(file);
-        let digest = Digest::from_parts(DigestKind::Bytes, hasher.finalize().into());
+        let heading = Heading::new(name, of);
+        let drafted = whole::draft(self.disk.as_ref(), &beside, |file| write(file, &heading, lines));
+        let digest = drafted.map_err(|error| match error {
+            Unwritten::Disk(error) => failed(error),
+            Unwritten::Line(error) => WalError::Malformed { lsn: of.lsn, source: Box::new(error) },
+        })?;
         let path = self.folder.join(file_name(name, of.lsn, &digest));
-        self.disk.rename(beside, &path).and_then(|()| self.disk.sync_dir(&self.folder)).map_err(failed)?;
+        whole::place(self.disk.as_ref(), &beside, &path).map_err(failed)?;
         Ok(digest)
     }
 
@@ -282,6 +256,48 @@ async fn named_by(log: &dyn WalStore, name: &str, file: &Named) -> Result<Option
         record.of.lsn == file.lsn && record.states.get(name).is_some_and(|digest| *digest == file.digest)
     };
     Ok(record.filter(is_it).map(|record| record.of))
+}
+
+/// Why a state could not be written.
+enum Unwritten {
+    Disk(io::Error),
+    Line(serde_json::Error),
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl From<serde_json::Error> for Unwritten {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Line(error)
+    }
+}
+
+/// Writes the heading and the lines of a state, and returns the digest of all of it.
+fn write<L: Serialize>(
+    file: &mut dyn DiskFile,
+    heading: &Heading,
+    lines: impl Iterator<Item = L>,
+) -> Result<Digest, Unwritten> {
+    let (mut hasher, mut written, mut buffer) = (Sha256::new(), 0, Vec::new());
+    serde_json::to_writer(&mut buffer, heading)?;
+    buffer.push(b'\n');
+    for line in lines {
+        serde_json::to_writer(&mut buffer, &line)?;
+        buffer.push(b'\n');
+        if buffer.len() >= WRITE_BYTES {
+            file.write_at(written, &buffer)?;
+            hasher.update(&buffer);
+            written += buffer.len() as u64;
+            buffer.clear();
+        }
+    }
+    file.write_at(written, &buffer)?;
+    hasher.update(&buffer);
+    Ok(Digest::from_parts(DigestKind::Bytes, hasher.finalize().into()))
 }
 
 /// Returns a state without its heading.

@@ -183,7 +183,7 @@ impl Disk for Quota {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        if access == Access::Create {
+        if matches!(access, Access::Create | Access::New) {
             self.take(4096)?;
         }
         Ok(Box::new(QuotaFile { file: RealDisk.open(path, access)?, quota: self.clone() }))

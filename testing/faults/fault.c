@@ -1,9 +1,13 @@
 /* Lets one system call of a process fail, or be its last: what `testing/faults/sweep` puts below the command.
  *
- * Calls are counted on regular files below the folder FAULT_ROOT, each as `kind name`, kind being one of
- * write sync open read rename unlink link truncate mkdir. Every counted call is written as a line of FAULT_LOG, if that
- * is set. The call that is the FAULT_AT-th of all fails with the number FAULT_ERRNO; with FAULT_ERRNO=kill the process
- * is gone before it, with FAULT_ERRNO=short a write stops after half of its bytes. Nothing else is changed.
+ * Calls are counted on files and folders below the folder FAULT_ROOT, each as `kind name`, kind being one of
+ * write sync open open-to-write read rename exchange unlink link truncate mkdir rmdir. Every counted call is written as a
+ * line of FAULT_LOG, if that is set. The call that is the FAULT_AT-th of all fails with the number FAULT_ERRNO; with
+ * FAULT_ERRNO=kill the process is gone before it, with kill-after right behind it, with FAULT_ERRNO=short a write stops
+ * after half of its bytes. Nothing else is changed.
+ *
+ * With FAULT_UNDO, a folder of the same file system, what each call changes is noted by `undo.h`, so that a cut of power
+ * can take back what no sync has covered.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -13,6 +17,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,90 +26,121 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* The C library's own function, called as `real`. */
 #define REAL(name) __typeof__(name) *real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
-enum { PASS, FAIL, SHORT };
+#include "undo.h"
+
+enum { PASS, FAIL, SHORT, LAST };
 
 static long counted;
 static int log_fd = -1;
 
+static void die(void) {
+    kill(getpid(), SIGKILL);
+    for (;;) pause();
+}
+
 /* Notes a call on a path, and says what becomes of it. */
 static int judge(const char *kind, const char *path) {
-    static __thread int inside;
     const char *root = getenv("FAULT_ROOT"), *at = getenv("FAULT_AT"), *what = getenv("FAULT_ERRNO");
     const char *log = getenv("FAULT_LOG");
-    if (inside || !root || !path || strncmp(path, root, strlen(root)) != 0) return PASS;
-    inside = 1;
+    if (!is_below_root(path)) return PASS;
     long n = __sync_add_and_fetch(&counted, 1);
     if (log) {
         char line[PATH_MAX + 64];
-        int length = snprintf(line, sizeof line, "%ld %s %s\n", n, kind, path + strlen(root));
-        if (log_fd < 0) {
-            REAL(open64);
-            log_fd = real(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        }
-        REAL(write);
-        if (log_fd >= 0 && real(log_fd, line, (size_t)length) < 0) _exit(99);
+        append(&log_fd, log, line, snprintf(line, sizeof line, "%ld %s %s\n", n, kind, path + strlen(root)));
     }
-    inside = 0;
     if (!at || n != atol(at) || !what) return PASS;
-    if (strcmp(what, "kill") == 0) {
-        kill(getpid(), SIGKILL);
-        for (;;) pause();
-    }
+    if (strcmp(what, "kill") == 0) die();
+    if (strcmp(what, "kill-after") == 0) return LAST;
     if (strcmp(what, "short") == 0) return SHORT;
     errno = atoi(what);
     return FAIL;
 }
 
 static int judge_fd(const char *kind, int fd) {
-    char link[40], path[PATH_MAX];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length < 0) return PASS;
-    path[length] = 0;
-    return judge(kind, path);
+    char path[PATH_MAX];
+    return path_of(fd, path) ? judge(kind, path) : PASS;
 }
 
 static int judge_at(const char *kind, int folder, const char *path) {
     return folder == AT_FDCWD || path[0] == '/' ? judge(kind, path) : PASS;
 }
 
+/* Passes an answer on, unless the call was to be the last. */
+#define ANSWER(fate, call) do { \
+    __typeof__(call) answered = (call); \
+    if (fate == LAST) die(); \
+    return answered; \
+} while (0)
+
 ssize_t write(int fd, const void *bytes, size_t size) {
     REAL(write);
     int fate = judge_fd("write", fd);
-    return fate == FAIL ? -1 : real(fd, bytes, fate == SHORT && size > 1 ? size / 2 : size);
+    if (fate == FAIL) return -1;
+    if (fate == SHORT && size > 1) size /= 2;
+    undo_write(fd, size);
+    ANSWER(fate, real(fd, bytes, size));
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     REAL(writev);
-    return judge_fd("write", fd) == FAIL ? -1 : real(fd, parts, count);
+    int fate = judge_fd("write", fd);
+    if (fate == FAIL) return -1;
+    size_t size = 0;
+    for (int i = 0; i < count; i++) size += parts[i].iov_len;
+    undo_write(fd, size);
+    ANSWER(fate, real(fd, parts, count));
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset) {
     REAL(pwrite64);
     int fate = judge_fd("write", fd);
-    return fate == FAIL ? -1 : real(fd, bytes, fate == SHORT && size > 1 ? size / 2 : size, offset);
+    if (fate == FAIL) return -1;
+    if (fate == SHORT && size > 1) size /= 2;
+    undo_bytes(fd, offset, size);
+    ANSWER(fate, real(fd, bytes, size, offset));
+}
+
+int ftruncate64(int fd, off64_t length) {
+    REAL(ftruncate64);
+    int fate = judge_fd("truncate", fd);
+    if (fate == FAIL) return -1;
+    undo_bytes(fd, length, SIZE_MAX);
+    ANSWER(fate, real(fd, length));
 }
 
 ssize_t read(int fd, void *bytes, size_t size) {
     REAL(read);
-    return judge_fd("read", fd) == FAIL ? -1 : real(fd, bytes, size);
+    int fate = judge_fd("read", fd);
+    if (fate == FAIL) return -1;
+    ANSWER(fate, real(fd, bytes, size));
 }
 
 ssize_t pread64(int fd, void *bytes, size_t size, off64_t offset) {
     REAL(pread64);
-    return judge_fd("read", fd) == FAIL ? -1 : real(fd, bytes, size, offset);
+    int fate = judge_fd("read", fd);
+    if (fate == FAIL) return -1;
+    ANSWER(fate, real(fd, bytes, size, offset));
 }
 
 int fsync(int fd) {
     REAL(fsync);
-    return judge_fd("sync", fd) ? -1 : real(fd);
+    int fate = judge_fd("sync", fd);
+    if (fate == FAIL) return -1;
+    int answer = real(fd);
+    if (answer == 0) undo_until(fd);
+    ANSWER(fate, answer);
 }
 
 int fdatasync(int fd) {
     REAL(fdatasync);
-    return judge_fd("sync", fd) ? -1 : real(fd);
+    int fate = judge_fd("sync", fd);
+    if (fate == FAIL) return -1;
+    int answer = real(fd);
+    if (answer == 0) undo_until(fd);
+    ANSWER(fate, answer);
 }
 
 int open64(const char *path, int flags, ...) {
@@ -113,45 +149,71 @@ int open64(const char *path, int flags, ...) {
     va_start(more, flags);
     mode_t mode = va_arg(more, mode_t);
     va_end(more);
-    return judge(flags & (O_WRONLY | O_RDWR) ? "open-to-write" : "open", path) ? -1 : real(path, flags, mode);
+    int fate = judge(flags & (O_WRONLY | O_RDWR) ? "open-to-write" : "open", path);
+    if (fate == FAIL) return -1;
+    undo_open(path, flags);
+    ANSWER(fate, real(path, flags, mode));
 }
 
 DIR *opendir(const char *path) {
     REAL(opendir);
-    return judge("open", path) ? NULL : real(path);
+    int fate = judge("open", path);
+    if (fate == FAIL) return NULL;
+    ANSWER(fate, real(path));
 }
 
 int rename(const char *from, const char *to) {
     REAL(rename);
-    return judge("rename", to) ? -1 : real(from, to);
+    int fate = judge("rename", to);
+    if (fate == FAIL) return -1;
+    undo_rename(from, to, 0);
+    ANSWER(fate, real(from, to));
 }
 
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
     REAL(renameat2);
-    return judge_at("rename", to_dir, to) ? -1 : real(from_dir, from, to_dir, to, flags);
+    int fate = judge_at(flags ? "exchange" : "rename", to_dir, to);
+    if (fate == FAIL) return -1;
+    undo_rename(from, to, flags);
+    ANSWER(fate, real(from_dir, from, to_dir, to, flags));
 }
 
 int unlink(const char *path) {
     REAL(unlink);
-    return judge("unlink", path) ? -1 : real(path);
+    int fate = judge("unlink", path);
+    if (fate == FAIL) return -1;
+    undo_unlink(path);
+    ANSWER(fate, real(path));
 }
 
 int link(const char *from, const char *to) {
     REAL(link);
-    return judge("link", to) ? -1 : real(from, to);
+    int fate = judge("link", to);
+    if (fate == FAIL) return -1;
+    undo_made(to);
+    ANSWER(fate, real(from, to));
 }
 
 int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags) {
     REAL(linkat);
-    return judge_at("link", to_dir, to) ? -1 : real(from_dir, from, to_dir, to, flags);
-}
-
-int ftruncate64(int fd, off64_t length) {
-    REAL(ftruncate64);
-    return judge_fd("truncate", fd) ? -1 : real(fd, length);
+    int fate = judge_at("link", to_dir, to);
+    if (fate == FAIL) return -1;
+    undo_made(to);
+    ANSWER(fate, real(from_dir, from, to_dir, to, flags));
 }
 
 int mkdir(const char *path, mode_t mode) {
     REAL(mkdir);
-    return judge("mkdir", path) ? -1 : real(path, mode);
+    int fate = judge("mkdir", path);
+    if (fate == FAIL) return -1;
+    undo_made(path);
+    ANSWER(fate, real(path, mode));
+}
+
+int rmdir(const char *path) {
+    REAL(rmdir);
+    int fate = judge("rmdir", path);
+    if (fate == FAIL) return -1;
+    undo_rmdir(path);
+    ANSWER(fate, real(path));
 }

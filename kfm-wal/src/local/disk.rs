@@ -17,6 +17,8 @@ pub enum Access {
     Write,
     /// Reads and writes an empty file; makes the file, or empties it.
     Create,
+    /// Reads and writes a file that is made by this call: a file or a link of that name is `AlreadyExists`.
+    New,
 }
 
 /// A file system, as far as the local log needs one.
@@ -180,6 +182,7 @@ impl Disk for RealDisk {
             Access::Read => options.read(true),
             Access::Write => options.read(true).write(true),
             Access::Create => options.read(true).write(true).create(true).truncate(true),
+            Access::New => options.read(true).write(true).create_new(true),
         };
         Ok(Box::new(RealFile(options.open(path)?)))
     }

@@ -41,6 +41,7 @@ mod sync;
 mod tail;
 mod verify;
 mod view;
+pub mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -52,6 +52,13 @@ impl Wal {
         Ok((wal, Opened { snapshot, passed_over }))
     }
 
+    /// Says whether another handle on the same log finds the same records under the same keys, so that a handle that was
+    /// opened from a snapshot can be compared with one that has read the whole log.
+    pub fn finds_the_same(&self, other: &Self) -> bool {
+        let (one, two) = (self.read(), other.read());
+        one.head.lsn == two.head.lsn && one.index.places() == two.index.places() && one.unknown == two.unknown
+    }
+
     /// Keeps the index in a snapshot; returns the end of the log that it covers, and its digest.
     ///
     /// The snapshot is used only once the very next record of the log names it: append a

@@ -1,9 +1,9 @@
-//! Finding records by position, operation, plan, time and entity. Records that this handle has not read yet
-//! are read now.
+//! Finding records by position, operation, time and entity (R24). Records that this handle has not read yet are read
+//! now.
 
 use std::sync::Arc;
 
-use kfm_lineage::{Digest, EntityId, Lsn, OperationId, PublishId, Timestamp};
+use kfm_lineage::{EntityId, Lsn, OperationId, PublishId, Timestamp};
 
 use super::{Entry, SCAN_RECORDS, Wal};
 use crate::error::WalError;
@@ -31,26 +31,12 @@ impl Wal {
         self.entries_at(&places).await
     }
 
-    /// Returns the record at a position; `None` if there is none, or none of a type that this version knows.
-    ///
-    /// # Errors
-    /// As said above.
-    pub async fn entry(&self, lsn: Lsn) -> Result<Option<Arc<Entry>>, WalError> {
-        if !self.read().index.holds(lsn) {
-            return Ok(None);
-        }
-        Ok(self.entries_at(&[lsn]).await?.pop())
-    }
-
     /// Returns the records of a publish, folded into one (R21); `None` if there is no intent.
     ///
     /// # Errors
     /// As said above.
     pub async fn publish(&self, id: &PublishId) -> Result<Option<PublishRecord>, WalError> {
-        let Some(frames) = self.read().index.publish(id) else { return Ok(None) };
-        let Some(intent) = frames.intent else { return Ok(None) };
-        let places: Vec<Lsn> = [Some(intent), frames.completion].into_iter().flatten().collect();
-        let entries = self.entries_at(&places).await?;
+        let entries = self.by_operation(&id.clone().into()).await?;
         let completion = entries.iter().find_map(|entry| match &entry.record {
             Record::PublishCompletion(record) => Some((entry.lsn, record)),
             _ => None,
@@ -61,26 +47,12 @@ impl Wal {
         }))
     }
 
-    /// Returns the ids of all publishes, sorted.
-    pub fn publishes(&self) -> Vec<PublishId> {
-        self.read().index.publishes()
-    }
-
     /// Returns every record about an operation, in order: its frames, its journal, its plan, its refusals.
     ///
     /// # Errors
     /// As said above.
     pub async fn by_operation(&self, id: &OperationId) -> Result<Vec<Arc<Entry>>, WalError> {
         let places = self.read().index.operation(id);
-        self.entries_at(&places).await
-    }
-
-    /// Returns every record about a plan, in order: the plan, its approvals, its refusals, its execution.
-    ///
-    /// # Errors
-    /// As said above.
-    pub async fn by_plan(&self, plan_id: &Digest) -> Result<Vec<Arc<Entry>>, WalError> {
-        let places = self.read().index.plan(plan_id);
         self.entries_at(&places).await
     }
 
@@ -93,14 +65,9 @@ impl Wal {
         self.entries_at(&places).await
     }
 
-    /// Returns the operations that were opened and not closed (R16), sorted.
-    pub fn open_operations(&self) -> Vec<OperationId> {
-        self.read().index.open()
-    }
-
     /// Returns the records that opened an operation that moves a reference of `entity`, in order.
     ///
-    /// The moves are in segments of the version store. Segments that were not read yet are read now.
+    /// The moves are in segments of the version store, and each call reads the segments of all operations.
     ///
     /// # Errors
     /// [`WalError::Incomplete`]: a segment does not resolve, so the operation cannot be rolled back (R23).
@@ -110,25 +77,24 @@ impl Wal {
         entity: &EntityId,
         segments: &dyn SegmentReader,
     ) -> Result<Vec<Arc<Entry>>, WalError> {
-        let unread = self.read().index.moves_unread();
-        for run in unread.chunks(SCAN_RECORDS) {
-            for entry in self.entries_at(run).await? {
-                let Some((operation, segment)) = moves_of(&entry.record) else { continue };
-                let moves = segments.read(&segment).await.and_then(|bytes| parse_moves(&segment, &bytes));
-                let moves = moves.map_err(|source| WalError::Incomplete {
-                    id: operation.to_string(),
-                    digest: segment.digest,
-                    source,
-                })?;
-                self.write().index.add_moves(entry.lsn, moves);
+        let mut found = Vec::new();
+        for entry in self.entries_from(Lsn::ZERO).await? {
+            let Some((operation, segment)) = moves_of(&entry.record) else { continue };
+            let moves = segments.read(&segment).await.and_then(|bytes| parse_moves(&segment, &bytes));
+            let moves = moves.map_err(|source| WalError::Incomplete {
+                id: operation.to_string(),
+                digest: segment.digest,
+                source,
+            })?;
+            if moves.iter().any(|moved| moved.entity == *entity) {
+                found.push(entry);
             }
         }
-        let places = self.read().index.entity(entity);
-        self.entries_at(&places).await
+        Ok(found)
     }
 
     /// Returns the records at these positions, in order; the index knows all of them.
-    async fn entries_at(&self, places: &[Lsn]) -> Result<Vec<Arc<Entry>>, WalError> {
+    pub(super) async fn entries_at(&self, places: &[Lsn]) -> Result<Vec<Arc<Entry>>, WalError> {
         let mut entries = Vec::with_capacity(places.len());
         while let Some(&first) = places.get(entries.len()) {
             let known = self.read().entry(first).cloned();

@@ -26,6 +26,7 @@ pub fn intent(n: u64) -> Record {
         reason: None,
         code_ref: CodeRef { pipeline_name: "kfm_daily_stac".to_owned(), ..CodeRef::default() },
         moves: segment(moves(n).as_bytes(), 1),
+        already: 0,
         stac_scope: StacScope { items: empty, collections: empty },
         assets: empty,
         derivatives: empty,

@@ -30,7 +30,8 @@ impl Disk for SimulatedDisk {
         world.alive(world.boot)?;
         let inode = world.names.get(path).copied();
         let inode = match (access, inode) {
-            (Access::Create, _) => {
+            (Access::New, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Access::Create | Access::New, _) => {
                 // A new file, as if the old one were removed first.
                 let boot = world.boot;
                 if let Some(fault) = world.change(boot)? {
