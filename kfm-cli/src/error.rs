@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use kfm_rollback::Error;
 use kfm_rollback::op::OpError;
 use kfm_rollback::report::{Conflicts, FindingLine, Listing, Status};
+use kfm_rollback::versions::VersionError;
 use kfm_telemetry::TelemetryError;
 use kfm_wal::WalError;
 use kfm_wal::slots::SlotError;
@@ -284,6 +285,11 @@ impl From<Error> for Box<Failure> {
                     .with_key("held_reason", held_reason)
                     .with_operation(Some(&operation));
             }
+            Error::Owed { next, .. } => {
+                failure.hint = "mend what the cause names, then run these commands: they write what is missing, or name it".to_owned();
+                failure.next = next;
+                failure = failure.with_key("status", Status::Held).with_key("held_reason", "record_pending");
+            }
             Error::Store(error) => {
                 let (hint, next) = match error {
                     OpError::Missing { derived: true, .. } => (
@@ -298,7 +304,13 @@ impl From<Error> for Box<Failure> {
                 };
                 (failure.hint, failure.next) = (hint.to_owned(), vec![next.to_owned()]);
             }
-            Error::Versions(_) => failure.next = vec!["kfm doctor".to_owned()],
+            Error::Versions(error) => {
+                if matches!(error, VersionError::Missing { .. } | VersionError::Damaged { .. }) {
+                    failure.hint =
+                        "restore the version store from a backup that is not older than the log".to_owned();
+                }
+                failure.next = vec!["kfm doctor --digests".to_owned()];
+            }
             Error::Log(source) => {
                 let (hint, next) = log_remedy(source.downcast_ref::<WalError>());
                 (failure.hint, failure.next) = (hint.to_owned(), vec![next.to_owned()]);

@@ -25,12 +25,17 @@ impl KeyFile {
     }
 
     /// Writes the key, and waits until it is on the disk.
-    pub(crate) fn write(mut self, key: &str) -> io::Result<()> {
+    pub(crate) fn write(mut self, key: &str) -> io::Result<Self> {
         self.file.write_all(key.trim_end().as_bytes())?;
         self.file.write_all(b"\n")?;
         self.file.sync_all()?;
         self.written = true;
-        Ok(())
+        Ok(self)
+    }
+
+    /// Removes the key of a principal that was not added.
+    pub(crate) fn remove(mut self) {
+        self.written = false;
     }
 }
 

@@ -171,6 +171,128 @@ fn every_kind_of_refusal_is_recorded_under_one_word() {
 }
 
 #[test]
+fn a_refusal_of_what_says_who_may_do_what_is_recorded() {
+    let (sandbox, _, second) = two_publishes();
+    let plan = sandbox.json(0, &["rollback", "plan", &second])["plan_id"].as_str().unwrap().to_owned();
+    sandbox.json(0, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"]);
+    sandbox.write("no.key", "no key");
+    let of = |operation, operation_type, says| Expected {
+        code: 2,
+        operation,
+        status: "refused",
+        kind: "invalid",
+        operation_type,
+        stage: operation,
+        says,
+    };
+
+    // A name that is taken, a role that is not known, a key that is none.
+    let principals = |says| of("principals", "policy_change", says);
+    let add = ["principals", "add"];
+    refused(&sandbox, &[&add[..], &["ADA", "--role", "reviewer"]].concat(), &principals("the name is taken"));
+    refused(&sandbox, &[&add[..], &["bea", "--role", "emperor"]].concat(), &principals("role is not known"));
+    let key = ["bea", "--role", "reviewer", "--public-key", "xyz"];
+    refused(&sandbox, &[&add[..], &key].concat(), &principals("not an Ed25519 public key"));
+    for name in ["ADA.key", "bea.key"] {
+        assert!(sandbox.read(name).is_none(), "{name} is of nobody");
+    }
+
+    // The same of an approval.
+    let approve =
+        |role, key| ["approve", &plan, "--as", "ada", "--role", role, "--key", key].map(str::to_owned);
+    for (role, key, says) in
+        [("emperor", "ada.key", "role is not known"), ("reviewer", "no.key", "kfm-ed25519-v1")]
+    {
+        let words = approve(role, key);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        refused(&sandbox, &words, &of("approve", "approval", says));
+    }
+
+    // A label that is none, one that nothing can have, one that covers nothing, one of a day that has passed.
+    let labels = |says| of("labels", "label", says);
+    let assign = |subject: [&'static str; 2], care: &'static str, review_by: &'static str| {
+        let more = ["--authority", "C", "--reason", "r", "--review-by", review_by, "--care", care, "--yes"];
+        [&["labels", "assign"][..], &subject, &more].concat()
+    };
+    let day = "2099-01-01";
+    refused(&sandbox, &assign(["--under", ""], "secret", day), &labels("label is not known"));
+    refused(&sandbox, &assign(["--entity", "../a.json"], "public", day), &labels("can be called that"));
+    let mut nothing = assign(["--entity", "no/such.json"], "public", day);
+    assert_eq!(nothing.pop(), Some("--yes"));
+    refused(&sandbox, &nothing, &labels("covers 0 of 4"));
+    refused(&sandbox, &assign(["--under", ""], "public", "2001-01-01"), &labels("has passed"));
+
+    // A file of the policy that cannot be read.
+    for (file, words, expected) in [
+        ("labels", assign(["--under", ""], "public", day), labels("label registry")),
+        ("principals", assign(["--under", ""], "public", day), labels("list of principals")),
+        ("principals", [&add[..], &["cyd", "--role", "reviewer"]].concat(), principals("list of principals")),
+    ] {
+        let path = format!("policy/{file}.toml");
+        let before = sandbox.read(&path).unwrap();
+        let broken = format!("{before}\n[[label]]\nunder = 1\n");
+        sandbox.write(&path, &broken);
+        refused(&sandbox, &words, &expected);
+        assert_eq!(sandbox.read(&path), Some(broken), "it is as it was");
+        sandbox.write(&path, &before);
+    }
+
+    // A rehearsal says the same and records nothing.
+    let before = sandbox.state();
+    sandbox.json(2, &["principals", "add", "ada", "--role", "reviewer", "--ci"]);
+    sandbox.json(2, &["principals", "add", "bea", "--role", "emperor", "--ci"]);
+    assert!(sandbox.state() == before);
+}
+
+/// Runs with the ledger out of reach.
+fn without_ledger<T>(sandbox: &Sandbox, act: impl FnOnce() -> T) -> T {
+    let (ledger, aside) = (sandbox.path().join(".kfm/ledger"), sandbox.path().join(".kfm/ledger-aside"));
+    std::fs::rename(&ledger, &aside).unwrap();
+    std::fs::write(&ledger, "x").unwrap();
+    let answer = act();
+    std::fs::remove_file(&ledger).unwrap();
+    std::fs::rename(&aside, &ledger).unwrap();
+    answer
+}
+
+#[test]
+fn what_holds_although_the_ledger_could_not_take_it_is_unfinished_and_entered_by_the_command_that_is_named() {
+    let (sandbox, _, second) = two_publishes();
+    sandbox.json(0, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"]);
+    let plan = sandbox.json(0, &["rollback", "plan", &second])["plan_id"].as_str().unwrap().to_owned();
+    let label =
+        ["labels", "assign", "--entity", "b", "--care", "public", "--authority", "C", "--reason", "r"];
+    let label = [&label[..], &["--review-by", "2099-01-01"]].concat();
+    let approve = ["approve", &plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key"];
+    let cancel = ["plan", "cancel", &plan, "--reason", "r"];
+    for words in [&label[..], &["principals", "add", "bea", "--role", "reviewer"], &approve, &cancel] {
+        let entries = ledger(&sandbox).len();
+        let answer = without_ledger(&sandbox, || sandbox.json(7, words));
+        assert_eq!(answer["error"]["kind"], "unfinished", "{answer:#}");
+        assert_eq!((&answer["status"], &answer["held_reason"]), (&"held".into(), &"record_pending".into()));
+        assert!(answer["error"]["message"].as_str().unwrap().contains("ledger"), "{answer:#}");
+        let next: Vec<_> =
+            answer["error"]["next"].as_array().unwrap().iter().map(|next| next.as_str().unwrap()).collect();
+        assert!(next.contains(&"kfm status"), "{next:?}");
+        assert_eq!(ledger(&sandbox).len(), entries, "{words:?}");
+        sandbox.json(1, &["ledger", "verify"]);
+        let mending: Vec<&str> = next[0].split(' ').skip(1).collect();
+        let mending: Vec<&str> = mending.into_iter().map(|word| word.trim_matches('\'')).collect();
+        sandbox.json(0, &mending);
+        assert_eq!(ledger(&sandbox).len(), entries + 1, "{words:?}");
+        sandbox.json(0, &["ledger", "verify"]);
+        assert!(!sandbox.json(0, &["status"])["owed"].to_string().contains("ledger"));
+    }
+    // They hold: the label, the principal with its key, the approval, the cancellation.
+    let listed = sandbox.json(0, &["labels", "list"])["labels"].to_string();
+    assert!(listed.contains("\"in_force\":true") && !listed.contains("\"in_force\":false"), "{listed}");
+    assert_eq!(sandbox.json(0, &["principals", "list"])["principals"].as_array().unwrap().len(), 2);
+    assert!(sandbox.read("bea.key").unwrap().contains("kfm-ed25519-v1"), "her key is kept");
+    assert_eq!(sandbox.json(0, &["approvals", &plan])["approvals"].as_array().unwrap().len(), 1);
+    assert_eq!(sandbox.json(0, &["plan", "list"])["plans"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn a_genesis_that_is_to_be_rolled_back_is_recorded() {
     let sandbox = Sandbox::platform();
     for (path, content) in first_version() {
@@ -192,18 +314,17 @@ fn a_genesis_that_is_to_be_rolled_back_is_recorded() {
 #[test]
 fn a_refusal_that_the_ledger_could_not_take_says_so_and_is_missed_until_it_is_entered() {
     let (sandbox, ..) = two_publishes();
-    let (ledger, aside) = (sandbox.path().join(".kfm/ledger"), sandbox.path().join(".kfm/ledger-aside"));
-    std::fs::rename(&ledger, &aside).unwrap();
-    std::fs::write(&ledger, "x").unwrap();
-    let execute = ["publish", "resume"];
-    let answer = sandbox.json(6, &execute);
-    assert_eq!(answer["not_recorded"]["in"], "ledger", "{answer:#}");
-    let screen = sandbox.kfm(&execute).exits(6).stderr;
-    assert!(screen.contains("not recorded in ledger"), "{screen}");
-    std::fs::remove_file(&ledger).unwrap();
-    std::fs::rename(&aside, &ledger).unwrap();
+    let principals = ["principals", "add", "ada", "--role", "emperor"];
+    for (code, words) in [(6, &["publish", "resume"][..]), (2, &principals)] {
+        without_ledger(&sandbox, || {
+            let answer = sandbox.json(code, words);
+            assert_eq!(answer["not_recorded"]["in"], "ledger", "{answer:#}");
+            let screen = sandbox.kfm(words).exits(code).stderr;
+            assert!(screen.contains("not recorded in ledger"), "{screen}");
+        });
+    }
     let missed = sandbox.json(1, &["ledger", "verify"]);
-    assert!(missed["checks"].to_string().contains("missing=2 first=refusal/"), "{missed:#}");
+    assert!(missed["checks"].to_string().contains("missing=4 first=refusal/"), "{missed:#}");
     sandbox.json(0, &["ledger", "repair"]);
     sandbox.json(0, &["ledger", "verify"]);
 }

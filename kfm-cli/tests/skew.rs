@@ -1,12 +1,17 @@
 //! A derived store that was restored alone: found by `reconcile` and `catalog check`, mended by `project`, and never
 //! counted as done by the operation that meets it (`docs/states.md` sections 1 and 2).
+#![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[cfg(target_os = "linux")]
+#[path = "support/faults.rs"]
+mod faults;
 mod support;
 
 use std::process::Command;
 
-use support::{Sandbox, two_publishes};
+use serde_json::Value;
+use support::{Sandbox, item, two_publishes};
 
 fn copy(sandbox: &Sandbox, from: &str, to: &str) {
     let copied = Command::new("cp").current_dir(sandbox.path()).args(["-a", from, to]).status().unwrap();
@@ -60,12 +65,74 @@ fn an_edit_by_hand_is_not_for_project_to_mend() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
-fn cells_that_were_there_already_are_counted_apart() {
+fn a_value_of_an_operation_that_is_open_is_no_skew() {
+    // Until it ends, readers see the prior or the planned value of each cell.
+    let publish = ["publish", "--from", "two", "--pipeline", "test"];
+    let before = || {
+        let sandbox = two_publishes_but_the_second();
+        sandbox.write("two/things/a.json", &item("a", "second"));
+        sandbox
+    };
+    let whole = before();
+    let (output, calls) = faults::traced(&mut whole.command(&publish), whole.path());
+    assert!(output.status.success(), "{output:?}");
+    let call = faults::number_of(&calls, " write /search/");
+
+    let sandbox = before();
+    assert!(faults::killed_before(&mut sandbox.command(&publish), sandbox.path(), call));
+    let told = sandbox.json(0, &["reconcile"]);
+    assert_eq!((&told["findings"]["total"], &told["foreign"]["total"]), (&0.into(), &0.into()), "{told:#}");
+    sandbox.json(0, &["publish", "resume"]);
+    assert_eq!(sandbox.json(0, &["reconcile"])["findings"]["total"], 0);
+}
+
+/// Adds up the cells that an operation moved and those that had their value before it.
+fn cells(moved: &Value, answer: &Value) -> u64 {
+    moved["total"].as_u64().unwrap() + answer["already"].as_u64().unwrap()
+}
+
+#[test]
+fn steps_of_a_rollback_that_were_done_already_are_counted_and_recorded() {
     let (sandbox, second) = restored_graph();
+    let plan = sandbox.json(0, &["rollback", "plan", "--publish-id", &second]);
     let words = ["rollback", "execute", "--publish-id", &second, "--reason", "test", "--yes"];
     let done = sandbox.json(0, &words);
-    let (applied, already) = (done["applied"]["total"].as_u64().unwrap(), done["already"].as_u64().unwrap());
-    let cells = done["steps"]["total"].as_u64().unwrap_or(applied + already);
-    assert!(already > 0 && applied + already == cells, "{done:#}");
+    assert_eq!(done["already"], 1, "{done:#}");
+    assert_eq!(cells(&done["applied"], &done), plan["steps"]["total"].as_u64().unwrap(), "{done:#}");
+    let log = sandbox.kfm(&["wal", "export"]).exits(0).stdout;
+    assert!(log.lines().last().unwrap().contains("\"already\":1"), "the log says so too: {log}");
+}
+
+#[test]
+fn the_screen_of_a_rollback_says_how_many_steps_were_done_already() {
+    let (sandbox, second) = restored_graph();
+    let words = ["rollback", "execute", "--publish-id", &second, "--reason", "test", "--yes"];
+    let screen = sandbox.kfm(&words).exits(0).stdout;
+    assert!(screen.contains("4 cells as planned, 1 of them was so already"), "{screen}");
+}
+
+#[test]
+fn cells_that_a_publish_finds_done_are_counted_and_said() {
+    let words = ["publish", "--from", "three", "--pipeline", "test"];
+    let restored = || {
+        let (sandbox, _) = restored_graph();
+        sandbox.write("three/things/a.json", &item("a", "first"));
+        sandbox
+    };
+    let done = restored().json(0, &words);
+    assert_eq!((&done["moves"]["total"], &done["already"]), (&3.into(), &1.into()), "{done:#}");
+    let screen = restored().kfm(&words).exits(0).stdout;
+    assert!(screen.starts_with("Published 4 cells, 1 of them was so already"), "{screen}");
+}
+
+#[test]
+fn cells_that_a_hotfix_finds_done_are_counted_and_said() {
+    let words = ["hotfix", "stac", "--collection", "things", "--field", "properties.title"];
+    let words = [&words[..], &["--from", "second", "--to", "first", "--reason", "test", "--yes"]].concat();
+    let done = restored_graph().0.json(0, &words);
+    assert_eq!((&done["changed"]["total"], &done["already"]), (&3.into(), &1.into()), "{done:#}");
+    let screen = restored_graph().0.kfm(&words).exits(0).stdout;
+    assert!(screen.contains("there already") && screen.contains("1 cell"), "{screen}");
 }

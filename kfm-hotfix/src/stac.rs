@@ -132,6 +132,7 @@ pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixRepo
             plan_id: Some(plan.plan_id),
             status: done.status,
             changed: done.applied,
+            already: done.already,
             manifest: done.manifest,
             note: done.note,
             next: done.next,

@@ -24,10 +24,11 @@ pub(crate) enum Asked {
     PlanCancel,
     Approve,
     Labels,
+    Principals,
 }
 
 impl Asked {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Publish,
         Self::Adopt,
         Self::Reconcile,
@@ -41,6 +42,7 @@ impl Asked {
         Self::PlanCancel,
         Self::Approve,
         Self::Labels,
+        Self::Principals,
     ];
 
     /// Returns what undoing this operation is called: a hotfix has a word of its own.
@@ -67,6 +69,7 @@ impl Asked {
             Self::PlanCancel => "plan_cancel",
             Self::Approve => "approve",
             Self::Labels => "labels",
+            Self::Principals => "principals",
         }
     }
 
@@ -86,6 +89,7 @@ impl Asked {
             Self::Hotfix => OperationType::Hotfix,
             Self::Approve => OperationType::Approval,
             Self::Labels => OperationType::Label,
+            Self::Principals => OperationType::PolicyChange,
             Self::Resume => resumed.map_or(OperationType::Rollback, |resumed| operation_type(resumed.kind)),
             Self::RollbackPlan | Self::RollbackExecute | Self::HotfixRevert | Self::PlanCancel => {
                 OperationType::Rollback
@@ -107,6 +111,7 @@ impl Asked {
             Self::HotfixRevert => Stage::HotfixRevert,
             Self::Approve => Stage::Approve,
             Self::Labels => Stage::Labels,
+            Self::Principals => Stage::Principals,
             Self::Resume => {
                 resumed.map_or(Stage::RollbackExecute, |resumed| stage_of(resumed.kind, &resumed.target))
             }

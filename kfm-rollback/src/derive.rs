@@ -220,6 +220,32 @@ fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Byte
     Ok((Digest::of_canonical_bytes(&bytes), Bytes::from(bytes)))
 }
 
+/// Returns the value that each derived cell has to hold, by the documents of a view and today's protection.
+///
+/// # Errors
+/// As [`hidden`] and [`Projection::content`].
+pub(crate) async fn projected_now(
+    session: &Session,
+    view: &CatalogView,
+    cells: &BTreeSet<DerivedCell>,
+) -> Result<Vec<(DerivedCell, Value)>> {
+    let protections = Protections::new(session, view, view);
+    let mut labels = BTreeMap::new();
+    for node in cells.iter().filter(|cell| cell.cell.domain == Domain::Graph) {
+        if let Ok(label) = protections.of(&node.cell.key).await?.label {
+            labels.insert(node.cell.key.as_str(), label.as_str());
+        }
+    }
+    let hidden = hidden(session, view, view, cells).await?;
+    let projection = Projection::new(view, hidden, |path| labels.get(path).copied());
+    let mut projected = Vec::with_capacity(cells.len());
+    for derived in cells {
+        let value = projection.content(derived)?.map(|(digest, _)| digest);
+        projected.push((derived.clone(), value));
+    }
+    Ok(projected)
+}
+
 /// Lists the derived cells that move, each from the value in its store to its projection.
 pub(crate) async fn derived_moves(
     session: &Session,

@@ -15,7 +15,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why an operation did not do what was asked.
 ///
 /// Each variant is one class of the command's exit codes; [`Error::kind`] gives its name. After
-/// [`Unfinished`](Error::Unfinished) an operation is open; after every other variant nothing is half done.
+/// [`Unfinished`](Error::Unfinished) an operation is open, after [`Owed`](Error::Owed) a record is missing; after every
+/// other variant nothing is half done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -160,6 +161,17 @@ pub enum Error {
         /// Commands that can be run as they stand.
         next: Vec<String>,
     },
+    /// What was asked for is done, but a record of it is missing (R94): run one of the commands, which write it.
+    #[error("{message}")]
+    Owed {
+        /// What is done, and which record is missing.
+        message: String,
+        /// Commands that can be run as they stand.
+        next: Vec<String>,
+        /// Why the record could not be written.
+        #[source]
+        source: Box<Error>,
+    },
     /// A store cannot be read; nothing was changed.
     #[error("store cannot be used")]
     Store(#[source] OpError),
@@ -189,6 +201,21 @@ impl Error {
         Self::Invalid { message: message.into(), hint: hint.into(), source: None }
     }
 
+    /// Turns an invalid request into a refusal that is recorded (R6): for requests about labels, principals and
+    /// approvals.
+    pub(crate) fn rejected(self) -> Self {
+        match self {
+            Self::Invalid { message, hint, source } => Self::Rejected { message, hint, source },
+            other => other,
+        }
+    }
+
+    /// Makes the error of what is done although its record could not be written; `record` is the command that writes it.
+    pub(crate) fn owed(message: impl Into<String>, record: &str, source: impl Into<Self>) -> Self {
+        let next = vec![record.to_owned(), "kfm status".to_owned()];
+        Self::Owed { message: message.into(), next, source: Box::new(source.into()) }
+    }
+
     /// Returns the name of the error's class, as `error.kind` of the command's `--json` has it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -203,7 +230,7 @@ impl Error {
             Self::Locked { .. } => "locked",
             Self::Incomplete { .. } => "incomplete",
             Self::Failed { .. } => "failed",
-            Self::Unfinished { .. } => "unfinished",
+            Self::Unfinished { .. } | Self::Owed { .. } => "unfinished",
             Self::Store(_) => "store",
             Self::Versions(_) => "versions",
             Self::Log(_) => "log",
@@ -242,7 +269,7 @@ impl Error {
             Self::Incomplete { .. } | Self::Log(_) => 4,
             Self::ApprovalRequired { .. } => 5,
             Self::Conflict { .. } | Self::Locked { .. } => 6,
-            Self::Unfinished { .. } => 7,
+            Self::Unfinished { .. } | Self::Owed { .. } => 7,
         }
     }
 }

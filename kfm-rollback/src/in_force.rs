@@ -67,6 +67,38 @@ impl Session {
         Ok(())
     }
 
+    /// Brings into force what a command has just written into one of policy's files.
+    ///
+    /// # Errors
+    /// [`Error::Owed`]: the file has it; the next command that changes something brings it into force.
+    pub(crate) async fn follow_policy_file(&mut self, what: &str) -> Result<()> {
+        let brought = match self.reread_policy() {
+            Ok(()) => self.bring_into_force().await,
+            Err(error) => Err(error),
+        };
+        brought.map_err(|error| {
+            let message = format!(
+                "{what} is in its file, and the log may not have it yet: the next command that changes something \
+                 brings it into force"
+            );
+            Error::owed(message, "kfm wal verify", error)
+        })
+    }
+
+    /// Enters into the ledger what a command brought into force, before the command says that it is done (R94).
+    ///
+    /// # Errors
+    /// [`Error::Owed`]: it is in force; the next command that changes something enters it.
+    pub(crate) async fn settle_ledger(&mut self, what: &str) -> Result<()> {
+        self.pay_ledger().await.map_err(|error| {
+            Error::owed(
+                format!("{what} is in force, and the ledger does not have it yet"),
+                "kfm ledger repair",
+                error,
+            )
+        })
+    }
+
     /// Says whether the ledger may lack something that came into force.
     ///
     /// # Errors

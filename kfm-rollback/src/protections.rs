@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::Domain;
 use kfm_lineage::document::{DocumentFacts, DocumentKind, Field, Relation};
-use kfm_lineage::integrity::{CatalogView, Lead};
+use kfm_lineage::integrity::CatalogView;
 use kfm_policy::{Protection, Subject};
 
 use crate::error::Result;
@@ -208,22 +208,8 @@ impl<'a> Protections<'a> {
     }
 }
 
-/// Lists the paths that a link's target leads to from a document, whether or not a document stands there: a retired
-/// one, and one that comes with the change, count too. Some readers take backslashes for slashes, so both spellings
-/// are followed.
+/// Lists the paths that a link's target may lead to from a document, whether or not a document stands there: a
+/// retired one, and one that comes with the change, count too.
 fn leads(views: [&CatalogView; 2], path: &str, target: &str) -> BTreeSet<String> {
-    let slashed = target.trim().replace('\\', "/");
-    let spellings = [target, slashed.as_str()];
-    let spellings = &spellings[..if slashed == target { 1 } else { 2 }];
-    let mut paths = BTreeSet::new();
-    for view in views {
-        for target in spellings {
-            match view.lead(path, target) {
-                Lead::Document(led) => paths.insert(led.to_owned()),
-                Lead::Missing(led) => paths.insert(led),
-                Lead::Outside | Lead::External | Lead::Asset => false,
-            };
-        }
-    }
-    paths
+    views.into_iter().flat_map(|view| view.may_lead(path, target)).collect()
 }

@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::Domain;
 use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::{CellId, Move, Value};
 
-use crate::derive::{Projection, hidden, known_derived_cells};
+use crate::derive::{derived_moves, known_derived_cells, projected_now};
 use crate::error::Result;
-use crate::protections::Protections;
+use crate::history::read_moves;
 use crate::report::FindingLine;
 use crate::session::Session;
 
 /// The rule of a finding about a derived cell that does not show the documents.
 pub(crate) const SKEW: &str = "ORP-3";
 
-/// Lists the derived cells that do not show these documents (ORP-3).
+/// Lists the derived cells that do not show these documents (ORP-3). A cell of an operation that has not ended may hold
+/// its old or its new value.
 ///
 /// # Errors
 /// [`Error::Store`](crate::Error::Store): a store cannot be read. [`Error::Denied`](crate::Error::Denied): policy's files
@@ -22,27 +23,23 @@ pub(crate) const SKEW: &str = "ORP-3";
 pub(crate) async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<String>> {
     session.require_policy("catalog check")?;
     let cells = known_derived_cells(session);
-    let protections = Protections::new(session, view, view);
-    let mut labels = BTreeMap::new();
-    for node in cells.iter().filter(|cell| cell.cell.domain == Domain::Graph) {
-        if let Ok(label) = protections.of(&node.cell.key).await?.label {
-            labels.insert(node.cell.key.as_str(), label.as_str());
+    let projected = projected_now(session, view, &cells).await?;
+    let moves = derived_moves(session, &projected).await?;
+    let in_flight = cells_in_flight(session).await?;
+    let may_hold =
+        |step: &Move| in_flight.get(&step.cell).is_some_and(|values| values.contains(&step.before));
+    Ok(moves.into_iter().filter(|step| !may_hold(step)).map(|step| step.cell.to_string()).collect())
+}
+
+/// Returns the old and the new value of each cell that an operation keeps which has not ended.
+pub(crate) async fn cells_in_flight(session: &Session) -> Result<BTreeMap<CellId, [Value; 2]>> {
+    let mut in_flight = BTreeMap::new();
+    for operation in session.history.open_operations() {
+        for step in read_moves(&session.versions(), &operation.moves).await? {
+            in_flight.insert(step.cell, [step.before, step.after]);
         }
     }
-    let hidden = hidden(session, view, view, &cells).await?;
-    let projection = Projection::new(view, hidden, |path| labels.get(path).copied());
-    let mut skew = BTreeSet::new();
-    for store in session.derived_stores() {
-        let cells: Vec<_> = cells.iter().filter(|derived| derived.cell.store == store.name()).collect();
-        let keys: Vec<String> = cells.iter().map(|derived| derived.cell.key.clone()).collect();
-        for (derived, observed) in cells.into_iter().zip(store.observe(&keys).await?) {
-            let expected = projection.content(derived)?.map(|(digest, _)| digest);
-            if observed != expected {
-                skew.insert(derived.cell.to_string());
-            }
-        }
-    }
-    Ok(skew)
+    Ok(in_flight)
 }
 
 /// The finding about such a cell.

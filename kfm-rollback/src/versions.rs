@@ -155,6 +155,20 @@ pub fn segment_of<'a, T: Serialize + 'a>(
     Ok((segment, bytes.into()))
 }
 
+impl VersionError {
+    /// Returns the digest of what is not there any more, or is not what it was: restoring a backup helps, and trying
+    /// again does not.
+    pub(crate) fn lost(&self) -> Option<Digest> {
+        match self {
+            Self::Missing { digest }
+            | Self::Damaged { digest }
+            | Self::BadLine { digest, .. }
+            | Self::Count { digest, .. } => Some(*digest),
+            Self::Mismatch { .. } | Self::NotCanonical { .. } | Self::Store(_) => None,
+        }
+    }
+}
+
 /// Returns the key of a digest's bytes: kind, first two digits, all digits.
 ///
 /// The two digits keep folders small: at most 256 of them for each kind.

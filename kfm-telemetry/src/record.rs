@@ -163,6 +163,8 @@ pub enum Stage {
     Approve,
     /// The label registry was changed.
     Labels,
+    /// The list of principals was changed.
+    Principals,
 }
 
 impl Stage {
@@ -180,6 +182,7 @@ impl Stage {
             Self::HotfixRevert => "hotfix_revert",
             Self::Approve => "approve",
             Self::Labels => "labels",
+            Self::Principals => "principals",
         }
     }
 
@@ -189,7 +192,7 @@ impl Stage {
             Self::Publish | Self::Adopt | Self::Reconcile | Self::Project => "publish",
             Self::RollbackPlan | Self::RollbackExecute | Self::RollbackRevert => "rollback",
             Self::HotfixApply | Self::HotfixRevert => "hotfix",
-            Self::Approve | Self::Labels => "policy",
+            Self::Approve | Self::Labels | Self::Principals => "policy",
         };
         Slug::parse(name).expect("the names above are slugs")
     }
@@ -326,7 +329,7 @@ impl OperationRecord {
                 self.rollback_id.is_some() || (self.stage == Stage::HotfixRevert && self.hotfix_id.is_some())
             }
             Stage::HotfixApply => self.hotfix_id.is_some(),
-            Stage::Labels => true,
+            Stage::Labels | Stage::Principals => true,
         };
         if !named {
             return Err(RecordDefect::OperationWithoutId { stage: self.stage });

@@ -25,6 +25,7 @@ mod position;
 mod raw;
 pub mod record;
 pub mod schema;
+mod shallow;
 #[cfg(feature = "slots")]
 pub mod slots;
 pub mod snapshot;

@@ -33,6 +33,11 @@ pub use self::publish::{
 pub use self::stage::{StageCheckpoint, StageRecord};
 use crate::store::Head;
 
+/// Says whether a count may be left out of a record.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// One entry of the operations log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "record", rename_all = "snake_case")]

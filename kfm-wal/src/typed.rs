@@ -5,14 +5,18 @@ use kfm_lineage::{Digest, Timestamp, hex};
 
 use crate::error::WalError;
 use crate::record::{JournalEntry, Record};
+use crate::shallow::shallow;
 use crate::store::{NewRecord, OPTIONAL, StoredRecord};
 
 /// The versions of the records' forms. Each record is written in the oldest form that can say it, so that an
 /// older version of this crate stops only at records that it would misread.
 const SCHEMA: u16 = 1;
 
-/// The newest form that this version knows: the treated cells are in segments.
-const SCHEMA_TREATED: u16 = 2;
+/// The newest form that this version knows: what grows is in a segment, where the first form had it in the record.
+const SCHEMA_SEGMENT: u16 = 2;
+
+/// The types that have two forms: the ends of operations, journals, and entries of the registry.
+const TWO_FORMS: [u16; 4] = [2, 4, 5, 9];
 
 /// The type of [`Record::Stage`], which a reader need not know.
 const STAGE: u16 = OPTIONAL | 10;
@@ -52,9 +56,10 @@ impl Record {
             Self::PublishCompletion(completion) => completion.close.treated_segment.is_some(),
             Self::OperationClosed(closed) => closed.close.treated_segment.is_some(),
             Self::Journal(journal) => matches!(journal.entry, JournalEntry::Treated { .. }),
+            Self::Labels(labels) => labels.segment.is_some(),
             _ => false,
         };
-        if has_segment { SCHEMA_TREATED } else { SCHEMA }
+        if has_segment { SCHEMA_SEGMENT } else { SCHEMA }
     }
 }
 
@@ -77,17 +82,24 @@ pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     let StoredRecord { lsn, record: new, .. } = stored;
     let is_known =
         (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT, POLICY_CHANGE, PLAN_CANCELLED].contains(&new.rtype);
-    // Only the types that end an operation (2, 4) and the journal (5) have two forms.
-    let newest = if [2, 4, 5].contains(&new.rtype) { SCHEMA_TREATED } else { SCHEMA };
+    let newest = if TWO_FORMS.contains(&new.rtype) { SCHEMA_SEGMENT } else { SCHEMA };
     if !is_known || new.schema > newest {
         return Ok(if new.rtype & OPTIONAL != 0 { Read::Optional } else { Read::Future });
     }
-    let record: Record = serde_json::from_slice(&new.payload)
-        .map_err(|error| WalError::Malformed { lsn: *lsn, source: Box::new(error) })?;
+    let record =
+        parse(&new.payload).map_err(|error| WalError::Malformed { lsn: *lsn, source: Box::new(error) })?;
     if record.rtype() != new.rtype {
         return Err(WalError::Malformed { lsn: *lsn, source: "type and payload differ".into() });
     }
     Ok(Read::Known(Box::new(record)))
+}
+
+/// Reads a payload. Of one that nests too deep, as older versions could write, it reads what does not.
+fn parse(payload: &[u8]) -> serde_json::Result<Record> {
+    serde_json::from_slice(payload).or_else(|error| match shallow(payload) {
+        Some(cut) => serde_json::from_slice(&cut),
+        None => Err(error),
+    })
 }
 
 /// Writes a record in the form of the store, and reads it again: what is appended is what a reader will see.

@@ -93,8 +93,11 @@ impl Assign {
             return Answer::new(&report, screen);
         }
         let platform = cx.platform_to_change().await?;
-        if !self.yes && cx.can_ask() {
-            let report = platform.label_rehearse(&assigned).await?;
+        // What cannot be rehearsed is refused below, where the refusal is recorded.
+        if !self.yes
+            && cx.can_ask()
+            && let Ok(report) = platform.label_rehearse(&assigned).await
+        {
             let care = &assigned.care;
             let heading = format!("Label {} as {care}", about(&assigned));
             let mut screen = Screen::default();
@@ -110,7 +113,8 @@ impl Assign {
             confirm(cx, &Question { heading: &heading, screen: &screen, text: &text, later })?;
             assigned.even_if_nothing = true;
         }
-        let report = platform.label_assign(assigned).await?;
+        let mut report = platform.label_assign(assigned).await?;
+        report.next = cx.runnable(&report.next);
         let mut screen = match report.outdone {
             _ if report.already => Screen::new(Tone::Good, "The label is in force already: nothing changes"),
             Some(outdone) if outdone > 0 && report.covers == Some(outdone) => Screen::new(
@@ -124,9 +128,7 @@ impl Assign {
         };
         reach(&mut screen, &report);
         list(&mut screen, &report);
-        if report.stand_against_total > 0 {
-            screen.next(&cx.runnable(&["kfm catalog check".to_owned()]));
-        }
+        screen.next(&report.next);
         Answer::new(&report, screen)
     }
 }
@@ -157,6 +159,9 @@ fn reach(screen: &mut Screen, report: &LabelsReport) {
         };
         screen.fact("stricter", format!("{documents}: {hold} protection does not change"));
         screen.fact("", "lowering a label is not built yet (docs/states.md, 'Not built yet')");
+    }
+    if let Some(cells) = report.to_project.filter(|cells| *cells > 0) {
+        screen.fact("to project", format!("{} of graph, search and cache", words::count(cells, "cell")));
     }
     if report.stand_against_total == 0 {
         return;

@@ -86,15 +86,29 @@ impl Add {
         if let Some(path) = &path {
             platform.refuse_own_place(path)?;
         }
-        let key_file = match &path {
-            Some(path) => Some(KeyFile::create(path).map_err(|error| Failure::file(path, &error))?),
-            None => None,
+        let kept =
+            path.as_deref().map(|path| KeyFile::create(path).map_err(|error| Failure::file(path, &error)));
+        let kept = kept.transpose()?;
+        let (public_key, private_key) = match self.public_key {
+            Some(key) => (key, None),
+            None => Platform::new_key_pair(&self.name).map(|(public, private)| (public, Some(private)))?,
         };
-        let (principal, private_key) =
-            platform.principal_add(&self.name, &self.roles, self.public_key.as_deref()).await?;
-        if let (Some(path), Some(key_file), Some(private_key)) = (&path, key_file, &private_key) {
-            key_file.write(private_key).map_err(|error| Failure::file(path, &error))?;
+        // On disk before the principal is in force: a key that cannot be kept must not count.
+        let kept = match (&path, kept, private_key) {
+            (Some(path), Some(file), Some(key)) => {
+                Some(file.write(&key).map_err(|error| Failure::file(path, &error))?)
+            }
+            _ => None,
+        };
+        let added = platform.principal_add(&self.name, &self.roles, Some(&public_key)).await;
+        // Of a principal that the list has, whatever else failed, the key is kept.
+        let is_listed = |known: Vec<PrincipalLine>| known.iter().any(|known| known.public_key == public_key);
+        if let (Err(_), Some(kept)) = (&added, kept)
+            && !platform.principals().await.is_ok_and(is_listed)
+        {
+            kept.remove();
         }
+        let (principal, _) = added?;
         let mut screen = Screen::new(Tone::Good, format!("{} can approve now", principal.name));
         screen.fact("roles", principal.roles.join(", ")).fact("public key", &principal.public_key);
         if let Some(path) = &path {
@@ -110,13 +124,7 @@ impl Add {
 
     /// Says whether the principal could be added, and adds none.
     async fn rehearse(self, cx: &Context<'_>) -> Result<Answer> {
-        let platform = cx.platform().await?;
-        platform.principals().await?;
-        if self.is_taken(&platform).await {
-            let hint = "choose another name; 'kfm principals list' has those that are taken";
-            let message = format!("the name is taken: principal={}", self.name);
-            return Err(Failure::usage(message).with_hint(hint).into());
-        }
+        cx.platform().await?.principal_rehearse(&self.name, &self.roles, self.public_key.as_deref()).await?;
         let screen = Screen::new(Tone::Plain, format!("Would add {}", self.name));
         let mut keys = serde_json::json!({ "name": self.name, "roles": self.roles, "status": "dry_run" });
         if let Some(public_key) = self.public_key {

@@ -183,11 +183,16 @@ fn screen(report: &PublishReport, dry_run: bool) -> Screen {
             Screen::new(Tone::Good, "Nothing to do: this publish was completed already")
         }
         _ if dry_run => Screen::new(Tone::Plain, format!("Would publish {cells}; nothing was written")),
+        Status::Completed if report.already > 0 => {
+            let all = words::count(report.moves.total + report.already, "cell");
+            Screen::new(Tone::Good, format!("Published {all}{}", words::already(report.already)))
+        }
         Status::Completed => Screen::new(Tone::Good, format!("Published {cells}")),
         Status::Aborted => Screen::new(Tone::Good, "Aborted: readers see what they saw before"),
         status => Screen::new(Tone::Warn, format!("The publish is {status}")),
     };
     screen.fact_if("publish", report.publish_id.as_ref());
+    screen.fact_if("moved", (report.already > 0).then_some(&cells));
     screen.fact(
         "documents",
         format!(

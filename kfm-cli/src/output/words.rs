@@ -45,6 +45,16 @@ pub(crate) fn cells_by(total: u64, by_domain: &BTreeMap<String, u64>) -> String 
     }
 }
 
+/// Says how many of the cells counted before it had their value already: `, 3 of them were so already`; nothing if none
+/// had.
+pub(crate) fn already(many: u64) -> String {
+    match many {
+        0 => String::new(),
+        1 => ", 1 of them was so already".to_owned(),
+        many => format!(", {} of them were so already", number(many)),
+    }
+}
+
 /// Says what a number was and is: `45, as before` or `45, was 44`.
 pub(crate) fn change(before: u64, after: u64) -> String {
     let (before_said, after_said) = (number(before), number(after));

@@ -96,6 +96,31 @@ fn a_catalog_that_is_not_adopted_yet_counts_too() {
 }
 
 #[test]
+fn a_label_of_what_was_adopted_without_says_that_its_nodes_are_to_be_projected() {
+    let sandbox = Sandbox::empty();
+    sandbox.kfm(&["init"]).exits(0);
+    for (path, content) in first_version() {
+        sandbox.write(&format!("catalog/{path}"), &content);
+    }
+    sandbox.json(0, &["adopt"]);
+    assert_eq!(sandbox.json(0, &["catalog", "check"])["store_skew"], 0);
+    let words = assign(["--under", ""], "public", &["--yes"]);
+    let rehearsed = sandbox.json(0, &[&words[..], &["--dry-run"]].concat());
+    assert_eq!((&rehearsed["to_project"], rehearsed.get("next")), (&4.into(), None), "{rehearsed:#}");
+    let answer = sandbox.json(0, &words);
+    assert_eq!(answer["to_project"], 4, "a node shows the label in force: {answer:#}");
+    assert_eq!(answer["next"], serde_json::json!(["kfm project"]), "{answer:#}");
+    assert_eq!(sandbox.json(1, &["catalog", "check"])["store_skew"], 4);
+    let again = sandbox.kfm(&assign(["--under", "things"], "sensitive", &["--yes"])).exits(0).stdout;
+    assert!(again.contains("to project") && again.contains("kfm project"), "{again}");
+    sandbox.json(0, &["project"]);
+    assert_eq!(sandbox.kfm(&["catalog", "check", "--json"]).json()["store_skew"], 0);
+    // One that changes nothing of what they show leads nowhere.
+    let answer = sandbox.json(0, &assign(["--entity", "catalog.json"], "public", &["--yes"]));
+    assert_eq!((&answer["to_project"], answer.get("next")), (&0.into(), None), "{answer:#}");
+}
+
+#[test]
 fn the_same_label_again_changes_nothing() {
     let (sandbox, ..) = two_publishes();
     let words = assign(["--entity", "b"], "public", &[]);

@@ -2,6 +2,7 @@
 //!
 //! Where a process is stopped is counted, not timed, so that a busy machine changes nothing. The library that counts is
 //! `testing/faults/fault.c`, built by the C compiler that Rust itself links with.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,12 @@ pub fn traced(command: &mut Command, folder: &Path) -> (Output, Vec<String>) {
     let output = below(command, folder).env("FAULT_LOG", log.path()).output().unwrap();
     let calls = std::fs::read_to_string(log.path()).unwrap();
     (output, calls.lines().map(str::to_owned).collect())
+}
+
+/// Returns the number of the first call of this kind and place among those of [`traced`].
+pub fn number_of(calls: &[String], wanted: &str) -> u64 {
+    let call = calls.iter().find(|call| call.contains(wanted)).unwrap();
+    call.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// Runs a command that is killed right before its `call`th call for a file below a folder, from 1; says whether it came

@@ -187,11 +187,13 @@ impl Sandbox {
     /// Runs a command that must be refused with `code`, and checks that its error is complete and that it changes
     /// nothing.
     ///
-    /// A refusal by policy or for a conflict is itself recorded (R6), and so is an approval that would not count.
+    /// A refusal by policy or for a conflict is itself recorded (R6), and so is one of an approval, a principal or a
+    /// label.
     /// An execution that lacks approvals stores the plan that is to be approved. Everything else stays as it is.
     #[track_caller]
     pub fn refuses(&self, code: i32, words: &[&str]) -> Value {
-        let records = code != 2 || words.contains(&"execute") || words.contains(&"approve");
+        let recorded = ["execute", "approve", "principals", "labels"];
+        let records = code != 2 || recorded.iter().any(|word| words.contains(word));
         let look = || if records { self.state_but_records() } else { self.state() };
         let before = look();
         let answer = self.json(code, words);

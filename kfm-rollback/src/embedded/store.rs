@@ -324,7 +324,10 @@ impl CellStore {
     fn log_failed(&self, error: WalError) -> OpError {
         // Another process that writes the store ends soon, or is waited for; this machine's disk is tried again once.
         let class = match error {
-            WalError::Locked { .. } | WalError::Moved { .. } => ErrorClass::Transient,
+            WalError::Locked { holder } => {
+                return OpError::transient(&self.name, ErrorClass::Transient, Busy { holder });
+            }
+            WalError::Moved { .. } => ErrorClass::Transient,
             _ => ErrorClass::Io,
         };
         match error.outlook() {
@@ -333,6 +336,16 @@ impl CellStore {
             Outlook::Permanent => self.permanent("-", error),
         }
     }
+}
+
+/// Another process writes to the store; one that was stopped keeps it until it goes on or ends.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another process writes to it, wait until that one ends; if it was stopped, let it go on or end it, then try again: \
+     holder={holder}"
+)]
+struct Busy {
+    holder: String,
 }
 
 /// Decides each swap by what the swaps before it leave, and says what is to be put.

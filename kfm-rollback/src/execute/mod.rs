@@ -3,6 +3,7 @@
 //! One machine serves publish, rollback, revert and hotfix in both directions, and starting is resuming with an
 //! empty journal. The end is judged by the digest of the scope, never by the absence of errors.
 
+pub(crate) mod fit;
 mod halt;
 mod open;
 mod outcome;

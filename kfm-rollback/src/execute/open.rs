@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, Lsn, Move, OperationId};
+use kfm_lineage::{Digest, Lsn, Move, OperationId, Timestamp};
 use kfm_policy::Permit;
 use kfm_telemetry::TelemetryError;
 use kfm_wal::record::{
@@ -36,6 +36,8 @@ pub(crate) struct Opening<'a> {
 pub(crate) struct Prepared {
     /// All steps, in order.
     pub moves: Vec<Move>,
+    /// Derived cells that have their value already: there is no step for them.
+    pub already: u64,
     /// The same steps as a segment in the version store.
     pub segment: SegmentRef,
     /// Digest of the scope now.
@@ -52,8 +54,10 @@ pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Resu
     let hidden = hidden(session, now, after, &cells).await?;
     let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
     let projected = projection.keep(session, cells).await?;
-    moves.extend(derived_moves(session, &projected).await?);
-    prepared(session, moves, now, after).await
+    let derived = derived_moves(session, &projected).await?;
+    let already = (projected.len() - derived.len()) as u64;
+    moves.extend(derived);
+    Ok(Prepared { already, ..prepared(session, moves, now, after).await? })
 }
 
 /// Orders the steps of an operation that leads from one catalog to another, and makes the values that they replace
@@ -71,6 +75,7 @@ pub(crate) async fn prepared(
     let segment = versions.put_segment(&moves).await?;
     Ok(Prepared {
         segment,
+        already: 0,
         pre_state: scope_digest(moves.iter().map(|step| (&step.cell, step.before))),
         post_state: scope_digest(moves.iter().map(|step| (&step.cell, step.after))),
         moves,
@@ -214,20 +219,25 @@ fn is_damage(error: &Error) -> bool {
     }
 }
 
+/// Returns the time at which an operation ends now: never before it was opened, whatever became of the clock.
+pub(crate) fn ended_at(session: &Session, id: &OperationId) -> Timestamp {
+    let opened_at = session.history.operation(id).map(|operation| operation.opened_at);
+    opened_at.map_or(session.now(), |opened_at| session.now().max(opened_at))
+}
+
 /// Makes the record that ends an operation.
 pub(crate) fn closing(session: &Session, id: &OperationId, close: Close) -> Record {
+    let at = ended_at(session, id);
     match kfm_lineage::PublishId::parse(id.as_str()) {
         Ok(publish_id) => Record::PublishCompletion(PublishCompletion {
             publish_id,
-            completed_at: session.now(),
+            completed_at: at,
             status: match close.end {
                 EndState::Completed => PublishStatus::Success,
                 EndState::Aborted | EndState::Failed => PublishStatus::Failed,
             },
             close,
         }),
-        Err(_) => {
-            Record::OperationClosed(OperationClosed { wal_id: id.clone(), closed_at: session.now(), close })
-        }
+        Err(_) => Record::OperationClosed(OperationClosed { wal_id: id.clone(), closed_at: at, close }),
     }
 }

@@ -1,9 +1,11 @@
 //! What an operation came to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kfm_lineage::integrity::IntegrityChange;
 use kfm_lineage::{Digest, Domain, OperationId, Timestamp};
+use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
 use super::Steps;
@@ -19,7 +21,7 @@ pub(crate) struct Outcome {
     pub end: EndState,
     /// Cells that readers see changed by the operation.
     pub applied: CellCount,
-    /// Cells that had their value already when a step came to them.
+    /// Cells that had their value before the operation came to them. With those applied they are the plan's steps.
     pub already: u64,
     pub scope_digest: Digest,
     /// How many milliseconds processes worked on it since it was opened, without the time that it waited between
@@ -51,15 +53,22 @@ impl Outcome {
             }
             (Direction::Backward, _) => (EndState::Aborted, None),
         };
-        let moved = steps.made().filter(|_| direction == Direction::Forward);
-        let applied = CellCount::of(moved.map(|step| step.cell.domain));
+        let log = session.wal.by_operation(id).await?;
+        let (applied, already) = match direction {
+            Direction::Forward => {
+                let found = found_done(&log, steps);
+                let made = CellCount::of(steps.made().map(|step| step.cell.domain));
+                (made.without(&found), operation.already.saturating_add(found.total))
+            }
+            Direction::Backward => (CellCount::default(), 0),
+        };
         let integrity = integrity_of(session, &operation, steps, direction).await?;
         Ok(Self {
             end,
             applied,
-            already: operation.journal.already,
+            already,
             scope_digest,
-            worked_ms: worked_ms(session, id).await?,
+            worked_ms: worked_ms(session, &log),
             treated: steps.deviations(),
             integrity,
             error,
@@ -70,9 +79,9 @@ impl Outcome {
 
 /// Adds up the times of the operation's runs, in milliseconds: each from where it was opened or taken up to its
 /// last line in the log.
-async fn worked_ms(session: &Session, id: &OperationId) -> Result<u64> {
+fn worked_ms(session: &Session, log: &[Arc<Entry>]) -> u64 {
     let (mut worked, mut run) = (0, None);
-    for entry in session.wal.by_operation(id).await? {
+    for entry in log {
         run = match (&entry.record, run) {
             (Record::PublishIntent(_) | Record::Operation(_), _) => Some((entry.at, entry.at)),
             (Record::Journal(journal), Some((begun, last))) => match journal.entry {
@@ -85,7 +94,24 @@ async fn worked_ms(session: &Session, id: &OperationId) -> Result<u64> {
             (_, run) => run,
         };
     }
-    Ok(worked + run.map_or(0, |(begun, _)| elapsed_ms(begun, session.now())))
+    worked + run.map_or(0, |(begun, _)| elapsed_ms(begun, session.now()))
+}
+
+/// Counts the cells that had their value before a step came to them.
+fn found_done(log: &[Arc<Entry>], steps: &Steps) -> CellCount {
+    let mut found = CellCount::default();
+    for entry in log {
+        let Record::Journal(journal) = &entry.record else { continue };
+        let JournalEntry::Outcome { direction: Direction::Forward, batch, already, .. } = journal.entry
+        else {
+            continue;
+        };
+        // A batch is of one store.
+        if let Some(step) = steps.moves[batch.range(steps.moves.len())].first() {
+            found.add(step.cell.domain, already.min(batch.count));
+        }
+    }
+    found
 }
 
 fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {

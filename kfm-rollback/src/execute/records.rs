@@ -12,6 +12,7 @@ use kfm_telemetry::{
 };
 use kfm_wal::record::{Direction, EndState, OperationFrame};
 
+use super::open::ended_at;
 use super::{Halt, Outcome};
 use crate::asked::{stage_of, status_of};
 use crate::entries::{self, event_name};
@@ -35,7 +36,7 @@ pub(super) async fn write(
 ) -> Result<Option<(String, Digest)>> {
     let operation = session.history.require(id)?.clone();
     let moves = read_moves(&session.versions(), &operation.moves).await?;
-    let at = session.now();
+    let at = ended_at(session, id);
     let manifest = match operation.kind {
         // It can only go back, and a manifest could not say what it was about.
         _ if operation.misfit().is_some() => None,

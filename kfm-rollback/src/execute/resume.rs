@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, OperationId};
+use kfm_lineage::{CellId, Move, OperationId};
 use kfm_policy::{RatchetMode, StepFacts, StepTreatment};
 use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
 use kfm_wal::record::{Direction, JournalEntry};
 
 use super::treated::Treated;
-use super::{Halt, Outcome, Steps, hold, run};
+use super::{Halt, Outcome, Steps, fit, hold, run};
 use crate::assess::{Case, catalog_now, labels_of, treat_moves, with_moves};
 use crate::derive::{Projection, derived_cells, hidden};
 use crate::error::{Error, Result, text_of};
@@ -45,11 +45,19 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
             next: vec!["kfm status".into()],
         });
     }
-    if let Some(why) = operation.misfit().filter(|_| !how.abort && operation.journal.abort.is_none()) {
-        return Err(misfit(&operation, why));
-    }
-    let skip = left_alone(session, &operation, &how).await?;
-    match take_up(session, &operation, how.abort, skip).await {
+    let moves = read_moves(&session.versions(), &operation.moves).await;
+    let moves = moves.map_err(|error| still_open(&operation, &error))?;
+    let misfit = fit::misfit(session, &operation, &moves);
+    let moves = match misfit {
+        Some(why) if !how.abort && operation.journal.abort.is_none() => {
+            return Err(only_aborted(&operation, why));
+        }
+        // What was done in its name is not known: it ends, and nothing is moved.
+        Some(_) => Vec::new(),
+        None => moves,
+    };
+    let skip = left_alone(session, &operation, &moves, &how).await?;
+    match take_up(session, &operation, how.abort, moves, skip).await {
         Err(error) if !matches!(error, Error::Unfinished { .. } | Error::Failed { .. }) => {
             Err(still_open(&operation, &error))
         }
@@ -58,13 +66,17 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
 }
 
 /// Finds the cells to leave alone, and refuses those that may not be, before anything is noted in the journal.
-async fn left_alone(session: &mut Session, operation: &Operation, how: &Resume) -> Result<BTreeSet<CellId>> {
+async fn left_alone(
+    session: &mut Session,
+    operation: &Operation,
+    moves: &[Move],
+    how: &Resume,
+) -> Result<BTreeSet<CellId>> {
     if how.skip.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let moves = read_moves(&session.versions(), &operation.moves).await?;
-    skip::refuse_unknown_keys(&moves, &how.skip)?;
-    let steps = Steps::of_journal(session, &operation.id, moves, BTreeSet::new()).await?;
+    skip::refuse_unknown_keys(moves, &how.skip)?;
+    let steps = Steps::of_journal(session, &operation.id, moves.to_vec(), BTreeSet::new()).await?;
     let direction = if how.abort { Direction::Backward } else { operation.journal.direction() };
     // If policy denies everything, `take_up` holds the operation; here only the treated cells matter.
     let treated = treated_today(session, operation.kind, &steps, direction).await.unwrap_or_default();
@@ -87,6 +99,7 @@ async fn take_up(
     session: &mut Session,
     operation: &Operation,
     abort: bool,
+    moves: Vec<Move>,
     skip: BTreeSet<CellId>,
 ) -> Result<Outcome> {
     let id = &operation.id;
@@ -103,7 +116,6 @@ async fn take_up(
         let asked = JournalEntry::AbortRequested { by: options.actor, reason: "asked for".into() };
         session.journal(id, asked).await?;
     }
-    let moves = read_moves(&session.versions(), &operation.moves).await?;
     let direction = session.history.operation(id).map_or(Direction::Forward, |op| op.journal.direction());
     let mut steps = Steps::of_journal(session, id, moves, skip).await?;
     // A policy file that could not be read this time does not hold the operation: it waits as before, until the
@@ -119,12 +131,12 @@ async fn take_up(
     run(session, id, steps).await
 }
 
-/// The error of an operation whose opening record contradicts itself: this engine does not write such a record, so
-/// the operation can only go back.
-fn misfit(operation: &Operation, why: &str) -> Error {
+/// The error of an operation that does not fit: this engine does not open such operations, so it can only be aborted.
+fn only_aborted(operation: &Operation, why: &str) -> Error {
     Error::Unfinished {
         message: format!(
-            "the record that opens it does not fit, {why}; it can only be aborted: operation={} lsn={}",
+            "the record that opens it does not fit, {why}; it can only be aborted, which moves nothing: operation={} \
+             lsn={}",
             operation.id, operation.opened
         ),
         operation: operation.id.clone(),

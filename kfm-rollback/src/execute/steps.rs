@@ -5,6 +5,7 @@
 //! has as done.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use kfm_lineage::Move;
 use kfm_wal::record::{Batch, Direction, JournalEntry};
@@ -52,6 +53,7 @@ pub(crate) async fn make_steps(
             let early = JournalEntry::Outcome { direction, batch, applied: batch.count, already: 0 };
             session.journal(cx.operation(), early).await.map_err(Halt::of_log)?;
         }
+        let is_announced = is_announced(session, cx, &range);
         if !planted(Bug::NoIntent) {
             session
                 .journal(cx.operation(), JournalEntry::Intent { direction, batch })
@@ -59,8 +61,12 @@ pub(crate) async fn make_steps(
                 .map_err(Halt::of_log)?;
         }
         let made = make_batch(session, cx, steps, &steps.moves[range], direction).await?;
-        let outcome =
-            JournalEntry::Outcome { direction, batch, applied: made.applied, already: made.already };
+        let (applied, already) = match is_announced {
+            // A value that stands there is the doing of an earlier run, which ended before it could say so.
+            true => (made.applied + made.already, 0),
+            false => (made.applied, made.already),
+        };
+        let outcome = JournalEntry::Outcome { direction, batch, applied, already };
         session.journal(cx.operation(), outcome).await.map_err(Halt::of_log)?;
         done += batch.count;
         session.progress(done);
@@ -113,7 +119,15 @@ fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, directio
     cut
 }
 
-/// What a batch changed.
+/// Says whether an earlier run of the operation was about to make some of these steps.
+fn is_announced(session: &Session, cx: &WriteContext, steps: &Range<usize>) -> bool {
+    session.history.operation(cx.operation()).is_some_and(|operation| {
+        let mut intended = operation.journal.intended.iter().map(|batch| batch.range(usize::MAX));
+        intended.any(|batch| batch.start < steps.end && steps.start < batch.end)
+    })
+}
+
+/// What a batch changed, and what had its value before.
 #[derive(Debug, Default, Clone, Copy)]
 struct Made {
     applied: u64,
@@ -135,6 +149,7 @@ async fn make_batch(
     }
     let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
     let observed = store.observe(&keys).await.map_err(Halt::Store)?;
+    let mut made = Made::default();
     let mut swaps = Vec::with_capacity(moves.len());
     for (step, observed) in moves.iter().zip(observed) {
         let to = steps.target(step, direction);
@@ -143,6 +158,7 @@ async fn make_batch(
         }
         // A cell that has its value already is swapped too: a process that was killed may have left the value
         // visible and not durable, and the store makes it durable before it answers.
+        made.already += u64::from(observed == to);
         swaps.push(Swap { key: step.cell.key.clone(), from: observed, to });
     }
     if swaps.is_empty() {
@@ -151,15 +167,12 @@ async fn make_batch(
     // The last look before the act. Another host can now follow only in the time until the store answers.
     session.refuse_if_followed().await.map_err(Halt::of_log)?;
     let outcomes = store.swap(cx, &swaps).await.map_err(Halt::Store)?;
-    let mut made = Made::default();
     for (step, outcome) in moves.iter().zip(outcomes) {
-        match outcome {
-            SwapOutcome::Applied => made.applied += 1,
-            SwapOutcome::Already => made.already += 1,
-            SwapOutcome::Conflict { observed } => {
-                return Err(Halt::Foreign { cell: step.cell.clone(), observed });
-            }
+        if let SwapOutcome::Conflict { observed } = outcome {
+            return Err(Halt::Foreign { cell: step.cell.clone(), observed });
         }
     }
+    // A swap that was made again finds what its first call did: only the look before the first tells them apart.
+    made.applied = swaps.len() as u64 - made.already;
     Ok(made)
 }

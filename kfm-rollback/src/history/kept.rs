@@ -35,6 +35,7 @@ enum Line {
     PolicyFile(String, Digest),
     Stage(StageRecord),
     Store(Domain, String),
+    PassedOver(Lsn, String),
 }
 
 /// A cell and its history.
@@ -83,12 +84,19 @@ impl History {
         versions: &VersionStore,
         snapshots: &Snapshots,
     ) -> Result<(Self, Lsn, Vec<PassedOver>)> {
+        let (mut history, passed_over) = Self::kept(wal, snapshots).await?;
+        let snapshot = history.folded;
+        history.catch_up(wal, versions).await?;
+        Ok((history, snapshot, passed_over))
+    }
+
+    /// Reads the newest snapshot that may be used; without one the history is empty.
+    pub(super) async fn kept(wal: &Wal, snapshots: &Snapshots) -> Result<(Self, Vec<PassedOver>)> {
         let found = snapshots.newest(HISTORY, &**wal.store(), wal.head().lsn, read).await?;
         let Found { state, passed_over } = found;
         let (snapshot, mut history) = state.unwrap_or((Lsn::ZERO, Self::default()));
         history.folded = snapshot;
-        history.catch_up(wal, versions).await?;
-        Ok((history, snapshot, passed_over))
+        Ok((history, passed_over))
     }
 
     /// Writes the history into a snapshot of `of`, which must be the position of the last folded record; returns
@@ -114,7 +122,9 @@ impl History {
         let stages = self.stages.values().cloned().map(Line::Stage);
         let stores = self.stores.iter().map(|(domain, name)| Line::Store(*domain, name.clone()));
         let cells = stores.chain(cells);
-        operations.chain(cells).chain(undone).chain(plans).chain(approvals).chain(labels).chain(stages)
+        let passed_over = self.passed_over.iter().map(|(lsn, why)| Line::PassedOver(*lsn, why.clone()));
+        let all = operations.chain(cells).chain(undone).chain(plans).chain(approvals);
+        all.chain(labels).chain(stages).chain(passed_over)
     }
 }
 
@@ -151,6 +161,7 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
             Line::Store(domain, name) => {
                 history.stores.insert((domain, name));
             }
+            Line::PassedOver(lsn, why) => history.passed_over.push((lsn, why)),
         }
     }
     Ok(history)

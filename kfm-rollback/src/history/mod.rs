@@ -8,6 +8,7 @@
 mod cell;
 mod kept;
 mod labels;
+mod lost;
 mod operation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use kfm_wal::record::{
 
 pub use cell::{CellHistory, Write};
 pub use kept::HISTORY;
+pub use lost::Lost;
 pub use operation::{Closed, JournalState, Kind, Operation};
 pub(crate) use operation::{ENGINE, misfit};
 
@@ -47,6 +49,10 @@ pub struct History {
     policy_files: BTreeMap<String, Digest>,
     /// The newest record of each stage, by its idempotency key.
     stages: BTreeMap<Digest, StageRecord>,
+    /// Lists that were not there when it was folded; empty wherever something is decided.
+    lost: Vec<Lost>,
+    /// Positions of records that change nothing since this engine does not write such records, each with the reason.
+    passed_over: Vec<(Lsn, String)>,
     folded: Lsn,
 }
 
@@ -148,10 +154,14 @@ impl History {
         Ok(())
     }
 
+    /// Notes an operation. An operation is opened once: a record of another kind that opens it again changes nothing.
     fn open(&mut self, operation: Operation) {
-        if !self.operations.contains_key(&operation.id) {
-            self.order.push(operation.id.clone());
+        if self.operations.contains_key(&operation.id) {
+            let why = format!("it opens again what is open or has ended: operation={}", operation.id);
+            self.passed_over.push((operation.opened, why));
+            return;
         }
+        self.order.push(operation.id.clone());
         self.operations.insert(operation.id.clone(), operation);
     }
 
@@ -183,6 +193,11 @@ impl History {
                 next: vec!["kfm wal verify".into()],
             });
         };
+        if operation.closed.is_some() {
+            let why = format!("it ends again what has ended: operation={id}");
+            self.passed_over.push((closed.lsn, why));
+            return Ok(());
+        }
         let operation = Operation { closed: Some(closed.clone()), ..operation.clone() };
         // Everything is read before anything is noted, so a call that fails here can be repeated.
         let moves = match closed.close.end {
@@ -208,17 +223,8 @@ impl History {
                         history.writes.push(Write::new(operation.opened, id.clone(), Arc::new(step)));
                     }
                 }
-                match operation.kind {
-                    // A rollback whose record does not fit together undoes nothing; `doctor` names it.
-                    Kind::Rollback if moved => {
-                        if let Ok(by) = RollbackId::parse(id.as_str()) {
-                            self.undone.insert(operation.target.clone(), by);
-                        }
-                    }
-                    Kind::Revert => {
-                        self.undone.remove(&operation.target);
-                    }
-                    _ => {}
+                if moved || operation.kind == Kind::Revert {
+                    self.turn(&operation);
                 }
             }
             EndState::Aborted => {
@@ -229,6 +235,26 @@ impl History {
             EndState::Failed => {}
         }
         Ok(())
+    }
+
+    /// Notes that a completed operation changed whether its target stands, if it is one that does.
+    fn turn(&mut self, operation: &Operation) {
+        match operation.kind {
+            // A rollback whose record does not fit together undoes nothing; `doctor` names it.
+            Kind::Rollback => {
+                if let Ok(by) = RollbackId::parse(operation.id.as_str()) {
+                    self.undone.insert(operation.target.clone(), by);
+                }
+            }
+            Kind::Revert => drop(self.undone.remove(&operation.target)),
+            _ => {}
+        }
+    }
+
+    /// Returns the positions of the records that change nothing since this engine does not write such records, each
+    /// with the reason.
+    pub fn passed_over(&self) -> &[(Lsn, String)] {
+        &self.passed_over
     }
 
     /// Returns an operation; `None` if the log does not know the id.

@@ -76,6 +76,9 @@ pub struct Operation {
     pub pipeline: String,
     /// Its steps, in order.
     pub moves: SegmentRef,
+    /// Derived cells that had their value when it was opened, for which it has no step.
+    #[serde(default)]
+    pub already: u64,
     /// What the run of a publish made besides, such as tiles or reports.
     pub derivatives: Option<SegmentRef>,
     /// Cells of the target that the operation leaves alone.
@@ -122,6 +125,7 @@ impl Operation {
             reason: intent.reason.clone(),
             pipeline: intent.code_ref.pipeline_name.clone(),
             moves: intent.moves,
+            already: intent.already,
             derivatives: Some(intent.derivatives),
             skipped: None,
             target: id.clone(),
@@ -151,6 +155,7 @@ impl Operation {
             reason: Some(frame.reason.clone()),
             pipeline: kind.as_str().to_owned(),
             moves: frame.payload.moves,
+            already: frame.payload.already,
             derivatives: None,
             skipped: Some(frame.payload.skipped),
             target: frame.payload.target.clone(),
@@ -264,7 +269,7 @@ pub struct JournalState {
     pub treated: Vec<SegmentRef>,
     /// Cells changed by the run forward.
     pub applied: u64,
-    /// Cells that the run forward found at their value already.
+    /// Cells that had their value before the operation came to them, by the outcomes of its runs forward.
     pub already: u64,
 }
 

@@ -225,6 +225,7 @@ pub(crate) async fn execute_draft(
             plan_id: plan.plan_id,
             content_id: plan.content_id,
             moves: prepared.segment,
+            already: prepared.already,
             skipped: versions.put_segment(&skipped).await?,
             hash_chain_before: session.wal.head().chain,
             correction: plan.content.correction.clone(),

@@ -4,8 +4,6 @@
 //! its claim, so other hosts wait for the claim's lease to pass. A claim counts as alive until its own lease says
 //! otherwise, by the clock of the host that made it.
 
-use kfm_lineage::Timestamp;
-use kfm_wal::slots::Holder as Held;
 use serde::{Deserialize, Serialize};
 
 use super::Platform;
@@ -84,9 +82,4 @@ impl std::fmt::Display for Claimant {
 /// Returns a claim's text for people.
 pub(crate) fn shown(words: &str) -> String {
     Claimant::parse(words).map_or_else(|| words.to_owned(), |claimant| claimant.to_string())
-}
-
-/// Says whether the lease of a claim reaches beyond `now`.
-pub(crate) fn is_alive(held: &Held, now: Timestamp) -> bool {
-    now.duration_since(held.renewed) < jiff::SignedDuration::from_millis_i128(held.lease_ms.into())
 }

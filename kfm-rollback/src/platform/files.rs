@@ -4,27 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use kfm_wal::local::disk::{Access, Disk};
+use kfm_wal::local::whole;
 
 use crate::error::{Error, Result};
 
-/// Writes a file as a whole and durably: a new file beside it, synced, renamed into its place, and the folder
-/// synced.
+/// Writes a file as a whole and durably.
 ///
 /// # Errors
 /// [`Error::File`]: names the file; a half-written file never stands in its place.
 pub(crate) fn write_durably(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::File { path: path.display().to_string(), source };
-    // The parent of a bare file name is the empty path, which is the working directory.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    disk.create_dir(folder).map_err(failed)?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let beside = folder.join(format!(".{name}.tmp"));
-    // A file there is a left-over, and a link may have been laid to redirect the write: so it is removed, never
-    // written through.
-    let _ = disk.remove(&beside);
-    let mut file = disk.open(&beside, Access::Create).map_err(failed)?;
-    file.write_at(0, bytes).and_then(|()| file.sync()).map_err(failed)?;
-    disk.rename(&beside, path).and_then(|()| disk.sync_dir(folder)).map_err(failed)
+    whole::replace(disk, path, bytes).map_err(failed)
 }
 
 /// Reads a text file as a whole.

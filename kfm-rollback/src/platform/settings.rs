@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kfm_lineage::Domain;
+use kfm_policy::strict_toml::Lines;
 use kfm_wal::slots::address::SCHEMES;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -269,14 +270,15 @@ impl Settings {
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let invalid =
             |what: String| Error::invalid(format!("{what} file={}", path.display()), "repair kfm.toml");
+        let lines = Lines::of(text);
         let not_toml = |error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| keys::line_at(text, span.start));
+            let line = error.span().map_or(1, |span| lines.at(span.start));
             invalid(format!("the settings cannot be read, {}: line={line}", error.message()))
         };
         let table = DeTable::parse(text).map_err(not_toml)?;
         // A newer form may have other keys, so the version is judged first.
-        keys::check_version(table.get_ref(), text).map_err(&invalid)?;
-        keys::check_keys(table.get_ref(), text).map_err(&invalid)?;
+        keys::check_version(table.get_ref(), &lines).map_err(&invalid)?;
+        keys::check_keys(table.get_ref(), &lines).map_err(&invalid)?;
         let settings: Self = toml::from_str(text).map_err(not_toml)?;
         settings.check().map_err(invalid)?;
         Ok(settings)

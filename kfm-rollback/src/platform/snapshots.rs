@@ -11,7 +11,7 @@ use kfm_wal::snapshot::Snapshots;
 use kfm_wal::{Wal, WalStore};
 
 use super::Platform;
-use crate::error::Result;
+use crate::error::{Error, Result, text_of};
 use crate::history::{HISTORY, History};
 
 /// The log, opened, and its history.
@@ -36,7 +36,8 @@ impl Platform {
     pub(crate) async fn fold(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
         let snapshots = self.snapshots();
         let (wal, opened) = Wal::open_from(log, Arc::clone(&self.options().clock), &snapshots).await?;
-        let (history, of, passed_over) = History::fold_from(&wal, &self.versions(), &snapshots).await?;
+        let folded = History::fold_from(&wal, &self.versions(), &snapshots).await;
+        let (history, of, passed_over) = folded.map_err(|error| self.with_remedy(error))?;
         for unused in opened.passed_over.iter().chain(&passed_over) {
             tracing::debug!(%unused, "a snapshot is not used");
         }
@@ -49,8 +50,38 @@ impl Platform {
     /// As [`fold`](Self::fold).
     pub(crate) async fn fold_whole(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
         let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
-        let history = History::fold(&wal, &self.versions()).await?;
+        let history = History::fold(&wal, &self.versions()).await.map_err(|error| self.with_remedy(error))?;
         Ok(Folded { wal, history, snapshot: Lsn::ZERO })
+    }
+
+    /// Folds the log for those who only look: as far as its lists are there. With `whole` no snapshot is used, which
+    /// may hide that a list is lost.
+    ///
+    /// # Errors
+    /// As [`fold`](Self::fold), but for lists that are lost: [`History::lost`] names them.
+    pub(crate) async fn fold_without_lost(&self, log: Arc<dyn WalStore>, whole: bool) -> Result<Folded> {
+        let snapshots = (!whole).then(|| self.snapshots());
+        let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
+        let history = History::fold_without_lost(&wal, &self.versions(), snapshots.as_ref()).await?;
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO })
+    }
+
+    /// Says what to restore, if a list that the log names is lost.
+    fn with_remedy(&self, error: Error) -> Error {
+        match error {
+            Error::Versions(error) if error.lost().is_some() => Error::Incomplete {
+                message: format!("the version store lacks a list that the log names, {}", text_of(&error)),
+                hint: self.restore_versions(),
+                next: vec!["kfm doctor --digests".into()],
+            },
+            error => error,
+        }
+    }
+
+    /// Says how to get back what the version store lacks.
+    pub(crate) fn restore_versions(&self) -> String {
+        let place = self.shown(&self.versions_dir());
+        format!("restore the version store, {place}, from a backup that is not older than the log")
     }
 
     /// Lists, for people, the snapshots that are there and cannot be used.

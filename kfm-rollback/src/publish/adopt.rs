@@ -1,6 +1,6 @@
 //! Records what stands in the stores, without moving it: adoption (R14) and reconciliation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
@@ -23,7 +23,7 @@ use crate::report::{
 };
 use crate::scope::scope_digest;
 use crate::session::Session;
-use crate::skew::{skewed, store_skew};
+use crate::skew::{cells_in_flight, skewed, store_skew};
 
 /// A value in a store that the log does not know.
 #[derive(Debug, Clone)]
@@ -42,12 +42,7 @@ fn is_below(key: &str, paths: &BTreeSet<String>) -> bool {
 ///
 /// A cell of an operation that has not ended may hold its old or its new value; neither is foreign then.
 pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
-    let mut open: BTreeMap<CellId, [Value; 2]> = BTreeMap::new();
-    for operation in session.history.open_operations() {
-        for step in crate::history::read_moves(&session.versions(), &operation.moves).await? {
-            open.insert(step.cell, [step.before, step.after]);
-        }
-    }
+    let open = cells_in_flight(session).await?;
     let projected = projected_keys(session).await?;
     let mut foreign = Vec::new();
     for store in session.stores() {
@@ -239,7 +234,7 @@ async fn record_standing(
     let findings = case.judge(session).findings.iter().map(FindingLine::from).collect();
     let segment = session.versions().put_segment(&moves).await?;
     let standing = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
-    let prepared = Prepared { moves, segment, pre_state: standing, post_state: standing };
+    let prepared = Prepared { moves, segment, already: 0, pre_state: standing, post_state: standing };
     let intent = intent(session, &unit, kind, &prepared, &Changes::default()).await?;
     let permit = case.permit(session, &segment.digest, Consent::Given)?;
     let id = OperationId::from(unit.id.clone());

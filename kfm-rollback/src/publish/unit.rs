@@ -67,6 +67,7 @@ pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> P
         publish_id,
         status,
         moves: CellCount::default(),
+        already: 0,
         added: 0,
         changed: 0,
         retired: 0,
@@ -206,6 +207,7 @@ pub(crate) fn finished(
 ) -> PublishReport {
     report.status = status_of(outcome.end);
     report.moves = outcome.applied.clone();
+    report.already = outcome.already;
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
     report.broken_links_before = before.broken_links;
     report.broken_links_after = after.broken_links;
@@ -326,6 +328,7 @@ pub(crate) async fn intent(
         reason: unit.reason.clone(),
         code_ref: unit.code.clone(),
         moves: prepared.segment,
+        already: prepared.already,
         stac_scope: StacScope {
             items: versions.put_segment(&items).await?,
             collections: versions.put_segment(&collections).await?,

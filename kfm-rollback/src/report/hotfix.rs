@@ -29,6 +29,9 @@ pub struct HotfixReport {
     pub matches: u64,
     /// Cells that it changed or, in a rehearsal, would change.
     pub changed: CellCount,
+    /// Cells that had their value before the hotfix came to them.
+    #[serde(default)]
+    pub already: u64,
     /// Documents left alone: their field has the new value already, or a later operation owns them.
     pub skipped: u64,
     /// Documents of the scope whose field has a third value, or that have no such field.

@@ -250,9 +250,28 @@ impl CellCount {
     pub fn of(domains: impl IntoIterator<Item = kfm_lineage::Domain>) -> Self {
         let mut count = Self::default();
         for domain in domains {
-            count.total += 1;
-            *count.by_domain.entry(domain.to_string()).or_default() += 1;
+            count.add(domain, 1);
         }
         count
+    }
+
+    /// Counts so many more cells of a domain.
+    pub(crate) fn add(&mut self, domain: kfm_lineage::Domain, cells: u64) {
+        if cells > 0 {
+            self.total = self.total.saturating_add(cells);
+            let of_domain = self.by_domain.entry(domain.to_string()).or_default();
+            *of_domain = of_domain.saturating_add(cells);
+        }
+    }
+
+    /// Takes other cells out of the count.
+    #[must_use]
+    pub(crate) fn without(mut self, others: &Self) -> Self {
+        for (domain, of_domain) in &mut self.by_domain {
+            *of_domain = of_domain.saturating_sub(others.by_domain.get(domain).copied().unwrap_or(0));
+        }
+        self.by_domain.retain(|_, cells| *cells > 0);
+        self.total = self.by_domain.values().sum();
+        self
     }
 }

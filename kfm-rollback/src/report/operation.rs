@@ -25,7 +25,7 @@ pub struct ExecuteReport {
     pub status: Status,
     /// Cells that readers see changed, in all and by domain.
     pub applied: CellCount,
-    /// Cells that had their value already.
+    /// Cells that had their value before the operation came to them. With those of `applied` they are the plan's steps.
     pub already: u64,
     /// Cells that were left alone, each with the reason.
     pub skipped: Listing<SkippedLine>,

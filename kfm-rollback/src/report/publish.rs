@@ -20,6 +20,9 @@ pub struct PublishReport {
     pub status: Status,
     /// Cells that it moved, in all and by domain; in a rehearsal, the documents and own cells that it would move.
     pub moves: CellCount,
+    /// Cells that had their value before the publish came to them.
+    #[serde(default)]
+    pub already: u64,
     /// Documents that were added, or would be.
     pub added: u64,
     /// Documents that were changed, or would be.

@@ -3,6 +3,7 @@
 //! A session that reads opens the log read-only and changes nothing. A session that writes holds the platform's
 //! lock from before its first look until it has ended, so that it acts on what it has seen.
 
+mod claimed;
 mod kept;
 mod snapshots;
 
@@ -17,7 +18,8 @@ use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
 use kfm_wal::Wal;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
-use kfm_wal::slots::SlotLog;
+use kfm_wal::slots::{self, SlotLog};
+use tokio::sync::OnceCell;
 
 pub(crate) use kept::kept_by;
 
@@ -60,6 +62,8 @@ pub(crate) struct Session {
     phase: Option<(String, Duration)>,
     /// The log as hosts share it, which knows its holder; `None` for a log in a folder.
     pub shared: Option<Arc<SlotLog>>,
+    /// The claim on it whose process is alive, once a command asked.
+    claim: OnceCell<Option<slots::Holder>>,
     /// The claim on a shared log; `None` for a log in a folder, and in a session that only reads.
     hold: Option<Hold>,
     /// Held to the end of the session; `None` in a session that only reads.
@@ -80,6 +84,16 @@ impl Session {
     pub(crate) async fn read_whole(platform: &Platform) -> Result<Self> {
         let (log, shared) = platform.open_to_read().await?;
         let mut session = Self::begin(platform, platform.fold_whole(log).await?, None, None)?;
+        session.shared = shared;
+        Ok(session)
+    }
+
+    /// Opens a session for commands that only look at operations: it opens although lists that the log names are lost.
+    /// [`History::lost`] names those, and then nothing may be said of the cells. With `whole` no snapshot is used.
+    pub(crate) async fn read_without_lost(platform: &Platform, whole: bool) -> Result<Self> {
+        let (log, shared) = platform.open_to_read().await?;
+        let folded = platform.fold_without_lost(log, whole).await?;
+        let mut session = Self::begin(platform, folded, None, None)?;
         session.shared = shared;
         Ok(session)
     }
@@ -140,6 +154,7 @@ impl Session {
             phases_ms: BTreeMap::new(),
             phase: None,
             shared: hold.as_ref().map(Hold::log),
+            claim: OnceCell::new(),
             hold,
             lock,
         })

@@ -35,80 +35,72 @@ impl Platform {
         Ok(self.principals_file()?.iter().map(PrincipalLine::from).collect())
     }
 
+    /// Makes an Ed25519 key pair for a principal. Returns the public key as hex, and the text of the private key's
+    /// file; the text is written nowhere.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the system gives no randomness.
+    pub fn new_key_pair(name: &str) -> Result<(String, String)> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| Error::Invalid {
+            message: "the system gives no randomness for a key".into(),
+            hint: "try again, or bring a key by --public-key".into(),
+            source: Some(Box::new(error)),
+        })?;
+        let key = PrivateKey::from_seed(seed);
+        Ok((key.public().to_string(), key.to_file(name)))
+    }
+
+    /// Says whether a principal could be added, and writes nothing.
+    ///
+    /// # Errors
+    /// As [`principal_add`](Self::principal_add).
+    pub async fn principal_rehearse(
+        &self,
+        name: &str,
+        roles: &[String],
+        public_key: Option<&str>,
+    ) -> Result<()> {
+        let mut session = Session::read(self).await?;
+        session.reread_policy().map_err(Error::rejected)?;
+        let made =
+            public_key.map_or_else(|| Self::new_key_pair(name).map(|pair| pair.0), |key| Ok(key.into()));
+        with_principal(&session, name, roles, &made?).map(drop).map_err(Error::rejected)
+    }
+
     /// Adds a principal, and records that in log and ledger. Without a public key it makes a key pair, and returns
     /// the text of the private key's file; the text is written nowhere.
     ///
+    /// A caller that must not lose the private key makes the pair by [`new_key_pair`](Self::new_key_pair), keeps it, and
+    /// gives the public key.
+    ///
     /// # Errors
-    /// [`Error::Invalid`]: the name, a role or the public key is not valid, or another principal has the name or the
-    /// key.
+    /// [`Error::Rejected`]: the name, a role, the public key or a file of the policy is not valid, or another principal has
+    /// the name or the key; the file is as it was, and the refusal is recorded. [`Error::Owed`]: the principal is in the
+    /// file, but not yet in the log or the ledger; the next command that changes something writes what is missing.
     pub async fn principal_add(
         &self,
         name: &str,
         roles: &[String],
         public_key: Option<&str>,
     ) -> Result<(PrincipalLine, Option<String>)> {
-        let mut session = Session::write(self, "principals add").await?;
-        session.reread_policy()?;
-        // What a person wrote into the file is recorded apart from what this command writes.
-        session.bring_into_force().await?;
-        if let Some(taken) = session.principals.iter().find(|other| other.name.eq_ignore_ascii_case(name)) {
-            return Err(Error::invalid(
-                format!("the name is taken: principal={}", taken.name),
-                "choose another name; to give this principal another key or role, change its entry in the file of \
-                 principals",
-            ));
-        }
-        let parsed: Option<Vec<Role>> = roles.iter().map(|role| Role::parse(role)).collect();
-        let Some(roles) = parsed.filter(|roles| !roles.is_empty()) else {
-            let known = Role::ALL.map(Role::as_str).join(", ");
-            return Err(Error::invalid(
-                format!("a role is not known: roles={}", roles.join(",")),
-                format!("give one or more of {known}"),
-            ));
-        };
         let (public_key, private) = match public_key {
-            Some(text) => {
-                let key: PublicKey = text.parse().map_err(|_| {
-                    Error::invalid(
-                        "this is not an Ed25519 public key of 64 hex digits",
-                        "give the key that 'principals add' printed",
-                    )
-                })?;
-                (key, None)
-            }
-            None => {
-                let mut seed = [0; 32];
-                getrandom::fill(&mut seed).map_err(|error| Error::Invalid {
-                    message: "the system gives no randomness for a key".into(),
-                    hint: "try again, or bring a key by --public-key".into(),
-                    source: Some(Box::new(error)),
-                })?;
-                let key = PrivateKey::from_seed(seed);
-                (key.public(), Some(key.to_file(name)))
-            }
+            Some(key) => (key.to_owned(), None),
+            None => Self::new_key_pair(name).map(|(public, private)| (public, Some(private)))?,
         };
-        if let Some(taken) = session.principals.iter().find(|other| other.public_key == public_key) {
-            return Err(Error::invalid(
-                format!("the key is another principal's: principal={}", taken.name),
-                "each principal signs with a key of its own: bring another, or leave --public-key out to make one",
-            ));
-        }
-        let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };
-        let known = self.policy_text(PRINCIPALS)?;
-        let text = Principals::append(Some(&known), &principal).map_err(crate::platform::policy_file)?;
-        write_durably(self.disk(), &self.policy_path(PRINCIPALS), text.as_bytes())?;
-        session.reread_policy()?;
-        session.bring_into_force().await?;
-        session.pay_ledger().await?;
-        Ok((PrincipalLine::from(&principal), private))
+        let mut session = Session::write(self, "principals add").await?;
+        let result = add_principal(&mut session, name, roles, &public_key).await.map_err(Error::rejected);
+        let added = recorded(&mut session, Asked::Principals, None, None, result).await?;
+        Ok((added, private))
     }
 
     /// Signs an approval of a plan, and puts it into the log.
     ///
     /// # Errors
-    /// [`Error::Rejected`]: the approval would not count, as the error says; nothing is recorded.
-    /// [`Error::Invalid`]: the private key or the role is not valid. [`Error::Denied`]: a file of the policy is
-    /// missing or not valid. For the plan as [`approvals`](Self::approvals).
+    /// [`Error::Rejected`]: the approval would not count, as the error says, or the private key or the role is not
+    /// valid; the refusal is recorded. [`Error::Owed`]: the approval counts, but is not in the ledger yet.
+    /// [`Error::Denied`]: a file of the policy is missing or not valid. For the plan as
+    /// [`approvals`](Self::approvals).
     pub async fn approve(
         &self,
         plan: &str,
@@ -144,13 +136,15 @@ impl Platform {
         private_key: &str,
         validity: Option<Duration>,
     ) -> Result<ApprovalsReport> {
-        let key = PrivateKey::parse(private_key).map_err(crate::platform::policy_file)?;
+        let key =
+            PrivateKey::parse(private_key).map_err(crate::platform::policy_file).map_err(Error::rejected)?;
         let Some(role) = Role::parse(role) else {
             let known = Role::ALL.map(Role::as_str).join(", ");
             return Err(Error::invalid(
                 format!("the role is not known: role={role}"),
                 format!("give one of {known}"),
-            ));
+            )
+            .rejected());
         };
         let signed_at = session.now();
         let validity = jiff::SignedDuration::try_from(validity.unwrap_or(VALIDITY))
@@ -174,7 +168,10 @@ impl Platform {
         let record = record_of(&approval);
         let entry = entries::of_approval(&record);
         session.log(Record::Approval(record)).await?;
-        self.ledger()?.append(&entry, signed_at).await?;
+        self.enter(&entry, signed_at).await.map_err(|error| {
+            let message = "the approval counts, and the ledger does not have it yet";
+            Error::owed(message, "kfm ledger repair", error)
+        })?;
         Ok(self.approvals_report(session, plan, NOT_KNOWN))
     }
 
@@ -241,6 +238,63 @@ async fn refuse_past(session: &Session, plan: &Plan) -> Result<()> {
         hint: "plan again, and approve the new plan".into(),
         next: vec![format!("kfm plan show {}", plan.plan_id)],
     })
+}
+
+async fn add_principal(
+    session: &mut Session,
+    name: &str,
+    roles: &[String],
+    public_key: &str,
+) -> Result<PrincipalLine> {
+    session.reread_policy()?;
+    // What a person wrote into the file is recorded apart from what this command writes.
+    session.bring_into_force().await?;
+    let (principal, text) = with_principal(session, name, roles, public_key)?;
+    let platform = session.platform.clone();
+    write_durably(platform.disk(), &platform.policy_path(PRINCIPALS), text.as_bytes())?;
+    session.follow_policy_file("the principal").await?;
+    session.settle_ledger("the principal").await?;
+    Ok(PrincipalLine::from(&principal))
+}
+
+/// Makes a principal, and the text of the list with it.
+fn with_principal(
+    session: &Session,
+    name: &str,
+    roles: &[String],
+    public_key: &str,
+) -> Result<(Principal, String)> {
+    if let Some(taken) = session.principals.iter().find(|other| other.name.eq_ignore_ascii_case(name)) {
+        return Err(Error::invalid(
+            format!("the name is taken: principal={}", taken.name),
+            "choose another name; to give this principal another key or role, change its entry in the file of \
+             principals",
+        ));
+    }
+    let parsed: Option<Vec<Role>> = roles.iter().map(|role| Role::parse(role)).collect();
+    let Some(roles) = parsed.filter(|roles| !roles.is_empty()) else {
+        let known = Role::ALL.map(Role::as_str).join(", ");
+        return Err(Error::invalid(
+            format!("a role is not known: roles={}", roles.join(",")),
+            format!("give one or more of {known}"),
+        ));
+    };
+    let public_key: PublicKey = public_key.parse().map_err(|_| {
+        Error::invalid(
+            "this is not an Ed25519 public key of 64 hex digits",
+            "give the key that 'principals add' printed",
+        )
+    })?;
+    if let Some(taken) = session.principals.iter().find(|other| other.public_key == public_key) {
+        return Err(Error::invalid(
+            format!("the key is another principal's: principal={}", taken.name),
+            "each principal signs with a key of its own: bring another, or leave --public-key out to make one",
+        ));
+    }
+    let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };
+    let known = session.platform.policy_text(PRINCIPALS)?;
+    let text = Principals::append(Some(&known), &principal).map_err(crate::platform::policy_file)?;
+    Ok((principal, text))
 }
 
 fn context<'a>(plan: &'a Plan, executed_by: &'a str, now: Timestamp) -> ApprovalContext<'a> {

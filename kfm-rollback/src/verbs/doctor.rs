@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use kfm_lineage::CellId;
 
+use super::status::lost;
 use super::{LabelLine, Platform};
-use crate::error::{Result, text_of};
+use crate::error::{Error, Result, text_of};
+use crate::execute::fit;
 use crate::op::{DomainOp, OpError};
 use crate::order::BATCH_STEPS_MAX;
 use crate::platform::log::LogPlace;
@@ -74,21 +76,45 @@ impl Platform {
             Ok(_) => self.log_server().await,
             Err(_) => None,
         };
-        let own = self.own_health(log.map(drop), server).await;
+        let lost = match &log {
+            Ok(_) => self.lost(digests).await,
+            Err(_) => None,
+        };
+        let own = self.own_health(log.map(drop), server, lost).await;
         Ok(DoctorReport { stores, own, findings })
     }
 }
 
 impl Platform {
-    /// Lists the operations whose opening records contradict themselves; this engine does not write such records.
+    /// Lists the operations that do not fit and the records that are passed over: this engine writes none of them.
     async fn misfits(&self) -> Vec<String> {
-        let Ok(session) = Session::read(self).await else { return Vec::new() };
-        let said = session.history.operations().filter_map(|operation| {
-            let why = operation.misfit()?;
+        let Ok(session) = Session::read_without_lost(self, false).await else { return Vec::new() };
+        let passed_over = session.history.passed_over().iter();
+        let mut said: Vec<String> = passed_over
+            .map(|(lsn, why)| format!("a record of the log is passed over, {why} lsn={lsn}"))
+            .collect();
+        for operation in session.history.operations() {
+            let why = match operation.misfit() {
+                None if operation.closed.is_none() => fit::misfit_of_open(&session, operation).await,
+                why => why,
+            };
             let (id, lsn) = (&operation.id, operation.opened);
-            Some(format!("the record that opens an operation does not fit, {why}: operation={id} lsn={lsn}"))
-        });
-        said.collect()
+            said.extend(why.map(|why| {
+                format!("the record that opens an operation does not fit, {why}: operation={id} lsn={lsn}")
+            }));
+        }
+        said
+    }
+
+    /// Says which lists of the log the version store lacks, or that it cannot be read. With `whole` all of the log is
+    /// looked at.
+    async fn lost(&self, whole: bool) -> Option<String> {
+        match Session::read_without_lost(self, whole).await {
+            Ok(session) => lost(&session),
+            Err(error @ Error::Versions(_)) => Some(text_of(&error)),
+            // Told of elsewhere.
+            Err(_) => None,
+        }
     }
 
     /// Asks a log's server which product it is; `None` for a log in a folder.
@@ -99,7 +125,12 @@ impl Platform {
     }
 
     /// Looks at the platform's own parts, without changing any of them.
-    async fn own_health(&self, log: Result<()>, server: Option<String>) -> Vec<OwnHealth> {
+    async fn own_health(
+        &self,
+        log: Result<()>,
+        server: Option<String>,
+        lost: Option<String>,
+    ) -> Vec<OwnHealth> {
         let log = log.map_err(|error| text_of(&error));
         let policy = |result: Result<()>| {
             result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)))
@@ -107,7 +138,7 @@ impl Platform {
         let versions = self.versions_dir();
         let parts = [
             ("log", PathBuf::from(self.wal_place()), server, log),
-            ("versions", versions.clone(), None, self.lists(&versions)),
+            ("versions", versions.clone(), None, self.lists(&versions).and(lost.map_or(Ok(()), Err))),
             ("ledger", self.ledger_dir(), None, self.lists_or_is_none(&self.ledger_dir())),
             ("telemetry", self.telemetry_dir(), None, self.lists_or_is_none(&self.telemetry_dir())),
             (LABELS, self.policy_path(LABELS), None, policy(self.check_policy_file(LABELS))),

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use kfm_lineage::Value;
+use kfm_lineage::integrity::CatalogView;
 use kfm_policy::{CareLabel, LabelRegistry, RegistryEntry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Platform;
+use crate::asked::Asked;
 use crate::assess::catalog_now;
 use crate::coverage::{Coverage, coverage, standing_against};
+use crate::derive::{DerivedCell, known_derived_cells, projected_now};
 use crate::error::{Error, Result};
 use crate::platform::files::write_durably;
 use crate::platform::policy_files::LABELS;
+use crate::refusal::recorded;
 use crate::report::{FIRST_MAX, FindingLine};
 use crate::session::Session;
 
@@ -61,6 +66,12 @@ pub struct LabelsReport {
     /// How many such documents there are.
     #[serde(default)]
     pub stand_against_total: u64,
+    /// How many cells of graph, search and cache have to be projected anew once the entry is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_project: Option<u64>,
+    /// Commands to run next, as they stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<String>,
 }
 
 /// An entry of the registries.
@@ -95,41 +106,49 @@ impl Platform {
         let mut session = Session::read(self).await?;
         let entry = entry_of(assign, today(&session))?;
         session.reread_policy()?;
-        assigned(&mut session, &entry).await
+        let report = assigned(&mut session, &entry).await?;
+        // The label is not in force, so there is nothing to mend.
+        Ok(LabelsReport { next: Vec::new(), ..report })
     }
 
     /// Writes an entry into the label file and brings it into force. If the entry is in force already, nothing
     /// changes.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: the entry is not valid, or covers nothing; the file is as it was. [`Error::Records`]:
-    /// the entry is in force, but not in the ledger yet; the next command that changes something enters it.
+    /// [`Error::Rejected`]: the entry or a file of the policy is not valid, or the entry covers nothing; the file is as
+    /// it was, and the refusal is recorded. [`Error::Owed`]: the entry is in the file, but not yet in the log or the
+    /// ledger; the next command that changes something writes what is missing.
     pub async fn label_assign(&self, assign: LabelAssign) -> Result<LabelsReport> {
         let mut session = Session::write(self, "labels assign").await?;
-        let entry = entry_of(&assign, today(&session))?;
-        session.reread_policy()?;
-        let report = assigned(&mut session, &entry).await?;
-        if report.covers == Some(0) && report.documents > 0 && !assign.even_if_nothing {
-            return Err(covers_nothing(&session, &entry, report.documents));
-        }
-        session.reread_policy()?;
-        session.bring_into_force().await?;
-        if !session.registry.entries().contains(&entry) {
-            let mut text = self.policy_text(LABELS)?;
-            if !text.is_empty() && !text.ends_with("\n\n") {
-                text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
-            }
-            text.push_str(&entry.to_toml());
-            LabelRegistry::load(Some(&text), None, &[]).map_err(crate::platform::policy_file)?;
-            write_durably(self.disk(), &self.policy_path(LABELS), text.as_bytes())?;
-            session.reread_policy()?;
-            session.bring_into_force().await?;
-        }
-        // The entry is in force; but as long as the ledger does not have it, the command has not succeeded.
-        session.pay_ledger().await?;
-        let in_force = report.labels.into_iter().map(|line| LabelLine { in_force: true, ..line });
-        Ok(LabelsReport { labels: in_force.collect(), ..report })
+        let result = assign_entry(&mut session, &assign).await.map_err(Error::rejected);
+        recorded(&mut session, Asked::Labels, None, None, result).await
     }
+}
+
+async fn assign_entry(session: &mut Session, assign: &LabelAssign) -> Result<LabelsReport> {
+    let entry = entry_of(assign, today(session))?;
+    session.reread_policy()?;
+    let report = assigned(session, &entry).await?;
+    if report.covers == Some(0) && report.documents > 0 && !assign.even_if_nothing {
+        return Err(covers_nothing(session, &entry, report.documents));
+    }
+    session.reread_policy()?;
+    session.bring_into_force().await?;
+    if !session.registry.entries().contains(&entry) {
+        let platform = session.platform.clone();
+        let mut text = platform.policy_text(LABELS)?;
+        if !text.is_empty() && !text.ends_with("\n\n") {
+            text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
+        }
+        text.push_str(&entry.to_toml());
+        LabelRegistry::load(Some(&text), None, &[]).map_err(crate::platform::policy_file)?;
+        write_durably(platform.disk(), &platform.policy_path(LABELS), text.as_bytes())?;
+        session.follow_policy_file("the label").await?;
+    }
+    // The entry is in force; but as long as the ledger does not have it, the command has not succeeded.
+    session.settle_ledger("the label").await?;
+    let in_force = report.labels.into_iter().map(|line| LabelLine { in_force: true, ..line });
+    Ok(LabelsReport { labels: in_force.collect(), ..report })
 }
 
 /// Reports the registry with the assigned entry, what it covers, and which documents stand against it.
@@ -141,6 +160,8 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
         true => standing_against(session, &now, paths()).await?,
         false => Vec::new(),
     };
+    // What a projection says is known without asking a store: a label waits for none that is away.
+    let shown = projected(session, &now).await;
     if is_new {
         session.registry.assign(entry.clone());
     }
@@ -159,7 +180,25 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
         against.truncate(FIRST_MAX);
         report.stand_against = against;
     }
+    let to_show = projected(session, &now).await;
+    report.to_project = shown.zip(to_show).map(|(shown, to_show)| differing(&shown, &to_show));
+    if report.stand_against_total > 0 {
+        report.next.push("kfm catalog check".into());
+    }
+    if report.to_project.is_some_and(|cells| cells > 0) {
+        report.next.push("kfm project".into());
+    }
     Ok(report)
+}
+
+/// Returns what graph, search and cache have to show; `None` if a version that tells it is missing, which must not stop a
+/// label.
+async fn projected(session: &Session, now: &CatalogView) -> Option<Vec<(DerivedCell, Value)>> {
+    projected_now(session, now, &known_derived_cells(session)).await.ok()
+}
+
+fn differing(before: &[(DerivedCell, Value)], after: &[(DerivedCell, Value)]) -> u64 {
+    before.iter().zip(after).filter(|(before, after)| before != after).count() as u64
 }
 
 /// Refuses an entry that covers nothing although there are documents: a mistyped path would protect no document.
@@ -206,6 +245,8 @@ fn report(registry: &LabelRegistry, coverage: &Coverage) -> LabelsReport {
         already: false,
         stand_against: Vec::new(),
         stand_against_total: 0,
+        to_project: None,
+        next: Vec::new(),
     }
 }
 

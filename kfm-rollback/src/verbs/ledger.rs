@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::Lsn;
+use kfm_lineage::{Lsn, Timestamp};
 use kfm_telemetry::ledger::{EntryStatus, LedgerReport, StoredEntry};
-use kfm_telemetry::{Label, Ledger};
+use kfm_telemetry::{Label, Ledger, LedgerEntry};
 
 use super::Platform;
 use super::ledger_content::{every_entry_as_recorded, missing};
@@ -36,6 +36,11 @@ impl Platform {
         Ok(Ledger::verify_folder(&self.ledger_dir(), Some(&self.ledger_view())).await?)
     }
 
+    /// Appends an entry for a record that the log has.
+    pub(super) async fn enter(&self, entry: &LedgerEntry, at: Timestamp) -> Result<()> {
+        Ok(self.ledger()?.append(entry, at).await.map(drop)?)
+    }
+
     /// Compares ledger and log, while other processes may write to both.
     async fn ledger_against_log(&self) -> Result<Vec<CheckLine>> {
         // An operation is in the log before it is in the ledger, and in the ledger before the log closes it.
@@ -51,6 +56,7 @@ impl Platform {
             every_operation_in(&session, &later).await?,
             every_entry_in_log(&session, &earlier),
             every_entry_as_recorded(&session, &earlier, &later).await?,
+            snapshots_as_the_log(&session).await?,
         ])
     }
 
@@ -62,13 +68,16 @@ impl Platform {
     /// [`Error::Records`](crate::Error::Records): the ledger cannot be written.
     /// [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn ledger_repair(&self) -> Result<u64> {
-        let session = Session::write(self, "ledger repair").await?;
+        let mut session = Session::write(self, "ledger repair").await?;
         let stored = self.ledger_entries().await?;
         let missing = missing(&session, &stored).await?;
         let ledger = self.ledger()?;
         for entry in &missing {
             ledger.append(entry, session.now()).await?;
         }
+        drop(ledger);
+        // What came into force is entered by now; this takes the note of it away.
+        session.pay_ledger().await?;
         Ok(missing.len() as u64)
     }
 
@@ -129,6 +138,24 @@ pub(super) fn every_entry_in_log(session: &Session, entries: &[StoredEntry]) -> 
     let named = entries.iter().filter_map(|stored| stored.entry.wal_id.as_ref());
     let unknown: Vec<_> = named.filter(|named| !known.contains(*named)).map(ToString::to_string).collect();
     line("every ledger entry in the log", &unknown, entries.len())
+}
+
+/// Checks that what commands take from this host's snapshots is what the log says: an attacker that can write the log
+/// can make it name a false one (ADR 0012).
+async fn snapshots_as_the_log(session: &Session) -> Result<CheckLine> {
+    let platform = &session.platform;
+    let folded = platform.fold(platform.wal_reader().await?).await?;
+    // Another process may have appended meanwhile: then the two cannot be compared.
+    let is_later = folded.wal.head().lsn != session.wal.head().lsn;
+    let ok = is_later || (folded.wal.finds_the_same(&session.wal) && folded.history == session.history);
+    let detail = match ok {
+        true => format!("records={}", folded.snapshot),
+        false => format!(
+            "a snapshot says otherwise than the log, and commands go by it: remove {}",
+            platform.shown(&platform.own("snapshots"))
+        ),
+    };
+    Ok(CheckLine { name: "snapshots as the log".into(), ok, detail, not_judged: None })
 }
 
 fn line(name: &str, missing: &[String], entries: usize) -> CheckLine {

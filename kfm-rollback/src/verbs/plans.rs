@@ -83,7 +83,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::Conflict`]: the plan was executed. [`Error::NotFound`], [`Error::Ambiguous`]: the text names no
-    /// plan, or more than one.
+    /// plan, or more than one. [`Error::Owed`]: the plan is cancelled, but not yet in the ledger or the telemetry.
     pub async fn plan_cancel(&self, plan: &str, reason: &str) -> Result<PlanCancel> {
         require_reason(reason)?;
         let mut session = Session::write(self, "plan cancel").await?;
@@ -125,8 +125,18 @@ pub(in crate::verbs) async fn cancel(
         session.log(Record::PlanCancelled(cancelled.clone())).await?;
     }
     // Also if the log had it as cancelled before: what an earlier run could not write is written now.
-    let entry = entries::of_cancelled(&cancelled);
-    session.platform.ledger()?.append(&entry, cancelled.at).await?;
+    record_cancelled(session, &cancelled).await.map_err(|error| {
+        let again = format!("kfm plan cancel {} --reason '…'", cancelled.plan_id);
+        Error::owed("the plan is cancelled, and ledger or telemetry do not have it yet", &again, error)
+    })?;
+    let PlanCancelled { plan_id, operation, requested_by, at, reason } = cancelled;
+    Ok(PlanCancel { plan_id, operation, status: Status::Cancelled, requested_by, at, reason, already })
+}
+
+/// Says in ledger and telemetry that a plan was taken back.
+async fn record_cancelled(session: &Session, cancelled: &PlanCancelled) -> Result<()> {
+    let entry = entries::of_cancelled(cancelled);
+    session.platform.enter(&entry, cancelled.at).await?;
     let name = EventId::lossy(&Record::PlanCancelled(cancelled.clone()).id());
     let actor = Label::lossy(&cancelled.requested_by);
     let mut line =
@@ -135,9 +145,7 @@ pub(in crate::verbs) async fn cancel(
     line.hotfix_id = entry.hotfix_id.clone();
     line.plan_id = entry.plan_id;
     line.status = kfm_telemetry::Status::Aborted;
-    session.platform.records().append(&line).await?;
-    let PlanCancelled { plan_id, operation, requested_by, at, reason } = cancelled;
-    Ok(PlanCancel { plan_id, operation, status: Status::Cancelled, requested_by, at, reason, already })
+    Ok(session.platform.records().append(&line).await?)
 }
 
 /// Finds the record of a plan by its id, by a unique prefix of it, or by the operation that it opens.

@@ -4,10 +4,10 @@ use kfm_lineage::{OperationId, RollbackId, Timestamp};
 use kfm_wal::record::Direction;
 
 use super::plans::status_of_waiting;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
-use crate::platform::claim::{Claimant, is_alive};
+use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::remedy::{plan_commands, resume_commands};
 use crate::report::{OperationLine, RunningLine, Status, StoreWait};
@@ -20,11 +20,9 @@ use crate::session::Session;
 /// made from this folder, whose lock is free, is that of a process that has died.
 pub(crate) async fn running(session: &Session) -> Result<Option<RunningLine>> {
     let own = PlatformLock::holder(&session.platform.lock_path())?;
-    let held = match &session.shared {
-        Some(log) => log.holder().await?.filter(|held| is_alive(held, session.now())),
-        None => None,
+    let Some(held) = session.living_claim().await? else {
+        return Ok(own.map(|holder| running_line(holder, None)));
     };
-    let Some(held) = held else { return Ok(own.map(|holder| running_line(holder, None))) };
     let Some(claimant) = Claimant::parse(&held.holder) else {
         // A claim that the engine did not make has only its own words.
         let newest = session.history.open_operations().last();
@@ -88,8 +86,14 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
     let phase = if operation.closed.is_some() {
         "-".to_owned()
     } else {
-        let moves = read_moves(&session.versions(), &operation.moves).await?;
-        moves.get(done as usize).map_or("verify", |step| Phase::of(step).as_str()).to_owned()
+        match read_moves(&session.versions(), &operation.moves).await {
+            Ok(moves) => {
+                moves.get(done as usize).map_or("verify", |step| Phase::of(step).as_str()).to_owned()
+            }
+            // The list is lost: the operation is open all the same.
+            Err(Error::Versions(error)) if error.lost().is_some() => "-".to_owned(),
+            Err(error) => return Err(error),
+        }
     };
     let next = match (status, operation.kind) {
         (Status::Interrupted | Status::Held, _) => resume_commands(&operation.id),

@@ -20,14 +20,20 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn status(&self) -> Result<StatusReport> {
-        let session = Session::read(self).await?;
+        let session = Session::read_without_lost(self, false).await?;
         let mut open = Vec::new();
         for operation in session.history.open_operations() {
             open.push(operation_line(&session, operation).await?);
         }
         let mut owed = missing_stores(self).await;
-        owed.extend(owed_plans(&session).await);
-        owed.extend(protection_owed(&session).await?);
+        match lost(&session) {
+            // Of the cells nothing can be said.
+            Some(lost) => owed.push(lost),
+            None => {
+                owed.extend(owed_plans(&session).await);
+                owed.extend(protection_owed(&session).await?);
+            }
+        }
         let running = running(&session).await?;
         Ok(StatusReport { open, running, owed })
     }
@@ -48,6 +54,14 @@ async fn missing_stores(platform: &Platform) -> Vec<String> {
         }
     }
     owed
+}
+
+/// Says which lists of the log are lost, and what to restore; `None` if none is.
+pub(super) fn lost(session: &Session) -> Option<String> {
+    let lost = session.history.lost();
+    let (first, remedy) = (lost.first()?, session.platform.restore_versions());
+    let lists = lost.len();
+    Some(format!("the version store lacks lists that the log names: lists={lists} first: {first}; {remedy}"))
 }
 
 /// The most documents that stand against protection and are named one by one in `owed`.

@@ -157,7 +157,7 @@ async fn verifying_the_ledger_finds_that_it_and_the_log_are_not_of_one_backup() 
     keep("-new");
     let verified = async || world.open().await.ledger_verify().await.unwrap();
     let report = verified().await;
-    assert!(report.ledger.ok && report.checks.len() == 3, "{report:#?}");
+    assert!(report.ledger.ok && report.checks.len() == 4, "{report:#?}");
 
     restore(&kept.path().join("ledger-old"), &folders[0].0);
     let report = verified().await;

@@ -17,5 +17,6 @@ mod ledger;
 mod policy_files;
 mod protection;
 mod records;
+mod shared;
 mod small;
 mod unfinished;

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use kfm_retry::Clock;
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, PlanRequest};
 use kfm_telemetry::{AlertRecord, OperationRecord, RecordSink, TelemetryError};
+use kfm_wal::local::{LocalLog, LocalOptions};
 
 use crate::failing::Failing;
-use crate::small::{item, open_stopping_at, put, roll_back, try_put};
+use crate::small::{item, open_stopping_at, open_with_another_hand, put, roll_back, try_put};
 use crate::support::World;
 
 #[tokio::test]
@@ -108,4 +111,60 @@ async fn an_abort_that_the_engine_began_has_failed_unless_somebody_asks_for_it()
     let done = world.open().await.publish_resume(&publish, true).await.unwrap();
     assert_eq!(done.status, Status::Aborted);
     assert!(world.documents().is_empty());
+}
+
+#[tokio::test]
+async fn what_went_back_and_cannot_be_recorded_is_not_called_done() {
+    // A full disk: the change is turned round, and there is no room for its records either.
+    let world = World::new().await;
+    let platform = Failing::instead_of(world.open().await, "graph", 1, 0);
+    let platform = platform.with_records(Arc::new(Full(AtomicUsize::new(1))));
+    let held = try_put(&platform, &[("a.json", Some(item("a")))]).await.unwrap_err();
+    let Error::Unfinished { operation, status: Status::Held, held_reason, .. } = &held else {
+        panic!("{held}")
+    };
+    assert_eq!(held_reason.as_deref(), Some("record_pending"));
+    let status = world.open().await.status().await.unwrap();
+    for said in [held.to_string(), status.open[0].held_reason.clone().unwrap()] {
+        assert!(said.contains("it went back to the prior state, but it could not be recorded"), "{said}");
+        assert!(!said.contains("done"), "{said}");
+    }
+    assert!(world.documents().is_empty());
+    let failed = world.open().await.publish_resume(operation.as_str(), false).await.unwrap_err();
+    assert_eq!(failed.exit_code(), 1, "{failed}");
+}
+
+#[tokio::test]
+async fn an_operation_never_ends_before_it_began() {
+    // The clock is set back between the moment that counts as its beginning and its record.
+    let world = World::new().await;
+    let clock = Arc::clone(&world.clock);
+    let set_back = move || clock.set_back(Duration::from_secs(7_200));
+    let platform = open_with_another_hand(&world, "judge", set_back).await;
+    let publish = try_put(&platform, &[("a.json", Some(item("a")))]).await.unwrap().publish_id.unwrap();
+    let listed = world.open().await.publishes().await.unwrap().publishes;
+    let line = listed.iter().find(|line| line.publish_id == publish).unwrap();
+    assert!(line.completed_at.unwrap() >= line.started_at, "{line:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_another_process_writes_to_says_which_and_what_to_do() {
+    let world = World::new().await;
+    let stopping = open_stopping_at(&world, "derive").await;
+    let stopped = try_put(&stopping, &[("a.json", Some(item("a")))]).await.unwrap_err();
+    let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
+    let file = world.root().join("kfm.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"file:graph\"", "\"file:graph\"\npatience = \"100ms\"")).unwrap();
+    let clock: Arc<dyn Clock> = world.clock.clone();
+    let options = LocalOptions::new(clock).with_holder("pid=77");
+    let (paused, _) = LocalLog::open(world.root().join("graph/log"), options).unwrap();
+    let waits = world.open().await.publish_resume(operation.as_str(), false).await.unwrap_err();
+    assert_eq!(waits.exit_code(), 7, "{waits}");
+    for said in ["store=graph", "another process writes to it", "let it go on or end it", "holder=pid=77"] {
+        assert!(waits.to_string().contains(said), "{waits}");
+    }
+    drop(paused);
+    let resumed = world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
+    assert_eq!(resumed.status, Status::Completed);
 }

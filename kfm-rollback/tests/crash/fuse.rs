@@ -106,7 +106,7 @@ impl Disk for FusedDisk {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        if access == Access::Create {
+        if matches!(access, Access::Create | Access::New) {
             self.0.change(path)?;
         }
         let inner = RealDisk.open(path, access)?;

@@ -13,5 +13,10 @@ mod support;
 
 mod forge;
 mod fuzz;
+mod mutate;
 mod plans;
+mod platform;
 mod records;
+mod snapshots;
+mod stage;
+mod walk;

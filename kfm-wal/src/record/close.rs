@@ -13,7 +13,8 @@ pub struct Close {
     pub end: EndState,
     /// Number of cells that this operation changed.
     pub applied: u64,
-    /// Number of cells that had their planned value already.
+    /// Cells that had their value before this operation came to them. With those applied they are all that it was to
+    /// change.
     pub already: u64,
     /// Digest of the scope as it was observed at the end.
     pub scope_digest: Digest,

@@ -71,6 +71,9 @@ pub struct OperationPayload {
     pub content_id: Digest,
     /// The reference moves, one [`kfm_lineage::Move`] a line, in the order in which they are made.
     pub moves: SegmentRef,
+    /// Derived cells that the plan names and that had their value when it was opened: there is no move for them.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub already: u64,
     /// The cells of the target that are left alone, their keys one a line.
     pub skipped: SegmentRef,
     /// The log's chain when the operation was opened.

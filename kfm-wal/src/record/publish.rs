@@ -25,6 +25,9 @@ pub struct PublishIntent {
     pub code_ref: CodeRef,
     /// The reference moves, one [`kfm_lineage::Move`] a line, in the order in which they are made.
     pub moves: SegmentRef,
+    /// Derived cells that its documents feed and that had their value when it was opened: there is no move for them.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub already: u64,
     /// The STAC documents that it touches.
     pub stac_scope: StacScope,
     /// The assets that its documents name, one `{logical_id, digest}` a line.

@@ -260,6 +260,16 @@ impl SlotLog {
         Ok(guard(&self.view).hold.clone().map(|hold| hold.holder))
     }
 
+    /// Reads the log to its end and returns for how long the log has not moved, as far as this handle has seen.
+    ///
+    /// # Errors
+    /// As [`WalStore::scan`](crate::WalStore::scan).
+    pub async fn silence(&self) -> Result<Duration, WalError> {
+        self.refresh().await?;
+        let next = guard(&self.view).next;
+        Ok(self.silence.lasts(&self.calls, next))
+    }
+
     /// Returns the holder that had the log when each of these records was appended; records that were
     /// appended under no claim are left out.
     ///

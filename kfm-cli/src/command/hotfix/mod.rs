@@ -72,6 +72,9 @@ fn screen(report: &HotfixReport) -> Screen {
     }
     let moves = if report.status == Status::DryRun { "to move" } else { "moved" };
     screen.fact(moves, words::cells(&report.changed));
+    if report.already > 0 {
+        screen.fact("there already", words::count(report.already, "cell"));
+    }
     screen.fact_if("risk", report.risk_level.as_ref());
     if !report.approvals_needed.is_empty() {
         screen.fact("approvals", report.approvals_needed.join("; "));

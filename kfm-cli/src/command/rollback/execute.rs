@@ -145,7 +145,8 @@ fn headline(report: &ExecuteReport) -> String {
     match (&report.note, report.status) {
         (Some(note), _) => words::capitalised(note),
         (None, Status::Completed) => {
-            format!("Done and verified: {} as planned", words::count(report.applied.total, "cell"))
+            let cells = words::count(report.applied.total + report.already, "cell");
+            format!("Done and verified: {cells} as planned{}", words::already(report.already))
         }
         (None, Status::Aborted) => "Aborted: readers see what they saw before".to_owned(),
         (None, status) => format!("It is {status}"),

@@ -9,7 +9,8 @@ use kfm_rollback::Platform;
 use kfm_rollback::report::Listing;
 use kfm_wal::VerifyReport;
 use kfm_wal::export::ExportLine;
-use kfm_wal::local::disk::{Disk, RealDisk};
+use kfm_wal::local::disk::RealDisk;
+use kfm_wal::local::whole;
 
 use super::verify::damage;
 use crate::context::Context;
@@ -69,20 +70,17 @@ async fn replace(platform: &Platform, path: &Path) -> Result<(VerifyReport, u64)
     let failed = |error: io::Error| Failure::file(path, &error);
     let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
     let beside = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let placed = async {
-        let written = write_file(platform, path, &beside).await?;
-        std::fs::rename(&beside, path).map_err(failed)?;
-        // The parent of a bare file name is the empty path, which is the working directory.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        RealDisk.sync_dir(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        Ok(written)
+    match write_file(platform, path, &beside).await {
+        Ok(written) => {
+            whole::place(&RealDisk, &beside, path).map_err(failed)?;
+            Ok(written)
+        }
+        Err(failure) => {
+            // The unfinished file is of no use; if it cannot be removed either, the error says why the disk failed.
+            let _ = std::fs::remove_file(&beside);
+            Err(failure)
+        }
     }
-    .await;
-    if placed.is_err() {
-        // The unfinished file is of no use; if it cannot be removed either, the error says why the disk failed.
-        let _ = std::fs::remove_file(&beside);
-    }
-    placed
 }
 
 /// Writes the lines of `path` into the file `to`, durably if the file can be synced.

@@ -1,5 +1,6 @@
 //! The keys that `kfm.toml` may have: a setting that is silently ignored is missed only when it is needed.
 
+use kfm_policy::strict_toml::{Lines, nearest};
 use toml::de::{DeTable, DeValue};
 
 /// Tables, and the keys that may stand in each; `stores.*` is any store.
@@ -31,7 +32,7 @@ const KNOWN: &[(&str, &[&str])] = &[
 ];
 
 /// Refuses settings of another version than 1 before anything else in them is judged.
-pub(super) fn check_version(table: &DeTable<'_>, text: &str) -> Result<(), String> {
+pub(super) fn check_version(table: &DeTable<'_>, lines: &Lines) -> Result<(), String> {
     let Some((key, value)) = table.iter().find(|(key, _)| key.get_ref() == "version") else {
         return Err("version is missing, this kfm knows 1:".to_owned());
     };
@@ -40,62 +41,41 @@ pub(super) fn check_version(table: &DeTable<'_>, text: &str) -> Result<(), Strin
         DeValue::Integer(number) if number.as_str() != "1" => Err(format!(
             "version is not known to this kfm, which knows 1: version={} line={}",
             number.as_str(),
-            line_at(text, key.span().start)
+            lines.at(key.span().start)
         )),
         _ => Ok(()),
     }
 }
 
 /// Refuses a key that is not known in its table, and names the nearest one that is.
-pub(super) fn check_keys(table: &DeTable<'_>, text: &str) -> Result<(), String> {
-    check_table("", "", table, text)?;
+pub(super) fn check_keys(table: &DeTable<'_>, lines: &Lines) -> Result<(), String> {
+    check_table("", "", table, lines)?;
     for (name, value) in table {
         let (name, DeValue::Table(inner)) = (name.get_ref().as_ref(), value.get_ref()) else { continue };
         if name != "stores" {
-            check_table(name, name, inner, text)?;
+            check_table(name, name, inner, lines)?;
             continue;
         }
         for (store, value) in inner {
             if let DeValue::Table(settings) = value.get_ref() {
-                check_table("stores.*", &format!("stores.{}", store.get_ref()), settings, text)?;
+                check_table("stores.*", &format!("stores.{}", store.get_ref()), settings, lines)?;
             }
         }
     }
     Ok(())
 }
 
-fn check_table(place: &str, shown: &str, table: &DeTable<'_>, text: &str) -> Result<(), String> {
+fn check_table(place: &str, shown: &str, table: &DeTable<'_>, lines: &Lines) -> Result<(), String> {
     let known = KNOWN.iter().find(|(name, _)| *name == place).map_or(&[][..], |(_, keys)| keys);
     for key in table.keys() {
         let name = key.get_ref().as_ref();
         if known.contains(&name) {
             continue;
         }
-        let nearest = known.iter().min_by_key(|known| edit_distance(known, name)).unwrap_or(&"version");
+        let nearest = nearest(name, known);
         let shown = if shown.is_empty() { name.to_owned() } else { format!("{shown}.{name}") };
-        let line = line_at(text, key.span().start);
+        let line = lines.at(key.span().start);
         return Err(format!("unknown key, the nearest known one is {nearest}: key={shown} line={line}"));
     }
     Ok(())
-}
-
-/// Returns the line of an offset, from 1.
-pub(super) fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
-}
-
-/// The Levenshtein distance of two texts as short as keys.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

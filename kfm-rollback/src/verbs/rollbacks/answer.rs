@@ -5,8 +5,7 @@ use kfm_lineage::{HotfixId, OperationId, OperationKind, RollbackId};
 use crate::asked::status_of;
 use crate::error::{Result, text_of};
 use crate::execute::Outcome;
-use crate::history::Operation;
-use crate::plan::{Wanted, load_plan};
+use crate::plan::Wanted;
 use crate::remedy;
 use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine, Status};
 use crate::session::Session;
@@ -39,7 +38,7 @@ pub(in crate::verbs) async fn executed(
         plan_id: operation.and_then(|operation| operation.plan_id),
         status,
         applied: outcome.applied.clone(),
-        already: outcome.already + found_done(session, operation, status).await,
+        already: outcome.already,
         skipped: Listing::of(skipped),
         broken_links_before: before.broken_links,
         broken_links_after: after.broken_links,
@@ -60,16 +59,6 @@ pub(in crate::verbs) async fn executed(
             _ => Vec::new(),
         },
     }
-}
-
-/// Counts the cells of the plan that had their value when the operation was opened, so that it has no step for them: a
-/// derived store of another time shows here.
-async fn found_done(session: &Session, operation: Option<&Operation>, status: Status) -> u64 {
-    let plan_id = operation.and_then(|operation| operation.plan_id);
-    let (Some(operation), Some(plan_id), Status::Completed) = (operation, plan_id, status) else { return 0 };
-    // The operation has ended: a plan that cannot be read any more is no error of it.
-    let Ok(plan) = load_plan(session, &plan_id.to_string()).await else { return 0 };
-    (plan.content.steps.count + plan.content.derived.count).saturating_sub(operation.moves.count)
 }
 
 /// Reports that there was nothing to do, with the catalog as it stands.

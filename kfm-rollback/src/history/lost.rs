@@ -1,0 +1,107 @@
+//! Lists that the log names and the version store does not have, as after a restore of the version store from a backup
+//! that is older than the log: what can be said without them.
+
+use kfm_lineage::{Digest, Lsn, OperationId};
+use kfm_wal::Wal;
+use kfm_wal::record::{EndState, Record};
+use kfm_wal::snapshot::Snapshots;
+
+use super::{Closed, History, Kind, Operation};
+use crate::error::{Error, Result};
+use crate::versions::VersionStore;
+
+/// A list that the log names and that is missing, or is not what the log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The record that names it, or names the operation that it is of.
+    pub lsn: Lsn,
+    /// The operation, if it is one's.
+    pub operation: Option<OperationId>,
+    /// The list.
+    pub digest: Digest,
+}
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.operation {
+            Some(operation) => write!(f, "operation={operation} ")?,
+            None => write!(f, "lsn={} ", self.lsn)?,
+        }
+        write!(f, "digest={}", self.digest)
+    }
+}
+
+impl History {
+    /// Folds a log as far as its lists are there, from the newest snapshot if one is given. Operations and their ends
+    /// are known afterwards, and nothing of the cells that a lost list names: for commands that look, never for those
+    /// that decide.
+    ///
+    /// # Errors
+    /// As [`History::fold`], but for lists that are lost: [`lost`](Self::lost) names them.
+    pub(crate) async fn fold_without_lost(
+        wal: &Wal,
+        versions: &VersionStore,
+        snapshots: Option<&Snapshots>,
+    ) -> Result<Self> {
+        let mut history = match snapshots {
+            Some(snapshots) => Self::kept(wal, snapshots).await?.0,
+            None => Self::default(),
+        };
+        for entry in wal.entries_from(history.folded.next()).await? {
+            match history.take(entry.lsn, &entry.record, versions).await {
+                Err(Error::Versions(error)) if error.lost().is_some() => {
+                    let digest = error.lost().expect("it was looked at");
+                    let operation = operation_of(&entry.record);
+                    history.lost.push(Lost { lsn: entry.lsn, operation, digest });
+                    history.take_without_lists(entry.lsn, &entry.record);
+                }
+                taken => taken?,
+            }
+            history.folded = entry.lsn;
+        }
+        Ok(history)
+    }
+
+    /// Returns the lists that were not there when the log was folded, in the log's order.
+    pub fn lost(&self) -> &[Lost] {
+        &self.lost
+    }
+
+    fn take_without_lists(&mut self, lsn: Lsn, record: &Record) {
+        match record {
+            Record::PublishIntent(intent) => self.open(Operation::of_publish(lsn, intent)),
+            Record::Operation(frame) => self.open(Operation::of_frame(lsn, frame)),
+            Record::PublishCompletion(completion) => {
+                let closed = Closed { lsn, at: completion.completed_at, close: completion.close.clone() };
+                self.end_without_lists(&completion.publish_id.clone().into(), closed);
+            }
+            Record::OperationClosed(frame) => {
+                let closed = Closed { lsn, at: frame.closed_at, close: frame.close.clone() };
+                self.end_without_lists(&frame.wal_id, closed);
+            }
+            Record::Labels(labels) => self.policy_files.extend(labels.files.clone()),
+            _ => {}
+        }
+    }
+
+    fn end_without_lists(&mut self, id: &OperationId, closed: Closed) {
+        let Some(operation) = self.operations.get_mut(id) else { return };
+        let has_turned = closed.close.end == EndState::Completed
+            && (operation.moves.count > 0 || operation.kind == Kind::Revert);
+        operation.closed = Some(closed);
+        let operation = operation.clone();
+        if has_turned {
+            self.turn(&operation);
+        }
+    }
+}
+
+fn operation_of(record: &Record) -> Option<OperationId> {
+    match record {
+        Record::PublishIntent(intent) => Some(intent.publish_id.clone().into()),
+        Record::PublishCompletion(completion) => Some(completion.publish_id.clone().into()),
+        Record::Operation(frame) => Some(frame.wal_id.clone()),
+        Record::OperationClosed(frame) => Some(frame.wal_id.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,135 @@
+//! Snapshots of what the log says, forged: what the log does not name is not believed, and what it names and lies
+//! ends no process (ADR 0012).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use kfm_lineage::{Digest, Lsn};
+use kfm_retry::ManualClock;
+use kfm_rollback::blob::ObjectBlobs;
+use kfm_rollback::history::{HISTORY, History};
+use kfm_rollback::versions::VersionStore;
+use kfm_wal::local::disk::{Disk, RealDisk};
+use kfm_wal::log::INDEX;
+use kfm_wal::record::{Record, SnapshotRecord};
+use kfm_wal::{Head, MemoryLog, Snapshots, Wal};
+use serde_json::Value;
+
+use crate::mutate::{Chance, mutated};
+use crate::stage::Stage;
+use crate::walk::{Counts, counted};
+
+/// The states of a platform's snapshot: their headings, and their lines as JSON.
+pub struct Kept {
+    pub of: Head,
+    states: BTreeMap<&'static str, (String, Vec<Value>)>,
+}
+
+impl Kept {
+    /// Keeps a snapshot of a log in a folder, and reads its states.
+    pub async fn of(wal: &Wal, versions: &VersionStore, folder: &Path) -> Self {
+        let snapshots = Snapshots::new(folder, Arc::new(RealDisk));
+        let history = History::fold(wal, versions).await.unwrap();
+        let (of, index) = wal.keep_index(&snapshots).unwrap();
+        let history = history.keep(of, &snapshots).unwrap();
+        let mut states = BTreeMap::new();
+        for (name, digest) in [(INDEX, index), (HISTORY, history)] {
+            let text = std::fs::read_to_string(file(folder, name, of.lsn, &digest)).unwrap();
+            let (heading, lines) = text.split_once('\n').unwrap();
+            let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            states.insert(name, (heading.to_owned(), lines));
+        }
+        Self { of, states }
+    }
+
+    /// Forges one state, and returns the bytes of both.
+    pub fn forged(&self, chance: &mut Chance, of: Head) -> BTreeMap<&'static str, Vec<u8>> {
+        let forged = *chance.of(&[INDEX, HISTORY]);
+        let bytes = |(name, (heading, lines)): (&&'static str, &(String, Vec<Value>))| {
+            let mut lines = lines.clone();
+            if *name == forged {
+                for _ in 0..=chance.below(3) {
+                    let at = chance.below(lines.len());
+                    match chance.below(6) {
+                        0 => drop(lines.remove(at)),
+                        1 => lines.insert(at, chance.of(&lines.clone()).clone()),
+                        _ => lines[at] = mutated(chance, &lines[at]),
+                    }
+                }
+            }
+            let mut heading: Value = serde_json::from_str(heading).unwrap();
+            heading["of"] = serde_json::to_value(of).unwrap();
+            let all = [heading].into_iter().chain(lines).map(|line| format!("{line}\n"));
+            (*name, all.collect::<String>().into_bytes())
+        };
+        self.states.iter().map(bytes).collect()
+    }
+}
+
+/// The file of a state, as its name has to be.
+pub fn file(folder: &Path, name: &str, lsn: Lsn, digest: &Digest) -> PathBuf {
+    folder.join(format!("{name}-{:020}-{}.jsonl", lsn.0, digest.hex()))
+}
+
+/// Lays forged states into a folder, and returns the record by which a log would name them.
+pub fn lay(folder: &Path, of: Head, states: &BTreeMap<&'static str, Vec<u8>>) -> Record {
+    RealDisk.create_dir(folder).unwrap();
+    let mut named = BTreeMap::new();
+    for (name, bytes) in states {
+        let digest = Digest::of_bytes(bytes);
+        std::fs::write(file(folder, name, of.lsn, &digest), bytes).unwrap();
+        named.insert((*name).to_owned(), digest);
+    }
+    Record::Snapshot(SnapshotRecord { of, states: named })
+}
+
+/// States of a real log, forged, whose names fit their bytes; one in two is named by the log, as only a writer of the
+/// log could.
+pub async fn walk(seed: u64, count: u64) -> Counts {
+    let mut chance = Chance::of_seed(seed);
+    let stage = Stage::new().await;
+    let folder = tempfile::tempdir_in(stage.world.root()).unwrap();
+    let wal = crate::forge::log_of(&stage.world.open().await).await;
+    let kept = Kept::of(&wal, &stage.world.open().await.versions(), folder.path()).await;
+    let versions = VersionStore::new(Arc::new(ObjectBlobs::in_memory()));
+    let snapshots = Snapshots::new(folder.path(), Arc::new(RealDisk));
+    let clock = || Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
+    let first = stage.records.iter().find(|record| matches!(record, Record::Refusal(_))).unwrap();
+    let (mut read, mut passed_over) = (0, 0);
+    for n in 0..count {
+        let log = MemoryLog::new();
+        let whole = Wal::open(Arc::new(log.handle()), clock()).await.unwrap();
+        whole.append(first.clone()).await.unwrap();
+        let of = whole.head();
+        let record = lay(folder.path(), of, &kept.forged(&mut chance, of));
+        let is_named = n % 2 == 0;
+        whole.append(if is_named { record } else { stage.records[0].clone() }).await.unwrap();
+        let Ok((wal, opened)) = Wal::open_from(Arc::new(log), clock(), &snapshots).await else {
+            panic!("a snapshot stops no log from being opened");
+        };
+        let folded = History::fold_from(&wal, &versions, &snapshots).await;
+        if let Ok((history, of, unused)) = &folded {
+            assert!(is_named || (opened.snapshot, *of) == (Lsn::ZERO, Lsn::ZERO), "believed: {unused:?}");
+            for operation in history.operations() {
+                let _ = (operation.misfit(), operation.status(false), operation.journal.done());
+                let _ = (history.stands(&operation.id), history.last_turn(&operation.target));
+            }
+            for (cell, _) in history.cells() {
+                let _ = (history.value(cell), history.owner(cell, None), history.is_a_pipelines(cell));
+            }
+            let found = *of > Lsn::ZERO;
+            read += u64::from(found);
+            passed_over += u64::from(is_named && !found);
+        }
+        let _ = (wal.entries_from(Lsn(1)).await, wal.newest_at());
+        for path in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::remove_file(path.unwrap().path()).unwrap();
+        }
+    }
+    counted(
+        "snapshots",
+        &[("forged", count), ("named and read", read), ("named and passed over", passed_over)],
+    )
+}
