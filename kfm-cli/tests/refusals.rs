@@ -194,7 +194,7 @@ fn a_refusal_of_what_says_who_may_do_what_is_recorded() {
     let key = ["bea", "--role", "reviewer", "--public-key", "xyz"];
     refused(&sandbox, &[&add[..], &key].concat(), &principals("not an Ed25519 public key"));
     for name in ["ADA.key", "bea.key"] {
-        assert!(sandbox.read(name).is_none(), "{name} is of nobody");
+        assert!(sandbox.read(name).is_none(), "{name} is a key of no principal");
     }
 
     // The same of an approval.
@@ -208,7 +208,7 @@ fn a_refusal_of_what_says_who_may_do_what_is_recorded() {
         refused(&sandbox, &words, &of("approve", "approval", says));
     }
 
-    // A label that is none, one that nothing can have, one that covers nothing, one of a day that has passed.
+    // A label that does not exist, a name that no document can have, one that covers nothing, a day that has passed.
     let labels = |says| of("labels", "label", says);
     let assign = |subject: [&'static str; 2], care: &'static str, review_by: &'static str| {
         let more = ["--authority", "C", "--reason", "r", "--review-by", review_by, "--care", care, "--yes"];
@@ -216,7 +216,7 @@ fn a_refusal_of_what_says_who_may_do_what_is_recorded() {
     };
     let day = "2099-01-01";
     refused(&sandbox, &assign(["--under", ""], "secret", day), &labels("label is not known"));
-    refused(&sandbox, &assign(["--entity", "../a.json"], "public", day), &labels("can be called that"));
+    refused(&sandbox, &assign(["--entity", "../a.json"], "public", day), &labels("can have this name"));
     let mut nothing = assign(["--entity", "no/such.json"], "public", day);
     assert_eq!(nothing.pop(), Some("--yes"));
     refused(&sandbox, &nothing, &labels("covers 0 of 4"));
