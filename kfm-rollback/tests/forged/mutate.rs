@@ -27,12 +27,20 @@ impl Chance {
     }
 }
 
-/// Changes a value in one place or a few, so that it is mostly still what it was.
+/// Changes a value in one place or a few, so that it is mostly still what it was: half of the changes put a value of
+/// the same kind in the place.
 pub fn mutated(chance: &mut Chance, value: &Value) -> Value {
     let mut value = value.clone();
     for _ in 0..=chance.below(3) {
         let paths = paths_of(&value);
         let (from, to) = (chance.of(&paths).clone(), chance.of(&paths).clone());
+        if chance.below(2) == 0 {
+            let parts: Vec<Value> = paths.iter().filter_map(|path| value.pointer(path).cloned()).collect();
+            if let Some(place) = value.pointer_mut(&to) {
+                *place = like(chance, place, &parts);
+            }
+            continue;
+        }
         let replacement = match chance.below(12) {
             0 => Value::Null,
             1 => json!(chance.of(&[0, 1, u64::MAX, i64::MAX as u64, 1 << 53, (1 << 53) + 1])),
@@ -57,6 +65,27 @@ pub fn mutated(chance: &mut Chance, value: &Value) -> Value {
         }
     }
     value
+}
+
+/// Returns another value that could stand where `value` stands: of the same JSON type, and of a text the same beginning.
+fn like(chance: &mut Chance, value: &Value, parts: &[Value]) -> Value {
+    let beginning = |text: &str| text.split([':', '_']).next().unwrap_or_default().to_owned();
+    let others: Vec<Value> = match value {
+        Value::Number(_) => [0_u64, 1, 2, 7, 1 << 53].map(Value::from).to_vec(),
+        Value::Bool(is) => vec![json!(!is)],
+        Value::String(text) => {
+            let texts = parts
+                .iter()
+                .cloned()
+                .chain(words())
+                .filter(|other| other.as_str().is_some_and(|other| beginning(other) == beginning(text)));
+            texts.collect()
+        }
+        Value::Array(items) => vec![json!([]), [&items[..], &items[..]].concat().into()],
+        Value::Object(_) => parts.iter().filter(|other| other.is_object()).cloned().collect(),
+        Value::Null => vec![json!("x"), json!(1)],
+    };
+    chance.of(&others).clone()
 }
 
 /// Puts parts of other values into a value, so that each of them is something that stands somewhere.

@@ -97,7 +97,7 @@ pub async fn walk(seed: u64, count: u64) -> Counts {
     let snapshots = Snapshots::new(folder.path(), Arc::new(RealDisk));
     let clock = || Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
     let first = stage.records.iter().find(|record| matches!(record, Record::Refusal(_))).unwrap();
-    let (mut read, mut passed_over) = (0, 0);
+    let (mut read, mut refused) = (0, 0);
     for n in 0..count {
         let log = MemoryLog::new();
         let whole = Wal::open(Arc::new(log.handle()), clock()).await.unwrap();
@@ -119,17 +119,14 @@ pub async fn walk(seed: u64, count: u64) -> Counts {
             for (cell, _) in history.cells() {
                 let _ = (history.value(cell), history.owner(cell, None), history.is_a_pipelines(cell));
             }
-            let found = *of > Lsn::ZERO;
-            read += u64::from(found);
-            passed_over += u64::from(is_named && !found);
+            read += u64::from(*of > Lsn::ZERO);
         }
+        // A state that does not parse is passed over; then the other one, which is of a longer log, misleads.
+        refused += u64::from(is_named && !matches!(&folded, Ok((_, of, _)) if *of > Lsn::ZERO));
         let _ = (wal.entries_from(Lsn(1)).await, wal.newest_at());
         for path in std::fs::read_dir(folder.path()).unwrap() {
             std::fs::remove_file(path.unwrap().path()).unwrap();
         }
     }
-    counted(
-        "snapshots",
-        &[("forged", count), ("named and read", read), ("named and passed over", passed_over)],
-    )
+    counted("snapshots", &[("forged", count), ("named and read", read), ("named and refused", refused)])
 }
