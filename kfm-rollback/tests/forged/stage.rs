@@ -28,10 +28,11 @@ pub struct Stage {
     /// All records of its log, as the library has them and as JSON.
     pub records: Vec<Record>,
     pub values: Vec<Value>,
-    /// What readers see; once the plan is executed; once the open operation is resumed.
+    /// What readers see; once the plan is executed; once the open operation is resumed; once it is aborted.
     pub prior: Seen,
     pub planned: Seen,
     pub resumed: Seen,
+    pub aborted: Seen,
     pub status: StatusReport,
     files: BTreeMap<String, Vec<u8>>,
 }
@@ -70,6 +71,7 @@ impl Stage {
             status: world.open().await.status().await.unwrap(),
             planned: Seen::new(),
             resumed: Seen::new(),
+            aborted: Seen::new(),
             world,
             plan_id,
             rollback,
@@ -82,6 +84,9 @@ impl Stage {
         stage.restore(&[""]);
         stage.world.open().await.publish_resume(&stage.open, false).await.unwrap();
         stage.resumed = seen(&stage.world).await;
+        stage.restore(&[""]);
+        stage.world.open().await.publish_resume(&stage.open, true).await.unwrap();
+        stage.aborted = seen(&stage.world).await;
         stage.restore(&[""]);
         assert_eq!(seen(&stage.world).await, stage.prior);
         stage
@@ -113,15 +118,15 @@ impl Stage {
         self.world.root().join(".kfm/manifests").join(format!("{}.json", self.rollback))
     }
 
-    /// Asserts that every cell holds what it held, or what the plan or the resume of what is open gives it, or nothing
+    /// Asserts that every cell holds what it held, or what the plan or the end of what is open gives it, or nothing
     /// where something may have been hidden.
     pub async fn assert_no_act(&self, may_hide: bool, why: &(dyn Fn() -> String + Sync)) -> Seen {
         let now = seen(&self.world).await;
         let keys = now.keys().chain(self.prior.keys());
         for key in keys {
             let held = now.get(key);
-            let is_known =
-                [&self.prior, &self.planned, &self.resumed].iter().any(|seen| seen.get(key) == held);
+            let known = [&self.prior, &self.planned, &self.resumed, &self.aborted];
+            let is_known = known.iter().any(|seen| seen.get(key) == held);
             // What shows documents is made anew from them.
             let is_derived = key.0 != "catalog";
             assert!(is_known || is_derived || (may_hide && held.is_none()), "{key:?} moved: {}", why());
