@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::Command;
 
-use kfm_rollback::Credentials;
+use kfm_rollback::kind::{Credentials, Kinds};
 
 /// What the command takes from its environment.
 #[derive(Debug, Clone)]
@@ -15,8 +15,6 @@ pub(crate) struct Environment {
     pub(crate) actor: Option<String>,
     /// The name of the system's user, as the environment tells it.
     pub(crate) user: Option<String>,
-    /// What authenticates this process to the servers that the settings name.
-    pub(crate) credentials: Credentials,
     /// Whether `NO_COLOR` is set to a text that is not empty.
     pub(crate) no_color: bool,
     /// Whether standard input is a terminal.
@@ -28,7 +26,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment, once, at the start.
+    /// Reads the environment, once, at the start; only credentials are read later, when the kinds are known.
     #[allow(clippy::disallowed_methods, reason = "the command's one place that reads the environment")]
     pub(crate) fn read() -> Self {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
@@ -37,15 +35,20 @@ impl Environment {
             root: std::env::var_os("KFM_ROOT").filter(|value| !value.is_empty()).map(PathBuf::from),
             actor: text("KFM_ACTOR"),
             user: text("USER").or_else(|| text("LOGNAME")).or_else(|| text("USERNAME")),
-            credentials: Credentials::from_pairs(
-                std::env::vars_os()
-                    .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-            ),
             no_color: dumb || text("NO_COLOR").is_some(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
         }
+    }
+
+    /// Reads what authenticates this process to the log's server and to stores of these kinds.
+    #[allow(clippy::disallowed_methods, reason = "the command's one place that reads the environment")]
+    pub(crate) fn credentials(kinds: &Kinds) -> Credentials {
+        let pairs = std::env::vars_os();
+        let texts =
+            pairs.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Credentials::from_pairs(texts, kinds)
     }
 
     /// Returns the name of the system's user: from the environment, else from the system itself.

@@ -83,14 +83,14 @@ impl<'a> Context<'a> {
     }
 
     async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
-        let options = OpenOptions {
+        let mut options = OpenOptions {
             host: host_name(),
             progress: self.progress(),
             interrupt,
             wait: Duration::from_secs(self.global.wait),
-            credentials: self.environment.credentials.clone(),
             ..OpenOptions::new(actor)
         };
+        options.credentials = Environment::credentials(&options.kinds);
         let platform = Platform::open(&self.root()?, options).await?;
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(platform.clone());
         Ok(platform)

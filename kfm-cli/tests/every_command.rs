@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hosts::{Hosts, in_a_folder, json, on_a_server};
+use kfm_rollback::platform::built_in_kinds;
 use kfm_rollback::{Credentials, Error, HotfixRequest, Interrupt, OpenOptions, Platform, Progress};
 use kfm_wal::record::Correction;
 use serde_json::Value;
@@ -191,7 +192,7 @@ impl Progress for StopAfterOneBatch {
 /// command has no grace in which it could be interrupted. Returns its id.
 fn stopped_hotfix(root: &Path) -> String {
     #[allow(clippy::disallowed_methods, reason = "a test is told the credentials for the server")]
-    let credentials = Credentials::from_pairs(std::env::vars());
+    let credentials = Credentials::from_pairs(std::env::vars(), &built_in_kinds());
     let mut options = OpenOptions { credentials, ..OpenOptions::new("anna") };
     options.progress = Arc::new(StopAfterOneBatch(options.interrupt.clone()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

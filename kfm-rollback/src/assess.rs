@@ -50,7 +50,7 @@ pub(crate) async fn documents_at(
 /// Returns a view with the document moves made.
 pub(crate) async fn with_moves(session: &Session, view: &CatalogView, moves: &[Move]) -> Result<CatalogView> {
     let mut view = view.clone();
-    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
         match session.facts.of_value(step.after).await? {
             Some(facts) => view.insert(step.cell.key.clone(), facts),
             None => view.remove(&step.cell.key),
@@ -59,7 +59,8 @@ pub(crate) async fn with_moves(session: &Session, view: &CatalogView, moves: &[M
     Ok(view)
 }
 
-/// Returns what the moved documents of a view list, for the order of steps.
+/// Returns what the moved documents of a view list, for the order of steps; a derived catalog has the same documents
+/// at the same paths.
 pub(crate) fn listings(view: &CatalogView, moves: &[Move]) -> Listings {
     let mut listings = Listings::new();
     for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
@@ -177,7 +178,7 @@ pub(crate) async fn treat_moves(
     let protections = Protections::new(session, now, &after);
     let mut steps = Vec::new();
     for step in moves.iter().filter(|step| !step.derived) {
-        let is_document = step.cell.domain == Domain::Stac;
+        let is_document = session.is_document(&step.cell);
         let facts =
             async |value: Value| if is_document { session.facts.of_value(value).await } else { Ok(None) };
         let (before, target) = (facts(step.before).await?, facts(step.after).await?);

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kfm_lineage::Domain;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{CellId, Domain};
 use kfm_policy::registry::Subject;
 use kfm_policy::{LabelRegistry, Treatment, stands_against};
 
@@ -69,7 +69,11 @@ pub(crate) async fn coverage(session: &Session, registry: &LabelRegistry) -> Res
 async fn everything_named(session: &Session, with_contents: bool) -> Result<Vec<Named>> {
     let mut named = Vec::new();
     for (cell, history) in session.history.cells() {
-        let is_document = cell.domain == Domain::Stac;
+        let is_document = session.is_document(cell);
+        if cell.domain == Domain::Stac && !is_document {
+            // A derived catalog's copy; the document itself is counted.
+            continue;
+        }
         let contents =
             if with_contents && is_document { contents_of(session, history).await? } else { Vec::new() };
         let (ids, collections) = (history.ids.clone(), history.collections.clone());
@@ -172,10 +176,8 @@ fn undoing(session: &Session, path: &str) -> String {
 /// # Errors
 /// As [`standing_against`].
 pub(crate) async fn owed(session: &Session) -> Result<Vec<FindingLine>> {
-    let catalog = session.catalog();
-    let is_document = |cell: &CellId| cell.domain == Domain::Stac && cell.store == catalog.name();
     let standing = || {
-        let cells = session.history.cells().filter(|(cell, _)| is_document(cell));
+        let cells = session.history.cells().filter(|(cell, _)| session.is_document(cell));
         cells.filter_map(|(cell, history)| Some((cell, history, history.value()?)))
     };
     let mut view = CatalogView::default();

@@ -1,5 +1,5 @@
-//! Derived cells: nodes, aliases and namespaces, projected from the documents that a change leaves
-//! (`docs/states.md` section 1).
+//! Derived cells: nodes, aliases, namespaces and the documents of a derived catalog, projected from the documents of
+//! the target that a change leaves (`docs/states.md` section 1).
 //!
 //! The names of derived cells follow from the documents that move, and are part of a plan. Their values are
 //! computed under the lock, right before the first intent: from the value that stands in the store to the
@@ -42,14 +42,14 @@ enum Source {
 /// A cell that a pipeline keeps itself is left out, whatever its key: nothing is projected onto it.
 pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<BTreeSet<DerivedCell>> {
     let mut cells = BTreeSet::new();
-    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
         let before = session.facts.of_value(step.before).await?;
         let after = session.facts.of_value(step.after).await?;
         let collections = projector::fed_by(before.as_deref(), after.as_deref());
-        for store in session.derived_stores() {
+        for store in session.projected_stores() {
             let (domain, name) = (store.domain(), store.name());
             match domain {
-                Domain::Graph => {
+                Domain::Stac | Domain::Graph => {
                     let path = step.cell.key.clone();
                     let cell = CellId::new(domain, name, path.clone());
                     cells.insert(DerivedCell {
@@ -65,7 +65,6 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
                         cells.insert(DerivedCell { cell, unit: collection.clone(), source });
                     }
                 }
-                Domain::Stac => {}
             }
         }
     }
@@ -109,26 +108,26 @@ pub(crate) async fn hidden(
 /// Names the derived cells of every document that the log ever knew, in order. Cells that a pipeline keeps itself
 /// are left out.
 pub(crate) fn known_derived_cells(session: &Session) -> BTreeSet<DerivedCell> {
-    let catalog = session.catalog();
-    let is_document = |cell: &CellId| cell.domain == Domain::Stac && cell.store == catalog.name();
-    let documents: Vec<_> = session.history.cells().filter(|(cell, _)| is_document(cell)).collect();
+    let documents: Vec<_> = session.history.cells().filter(|(cell, _)| session.is_document(cell)).collect();
     let collections: BTreeSet<&String> =
         documents.iter().flat_map(|(_, history)| &history.collections).collect();
     let mut cells = BTreeSet::new();
-    for store in session.derived_stores() {
+    for store in session.projected_stores() {
         let (domain, name) = (store.domain(), store.name());
         match domain {
-            Domain::Graph => cells.extend(documents.iter().map(|(cell, history)| DerivedCell {
-                cell: CellId::new(domain, name, cell.key.clone()),
-                unit: history.writes.last().map_or_else(|| "-".to_owned(), |write| write.step.unit.clone()),
-                source: Source::Document(cell.key.clone()),
-            })),
+            Domain::Stac | Domain::Graph => {
+                cells.extend(documents.iter().map(|(cell, history)| DerivedCell {
+                    cell: CellId::new(domain, name, cell.key.clone()),
+                    unit:
+                        history.writes.last().map_or_else(|| "-".to_owned(), |write| write.step.unit.clone()),
+                    source: Source::Document(cell.key.clone()),
+                }))
+            }
             Domain::Search | Domain::Cache => cells.extend(collections.iter().map(|id| DerivedCell {
                 cell: CellId::new(domain, name, projector::alias_name(id)),
                 unit: (*id).clone(),
                 source: Source::Collection((*id).clone()),
             })),
-            Domain::Stac => {}
         }
     }
     cells.retain(|derived| !session.history.is_a_pipelines(&derived.cell));
@@ -144,6 +143,28 @@ impl DerivedCell {
                 .history
                 .cell(&session.document(path))
                 .is_some_and(|history| history.collections.contains(collection)),
+        }
+    }
+}
+
+/// Says whether each derived cell of a domain shows one document; otherwise it shows those of a collection.
+pub(crate) fn shows_one(domain: Domain) -> bool {
+    matches!(domain, Domain::Stac | Domain::Graph)
+}
+
+/// What a derived cell shows.
+pub(crate) enum Shown {
+    /// A content that the projector made, under its digest.
+    Made(Digest, Bytes),
+    /// A document as it is: the version store has its bytes.
+    Document(Digest),
+}
+
+impl Shown {
+    /// Returns the cell's value.
+    pub(crate) fn digest(&self) -> Digest {
+        match self {
+            Self::Made(digest, _) | Self::Document(digest) => *digest,
         }
     }
 }
@@ -168,13 +189,16 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
         Self { after, hidden, members, label }
     }
 
-    /// Returns the content of a cell and its digest, which is the cell's value; `None` if the cell is to be absent.
+    /// Returns what a cell is to show; `None` if it is to be absent.
     ///
     /// # Errors
     /// [`Error::Invalid`]: the content has no canonical form; repair the document.
-    pub(crate) fn content(&self, derived: &DerivedCell) -> Result<Option<(Digest, Bytes)>> {
+    pub(crate) fn shown(&self, derived: &DerivedCell) -> Result<Option<Shown>> {
         let content = match &derived.source {
             Source::Document(path) if self.hidden.contains(path) => None,
+            Source::Document(path) if derived.cell.domain == Domain::Stac => {
+                return Ok(self.after.get(path).map(|document| Shown::Document(document.digest)));
+            }
             Source::Document(path) => {
                 self.after.get(path).and_then(|document| projector::node(path, document, (self.label)(path)))
             }
@@ -183,13 +207,14 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
                 members.and_then(projector::collection_listing)
             }
         };
-        content.map(|content| canonical(&derived.cell, &content)).transpose()
+        let made = content.map(|content| canonical(&derived.cell, &content)).transpose()?;
+        Ok(made.map(|(digest, bytes)| Shown::Made(digest, bytes)))
     }
 
     /// Returns the value of each cell, and stores the contents in the version store: durable on return.
     ///
     /// # Errors
-    /// As [`content`](Self::content); [`Error::Versions`]: a content could not be stored.
+    /// As [`shown`](Self::shown); [`Error::Versions`]: a content could not be stored.
     pub(crate) async fn keep(
         &self,
         session: &Session,
@@ -200,9 +225,9 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
         let mut carrier = Carrier::new(&versions);
         for derived in cells {
             session.stop_before_begun()?;
-            let content = self.content(&derived)?;
-            values.push((derived, content.as_ref().map(|(digest, _)| *digest)));
-            if let Some((digest, bytes)) = content {
+            let shown = self.shown(&derived)?;
+            values.push((derived, shown.as_ref().map(Shown::digest)));
+            if let Some(Shown::Made(digest, bytes)) = shown {
                 carrier.add(digest, bytes).await?;
             }
         }
@@ -223,7 +248,7 @@ fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Byte
 /// Returns the value that each derived cell has to hold, by the documents of a view and today's protection.
 ///
 /// # Errors
-/// As [`hidden`] and [`Projection::content`].
+/// As [`hidden`] and [`Projection::shown`].
 pub(crate) async fn projected_now(
     session: &Session,
     view: &CatalogView,
@@ -240,7 +265,7 @@ pub(crate) async fn projected_now(
     let projection = Projection::new(view, hidden, |path| labels.get(path).copied());
     let mut projected = Vec::with_capacity(cells.len());
     for derived in cells {
-        let value = projection.content(derived)?.map(|(digest, _)| digest);
+        let value = projection.shown(derived)?.map(|shown| shown.digest());
         projected.push((derived.clone(), value));
     }
     Ok(projected)
@@ -252,7 +277,7 @@ pub(crate) async fn derived_moves(
     projected: &[(DerivedCell, Value)],
 ) -> Result<Vec<Move>> {
     let mut moves = Vec::new();
-    for store in session.derived_stores() {
+    for store in session.projected_stores() {
         let cells: Vec<_> = projected.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
         let observed = store.observe(&keys).await?;

@@ -10,6 +10,7 @@ pub mod entity;
 pub mod error;
 pub mod history;
 mod in_force;
+pub mod kind;
 pub mod manifest;
 pub mod memory;
 pub mod op;
@@ -48,9 +49,10 @@ mod skip;
 mod verbs;
 
 pub use error::{Error, Result};
+pub use kind::{Credentials, StoreKind};
 pub use lineage_feed::LineageFeed;
 pub use op::DomainOp;
-pub use platform::{Credentials, Interrupt, NoProgress, OpenOptions, Platform, Progress, Settings};
+pub use platform::{Interrupt, NoProgress, OpenOptions, Platform, Progress, Settings};
 pub use publish::{Project, Publish, PublishFolder};
 pub use stage::LogStages;
 pub use verbs::{

@@ -1,7 +1,8 @@
 //! The order of steps: a reader that starts at a root and follows links never meets a broken one.
 //!
-//! A document appears before the document that lists it, and disappears after it; graph, search and cache switch in
-//! between (`docs/states.md` section 3). Going back makes the same steps from the last to the first.
+//! A document appears before the document that lists it, and disappears after it; derived stores switch in between
+//! (`docs/states.md` section 3), and in a derived catalog documents appear and disappear in the same order. Going back
+//! makes the same steps from the last to the first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,21 +15,21 @@ pub const BATCH_STEPS_MAX: usize = 1_000;
 /// Where a step stands in the order for readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Documents appear or change.
+    /// Documents of the target appear or change.
     Expand,
-    /// Graph, search and cache switch.
+    /// Derived stores switch.
     Derive,
-    /// Documents disappear.
+    /// Documents of the target disappear.
     Contract,
 }
 
 impl Phase {
     /// Returns the phase of a step.
     pub fn of(step: &Move) -> Self {
-        match (step.cell.domain, step.after) {
-            (Domain::Stac, Some(_)) => Self::Expand,
-            (Domain::Stac, None) => Self::Contract,
-            _ => Self::Derive,
+        match step.after {
+            _ if step.derived || step.cell.domain != Domain::Stac => Self::Derive,
+            Some(_) => Self::Expand,
+            None => Self::Contract,
         }
     }
 
@@ -47,7 +48,8 @@ pub type Listings = BTreeMap<String, Vec<String>>;
 
 /// Puts steps in order: adds (the listed document before the document that lists it), changes, derived cells,
 /// retires (the listing document before the listed one). A document that is in the way of another one disappears
-/// first: no store can have `x.json` as a file and as the folder of `x.json/y.json`.
+/// first: no store can have `x.json` as a file and as the folder of `x.json/y.json`. Derived stores come one after the
+/// other, and each derived catalog in the same order as the target.
 ///
 /// `after` holds what documents list once the steps are made, `before` what they list now; documents that do
 /// not move need not be in them. Reference cycles, which real catalogs have, are cut at the smallest path.
@@ -56,16 +58,37 @@ pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) ->
     let rank_after = ranks(&steps, after);
     let rank_before = ranks(&steps, before);
     let in_the_way = in_the_way(&steps);
+    let mut store_number: BTreeMap<String, usize> = BTreeMap::new();
+    for step in &steps {
+        let next = store_number.len();
+        store_number.entry(step.cell.store.clone()).or_insert(next);
+    }
     steps.sort_by_key(|step| {
-        let phase = Phase::of(step);
-        let rank = match phase {
-            Phase::Expand => rank_after.get(&step.cell.key).copied().unwrap_or(0),
-            Phase::Derive => 0,
-            Phase::Contract => usize::MAX - rank_before.get(&step.cell.key).copied().unwrap_or(0),
+        let is_listed = step.cell.domain == Domain::Stac;
+        let (turn, rank) = match step.after {
+            _ if !is_listed => (Turn::Change, 0),
+            _ if in_the_way.contains(&step.cell) => (Turn::GiveWay, 0),
+            Some(_) => {
+                let turn = if step.before.is_none() { Turn::Add } else { Turn::Change };
+                (turn, rank_after.get(&step.cell.key).copied().unwrap_or(0))
+            }
+            None => (Turn::Retire, usize::MAX - rank_before.get(&step.cell.key).copied().unwrap_or(0)),
         };
-        (!in_the_way.contains(&step.cell), phase, step.before.is_some() && phase == Phase::Expand, rank)
+        match Phase::of(step) {
+            Phase::Derive => (true, Phase::Derive, store_number[&step.cell.store], turn, rank),
+            phase => (turn != Turn::GiveWay, phase, 0, turn, rank),
+        }
     });
     steps
+}
+
+/// When a step has its turn within its phase and its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    GiveWay,
+    Add,
+    Change,
+    Retire,
 }
 
 /// Lists the documents that disappear where another one appears below their path, or above it.
@@ -197,6 +220,47 @@ mod tests {
         ];
         let ordered = order_steps(steps, &Listings::new(), &listings(&[("c.json", &["new.json"])]));
         assert_eq!(keys(&ordered), ["new.json", "c.json", "new.json", "kfm-c", "old.json"]);
+    }
+
+    #[test]
+    fn a_derived_catalog_switches_with_the_derived_stores_in_the_order_of_its_own_readers() {
+        let copy = |path: &str, before: bool, after: bool| Move {
+            derived: true,
+            cell: CellId::new(Domain::Stac, "mirror", path),
+            ..step(Domain::Stac, path, before, after)
+        };
+        let target = |path: &str, before: bool, after: bool| step(Domain::Stac, path, before, after);
+        let moved = [
+            ("c.json", true, true),
+            ("new.json", false, true),
+            ("old.json", true, false),
+            ("x.json", true, false),
+            ("x.json/y.json", false, true),
+        ];
+        let mut steps: Vec<Move> = moved.iter().map(|(path, was, is)| target(path, *was, *is)).collect();
+        steps.extend(moved.iter().map(|(path, was, is)| copy(path, *was, *is)));
+        steps.push(step(Domain::Graph, "new.json", false, true));
+        let ordered = order_steps(steps, &Listings::new(), &listings(&[("c.json", &["new.json"])]));
+        let named: Vec<String> =
+            ordered.iter().map(|step| format!("{} {}", step.cell.store, step.cell.key)).collect();
+        assert_eq!(
+            named,
+            [
+                "stac x.json",
+                "stac new.json",
+                "stac x.json/y.json",
+                "stac c.json",
+                "mirror x.json",
+                "mirror new.json",
+                "mirror x.json/y.json",
+                "mirror c.json",
+                "mirror old.json",
+                "graph new.json",
+                "stac old.json",
+            ]
+        );
+        let phases: Vec<Phase> = ordered.iter().map(Phase::of).collect();
+        assert!(phases[1..].is_sorted(), "{phases:?}");
     }
 
     #[test]

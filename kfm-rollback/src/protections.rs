@@ -7,7 +7,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kfm_lineage::Domain;
 use kfm_lineage::document::{DocumentFacts, DocumentKind, Field, Relation};
 use kfm_lineage::integrity::CatalogView;
 use kfm_policy::{Protection, Subject};
@@ -69,7 +68,7 @@ impl<'a> Protections<'a> {
             protections.note(path, document);
         }
         let absent = session.history.cells().filter(|(cell, history)| {
-            cell.domain == Domain::Stac && now.get(&cell.key).is_none() && history.last_seen().is_some()
+            session.is_document(cell) && now.get(&cell.key).is_none() && history.last_seen().is_some()
         });
         for (cell, history) in absent {
             for id in &history.ids {

@@ -7,6 +7,7 @@ mod append;
 mod cache;
 mod cells;
 mod graph;
+mod kind;
 pub mod record;
 mod search;
 mod store;
@@ -25,6 +26,7 @@ use kfm_wal::local::disk::Disk;
 
 pub use cache::Cache;
 pub use graph::{Deleted, Graph, Node, NodeVersion};
+pub use kind::EmbeddedKind;
 pub use search::{Index, Search};
 
 use self::append::ATOMIC_CELLS;

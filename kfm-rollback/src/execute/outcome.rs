@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kfm_lineage::integrity::IntegrityChange;
-use kfm_lineage::{Digest, Domain, OperationId, Timestamp};
+use kfm_lineage::{Digest, OperationId, Timestamp};
 use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
@@ -156,7 +156,7 @@ pub(crate) async fn change(
     let undone_after = catalog_at(session, undone.opened).await?.census();
     let moved: BTreeSet<String> = moves
         .iter()
-        .filter(|step| step.cell.domain == Domain::Stac)
+        .filter(|step| session.is_document(&step.cell))
         .map(|step| step.cell.key.clone())
         .collect();
     Ok(IntegrityChange::of_rollback(before.census(), after.census(), &undone_before, &undone_after, &moved))

@@ -38,6 +38,10 @@ pub(super) struct Log<'a> {
 }
 
 impl Log<'_> {
+    fn is_document(&self, cell: &CellId) -> bool {
+        cell.domain == Domain::Stac && cell.store == self.catalog
+    }
+
     fn document(&self, path: &str) -> CellId {
         CellId::new(Domain::Stac, self.catalog, path)
     }
@@ -109,8 +113,7 @@ impl Graph {
             if let Some(cells) = &mut self.cells {
                 cells.insert(cell_entity(cell), cell.clone());
             }
-            let is_document = cell.domain == Domain::Stac && cell.store == log.catalog;
-            let history = log.history.cell(cell).filter(|_| is_document);
+            let history = log.history.cell(cell).filter(|_| log.is_document(cell));
             let Some(value) = history.map(|history| history.value_at(operation.opened)) else { continue };
             match log.facts.of_value(value).await? {
                 Some(facts) => self.view.insert(cell.key.clone(), facts),
@@ -146,20 +149,20 @@ impl Graph {
             else {
                 continue;
             };
-            let facts = match cell.domain {
-                Domain::Stac => {
-                    let named = write.step.after.or(write.step.before);
-                    log.facts.of_value(named).await?
-                }
-                _ => None,
+            let facts = match log.is_document(cell) {
+                true => log.facts.of_value(write.step.after.or(write.step.before)).await?,
+                false => None,
             };
-            let mut version =
-                EntityVersion::of_move(&write.step, kind_of(cell, facts.as_deref()), operation.id.clone());
+            let mut version = EntityVersion::of_move(
+                &write.step,
+                kind_of(log, cell, facts.as_deref()),
+                operation.id.clone(),
+            );
             version.predecessor = self.owner_before(log, cell, operation.opened).cloned();
             if operation.kind == Kind::Hotfix {
                 version.sources.extend(self.source(log, cell, operation.opened));
             }
-            if write.step.after.is_some() && cell.domain == Domain::Stac {
+            if write.step.after.is_some() && log.is_document(cell) {
                 let sources = self.view.sources(&cell.key);
                 let cells = sources.into_iter().map(|path| log.document(path));
                 version.sources.extend(cells.filter_map(|cell| self.source_in(log, &cell, operation)));
@@ -277,10 +280,10 @@ async fn derivatives_of(log: &Log<'_>, operation: &Operation) -> Result<Vec<Deri
     }
 }
 
-fn kind_of(cell: &CellId, facts: Option<&DocumentFacts>) -> EntityKind {
-    match (cell.domain, facts) {
-        (Domain::Stac, Some(facts)) => facts.kind.into(),
-        (Domain::Stac, None) => EntityKind::StacItem,
-        _ => EntityKind::ReadModel,
+fn kind_of(log: &Log<'_>, cell: &CellId, facts: Option<&DocumentFacts>) -> EntityKind {
+    match (log.is_document(cell), facts) {
+        (true, Some(facts)) => facts.kind.into(),
+        (true, None) => EntityKind::StacItem,
+        (false, _) => EntityKind::ReadModel,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{Domain, Move, Value};
+use kfm_lineage::{Move, Value};
 
 use super::draft::Wanted;
 use super::{PlanKind, skipped_line};
@@ -107,7 +107,7 @@ async fn turned(
 ) -> Result<Move> {
     let from_version = session.history.owner(&own.cell, None).and_then(|write| write.step.to_version.clone());
     let to_version = to.and(source.and_then(|write| write.step.to_version.clone()));
-    if own.cell.domain != Domain::Stac {
+    if !session.is_document(&own.cell) {
         return Ok(Move { before: now, after: to, from_version, to_version, ..own.clone() });
     }
     let before = session.facts.of_value(now).await?;

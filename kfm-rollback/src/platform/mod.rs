@@ -12,29 +12,29 @@ pub(crate) mod options;
 mod outside;
 pub(crate) mod settings;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kfm_lineage::{Digest, Domain, OperationId};
+use kfm_lineage::{Digest, OperationId};
 use kfm_policy::{Policy, PolicyCheck};
 use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
 use kfm_wal::local::disk::Disk;
 use kfm_wal::record::ReleaseRef;
 use tokio::task::JoinHandle;
 
-pub use options::{Credentials, Interrupt, NoProgress, OpenOptions, Progress};
+pub use options::{Interrupt, NoProgress, OpenOptions, Progress, built_in_kinds};
 pub(crate) use policy_files::not_right as policy_file;
 pub use settings::{
-    FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, Patience, PolicySettings, ReleaseSettings,
-    Settings, StoreSettings, Strictness, TelemetrySettings, VersionSettings, WalSettings, local_path,
+    FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, PolicySettings, ReleaseSettings, Settings,
+    Strictness, TelemetrySettings, VersionSettings, WalSettings,
 };
 
 use crate::blob::LocalBlobs;
-use crate::embedded::{EmbeddedCache, EmbeddedGraph, EmbeddedSearch};
 use crate::error::{Error, Result};
-use crate::op::DomainOp;
+use crate::kind::{Credentials, Surroundings, local_path};
+use crate::op::{DomainOp, Role};
 use crate::platform::log::LogPlace;
-use crate::stac::StaticCatalog;
 use crate::versions::VersionStore;
 
 /// A platform that was opened: its settings, stores and components. Cheap to clone.
@@ -55,6 +55,8 @@ struct Inner {
     options: OpenOptions,
     versions: Arc<VersionStore>,
     stores: Vec<Arc<dyn DomainOp>>,
+    /// The names of the derived stores that no document is projected into.
+    unprojected: BTreeSet<String>,
     policy: Policy,
     records: Arc<dyn RecordSink>,
     log: LogPlace,
@@ -90,41 +92,62 @@ impl Platform {
                 "make one by 'kfm init', or name another by --root",
             ));
         };
-        let settings = Settings::parse(&text, &file)?;
+        let settings = Settings::parse(&text, &file, &options.kinds)?;
         let root = std::path::absolute(root)
             .map_err(|source| Error::File { path: root.display().to_string(), source })?;
         settings::places::check_below(&settings, &root).map_err(|why| {
             Error::invalid(format!("{why}: path={}", file.display()), "give each its own place in kfm.toml")
         })?;
-        let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(place(
-            &root,
-            &settings.versions.url,
-            "versions",
-        )?))));
+        let versions = local_path(&settings.versions.url).map(|path| root.join(path)).ok_or_else(|| {
+            let url = &settings.versions.url;
+            Error::invalid(
+                format!("versions are kept in a folder, use a file: URL: url={url}"),
+                "repair kfm.toml",
+            )
+        })?;
+        let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(versions))));
         let mut stores: Vec<Arc<dyn DomainOp>> = Vec::with_capacity(settings.stores.len());
         for (name, store) in &settings.stores {
-            let folder = place(&root, &store.url, name)?;
-            let (clock, disk) = (Arc::clone(&options.clock), Arc::clone(&options.disk));
-            stores.push(match store.domain {
-                Domain::Stac => Arc::new(StaticCatalog::local(name, folder)),
-                Domain::Graph => Arc::new(EmbeddedGraph::new(name, folder, clock).with_disk(disk)),
-                Domain::Search => Arc::new(EmbeddedSearch::new(name, folder, clock).with_disk(disk)),
-                Domain::Cache => Arc::new(EmbeddedCache::new(name, folder, clock).with_disk(disk)),
-            });
+            let kind = options.kinds.find(&store.kind);
+            stores.push(options.kinds.open(&Surroundings {
+                name,
+                settings: store,
+                role: settings.role(name),
+                root: &root,
+                clock: Arc::clone(&options.clock),
+                disk: Arc::clone(&options.disk),
+                credentials:
+                    kind.map_or_else(Credentials::default, |kind| options.credentials.of_store(name, kind)),
+            })?);
         }
+        let kept = settings.stores.iter().filter(|(_, store)| !store.projected);
+        let unprojected = kept.map(|(name, _)| name.clone()).collect();
         let records: Arc<dyn RecordSink> =
             Arc::new(TelemetryWriter::new(root.join(&settings.telemetry.dir), Arc::clone(&options.clock)));
         let policy = Policy::default();
         let log = LogPlace::of(&settings, &root, &options)?;
         let (departures, open) = (Arc::default(), Arc::default());
-        let inner =
-            Inner { root, settings, options, versions, stores, policy, records, log, departures, open };
+        let inner = Inner {
+            root,
+            settings,
+            options,
+            versions,
+            stores,
+            unprojected,
+            policy,
+            records,
+            log,
+            departures,
+            open,
+        };
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Replaces the store of this name, or adds one.
+    /// Replaces the store of this name, or adds one that is derived: documents are projected into it, as its domain
+    /// says.
     ///
-    /// For stores that `kfm.toml` cannot name: an integrator's adapter, or a fake in a test.
+    /// For stores that `kfm.toml` does not name: a fake in a test, or an adapter of one program. An adapter that
+    /// `kfm.toml` is to name is opened by a [`StoreKind`](crate::kind::StoreKind).
     #[must_use]
     pub fn with_store(self, store: Arc<dyn DomainOp>) -> Self {
         self.changed(|inner| {
@@ -132,6 +155,13 @@ impl Platform {
             inner.stores.push(store);
             inner.stores.sort_by(|a, b| a.name().cmp(b.name()));
         })
+    }
+
+    /// Adds a store that no document is projected into: it holds only the cells that pipelines keep there themselves.
+    #[must_use]
+    pub fn with_unprojected_store(self, store: Arc<dyn DomainOp>) -> Self {
+        let name = store.name().to_owned();
+        self.with_store(store).changed(|inner| inner.unprojected.extend([name]))
     }
 
     /// Adds an integrator's check to the policy; it can only add denials.
@@ -159,6 +189,7 @@ impl Platform {
             options: self.0.options.clone(),
             versions: Arc::clone(&self.0.versions),
             stores: self.0.stores.clone(),
+            unprojected: self.0.unprojected.clone(),
             policy: self.0.policy.clone(),
             records: Arc::clone(&self.0.records),
             log: self.0.log.clone(),
@@ -199,10 +230,19 @@ impl Platform {
         self.0.stores.iter().find(|store| store.name() == name).cloned()
     }
 
-    /// Returns the catalog: the only store of domain stac.
+    /// Returns the catalog: the target, whose documents every derived store follows.
     pub fn catalog(&self) -> Arc<dyn DomainOp> {
-        let catalog = self.0.stores.iter().find(|store| store.domain() == Domain::Stac);
-        Arc::clone(catalog.expect("the settings have exactly one store of domain stac"))
+        self.store(self.0.settings.target()).expect("the settings name a target, and no store is taken away")
+    }
+
+    /// Returns the role of a store.
+    pub fn role(&self, store: &str) -> Role {
+        self.0.settings.role(store)
+    }
+
+    /// Says whether documents are projected into a store.
+    pub fn is_projected(&self, store: &str) -> bool {
+        self.role(store) == Role::Derived && !self.0.unprojected.contains(store)
     }
 
     pub(crate) fn log_place(&self) -> &LogPlace {
@@ -351,14 +391,4 @@ impl Platform {
             manifest: release.manifest_ref.as_ref().map(digested),
         }
     }
-}
-
-/// Resolves the place of a store to a folder.
-fn place(root: &Path, url: &str, name: &str) -> Result<PathBuf> {
-    local_path(url).map(|path| root.join(path)).ok_or_else(|| {
-        Error::invalid(
-            format!("this kfm keeps stores in folders, use a file: URL: store={name} url={url}"),
-            "repair kfm.toml",
-        )
-    })
 }

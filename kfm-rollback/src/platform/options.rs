@@ -8,7 +8,10 @@ use std::time::Duration;
 use kfm_retry::Clock;
 use kfm_wal::local::disk::{Disk, RealDisk};
 
+use crate::embedded::EmbeddedKind;
 use crate::error::{Error, Result};
+use crate::kind::{Credentials, Kinds, StoreKind};
+use crate::stac::StaticKind;
 
 /// The actor, its host and process, and the components of a platform.
 #[derive(Debug, Clone)]
@@ -29,46 +32,20 @@ pub struct OpenOptions {
     pub interrupt: Interrupt,
     /// How long to wait for the lock, and for the claim of a shared log; zero refuses at once.
     pub wait: Duration,
+    /// The kinds of stores that `kfm.toml` can name.
+    pub kinds: Kinds,
     /// What authenticates this process to the servers that the settings name.
     pub credentials: Credentials,
 }
 
-/// Pairs that authenticate this process to a server, or name its proxy, under the products' own names:
-/// `AWS_ACCESS_KEY_ID`, `PGPASSWORD`, `HTTPS_PROXY`, ….
-///
-/// The command takes them from its environment; a library never reads that. They are never shown.
-#[derive(Clone, Default)]
-pub struct Credentials(Vec<(String, String)>);
-
-impl Credentials {
-    /// Beginnings of the names that are taken from an environment.
-    const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "PG"];
-
-    /// Names that are taken from an environment, in upper or lower case.
-    const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
-
-    /// Takes those pairs of an environment that authenticate a process to a server, or name its proxy.
-    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let is_known = |name: &str| {
-            Self::PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-                || Self::PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
-        };
-        Self(pairs.into_iter().filter(|(name, _)| is_known(name)).collect())
-    }
-
-    pub(crate) fn pairs(&self) -> &[(String, String)] {
-        &self.0
-    }
-}
-
-impl Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
-    }
+/// Returns the kinds of this crate: `static` and `embedded`.
+pub fn built_in_kinds() -> Kinds {
+    Kinds::default().with(Arc::new(StaticKind)).with(Arc::new(EmbeddedKind))
 }
 
 impl OpenOptions {
-    /// Options for `actor` on the machine's clock: no progress is reported, and the lock is not waited for.
+    /// Options for `actor` on the machine's clock, with the kinds of this crate: no progress is reported, and the
+    /// lock is not waited for.
     pub fn new(actor: impl Into<String>) -> Self {
         Self {
             actor: actor.into(),
@@ -79,8 +56,16 @@ impl OpenOptions {
             progress: Arc::new(NoProgress),
             interrupt: Interrupt::default(),
             wait: Duration::ZERO,
+            kinds: built_in_kinds(),
             credentials: Credentials::default(),
         }
+    }
+
+    /// Registers a kind of stores, or replaces the one of this name, so that `kfm.toml` can name it.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Arc<dyn StoreKind>) -> Self {
+        self.kinds = self.kinds.with(kind);
+        self
     }
 
     /// Takes the time from `clock`.
@@ -152,19 +137,5 @@ impl Interrupt {
     /// [`Error::Stopped`]: the caller asked to stop; nothing is left behind.
     pub(crate) fn stop_before_begun(&self) -> Result<()> {
         if self.is_requested() && !self.has_begun() { Err(Error::Stopped) } else { Ok(()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_an_environment_those_pairs_are_taken_that_say_who_asks_and_by_which_proxy() {
-        let names = ["AWS_REGION", "PATH", "PGUSER", "https_proxy", "NO_PROXY", "MY_HTTPS_PROXY", "KFM_ROOT"];
-        let pairs = names.map(|name| (name.to_owned(), "hush".to_owned()));
-        let credentials = Credentials::from_pairs(pairs);
-        let shown = format!("{credentials:?}");
-        assert_eq!(shown, r#"["AWS_REGION", "PGUSER", "https_proxy", "NO_PROXY"]"#);
     }
 }

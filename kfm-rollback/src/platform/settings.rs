@@ -7,8 +7,7 @@ mod keys;
 pub(super) mod places;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use kfm_lineage::Domain;
 use kfm_policy::strict_toml::Lines;
@@ -18,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 use crate::error::{Error, Result};
+use crate::kind::{Kinds, StoreSettings, local_path};
+use crate::op::Role;
 
 /// Name of the file whose folder is a platform.
 pub const FILE_NAME: &str = "kfm.toml";
@@ -34,7 +35,7 @@ const LEASE_MS_MIN: u64 = 1_000;
 pub struct Settings {
     /// The version of this form; 1.
     pub version: u32,
-    /// The stores by name; exactly one has the domain stac.
+    /// The stores by name; exactly one is the target, whose documents the others follow.
     pub stores: BTreeMap<String, StoreSettings>,
     /// Where the operations log is.
     #[serde(default)]
@@ -60,61 +61,6 @@ pub struct Settings {
     /// Limits on sizes and times.
     #[serde(default)]
     pub limits: LimitSettings,
-}
-
-/// The settings of one store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StoreSettings {
-    /// stac, graph, search or cache.
-    pub domain: Domain,
-    /// static for a catalog, embedded for the rest.
-    pub kind: String,
-    /// Where it lies: a `file:` URL, or a path relative to `kfm.toml`.
-    pub url: String,
-    /// Of a search store: `alias`, the only mode that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mode: Option<String>,
-    /// How long an operation waits for the store while it does not answer, such as `90s` or `5m`; default 5 minutes.
-    /// Then the operation is interrupted and can be resumed.
-    #[serde(default, skip_serializing_if = "Patience::is_default")]
-    pub patience: Patience,
-}
-
-/// How long an operation waits for a store that does not answer, to the millisecond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
-pub struct Patience(pub Duration);
-
-impl Patience {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self(Duration::from_secs(5 * 60))
-    }
-}
-
-impl TryFrom<String> for Patience {
-    type Error = String;
-
-    fn try_from(text: String) -> std::result::Result<Self, String> {
-        let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string());
-        let patience = parsed.and_then(|span| Duration::try_from(span).map_err(|error| error.to_string()));
-        patience
-            .map(Self)
-            .map_err(|why| format!("patience is not a time such as 90s or 5m: {why}: value={text}"))
-    }
-}
-
-impl From<Patience> for String {
-    fn from(Patience(time): Patience) -> Self {
-        format!("{}ms", time.as_millis())
-    }
 }
 
 /// The settings of the operations log.
@@ -263,11 +209,11 @@ impl Settings {
     /// The settings that `kfm init` writes, as text with comments.
     pub const EMBEDDED: &'static str = include_str!("embedded.toml");
 
-    /// Reads the text of a `kfm.toml`.
+    /// Reads the text of a `kfm.toml` whose stores are of these kinds.
     ///
     /// # Errors
-    /// [`Error::Invalid`]: names the line, or the key and the nearest known one; repair the file.
-    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+    /// [`Error::Invalid`]: names the line, or the key or kind and the nearest known one; repair the file.
+    pub fn parse(text: &str, path: &Path, kinds: &Kinds) -> Result<Self> {
         let invalid =
             |what: String| Error::invalid(format!("{what} file={}", path.display()), "repair kfm.toml");
         let lines = Lines::of(text);
@@ -278,27 +224,17 @@ impl Settings {
         let table = DeTable::parse(text).map_err(not_toml)?;
         // A newer form may have other keys, so the version is judged first.
         keys::check_version(table.get_ref(), &lines).map_err(&invalid)?;
-        keys::check_keys(table.get_ref(), &lines).map_err(&invalid)?;
+        keys::check_keys(table.get_ref(), &lines, kinds).map_err(&invalid)?;
         let settings: Self = toml::from_str(text).map_err(not_toml)?;
         settings.check().map_err(invalid)?;
         Ok(settings)
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        let catalogs = self.stores.values().filter(|store| store.domain == Domain::Stac).count();
-        if catalogs != 1 {
-            return Err(format!("a platform has exactly one store of domain stac: found={catalogs}"));
-        }
+        self.find_target()?;
         for (name, store) in &self.stores {
-            let known = if store.domain == Domain::Stac { "static" } else { "embedded" };
-            if store.kind != known {
-                return Err(format!(
-                    "kind is not known for domain {}, use {known}: store={name} kind={}",
-                    store.domain, store.kind
-                ));
-            }
-            if store.mode.as_deref().is_some_and(|mode| mode != "alias" || store.domain != Domain::Search) {
-                return Err(format!("mode is not known, a search store has mode alias: store={name}"));
+            if !store.projected && self.role(name) == Role::Target {
+                return Err(format!("a target is not projected, its documents are what is: store={name}"));
             }
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
                 return Err(format!("a store's name has letters, digits, _ and -: store={name}"));
@@ -321,23 +257,44 @@ impl Settings {
         Ok(())
     }
 
-    /// Returns the catalog's name and settings.
-    pub fn catalog(&self) -> (&str, &StoreSettings) {
-        let (name, store) = self
-            .stores
-            .iter()
-            .find(|(_, store)| store.domain == Domain::Stac)
-            .expect("checked when the settings were read");
-        (name, store)
+    /// Finds the target: the store that says so, else the only stac store that does not say that it is derived.
+    fn find_target(&self) -> std::result::Result<&str, String> {
+        let names = |is_meant: &dyn Fn(&StoreSettings) -> bool| -> Vec<&str> {
+            let meant = self.stores.iter().filter(|(_, store)| is_meant(store));
+            meant.map(|(name, _)| name.as_str()).collect()
+        };
+        let named = names(&|store| store.role == Some(Role::Target));
+        let candidates = match named.is_empty() {
+            true => names(&|store| store.role.is_none() && store.domain == Domain::Stac),
+            false => named,
+        };
+        let [target] = candidates[..] else {
+            return Err(match candidates.is_empty() {
+                true => "a platform has a target, the store of domain stac that holds the documents: found=0"
+                    .into(),
+                false => format!(
+                    "a platform has exactly one target: give one of these role = \"target\", the others role = \"derived\": \
+                     stores={}",
+                    candidates.join(", ")
+                ),
+            });
+        };
+        match self.stores[target].domain {
+            Domain::Stac => Ok(target),
+            domain => Err(format!(
+                "a target holds documents, so its domain is stac: store={target} domain={domain}"
+            )),
+        }
     }
-}
 
-/// Returns the path of a `file:` URL, or of a text without a scheme; `None` for every other URL.
-pub fn local_path(url: &str) -> Option<PathBuf> {
-    match url.split_once(':') {
-        Some(("file", path)) => Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
-        Some((scheme, _)) if scheme.len() > 1 => None,
-        _ => Some(PathBuf::from(url)),
+    /// Returns the target's name: the store whose documents everything else follows.
+    pub fn target(&self) -> &str {
+        self.find_target().expect("checked when the settings were read")
+    }
+
+    /// Returns the role of a store; a store that the settings do not name is derived.
+    pub fn role(&self, name: &str) -> Role {
+        if self.target() == name { Role::Target } else { Role::Derived }
     }
 }
 
@@ -346,7 +303,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Settings> {
-        Settings::parse(text, Path::new("kfm.toml"))
+        Settings::parse(text, Path::new("kfm.toml"), &crate::platform::built_in_kinds())
     }
 
     /// What is said of the embedded settings with one passage replaced.
@@ -358,7 +315,7 @@ mod tests {
     #[test]
     fn the_embedded_settings_are_valid() {
         let settings = parse(Settings::EMBEDDED).unwrap();
-        assert_eq!(settings.catalog().0, "catalog");
+        assert_eq!(settings.target(), "catalog");
         assert_eq!(settings.stores.len(), 4);
     }
 
@@ -412,8 +369,69 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_without_a_catalog_is_refused() {
+    fn an_unknown_kind_names_the_nearest_known_one_and_its_line() {
+        assert_eq!(
+            refused("kind = \"static\"", "kind = \"statik\""),
+            "unknown kind, the nearest known one is static: store=catalog kind=statik line=6 file=kfm.toml"
+        );
+        assert_eq!(
+            refused("domain = \"graph\"", "domain = \"stac\""),
+            "kind embedded has no store of this domain, it has graph, search, cache: store=graph domain=stac line=10 \
+             file=kfm.toml"
+        );
+    }
+
+    #[test]
+    fn a_key_belongs_to_its_kind_and_has_one_of_its_values() {
+        assert_eq!(
+            refused("kind = \"static\"", "kind = \"static\"\nmode = \"alias\""),
+            "unknown key, the nearest known one is role: key=stores.catalog.mode line=7 file=kfm.toml"
+        );
+        assert_eq!(
+            refused("mode = \"alias\"", "mode = \"aliass\""),
+            "value is not known, the nearest known one is alias: key=stores.search.mode value=aliass line=18 \
+             file=kfm.toml"
+        );
+    }
+
+    /// Two stac stores, each with these lines more.
+    fn two_catalogs(first: &str, second: &str) -> Result<Settings> {
+        let store = |name: &str, more: &str| {
+            format!("[stores.{name}]\ndomain = \"stac\"\nkind = \"static\"\nurl = \"file:{name}\"\n{more}\n")
+        };
+        parse(&format!("version = 1\n{}{}", store("a", first), store("b", second)))
+    }
+
+    #[test]
+    fn exactly_one_store_is_the_target() {
+        let (target, derived) = ("role = \"target\"", "role = \"derived\"");
+        for (first, second, expected) in [
+            (target, "", Ok("a")),
+            ("", target, Ok("b")),
+            (derived, "", Ok("b")),
+            ("", "", Err("exactly one target")),
+            (target, target, Err("exactly one target")),
+            (derived, derived, Err("a platform has a target")),
+            (target, "role = \"main\"", Err("unknown variant `main`")),
+            ("projected = false\nrole = \"target\"", "", Err("a target is not projected")),
+            (target, "projected = false", Ok("a")),
+        ] {
+            let found = two_catalogs(first, second).map(|settings| settings.target().to_owned());
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (found, expected) => panic!("{first} {second}: {found:?}, expected {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_platform_without_documents_is_refused() {
         let text = "version = 1\n[stores.graph]\ndomain=\"graph\"\nkind=\"embedded\"\nurl=\"file:g\"\n";
-        assert!(parse(text).unwrap_err().to_string().contains("exactly one store of domain stac"));
+        assert!(parse(text).unwrap_err().to_string().contains("a platform has a target"));
+        let said = format!("{text}role=\"target\"\n");
+        assert!(
+            parse(&said).unwrap_err().to_string().contains("its domain is stac: store=graph domain=graph")
+        );
     }
 }

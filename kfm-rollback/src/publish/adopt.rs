@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, Domain, Move, OperationId, Slug, Value, Version};
+use kfm_lineage::{CellId, Move, OperationId, Slug, Value, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{PublishKind, Record};
 
@@ -78,10 +78,9 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
 
 /// Names the derived cells of every document that the log ever knew, open operations included.
 async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
-    let catalog = session.catalog();
     let mut steps = Vec::new();
     for (cell, history) in session.history.cells() {
-        if cell.domain == Domain::Stac && cell.store == catalog.name() {
+        if session.is_document(cell) {
             for write in &history.writes {
                 steps.push((*write.step).clone());
             }
@@ -114,7 +113,7 @@ pub(crate) async fn adopt(
         .filter(|foreign| session.history.cell(&foreign.cell).is_none())
         .filter(|foreign| store.is_none_or(|name| foreign.cell.store == name))
         .collect();
-    let documents = unknown.iter().filter(|foreign| foreign.cell.domain == Domain::Stac).count() as u64;
+    let documents = unknown.iter().filter(|foreign| session.is_document(&foreign.cell)).count() as u64;
     let cells = CellCount::of(unknown.iter().map(|foreign| foreign.cell.domain));
     let recorded = record_standing(session, unknown, PublishKind::Adopt, "adopt", reason).await?;
     let (publish_id, findings) =
@@ -268,13 +267,13 @@ async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(M
                 next: Vec::new(),
             });
         };
-        if foreign.cell.domain == Domain::Stac {
+        if session.is_document(&foreign.cell) {
             session.facts.project(&bytes);
         }
         standing = Some(bytes);
     }
     let version = foreign.observed.map(|_| Version::from_time(unit.started_at));
-    if foreign.cell.domain == Domain::Stac {
+    if session.is_document(&foreign.cell) {
         let before = session.facts.of_value(foreign.known).await?;
         let after = session.facts.of_value(foreign.observed).await?;
         let mut step =

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{CellId, Domain, Lsn, Move, OperationId, PublishId, Value};
+use kfm_lineage::{CellId, Lsn, Move, OperationId, PublishId, Value};
 
 use super::folder;
 use super::from_folder::PublishFolder;
@@ -45,7 +45,7 @@ pub(super) async fn publish_again(
         (true, true) => publish_report(None, Status::DryRun),
         (false, true) => PublishReport {
             moves: CellCount::of(moves.iter().map(|step| step.cell.domain)),
-            ..counted(publish_report(None, Status::DryRun), &moves)
+            ..counted(session, publish_report(None, Status::DryRun), &moves)
         },
         (false, false) => resume_publish(session, publish, Resume::default()).await?,
     };
@@ -65,7 +65,7 @@ pub(crate) async fn resume_publish(
     let moves = moves_of(session, publish).await?;
     let outcome = resume(session, &publish.id, how).await?;
     let report = publish_report(PublishId::parse(publish.id.as_str()).ok(), Status::Running);
-    let report = finished(session, counted(report, &moves), &outcome, publish.opened_at);
+    let report = finished(session, counted(session, report, &moves), &outcome, publish.opened_at);
     Ok(PublishReport { duration_ms: outcome.worked_ms, ..report })
 }
 
@@ -78,8 +78,8 @@ async fn moves_of(session: &Session, publish: &Operation) -> Result<Vec<Move>> {
 }
 
 /// Counts the documents that moves add, change and retire.
-fn counted(mut report: PublishReport, moves: &[Move]) -> PublishReport {
-    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+fn counted(session: &Session, mut report: PublishReport, moves: &[Move]) -> PublishReport {
+    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
         match (step.before, step.after) {
             (None, _) => report.added += 1,
             (_, None) => report.retired += 1,

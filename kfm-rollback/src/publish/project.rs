@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, Domain, Move, OperationId, Slug, Value};
+use kfm_lineage::{CellId, Move, OperationId, Slug, Value};
 use kfm_policy::{Consent, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::{PublishKind, Record};
 
 use super::changes::Changes;
 use super::unit::{Unit, finished, intent, publish_report};
 use crate::assess::{Case, catalog_now, denied, describe_move, labels_of, treat_moves};
-use crate::derive::{DerivedCell, Projection, derived_moves, hidden, known_derived_cells};
+use crate::derive::{DerivedCell, Projection, derived_moves, hidden, known_derived_cells, shows_one};
 use crate::error::{Error, Result};
 use crate::execute::{Steps, open, prepared, run};
 use crate::history::CellHistory;
@@ -115,7 +115,7 @@ async fn make_missing_stores(session: &Session, request: &Project) -> Result<()>
 /// Names the derived cells that are asked for.
 fn wanted_cells(session: &Session, request: &Project) -> Result<BTreeSet<DerivedCell>> {
     if let Some(name) = &request.store
-        && !session.derived_stores().any(|store| store.name() == name)
+        && !session.projected_stores().any(|store| store.name() == name)
     {
         return Err(Error::NotFound { kind: "derived store", text: name.clone() });
     }
@@ -132,7 +132,7 @@ fn wanted_cells(session: &Session, request: &Project) -> Result<BTreeSet<Derived
 }
 
 fn known_collections(session: &Session) -> BTreeSet<&str> {
-    let documents = session.history.cells().filter(|(cell, _)| cell.domain == Domain::Stac);
+    let documents = session.history.cells().filter(|(cell, _)| session.is_document(cell));
     documents.flat_map(|(_, history)| history.collections.iter().map(String::as_str)).collect()
 }
 
@@ -150,7 +150,7 @@ async fn differing(
     let projection = Projection::new(&now, hidden, |path| labels.get(path).copied());
     let mut projected: Vec<(DerivedCell, Value)> = Vec::with_capacity(cells.len());
     for derived in cells {
-        let value = projection.content(derived)?.map(|(digest, _)| digest);
+        let value = projection.shown(derived)?.map(|shown| shown.digest());
         projected.push((derived.clone(), value));
     }
     let moves = derived_moves(session, &projected).await?;
@@ -178,24 +178,18 @@ fn standing_documents(session: &Session, now: &CatalogView) -> Vec<Move> {
     standing.collect()
 }
 
-/// Returns the documents by which a projection is judged: those whose nodes move, and those in the collections
-/// whose aliases move. If no document is left behind the projected cells, the paths at which documents stood.
+/// Returns the documents by which a projection is judged: those whose nodes and copies move, and those in the
+/// collections whose aliases move. If no document is left behind the projected cells, the paths at which documents stood.
 async fn judged_documents(
     session: &mut Session,
     now: &CatalogView,
     mut assessed: Vec<StepFacts>,
     moves: &[Move],
 ) -> Result<Vec<StepFacts>> {
-    let nodes: BTreeSet<&str> = moves
-        .iter()
-        .filter(|step| step.cell.domain == Domain::Graph)
-        .map(|step| step.cell.key.as_str())
-        .collect();
-    let collections: BTreeSet<&str> = moves
-        .iter()
-        .filter(|step| step.cell.domain != Domain::Graph)
-        .map(|step| step.unit.as_str())
-        .collect();
+    let nodes: BTreeSet<&str> =
+        moves.iter().filter(|step| shows_one(step.cell.domain)).map(|step| step.cell.key.as_str()).collect();
+    let collections: BTreeSet<&str> =
+        moves.iter().filter(|step| !shows_one(step.cell.domain)).map(|step| step.unit.as_str()).collect();
     let is_shown = |step: &StepFacts| {
         let collection = step.after.as_deref().and_then(|facts| facts.collections());
         nodes.contains(step.path.as_str()) || collection.is_some_and(|id| collections.contains(id))
@@ -206,7 +200,7 @@ async fn judged_documents(
     }
     let known = session.history.cells().filter(|(cell, history)| {
         let is_fed = || history.collections.iter().any(|id| collections.contains(id.as_str()));
-        cell.domain == Domain::Stac && (nodes.contains(cell.key.as_str()) || is_fed())
+        session.is_document(cell) && (nodes.contains(cell.key.as_str()) || is_fed())
     });
     let gone: Vec<Move> =
         known.map(|(cell, _)| describe_move(session, &cell.key, None, None, None)).collect();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::document::DocumentKind;
-use kfm_lineage::{Domain, Move, OperationId, PublishId, Slug, Timestamp, Version};
+use kfm_lineage::{Move, OperationId, PublishId, Slug, Timestamp, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
 use serde::Serialize;
@@ -136,7 +136,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     };
     let decision = case.judge(session);
     let mut report = publish_report(Some(unit.id.clone()), Status::DryRun);
-    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
         match (step.before, step.after) {
             (None, _) => report.added += 1,
             (_, None) => report.retired += 1,
@@ -305,7 +305,7 @@ pub(crate) async fn intent(
 ) -> Result<PublishIntent> {
     let versions: Arc<VersionStore> = session.versions();
     let (mut items, mut collections, mut assets) = (Vec::new(), Vec::new(), Vec::new());
-    for step in prepared.moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+    for step in prepared.moves.iter().filter(|step| session.is_document(&step.cell)) {
         let facts = session.facts.of_value(step.after.or(step.before)).await?;
         let is_group = facts
             .as_ref()

@@ -27,14 +27,15 @@ use crate::context::WriteContext;
 use crate::error::{Error, Result, text_of};
 use crate::facts::Facts;
 use crate::history::History;
-use crate::op::{DomainOp, OpError};
+use crate::kind::Patience;
+use crate::op::{DomainOp, OpError, Role};
 use crate::patience::Patient;
+use crate::platform::Platform;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::platform::log::Hold;
 use crate::platform::policy_files::{PolicyFiles, PolicyTexts};
 use crate::platform::snapshots::Folded;
-use crate::platform::{Patience, Platform};
 use crate::report::FindingLine;
 use crate::versions::VersionStore;
 
@@ -202,10 +203,11 @@ impl Session {
         self.platform.versions()
     }
 
-    /// Returns the catalog.
+    /// Returns the catalog: the target, whose documents every derived store follows.
     pub(crate) fn catalog(&self) -> Arc<dyn DomainOp> {
-        let catalog = self.stores.iter().find(|store| store.domain() == Domain::Stac);
-        Arc::clone(catalog.expect("the settings have exactly one store of domain stac"))
+        let target = self.platform.settings().target();
+        let catalog = self.stores.iter().find(|store| store.name() == target);
+        Arc::clone(catalog.expect("the settings name a target, and no store is taken away"))
     }
 
     /// Returns the stores, by name.
@@ -213,14 +215,24 @@ impl Session {
         &self.stores
     }
 
-    /// Returns the stores that are projected from documents, by name.
+    /// Returns the stores that follow the target, by name.
     pub(crate) fn derived_stores(&self) -> impl Iterator<Item = &Arc<dyn DomainOp>> {
-        self.stores.iter().filter(|store| store.domain() != Domain::Stac)
+        self.stores.iter().filter(|store| self.platform.role(store.name()) == Role::Derived)
+    }
+
+    /// Returns the derived stores that documents are projected into, by name.
+    pub(crate) fn projected_stores(&self) -> impl Iterator<Item = &Arc<dyn DomainOp>> {
+        self.stores.iter().filter(|store| self.platform.is_projected(store.name()))
     }
 
     /// Names a document's cell.
     pub(crate) fn document(&self, path: &str) -> CellId {
-        CellId::new(Domain::Stac, self.catalog().name(), path)
+        CellId::new(Domain::Stac, self.platform.settings().target(), path)
+    }
+
+    /// Says whether a cell is a document of the target. A derived catalog's cells only show documents.
+    pub(crate) fn is_document(&self, cell: &CellId) -> bool {
+        cell.domain == Domain::Stac && cell.store == self.platform.settings().target()
     }
 
     /// Returns the store of a cell.

@@ -32,6 +32,7 @@ pub struct StaticCatalog {
     name: String,
     blobs: Arc<dyn BlobStore>,
     durable: bool,
+    role: Role,
 }
 
 impl StaticCatalog {
@@ -47,7 +48,14 @@ impl StaticCatalog {
 
     /// Takes any durable blob store as a catalog.
     pub fn new(name: impl Into<String>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { name: name.into(), blobs, durable: true }
+        Self { name: name.into(), blobs, durable: true, role: Role::Target }
+    }
+
+    /// Sets the catalog's role, which is target without this call: a derived catalog shows the documents of another
+    /// one.
+    #[must_use]
+    pub fn with_role(self, role: Role) -> Self {
+        Self { role, ..self }
     }
 
     /// Gets the content that a swap is to write.
@@ -92,7 +100,9 @@ impl StaticCatalog {
         match error {
             BlobError::Transient { .. } => OpError::transient(&store, error.class(), error),
             BlobError::Unknown { .. } => OpError::unknown(&store, error.class(), error),
-            BlobError::Missing { place } => OpError::Missing { store, place, derived: false },
+            BlobError::Missing { place } => {
+                OpError::Missing { store, place, derived: self.role == Role::Derived }
+            }
             BlobError::InvalidKey { key, why } => OpError::InvalidKey { store, key, why },
             BlobError::Permanent { ref key, .. } | BlobError::Link { path: ref key } => {
                 OpError::Permanent { store, key: key.clone(), source: Box::new(error) }
@@ -119,7 +129,7 @@ impl DomainOp for StaticCatalog {
             fence: Fence::Lock,
             atomic_batch_max: 1,
             durable_ack: self.durable,
-            role: Role::Target,
+            role: self.role,
         }
     }
 

@@ -49,9 +49,9 @@ impl Platform {
             });
         }
         let mut findings = Vec::new();
-        if self.settings().stores.values().all(|store| store.domain == kfm_lineage::Domain::Stac) {
+        if !self.stores().iter().any(|store| self.is_projected(store.name())) {
             findings.push(
-                "no store is projected from the catalog: the settings name no graph, search or cache".into(),
+                "no store is projected from the catalog: the settings name no graph, search, cache or second catalog".into(),
             );
         }
         for store in self.stores() {

@@ -9,7 +9,7 @@ use super::Platform;
 use crate::error::{Error, Result};
 use crate::platform::options::OpenOptions;
 use crate::platform::settings::OWN_FOLDER;
-use crate::platform::{FILE_NAME, Settings};
+use crate::platform::{FILE_NAME, Settings, built_in_kinds};
 use crate::report::{InitReport, StoreSummary};
 
 const LABELS: &str = "\
@@ -69,7 +69,7 @@ impl Platform {
             move |source| Error::File { path, source }
         };
         fs::create_dir_all(root).map_err(failed(root))?;
-        let settings = Settings::parse(Settings::EMBEDDED, &file)?;
+        let settings = Settings::parse(Settings::EMBEDDED, &file, &built_in_kinds())?;
         let own = root.join(OWN_FOLDER);
         make_private(&own).map_err(failed(&own))?;
         let folders = settings
@@ -77,7 +77,7 @@ impl Platform {
             .values()
             .map(|store| &store.url)
             .chain([&settings.wal.url, &settings.versions.url]);
-        for folder in folders.filter_map(|url| crate::platform::local_path(url)) {
+        for folder in folders.filter_map(|url| crate::kind::local_path(url)) {
             let folder = root.join(folder);
             fs::create_dir_all(&folder).map_err(failed(&folder))?;
         }

@@ -114,7 +114,7 @@ mod tests {
     fn settings(from: &str, to: &str) -> Settings {
         let text = Settings::EMBEDDED.replace(from, to);
         assert_ne!(text, Settings::EMBEDDED);
-        Settings::parse(&text, Path::new("kfm.toml")).unwrap()
+        Settings::parse(&text, Path::new("kfm.toml"), &crate::platform::built_in_kinds()).unwrap()
     }
 
     #[test]
@@ -153,10 +153,11 @@ mod tests {
             ("data/processed/telemetry", ".kfm/versions"),
         ] {
             let text = Settings::EMBEDDED.replace(from, to);
-            let is_refused = match Settings::parse(&text, Path::new("kfm.toml")) {
-                Ok(settings) => check_below(&settings, root.path()).is_err(),
-                Err(_) => true,
-            };
+            let is_refused =
+                match Settings::parse(&text, Path::new("kfm.toml"), &crate::platform::built_in_kinds()) {
+                    Ok(settings) => check_below(&settings, root.path()).is_err(),
+                    Err(_) => true,
+                };
             assert!(is_refused, "{to}");
         }
     }
