@@ -11,6 +11,7 @@ use crate::config::{Environment, host_name};
 use crate::error::{Failure, Result};
 use crate::ids::Resolved;
 use crate::output::Output;
+use crate::own::Own;
 use crate::{interrupt, progress, shell};
 
 /// What every subcommand has at hand: the surroundings, the global options, the output.
@@ -21,6 +22,7 @@ pub(crate) struct Context<'a> {
     /// Where to write.
     pub(crate) out: &'a Output,
     environment: Environment,
+    own: Own,
     /// The platforms that the command opened; at the end it leaves each of them.
     opened: Arc<Mutex<Vec<Platform>>>,
     /// What `latest`, or an id that was left out, was resolved to.
@@ -38,8 +40,8 @@ pub(crate) struct OpenLine {
 
 impl<'a> Context<'a> {
     /// Makes the context of one command.
-    pub(crate) fn new(global: Global, environment: Environment, out: &'a Output) -> Self {
-        Self { global, out, environment, opened: Arc::default(), resolved: Arc::default() }
+    pub(crate) fn new(global: Global, environment: Environment, own: Own, out: &'a Output) -> Self {
+        Self { global, out, environment, own, opened: Arc::default(), resolved: Arc::default() }
     }
 
     /// Makes the same context with other global options, for a command that works in a platform of its own.
@@ -48,6 +50,7 @@ impl<'a> Context<'a> {
             global,
             out: self.out,
             environment: self.environment.clone(),
+            own: self.own.clone(),
             opened: Arc::clone(&self.opened),
             resolved: Arc::clone(&self.resolved),
         }
@@ -83,15 +86,15 @@ impl<'a> Context<'a> {
     }
 
     async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
-        let mut options = OpenOptions {
+        let mut options = self.own.options(OpenOptions {
             host: host_name(),
             progress: self.progress(),
             interrupt,
             wait: Duration::from_secs(self.global.wait),
             ..OpenOptions::new(actor)
-        };
+        });
         options.credentials = Environment::credentials(&options.kinds);
-        let platform = Platform::open(&self.root()?, options).await?;
+        let platform = self.own.platform(Platform::open(&self.root()?, options).await?);
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(platform.clone());
         Ok(platform)
     }

@@ -32,6 +32,7 @@ use crate::context::{Context, OpenLine};
 use crate::error::{Failure, Result};
 use crate::ids::Resolved;
 use crate::output::{Answer, Output};
+use crate::own::Own;
 
 /// The subcommands, in the order of the help.
 #[derive(Debug, Subcommand)]
@@ -94,8 +95,8 @@ pub(crate) enum Command {
 }
 
 /// Runs a command.
-pub(crate) async fn run(cli: Cli, environment: Environment, out: &Output) -> Result<Answer> {
-    let cx = Context::new(cli.global, environment, out);
+pub(crate) async fn run(cli: Cli, environment: Environment, own: Own, out: &Output) -> Result<Answer> {
+    let cx = Context::new(cli.global, environment, own, out);
     let result = match cli.command {
         Command::Demo(command) => command.run(&cx).await,
         Command::Init(command) => command.run(&cx).await,

@@ -17,7 +17,7 @@ fn settings_that_are_not_right_stop_every_command_with_line_key_and_nearest() {
         ("url = \"file:wal\"", "url = 3", &["invalid type: integer `3`", "line=26"]),
         ("domain = \"graph\"", "domain = \"grph\"", &["grph", "`graph`", "line=10"]),
         ("kind = \"static\"", "kind = \"ftp\"", &["kind=ftp", "store=catalog", "static"]),
-        ("mode = \"alias\"", "mode = \"fast\"", &["alias", "store=search"]),
+        ("mode = \"alias\"", "mode = \"fast\"", &["alias", "stores.search.mode"]),
         ("publish = \"findings\"", "publish = \"lax\"", &["lax", "strict", "line=31"]),
         ("file:catalog", "file:graph", &["apart", "stores.catalog", "stores.graph"]),
         ("file:.kfm/versions", "file:catalog/.v", &["apart", "versions"]),

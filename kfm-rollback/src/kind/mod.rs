@@ -115,6 +115,8 @@ pub struct Surroundings<'a> {
     pub clock: Arc<dyn Clock>,
     /// The file system, for stores in folders.
     pub disk: Arc<dyn Disk>,
+    /// Whether hosts share the platform's log, so that another host may take over from this process.
+    pub shared_by_hosts: bool,
     /// What authenticates the process to this store, under the product's own names.
     pub credentials: Credentials,
 }

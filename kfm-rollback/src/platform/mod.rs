@@ -106,6 +106,7 @@ impl Platform {
             )
         })?;
         let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(versions))));
+        let log = LogPlace::of(&settings, &root, &options)?;
         let mut stores: Vec<Arc<dyn DomainOp>> = Vec::with_capacity(settings.stores.len());
         for (name, store) in &settings.stores {
             let kind = options.kinds.find(&store.kind);
@@ -116,6 +117,7 @@ impl Platform {
                 root: &root,
                 clock: Arc::clone(&options.clock),
                 disk: Arc::clone(&options.disk),
+                shared_by_hosts: matches!(log, LogPlace::Slots(_)),
                 credentials:
                     kind.map_or_else(Credentials::default, |kind| options.credentials.of_store(name, kind)),
             })?);
@@ -125,7 +127,6 @@ impl Platform {
         let records: Arc<dyn RecordSink> =
             Arc::new(TelemetryWriter::new(root.join(&settings.telemetry.dir), Arc::clone(&options.clock)));
         let policy = Policy::default();
-        let log = LogPlace::of(&settings, &root, &options)?;
         let (departures, open) = (Arc::default(), Arc::default());
         let inner = Inner {
             root,
