@@ -86,8 +86,9 @@ impl Add {
         if let Some(path) = &path {
             platform.refuse_own_place(path)?;
         }
-        let kept =
-            path.as_deref().map(|path| KeyFile::create(path).map_err(|error| Failure::file(path, &error)));
+        let kept = path
+            .as_deref()
+            .map(|path| KeyFile::create(path).map_err(|error| Box::new(Failure::file(path, &error))));
         let kept = kept.transpose()?;
         let (public_key, private_key) = match self.public_key {
             Some(key) => (key, None),
