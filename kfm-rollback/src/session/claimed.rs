@@ -36,12 +36,13 @@ async fn is_alive(log: &SlotLog, held: &Holder, options: &OpenOptions) -> Result
 async fn is_heard(log: &SlotLog, held: &Holder, options: &OpenOptions) -> Result<bool> {
     let lease = held.lease();
     // After a third of its lease without a frame the holder renews its claim; it looks each sixth of the lease.
-    let watched = lease / 2 + lease / 8;
+    let (watched, pause) = (lease / 2 + lease / 8, lease / 24);
     let mut silence = log.silence().await?;
     while silence < watched && !options.interrupt.is_requested() {
-        options.clock.sleep(lease / 24).await;
-        let before = std::mem::replace(&mut silence, log.silence().await?);
-        if silence < before {
+        options.clock.sleep(pause).await;
+        silence = log.silence().await?;
+        if silence < pause {
+            // It moved meanwhile.
             return Ok(log.holder().await?.is_some());
         }
     }

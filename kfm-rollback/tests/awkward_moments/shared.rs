@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use kfm_retry::clock::Sleep;
 use kfm_retry::{Clock, ManualClock};
-use kfm_rollback::Error;
 use kfm_rollback::report::Status;
+use kfm_rollback::{Error, OpenOptions, Platform};
 use kfm_wal::slots::{SlotLog, SlotOptions, slots_at};
 
 use crate::small::{item, open_stopping_at, open_with_another_hand, put, try_put};
-use crate::support::World;
+use crate::support::{TestClock, World};
 
 /// How another host describes itself.
 const OTHER: &str = r#"{"actor": "olga", "host": "other", "pid": 7, "doing": "publish", "since": "then", "platform": "/other"}"#;
@@ -76,20 +77,43 @@ async fn a_dead_host_whose_clock_was_ahead_is_not_taken_for_one_at_work() {
     assert!(!status.open[0].next.is_empty(), "{status:?}");
 }
 
+/// The clock of a host that looks on: whenever it waits, another host writes.
+#[derive(Debug)]
+struct Watched {
+    clock: Arc<TestClock>,
+    root: PathBuf,
+    wall: SystemTime,
+    lease: Duration,
+}
+
+impl Clock for Watched {
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.clock.wall()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        claim(self.root.clone(), self.wall, self.lease);
+        self.clock.sleep(duration)
+    }
+
+    fn alarm(&self, duration: Duration) -> Sleep {
+        self.clock.alarm(duration)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_whose_clock_is_ahead_and_that_writes_is_one_at_work() {
-    let lease = Duration::from_secs(4);
-    let world = interrupted_and_claimed(Duration::from_secs(7_200), lease).await;
-    let (root, wall) = (world.root().to_owned(), world.clock.wall() + Duration::from_secs(7_200));
-    // It claims the log again while it is watched.
-    let writing = std::thread::spawn(move || {
-        for _ in 0..8 {
-            std::thread::sleep(lease / 16);
-            claim(root.clone(), wall, lease);
-        }
-    });
-    let status = world.open().await.status().await.unwrap();
-    writing.join().unwrap();
+    let (ahead, lease) = (Duration::from_secs(7_200), Duration::from_secs(4));
+    let world = interrupted_and_claimed(ahead, lease).await;
+    let (root, wall) = (world.root().to_owned(), world.clock.wall() + ahead);
+    let watched = Watched { clock: world.clock.clone(), root, wall, lease };
+    let options = OpenOptions::new("operator").with_clock(Arc::new(watched));
+    let platform = Platform::open(world.root(), options).await.unwrap();
+    let status = platform.status().await.unwrap();
     assert_eq!(status.running.map(|running| running.host), Some("other".to_owned()));
 }
 
