@@ -11,8 +11,13 @@
 
 mod array;
 mod cell;
+mod code;
+mod grid;
 mod key;
+mod numerals;
 mod scan;
+mod shapes;
+mod survey;
 mod written;
 
 use std::collections::HashMap;
@@ -80,7 +85,10 @@ impl<'d> Look<'d> {
                 self.promised(text, meaning);
             }
             Scalar::Array => self.items(statement, meaning),
-            Scalar::Object => self.places.anywhere |= has_x_and_y(statement) || has_box(statement),
+            Scalar::Object => {
+                self.places.anywhere |=
+                    has_x_and_y(statement) || has_box(statement) || has_township(statement);
+            }
         }
         // A name and its value may be the two halves of a pair.
         if let (Some(name), Scalar::Number(value) | Scalar::Text(value)) =
@@ -201,6 +209,21 @@ fn has_box(object: Statement<'_>) -> bool {
     let is_side = |member: &Statement<'_>| member.name().is_some_and(key::is_side_of_a_box);
     let sides: Vec<Figure> = object.children().filter(is_side).filter_map(figure).collect();
     array::can_be_place(&sides)
+}
+
+/// Says whether a township and its range stand side by side, each with its direction.
+fn has_township(object: Statement<'_>) -> bool {
+    let text = |names: [&str; 3]| {
+        let is_named = |member: &Statement<'_>| {
+            member
+                .name()
+                .is_some_and(|name| matches!(&*key::parts(name), [part] if names.contains(&part.as_str())))
+        };
+        object.children().find(is_named).and_then(Statement::text)
+    };
+    let Some(township) = text(["township", "twp", "tp"]) else { return false };
+    let Some(range) = text(["range", "rge", "rng"]) else { return false };
+    written::has_township(&format!("{township} {range}"))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The place to which a reference leads, in one spelling.
 //!
 //! One place has many spellings: `data/raw/a.tif` is also `./data//raw/a.tif`, `data/x/../raw/a.tif`,
-//! `data\raw\a.tif`, `data%2Fraw/a.tif` and, through a proxy that decodes once more, `data%252Fraw/a.tif`.
+//! `data\raw\a.tif`, `data%2Fraw/a.tif` and, through a proxy that decodes once more, `data%252Fraw/a.tif`. Some
+//! readers leave out characters that cannot be seen, end a name at a NUL or at its parameters (`data;v=1/raw`),
+//! or take a bucket for the first folder (`s3://data/raw/a.tif`).
 //! Rules that forbid or compare places ask here, and never compare the texts of references.
 
 use super::href::{is_absolute, unescape};
+use crate::text::is_hidden;
 
 /// How many times percent escapes are undone: a server does it once, and each proxy before it may do it
 /// again.
@@ -80,10 +83,34 @@ impl Place {
     }
 
     fn is_below(&self, folder: &[&str]) -> bool {
-        // Some systems ignore blanks and points at the end of a name, and case.
-        let is = |name: &String, folder: &&str| name.trim_matches([' ', '.']).eq_ignore_ascii_case(folder);
-        let is_folder = |names: &[String]| names.iter().zip(folder).all(|(name, folder)| is(name, folder));
-        self.names.windows(folder.len()).any(is_folder)
+        // Some systems ignore blanks and points at the end of a name, and case; what stands before a colon or an
+        // exclamation mark is the name of a service or of an archive.
+        let is = |name: &&str, folder: &&str| {
+            let name = name.rsplit([':', '!']).next().unwrap_or(name);
+            name.trim_matches([' ', '.']).eq_ignore_ascii_case(folder)
+        };
+        let is_folder = |names: &[&str]| names.iter().zip(folder).all(|(name, folder)| is(name, folder));
+        let names: Vec<&str> = self.buckets().chain(self.names.iter().map(String::as_str)).collect();
+        names.windows(folder.len()).any(is_folder)
+    }
+
+    /// Names what may be the first folder of a place on a server: a bucket as the whole authority
+    /// (`s3://data/raw`), before an account (`abfs://data@account/raw`), or before the name of an object store
+    /// (`https://data.s3.amazonaws.com/raw`).
+    fn buckets(&self) -> impl Iterator<Item = &str> {
+        const STORES: [&str; 6] =
+            [".s3.", ".s3-", ".storage.googleapis.com", ".digitaloceanspaces.com", ".oss-", ".cos."];
+        let authority = self.origin.as_deref().and_then(|origin| origin.split_once("://"));
+        let authority = authority.map(|(_, authority)| authority);
+        let (container, host) = authority.map_or((None, None), |authority| match authority.split_once('@') {
+            Some((container, host)) => (container.split(':').next(), Some(host)),
+            None => (None, Some(authority)),
+        });
+        let host = host.map(|host| match STORES.iter().find_map(|store| host.find(store)) {
+            Some(end) => &host[..end],
+            None => host.split(':').next().unwrap_or(host),
+        });
+        host.into_iter().chain(container)
     }
 }
 
@@ -101,17 +128,40 @@ impl Place {
 pub fn leads_below(document: &str, href: &str, folder: &[&str]) -> bool {
     let leads = |href: &String| {
         let beside = href.split(['?', '&', '=', '#', ';', '|']).skip(1);
-        Place::of_decoded(document, href).is_below(folder)
+        let below = |href: &String| Place::of_decoded(document, href).is_below(folder);
+        shortened(href).iter().any(below)
             || beside.into_iter().any(|part| Place::of_decoded("", part).is_below(folder))
     };
     decodings(href).iter().any(leads)
+}
+
+/// Lists a reference and what is left of it where a reader leaves out what cannot be seen, ends it at a NUL, or
+/// leaves out the parameters of names (RFC 3986, 3.3).
+fn shortened(href: &str) -> Vec<String> {
+    let mut texts = vec![href.to_owned()];
+    if href.contains(is_hidden) {
+        texts.push(href.chars().filter(|c| !is_hidden(*c)).collect());
+    }
+    if let Some((before, _)) = href.split_once('\0') {
+        texts.push(before.to_owned());
+    }
+    if href.contains(';') {
+        let path_end = href.find(['?', '#']).unwrap_or(href.len());
+        let without = |text: &String| {
+            let (path, rest) = text.split_at(path_end.min(text.len()));
+            let names = path.split('/').map(|name| name.split(';').next().unwrap_or_default());
+            format!("{}{rest}", names.collect::<Vec<_>>().join("/"))
+        };
+        texts.extend(texts.iter().map(without).collect::<Vec<_>>());
+    }
+    texts
 }
 
 /// Lists the places to which the readings of a reference lead that do not need a server: as a path of the store,
 /// or as what stands behind `file:` or behind the store's name in the engine's own names of documents.
 pub(super) fn readings(document: &str, href: &str) -> Vec<Place> {
     let mut places = Vec::new();
-    for text in decodings(href) {
+    for text in decodings(href).iter().flat_map(|text| shortened(text)) {
         places.push(Place::of_decoded(document, &text));
         let scheme = text.split_once(':').map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
         match scheme {
@@ -137,9 +187,9 @@ pub fn decoded(href: &str) -> String {
 /// Says whether a name may be part of a reference, in one of its readings.
 pub(crate) fn may_name(href: &str, name: &str) -> bool {
     let names = |text: &str| text.to_ascii_lowercase().contains(name);
+    let names_seen = |text: &String| names(&text.chars().filter(|c| !is_hidden(*c)).collect::<String>());
     names(href)
-        || (href.contains(|c: char| c == '%' || c.is_control())
-            && decodings(href).iter().any(|text| names(text)))
+        || (href.contains(|c: char| c == '%' || is_hidden(c)) && decodings(href).iter().any(names_seen))
 }
 
 /// Returns the readings of a reference, from the text itself to the text with all escapes undone.
@@ -256,6 +306,35 @@ mod tests {
             ("a.json", "https://tiles/cog?url=s3://b/data/raw/x.tif"),
             ("a.json", "https://tiles/cog?url=s3%3A%2F%2Fb%2Fdata%2Fraw%2Fx.tif"),
             ("a.json", "data/raw"),
+            // The bucket is the first folder.
+            ("a.json", "s3://data/raw/x.tif"),
+            ("a.json", "S3://Data/RAW/x.tif"),
+            ("a.json", "gs://data/raw/x.tif"),
+            ("a.json", "az://data/raw/x.tif"),
+            ("a.json", "abfs://data@account.dfs.core.windows.net/raw/x.tif"),
+            ("a.json", "https://data.s3.us-west-2.amazonaws.com/raw/x.tif"),
+            ("a.json", "https://data.s3-us-west-2.amazonaws.com/raw/x.tif"),
+            ("a.json", "https://data.storage.googleapis.com/raw/x.tif"),
+            ("a.json", "https://s3.amazonaws.com/data/raw/x.tif"),
+            ("a.json", "arn:aws:s3:::data/raw/x.tif"),
+            ("a.json", "file://data/raw/x.tif"),
+            ("a.json", "zip://x.zip!data/raw/x.tif"),
+            ("a.json", "https://tiles/cog?url=s3://data/raw/x.tif"),
+            // What ends a name, or cannot be seen in it.
+            ("a.json", "data/raw%00/x.tif"),
+            ("a.json", "data/raw%00.png"),
+            ("a.json", "data%00/raw/x.tif"),
+            ("a.json", "da%00ta/raw/x.tif"),
+            ("a.json", "data/raw%2500/x.tif"),
+            ("a.json", "data/raw;v=1/x.tif"),
+            ("a.json", "data;v=1/raw;v=2/x.tif;v=3"),
+            ("a.json", "data;a=b;c/raw%3Bv=1/x.tif"),
+            ("data/items/a.json", "../raw;v=1/x.tif?y=2"),
+            ("a.json", "da\u{200b}ta/raw/x.tif"),
+            ("a.json", "data/r\u{200d}aw/x.tif"),
+            ("a.json", "data/raw\u{feff}/x.tif"),
+            ("a.json", "data/r%E2%80%8Baw/x.tif"),
+            ("a.json", "data/ra\u{ad}w;v=1/x.tif"),
         ] {
             assert!(leads_below(document, href, &["data", "raw"]), "{document}: {href}");
         }
@@ -273,7 +352,15 @@ mod tests {
             ("a.json", "data/x/raw/y.tif"),
             ("a.json", "mydata/raw/x.tif"),
             ("a.json", "https://data/raw.tif"),
-            ("a.json", "s3://data/raw/x.tif"),
+            ("a.json", "https://data.example.org/raw/x.tif"),
+            ("a.json", "https://raw.s3.amazonaws.com/data/x.tif"),
+            ("a.json", "s3://data/rawish/x.tif"),
+            ("a.json", "s3://mydata/raw/x.tif"),
+            ("a.json", "s3://data/x.tif"),
+            ("a.json", "data;raw/x.tif"),
+            ("a.json", "x.tif;data=raw"),
+            ("a.json", "data/x.tif?v=1.25&w=0.75"),
+            ("a.json", "data/x%00raw.tif"),
             ("a.json", "see data/raw for more"),
             ("a.json", ""),
         ] {

@@ -50,7 +50,7 @@ pub(super) fn can_be_place(figures: &[Figure]) -> bool {
 }
 
 /// From this many metres on two numbers count as a place in a projection: images are smaller.
-const PROJECTED_MIN: f64 = 100_000.0;
+pub(super) const PROJECTED_MIN: f64 = 100_000.0;
 
 /// Says whether an `x` and its `y` are a place, in degrees or in metres.
 pub(super) fn is_x_and_y(x: Figure, y: Figure) -> bool {

@@ -72,10 +72,10 @@ const COORDINATE_BEGINNINGS: [&str; 6] = ["latitud", "longitud", "bbox", "wkt", 
 
 /// Words that mean a latitude or a longitude, alone or with one of [`AFFIXES`].
 const AXES: [&str; 7] = ["lat", "lats", "lon", "lons", "lng", "lngs", "long"];
-const AFFIXES: [&str; 27] = [
+const AFFIXES: [&str; 28] = [
     "site", "min", "max", "center", "centre", "start", "end", "gps", "geo", "dec", "dd", "deg", "degree",
     "degrees", "decimal", "wgs", "nad", "ref", "orig", "origin", "point", "loc", "pos", "from", "to", "min",
-    "mean",
+    "mean", "m",
 ];
 
 const PLACES: [&str; 31] = [
@@ -112,12 +112,12 @@ const PLACES: [&str; 31] = [
     "where",
 ];
 
-const CODES: [&str; 8] =
-    ["geohash", "geohashes", "mapcode", "olc", "pluscode", "pluscodes", "quadkey", "what3words"];
-const GRIDS: [&str; 6] = ["gridref", "mgrs", "osgb", "usng", "utm", "ngr"];
+const CODES: [&str; 9] =
+    ["geohash", "geohashes", "ghash", "mapcode", "olc", "pluscode", "pluscodes", "quadkey", "what3words"];
+const GRIDS: [&str; 8] = ["gridref", "mgrs", "osgb", "usng", "utm", "ngr", "plss", "trs"];
 
 /// Words that have a meaning if they follow each other.
-const TOGETHER: [(&[&str], Meaning); 10] = [
+const TOGETHER: [(&[&str], Meaning); 13] = [
     (&["bounding", "box"], Meaning::Coordinates),
     (&["geo", "transform"], Meaning::Coordinates),
     // The transform of the projection extension holds the origin of the raster.
@@ -125,8 +125,11 @@ const TOGETHER: [(&[&str], Meaning); 10] = [
     (&["geo", "point"], Meaning::Coordinates),
     (&["plus", "code"], Meaning::Code),
     (&["location", "code"], Meaning::Code),
+    (&["geo", "hash"], Meaning::Code),
     (&["what", "words"], Meaning::Code),
     (&["w", "w"], Meaning::Code),
+    (&["grid", "square"], Meaning::Grid),
+    (&["os", "grid"], Meaning::Grid),
     (&["grid", "ref"], Meaning::Grid),
     (&["grid", "reference"], Meaning::Grid),
 ];
@@ -260,16 +263,28 @@ pub(super) fn parts(name: &str) -> Vec<String> {
     parts
 }
 
+/// Says whether a word is the name of a latitude or a longitude, alone or with a word before or behind it.
+pub(super) fn is_axis(word: &str) -> bool {
+    let is = |part: &String| {
+        let part = part.as_str();
+        part != "long" && (is_named_axis(part) || part.ends_with("latitude") || part.ends_with("longitude"))
+    };
+    parts(word).iter().any(is)
+}
+
+fn is_named_axis(part: &str) -> bool {
+    AXES.iter().any(|axis| {
+        let rest = part.strip_prefix(axis).or_else(|| part.strip_suffix(axis));
+        rest.is_some_and(|rest| rest.is_empty() || AFFIXES.contains(&rest))
+    })
+}
+
 fn is_coordinate(part: &str) -> bool {
     let is_study = part.ends_with("udinal") || part.ends_with("udinally");
     COORDINATES.contains(&part)
-        || (AXES.contains(&part) && part != "long")
+        || (part != "long" && is_named_axis(part))
         || COORDINATE_ENDS.iter().any(|end| part.ends_with(end))
         || (COORDINATE_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) && !is_study)
-        || AXES.iter().any(|axis| {
-            let rest = part.strip_prefix(axis).or_else(|| part.strip_suffix(axis));
-            rest.is_some_and(|rest| AFFIXES.contains(&rest))
-        })
 }
 
 #[cfg(test)]
