@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use needed::{ApprovalsNeeded, NEEDED_BY_TIER, Requirement};
 pub use tally::{ApprovalContext, RefusedApproval, Tally};
 
-use crate::principals::{Principal, Principals, PrivateKey, Role};
+use crate::principals::{Principal, Principals, PrivateKey, Role, is_same_name};
 
 /// A principal's signed consent to one plan.
 ///
@@ -136,10 +136,10 @@ impl Approval {
         if self.plan_id != *context.plan_id {
             return Err(ApprovalError::OtherPlan);
         }
-        if self.principal.eq_ignore_ascii_case(context.requested_by) {
+        if is_same_name(&self.principal, context.requested_by) {
             return Err(ApprovalError::ByRequester);
         }
-        if self.principal.eq_ignore_ascii_case(context.executed_by) {
+        if is_same_name(&self.principal, context.executed_by) {
             return Err(ApprovalError::ByExecutor);
         }
         let held = Role::parse(&self.role).filter(|role| principal.roles.contains(role));

@@ -40,7 +40,7 @@ pub use licence::{AllowedLicences, LicenceClass};
 pub use memory::MemoryCheck;
 pub use permit::{Consent, Permit, PermitError, PermitRefused};
 pub use policy::Policy;
-pub use principals::{Principal, Principals, PrivateKey, PublicKey, Role};
+pub use principals::{Principal, Principals, PrivateKey, PublicKey, Role, is_same_name};
 pub use protection::Protection;
 pub use ratchet::{Against, RatchetMode, StepTreatment, measured, stands_against, treat, treat_unread};
 pub use registry::{LabelRegistry, RegistryEntry, Subject};

@@ -1,6 +1,7 @@
 //! Principals: the persons and programs that act on a platform, with their roles and keys (R68).
 
 mod key;
+mod name;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use key::{NotAPublicKey, PrivateKey, PublicKey};
+pub use name::is_same_name;
 
 use crate::error::{PolicyError, PolicyFile};
 use crate::strict_toml::{self, Table, TableForm};
@@ -77,8 +79,8 @@ impl Principals {
     /// operation that needs an approval can be executed.
     ///
     /// # Errors
-    /// [`PolicyError`]: repair the file; until then nothing is approved. Two principals with the same name or
-    /// the same key are refused, since two approvals by them would be one person's.
+    /// [`PolicyError`]: repair the file; until then nothing is approved. Two principals with [the same
+    /// name](is_same_name) or the same key are refused, since two approvals by them would be one person's.
     pub fn load(principals_toml: Option<&str>) -> Result<Self, PolicyError> {
         let mut principals = Self::default();
         let tables =
@@ -122,7 +124,7 @@ impl Principals {
             what,
             name: principal.name.clone(),
         };
-        if self.by_name.keys().any(|name| name.eq_ignore_ascii_case(&principal.name)) {
+        if self.by_name.keys().any(|name| is_same_name(name, &principal.name)) {
             return Err(duplicate("name"));
         }
         if self.iter().any(|other| other.public_key == principal.public_key) {
