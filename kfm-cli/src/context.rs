@@ -27,6 +27,8 @@ pub(crate) struct Context<'a> {
     opened: Arc<Mutex<Vec<Platform>>>,
     /// What `latest`, or an id that was left out, was resolved to.
     resolved: Arc<Mutex<Option<Resolved>>>,
+    /// The requests to stop of the platforms that were opened to be changed.
+    interrupts: Arc<Mutex<Vec<Interrupt>>>,
 }
 
 /// The line about an operation that is open.
@@ -41,7 +43,15 @@ pub(crate) struct OpenLine {
 impl<'a> Context<'a> {
     /// Makes the context of one command.
     pub(crate) fn new(global: Global, environment: Environment, own: Own, out: &'a Output) -> Self {
-        Self { global, out, environment, own, opened: Arc::default(), resolved: Arc::default() }
+        Self {
+            global,
+            out,
+            environment,
+            own,
+            opened: Arc::default(),
+            resolved: Arc::default(),
+            interrupts: Arc::default(),
+        }
     }
 
     /// Makes the same context with other global options, for a command that works in a platform of its own.
@@ -53,12 +63,19 @@ impl<'a> Context<'a> {
             own: self.own.clone(),
             opened: Arc::clone(&self.opened),
             resolved: Arc::clone(&self.resolved),
+            interrupts: Arc::clone(&self.interrupts),
         }
     }
 
     /// Says whether a question can be asked: on a terminal, and if the answer is for a person.
     pub(crate) fn can_ask(&self) -> bool {
         self.environment.can_ask() && !self.out.is_json()
+    }
+
+    /// Says whether a person asked to stop, by Ctrl-C.
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        let interrupts = self.interrupts.lock().unwrap_or_else(PoisonError::into_inner);
+        interrupts.iter().any(Interrupt::is_requested)
     }
 
     /// Says whether nothing may be changed.
@@ -82,6 +99,7 @@ impl<'a> Context<'a> {
             .map_err(|why| Failure::usage(format!("the actor's name is not valid, {why}")))?;
         let interrupt = Interrupt::default();
         interrupt::listen(&interrupt, self.out, self.runnable(&["kfm status".to_owned()]));
+        self.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt.clone());
         self.open(actor, interrupt).await
     }
 
@@ -91,6 +109,7 @@ impl<'a> Context<'a> {
             progress: self.progress(),
             interrupt,
             wait: Duration::from_secs(self.global.wait),
+            rehearses: self.is_rehearsal(),
             ..OpenOptions::new(actor)
         });
         options.credentials = Environment::credentials(&options.kinds);

@@ -23,6 +23,15 @@ const NO_LABEL: &str = "C-F01";
 /// What to do about a file that cannot be used; its cause says why.
 const FILE_HINT: &str = "see that the file is there and may be read or written, then try again";
 
+/// Says whether commands are the pair of which the first goes forward and the second back.
+pub(crate) fn names_both_ways(next: &[String]) -> bool {
+    matches!(next, [forward, back] if back.strip_prefix(forward.as_str()).is_some_and(|rest| rest.trim() == "--abort"))
+}
+
+/// What the two commands that end an open operation do.
+pub(crate) const BOTH_WAYS: &str = "the first command goes on to the planned values, the second goes back to what \
+    readers saw before; once an abort has begun, both go back";
+
 /// The result of a command; boxed, since failures are rare and carry a screen.
 pub(crate) type Result<T> = std::result::Result<T, Box<Failure>>;
 
@@ -279,6 +288,9 @@ impl From<Error> for Box<Failure> {
                 failure = failure.with_key("status", status).with_operation(operation.as_ref());
             }
             Error::Unfinished { operation, status, held_reason, next, .. } => {
+                if names_both_ways(&next) {
+                    failure.hint = BOTH_WAYS.to_owned();
+                }
                 failure.next = next;
                 failure = failure
                     .with_key("status", status)
@@ -409,7 +421,7 @@ fn list_command(kind: &str) -> Option<&'static str> {
     match kind {
         "publish" => Some("kfm publish list"),
         "rollback" => Some("kfm rollback list"),
-        "hotfix" => Some("kfm status"),
+        "hotfix" => Some("kfm hotfix list"),
         "principal" => Some("kfm principals list"),
         _ => None,
     }

@@ -1,6 +1,8 @@
 //! Questions: asked only if a person can answer.
 
 use std::io::BufRead;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -19,19 +21,37 @@ pub(crate) struct Question<'a> {
     pub(crate) later: String,
 }
 
-/// Asks, and fails unless the answer is yes.
+/// Asks, and fails unless the answer is yes. Ctrl-C, and the end of the input, are a no.
 pub(crate) fn confirm(cx: &Context<'_>, question: &Question<'_>) -> Result<()> {
     cx.out.aside(&question.screen.headed(Tone::Warn, question.heading));
     cx.out.ask(&format!("{} [y/N] ", question.text));
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
+    // The thread that waits for a line cannot be stopped; at Ctrl-C it is left behind, and ends with the process.
+    let (send, line) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        let _left_behind = send.send(read.map(|_| answer));
+    });
+    let answer = loop {
+        match line.recv_timeout(ATTENTION) {
+            Ok(answer) => break answer.unwrap_or_default(),
+            Err(RecvTimeoutError::Disconnected) => break String::new(),
+            Err(RecvTimeoutError::Timeout) if cx.is_asked_to_stop() => {
+                return Err(kfm_rollback::Error::Stopped.into());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    };
     match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" if read.is_ok() => Ok(()),
+        "y" | "yes" => Ok(()),
         _ => Err(Failure::usage("not confirmed: nothing was changed")
             .with_next([question.later.clone()])
             .into()),
     }
 }
+
+/// The longest time until Ctrl-C at a question is noticed.
+const ATTENTION: Duration = Duration::from_millis(50);
 
 /// Fails if a command needs a yes, has none, and no person can be asked (exit 2).
 pub(crate) fn needs_yes(cx: &Context<'_>, yes: bool) -> Result<()> {

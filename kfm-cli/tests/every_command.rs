@@ -171,6 +171,8 @@ fn a_field_is_corrected(story: &Story<'_>) {
     let done = story.run(a, &hotfix("30", "15"));
     assert_eq!(done["matches"], 8, "{done:#}");
     let id = done["hotfix_id"].as_str().unwrap();
+    assert_eq!(story.run(b, &["hotfix", "list"])["hotfixes"].as_array().unwrap().len(), 1);
+    assert_eq!(story.run(b, &["hotfix", "show", id])["status"], "completed");
     story.run(b, &["hotfix", "revert", "--hotfix-id", id, "--reason", "the source was wrong"]);
     let id = stopped_hotfix(b);
     assert_eq!(story.run(a, &["hotfix", "resume", "--hotfix-id", &id])["status"], "completed");

@@ -189,6 +189,14 @@ impl LabelRegistry {
         Protection { unidentified, ..joined.finish() }
     }
 
+    /// Returns what the entries about a path, or about a folder above it, demand, without those about its ids.
+    pub fn asked_of_path(&self, path: &str) -> Treatment {
+        let none = BTreeSet::new();
+        let subject = Subject { path, ids: &none, collections: &none, own: &[], content: None };
+        let asked = self.applying(&subject).into_iter().map(|position| self.entries[position].asks());
+        asked.max().unwrap_or(Treatment::Public)
+    }
+
     /// Lists the positions of the entries that apply to a subject, each once, in their order.
     pub fn applying(&self, subject: &Subject<'_>) -> BTreeSet<usize> {
         let names = subject.ids.iter().chain(subject.collections).map(String::as_str);

@@ -11,11 +11,12 @@ use kfm_lineage::Domain;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
 use kfm_policy::registry::Subject;
-use kfm_policy::{LabelRegistry, Treatment, stands_against};
+use kfm_policy::{LabelRegistry, Treatment, measured, stands_against};
 
 use crate::error::Result;
 use crate::history::CellHistory;
 use crate::protections::Protections;
+use crate::remedy::WITHOUT_IT;
 use crate::report::FindingLine;
 use crate::session::Session;
 
@@ -126,28 +127,23 @@ pub(crate) async fn standing_against(
         let Some(document) = view.get(path) else { continue };
         let protection = protections.of(path).await?;
         if let Some(against) = stands_against(document, &protection) {
-            findings.push(finding(session, path, against.asked, against.rule));
+            findings.push(finding(session, path, against.asked, against.rule).await?);
         }
     }
     Ok(findings)
 }
 
-fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> FindingLine {
+async fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> Result<FindingLine> {
     let remedy = match asked {
         Treatment::Quarantined => {
             "a hold refuses every change of it, and lifting a hold is not built yet (docs/states.md, 'Not built yet'); \
              its authority can withdraw the document, by an entry of the suppression list"
                 .to_owned()
         }
-        Treatment::Withdrawn => {
-            format!("publish a folder without it, by 'kfm publish --mirror'{}", undoing(session, path))
-        }
-        _ => format!(
-            "publish a masked version, or a folder without it, by 'kfm publish --mirror'{}",
-            undoing(session, path)
-        ),
+        Treatment::Withdrawn => format!("{WITHOUT_IT}{}", undoing(session, path, asked).await?),
+        _ => format!("publish a masked version of it; or {WITHOUT_IT}{}", undoing(session, path, asked).await?),
     };
-    FindingLine {
+    Ok(FindingLine {
         rule: STANDS_AGAINST.into(),
         code: None,
         severity: "block".into(),
@@ -155,17 +151,23 @@ fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> Findi
         message: format!("readers see it, though today's protection asks for {asked} ({rule})"),
         remedy,
         denies: false,
-    }
+    })
 }
 
-/// Names the command that takes back what brought a document, where it can be taken back.
-fn undoing(session: &Session, path: &str) -> String {
+/// Names the command that takes back what brought a document. It is not named where it would be denied: because the
+/// earlier version is no better, or because the operation cannot be taken back.
+async fn undoing(session: &Session, path: &str, asked: Treatment) -> Result<String> {
     let owner = session.history.owner(&session.document(path), None);
     let operation = owner.and_then(|owner| session.history.operation(&owner.operation));
-    let operation = operation.filter(|operation| operation.moves_references());
-    operation.map_or_else(String::new, |operation| {
-        format!(", or take back what brought it, by '{}'", crate::remedy::undo_command(&operation.id))
-    })
+    let (Some(owner), Some(operation)) = (owner, operation.filter(|operation| operation.moves_references()))
+    else {
+        return Ok(String::new());
+    };
+    let earlier = session.facts.of_value(owner.step.before).await?;
+    if asked < Treatment::Withdrawn && earlier.is_some_and(|earlier| measured(&earlier) < asked) {
+        return Ok(String::new());
+    }
+    Ok(format!(", or take back what brought it, by '{}'", crate::remedy::undo_command(&operation.id)))
 }
 
 /// Lists the documents that stand against today's protection, for `status`, without reading the whole catalog:

@@ -36,6 +36,7 @@ mod assess;
 mod carrier;
 mod coverage;
 mod derive;
+mod elsewhere;
 mod entries;
 mod execute;
 mod facts;

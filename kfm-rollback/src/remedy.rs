@@ -4,6 +4,11 @@ use kfm_lineage::{Digest, OperationId, OperationKind};
 
 use crate::report::SkippedLine;
 
+/// How a document leaves the catalog that today's protection does not let through: its links go with it, so that the
+/// next plan leaves no broken link.
+pub(crate) const WITHOUT_IT: &str = "publish a folder without it and without links to it, by 'kfm publish --from \
+    FOLDER --pipeline NAME --mirror'";
+
 /// The commands that end an open operation.
 pub(crate) fn resume_commands(id: &OperationId) -> Vec<String> {
     let command = match id.kind() {

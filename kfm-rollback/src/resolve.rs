@@ -136,8 +136,25 @@ fn newest(session: &Session, kind: OperationKind) -> Result<Operation> {
             && !matches!(operation.kind, Kind::Adopt | Kind::Project)
             && operation.is_completed()
     };
-    let newest = session.history.operations().rev().find(counts);
-    newest.cloned().ok_or_else(|| Error::NotFound { kind: kind.as_str(), text: LATEST.to_owned() })
+    let mut newest = session.history.operations().rev();
+    newest.find(counts).cloned().ok_or_else(|| nothing_to_undo(session, kind))
+}
+
+/// The error where `latest` names nothing. If only adoptions were made, it says why they do not count.
+fn nothing_to_undo(session: &Session, kind: OperationKind) -> Error {
+    let mut done =
+        session.history.operations().rev().filter(|done| done.id.kind() == kind && done.is_completed());
+    let text = done.find(|done| done.kind == Kind::Adopt).map_or_else(
+        || LATEST.to_owned(),
+        |adopted| {
+            format!(
+                "{LATEST}, since nothing was published after the adoption {}, which moved no document and cannot be \
+                 undone",
+                adopted.id
+            )
+        },
+    );
+    Error::NotFound { kind: kind.as_str(), text }
 }
 
 /// An exact id counts before any prefix; a prefix counts only if it is unique.
@@ -198,7 +215,9 @@ pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Ve
     let show = match id.kind() {
         OperationKind::Publish => format!("kfm publish show {id}"),
         OperationKind::Rollback => format!("kfm rollback show {id}"),
-        OperationKind::Hotfix => return vec![format!("kfm verify {id}"), undo_command(id)],
+        OperationKind::Hotfix => {
+            return vec![format!("kfm hotfix show {id}"), format!("kfm verify {id}"), undo_command(id)];
+        }
     };
     match id.kind() {
         OperationKind::Rollback if operation.is_completed() => {

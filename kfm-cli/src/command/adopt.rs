@@ -30,10 +30,11 @@ impl Adopt {
         }
         let platform = cx.platform_to_change().await?;
         let (store, reason) = (self.store.as_deref(), self.reason.as_deref());
-        let report = match self.no_project {
+        let mut report = match self.no_project {
             true => platform.adopt_alone(store, reason).await?,
             false => platform.adopt(store, reason).await?,
         };
+        report.next = cx.runnable(&report.next);
         let mut screen = match &report.publish_id {
             Some(id) => {
                 let mut screen =
@@ -46,12 +47,7 @@ impl Adopt {
         screen.fact("documents", report.documents).fact("cells", words::cells(&report.cells));
         super::project::projected(&mut screen, report.projection.as_ref());
         finding_list(&mut screen, ": none stops the adoption", &report.findings);
-        if self.no_project && report.documents > 0 {
-            screen.next(&cx.runnable(&["kfm project".to_owned()]));
-        }
-        if report.findings.total > 0 {
-            screen.next(&cx.runnable(&["kfm labels list".to_owned(), "kfm catalog check".to_owned()]));
-        }
+        screen.next(&report.next);
         Answer::new(&report, screen)
     }
 }

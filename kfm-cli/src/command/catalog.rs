@@ -26,6 +26,7 @@ impl Catalog {
             ("wrong self links", report.wrong_self_links),
             ("not JSON", report.not_json),
             ("against protection", report.stands_against),
+            ("protected elsewhere", report.protected_elsewhere),
             ("no documents", report.strays),
         ];
         let found: u64 = counts.iter().map(|(_, count)| count).sum();

@@ -65,9 +65,11 @@ impl Labels {
         match self {
             Self::Assign(assign) => assign.run(cx).await,
             Self::List => {
-                let report = cx.platform().await?.labels().await?;
+                let mut report = cx.platform().await?.labels().await?;
+                report.next = cx.runnable(&report.next);
                 let mut screen = Screen::new(Tone::Plain, words::count(report.labels_total, "label"));
                 list(&mut screen, &report);
+                screen.next(&report.next);
                 Answer::new(&report, screen)
             }
         }
@@ -197,7 +199,7 @@ fn row(line: &LabelLine, documents: u64) -> Vec<String> {
         0 if documents > 0 => "nothing".to_owned(),
         covers => covers.to_string(),
     };
-    let in_force = if line.in_force { "yes" } else { "with the next operation" };
+    let in_force = if line.in_force { "yes" } else { "not yet: from the next verdict" };
     let or_none = |key| text(key).unwrap_or_else(|| "-".to_owned());
     vec![
         on,

@@ -96,6 +96,7 @@ fn plan(documents: u64, skipped: u64) -> PlanShow {
         broken_links_planned: 0,
         orphan_count_before: 0,
         orphan_count_planned: documents,
+        foreign: Vec::new(),
         returned: 0,
         next: Vec::new(),
     };

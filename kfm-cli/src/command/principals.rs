@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use kfm_policy::is_same_name;
 use kfm_rollback::Platform;
 use kfm_rollback::report::PrincipalLine;
 use schemars::JsonSchema;
@@ -119,7 +120,7 @@ impl Add {
     }
 
     async fn is_taken(&self, platform: &Platform) -> bool {
-        let is_it = |other: &PrincipalLine| other.name.eq_ignore_ascii_case(&self.name);
+        let is_it = |other: &PrincipalLine| is_same_name(&other.name, &self.name);
         platform.principals().await.is_ok_and(|known| known.iter().any(is_it))
     }
 

@@ -23,16 +23,17 @@ impl Reconcile {
             return list(cx, &cx.platform().await?).await;
         }
         let report = cx.platform_to_change().await?.reconcile(true).await?;
-        answer(cx, &report)
+        answer(cx, report)
     }
 }
 
 /// Lists the foreign values and changes nothing.
 pub(crate) async fn list(cx: &Context<'_>, platform: &Platform) -> Result<Answer> {
-    answer(cx, &platform.reconcile(false).await?)
+    answer(cx, platform.reconcile(false).await?)
 }
 
-fn answer(cx: &Context<'_>, report: &ReconcileReport) -> Result<Answer> {
+fn answer(cx: &Context<'_>, mut report: ReconcileReport) -> Result<Answer> {
+    report.next = cx.runnable(&report.next);
     let foreign = words::count(report.foreign.total, "value");
     let mut screen = match (&report.publish_id, report.foreign.total) {
         (_, 0) if report.projection.is_some() => {
@@ -60,11 +61,6 @@ fn answer(cx: &Context<'_>, report: &ReconcileReport) -> Result<Answer> {
         ));
     });
     finding_list(&mut screen, "", &report.findings);
-    if report.publish_id.is_none() && report.foreign.total > 0 {
-        screen.next(&cx.runnable(&["kfm reconcile --adopt".to_owned()]));
-    }
-    if report.projection.is_none() && report.findings.by_rule.contains_key("ORP-3") {
-        screen.next(&cx.runnable(&["kfm project".to_owned()]));
-    }
-    Answer::new(report, screen)
+    screen.next(&report.next);
+    Answer::new(&report, screen)
 }

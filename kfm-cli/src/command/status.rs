@@ -4,7 +4,7 @@ use clap::Args;
 use kfm_rollback::report::{self, OperationLine, RunningLine};
 
 use crate::context::Context;
-use crate::error::{Failure, Result};
+use crate::error::{BOTH_WAYS, Failure, Result, names_both_ways};
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
 
 /// Arguments of `kfm status`.
@@ -64,9 +64,22 @@ pub(crate) fn show_operation(screen: &mut Screen, line: &OperationLine) {
     if line.phase != "-" {
         screen.fact("phase", &line.phase);
     }
-    screen.fact("steps", format!("{} of {}", line.done, line.total));
-    if line.goes_back {
-        screen.fact("goes back", "an abort has begun, a resume goes on with it");
+    let waits = line.status.is_open() && line.status != report::Status::Running;
+    // A batch counts once it is confirmed: the first one may have been made when the process ended.
+    let confirmed = match waits && line.done == 0 && line.total > 0 && !line.goes_back {
+        true => ": none is confirmed; either command looks first at what was made",
+        false => "",
+    };
+    screen.fact("steps", format!("{} of {}{confirmed}", line.done, line.total));
+    match line.goes_back {
+        true => {
+            screen.fact("goes back", "an abort has begun, a resume goes on with it");
+        }
+        false if waits && names_both_ways(&line.next) => {
+            screen.fact("forward", "the first command below: to the planned values");
+            screen.fact("back", "the second, with --abort: to what readers saw before");
+        }
+        false => {}
     }
     screen.fact_if("held because", line.held_reason.as_ref());
     screen.fact("by", &line.requested_by).fact("at", words::time(line.at));
@@ -82,7 +95,11 @@ pub(crate) fn unfinished(lines: &[OperationLine]) -> Option<Failure> {
         open => format!("operations are open: count={open}"),
     };
     let next = open.iter().flat_map(|line| line.next.iter().cloned());
-    Some(Failure::unfinished(message).with_hint("resume it, or abort it").with_next(next))
+    let hint = match (open.len(), names_both_ways(&first.next)) {
+        (1, true) => BOTH_WAYS,
+        _ => "resume it, or abort it",
+    };
+    Some(Failure::unfinished(message).with_hint(hint).with_next(next))
 }
 
 /// Refuses to rehearse the resume of an operation that has ended, with the error that the resume itself would give.

@@ -10,7 +10,7 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-const JUDGING: [Case; 9] = [
+const JUDGING: [Case; 12] = [
     (
         "a publish",
         |sandbox, _| {
@@ -78,6 +78,23 @@ const JUDGING: [Case; 9] = [
         |sandbox, _| {
             sandbox.write("catalog/things/a.json", &item("a", "by hand"));
             words(&["reconcile", "--adopt"])
+        },
+        &[0],
+    ),
+    ("a check of the catalog", |_, _| words(&["catalog", "check"]), &[0]),
+    (
+        "a look at what another hand changed",
+        |sandbox, _| {
+            sandbox.write("catalog/things/a.json", &item("a", "by hand"));
+            words(&["reconcile"])
+        },
+        &[0],
+    ),
+    (
+        "a plan that is shown",
+        |sandbox, second| {
+            let plan = sandbox.json(0, &["rollback", "plan", "--publish-id", second]);
+            words(&["plan", "show", plan["plan_id"].as_str().unwrap()])
         },
         &[0],
     ),
@@ -153,8 +170,9 @@ fn a_command_that_only_looks_brings_nothing_into_force() {
         &[&publish[..], &["--ci"]].concat(),
         &["rollback", "dry-run", "--publish-id", &second],
         &[&hotfix[..], &["--dry-run"]].concat(),
-        &["reconcile"],
-        &["catalog", "check"],
+        &["reconcile", "--ci"],
+        &["catalog", "check", "--ci"],
+        &["labels", "list"],
         &["status"],
         &["doctor"],
         &[
@@ -177,6 +195,38 @@ fn a_command_that_only_looks_brings_nothing_into_force() {
         assert!(sandbox.state() == before, "{command:?} wrote something");
         assert!(!in_force(&sandbox).contains(&"site-42".to_owned()), "{command:?}");
     }
+}
+
+#[test]
+fn what_the_check_of_the_catalog_judged_by_stays_when_the_entry_is_taken_out() {
+    let (sandbox, ..) = two_publishes();
+    let suppressions = sandbox.read("policy/suppressions.toml").unwrap();
+    withdraw(&sandbox, "things/b.json");
+    let owed = sandbox.json(0, &["status"])["owed"].to_string();
+    assert!(owed.contains("not in force yet: entries=1"), "{owed}");
+    let listed = sandbox.json(0, &["labels", "list"]);
+    assert_eq!(listed["next"], serde_json::json!(["kfm catalog check"]), "{listed:#}");
+    for _ in 0..2 {
+        let check = sandbox.json(1, &["catalog", "check"]);
+        assert_eq!(check["stands_against"], 1, "{check:#}");
+        sandbox.write("policy/suppressions.toml", &suppressions);
+    }
+    assert!(!sandbox.json(0, &["status"])["owed"].to_string().contains("not in force yet"));
+}
+
+#[test]
+fn no_verdict_is_given_while_an_entry_cannot_come_into_force() {
+    let (sandbox, ..) = two_publishes();
+    withdraw(&sandbox, "things/b.json");
+    let lock = sandbox.path().join(".kfm/lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let refused = sandbox.kfm(&["catalog", "check", "--json"]);
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert!(refused.json().get("stands_against").is_none());
+    // Without a new entry the check needs no lock.
+    sandbox.write("policy/suppressions.toml", "");
+    sandbox.json(0, &["catalog", "check"]);
 }
 
 #[test]

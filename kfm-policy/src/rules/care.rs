@@ -140,9 +140,20 @@ pub(crate) const RESURRECT: Rule =
     });
 
 /// Content is no more precise than its protection demands (C-F04); a label that promises more is found here.
-pub(crate) const GEO: Rule =
-    rule("CARE-E1-geo", Severity::Critical, Some("C-F04"), "CARE E1, GBIF categories 1 to 4", |view| {
-        let remedy = "publish a masked version, or plan with --on-unmaskable hide";
+pub(crate) const GEO: Rule = rule(
+    "CARE-E1-geo",
+    Severity::Critical,
+    Some("C-F04"),
+    "CARE E1, GBIF categories 1 to 4",
+    |view| {
+        let remedy = match view.facts.kind {
+            JudgedKind::Rollback | JudgedKind::Revert => {
+                "publish a masked version, or a folder without it and without links to it, by 'kfm publish --from \
+                 FOLDER --pipeline NAME --mirror', then plan again; if nothing links to it, plan with \
+                 --on-unmaskable hide"
+            }
+            _ => "publish a masked version, or leave it out",
+        };
         let mut seen = denied_by(view, "CARE-E1-geo", remedy);
         seen.extend(each_step(view, |step| {
             let document = step.visible()?;
@@ -154,7 +165,8 @@ pub(crate) const GEO: Rule =
             })
         }));
         seen
-    });
+    },
+);
 
 /// Texts do not tell a place that was masked.
 pub(crate) const TEXT: Rule = rule("CARE-E1-text", Severity::Block, None, "CARE E1, R61", |view| {

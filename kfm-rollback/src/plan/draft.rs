@@ -164,7 +164,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     let labels = labels_of(&facts);
     let case = case(session, &wanted, &now, &after, &moves, facts, &derived, &skipped).await?;
     let mut decision = case.judge(session);
-    name_owners(session, &wanted, &mut decision);
+    name_remedies(session, &wanted, &case.steps, &mut decision);
     let steps: Vec<PlanStep> = moves
         .into_iter()
         .map(|step| PlanStep {
@@ -216,10 +216,18 @@ async fn refuse_protected(session: &mut Session, now: &CatalogView, left_alone: 
     }
 }
 
-/// Adds to each finding that denies a document of a later operation the name of that operation, which has to be
+/// Says for each finding that denies what leads on. Where it denies because protection hides another document, that
+/// one has to leave the catalog first; a document of a later operation is named with that operation, which has to be
 /// undone first.
-fn name_owners(session: &Session, wanted: &Wanted, decision: &mut Decision) {
+fn name_remedies(session: &Session, wanted: &Wanted, steps: &[StepFacts], decision: &mut Decision) {
+    let is_hidden = |step: &&StepFacts| matches!(step.outcome, StepTreatment::Absent { .. });
+    let hidden: Vec<&str> = steps.iter().filter(is_hidden).map(|step| step.path.as_str()).collect();
     for finding in decision.findings.iter_mut().filter(|finding| finding.denies) {
+        if let Some(path) = hidden.iter().find(|path| finding.message.contains(**path)) {
+            finding.remedy =
+                format!("today's protection hides {path}: {}; then plan again", crate::remedy::WITHOUT_IT);
+            continue;
+        }
         let owner = session.history.owner(&session.document(&finding.subject), None);
         if let Some(owner) = owner.filter(|owner| owner.operation != wanted.target) {
             let undo = crate::remedy::undo_command(&owner.operation);

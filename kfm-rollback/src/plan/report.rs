@@ -115,6 +115,7 @@ pub(crate) fn report_of(
         orphan_count_before: plan.summary.orphan_count_before,
         orphan_count_planned: plan.summary.orphan_count_planned,
         returned: plan.summary.returned,
+        foreign: Vec::new(),
         next: next(plan, status),
     }
 }

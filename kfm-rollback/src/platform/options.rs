@@ -36,6 +36,8 @@ pub struct OpenOptions {
     pub kinds: Kinds,
     /// What authenticates this process to the servers that the settings name.
     pub credentials: Credentials,
+    /// Whether nothing may be written, as with `--ci`: then a verdict brings no entry into force.
+    pub rehearses: bool,
 }
 
 /// Returns the kinds of this crate: `static` and `embedded`.
@@ -58,6 +60,7 @@ impl OpenOptions {
             wait: Duration::ZERO,
             kinds: built_in_kinds(),
             credentials: Credentials::default(),
+            rehearses: false,
         }
     }
 

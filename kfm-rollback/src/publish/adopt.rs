@@ -14,6 +14,7 @@ use super::unit::{Unit, intent};
 use crate::assess::{Case, catalog_now, describe_move, treat_moves, with_moves};
 use crate::coverage::standing_against;
 use crate::derive::derived_cells;
+use crate::elsewhere::protected_elsewhere;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::execute::{Prepared, Steps, open, run};
@@ -23,7 +24,7 @@ use crate::report::{
 };
 use crate::scope::scope_digest;
 use crate::session::Session;
-use crate::skew::{cells_in_flight, skewed, store_skew};
+use crate::skew::{SKEW, cells_in_flight, skewed, store_skew};
 
 /// A value in a store that the log does not know.
 #[derive(Debug, Clone)]
@@ -115,15 +116,27 @@ pub(crate) async fn adopt(
         .collect();
     let documents = unknown.iter().filter(|foreign| session.is_document(&foreign.cell)).count() as u64;
     let cells = CellCount::of(unknown.iter().map(|foreign| foreign.cell.domain));
+    let adopted: Vec<String> = unknown.iter().map(|foreign| foreign.cell.key.clone()).collect();
     let recorded = record_standing(session, unknown, PublishKind::Adopt, "adopt", reason).await?;
-    let (publish_id, findings) =
+    let (publish_id, mut findings) =
         recorded.map_or((None, Vec::new()), |(unit, findings)| (Some(unit.id), findings));
+    if publish_id.is_some() {
+        let now = catalog_now(session).await?;
+        findings.extend(protected_elsewhere(session, &now, adopted.iter().map(String::as_str)).await?);
+    }
     let findings = Listing::of(findings);
     let projection = match projects && documents > 0 {
         true => projection(session, reason).await?,
         false => None,
     };
-    Ok(AdoptReport { publish_id, cells, documents, projection, findings })
+    let mut next = Vec::new();
+    if !projects && documents > 0 {
+        next.push("kfm project".to_owned());
+    }
+    if findings.total > 0 {
+        next.extend(["kfm labels list".to_owned(), "kfm catalog check".to_owned()]);
+    }
+    Ok(AdoptReport { publish_id, cells, documents, projection, findings, next })
 }
 
 /// Makes all derived cells what the documents say; `None` if they are so already.
@@ -162,6 +175,7 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
     if session.require_policy("reconcile").is_ok() {
         let against = standing_against(session, &after, after.iter().map(|(path, _)| path)).await?;
         findings.extend(against);
+        findings.extend(protected_elsewhere(session, &after, after.iter().map(|(path, _)| path)).await?);
     }
     let projection = match adopt {
         true => projection(session, None).await?,
@@ -170,7 +184,21 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
             None
         }
     };
-    Ok(ReconcileReport { foreign: listing, findings: Listing::of(findings), publish_id, projection })
+    let findings = Listing::of(findings);
+    let mut next = Vec::new();
+    match &publish_id {
+        // What was recorded may be wrong, and then it is taken back as any publish is.
+        Some(recorded) => next.push(format!("kfm rollback plan --publish-id {recorded}")),
+        None if listing.total > 0 => next.push("kfm reconcile --adopt".to_owned()),
+        None => {}
+    }
+    if projection.is_none() && findings.by_rule.contains_key(SKEW) {
+        next.push("kfm project".to_owned());
+    }
+    if adopt && findings.total > 0 {
+        next.push("kfm catalog check".to_owned());
+    }
+    Ok(ReconcileReport { foreign: listing, findings, publish_id, projection, next })
 }
 
 /// Lists the derived cells that do not show the documents as the log has them.

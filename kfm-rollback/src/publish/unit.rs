@@ -17,6 +17,7 @@ use crate::assess::{
     with_moves,
 };
 use crate::derive::derived_cells;
+use crate::elsewhere::protected_elsewhere;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run};
@@ -144,7 +145,9 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
         }
     }
     report.moves = CellCount::of(moves.iter().map(|step| step.cell.domain));
-    report.findings = Listing::of(decision.findings.iter().map(FindingLine::from));
+    let brought = moves.iter().filter(|step| session.is_document(&step.cell) && step.after.is_some());
+    let elsewhere = protected_elsewhere(session, &after, brought.map(|step| step.cell.key.as_str())).await?;
+    report.findings = Listing::of(decision.findings.iter().map(FindingLine::from).chain(elsewhere));
     let (before, planned) = (case.integrity.before.counts(), case.integrity.after.counts());
     report.broken_links_before = before.broken_links;
     report.broken_links_after = planned.broken_links;

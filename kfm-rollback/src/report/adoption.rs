@@ -22,6 +22,9 @@ pub struct AdoptReport {
     pub projection: Option<ProjectionLine>,
     /// What policy found in the documents, missing labels included. No finding denies an adoption.
     pub findings: Listing<FindingLine>,
+    /// Commands to run next, as they stand; empty if nothing is left to do.
+    #[serde(default)]
+    pub next: Vec<String>,
 }
 
 /// A value that the log does not know.
@@ -58,6 +61,9 @@ pub struct ReconcileReport {
     /// The correction of the derived stores; left out if values were not adopted, or nothing differed there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projection: Option<ProjectionLine>,
+    /// Commands to run next, as they stand; empty if nothing is left to do.
+    #[serde(default)]
+    pub next: Vec<String>,
 }
 
 /// The derived cells that an adoption or a reconcile moved to what the documents say.

@@ -66,6 +66,9 @@ pub struct CatalogReport {
     pub not_json: u64,
     /// Documents that readers see though today's protection would not let them through.
     pub stands_against: u64,
+    /// Documents with the id or the bytes of one that an entry about its path protects, and that no entry covers.
+    #[serde(default)]
+    pub protected_elsewhere: u64,
     /// Files that are named like documents and cannot be any: links, sockets, names that no document can have. They
     /// are left alone.
     #[serde(default)]

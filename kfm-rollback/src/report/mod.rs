@@ -28,7 +28,8 @@ pub use listing::{
     Alike, CellCount, FIRST_MAX, GROUPS_MAX, Group, GroupKey, Grouped, KINDS_MAX, Listing, SAMPLES_MAX,
 };
 pub use operation::{
-    ExecuteReport, OperationLine, RollbackList, RollbackShow, RunningLine, StatusReport, StoreWait,
+    ExecuteReport, GivenApproval, HotfixList, MomentLine, OperationLine, RollbackList, RollbackShow,
+    RunningLine, StatusReport, StoreWait,
 };
 pub use plan::{DecisionLine, DryRunReport, PlanReport, ScopeCounts, SkippedLine, StepLine};
 pub use plan_show::{PlanCancel, PlanLine, PlanList, PlanShow};

@@ -94,17 +94,58 @@ pub struct RollbackList {
     pub rollbacks: Vec<OperationLine>,
 }
 
-/// Answer of `rollback show`.
+/// Answer of `hotfix list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HotfixList {
+    /// Hotfixes, planned ones too, in the log's order.
+    pub hotfixes: Vec<OperationLine>,
+}
+
+/// Answer of `rollback show` and `hotfix show`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackShow {
-    /// The rollback, as `rollback list` shows it.
+    /// The rollback or hotfix, as its list shows it.
     #[serde(flatten)]
     pub line: OperationLine,
-    /// The manifest; left out until the rollback is completed or aborted.
+    /// The manifest; left out until the operation is completed or aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<serde_json::Value>,
+    /// The approvals of its plan, in the log's order; whether each counts, `kfm approvals` says.
+    #[serde(default)]
+    pub approvals: Vec<GivenApproval>,
+    /// What happened to it, from its plan to its end, in the log's order.
+    #[serde(default)]
+    pub history: Vec<MomentLine>,
     /// The steps that it makes.
     pub cells: Listing<StepLine>,
+}
+
+/// An approval as it was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GivenApproval {
+    /// The principal that gave the approval.
+    pub principal: String,
+    /// The role in which the principal gave it.
+    pub role: String,
+    /// When it was signed; UTC.
+    pub signed_at: Timestamp,
+    /// When it ceases to count; UTC.
+    pub expires_at: Timestamp,
+}
+
+/// One moment of an operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MomentLine {
+    /// When it was; UTC.
+    pub at: Timestamp,
+    /// What happened: planned, approved as ROLE, opened, taken up, turned back, held, or the word of its end.
+    pub what: String,
+    /// The actor or principal that did it; left out if it was the engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The reason that was given, or on which host a process took it up; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// Answer of `status`.

@@ -5,7 +5,7 @@ use kfm_wal::record::Correction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Conflicts, FindingLine};
+use super::finding::{ConflictLine, Conflicts, FindingLine};
 use super::listing::{GroupKey, Grouped, Listing};
 use super::status::Status;
 
@@ -148,6 +148,10 @@ pub struct PlanReport {
     pub orphan_count_planned: u64,
     /// Broken links and orphans that come back with what is restored.
     pub returned: u64,
+    /// The first values of these cells that another hand changed since: as long as they stand, the plan cannot be
+    /// executed. Left out if there is none, or if a store did not answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<ConflictLine>,
     /// Commands to run next, as they stand.
     pub next: Vec<String>,
 }

@@ -80,6 +80,23 @@ impl Session {
         Ok(session)
     }
 
+    /// Opens a session for a command that looks and gives a verdict. If policy's files have entries that are not in
+    /// force yet, they come into force first (`docs/states.md` section 4): only then it takes the lock. A rehearsal
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), if there is an entry to bring into force: no verdict is given then.
+    pub(crate) async fn judge(platform: &Platform, doing: &str) -> Result<Self> {
+        let session = Self::read(platform).await?;
+        if platform.options().rehearses || session.registry.new_entries().is_empty() {
+            return Ok(session);
+        }
+        drop(session);
+        let mut session = Self::write(platform, doing).await?;
+        session.begin_judging(doing).await?;
+        Ok(session)
+    }
+
     /// Opens a session that changes nothing and uses no snapshot, for commands that verify: it trusts the log
     /// alone.
     pub(crate) async fn read_whole(platform: &Platform) -> Result<Self> {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kfm_lineage::Timestamp;
-use kfm_policy::{Approval, ApprovalContext, Principal, Principals, PrivateKey, PublicKey, Role, Tally};
+use kfm_policy::{
+    Approval, ApprovalContext, Principal, Principals, PrivateKey, PublicKey, Role, Tally, is_same_name,
+};
 use kfm_wal::record::Record;
 
 use super::Platform;
@@ -181,7 +183,7 @@ impl Platform {
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the text names no plan, or more than one. [`Error::Rejected`]:
     /// the plan was changed after it was made.
     pub async fn approvals(&self, plan: &str) -> Result<ApprovalsReport> {
-        let mut session = Session::read(self).await?;
+        let mut session = Session::judge(self, "approvals").await?;
         session.require_policy("approvals")?;
         let plan = load_plan(&session, plan).await?;
         let not_fresh_because = judge_again(&mut session, &plan).await.not_fresh_because;
@@ -264,7 +266,7 @@ fn with_principal(
     roles: &[String],
     public_key: &str,
 ) -> Result<(Principal, String)> {
-    if let Some(taken) = session.principals.iter().find(|other| other.name.eq_ignore_ascii_case(name)) {
+    if let Some(taken) = session.principals.iter().find(|other| is_same_name(&other.name, name)) {
         return Err(Error::invalid(
             format!("the name is taken: principal={}", taken.name),
             "choose another name; to give this principal another key or role, change its entry in the file of \

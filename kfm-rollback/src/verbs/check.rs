@@ -9,19 +9,22 @@ use kfm_lineage::integrity::CatalogView;
 use super::Platform;
 use crate::assess::catalog_now;
 use crate::coverage::standing_against;
+use crate::elsewhere::protected_elsewhere;
 use crate::error::Result;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::Session;
 use crate::skew::{SKEW, skewed, store_skew};
 
 impl Platform {
-    /// Counts what is broken in the catalog as the stores hold it, foreign values included.
+    /// Counts what is broken in the catalog as the stores hold it, foreign values included. Entries of policy's files
+    /// that are new come into force first, unless nothing may be written.
     ///
     /// # Errors
+    /// [`Error::Locked`](crate::Error::Locked): an entry is to come into force, and another operation works here.
     /// [`Error::Store`](crate::Error::Store): the catalog cannot be read. [`Error::Denied`](crate::Error::Denied):
     /// a file of the policy is missing or not valid, so it is not known what must not be seen.
     pub async fn catalog_check(&self) -> Result<CatalogReport> {
-        let session = Session::read(self).await?;
+        let session = Session::judge(self, "catalog check").await?;
         let catalog = self.catalog();
         let mut view = CatalogView::default();
         for path in catalog.keys().await? {
@@ -34,7 +37,10 @@ impl Platform {
         let counts = census.counts();
         let against = standing_against(&session, &view, view.iter().map(|(path, _)| path)).await?;
         let stands_against = against.len() as u64;
+        let elsewhere = protected_elsewhere(&session, &view, view.iter().map(|(path, _)| path)).await?;
+        let protected_elsewhere = elsewhere.len() as u64;
         let mut findings: Vec<FindingLine> = against;
+        findings.extend(elsewhere);
         for broken in &census.breaks {
             let message = format!("{} leads to {}", broken.rel, broken.target);
             findings.push(finding(
@@ -96,6 +102,7 @@ impl Platform {
             wrong_self_links: counts.wrong_self_links,
             not_json: counts.not_json,
             stands_against,
+            protected_elsewhere,
             strays: strays.len() as u64,
             findings: Listing::of(findings),
         })

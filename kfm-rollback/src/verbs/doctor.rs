@@ -6,6 +6,8 @@ use kfm_lineage::CellId;
 
 use super::status::lost;
 use super::{LabelLine, Platform};
+use crate::assess::catalog_now;
+use crate::elsewhere::protected_elsewhere;
 use crate::error::{Error, Result, text_of};
 use crate::execute::fit;
 use crate::op::{DomainOp, OpError};
@@ -71,6 +73,7 @@ impl Platform {
             findings.extend(self.unused_snapshots(&**log).await);
             findings.extend(self.idle_entries().await);
             findings.extend(self.misfits().await);
+            findings.extend(self.protected_elsewhere().await);
         }
         let server = match &log {
             Ok(_) => self.log_server().await,
@@ -86,6 +89,26 @@ impl Platform {
 }
 
 impl Platform {
+    /// Lists the documents that are protected at another path only. What cannot be read is reported elsewhere.
+    async fn protected_elsewhere(&self) -> Vec<String> {
+        let Ok(session) = Session::read(self).await else { return Vec::new() };
+        if !session.registry.entries().iter().any(|entry| entry.raises()) {
+            return Vec::new();
+        }
+        let Ok(now) = catalog_now(&session).await else { return Vec::new() };
+        let found = protected_elsewhere(&session, &now, now.iter().map(|(path, _)| path)).await;
+        let found = found.unwrap_or_default();
+        let mut lines: Vec<String> =
+            found.iter().take(IDLE_MAX).map(|line| format!("{}: {}", line.subject, line.message)).collect();
+        if found.len() > IDLE_MAX {
+            let more = found.len() - IDLE_MAX;
+            lines.push(format!(
+                "{more} more documents are protected at another path: 'kfm catalog check' lists them"
+            ));
+        }
+        lines
+    }
+
     /// Lists the operations that do not fit and the records that are passed over: this engine writes none of them.
     async fn misfits(&self) -> Vec<String> {
         let Ok(session) = Session::read_without_lost(self, false).await else { return Vec::new() };

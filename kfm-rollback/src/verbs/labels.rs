@@ -86,7 +86,8 @@ pub struct LabelLine {
 }
 
 impl Platform {
-    /// Lists the label registry, and how many documents each entry covers.
+    /// Lists the label registry, and how many documents each entry covers. It gives no verdict, so an entry that only
+    /// a file has is shown before it comes into force.
     ///
     /// # Errors
     /// [`Error::Invalid`]: a file is missing or not valid. [`Error::Store`]: the catalog cannot be read.
@@ -94,7 +95,11 @@ impl Platform {
         let session = Session::read(self).await?;
         let registry = self.registry(&session.history)?;
         let coverage = coverage(&session, &registry).await?;
-        Ok(report(&registry, &coverage))
+        let mut report = report(&registry, &coverage);
+        if registry.in_force() < registry.entries().len() {
+            report.next.push("kfm catalog check".into());
+        }
+        Ok(report)
     }
 
     /// Checks an entry and writes nothing: says what it would cover, and which documents stand against it.

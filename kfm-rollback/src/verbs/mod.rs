@@ -2,6 +2,7 @@
 
 mod approve;
 mod check;
+mod course;
 mod doctor;
 mod export;
 mod hotfixes;

@@ -33,7 +33,7 @@ impl Platform {
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the text names no plan, or more than one. [`Error::Rejected`]:
     /// the plan was changed after it was made.
     pub async fn plan_show_first(&self, plan: &str, first_max: usize) -> Result<PlanShow> {
-        let mut session = Session::read(self).await?;
+        let mut session = Session::judge(self, "plan show").await?;
         let plan = load_plan(&session, plan).await?;
         let judged = judge_again(&mut session, &plan).await;
         let cells = cells_of(&session, &plan, judged.draft.as_deref()).await?;

@@ -101,7 +101,7 @@ impl Platform {
     /// [`Error::Locked`](crate::Error::Locked): another operation works here.
     pub async fn reconcile(&self, adopt: bool) -> Result<ReconcileReport> {
         if !adopt {
-            return publish::reconcile(&mut Session::read(self).await?, false).await;
+            return publish::reconcile(&mut Session::judge(self, "reconcile").await?, false).await;
         }
         let mut session = Session::write(self, "reconcile").await?;
         let reconciled = publish::reconcile(&mut session, true).await;

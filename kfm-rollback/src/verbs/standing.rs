@@ -9,7 +9,7 @@ use crate::history::{Kind, Operation, read_moves};
 use crate::order::Phase;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
-use crate::remedy::{plan_commands, resume_commands};
+use crate::remedy::{plan_commands, resume_commands, undo_command};
 use crate::report::{OperationLine, RunningLine, Status, StoreWait};
 use crate::session::Session;
 
@@ -102,6 +102,9 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
                 == Some(operation.id.as_str()) =>
         {
             vec![format!("kfm rollback revert --rollback-id {} --reason '…'", operation.id)]
+        }
+        (Status::Completed, Kind::Hotfix) if session.history.stands(&operation.id) => {
+            vec![undo_command(&operation.id)]
         }
         _ => Vec::new(),
     };

@@ -79,6 +79,13 @@ async fn protection_owed(session: &Session) -> Result<Vec<String>> {
         owed.push("policy's files cannot be read, so nothing may be judged; 'kfm doctor' says which".into());
         return Ok(owed);
     }
+    let new = session.registry.entries().len() - session.registry.in_force();
+    if new > 0 {
+        owed.push(format!(
+            "entries of policy's files are not in force yet: entries={new}; the next command that judges, such as \
+             'kfm catalog check', brings them into force"
+        ));
+    }
     let against = crate::coverage::owed(session).await?;
     let lines = against.iter().take(AGAINST_MAX);
     owed.extend(lines.map(|line| format!("{} {}: {}", line.subject, line.message, line.remedy)));

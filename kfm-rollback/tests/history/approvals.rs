@@ -97,6 +97,22 @@ async fn whoever_asked_for_a_plan_cannot_approve_it() {
 }
 
 #[tokio::test]
+async fn a_twin_of_the_planners_name_is_the_planner() {
+    let world = World::new().await;
+    let plan_id = loosening(&world).await;
+    let twin = signer(&world, "ｏｐｅｒａｔｏｒ", "reviewer").await;
+    let platform = world.open().await;
+    let error = platform.approve(&plan_id, twin.name, twin.role, &twin.key, None).await.unwrap_err();
+    assert!(error.to_string().contains("that planned"), "{error}");
+    slip_in(&world, sign(&world, &plan_id, &twin, HOUR).await).await;
+    let why = refused(&world, world.open_as("somebody").await, &plan_id).await;
+    assert_eq!(why.len(), 1, "{why:?}");
+    // A second entry of the same name would make one person two.
+    let added = world.open().await.principal_add("𝐎perator", &["reviewer".to_owned()], None).await;
+    assert!(added.unwrap_err().to_string().contains("the name is taken"));
+}
+
+#[tokio::test]
 async fn whoever_executes_a_plan_cannot_have_approved_it() {
     let world = World::new().await;
     let plan_id = loosening(&world).await;
@@ -141,6 +157,40 @@ async fn an_approval_counts_until_it_expires_and_cannot_be_prolonged() {
     let why = refused(&world, world.open().await, &plan_id).await;
     let altered = "maria: the signature does not fit: it was altered, or made with another key";
     assert_eq!(why, ["maria: it has expired", altered]);
+}
+
+/// docs/states.md section 3: time is the later of the clock and the newest record of the log.
+#[tokio::test]
+async fn an_expired_approval_stays_expired_when_the_clock_is_set_back() {
+    let world = World::new().await;
+    let plan_id = loosening(&world).await;
+    let reviewer = signer(&world, "maria", "reviewer").await;
+    let platform = world.open_as("maria").await;
+    platform.approve(&plan_id, "maria", "reviewer", &reviewer.key, Some(HOUR)).await.unwrap();
+
+    world.clock.advance(2 * HOUR);
+    assert_eq!(refused(&world, world.open().await, &plan_id).await, ["maria: it has expired"]);
+    // Only a record tells later that the time has passed; the refusal is one.
+    world.clock.set_back(2 * HOUR);
+    assert_eq!(refused(&world, world.open().await, &plan_id).await, ["maria: it has expired"]);
+    // A new approval is signed at the time of the log, and counts.
+    approve(&world, &plan_id, &reviewer).await;
+    assert_eq!(execute_plan(&world, &plan_id).await.unwrap().status, Status::Completed);
+}
+
+#[tokio::test]
+async fn a_clock_that_no_record_can_hold_changes_nothing() {
+    let world = World::new().await;
+    let plan_id = loosening(&world).await;
+    let before = seen(&world.open().await).await;
+    let beyond = Duration::from_secs(400_000_000_000);
+    world.clock.advance(beyond);
+    let platform = world.open().await;
+    let refused = execute_as(platform, &plan_id).await.unwrap_err();
+    assert!(refused.exit_code() == 2 && refused.to_string().contains("clock"), "{refused}");
+    world.clock.set_back(beyond);
+    assert_eq!(seen(&world.open().await).await, before);
+    assert!(world.open().await.status().await.unwrap().open.is_empty());
 }
 
 #[tokio::test]

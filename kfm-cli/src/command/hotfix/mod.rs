@@ -1,7 +1,9 @@
 //! `kfm hotfix`: one thing corrected across a known scope, reversibly (R70 to R74).
 
+mod list;
 mod resume;
 mod revert;
+mod show;
 mod stac;
 
 use clap::Subcommand;
@@ -18,6 +20,10 @@ use crate::shell;
 pub(crate) enum Hotfix {
     /// Correct one field of the documents of a collection
     Stac(Box<stac::Stac>),
+    /// List every hotfix, in the log's order
+    List,
+    /// Show one hotfix: its steps, its history and its approvals
+    Show(show::Show),
     /// Go on with an unfinished hotfix, or back to what was before
     Resume(resume::Resume),
     /// Undo a hotfix, as a rollback
@@ -28,6 +34,8 @@ impl Hotfix {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         match self {
             Self::Stac(command) => command.run(cx).await,
+            Self::List => list::run(cx).await,
+            Self::Show(command) => command.run(cx).await,
             Self::Resume(command) => command.run(cx).await,
             Self::Revert(command) => command.run(cx).await,
         }

@@ -5,7 +5,7 @@ use kfm_lineage::OperationKind;
 use kfm_rollback::{ExecuteRequest, PlanTarget};
 
 use crate::cli::free_text;
-use crate::command::rollback::ask;
+use crate::command::rollback::{planned_as_shown, show_and_ask};
 use crate::context::Context;
 use crate::error::Result;
 use crate::ids::{self, HotfixArg};
@@ -38,14 +38,15 @@ impl Revert {
         if rehearses {
             return answer(cx, kfm_hotfix::rehearse_revert(&platform, hotfix_id).await?);
         }
-        if !self.yes && cx.can_ask() {
-            let plan = platform.plan_hotfix_revert(hotfix_id, Some(reason.clone())).await?;
-            ask(cx, &plan, reason)?;
-            if plan.steps.total > 0 {
-                let target = PlanTarget::Plan(plan.plan_id.to_string());
-                let done = platform.execute(ExecuteRequest::new(target, reason)).await?;
-                return answer(cx, kfm_hotfix::report_of(done));
-            }
+        let target = PlanTarget::Hotfix(hotfix_id.clone());
+        if !self.yes
+            && cx.can_ask()
+            && let Some(shown) = show_and_ask(cx, &platform, &target, &[], reason).await?
+        {
+            let planned = platform.plan_hotfix_revert(hotfix_id, Some(reason.clone())).await?;
+            let plan = planned_as_shown(&shown, planned)?;
+            let done = platform.execute(ExecuteRequest::new(plan, reason)).await?;
+            return answer(cx, kfm_hotfix::report_of(done));
         }
         answer(cx, kfm_hotfix::revert(&platform, hotfix_id, reason).await?)
     }

@@ -6,7 +6,7 @@ use kfm_rollback::{ExecuteRequest, PlanRequest, PlanTarget, Platform};
 
 use crate::cli::free_text;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone, words};
 use crate::prompt::{Question, confirm, needs_yes};
 use crate::shell;
@@ -49,58 +49,71 @@ impl Execute {
         needs_yes(cx, self.yes)?;
         let platform = cx.platform_to_change().await?;
         let target = self.target.resolved(cx, &platform).await;
+        let (reason, skip, force) = (self.reason, self.skip.skip, self.force.justification);
         if !self.yes
-            && let Some(shown) = self.show_and_ask(cx, &platform, &target).await?
+            && let Some(shown) = show_and_ask(cx, &platform, &target, &skip, &reason).await?
         {
-            return executed(cx, platform.execute(ExecuteRequest::new(shown, self.reason)).await?);
-        }
-        let (skip, force) = (self.skip.skip, self.force.justification);
-        executed(cx, platform.execute(ExecuteRequest { target, reason: self.reason, skip, force }).await?)
-    }
-
-    /// Shows the plan and asks. Returns the id of the plan that was shown, so that after a yes exactly this plan is
-    /// executed; `None` if there was nothing to ask.
-    async fn show_and_ask(
-        &self,
-        cx: &Context<'_>,
-        platform: &Platform,
-        target: &PlanTarget,
-    ) -> Result<Option<PlanTarget>> {
-        let plan = match target {
-            PlanTarget::Publish(publish) => {
-                let request = PlanRequest {
-                    skip: self.skip.skip.clone(),
-                    force: self.force.justification.clone(),
-                    reason: Some(self.reason.clone()),
-                    ..PlanRequest::new(publish)
-                };
-                platform.plan(request).await?
-            }
-            _ => {
-                let rehearsed = platform.dry_run(target.clone(), self.skip.skip.clone()).await?;
-                if !rehearsed.ready {
-                    // The execution says what stands against it, missing approvals too, and records its refusal.
-                    return Ok(None);
+            let plan = match &target {
+                PlanTarget::Publish(publish) => {
+                    let request = PlanRequest {
+                        skip,
+                        force,
+                        reason: Some(reason.clone()),
+                        ..PlanRequest::new(publish)
+                    };
+                    planned_as_shown(&shown, platform.plan(request).await?)?
                 }
-                rehearsed.plan
-            }
-        };
-        ask(cx, &plan, &self.reason)?;
-        let id = plan.plan_id.to_string();
-        Ok((plan.steps.total > 0).then_some(PlanTarget::Plan(id)))
+                _ => target,
+            };
+            return executed(cx, platform.execute(ExecuteRequest::new(plan, reason)).await?);
+        }
+        executed(cx, platform.execute(ExecuteRequest { target, reason, skip, force }).await?)
     }
 }
 
-/// Shows a plan and asks whether to execute it. Does not ask if the execution would do nothing or be refused.
-pub(crate) fn ask(cx: &Context<'_>, plan: &PlanReport, reason: &str) -> Result<()> {
-    if plan.steps.total == 0 || plan.status == Status::AwaitingApproval {
-        return Ok(());
+/// Shows what would be done, and asks; a no leaves nothing behind, not even a plan.
+///
+/// Returns the plan that was shown, so that after a yes exactly that one is executed; `None` if there is nothing to ask:
+/// the execution says what stands against it, missing approvals too, and records its refusal.
+pub(crate) async fn show_and_ask(
+    cx: &Context<'_>,
+    platform: &Platform,
+    target: &PlanTarget,
+    skip: &[String],
+    reason: &str,
+) -> Result<Option<PlanReport>> {
+    let rehearsed = platform.dry_run(target.clone(), skip.to_vec()).await?;
+    let plan = rehearsed.plan;
+    if !rehearsed.ready || plan.steps.total == 0 || plan.status == Status::AwaitingApproval {
+        return Ok(None);
     }
-    let id = plan.plan_id.to_string();
-    let later = shell::line(["kfm", "rollback", "execute", "--plan", &id, "--reason", reason]);
+    let (id, skipped) = match target {
+        PlanTarget::Plan(id) => (["rollback", "execute", "--plan", id], skip),
+        PlanTarget::Publish(id) => (["rollback", "execute", "--publish-id", id], skip),
+        PlanTarget::Revert(id) => (["rollback", "revert", "--rollback-id", id], skip),
+        PlanTarget::Hotfix(id) => (["hotfix", "revert", "--hotfix-id", id], skip),
+    };
+    let words = ["kfm"].into_iter().chain(id).chain(["--reason", reason]);
+    let skips = skipped.iter().flat_map(|key| ["--skip", key.as_str()]);
+    let later = shell::line(words.chain(skips));
     let question =
-        Question { heading: &heading(plan), screen: &plan_screen(plan), text: &question(plan), later };
-    confirm(cx, &question)
+        Question { heading: &heading(&plan), screen: &plan_screen(&plan), text: &question(&plan), later };
+    confirm(cx, &question)?;
+    Ok(Some(plan))
+}
+
+/// Returns the stored plan as what is to be executed.
+///
+/// # Errors
+/// It is another one than was shown: the platform has changed since.
+pub(crate) fn planned_as_shown(shown: &PlanReport, planned: PlanReport) -> Result<PlanTarget> {
+    if planned.content_id == shown.content_id {
+        return Ok(PlanTarget::Plan(planned.plan_id.to_string()));
+    }
+    Err(Failure::not_ready("the plan is another one than was shown: nothing was changed")
+        .with_hint("look at it again")
+        .with_next([format!("kfm plan show {}", planned.plan_id)])
+        .into())
 }
 
 /// The heading of the question: what a yes will do.

@@ -14,7 +14,7 @@ pub(crate) async fn run(cx: &Context<'_>) -> Result<Answer> {
     Answer::new(&report, screen)
 }
 
-fn row(line: &OperationLine) -> Vec<String> {
+pub(crate) fn row(line: &OperationLine) -> Vec<String> {
     vec![
         line.id.to_string(),
         line.status.to_string(),

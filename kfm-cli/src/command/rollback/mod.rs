@@ -2,11 +2,11 @@
 
 mod dry_run;
 mod execute;
-mod list;
+pub(crate) mod list;
 mod plan;
 mod resume;
 mod revert;
-mod show;
+pub(crate) mod show;
 mod status;
 
 use clap::{Args, Subcommand};
@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::ids;
 use crate::output::Answer;
 
-pub(crate) use execute::{ask, executed};
+pub(crate) use execute::{executed, planned_as_shown, show_and_ask};
 #[cfg(test)]
 pub(crate) use execute::{heading, question};
 pub(crate) use plan::{plan_screen, show_steps, what};

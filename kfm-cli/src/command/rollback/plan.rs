@@ -118,6 +118,16 @@ pub(crate) fn plan_screen(plan: &PlanReport) -> Screen {
         screen.item(Tone::Warn, dependent.as_str());
     }
     screen.more(plan.dependents.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+    if !plan.foreign.is_empty() {
+        screen.heading("changed by another hand: it cannot be executed as long as these stand");
+        for line in plan.foreign.iter().take(LIST_LINES_MAX) {
+            screen.item(Tone::Warn, &line.subject);
+        }
+        screen.more(plan.foreign.len().saturating_sub(LIST_LINES_MAX) as u64, None);
+        screen.detail(
+            "look at them, and record them by 'kfm reconcile --adopt'; or leave them alone by '--skip KEY'",
+        );
+    }
     let denying = plan.findings.groups.iter().filter(|group| group.of.denies == Some(true));
     let denying: u64 = denying.map(|group| group.total).sum();
     let heading = if denying == 0 { ", none denies".to_owned() } else { format!(", {denying} deny") };
@@ -151,7 +161,7 @@ fn headline_tone(plan: &PlanReport) -> Tone {
     match plan.status {
         Status::Denied => Tone::Bad,
         Status::AwaitingApproval => Tone::Warn,
-        _ if plan.findings.total > 0 || plan.skipped.total > 0 => Tone::Warn,
+        _ if plan.findings.total > 0 || plan.skipped.total > 0 || !plan.foreign.is_empty() => Tone::Warn,
         _ => Tone::Good,
     }
 }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ids::{self, RollbackArg};
 use crate::output::Answer;
 
-use super::{dry_run, execute, executed};
+use super::{dry_run, executed, planned_as_shown, show_and_ask};
 
 /// Arguments of `kfm rollback revert`.
 #[derive(Debug, Args)]
@@ -42,12 +42,12 @@ impl Revert {
         if self.yes || !cx.can_ask() {
             return executed(cx, platform.revert(&rollback, &self.reason).await?);
         }
-        let plan = platform.plan_revert(&rollback, Some(self.reason.clone())).await?;
-        execute::ask(cx, &plan, &self.reason)?;
-        if plan.steps.total == 0 {
+        let target = PlanTarget::Revert(rollback.clone());
+        let Some(shown) = show_and_ask(cx, &platform, &target, &[], &self.reason).await? else {
             return executed(cx, platform.revert(&rollback, &self.reason).await?);
-        }
-        let target = PlanTarget::Plan(plan.plan_id.to_string());
-        executed(cx, platform.execute(ExecuteRequest::new(target, self.reason)).await?)
+        };
+        let planned = platform.plan_revert(&rollback, Some(self.reason.clone())).await?;
+        let plan = planned_as_shown(&shown, planned)?;
+        executed(cx, platform.execute(ExecuteRequest::new(plan, self.reason)).await?)
     }
 }

@@ -141,6 +141,7 @@ pub(super) async fn nothing_report(
         orphan_count_before: now.orphan_count,
         orphan_count_planned: now.orphan_count,
         returned: 0,
+        foreign: Vec::new(),
         next,
     })
 }

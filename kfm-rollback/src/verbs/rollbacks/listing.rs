@@ -1,4 +1,4 @@
-//! Where rollbacks stand.
+//! Where rollbacks and hotfixes stand.
 
 use kfm_lineage::OperationKind;
 
@@ -6,11 +6,11 @@ use crate::error::{Error, Result};
 use crate::history::{Kind, read_moves};
 use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
-use crate::report::{FIRST_MAX, Listing, OperationLine, RollbackList, RollbackShow};
+use crate::report::{FIRST_MAX, HotfixList, Listing, OperationLine, RollbackList, RollbackShow};
 use crate::resolve;
 use crate::session::Session;
 use crate::verbs::plans::cells_of;
-use crate::verbs::standing;
+use crate::verbs::{course, standing};
 
 impl Platform {
     /// Lists rollbacks and reverts, planned ones too, in the log's order.
@@ -61,27 +61,66 @@ impl Platform {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no rollback, or more than one.
     pub async fn rollback_show_first(&self, id: &str, first_max: usize) -> Result<RollbackShow> {
+        self.operation_show(OperationKind::Rollback, id, first_max).await
+    }
+
+    /// Lists hotfixes, planned ones too, in the log's order.
+    ///
+    /// # Errors
+    /// [`Error::Log`]: the log cannot be read.
+    pub async fn hotfixes(&self) -> Result<HotfixList> {
         let session = Session::read(self).await?;
-        let rollback = match (resolve::rollback(&session, id), resolve::planned_as(&session, id)) {
-            (Err(_), Some(record)) if record.operation.kind() == OperationKind::Rollback => {
+        let mut hotfixes = Vec::new();
+        for operation in session.history.operations().filter(|operation| operation.kind == Kind::Hotfix) {
+            hotfixes.push(standing::operation_line(&session, operation).await?);
+        }
+        for plan in session.history.plans() {
+            let line = standing::plan_line(&session, plan).await;
+            hotfixes.extend(line.filter(|line| line.id.kind() == OperationKind::Hotfix));
+        }
+        Ok(HotfixList { hotfixes })
+    }
+
+    /// Shows a hotfix with at most `first_max` of its steps and its manifest; one that is only planned, with its
+    /// plan's steps. `usize::MAX` shows all steps.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no hotfix, or more than one.
+    pub async fn hotfix_show_first(&self, id: &str, first_max: usize) -> Result<RollbackShow> {
+        self.operation_show(OperationKind::Hotfix, id, first_max).await
+    }
+
+    async fn operation_show(&self, kind: OperationKind, id: &str, first_max: usize) -> Result<RollbackShow> {
+        let session = Session::read(self).await?;
+        let found = match kind {
+            OperationKind::Hotfix => resolve::hotfix(&session, id),
+            _ => resolve::rollback(&session, id),
+        };
+        let operation = match (found, resolve::planned_as(&session, id)) {
+            (Err(_), Some(record)) if record.operation.kind() == kind => {
                 let plan = load_plan(&session, &record.plan_id.to_string()).await?;
                 let line = standing::plan_line(&session, &record)
                     .await
-                    .ok_or_else(|| Error::NotFound { kind: "rollback", text: id.to_owned() })?;
+                    .ok_or_else(|| Error::NotFound { kind: kind.as_str(), text: id.to_owned() })?;
                 let moves = cells_of(&session, &plan, None).await?.moves;
                 let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
                     .with_all(format!("kfm plan show {} --all", record.plan_id));
-                return Ok(RollbackShow { line, manifest: None, cells });
+                let approvals = course::approvals_of(&session, Some(&record.plan_id));
+                let history = course::planned_moments(&session, &record.plan_id);
+                return Ok(RollbackShow { line, manifest: None, approvals, history, cells });
             }
             (found, _) => found?,
         };
-        let moves = read_moves(&session.versions(), &rollback.moves).await?;
+        let moves = read_moves(&session.versions(), &operation.moves).await?;
         let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
-            .with_all(format!("kfm rollback show {} --all", rollback.id));
-        let manifest = match rollback.closed.as_ref().and_then(|closed| closed.close.manifest) {
+            .with_all(format!("kfm {kind} show {} --all", operation.id));
+        let manifest = match operation.closed.as_ref().and_then(|closed| closed.close.manifest) {
             Some(digest) => serde_json::from_slice(&session.versions().get(&digest).await?).ok(),
             None => None,
         };
-        Ok(RollbackShow { line: standing::operation_line(&session, &rollback).await?, manifest, cells })
+        let approvals = course::approvals_of(&session, operation.plan_id.as_ref());
+        let history = course::moments(&session, &operation).await?;
+        let line = standing::operation_line(&session, &operation).await?;
+        Ok(RollbackShow { line, manifest, approvals, history, cells })
     }
 }

@@ -1,8 +1,9 @@
 //! Plans that are made and stored, and nothing else.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use kfm_lineage::{OperationId, RollbackId};
+use kfm_lineage::{OperationId, OperationKind, RollbackId};
 use kfm_wal::record::PlanRecord;
 
 use super::answer::nothing_report;
@@ -11,13 +12,14 @@ use super::revert::revert_or_record;
 use crate::asked::Asked;
 use crate::assess::denied;
 use crate::error::{Error, Result};
+use crate::execute::foreign_values;
 use crate::plan::{
     Draft, Drafted, Plan, Wanted, bytes_of, draft, is_plan_file, load_plan, plan_report, store_plan,
 };
 use crate::platform::Platform;
 use crate::platform::files::write_durably;
 use crate::refusal::recorded;
-use crate::report::PlanReport;
+use crate::report::{ConflictLine, FIRST_MAX, PlanReport};
 use crate::resolve;
 use crate::session::Session;
 
@@ -80,7 +82,16 @@ impl Platform {
         if let Some(out) = out {
             write_durably(session.platform.disk(), &out, &bytes_of(&plan)?)?;
         }
-        Ok(plan_report(session, &plan, &draft, true))
+        let mut report = plan_report(session, &plan, &draft, true);
+        // A store that does not answer stands in the way of the execution, not of the plan.
+        if let Ok(mut foreign) = foreign_values(session, &draft.moves()).await
+            && !foreign.is_empty()
+        {
+            report.next = foreign_remedies(&draft, &foreign);
+            foreign.truncate(FIRST_MAX);
+            report.foreign = foreign;
+        }
+        Ok(report)
     }
 
     /// Reports a plan without steps, with the cells that are left alone and why. Nothing is stored.
@@ -95,6 +106,23 @@ impl Platform {
         };
         nothing_report(session, &wanted, note, skipped).await
     }
+}
+
+/// The most cells that a command names to leave them alone.
+const SKIPPED_MAX: usize = 20;
+
+/// The commands that go on where another hand changed cells of a plan: look at all of them, or plan without them.
+fn foreign_remedies(draft: &Draft, foreign: &[ConflictLine]) -> Vec<String> {
+    let mut next = vec!["kfm reconcile".to_owned()];
+    let (target, moves) = (&draft.content.target, draft.moves());
+    let changed: BTreeSet<&str> = foreign.iter().map(|line| line.subject.as_str()).collect();
+    let keys = moves.iter().filter(|step| changed.contains(step.cell.to_string().as_str()));
+    let keys: Vec<&str> = keys.map(|step| step.cell.key.as_str()).collect();
+    let is_plain = |key: &&str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    if target.kind() == OperationKind::Publish && keys.len() <= SKIPPED_MAX && keys.iter().all(is_plain) {
+        next.push(format!("kfm rollback plan --publish-id {target} --skip {}", keys.join(" ")));
+    }
+    next
 }
 
 /// Finds the stored plan of the same change that was neither executed nor cancelled; its approvals count.
