@@ -34,6 +34,11 @@ fn the_guide_for_a_catalog_of_ones_own_runs_as_it_stands() {
     runs("your-own-catalog.md", 10);
 }
 
+#[test]
+fn the_guide_to_backups_runs_as_it_stands() {
+    runs("restore.md", 20);
+}
+
 /// Runs a guide, which must have more than this number of commands.
 fn runs(guide: &str, commands_min: usize) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides").join(guide);
