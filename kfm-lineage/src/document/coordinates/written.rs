@@ -187,7 +187,7 @@ fn is_worth_reading(text: &str) -> bool {
         let lower = text.to_ascii_lowercase();
         words.iter().any(|word| lower.contains(word))
     };
-    ((digits >= 2 || !text.is_ascii()) && (telling || named(&WORDS)))
+    ((digits >= 2 || (digits == 1 && text.contains('+')) || !text.is_ascii()) && (telling || named(&WORDS)))
         || text.contains("///")
         || named(&WITHOUT_DIGITS)
 }
