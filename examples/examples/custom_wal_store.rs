@@ -1,7 +1,8 @@
 //! A log store of one's own: records as lines of text in a file, in the form `WalStore` asks for.
 //!
 //! It is slow and simple on purpose: the whole log is read at each call, so there is no state to get wrong.
-//! What makes it a store is the last part: it passes every law, each as a test of this example.
+//! What makes it a store is the last part: it passes every law, each as a test of this example. `Platform::with_log`
+//! keeps a platform's log in it (`examples/tests/own_log.rs`).
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -124,7 +125,12 @@ impl WalStore for TextLog {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { durable: true, many_writers: true, record_bytes_max: 4096, ..Capabilities::default() }
+        Capabilities {
+            durable: true,
+            many_writers: true,
+            record_bytes_max: 64 << 10,
+            ..Capabilities::default()
+        }
     }
 }
 

@@ -1,16 +1,19 @@
-//! Where the operations log is: in a folder of this host, or in slots that many hosts share.
+//! Where the operations log is: in a folder of this host, in slots that many hosts share, or in a store that the
+//! opener gave.
 //!
 //! A log in a folder is guarded by the platform's lock alone. A shared log needs a second guard, since another host
 //! has another lock. So a process that changes something claims the log, says in the claim which process it is,
 //! renews the claim while it works, and gives the log back at the end. The claim is a frame of the log with an
 //! epoch of its own. If another host takes the log over, a process that wakes up later can append nothing any more;
-//! and before every batch of steps it asks whether the log is still its own.
+//! and before every batch of steps it asks whether the log is still its own. A log that the opener gave is guarded by
+//! the platform's lock, and is fenced by each process that changes something.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use kfm_lineage::Lsn;
 use kfm_retry::Clock;
 use kfm_wal::inspect::Inspection;
 use kfm_wal::local::repair::{RepairPlan, plan_repair};
@@ -24,6 +27,9 @@ use super::{Platform, Settings, local_path};
 use crate::error::{Error, Result};
 use crate::platform::options::OpenOptions;
 
+/// How the `url` of a log begins that the opener gives; a name for people follows.
+pub(crate) const OWN_LOG: &str = "own:";
+
 /// Time between two tries, while a process waits for the log.
 const POLL: Duration = Duration::from_millis(200);
 
@@ -34,6 +40,8 @@ pub(crate) enum LogPlace {
     Folder(PathBuf),
     /// In slots, at an address.
     Slots(Arc<dyn Slots>),
+    /// In a store that the opener gives; `None` until it has given one.
+    Own(Option<Arc<dyn WalStore>>),
 }
 
 impl LogPlace {
@@ -45,6 +53,9 @@ impl LogPlace {
         let url = &settings.wal.url;
         if let Some(path) = local_path(url) {
             return Ok(Self::Folder(root.join(path)));
+        }
+        if url.starts_with(OWN_LOG) {
+            return Ok(Self::Own(None));
         }
         let slots = slots_at(url, root, options.credentials.pairs(), Arc::clone(&options.clock));
         slots.map(Self::Slots).map_err(|source| Error::Invalid {
@@ -59,8 +70,15 @@ impl LogPlace {
         match self {
             Self::Folder(folder) => folder.display().to_string(),
             Self::Slots(slots) => slots.place(),
+            Self::Own(Some(_)) => "a log of the program's own".to_owned(),
+            Self::Own(None) => "a log of another program's own".to_owned(),
         }
     }
+}
+
+/// Says that a look at frames or slots is not to be had of a log that the opener gave.
+pub(crate) fn unsupported(what: &'static str) -> WalError {
+    WalError::Unsupported { what }
 }
 
 /// A shared log that this process has claimed. The claim is renewed until this is dropped; then the log is given
@@ -176,6 +194,7 @@ impl Platform {
                 let log = Arc::new(log);
                 Ok((Arc::clone(&log) as Arc<dyn WalStore>, Some(log)))
             }
+            LogPlace::Own(log) => Ok((self.own_log(log.as_ref()).await?, None)),
         }
     }
 
@@ -197,6 +216,11 @@ impl Platform {
                 let log = Arc::new(log);
                 let hold = Hold::keep(Arc::clone(&log), epoch, self);
                 Ok((log, Some(hold)))
+            }
+            LogPlace::Own(log) => {
+                let log = self.own_log(log.as_ref()).await?;
+                log.fence().await?;
+                Ok((log, None))
             }
         }
     }
@@ -241,6 +265,8 @@ impl Platform {
             (LogPlace::Slots(slots), witness) => {
                 kfm_wal::slots::verify(Arc::clone(slots), self.slot_options(), depth, witness).await?
             }
+            (LogPlace::Own(log), None) => self.own_log(log.as_ref()).await?.verify(depth).await?,
+            (LogPlace::Own(_), Some(_)) => return Err(unsupported("verify against a checkpoint").into()),
         })
     }
 
@@ -253,18 +279,19 @@ impl Platform {
         Ok(match self.log_place() {
             LogPlace::Folder(folder) => kfm_wal::local::inspect::inspect(folder)?,
             LogPlace::Slots(slots) => kfm_wal::slots::inspect(Arc::clone(slots), self.slot_options()).await?,
+            LogPlace::Own(_) => return Err(unsupported("inspect").into()),
         })
     }
 
     /// Says what a repair of the operations log would do. A shared log never has a torn end, since a slot is
-    /// created whole or not at all: there, only damage can be found.
+    /// created whole or not at all, and a log of the program's own repairs itself: there, only damage can be found.
     ///
     /// # Errors
     /// [`Error::Log`]: the log cannot be read at all.
     pub async fn wal_repair_plan(&self) -> Result<RepairPlan> {
         match self.log_place() {
             LogPlace::Folder(folder) => Ok(plan_repair(folder)?),
-            LogPlace::Slots(_) => {
+            LogPlace::Slots(_) | LogPlace::Own(_) => {
                 let first_bad = self.wal_verify_to(Depth::Chain, None).await?.first_bad;
                 Ok(RepairPlan { torn: None, unsealed: None, first_bad })
             }
@@ -306,6 +333,34 @@ impl Platform {
             true => Ok(()),
             false => self.wal_reader().await.map(drop),
         }
+    }
+
+    /// Returns the log that the opener gave.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: it gave none, or `kfm.toml` names another one, on which other programs would go on.
+    /// [`Error::Incomplete`]: the log is empty, and there was one.
+    pub(crate) async fn own_log(&self, given: Option<&Arc<dyn WalStore>>) -> Result<Arc<dyn WalStore>> {
+        let url = &self.settings().wal.url;
+        let Some(log) = given else {
+            return Err(Error::invalid(
+                format!(
+                    "the log of this platform is one that a program gives, and this one gave none: url={url}"
+                ),
+                "use the program that has it",
+            ));
+        };
+        if !url.starts_with(OWN_LOG) {
+            return Err(Error::invalid(
+                format!("the program gives a log of its own, and kfm.toml names another one: url={url}"),
+                "write url = \"own:\" and a name for the log under [wal] of kfm.toml, so that no other program goes on \
+                 without it",
+            ));
+        }
+        if log.head().await?.lsn == Lsn::ZERO {
+            self.refuse_lost()?;
+        }
+        Ok(Arc::clone(log))
     }
 
     pub(crate) fn refuse_lost(&self) -> Result<()> {

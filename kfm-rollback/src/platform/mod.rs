@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kfm_lineage::{Digest, OperationId};
 use kfm_policy::{Policy, PolicyCheck};
 use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
+use kfm_wal::WalStore;
 use kfm_wal::local::disk::Disk;
 use kfm_wal::record::ReleaseRef;
 use tokio::task::JoinHandle;
@@ -177,6 +178,20 @@ impl Platform {
         self.changed(|inner| inner.versions = Arc::new(versions))
     }
 
+    /// Keeps the operations log in this store. `url` under `[wal]` of `kfm.toml` must be `own:` and a name for the log, so
+    /// that a program which does not have it does nothing; else every method that needs the log is
+    /// [`Error::Invalid`].
+    ///
+    /// A log is the memory of a platform: give the same one each time, in every program that opens the platform. The
+    /// platform's lock keeps other processes of its folder out. The log is fenced by each process that changes something,
+    /// so a late append of an earlier one is refused; but hosts do not wait for each other, as they do at a shared log of
+    /// the settings. [`wal_inspect`](Self::wal_inspect), [`wal_probe`](Self::wal_probe) and the look back at a checkpoint
+    /// are for logs of the settings.
+    #[must_use]
+    pub fn with_log(self, log: Arc<dyn WalStore>) -> Self {
+        self.changed(|inner| inner.log = LogPlace::Own(Some(log)))
+    }
+
     /// Writes operation records elsewhere than the settings say.
     #[must_use]
     pub fn with_records(self, records: Arc<dyn RecordSink>) -> Self {
@@ -326,6 +341,7 @@ impl Platform {
                 let path = self.0.settings.wal.url.strip_prefix("object+file:");
                 path.map(|path| self.0.root.join(path.strip_prefix("//").unwrap_or(path)))
             }
+            LogPlace::Own(_) => None,
         };
         let own = [self.versions_dir(), self.0.root.join(settings::OWN_FOLDER)];
         stores.chain(log).chain(own).collect()

@@ -68,7 +68,8 @@ pub struct Settings {
 #[serde(deny_unknown_fields)]
 pub struct WalSettings {
     /// Where it lies; default `file:wal`. A log that hosts share is at `s3://bucket/prefix`,
-    /// `az://container/prefix`, `postgres://host/database` or, in a folder that they share, `object+file:folder`.
+    /// `az://container/prefix`, `postgres://host/database` or, in a folder that they share, `object+file:folder`. A log
+    /// that a program gives is `own:` and a name.
     #[serde(default = "local_wal")]
     pub url: String,
     /// The lease of a shared log, in milliseconds: after so long a silence of the host that holds it, another host
@@ -246,9 +247,10 @@ impl Settings {
 
     fn check_wal(&self) -> std::result::Result<(), String> {
         let scheme = self.wal.url.split_once(':').map_or("", |(scheme, _)| scheme);
-        if local_path(&self.wal.url).is_none() && !SCHEMES.contains(&scheme) {
+        let is_own = self.wal.url.starts_with(super::log::OWN_LOG);
+        if local_path(&self.wal.url).is_none() && !is_own && !SCHEMES.contains(&scheme) {
             let known = SCHEMES.join(", ");
-            return Err(format!("a log's url begins with file, {known}: key=wal.url scheme={scheme}"));
+            return Err(format!("a log's url begins with file, {known} or own: key=wal.url scheme={scheme}"));
         }
         if self.wal.lease_ms < LEASE_MS_MIN {
             let lease_ms = self.wal.lease_ms;

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use kfm_wal::VerifyReport;
+use kfm_lineage::Lsn;
 use kfm_wal::export::ExportLine;
+use kfm_wal::{Depth, VerifyReport};
 
 use super::Platform;
 use crate::error::Result;
 use crate::platform::log::LogPlace;
+
+/// Records that are read at a time from a log of the program's own.
+const PAGE_RECORDS: usize = 1_000;
 
 impl Platform {
     /// Gives each record of the operations log to `take` as a line, in order, and says whether the log is whole. Of
@@ -29,6 +33,17 @@ impl Platform {
                     self.refuse_lost()?;
                 }
                 Ok(report)
+            }
+            LogPlace::Own(log) => {
+                let log = self.own_log(log.as_ref()).await?;
+                let mut next = Lsn::ZERO.next();
+                loop {
+                    let page = log.scan(next, PAGE_RECORDS).await?;
+                    let Some(last) = page.last() else { break };
+                    next = last.lsn.next();
+                    page.iter().for_each(|record| take(ExportLine::from(record)));
+                }
+                Ok(log.verify(Depth::Chain).await?)
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::entries::entry_status;
 use crate::error::Result;
 use crate::history::{Kind, Operation, read_moves};
 use crate::manifest::{HotfixManifest, RollbackManifest};
-use crate::platform::log::LogPlace;
+use crate::platform::log::{LogPlace, unsupported};
 use crate::report::{CheckLine, Status, VerifyReport, WalProbe};
 use crate::resolve;
 use crate::scope::scope_digest;
@@ -33,14 +33,14 @@ impl Platform {
     }
 
     /// Opens a log in a folder for writing and closes it: what an interrupted append left is set aside, and the log
-    /// notes the repair. A shared log has nothing to repair.
+    /// notes the repair. A shared log and a log of the program's own have nothing to repair.
     ///
     /// # Errors
     /// [`crate::Error::Log`]: the log is damaged, or another process writes it; nothing was changed.
     pub async fn wal_repair(&self) -> Result<kfm_wal::RecoveryReport> {
         match self.log_place() {
             LogPlace::Folder(folder) => Ok(kfm_wal::LocalLog::open(folder, self.wal_options())?.1),
-            LogPlace::Slots(_) => Ok(kfm_wal::RecoveryReport::default()),
+            LogPlace::Slots(_) | LogPlace::Own(_) => Ok(kfm_wal::RecoveryReport::default()),
         }
     }
 
@@ -60,6 +60,7 @@ impl Platform {
                 let slots = Arc::clone(slots);
                 WalProbe::Store(kfm_wal::slots::probe::probe(slots, self.slot_options(), RACES).await?)
             }
+            LogPlace::Own(_) => return Err(unsupported("probe").into()),
         })
     }
 
