@@ -44,6 +44,11 @@ impl Policy {
         Self { rules, checks: Vec::new(), licences, snapshot }
     }
 
+    /// Lists the ids of the added checks, in the order in which they were added.
+    pub fn added_checks(&self) -> impl Iterator<Item = &str> {
+        self.checks.iter().map(|check| check.id())
+    }
+
     /// Adds a check of the platform's own, which can only add denials.
     #[must_use]
     pub fn with_check(mut self, check: Arc<dyn PolicyCheck>) -> Self {

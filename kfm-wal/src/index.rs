@@ -64,6 +64,7 @@ impl Place {
             Record::Approval(_)
             | Record::Labels(_)
             | Record::PolicyChange(_)
+            | Record::Parts(_)
             | Record::Stage(_)
             | Record::Snapshot(_) => None,
         };

@@ -8,6 +8,7 @@
 mod close;
 mod journal;
 mod operation;
+mod parts;
 mod plan;
 mod policy;
 mod publish;
@@ -25,6 +26,7 @@ pub use self::operation::{
     CorrectedTexts, CorrectedValues, Correction, Governance, OperationClosed, OperationFrame, OperationName,
     OperationPayload,
 };
+pub use self::parts::{PartsRecord, StorePart};
 pub use self::plan::{ApprovalRecord, PlanCancelled, PlanRecord, RefusalRecord};
 pub use self::policy::{LabelsRecord, PolicyChangeRecord};
 pub use self::publish::{
@@ -69,6 +71,8 @@ pub enum Record {
     Snapshot(SnapshotRecord),
     /// A plan was taken back before it was executed.
     PlanCancelled(PlanCancelled),
+    /// Stores or checks of the platform came, or are gone for good.
+    Parts(PartsRecord),
 }
 
 impl Record {
@@ -88,6 +92,7 @@ impl Record {
             Self::Stage(_) => "stage",
             Self::Snapshot(_) => "snapshot",
             Self::PlanCancelled(_) => "plan_cancelled",
+            Self::Parts(_) => "parts",
         }
     }
 
@@ -110,6 +115,7 @@ impl Record {
             Self::Stage(record) => format!("stage/{}/{}", record.idempotency_key, record.revision),
             Self::Snapshot(record) => format!("snapshot/{}", digest_of(record)),
             Self::PlanCancelled(record) => format!("plan/{}#cancelled", record.plan_id),
+            Self::Parts(record) => format!("parts/{}", digest_of(record)),
         }
     }
 }

@@ -30,6 +30,9 @@ const POLICY_CHANGE: u16 = OPTIONAL | 13;
 /// The type of [`Record::PlanCancelled`]; every reader must know it, or it might execute the plan.
 const PLAN_CANCELLED: u16 = 12;
 
+/// The type of [`Record::Parts`], which a reader need not know.
+const PARTS: u16 = OPTIONAL | 14;
+
 impl Record {
     /// The numbers of the types in the log: durable, and never given to another type.
     fn rtype(&self) -> u16 {
@@ -47,6 +50,7 @@ impl Record {
             Self::Stage(_) => STAGE,
             Self::Snapshot(_) => SNAPSHOT,
             Self::PlanCancelled(_) => PLAN_CANCELLED,
+            Self::Parts(_) => PARTS,
         }
     }
 
@@ -80,8 +84,8 @@ pub(crate) enum Read {
 /// [`WalError::Malformed`]: the record cannot be read as its type.
 pub(crate) fn read(stored: &StoredRecord) -> Result<Read, WalError> {
     let StoredRecord { lsn, record: new, .. } = stored;
-    let is_known =
-        (1..=9).contains(&new.rtype) || [STAGE, SNAPSHOT, POLICY_CHANGE, PLAN_CANCELLED].contains(&new.rtype);
+    let is_known = (1..=9).contains(&new.rtype)
+        || [STAGE, SNAPSHOT, POLICY_CHANGE, PLAN_CANCELLED, PARTS].contains(&new.rtype);
     let newest = if TWO_FORMS.contains(&new.rtype) { SCHEMA_SEGMENT } else { SCHEMA };
     if !is_known || new.schema > newest {
         return Ok(if new.rtype & OPTIONAL != 0 { Read::Optional } else { Read::Future });

@@ -184,11 +184,9 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         return Err(error);
     }
     session.keep_policy().await?;
-    session.stop_before_begun()?;
-    session.note_begun();
-    let id = match &record {
-        Record::PublishIntent(intent) => intent.publish_id.clone().into(),
-        Record::Operation(frame) => frame.wal_id.clone(),
+    let (id, moves): (OperationId, _) = match &record {
+        Record::PublishIntent(intent) => (intent.publish_id.clone().into(), intent.moves),
+        Record::Operation(frame) => (frame.wal_id.clone(), frame.payload.moves),
         other => {
             return Err(Error::invalid(
                 format!("not a record that opens an operation: {}", other.id()),
@@ -196,6 +194,9 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
             ));
         }
     };
+    session.note_parts(&moves).await?;
+    session.stop_before_begun()?;
+    session.note_begun();
     session.works_on(&id)?;
     let opened = session.wal.append(record).await;
     let lsn = opened.map_err(|error| match error.outlook() {

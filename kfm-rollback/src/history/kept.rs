@@ -18,7 +18,7 @@ use crate::versions::VersionStore;
 
 /// The name of the folded log among the states of a snapshot.
 /// Its number grows with its form: a snapshot of an older form is not used, and the log is folded from its beginning.
-pub const HISTORY: &str = "history-2";
+pub const HISTORY: &str = "history-3";
 
 /// A line of the snapshot.
 #[derive(Serialize, Deserialize)]
@@ -35,6 +35,9 @@ enum Line {
     PolicyFile(String, Digest),
     Stage(StageRecord),
     Store(Domain, String),
+    Check(String),
+    RetiredStore(String),
+    RetiredCheck(String),
     PassedOver(Lsn, String),
 }
 
@@ -120,7 +123,11 @@ impl History {
             self.policy_files.iter().map(|(name, digest)| Line::PolicyFile(name.clone(), *digest));
         let labels = labels.chain(policy_files);
         let stages = self.stages.values().cloned().map(Line::Stage);
-        let stores = self.stores.iter().map(|(domain, name)| Line::Store(*domain, name.clone()));
+        let parts = &self.parts;
+        let stores = parts.stores.iter().map(|(domain, name)| Line::Store(*domain, name.clone()));
+        let stores = stores.chain(parts.checks.iter().cloned().map(Line::Check));
+        let stores = stores.chain(parts.stores_retired.iter().cloned().map(Line::RetiredStore));
+        let stores = stores.chain(parts.checks_retired.iter().cloned().map(Line::RetiredCheck));
         let cells = stores.chain(cells);
         let passed_over = self.passed_over.iter().map(|(lsn, why)| Line::PassedOver(*lsn, why.clone()));
         let all = operations.chain(cells).chain(undone).chain(plans).chain(approvals);
@@ -159,7 +166,16 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
                 history.stages.insert(stage.idempotency_key, stage);
             }
             Line::Store(domain, name) => {
-                history.stores.insert((domain, name));
+                history.parts.stores.insert((domain, name));
+            }
+            Line::Check(check) => {
+                history.parts.checks.insert(check);
+            }
+            Line::RetiredStore(name) => {
+                history.parts.stores_retired.insert(name);
+            }
+            Line::RetiredCheck(check) => {
+                history.parts.checks_retired.insert(check);
             }
             Line::PassedOver(lsn, why) => history.passed_over.push((lsn, why)),
         }

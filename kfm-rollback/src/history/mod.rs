@@ -10,11 +10,12 @@ mod kept;
 mod labels;
 mod lost;
 mod operation;
+mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::{CellId, Digest, Domain, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
+use kfm_lineage::{CellId, Digest, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
 use kfm_wal::record::{
     ApprovalRecord, Close, EndState, OperationName, PlanCancelled, PlanRecord, PublishKind, Record,
     SegmentRef, StageRecord, TreatedCell,
@@ -25,6 +26,7 @@ pub use kept::HISTORY;
 pub use lost::Lost;
 pub use operation::{Closed, JournalState, Kind, Operation};
 pub(crate) use operation::{ENGINE, misfit};
+pub use parts::Parts;
 
 use crate::error::{Error, Result};
 use crate::versions::VersionStore;
@@ -36,8 +38,7 @@ pub struct History {
     operations: BTreeMap<OperationId, Operation>,
     order: Vec<OperationId>,
     cells: BTreeMap<CellId, CellHistory>,
-    /// The stores that operations moved cells of, derived ones too.
-    stores: BTreeSet<(Domain, String)>,
+    parts: Parts,
     /// Content operations that do not stand, each with the rollback that undid it.
     undone: BTreeMap<OperationId, RollbackId>,
     plans: BTreeMap<Digest, (Lsn, PlanRecord)>,
@@ -149,6 +150,7 @@ impl History {
             Record::Stage(stage) => {
                 self.stages.insert(stage.idempotency_key, stage.clone());
             }
+            Record::Parts(parts) => self.parts.take(parts),
             _ => {}
         }
         Ok(())
@@ -178,7 +180,7 @@ impl History {
 
     fn note_stores(&mut self, moves: &[Move]) {
         for Move { cell, .. } in moves {
-            self.stores.insert((cell.domain, cell.store.clone()));
+            self.parts.has_store(cell.domain, &cell.store);
         }
     }
 
@@ -290,9 +292,9 @@ impl History {
         self.cells.get(cell)
     }
 
-    /// Returns the stores that operations moved cells of, derived ones too, by domain and name.
-    pub fn stores(&self) -> impl Iterator<Item = (Domain, &str)> {
-        self.stores.iter().map(|(domain, name)| (*domain, name.as_str()))
+    /// Returns the stores and checks that the platform has.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// Returns the cells that the log knows, in order.

@@ -27,8 +27,8 @@ use tokio::task::JoinHandle;
 pub use options::{Interrupt, NoProgress, OpenOptions, Progress, built_in_kinds};
 pub(crate) use policy_files::not_right as policy_file;
 pub use settings::{
-    FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, PolicySettings, ReleaseSettings, Settings,
-    Strictness, TelemetrySettings, VersionSettings, WalSettings,
+    FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, PolicySettings, ReleaseSettings,
+    RetiredSettings, Settings, Strictness, TelemetrySettings, VersionSettings, WalSettings,
 };
 
 use crate::blob::LocalBlobs;

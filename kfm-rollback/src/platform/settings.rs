@@ -6,7 +6,7 @@
 mod keys;
 pub(super) mod places;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kfm_lineage::Domain;
@@ -61,6 +61,25 @@ pub struct Settings {
     /// Limits on sizes and times.
     #[serde(default)]
     pub limits: LimitSettings,
+    /// Stores and checks that the log knows and that are gone for good.
+    #[serde(default, skip_serializing_if = "RetiredSettings::is_empty")]
+    pub retired: RetiredSettings,
+}
+
+/// Stores and checks that the log knows and that are gone for good: the platform is not asked for them any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetiredSettings {
+    /// The names of the stores.
+    pub stores: BTreeSet<String>,
+    /// The ids of the checks.
+    pub checks: BTreeSet<String>,
+}
+
+impl RetiredSettings {
+    fn is_empty(&self) -> bool {
+        self.stores.is_empty() && self.checks.is_empty()
+    }
 }
 
 /// The settings of the operations log.
@@ -233,6 +252,9 @@ impl Settings {
 
     fn check(&self) -> std::result::Result<(), String> {
         self.find_target()?;
+        if let Some(name) = self.retired.stores.iter().find(|name| self.stores.contains_key(*name)) {
+            return Err(format!("a retired store has no table: store={name}"));
+        }
         for (name, store) in &self.stores {
             if !store.projected && self.role(name) == Role::Target {
                 return Err(format!("a target is not projected, its documents are what is: store={name}"));

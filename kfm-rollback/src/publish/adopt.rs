@@ -23,7 +23,7 @@ use crate::report::{
     AdoptReport, CellCount, FindingLine, ForeignCell, Listing, ProjectionLine, ReconcileReport,
 };
 use crate::scope::scope_digest;
-use crate::session::Session;
+use crate::session::{Session, missing_lines};
 use crate::skew::{SKEW, cells_in_flight, skewed, store_skew};
 
 /// A value in a store that the log does not know.
@@ -180,6 +180,7 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
     let projection = match adopt {
         true => projection(session, None).await?,
         false => {
+            findings.extend(missing_lines(&session.platform, &session.history));
             findings.extend(derived_skew(session).await?);
             None
         }

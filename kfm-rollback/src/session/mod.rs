@@ -5,6 +5,7 @@
 
 mod claimed;
 mod kept;
+mod parts;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use kfm_wal::slots::{self, SlotLog};
 use tokio::sync::OnceCell;
 
 pub(crate) use kept::kept_by;
+pub(crate) use parts::missing_lines;
 
 use crate::context::WriteContext;
 use crate::error::{Error, Result, text_of};
@@ -134,7 +136,7 @@ impl Session {
         let lock = PlatformLock::acquire(&platform.lock_path(), holder.clone(), options).await?;
         let (log, hold) = platform.wal_writer(&holder).await?;
         let folded = platform.fold(log).await?;
-        refuse_lost_store(platform, &folded.history)?;
+        parts::refuse_missing(platform, &folded.history)?;
         let newest = folded.snapshot;
         let mut session = Self::begin(platform, folded, Some(lock), hold)?;
         session.keep_snapshot_if_due(newest).await;
@@ -465,27 +467,6 @@ fn refuse_hidden_in(actor: &str) -> Result<()> {
         format!("the actor's name has characters that cannot be seen: actor={shown}"),
         "give the name as it is written",
     ))
-}
-
-/// Refuses to change anything without a store that the log has cells of: what it holds would be left behind, and would
-/// show what was taken back elsewhere.
-///
-/// # Errors
-/// [`Error::Invalid`]: names the store; it has to be in `kfm.toml` again, or be given by the program that plugs it in.
-fn refuse_lost_store(platform: &Platform, history: &History) -> Result<()> {
-    let stores = platform.stores();
-    let is_there = |(domain, name): &(Domain, &str)| {
-        stores.iter().any(|store| store.name() == *name && store.domain() == *domain)
-    };
-    match history.stores().find(|store| !is_there(store)) {
-        None => Ok(()),
-        Some((domain, store)) => Err(Error::invalid(
-            format!(
-                "the log has cells of a store that this platform was opened without: store={store} domain={domain}"
-            ),
-            "put the store into kfm.toml again, or use the program that has it; to look is allowed",
-        )),
-    }
 }
 
 /// Returns the platform's stores, each with the patience that the settings have for it.

@@ -12,7 +12,7 @@ use crate::coverage::standing_against;
 use crate::elsewhere::protected_elsewhere;
 use crate::error::Result;
 use crate::report::{CatalogReport, FindingLine, Listing};
-use crate::session::Session;
+use crate::session::{Session, missing_lines};
 use crate::skew::{SKEW, skewed, store_skew};
 
 impl Platform {
@@ -39,7 +39,8 @@ impl Platform {
         let stands_against = against.len() as u64;
         let elsewhere = protected_elsewhere(&session, &view, view.iter().map(|(path, _)| path)).await?;
         let protected_elsewhere = elsewhere.len() as u64;
-        let mut findings: Vec<FindingLine> = against;
+        let mut findings: Vec<FindingLine> = missing_lines(self, &session.history);
+        findings.extend(against);
         findings.extend(elsewhere);
         for broken in &census.breaks {
             let message = format!("{} leads to {}", broken.rel, broken.target);

@@ -16,7 +16,7 @@ use crate::platform::log::LogPlace;
 use crate::platform::policy_files::{LABELS, PRINCIPALS, SUPPRESSIONS};
 use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
-use crate::session::Session;
+use crate::session::{Session, missing_lines};
 
 /// Entries that cover nothing and that are listed one by one.
 const IDLE_MAX: usize = 20;
@@ -72,6 +72,7 @@ impl Platform {
         if let Ok(log) = &log {
             findings.extend(self.unused_snapshots(&**log).await);
             findings.extend(self.idle_entries().await);
+            findings.extend(self.missing_parts().await);
             findings.extend(self.misfits().await);
             findings.extend(self.protected_elsewhere().await);
         }
@@ -127,6 +128,13 @@ impl Platform {
             }));
         }
         said
+    }
+
+    /// Lists the stores and checks that the log knows and this program lacks.
+    async fn missing_parts(&self) -> Vec<String> {
+        let Ok(session) = Session::read_without_lost(self, false).await else { return Vec::new() };
+        let lines = missing_lines(self, &session.history).into_iter();
+        lines.map(|line| format!("{}: {}; {}", line.message, line.subject, line.remedy)).collect()
     }
 
     /// Says which lists of the log the version store lacks, or that it cannot be read. With `whole` all of the log is

@@ -12,7 +12,7 @@ use super::standing::{operation_line, running};
 use crate::error::Result;
 use crate::op::OpError;
 use crate::report::{Status, StatusReport};
-use crate::session::Session;
+use crate::session::{Session, missing_lines};
 
 impl Platform {
     /// Lists the operations that are open, and what is owed: approvals, reviews, ledger entries.
@@ -25,7 +25,12 @@ impl Platform {
         for operation in session.history.open_operations() {
             open.push(operation_line(&session, operation).await?);
         }
-        let mut owed = missing_stores(self).await;
+        let missing = missing_lines(self, &session.history);
+        let mut owed: Vec<String> = missing
+            .into_iter()
+            .map(|line| format!("{}: {}; {}", line.subject, line.message, line.remedy))
+            .collect();
+        owed.extend(missing_stores(self).await);
         match lost(&session) {
             // Of the cells nothing can be said.
             Some(lost) => owed.push(lost),

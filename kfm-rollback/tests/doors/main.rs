@@ -16,4 +16,5 @@ mod small;
 mod support;
 
 mod kinds;
+mod parts;
 mod second_catalog;

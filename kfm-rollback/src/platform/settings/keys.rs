@@ -22,6 +22,7 @@ const KNOWN: &[(&str, &[&str])] = &[
             "release",
             "notify",
             "limits",
+            "retired",
         ],
     ),
     ("wal", &["url", "lease_ms"]),
@@ -32,6 +33,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("release", &["sbom_ref", "manifest_ref"]),
     ("notify", &["command"]),
     ("limits", &["document_bytes_max", "grace_ms"]),
+    ("retired", &["stores", "checks"]),
 ];
 
 /// Refuses settings of another version than 1 before anything else in them is judged.
