@@ -24,7 +24,7 @@ pub use cell::{CellId, Domain, Move, OtherNames, Value};
 pub use digest::{Digest, DigestError, DigestKind};
 pub use document::{DocumentFacts, DocumentKind, Field};
 pub use document_path::{DocumentPath, DocumentPathError};
-pub use graph::{LineageError, LineageGraph, LineageGraphExt, Scope};
+pub use graph::{LineageError, LineageGraph, LineageReader, LineageReaderExt, Scope};
 pub use id::{
     EntityId, HotfixId, IdError, Lsn, OperationId, OperationKind, PublishId, RollbackId, Slug, Timestamp,
     Version,

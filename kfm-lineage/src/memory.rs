@@ -10,8 +10,8 @@ use async_trait::async_trait;
 
 use crate::cell::Value;
 use crate::graph::{
-    Content, EntityKind, EntityVersion, LineageError, LineageFinding, LineageGraph, LineageVersion, Source,
-    VersionRef,
+    Content, EntityKind, EntityVersion, LineageError, LineageFinding, LineageGraph, LineageReader,
+    LineageVersion, Source, VersionRef,
 };
 use crate::id::{EntityId, OperationId};
 use crate::sweep::{Adjacency, Towards, closure};
@@ -71,11 +71,7 @@ impl MemoryLineage {
 }
 
 #[async_trait]
-impl LineageGraph for MemoryLineage {
-    async fn append(&self, versions: &[EntityVersion]) -> Result<(), LineageError> {
-        self.graph.write().unwrap_or_else(PoisonError::into_inner).append(versions)
-    }
-
+impl LineageReader for MemoryLineage {
     async fn made_by(&self, operation: &OperationId) -> Result<Vec<LineageVersion>, LineageError> {
         let graph = self.read();
         let number = graph.operations.number(operation);
@@ -103,6 +99,13 @@ impl LineageGraph for MemoryLineage {
 
     async fn check(&self, present: &BTreeSet<EntityId>) -> Result<Vec<LineageFinding>, LineageError> {
         Ok(self.read().findings(present))
+    }
+}
+
+#[async_trait]
+impl LineageGraph for MemoryLineage {
+    async fn append(&self, versions: &[EntityVersion]) -> Result<(), LineageError> {
+        self.graph.write().unwrap_or_else(PoisonError::into_inner).append(versions)
     }
 }
 

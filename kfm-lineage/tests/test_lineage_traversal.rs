@@ -10,8 +10,8 @@ use kfm_lineage::graph::{
     VersionRef,
 };
 use kfm_lineage::{
-    CatalogView, CellId, Digest, DocumentFacts, Domain, EntityId, LineageError, LineageGraph,
-    LineageGraphExt, MemoryLineage, Move, OperationId, PublishId, Scope, Value,
+    CatalogView, CellId, Digest, DocumentFacts, Domain, EntityId, LineageError, LineageGraph, LineageReader,
+    LineageReaderExt, MemoryLineage, Move, OperationId, PublishId, Scope, Value,
 };
 use proptest::prelude::*;
 

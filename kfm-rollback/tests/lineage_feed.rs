@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kfm_lineage::OperationId;
-use kfm_lineage::graph::{LineageGraph, LineageVersion, VersionRef};
+use kfm_lineage::graph::{LineageReader, LineageVersion, VersionRef};
 use kfm_rollback::blob::LocalBlobs;
 use kfm_rollback::versions::VersionStore;
 use kfm_rollback::{Error, ExecuteRequest, LineageFeed, PlanRequest, PlanTarget, Platform};

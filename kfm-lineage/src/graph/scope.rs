@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{EntityKind, LineageError, LineageGraph, LineageVersion, VersionRef};
+use super::{EntityKind, LineageError, LineageReader, LineageVersion, VersionRef};
 use crate::id::{EntityId, OperationId, PublishId};
 
 /// The entities that an operation made, or that were made from those, each once, in the order of their ids.
@@ -63,9 +63,9 @@ impl Scope {
     }
 }
 
-/// Questions that are composed of the questions of [`LineageGraph`].
+/// Questions that are composed of the questions of [`LineageReader`].
 #[async_trait]
-pub trait LineageGraphExt: LineageGraph {
+pub trait LineageReaderExt: LineageReader {
     /// Resolves the scope of a publish.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ pub trait LineageGraphExt: LineageGraph {
     /// Resolves the scope of any operation that made versions: a publish or a hotfix.
     ///
     /// # Errors
-    /// As [`LineageGraphExt::scope_for_publish`].
+    /// As [`LineageReaderExt::scope_for_publish`].
     async fn scope_for(&self, operation: &OperationId) -> Result<Scope, LineageError> {
         let made: Vec<VersionRef> = self.made_by(operation).await?.iter().map(LineageVersion::name).collect();
         Ok(Scope::of(self.dependants(&made).await?, &BTreeSet::from([operation.clone()])))
@@ -94,4 +94,4 @@ pub trait LineageGraphExt: LineageGraph {
     }
 }
 
-impl<T: LineageGraph + ?Sized> LineageGraphExt for T {}
+impl<T: LineageReader + ?Sized> LineageReaderExt for T {}

@@ -19,11 +19,12 @@ use crate::versions::VersionStore;
 
 /// Turns an error of lineage into one that says what to do next.
 pub(super) fn unfed(error: LineageError) -> Error {
-    Error::Incomplete {
-        message: format!("lineage cannot be resolved from the log, {error}"),
-        hint: "verify the log; restore it from a backup if it is damaged".into(),
-        next: vec!["kfm wal verify".into()],
-    }
+    let (hint, next) = match &error {
+        LineageError::Store { .. } => ("try again; the lineage's store did not answer", Vec::new()),
+        _ => ("verify the log; restore it from a backup if it is damaged", vec!["kfm wal verify".to_owned()]),
+    };
+    let message = format!("lineage cannot be resolved from the log, {}", crate::error::text_of(&error));
+    Error::Incomplete { message, hint: hint.into(), next }
 }
 
 /// The folded log, and where to read what its records name. The log may be ahead of a graph: records after an
