@@ -75,6 +75,26 @@ pub(crate) fn listings(view: &CatalogView, moves: &[Move]) -> Listings {
     listings
 }
 
+/// Returns what moved documents list of each other in one of their versions. A document whose version cannot be read
+/// has no entry.
+pub(crate) async fn listings_among(
+    session: &Session,
+    moves: &[Move],
+    version: fn(&Move) -> Value,
+) -> Listings {
+    let (mut view, mut absent) = (CatalogView::default(), Listings::new());
+    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+        match session.facts.of_value(version(step)).await {
+            Ok(Some(facts)) => drop(view.insert(step.cell.key.clone(), facts)),
+            Ok(None) => drop(absent.insert(step.cell.key.clone(), Vec::new())),
+            Err(_) => {}
+        }
+    }
+    let mut listings = listings(&view, moves);
+    listings.append(&mut absent);
+    listings
+}
+
 /// A change as it is put before policy: once when it is planned, again before it opens (R66).
 #[derive(Debug)]
 pub(crate) struct Case {

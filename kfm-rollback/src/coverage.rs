@@ -13,8 +13,10 @@ use kfm_lineage::integrity::CatalogView;
 use kfm_policy::registry::Subject;
 use kfm_policy::{LabelRegistry, Treatment, measured, stands_against};
 
+use crate::bulk;
 use crate::error::Result;
 use crate::history::CellHistory;
+use crate::op::DomainOpExt;
 use crate::protections::Protections;
 use crate::remedy::WITHOUT_IT;
 use crate::report::FindingLine;
@@ -81,14 +83,16 @@ async fn everything_named(session: &Session, with_contents: bool) -> Result<Vec<
         named.push(Named { path: cell.key.clone(), ids, collections, contents });
     }
     let catalog = session.catalog();
-    for path in catalog.keys().await? {
-        if session.history.cell(&session.document(&path)).is_some() {
-            continue;
+    let mut unknown = catalog.keys().await?;
+    unknown.retain(|path| session.history.cell(&session.document(path)).is_none());
+    for paths in unknown.chunks(bulk::READ_CELLS) {
+        for (path, bytes) in paths.iter().zip(bulk::read(&*catalog, paths).await?) {
+            let Some(bytes) = bytes else { continue };
+            let (digest, bytes) = session.form(path, bytes)?;
+            let document = session.facts.project(digest, &bytes);
+            let (ids, collections) = names_in(&document);
+            named.push(Named { path: path.clone(), ids, collections, contents: vec![document] });
         }
-        let Some(bytes) = catalog.read(&path).await? else { continue };
-        let document = session.facts.project(&bytes);
-        let (ids, collections) = names_in(&document);
-        named.push(Named { path, ids, collections, contents: vec![document] });
     }
     Ok(named)
 }

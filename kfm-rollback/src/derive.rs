@@ -13,9 +13,11 @@ use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Digest, Domain, Move, Value};
 use kfm_policy::stands_against;
 
+use crate::bulk;
 use crate::carrier::Carrier;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
+use crate::op::Depth;
 use crate::projector;
 use crate::protections::Protections;
 use crate::session::Session;
@@ -171,6 +173,7 @@ impl Shown {
 
 /// Projects derived cells from the documents that a change leaves, one by one.
 pub(crate) struct Projection<'a, L> {
+    session: &'a Session,
     after: &'a CatalogView,
     /// Documents that stand against today's protection: a new projection does not show them.
     hidden: BTreeSet<String>,
@@ -181,12 +184,17 @@ pub(crate) struct Projection<'a, L> {
 impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
     /// Projects from these documents without the hidden ones; `label` gives the label in force at a path, which a node
     /// shows.
-    pub(crate) fn new(after: &'a CatalogView, hidden: BTreeSet<String>, label: L) -> Self {
+    pub(crate) fn new(
+        session: &'a Session,
+        after: &'a CatalogView,
+        hidden: BTreeSet<String>,
+        label: L,
+    ) -> Self {
         let mut members = members(after);
         for members in members.values_mut() {
             members.retain(|path, _| !hidden.contains(*path));
         }
-        Self { after, hidden, members, label }
+        Self { session, after, hidden, members, label }
     }
 
     /// Returns what a cell is to show; `None` if it is to be absent.
@@ -207,24 +215,30 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
                 members.and_then(projector::collection_listing)
             }
         };
-        let made = content.map(|content| canonical(&derived.cell, &content)).transpose()?;
+        let made = content.map(|content| self.formed(&derived.cell, &content)).transpose()?;
         Ok(made.map(|(digest, bytes)| Shown::Made(digest, bytes)))
+    }
+
+    /// Returns a content in the form of the cell's store, and its digest.
+    fn formed(&self, cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Bytes)> {
+        let bytes = kfm_lineage::canonical_json(content).map_err(|error| Error::Invalid {
+            message: format!("a derived value has no canonical form: cell={cell}"),
+            hint: "repair the document that it is projected from".into(),
+            source: Some(Box::new(error)),
+        })?;
+        Ok(self.session.store(cell)?.form(&cell.key, Bytes::from(bytes))?)
     }
 
     /// Returns the value of each cell, and stores the contents in the version store: durable on return.
     ///
     /// # Errors
     /// As [`shown`](Self::shown); [`Error::Versions`]: a content could not be stored.
-    pub(crate) async fn keep(
-        &self,
-        session: &Session,
-        cells: BTreeSet<DerivedCell>,
-    ) -> Result<Vec<(DerivedCell, Value)>> {
+    pub(crate) async fn keep(&self, cells: BTreeSet<DerivedCell>) -> Result<Vec<(DerivedCell, Value)>> {
         let mut values = Vec::with_capacity(cells.len());
-        let versions = session.versions();
+        let versions = self.session.versions();
         let mut carrier = Carrier::new(&versions);
         for derived in cells {
-            session.stop_before_begun()?;
+            self.session.stop_before_begun()?;
             let shown = self.shown(&derived)?;
             values.push((derived, shown.as_ref().map(Shown::digest)));
             if let Some(Shown::Made(digest, bytes)) = shown {
@@ -234,15 +248,6 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
         carrier.finish().await?;
         Ok(values)
     }
-}
-
-fn canonical(cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Bytes)> {
-    let bytes = kfm_lineage::canonical_json(content).map_err(|error| Error::Invalid {
-        message: format!("a derived value has no canonical form: cell={cell}"),
-        hint: "repair the document that it is projected from".into(),
-        source: Some(Box::new(error)),
-    })?;
-    Ok((Digest::of_canonical_bytes(&bytes), Bytes::from(bytes)))
 }
 
 /// Returns the value that each derived cell has to hold, by the documents of a view and today's protection.
@@ -262,7 +267,7 @@ pub(crate) async fn projected_now(
         }
     }
     let hidden = hidden(session, view, view, cells).await?;
-    let projection = Projection::new(view, hidden, |path| labels.get(path).copied());
+    let projection = Projection::new(session, view, hidden, |path| labels.get(path).copied());
     let mut projected = Vec::with_capacity(cells.len());
     for derived in cells {
         let value = projection.shown(derived)?.map(|shown| shown.digest());
@@ -280,7 +285,7 @@ pub(crate) async fn derived_moves(
     for store in session.projected_stores() {
         let cells: Vec<_> = projected.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
-        let observed = store.observe(&keys).await?;
+        let observed = bulk::values(&**store, &keys, Depth::Mark).await?;
         for ((derived, after), before) in cells.into_iter().zip(observed) {
             if before != *after {
                 moves.push(Move {

@@ -11,6 +11,11 @@ use crate::error::Result;
 use crate::platform::Interrupt;
 use crate::versions::VersionStore;
 
+/// Projects the bytes of a version, whose digest is the one that the catalog's form has.
+pub(crate) fn facts_of(digest: Digest, bytes: &[u8]) -> DocumentFacts {
+    DocumentFacts { digest, ..DocumentFacts::project(bytes) }
+}
+
 /// Facts of document versions by digest.
 ///
 /// A version never changes, so neither do its facts. Facts of versions that are about to be published are put here
@@ -39,10 +44,10 @@ impl Facts {
         Self { interrupt, ..self }
     }
 
-    /// Projects bytes, and returns their digest and facts.
-    pub(crate) fn project(&self, bytes: &[u8]) -> Arc<DocumentFacts> {
-        let facts = Arc::new(DocumentFacts::project(bytes));
-        self.lock().entry(facts.digest).or_insert(facts).clone()
+    /// Projects the bytes of a version; the digest is the one that the catalog's form has.
+    pub(crate) fn project(&self, digest: Digest, bytes: &[u8]) -> Arc<DocumentFacts> {
+        let facts = Arc::new(facts_of(digest, bytes));
+        self.lock().entry(digest).or_insert(facts).clone()
     }
 
     /// Returns the facts of a version, read from the version store if they are not known yet.
@@ -56,7 +61,7 @@ impl Facts {
             return Ok(Arc::clone(facts));
         }
         let bytes = self.versions.get(digest).await?;
-        Ok(self.project(&bytes))
+        Ok(self.project(*digest, &bytes))
     }
 
     /// Returns the facts of a value; `None` if the value is absent.

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blob;
+mod capabilities;
 #[cfg(feature = "test-util")]
 pub mod conformance;
 pub mod context;
@@ -33,6 +34,7 @@ pub mod versions;
 mod approvals;
 mod asked;
 mod assess;
+mod bulk;
 mod carrier;
 mod coverage;
 mod derive;

@@ -1,24 +1,73 @@
 //! [`MemoryOp`]: a store of any domain in memory, as strict as the strictest product.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kfm_lineage::{Digest, Domain, Value};
+use kfm_lineage::{Digest, Domain};
 
 use crate::blob::key;
 use crate::context::WriteContext;
-use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
+use crate::op::{
+    Capabilities, CompareAndSet, Depth, DomainOp, Fence, Generation, Listed, OpError, Outcomes, Probe, Seen,
+    Swap, Swapped, ValueIs, Visible, bytes_as_they_are,
+};
 
 /// Keeps the cells of one store in memory. Clones share one store; dropping the last one drops its cells.
 ///
-/// For tests, and for trying out a pipeline. Every swap is compared and made under one lock, cell by cell.
+/// For tests, and for trying out a pipeline. Every swap is compared and made under one lock, cell by cell; it compares
+/// generations, and checks the token of the executor.
 #[derive(Debug, Clone)]
 pub struct MemoryOp {
     name: Arc<str>,
     domain: Domain,
-    cells: Arc<Mutex<BTreeMap<String, (Digest, Bytes)>>>,
+    cells: Arc<Mutex<Cells>>,
+}
+
+#[derive(Debug, Default)]
+struct Cells {
+    cells: BTreeMap<String, Cell>,
+    /// The number of changes of all cells, which names the newest one.
+    changes: u64,
+    /// The highest token of an executor.
+    fence: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Cell {
+    /// The content and its digest; `None` once the cell is absent again.
+    content: Option<(Digest, Bytes)>,
+    generation: u64,
+}
+
+impl Cell {
+    fn seen(cell: Option<&Self>) -> Seen {
+        let value = cell.and_then(|cell| Some(cell.content.as_ref()?.0));
+        let generation = cell.map_or(0, |cell| cell.generation);
+        Seen { value, generation: Some(Generation::new(generation.to_string())) }
+    }
+}
+
+impl Cells {
+    fn put(&mut self, key: &str, content: Option<(Digest, Bytes)>) {
+        self.changes += 1;
+        self.cells.insert(key.to_owned(), Cell { content, generation: self.changes });
+    }
+
+    fn seen(&self, key: &str) -> Seen {
+        Cell::seen(self.cells.get(key))
+    }
+
+    fn swap(&mut self, swap: &Swap, content: Option<Bytes>) -> Swapped {
+        let observed = self.seen(&swap.key);
+        if let Some(swapped) = swap.without_change(&observed) {
+            return swapped;
+        }
+        self.put(&swap.key, swap.to.zip(content));
+        Swapped::Applied { generation: self.seen(&swap.key).generation }
+    }
 }
 
 impl MemoryOp {
@@ -29,14 +78,8 @@ impl MemoryOp {
 
     /// Changes a cell without the engine, as a person or a tool with access to the product can.
     pub fn set_foreign(&self, key: &str, content: Option<Bytes>) {
-        let digest = match self.domain {
-            Domain::Stac => Digest::of_bytes,
-            Domain::Graph | Domain::Search | Domain::Cache => Digest::of_canonical_bytes,
-        };
-        match content {
-            Some(content) => self.lock().insert(key.to_owned(), (digest(&content), content)),
-            None => self.lock().remove(key),
-        };
+        let content = content.map(|content| (bytes_as_they_are(self.domain, &content), content));
+        self.lock().put(key, content);
     }
 
     fn check_key(&self, key: &str) -> Result<(), OpError> {
@@ -45,23 +88,16 @@ impl MemoryOp {
         key::fault_of(key).map_or(Ok(()), refused)
     }
 
-    /// Compares and sets one cell; `content` is the content of the swap's `to`.
-    fn swap_one(&self, swap: &Swap, content: Option<(Digest, Bytes)>) -> SwapOutcome {
-        let mut cells = self.lock();
-        let observed = cells.get(&swap.key).map(|(digest, _)| *digest);
-        if observed == swap.to {
-            return SwapOutcome::Already;
-        } else if observed != swap.from {
-            return SwapOutcome::Conflict { observed };
+    /// Gives the cells to an executor, unless one with a higher token was here.
+    fn lock_for(&self, cx: &WriteContext) -> Result<MutexGuard<'_, Cells>, OpError> {
+        let cells = self.lock();
+        if cx.token() < cells.fence {
+            return Err(OpError::Fenced { store: self.name.to_string(), token: cx.token() });
         }
-        match content {
-            Some(content) => cells.insert(swap.key.clone(), content),
-            None => cells.remove(&swap.key),
-        };
-        SwapOutcome::Applied
+        Ok(cells)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Digest, Bytes)>> {
+    fn lock(&self) -> MutexGuard<'_, Cells> {
         self.cells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,49 +114,55 @@ impl DomainOp for MemoryOp {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            product: "memory".to_owned(),
-            version: "1".to_owned(),
-            compare_and_set: CompareAndSet::Value,
-            fence: Fence::Lock,
-            atomic_batch_max: 1,
+            put: CompareAndSet::Generation,
+            retire: CompareAndSet::Generation,
+            fence: Fence::Token,
             durable_ack: false,
-            role: if self.domain == Domain::Stac { Role::Target } else { Role::Derived },
+            value_is: ValueIs::Content,
+            visible: Visible::AtOnce,
+            cells_max: u32::MAX,
         }
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        Ok(self.lock().keys().cloned().collect())
+    async fn probe(&self) -> Result<Probe, OpError> {
+        Ok(Probe::healthy("memory", "1"))
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        let above = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let cells = self.lock();
+        let cells = cells.cells.range::<str, _>((above, Bound::Unbounded));
+        let standing = cells.filter(|(_, cell)| cell.content.is_some());
+        Ok(standing.take(limit).map(|(key, cell)| (key.clone(), Some(Cell::seen(Some(cell))))).collect())
+    }
+
+    async fn observe(&self, keys: &[String], _: Depth) -> Result<Vec<Seen>, OpError> {
         keys.iter().try_for_each(|key| self.check_key(key))?;
         let cells = self.lock();
-        Ok(keys.iter().map(|key| cells.get(key).map(|(digest, _)| *digest)).collect())
+        Ok(keys.iter().map(|key| cells.seen(key)).collect())
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.check_key(key)?;
-        Ok(self.lock().get(key).map(|(_, content)| content.clone()))
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        keys.iter().try_for_each(|key| self.check_key(key))?;
+        let cells = self.lock();
+        let content = |key| Some(cells.cells.get(key)?.content.as_ref()?.1.clone());
+        Ok(keys.iter().map(content).collect())
     }
 
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
-        batch.iter().try_for_each(|swap| self.check_key(&swap.key))?;
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for swap in batch {
-            let content = match swap.to {
-                None => None,
-                Some(digest) => {
-                    let content = cx.content(&digest).await;
-                    let content = content.map_err(|error| OpError::of_content(&self.name, &digest, error))?;
-                    Some((digest, content))
-                }
-            };
-            outcomes.push(self.swap_one(swap, content));
-        }
-        Ok(outcomes)
-    }
-
-    async fn recover(&self, _: &WriteContext) -> Result<(), OpError> {
+    async fn fence(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.lock_for(cx)?.fence = cx.token();
         Ok(())
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
+        batch.iter().try_for_each(|swap| self.check_key(&swap.key))?;
+        let contents = cx.contents(&self.name, batch).await;
+        let mut cells = self.lock_for(cx)?;
+        let swap = |(swap, content): (&Swap, Result<Option<Bytes>, OpError>)| Ok(cells.swap(swap, content?));
+        Ok(batch.iter().zip(contents).map(swap).collect())
+    }
+
+    async fn recover(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.lock_for(cx).map(drop)
     }
 }

@@ -4,39 +4,54 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kfm_lineage::{Domain, Value};
+use kfm_lineage::{Digest, Domain, Value};
 use kfm_retry::{Classify, Verdict};
 pub use kfm_retry::{ErrorClass, RetryAfter};
 use serde::{Deserialize, Serialize};
 
 use crate::blob::BlobError;
+pub use crate::capabilities::{Capabilities, CompareAndSet, Fence, Misconfigured, Probe, ValueIs, Visible};
 use crate::context::WriteContext;
-pub use crate::swap::{Stray, Swap, SwapOutcome};
+pub use crate::swap::{Depth, Generation, Seen, Stray, Swap, Swapped};
 use crate::versions::VersionError;
+
+/// A cell of a listing: its key, and what the store knows of it without a look at it; `None` where it would have to
+/// read the cell.
+pub type Listed = (String, Option<Seen>);
+
+/// One outcome for each swap of a batch, in its order.
+pub type Outcomes = Vec<Result<Swapped, OpError>>;
 
 /// Moves the references of one store: observes cells, reads what readers see, and swaps values.
 ///
 /// The engine knows nothing of products: a catalog folder, a graph server and a search engine are each a
 /// `DomainOp`. It owns order, journal, retry and policy; an adapter owns its product's language.
 ///
+/// # Calls
+/// An operation probes each store, raises its fence, and only then looks at cells that it will change. In each phase
+/// it stages what readers do not see yet, swaps batch by batch, and settles; then it verifies, and ends. A resume
+/// raises the fence and recovers before it looks. Every call may be made again, in the same operation or in a later
+/// one that takes it up.
+///
 /// # Laws
-/// - **Compare-and-set**: [`swap`](DomainOp::swap) changes a cell only if its value is `from`; otherwise it leaves
-///   the cell as it is and returns the value that it saw.
-/// - **Idempotent**: a swap to the value that the cell already has is [`SwapOutcome::Already`].
+/// - **Compare-and-set**: [`swap`](DomainOp::swap) changes a cell only if it is still as `from` says; otherwise it
+///   leaves the cell as it is and returns what it saw. Of several writers at once, one wins.
+///   [`Capabilities::put`] and [`Capabilities::retire`] say what is compared.
+/// - **Idempotent**: a swap to the value that the cell already has is [`Swapped::Already`], whatever its `from`.
 /// - **Inverse**: a swap and the swap with `from` and `to` exchanged leave the store as it was to readers.
 /// - **Exact**: after a swap to a value, [`read`](DomainOp::read) returns the content that the engine stored under
-///   that value, equal by the rules of the domain, and [`observe`](DomainOp::observe) returns the value.
+///   that value, and [`observe`](DomainOp::observe) returns the value.
 /// - **Whole**: no reader sees half a value at any moment, and a crash leaves each cell at `from` or `to`.
-/// - **Durable**: an outcome is answered only after it is durable. This holds for [`SwapOutcome::Already`] too,
+/// - **Durable**: an outcome is answered only after it is durable. This holds for [`Swapped::Already`] too,
 ///   since the process that made the swap may have been killed before its change was durable. Where the product
 ///   cannot promise it, [`Capabilities::durable_ack`] says so.
 /// - **Keeps**: no content that a version names is deleted: a retired cell is absent, and its content can be
 ///   restored.
-/// - **Reads write nothing**: `keys`, `observe` and `read` change no byte and no time stamp of the store.
+/// - **Reads write nothing**: `probe`, `scan`, `observe`, `strays` and `read` change nothing in the store.
 ///
 /// # Cancel safety
 /// A dropped `swap` leaves each cell of the batch at `from` or at `to`; the caller does not know which, and
-/// observes the cells before it acts.
+/// observes the cells before it acts. Any other dropped call can be made again.
 ///
 /// # Implementing
 /// Do not retry and do not log: the engine does both, by the error's class and `Retry-After`, for as long as the
@@ -51,20 +66,55 @@ pub trait DomainOp: Debug + Send + Sync {
     /// Returns the kind of the store.
     fn domain(&self) -> Domain;
 
-    /// Returns what the product can do.
+    /// Returns the store's place among the others: of documents, the target; of everything else, derived.
+    fn role(&self) -> Role {
+        if self.domain() == Domain::Stac { Role::Target } else { Role::Derived }
+    }
+
+    /// Returns what the store promises; without a request.
     fn capabilities(&self) -> Capabilities;
 
-    /// Lists the keys of all cells that are not absent, in ascending order.
+    /// Returns the form in which the store keeps a content, and the digest of its bytes, which is the cell's value; the
+    /// version store holds these bytes.
+    ///
+    /// Pure: the same content has the same form for ever, and a form is its own form. The engine gives a document as it
+    /// was published, and everything else as canonical JSON; without a function of its own, a store keeps these bytes.
+    ///
+    /// # Errors
+    /// [`OpError::Permanent`]: the store cannot keep this content.
+    fn form(&self, key: &str, content: Bytes) -> Result<(Digest, Bytes), OpError> {
+        let _ = key;
+        Ok((bytes_as_they_are(self.domain(), &content), content))
+    }
+
+    /// Asks the product what it is, and looks for what is misconfigured in it.
+    ///
+    /// # Errors
+    /// [`OpError::Missing`]: the store's place does not exist; otherwise as [`OpError`] says.
+    async fn probe(&self) -> Result<Probe, OpError>;
+
+    /// Lists cells that are not absent, in ascending order of the bytes of their keys: those above `after`, or from the
+    /// first.
+    ///
+    /// A page has at most `limit` cells, and as few as suits the store; only an empty page is the last. What is
+    /// written meanwhile may be on a page or not; every other cell is on exactly one.
     ///
     /// # Errors
     /// As [`OpError`] says.
-    async fn keys(&self) -> Result<Vec<String>, OpError>;
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError>;
 
-    /// Returns the values of cells, in the order of `keys`; a cell that does not exist is absent.
+    /// Returns what cells are, in the order of `keys`; a cell that does not exist is absent.
     ///
     /// # Errors
     /// [`OpError::InvalidKey`]: a key that this store cannot have; otherwise as [`OpError`] says.
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError>;
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<Seen>, OpError>;
+
+    /// Returns the contents that readers see, in the order of `keys`: the bytes whose digest is the cell's value;
+    /// `None` where a cell is absent.
+    ///
+    /// # Errors
+    /// As [`observe`](DomainOp::observe).
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError>;
 
     /// Lists what lies in the store, is not a cell, and could be taken for one; the engine leaves it alone.
     ///
@@ -74,74 +124,122 @@ pub trait DomainOp: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Returns the content that readers see at a cell: the bytes whose digest is the cell's value; `None` if it is
-    /// absent.
+    /// Raises the fence to [`WriteContext::token`]: from then on a call with a lower token is refused by
+    /// [`OpError::Fenced`] and changes nothing, and so is this one if the fence is higher already. A store whose fence
+    /// is the platform's lock has nothing to do.
     ///
     /// # Errors
-    /// As [`observe`](DomainOp::observe).
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError>;
+    /// As [`OpError`] says.
+    async fn fence(&self, cx: &WriteContext) -> Result<(), OpError> {
+        let _ = cx;
+        Ok(())
+    }
 
-    /// Swaps a batch of cells, each from one value to another, and says for each what happened.
+    /// Makes ready what readers do not see yet, such as an index that an alias will lead to, so that the swap itself is
+    /// short.
     ///
-    /// The content of a `to` value is read from [`WriteContext::content`]. Cells are swapped in the order of
-    /// the batch; one answer per swap, in that order.
+    /// It may take as long as it must, if it says [`WriteContext::progress`]; once [`WriteContext::interrupted`] it may
+    /// return before it is done. The engine stages the batches of a phase before its first swap, and stages them again
+    /// after an interruption: begin where it stopped. The value in `from` is what the cell is expected to be.
     ///
     /// # Errors
-    /// An error says nothing about the cells of the batch: the engine observes them before it goes on. As
-    /// [`OpError`] says.
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError>;
+    /// As [`OpError`] says; readers see no difference.
+    async fn stage(&self, cx: &WriteContext, batch: &[Swap]) -> Result<(), OpError> {
+        let _ = (cx, batch);
+        Ok(())
+    }
+
+    /// Swaps a batch of cells, each from one value to another, and says for each what became of it.
+    ///
+    /// The keys of a batch are distinct, and the cells are swapped in any order, or at the same time; one answer per
+    /// swap, in the order of the batch. What stands in the way of one cell does not stop the others. The contents of
+    /// `to` values are read from [`WriteContext::contents`].
+    ///
+    /// # Errors
+    /// An outer error says nothing of the cells: the engine looks before it goes on. An inner one is about its cell.
+    /// As [`OpError`] says; [`OpError::InvalidKey`] is an outer one, and nothing was swapped.
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError>;
+
+    /// Returns when readers see what was swapped at these keys, in this process or in an earlier one. The engine
+    /// calls it where [`Visible::AfterSettle`] is declared.
+    ///
+    /// # Errors
+    /// As [`OpError`] says.
+    async fn settle(&self, cx: &WriteContext, keys: &[String]) -> Result<(), OpError> {
+        let _ = (cx, keys);
+        Ok(())
+    }
 
     /// Removes what a crashed process left unfinished and what no reader sees, such as temporary files.
     ///
     /// # Errors
     /// As [`OpError`] says.
     async fn recover(&self, cx: &WriteContext) -> Result<(), OpError>;
+
+    /// Gives back what the store keeps for the operation, such as a connection or a lock: it has ended, or waits for a
+    /// later one to take it up. What must be given back although nothing can be asked of the store any more, since the
+    /// operation's future was dropped, belongs into [`WriteContext::kept`].
+    ///
+    /// # Errors
+    /// As [`OpError`] says.
+    async fn end(&self, cx: &WriteContext) -> Result<(), OpError> {
+        let _ = cx;
+        Ok(())
+    }
 }
 
 const _OBJECT_SAFE: Option<&dyn DomainOp> = None;
 
-/// What a product can do, as data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Capabilities {
-    /// The product's name.
-    pub product: String,
-    /// The product's version, or the version of the embedded format.
-    pub version: String,
-    /// What a compare-and-set compares.
-    pub compare_and_set: CompareAndSet,
-    /// What shuts out a paused executor that wakes up late.
-    pub fence: Fence,
-    /// Cells that one swap changes all together or not at all; 1 means each by itself.
-    pub atomic_batch_max: u32,
-    /// Whether an outcome is durable when it is answered.
-    pub durable_ack: bool,
-    /// The store's place in the order for readers.
-    pub role: Role,
+/// Cells that are asked for in one page of a listing; a store may give fewer.
+pub(crate) const PAGE_CELLS: usize = 100_000;
+
+/// What callers want of a [`DomainOp`] beyond the contract, where they look at few cells.
+#[async_trait]
+pub trait DomainOpExt: DomainOp {
+    /// Lists the keys of all cells that are not absent, in ascending order.
+    ///
+    /// # Errors
+    /// As [`DomainOp::scan`].
+    async fn keys(&self) -> Result<Vec<String>, OpError> {
+        let mut keys: Vec<String> = Vec::new();
+        loop {
+            let page = self.scan(keys.last().map(String::as_str), PAGE_CELLS).await?;
+            if page.is_empty() {
+                return Ok(keys);
+            }
+            keys.extend(page.into_iter().map(|(key, _)| key));
+        }
+    }
+
+    /// Returns the value of one cell, as readers see it.
+    ///
+    /// # Errors
+    /// As [`DomainOp::observe`].
+    async fn value(&self, key: &str) -> Result<Value, OpError> {
+        let seen = self.observe(&[key.to_owned()], Depth::Content).await?;
+        Ok(seen.into_iter().next().and_then(|seen| seen.value))
+    }
+
+    /// Returns the content that readers see at one cell.
+    ///
+    /// # Errors
+    /// As [`DomainOp::read`].
+    async fn content(&self, key: &str) -> Result<Option<Bytes>, OpError> {
+        Ok(self.read(&[key.to_owned()]).await?.into_iter().next().flatten())
+    }
 }
 
-/// What a compare-and-set compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CompareAndSet {
-    /// The product's own generation of the reference.
-    Generation,
-    /// The value's digest, under the platform's lock.
-    Value,
-    /// Nothing: only the engine's look right before the swap protects the cell.
-    None,
+impl<S: DomainOp + ?Sized> DomainOpExt for S {}
+
+/// Digests bytes that a store keeps as they are: a document as bytes, everything else as canonical JSON.
+pub(crate) fn bytes_as_they_are(domain: Domain, content: &[u8]) -> Digest {
+    match domain {
+        Domain::Stac => Digest::of_bytes(content),
+        Domain::Graph | Domain::Search | Domain::Cache => Digest::of_canonical_bytes(content),
+    }
 }
 
-/// What shuts out a paused executor that wakes up late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fence {
-    /// A token that the store itself checks.
-    Token,
-    /// The platform's lock, which dies with its holder.
-    Lock,
-}
-
-/// A store's place in the order for readers.
+/// A store's place among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -214,13 +312,31 @@ pub enum OpError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// An executor with a higher token has taken over: do nothing more.
+    #[error("another executor has taken over: store={store} token={token}")]
+    Fenced {
+        /// The store's name.
+        store: String,
+        /// The token that the store refused.
+        token: u64,
+    },
+    /// The product is set up so that the store cannot keep a promise: change its configuration.
+    #[error("store cannot be relied on, {what}: store={store} remedy={remedy}")]
+    Misconfigured {
+        /// The store's name.
+        store: String,
+        /// What the product says or does.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// The content of a version is not in the version store: restore it from a backup.
     #[error("content of a version is missing or damaged: store={store} digest={digest}")]
     Content {
         /// The store's name.
         store: String,
         /// The version's digest.
-        digest: kfm_lineage::Digest,
+        digest: Digest,
         /// What the version store said.
         #[source]
         source: Source,
@@ -253,11 +369,16 @@ impl OpError {
         matches!(self, Self::Transient { .. } | Self::Unknown { .. })
     }
 
-    /// Makes the error of a store that could not get the content of a version; for adapters.
+    /// Makes the error of a change that trying again does not bring about; for adapters.
+    pub fn permanent(store: &str, key: &str, source: impl Into<Source>) -> Self {
+        Self::Permanent { store: store.to_owned(), key: key.to_owned(), source: source.into() }
+    }
+
+    /// Makes the error of a store that could not get the content of a version.
     ///
     /// An error that may pass stays transient. Every other one means that the content is not available, so the cell
     /// is left as it is.
-    pub fn of_content(store: &str, digest: &kfm_lineage::Digest, error: VersionError) -> Self {
+    pub(crate) fn of_content(store: &str, digest: &Digest, error: VersionError) -> Self {
         match error {
             VersionError::Store(ref blob @ (BlobError::Transient { .. } | BlobError::Unknown { .. })) => {
                 let class = blob.class();

@@ -55,8 +55,8 @@ pub type Listings = BTreeMap<String, Vec<String>>;
 /// not move need not be in them. Reference cycles, which real catalogs have, are cut at the smallest path.
 pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) -> Vec<Move> {
     steps.sort_by(|a, b| a.cell.cmp(&b.cell));
-    let rank_after = ranks(&steps, after);
-    let rank_before = ranks(&steps, before);
+    let level_after = levels(&steps, after);
+    let level_before = levels(&steps, before);
     let in_the_way = in_the_way(&steps);
     let mut store_number: BTreeMap<String, usize> = BTreeMap::new();
     for step in &steps {
@@ -65,18 +65,18 @@ pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) ->
     }
     steps.sort_by_key(|step| {
         let is_listed = step.cell.domain == Domain::Stac;
-        let (turn, rank) = match step.after {
+        let (turn, level) = match step.after {
             _ if !is_listed => (Turn::Change, 0),
             _ if in_the_way.contains(&step.cell) => (Turn::GiveWay, 0),
             Some(_) => {
                 let turn = if step.before.is_none() { Turn::Add } else { Turn::Change };
-                (turn, rank_after.get(&step.cell.key).copied().unwrap_or(0))
+                (turn, level_after.get(&step.cell.key).copied().unwrap_or(0))
             }
-            None => (Turn::Retire, usize::MAX - rank_before.get(&step.cell.key).copied().unwrap_or(0)),
+            None => (Turn::Retire, usize::MAX - level_before.get(&step.cell.key).copied().unwrap_or(0)),
         };
         match Phase::of(step) {
-            Phase::Derive => (true, Phase::Derive, store_number[&step.cell.store], turn, rank),
-            phase => (turn != Turn::GiveWay, phase, 0, turn, rank),
+            Phase::Derive => (true, Phase::Derive, store_number[&step.cell.store], turn, level),
+            phase => (turn != Turn::GiveWay, phase, 0, turn, level),
         }
     });
     steps
@@ -108,22 +108,22 @@ fn in_the_way(steps: &[Move]) -> BTreeSet<CellId> {
     gone.filter(is_in_the_way).map(|step| step.cell.clone()).collect()
 }
 
-/// Numbers documents so that a listed document comes before the document that lists it.
-fn ranks(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
+/// Says how far up each document stands: one level above the highest of the moved documents that it lists.
+fn levels(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
     let moved: BTreeSet<&str> = steps
         .iter()
         .filter(|step| step.cell.domain == Domain::Stac)
         .map(|step| step.cell.key.as_str())
         .collect();
     let none = Vec::new();
-    let mut ranks = BTreeMap::new();
+    let mut levels: BTreeMap<String, usize> = BTreeMap::new();
     let mut entered = BTreeSet::new();
     for &root in &moved {
-        // Depth first without recursion, since a chain of catalogs may be as long as the whole catalog.
-        let mut stack = vec![(root, 0)];
         if !entered.insert(root) {
             continue;
         }
+        // Depth first without recursion, since a chain of catalogs may be as long as the whole catalog.
+        let mut stack = vec![(root, 0)];
         while let Some((path, next)) = stack.pop() {
             let listed = listings.get(path).unwrap_or(&none);
             match listed.get(next) {
@@ -136,12 +136,49 @@ fn ranks(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
                     }
                 }
                 None => {
-                    ranks.insert(path.to_owned(), ranks.len());
+                    // Of a cycle, the document that was entered first has no level yet.
+                    let below = listed.iter().filter_map(|target| levels.get(target)).max();
+                    levels.insert(path.to_owned(), below.map_or(0, |below| below + 1));
                 }
             }
         }
     }
-    ranks
+    levels
+}
+
+/// Names the steps, by their place, that must not be made at the same time as the one before: a document that lists
+/// one of those just added, or that is listed by one of those just retired. Between two such places the order of steps
+/// does not matter to readers.
+///
+/// Where what a document lists is not known, `before` and `after` have no entry for it; then it stands alone.
+pub fn barriers(steps: &[Move], before: &Listings, after: &Listings) -> BTreeSet<usize> {
+    let mut barriers = BTreeSet::new();
+    // The documents since the last barrier, and what they list.
+    let (mut made, mut listed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut last, mut stands_alone) = (None, false);
+    for (at, step) in steps.iter().enumerate() {
+        let (is_document, appears) = (step.cell.domain == Domain::Stac, step.after.is_some());
+        let (run, key) = ((&step.cell.store, is_document && appears), step.cell.key.as_str());
+        let lists = match (is_document, appears) {
+            (false, _) => Some(const { &Vec::new() }),
+            (true, true) => after.get(key),
+            (true, false) => before.get(key),
+        };
+        let depends = is_document
+            && match appears {
+                true => lists.is_some_and(|lists| lists.iter().any(|target| made.contains(target.as_str()))),
+                false => listed.contains(key),
+            };
+        if last != Some(run) || depends || stands_alone || lists.is_none() {
+            barriers.insert(at);
+            made.clear();
+            listed.clear();
+        }
+        made.insert(key);
+        listed.extend(lists.into_iter().flatten().map(String::as_str));
+        (last, stands_alone) = (Some(run), lists.is_none());
+    }
+    barriers
 }
 
 /// Cuts ordered steps into batches: each has steps of one store and one phase, at most [`BATCH_STEPS_MAX`].
@@ -205,8 +242,43 @@ mod tests {
         let retired = paths.map(|path| step(Domain::Stac, path, true, false)).to_vec();
         assert_eq!(
             keys(&order_steps(retired, &tree, &Listings::new())),
-            ["catalog.json", "c.json", "i2.json", "i1.json"]
+            ["catalog.json", "c.json", "i1.json", "i2.json"]
         );
+    }
+
+    #[test]
+    fn only_what_lists_another_step_waits_for_it() {
+        let tree = listings(&[
+            ("catalog.json", &["c.json", "d.json"]),
+            ("c.json", &["i1.json", "i2.json"]),
+            ("d.json", &["i3.json"]),
+            ("i1.json", &[]),
+            ("i2.json", &[]),
+            ("i3.json", &[]),
+        ]);
+        let paths = ["catalog.json", "c.json", "d.json", "i1.json", "i2.json", "i3.json"];
+        let cut = |adds: bool, before: &Listings, after: &Listings| {
+            let steps = paths.map(|path| step(Domain::Stac, path, !adds, adds)).to_vec();
+            let steps = order_steps(steps, before, after);
+            barriers(&steps, before, after).into_iter().collect::<Vec<_>>()
+        };
+        let none = Listings::new();
+        assert_eq!(cut(true, &none, &tree), [0, 3, 5], "three items, two collections, the catalog");
+        assert_eq!(cut(false, &tree, &none), [0, 1, 3], "the catalog, two collections, three items");
+        assert_eq!(cut(true, &none, &none), [0, 1, 2, 3, 4, 5], "nothing is known of them");
+    }
+
+    #[test]
+    fn steps_in_an_order_of_an_older_engine_wait_for_each_other_too() {
+        let tree = listings(&[
+            ("c.json", &["i1.json"]),
+            ("d.json", &["i2.json"]),
+            ("i1.json", &[]),
+            ("i2.json", &[]),
+        ]);
+        let steps =
+            ["i1.json", "c.json", "i2.json", "d.json"].map(|path| step(Domain::Stac, path, false, true));
+        assert_eq!(barriers(&steps, &Listings::new(), &tree).into_iter().collect::<Vec<_>>(), [0, 1, 3]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use kfm_lineage::{CellId, Move, Value};
 
 use crate::error::{Error, Result};
+use crate::op::DomainOpExt;
 use crate::session::Session;
 
 /// Refuses a key that no cell of the operation has: a mistyped key would mean that the cell is moved after all.
@@ -52,6 +53,5 @@ pub(crate) fn protected(cell: &CellId) -> Error {
 /// # Errors
 /// [`Error::Store`]: its store does not answer.
 pub(crate) async fn observed(session: &Session, cell: &CellId) -> Result<Value> {
-    let observed = session.store(cell)?.observe(std::slice::from_ref(&cell.key)).await?;
-    Ok(observed.into_iter().next().flatten())
+    Ok(session.store(cell)?.value(&cell.key).await?)
 }

@@ -12,9 +12,8 @@ use bytes::Bytes;
 use kfm_lineage::Digest;
 use kfm_rollback::blob::fault::{Fault, Faults};
 use kfm_rollback::blob::{
-    BlobError, BlobStore, BlobStoreExt, BlobSwap, LocalBlobs, ObjectBlobs, Precondition,
+    BlobError, BlobStore, BlobStoreExt, BlobSwap, LocalBlobs, ObjectBlobs, Precondition, SwapOutcome,
 };
-use kfm_rollback::op::SwapOutcome;
 
 const ODD: [&str; 5] =
     ["hydrography_<year>.json", "a b/x#1.json", "日本/ç.json", "a%2Fb.json", "c:d|*?.json"];

@@ -15,10 +15,33 @@ use kfm_retry::{Clock, ManualClock};
 use kfm_rollback::blob::ObjectBlobs;
 use kfm_rollback::context::WriteContext;
 use kfm_rollback::embedded::{EmbeddedCache, EmbeddedGraph, EmbeddedSearch};
-use kfm_rollback::op::{DomainOp, OpError, Swap, SwapOutcome};
+use kfm_rollback::op::{Depth, DomainOp, DomainOpExt, OpError, Seen, Swap, Swapped};
 use kfm_rollback::versions::VersionStore;
 use kfm_wal::local::disk::{Access, Disk, DiskFile, DiskLock, RealDisk};
 use serde_json::json;
+
+/// What became of a swap, without its generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SwapOutcome {
+    Applied,
+    Already,
+    Conflict { observed: Value },
+}
+
+impl From<Swapped> for SwapOutcome {
+    fn from(swapped: Swapped) -> Self {
+        match swapped {
+            Swapped::Applied { .. } => Self::Applied,
+            Swapped::Already { .. } => Self::Already,
+            Swapped::Conflict { observed } => Self::Conflict { observed: observed.value },
+        }
+    }
+}
+
+async fn values(op: &dyn DomainOp, keys: &[&str]) -> Vec<Value> {
+    let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+    op.observe(&keys, Depth::Mark).await.unwrap().into_iter().map(|seen| seen.value).collect()
+}
 
 struct World {
     folder: tempfile::TempDir,
@@ -67,13 +90,25 @@ impl World {
         op: &dyn DomainOp,
         swaps: &[(&str, Value, Value)],
     ) -> Result<Vec<SwapOutcome>, OpError> {
-        let swap = |&(key, from, to): &(&str, Value, Value)| Swap { key: key.to_owned(), from, to };
+        let swap = |&(key, from, to): &(&str, Value, Value)| Swap {
+            key: key.to_owned(),
+            from: Seen::value(from),
+            to,
+        };
         let batch: Vec<_> = swaps.iter().map(swap).collect();
-        op.swap(&WriteContext::for_conformance(Arc::clone(&self.versions)), &batch).await
+        op.swap(&self.context(), &batch)
+            .await?
+            .into_iter()
+            .map(|answer| answer.map(SwapOutcome::from))
+            .collect()
+    }
+
+    fn context(&self) -> WriteContext {
+        WriteContext::for_conformance(Arc::clone(&self.versions), 1)
     }
 
     async fn recover(&self, op: &dyn DomainOp) {
-        op.recover(&WriteContext::for_conformance(Arc::clone(&self.versions))).await.unwrap();
+        op.recover(&self.context()).await.unwrap();
     }
 }
 
@@ -187,7 +222,7 @@ async fn large_contents_lie_beside_the_log_once_however_often_they_come_back() {
 
     fs::write(place.join(&hex), "damaged").unwrap();
     assert!(
-        matches!(search.read("kfm-c").await, Err(OpError::Content { digest: named, .. }) if named == digest)
+        matches!(search.content("kfm-c").await, Err(OpError::Content { digest: named, .. }) if named == digest)
     );
 }
 
@@ -225,7 +260,7 @@ async fn a_store_that_another_process_writes_is_busy_for_writers_and_open_to_rea
     let other = kfm_wal::local::LocalLog::open(world.folder.path().join("log"), options).unwrap();
     let answer = world.try_swap(&graph, &[("x.json", a, None)]).await;
     assert!(matches!(answer, Err(OpError::Transient { .. })));
-    assert_eq!(graph.observe(&["x.json".to_owned()]).await.unwrap(), [a]);
+    assert_eq!(values(&graph, &["x.json"]).await, [a]);
     drop(other);
     assert_eq!(world.swap(&graph, "x.json", a, None).await, SwapOutcome::Applied);
 }
@@ -265,7 +300,7 @@ async fn a_swap_that_fails_anywhere_leaves_both_cells_old_or_both_new() {
 
         let graph = world.graph();
         world.recover(&graph).await;
-        let seen = graph.observe(&["x.json".to_owned(), "y.json".to_owned()]).await.unwrap();
+        let seen = values(&graph, &["x.json", "y.json"]).await;
         match &answer {
             Ok(outcomes) => assert_eq!(
                 (outcomes.as_slice(), seen.as_slice()),
@@ -275,7 +310,7 @@ async fn a_swap_that_fails_anywhere_leaves_both_cells_old_or_both_new() {
             Err(_) => assert_eq!(seen, [a, a], "{nth}: {answer:?}"),
         }
         world.try_swap(&graph, &batch).await.unwrap();
-        assert_eq!(graph.observe(&["x.json".to_owned(), "y.json".to_owned()]).await.unwrap(), [b, None]);
+        assert_eq!(values(&graph, &["x.json", "y.json"]).await, [b, None]);
         if !failed {
             break;
         }
@@ -291,12 +326,10 @@ async fn an_operation_whose_log_failed_opens_it_anew_and_goes_on() {
         let a = world.value(&json!({"v": 1})).await;
         let disk = Arc::new(FaultyDisk::default());
         let graph = world.graph().with_disk(Arc::clone(&disk) as _);
-        let cx = WriteContext::for_conformance(Arc::clone(&world.versions));
-        let add = async |key: &str| {
-            graph
-                .swap(&cx, &[Swap { key: key.to_owned(), from: None, to: a }])
-                .await
-                .map(|outcomes| outcomes[0])
+        let cx = world.context();
+        let add = async |key: &str| -> Result<SwapOutcome, OpError> {
+            let swap = Swap { key: key.to_owned(), from: Seen::default(), to: a };
+            graph.swap(&cx, &[swap]).await?.remove(0).map(SwapOutcome::from)
         };
         assert_eq!(add("x.json").await.unwrap(), SwapOutcome::Applied);
         disk.left.store(nth, Ordering::SeqCst);

@@ -4,16 +4,90 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use kfm_lineage::Domain;
 use kfm_retry::{Clock, ManualClock};
-use kfm_rollback::blob::ObjectBlobs;
-use kfm_rollback::conformance::Fixture;
+use kfm_rollback::blob::{BlobStoreExt, ObjectBlobs};
+use kfm_rollback::conformance::{Cut, Fixture, State};
+use kfm_rollback::context::WriteContext;
 use kfm_rollback::embedded::{Cache, Embedded, Graph, Search, Semantics};
 use kfm_rollback::memory::MemoryOp;
+use kfm_rollback::op::{
+    Capabilities, Depth, DomainOp, DomainOpExt, ErrorClass, Listed, OpError, Outcomes, Probe, Role, Seen,
+    Swap, Swapped,
+};
 use kfm_rollback::op_conformance;
 use kfm_rollback::stac::StaticCatalog;
+
+/// A store over a connection that is cut once, at the next swap.
+#[derive(Debug)]
+struct OverACutWire {
+    store: Arc<dyn DomainOp>,
+    cut: Cut,
+    is_cut: AtomicBool,
+}
+
+impl OverACutWire {
+    fn to(store: Arc<dyn DomainOp>, cut: Cut) -> Arc<dyn DomainOp> {
+        Arc::new(Self { store, cut, is_cut: AtomicBool::new(false) })
+    }
+}
+
+#[async_trait]
+impl DomainOp for OverACutWire {
+    fn name(&self) -> &str {
+        self.store.name()
+    }
+
+    fn domain(&self) -> Domain {
+        self.store.domain()
+    }
+
+    fn role(&self) -> Role {
+        self.store.role()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.store.probe().await
+    }
+
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        self.store.scan(after, limit).await
+    }
+
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<Seen>, OpError> {
+        self.store.observe(keys, depth).await
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        self.store.read(keys).await
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
+        match (self.is_cut.swap(true, Ordering::SeqCst), self.cut) {
+            (true, _) => self.store.swap(cx, batch).await,
+            (false, Cut::Request) => {
+                Err(OpError::transient(self.name(), ErrorClass::Network, "connection reset by peer"))
+            }
+            (false, Cut::Answer) => {
+                self.store.swap(cx, batch).await?;
+                Err(OpError::unknown(self.name(), ErrorClass::Network, "connection reset by peer"))
+            }
+        }
+    }
+
+    async fn recover(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.store.recover(cx).await
+    }
+}
 
 async fn a_local_catalog() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
@@ -29,12 +103,33 @@ async fn a_local_catalog() -> Fixture {
         fs::write(litter.join(".kfm-4711-0.tmp"), "{ \"n\":").unwrap();
         fs::write(litter.join("y/.kfm-4711-1.tmp"), "").unwrap();
     })
+    .edited_by({
+        let root = folder.path().to_owned();
+        move |key, content| {
+            fs::write(root.join(key), content).unwrap();
+            std::future::ready(())
+        }
+    })
+    .read_by({
+        let root = folder.path().to_owned();
+        move |key| std::future::ready(fs::read(root.join(key)).ok().map(Bytes::from))
+    })
+    .cut_by({
+        let root = folder.path().to_owned();
+        move |cut| OverACutWire::to(Arc::new(StaticCatalog::local("catalog", &root)), cut)
+    })
     .keeping(folder)
 }
 
 async fn a_catalog_of_objects() -> Fixture {
     let blobs = Arc::new(ObjectBlobs::in_memory());
-    Fixture::new(move || Arc::new(StaticCatalog::new("catalog", Arc::clone(&blobs) as _)))
+    let other_hand = Arc::clone(&blobs);
+    Fixture::new(move || Arc::new(StaticCatalog::new("catalog", Arc::clone(&blobs) as _))).edited_by(
+        move |key, content| {
+            let blobs = Arc::clone(&other_hand);
+            async move { blobs.put(vec![(key, content)]).await.unwrap() }
+        },
+    )
 }
 
 async fn a_catalog_in_memory() -> Fixture {
@@ -43,13 +138,32 @@ async fn a_catalog_in_memory() -> Fixture {
 }
 
 async fn a_memory_catalog() -> Fixture {
-    let op = MemoryOp::new("catalog", Domain::Stac);
-    Fixture::new(move || Arc::new(op.clone()))
+    in_memory(MemoryOp::new("catalog", Domain::Stac))
 }
 
 async fn a_memory_graph() -> Fixture {
-    let op = MemoryOp::new("graph", Domain::Graph);
-    Fixture::new(move || Arc::new(op.clone()))
+    in_memory(MemoryOp::new("graph", Domain::Graph))
+}
+
+fn in_memory(op: MemoryOp) -> Fixture {
+    let (handle, other_hand, over_a_wire, all) = (op.clone(), op.clone(), op.clone(), op);
+    Fixture::new(move || Arc::new(handle.clone()))
+        .edited_by(move |key, content| {
+            other_hand.set_foreign(&key, Some(content));
+            std::future::ready(())
+        })
+        .cut_by(move |cut| OverACutWire::to(Arc::new(over_a_wire.clone()), cut))
+        .in_state(move || {
+            let all = all.clone();
+            async move {
+                let mut state = State::new();
+                for key in all.keys().await.unwrap() {
+                    let seen = all.observe(std::slice::from_ref(&key), Depth::Mark).await.unwrap();
+                    state.insert(key, format!("{seen:?}").into_bytes());
+                }
+                state
+            }
+        })
 }
 
 /// A store in a folder that is not there yet.
@@ -58,8 +172,12 @@ fn embedded<D: Semantics>() -> Fixture {
     let root = folder.path().join("store");
     fs::create_dir(&root).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
-    Fixture::new(move || Arc::new(Embedded::<D>::new("store", &root, Arc::clone(&clock))))
+    let open =
+        move || -> Arc<dyn DomainOp> { Arc::new(Embedded::<D>::new("store", &root, Arc::clone(&clock))) };
+    let reopen = open.clone();
+    Fixture::new(open)
         .in_folder(folder.path())
+        .cut_by(move |cut| OverACutWire::to(reopen(), cut))
         .keeping(folder)
 }
 

@@ -20,11 +20,13 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kfm_lineage::{Domain, Value};
+use kfm_lineage::Domain;
 use kfm_retry::clock::Sleep;
 use kfm_retry::{Clock, ErrorClass, RetryAfter};
 use kfm_rollback::context::WriteContext;
-use kfm_rollback::op::{Capabilities, DomainOp, OpError, Swap, SwapOutcome};
+use kfm_rollback::op::{
+    Capabilities, Depth, DomainOp, Listed, OpError, Outcomes, Probe, Role, Seen as SeenAt, Swap,
+};
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, ExecuteRequest, OpenOptions, PlanTarget, Platform, PublishFolder};
 use world::{Seen, copy, folder, new_platform, seen, write_documents};
@@ -143,28 +145,52 @@ impl DomainOp for Flaky {
         self.store.domain()
     }
 
+    fn role(&self) -> Role {
+        self.store.role()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.store.capabilities()
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        self.call(self.store.keys(), false).await
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.call(self.store.probe(), false).await
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
-        self.call(self.store.observe(keys), false).await
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        self.call(self.store.scan(after, limit), false).await
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.call(self.store.read(key), false).await
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<SeenAt>, OpError> {
+        self.call(self.store.observe(keys, depth), false).await
     }
 
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        self.call(self.store.read(keys), false).await
+    }
+
+    async fn fence(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.call(self.store.fence(cx), true).await
+    }
+
+    async fn stage(&self, cx: &WriteContext, batch: &[Swap]) -> Result<(), OpError> {
+        self.call(self.store.stage(cx, batch), true).await
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
         self.call(self.store.swap(cx, batch), true).await
+    }
+
+    async fn settle(&self, cx: &WriteContext, keys: &[String]) -> Result<(), OpError> {
+        self.call(self.store.settle(cx, keys), true).await
     }
 
     async fn recover(&self, cx: &WriteContext) -> Result<(), OpError> {
         self.call(self.store.recover(cx), true).await
+    }
+
+    async fn end(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.call(self.store.end(cx), true).await
     }
 }
 

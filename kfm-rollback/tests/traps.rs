@@ -16,9 +16,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use fuse::Fuse;
-use kfm_lineage::{Domain, Value};
+use kfm_lineage::Domain;
 use kfm_rollback::context::WriteContext;
-use kfm_rollback::op::{Capabilities, DomainOp, OpError, Swap, SwapOutcome};
+use kfm_rollback::op::{
+    Capabilities, Depth, DomainOp, Listed, OpError, Outcomes, Probe, Role, Seen as SeenAt, Swap, Swapped,
+};
 use kfm_rollback::report::{ExecuteReport, PlanReport, Status};
 use kfm_rollback::{Error, ExecuteRequest, LabelAssign, PlanRequest, PlanTarget, Platform, PublishFolder};
 use world::{Seen, folder, new_platform, open, seen, write_documents};
@@ -183,24 +185,32 @@ impl DomainOp for Forgetful {
         self.0.domain()
     }
 
+    fn role(&self) -> Role {
+        self.0.role()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.0.capabilities()
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        self.0.keys().await
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.0.probe().await
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
-        self.0.observe(keys).await
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        self.0.scan(after, limit).await
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.0.read(key).await
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<SeenAt>, OpError> {
+        self.0.observe(keys, depth).await
     }
 
-    async fn swap(&self, _: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
-        Ok(batch.iter().map(|_| SwapOutcome::Applied).collect())
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        self.0.read(keys).await
+    }
+
+    async fn swap(&self, _: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
+        Ok(batch.iter().map(|_| Ok(Swapped::Applied { generation: None })).collect())
     }
 
     async fn recover(&self, cx: &WriteContext) -> Result<(), OpError> {

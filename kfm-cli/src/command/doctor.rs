@@ -1,7 +1,7 @@
 //! `kfm doctor`: what is reachable, what each store can do, what is misconfigured.
 
 use clap::Args;
-use kfm_rollback::op::{Capabilities, CompareAndSet, Fence};
+use kfm_rollback::op::{Capabilities, CompareAndSet, Fence, ValueIs, Visible};
 use kfm_rollback::report::StoreHealth;
 
 use crate::context::Context;
@@ -66,15 +66,20 @@ impl Doctor {
 
 fn show_store(screen: &mut Screen, store: &StoreHealth) {
     let (tone, word) = if store.ok { (Tone::Good, "ok") } else { (Tone::Bad, "FAILED") };
-    let product = format!("{} {}", store.product, store.version);
+    let product =
+        store.product.iter().chain(&store.version).map(String::as_str).collect::<Vec<_>>().join(" ");
     screen.heading(format!("{} ({})", store.name, store.domain));
-    screen.item(tone, format!("{word}  {}, {}", store.kind, product.trim()));
+    screen.item(
+        tone,
+        match product.as_str() {
+            "" => format!("{word}  {}", store.kind),
+            product => format!("{word}  {}, {product}", store.kind),
+        },
+    );
     if let Some(error) = &store.error {
         screen.detail(error);
     }
-    if let Some(capabilities) = &store.capabilities {
-        screen.detail(said(capabilities));
-    }
+    screen.detail(said(&store.capabilities));
     if let (Some(cells), Some(digest)) = (store.cells, store.digest) {
         screen.detail(format!("{}, {digest}", words::count(cells, "cell")));
     }
@@ -82,10 +87,16 @@ fn show_store(screen: &mut Screen, store: &StoreHealth) {
 
 /// Says what a product can do in one line.
 fn said(capabilities: &Capabilities) -> String {
-    let compare = match capabilities.compare_and_set {
+    let word = |compared| match compared {
         CompareAndSet::Generation => "compare-and-set by generation",
         CompareAndSet::Value => "compare-and-set by value",
         CompareAndSet::None => "no compare-and-set",
+    };
+    let compare = match capabilities {
+        Capabilities { put, retire, .. } if put == retire => word(*put).to_owned(),
+        Capabilities { put, retire, .. } => {
+            format!("{}, {} when a cell is retired", word(*put), word(*retire))
+        }
     };
     let fence = match capabilities.fence {
         Fence::Token => "fenced by token",
@@ -93,5 +104,12 @@ fn said(capabilities: &Capabilities) -> String {
     };
     let durable =
         if capabilities.durable_ack { "durable when answered" } else { "not durable when answered" };
-    format!("{compare}, {fence}, {durable}")
+    let mut said = format!("{compare}, {fence}, {durable}");
+    if capabilities.visible == Visible::AfterSettle {
+        said.push_str(", visible once settled");
+    }
+    if capabilities.value_is == ValueIs::Mark {
+        said.push_str(", values are marks beside the contents");
+    }
+    said
 }

@@ -20,7 +20,6 @@ pub use local::LocalBlobs;
 pub use object::ObjectBlobs;
 
 pub use crate::swap::Stray;
-use crate::swap::SwapOutcome;
 
 /// Keeps bytes at keys: a folder, or an object store.
 ///
@@ -100,6 +99,20 @@ pub struct BlobSwap {
     pub precondition: Precondition,
     /// The bytes that the key is to have; `None` removes it.
     pub to: Option<Bytes>,
+}
+
+/// What became of one swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwapOutcome {
+    /// The key went to its new value.
+    Applied,
+    /// The key had the new value before.
+    Already,
+    /// The key has a value that the precondition excludes, and was left alone.
+    Conflict {
+        /// The value that the key has.
+        observed: Value,
+    },
 }
 
 /// What must hold right before a key is changed.

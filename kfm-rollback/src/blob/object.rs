@@ -11,8 +11,7 @@ use object_store::{
     Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
 };
 
-use super::{BlobError, BlobStore, BlobSwap, Precondition, Stray, key};
-use crate::swap::SwapOutcome;
+use super::{BlobError, BlobStore, BlobSwap, Precondition, Stray, SwapOutcome, key};
 
 /// Objects that are read at the same time.
 const READS_AT_ONCE: usize = 16;

@@ -6,10 +6,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::record::{CELL_BATCH, CELL_BATCH_SCHEMA, CellBatch, Put};
 
-/// Cells that surely fit into one append, so that a swap of this many is atomic: each takes at most its key and
-/// twice [`INLINE_BYTES_MAX`](super::record::INLINE_BYTES_MAX), since its content may be escaped.
-pub(super) const ATOMIC_CELLS: u32 = 100;
-
 /// Bytes of puts after which a record is full; with one more put the record is still below the log's limit for
 /// records.
 const RECORD_BYTES: usize = 512 << 10;
@@ -101,14 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn as_many_cells_as_are_declared_atomic_are_one_append() {
-        assert_eq!(appends_for(ATOMIC_CELLS as usize).len(), 1);
-        assert!(appends_for(0).is_empty());
-    }
-
-    #[test]
     fn records_and_appends_stay_below_the_limits_of_the_log() {
-        let appends = appends_for(ATOMIC_CELLS as usize + 30);
+        assert!(appends_for(0).is_empty());
+        let appends = appends_for(130);
         assert!(appends.len() > 1);
         assert!(appends.iter().flatten().all(|&bytes| bytes <= RECORD_BYTES_MAX));
         assert!(appends.iter().all(|append| append.iter().sum::<usize>() <= BATCH_BYTES_MAX));

@@ -1,12 +1,14 @@
 //! The state of an embedded store: the fold of its log.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use kfm_lineage::{Lsn, OperationId, Timestamp, Value};
 use kfm_wal::store::{OPTIONAL, StoredRecord};
 
 use super::record::{CELL_BATCH, CELL_BATCH_SCHEMA, CellBatch, Content, Put};
+use crate::op::{Generation, Listed, Seen};
 
 /// All cells that ever had a value.
 #[derive(Debug, Default)]
@@ -44,6 +46,10 @@ impl Cell {
     }
 }
 
+fn seen(value: Value, generation: u64) -> Seen {
+    Seen { value, generation: Some(Generation::new(generation.to_string())) }
+}
+
 /// Why a record of the log does not follow from the records before it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FoldError {
@@ -60,13 +66,17 @@ impl Cells {
         self.cells.get(key)
     }
 
-    pub(super) fn value(&self, key: &str) -> Value {
-        self.get(key).and_then(Cell::value)
+    /// Returns what a cell is; its generation is the number of its changes.
+    pub(super) fn seen(&self, key: &str) -> Seen {
+        self.get(key).map_or_else(|| seen(None, 0), |cell| seen(cell.value(), cell.generation()))
     }
 
-    /// Lists the keys of the cells that are not absent, in ascending order.
-    pub(super) fn keys(&self) -> Vec<String> {
-        self.cells.iter().filter(|(_, cell)| cell.value().is_some()).map(|(key, _)| key.clone()).collect()
+    /// Lists cells that are not absent, above a key, in ascending order.
+    pub(super) fn scan(&self, after: Option<&str>, limit: usize) -> Vec<Listed> {
+        let above = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let cells = self.cells.range::<str, _>((above, Bound::Unbounded));
+        let standing = cells.filter(|(_, cell)| cell.value().is_some()).take(limit);
+        standing.map(|(key, cell)| (key.clone(), Some(seen(cell.value(), cell.generation())))).collect()
     }
 
     /// Folds the next record of the log in.

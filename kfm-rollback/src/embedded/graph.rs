@@ -69,8 +69,8 @@ impl Embedded<Graph> {
     /// As [`DomainOp::read`].
     pub async fn bare_nodes(&self) -> Result<BTreeSet<String>, OpError> {
         let mut bare = BTreeSet::new();
-        for key in self.keys().await? {
-            let Some(content) = self.read(&key).await? else { continue };
+        let nodes = self.scan(None, usize::MAX).await?.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        for content in self.read(&nodes).await?.into_iter().flatten() {
             let content: serde_json::Value = serde_json::from_slice(&content).unwrap_or_default();
             for relationship in content["relationships"].as_array().into_iter().flatten() {
                 let to = &relationship["to"];

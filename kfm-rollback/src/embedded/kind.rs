@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kfm_lineage::Domain;
 
-use super::{EmbeddedCache, EmbeddedGraph, EmbeddedSearch};
+use super::{Embedded, EmbeddedCache, EmbeddedGraph, EmbeddedSearch, Semantics};
 use crate::error::{Error, Result};
 use crate::kind::{Key, StoreKind, Surroundings};
 use crate::op::DomainOp;
@@ -42,15 +42,20 @@ impl StoreKind for EmbeddedKind {
             let message = format!("only a search store has a mode: store={name} domain={domain}");
             return Err(Error::invalid(message, "remove the key mode from the store's table in kfm.toml"));
         }
-        let (clock, disk) = (Arc::clone(&at.clock), Arc::clone(&at.disk));
+        let clock = Arc::clone(&at.clock);
         Ok(match domain {
-            Domain::Graph => Arc::new(EmbeddedGraph::new(name, folder, clock).with_disk(disk)),
-            Domain::Search => Arc::new(EmbeddedSearch::new(name, folder, clock).with_disk(disk)),
-            Domain::Cache => Arc::new(EmbeddedCache::new(name, folder, clock).with_disk(disk)),
+            Domain::Graph => set_up(EmbeddedGraph::new(name, folder, clock), at),
+            Domain::Search => set_up(EmbeddedSearch::new(name, folder, clock), at),
+            Domain::Cache => set_up(EmbeddedCache::new(name, folder, clock), at),
             Domain::Stac => {
                 let message = format!("no embedded store holds documents: store={name}");
                 return Err(Error::invalid(message, "use kind = \"static\""));
             }
         })
     }
+}
+
+fn set_up<D: Semantics>(store: Embedded<D>, at: &Surroundings<'_>) -> Arc<dyn DomainOp> {
+    let store = store.with_disk(Arc::clone(&at.disk));
+    Arc::new(if at.shared_by_hosts { store.shared_by_hosts() } else { store })
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kfm_lineage::{Domain, Value};
+use kfm_lineage::Domain;
 use kfm_retry::Clock;
 use kfm_wal::local::disk::Disk;
 
@@ -29,11 +29,13 @@ pub use graph::{Deleted, Graph, Node, NodeVersion};
 pub use kind::EmbeddedKind;
 pub use search::{Index, Search};
 
-use self::append::ATOMIC_CELLS;
 use self::cells::Cells;
 use self::store::CellStore;
 use crate::context::WriteContext;
-use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
+use crate::op::{
+    Capabilities, CompareAndSet, Depth, DomainOp, Fence, Listed, OpError, Outcomes, Probe, Seen, Swap,
+    ValueIs, Visible,
+};
 
 /// The embedded graph store.
 pub type EmbeddedGraph = Embedded<Graph>;
@@ -81,6 +83,13 @@ impl<D: Semantics> Embedded<D> {
         Self { store: self.store.with_disk(disk), domain: PhantomData }
     }
 
+    /// Says that hosts share the platform: another host may take over from one that is silent, so the store keeps nothing
+    /// open between two calls.
+    #[must_use]
+    pub fn shared_by_hosts(self) -> Self {
+        Self { store: self.store.shared(), domain: PhantomData }
+    }
+
     /// Makes an empty store, if there is none in the folder.
     ///
     /// # Errors
@@ -115,40 +124,57 @@ impl<D: Semantics> DomainOp for Embedded<D> {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            product: D::PRODUCT.to_owned(),
-            version: record::CELL_BATCH_SCHEMA.to_string(),
-            compare_and_set: CompareAndSet::Value,
+            put: CompareAndSet::Generation,
+            retire: CompareAndSet::Generation,
             fence: Fence::Lock,
-            atomic_batch_max: ATOMIC_CELLS,
             durable_ack: true,
-            role: Role::Derived,
+            value_is: ValueIs::Content,
+            visible: Visible::AtOnce,
+            cells_max: u32::MAX,
         }
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        self.look(Cells::keys).await
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.look(|_| ()).await?;
+        Ok(Probe::healthy(D::PRODUCT, record::CELL_BATCH_SCHEMA.to_string()))
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        let after = after.map(str::to_owned);
+        self.look(move |cells| cells.scan(after.as_deref(), limit)).await
+    }
+
+    async fn observe(&self, keys: &[String], _: Depth) -> Result<Vec<Seen>, OpError> {
         keys.iter().try_for_each(|key| self.store.check_key(key))?;
         let keys = keys.to_vec();
-        self.look(move |cells| keys.iter().map(|key| cells.value(key)).collect()).await
+        self.look(move |cells| keys.iter().map(|key| cells.seen(key)).collect()).await
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.store.check_key(key)?;
-        let key = key.to_owned();
-        match self.look(move |cells| cells.get(&key).and_then(|cell| cell.content.clone())).await? {
-            Some(content) => self.store.bytes(content).await.map(Some),
-            None => Ok(None),
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        keys.iter().try_for_each(|key| self.store.check_key(key))?;
+        let keys = keys.to_vec();
+        let content = move |cells: &Cells, key: &String| cells.get(key).and_then(|cell| cell.content.clone());
+        let found: Vec<_> =
+            self.look(move |cells| keys.iter().map(|key| content(cells, key)).collect()).await?;
+        let mut contents = Vec::with_capacity(found.len());
+        for content in found {
+            contents.push(match content {
+                Some(content) => Some(self.store.bytes(content).await?),
+                None => None,
+            });
         }
+        Ok(contents)
     }
 
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
         self.store.swap(cx, batch).await
     }
 
     async fn recover(&self, _: &WriteContext) -> Result<(), OpError> {
         self.store.recover().await
+    }
+
+    async fn end(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.store.end(cx).await
     }
 }

@@ -1,11 +1,11 @@
 //! The cell store below graph, search and cache: a log of changes, and its fold in memory.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use kfm_lineage::{Digest, DigestKind, Lsn, OperationId, Timestamp, Value};
+use kfm_lineage::{Digest, DigestKind, Lsn, OperationId, Timestamp};
 use kfm_retry::{Clock, ErrorClass};
 use kfm_wal::local::disk::{Disk, RealDisk};
 use kfm_wal::local::{LocalLog, LocalOptions, SegmentSizes};
@@ -15,16 +15,19 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::append::{self, Payloads};
-use super::cells::{Cells, FoldError};
+use super::cells::{Cell, Cells, FoldError};
 use super::record::{Content, INLINE_BYTES_MAX, Put};
 use super::writers::Writers;
 use crate::blob::{LocalBlobs, key};
 use crate::context::WriteContext;
-use crate::op::{OpError, Swap, SwapOutcome};
+use crate::op::{Generation, OpError, Outcomes, Swap, Swapped};
 use crate::versions::{VersionError, VersionStore};
 
 /// The longest segment of the log: segments are held in memory while they are read, several at a time.
 const SEGMENT_BYTES_MAX: u64 = 8 << 20;
+
+/// Cells whose contents are asked for together.
+const READ_CELLS_MAX: usize = 64;
 
 /// Records that are read from the log at once.
 const SCAN_RECORDS: usize = 4;
@@ -42,6 +45,8 @@ pub(super) struct CellStore {
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
     contents: VersionStore,
+    /// Whether hosts share the platform.
+    is_shared: bool,
     /// Held by each call until its work on the disk has ended, also if the caller no longer waits for it.
     state: Arc<Mutex<State>>,
 }
@@ -63,11 +68,16 @@ struct Brought {
 impl CellStore {
     pub(super) fn new(name: &str, folder: PathBuf, clock: Arc<dyn Clock>) -> Self {
         let contents = VersionStore::new(Arc::new(LocalBlobs::new(folder.join("contents"))));
-        Self { name: name.into(), folder, clock, disk: Arc::new(RealDisk), contents, state: Arc::default() }
+        let (disk, state) = (Arc::new(RealDisk), Arc::default());
+        Self { name: name.into(), folder, clock, disk, contents, is_shared: false, state }
     }
 
     pub(super) fn with_disk(self, disk: Arc<dyn Disk>) -> Self {
         Self { disk, state: Arc::default(), ..self }
+    }
+
+    pub(super) fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -114,15 +124,26 @@ impl CellStore {
         key::fault_of(key).map_or(Ok(()), refused)
     }
 
-    pub(super) async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+    pub(super) async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
         let brought = self.bring(cx, batch).await?;
-        let (this, operation, writers) = (self.clone(), cx.operation().clone(), Writers::of(cx));
+        let (this, operation, writers) =
+            (self.clone(), cx.operation().clone(), Writers::of(cx, self.is_shared));
         self.on_disk(move |state| {
             let changed = this.change(state, &operation, &writers, brought);
             if changed.is_err() {
                 writers.close(&this.folder);
             }
             changed
+        })
+        .await
+    }
+
+    /// Closes the log that an operation kept open, once no call works with it any more.
+    pub(super) async fn end(&self, cx: &WriteContext) -> Result<(), OpError> {
+        let (this, writers) = (self.clone(), Writers::of(cx, self.is_shared));
+        self.on_disk(move |_| {
+            writers.close(&this.folder);
+            Ok(())
         })
         .await
     }
@@ -142,27 +163,46 @@ impl CellStore {
         Ok(())
     }
 
-    /// Gets the contents that a batch brings, and puts the large ones into their files.
-    async fn bring(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<Brought>, OpError> {
+    /// Gets the contents that a batch brings, and puts the large ones into their files; for each swap what stands in its
+    /// way.
+    async fn bring(
+        &self,
+        cx: &WriteContext,
+        batch: &[Swap],
+    ) -> Result<Vec<Result<Brought, OpError>>, OpError> {
+        batch.iter().try_for_each(|swap| self.check_key(&swap.key))?;
+        let keys: BTreeSet<&str> = batch.iter().map(|swap| swap.key.as_str()).collect();
+        if keys.len() < batch.len() {
+            // The log would have two changes of one generation, and could not be read again.
+            return Err(self.permanent("-", Repeated));
+        }
         let mut brought = Vec::with_capacity(batch.len());
-        for swap in batch {
-            self.check_key(&swap.key)?;
-            let content = match swap.to {
-                None => None,
-                Some(digest) => Some(self.content(cx, &swap.key, digest).await?),
-            };
-            brought.push(Brought { swap: swap.clone(), content });
+        for swaps in batch.chunks(READ_CELLS_MAX) {
+            for (swap, content) in swaps.iter().zip(cx.contents(&self.name, swaps).await) {
+                brought.push(self.brought(swap, content).await);
+            }
         }
         Ok(brought)
     }
 
-    async fn content(&self, cx: &WriteContext, key: &str, digest: Digest) -> Result<Content, OpError> {
+    async fn brought(
+        &self,
+        swap: &Swap,
+        content: Result<Option<Bytes>, OpError>,
+    ) -> Result<Brought, OpError> {
+        let content = match swap.to.zip(content?) {
+            None => None,
+            Some((digest, content)) => Some(self.put_aside(&swap.key, digest, content).await?),
+        };
+        Ok(Brought { swap: swap.clone(), content })
+    }
+
+    /// Puts a large content into its file; a small one lies in the log.
+    async fn put_aside(&self, key: &str, digest: Digest, content: Bytes) -> Result<Content, OpError> {
         let not_canonical = || self.permanent(key, NotCanonical { digest });
         if digest.kind() != DigestKind::Canonical {
             return Err(not_canonical());
         }
-        let content = cx.content(&digest).await;
-        let content = content.map_err(|error| OpError::of_content(&self.name, &digest, error))?;
         if content.len() <= INLINE_BYTES_MAX {
             return String::from_utf8(content.into()).map(Content::Inline).map_err(|_| not_canonical());
         }
@@ -178,8 +218,8 @@ impl CellStore {
         state: &mut State,
         operation: &OperationId,
         writers: &Writers,
-        batch: Vec<Brought>,
-    ) -> Result<Vec<SwapOutcome>, OpError> {
+        batch: Vec<Result<Brought, OpError>>,
+    ) -> Result<Outcomes, OpError> {
         self.present()?;
         let mut log = match writers.get(&self.folder) {
             Some(log) => log,
@@ -348,29 +388,19 @@ struct Busy {
     holder: String,
 }
 
-/// Decides each swap by what the swaps before it leave, and says what is to be put.
-fn judge(cells: &Cells, batch: Vec<Brought>) -> (Vec<SwapOutcome>, Vec<Put>) {
-    let mut outcomes = Vec::with_capacity(batch.len());
+/// Decides each swap, and says what is to be put. The keys of a batch are distinct.
+fn judge(cells: &Cells, batch: Vec<Result<Brought, OpError>>) -> (Vec<Result<Swapped, OpError>>, Vec<Put>) {
     let mut puts = Vec::new();
-    let mut changed: BTreeMap<String, (Value, u64)> = BTreeMap::new();
-    for Brought { swap, content } in batch {
-        let cell = cells.get(&swap.key);
-        let (observed, generation) = changed
-            .get(&swap.key)
-            .copied()
-            .unwrap_or_else(|| cell.map_or((None, 0), |cell| (cell.value(), cell.generation())));
-        outcomes.push(if observed == swap.to {
-            SwapOutcome::Already
-        } else if observed != swap.from {
-            SwapOutcome::Conflict { observed }
-        } else {
-            let generation = generation + 1;
-            changed.insert(swap.key.clone(), (swap.to, generation));
-            puts.push(Put { key: swap.key, generation, value: swap.to, content });
-            SwapOutcome::Applied
-        });
-    }
-    (outcomes, puts)
+    let mut judge = |Brought { swap, content }| {
+        if let Some(swapped) = swap.without_change(&cells.seen(&swap.key)) {
+            return swapped;
+        }
+        let generation = cells.get(&swap.key).map_or(0, Cell::generation) + 1;
+        puts.push(Put { key: swap.key, generation, value: swap.to, content });
+        Swapped::Applied { generation: Some(Generation::new(generation.to_string())) }
+    };
+    let judged = batch.into_iter().map(|brought| brought.map(&mut judge)).collect();
+    (judged, puts)
 }
 
 /// Waits for the log, on a thread that may block.
@@ -384,3 +414,8 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 struct NotCanonical {
     digest: Digest,
 }
+
+/// The keys of a batch are distinct by contract.
+#[derive(Debug, thiserror::Error)]
+#[error("a batch names a cell twice")]
+struct Repeated;

@@ -22,9 +22,9 @@ pub(super) struct Writers {
 }
 
 impl Writers {
-    /// Takes the place where an operation keeps what is open. A context with a token is that of a log which hosts share.
-    pub(super) fn of(cx: &WriteContext) -> Self {
-        Self { stay_open: cx.token().is_none(), kept: cx.kept() }
+    /// Takes the place where an operation keeps what is open.
+    pub(super) fn of(cx: &WriteContext, is_shared: bool) -> Self {
+        Self { stay_open: !is_shared, kept: cx.kept() }
     }
 
     pub(super) fn get(&self, folder: &Path) -> Option<Arc<LocalLog>> {
@@ -60,8 +60,9 @@ mod tests {
 
     use super::*;
     use crate::blob::ObjectBlobs;
+    use crate::context::Stop;
     use crate::embedded::EmbeddedGraph;
-    use crate::op::{DomainOp, OpError, Swap, SwapOutcome};
+    use crate::op::{Depth, DomainOp, DomainOpExt, OpError, Seen, Swap, Swapped};
     use crate::versions::VersionStore;
 
     struct World {
@@ -86,17 +87,12 @@ mod tests {
 
         fn operation(&self) -> WriteContext {
             let id = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
-            WriteContext::new(id, Timestamp::UNIX_EPOCH, Arc::clone(&self.versions), None)
+            WriteContext::new(id, Timestamp::UNIX_EPOCH, Arc::clone(&self.versions), 1, Stop::never())
         }
 
-        async fn add(
-            &self,
-            graph: &EmbeddedGraph,
-            cx: &WriteContext,
-            key: &str,
-        ) -> Result<SwapOutcome, OpError> {
-            let swap = Swap { key: key.to_owned(), from: None, to: self.value };
-            Ok(graph.swap(cx, &[swap]).await?[0])
+        async fn add(&self, graph: &EmbeddedGraph, cx: &WriteContext, key: &str) -> Result<bool, OpError> {
+            let swap = Swap { key: key.to_owned(), from: Seen::default(), to: self.value };
+            Ok(matches!(graph.swap(cx, &[swap]).await?.remove(0)?, Swapped::Applied { .. }))
         }
 
         /// Opens the log as another writer would.
@@ -112,10 +108,10 @@ mod tests {
         let (graph, cx) = (world.graph(), world.operation());
         let keys = ["a.json", "b.json", "c.json"].map(str::to_owned);
         for (n, key) in keys.iter().enumerate() {
-            assert_eq!(world.add(&graph, &cx, key).await.unwrap(), SwapOutcome::Applied);
+            assert!(world.add(&graph, &cx, key).await.unwrap());
             for reader in [&graph, &world.graph()] {
-                let there = reader.observe(&keys).await.unwrap();
-                let there = there.iter().filter(|value| value.is_some()).count();
+                let there = reader.observe(&keys, Depth::Mark).await.unwrap();
+                let there = there.iter().filter(|seen| seen.value.is_some()).count();
                 assert_eq!(there, n + 1, "readers see each change at once");
             }
         }
@@ -124,18 +120,16 @@ mod tests {
         let other = world.other_writer().unwrap();
         assert_eq!(other.report().epoch, 2, "each opening claims an epoch: the operation's, and this one");
         drop(other);
-        assert_eq!(world.add(&graph, &world.operation(), "d.json").await.unwrap(), SwapOutcome::Applied);
+        assert!(world.add(&graph, &world.operation(), "d.json").await.unwrap());
         assert_eq!(graph.keys().await.unwrap().len(), 4);
     }
 
     #[tokio::test]
     async fn where_hosts_share_the_platforms_log_a_store_is_busy_for_one_batch_only() {
         let world = World::new().await;
-        let graph = world.graph();
-        let id = OperationId::parse("pub_2025_11_14T03_15_42Z_daily").unwrap();
-        let cx = WriteContext::new(id, Timestamp::UNIX_EPOCH, Arc::clone(&world.versions), Some(1));
+        let (graph, cx) = (world.graph().shared_by_hosts(), world.operation());
         for key in ["a.json", "b.json"] {
-            assert_eq!(world.add(&graph, &cx, key).await.unwrap(), SwapOutcome::Applied);
+            assert!(world.add(&graph, &cx, key).await.unwrap());
             drop(world.other_writer().unwrap());
         }
         assert_eq!(graph.keys().await.unwrap(), ["a.json", "b.json"]);
@@ -150,6 +144,6 @@ mod tests {
         let refused = world.add(&graph, &cx, "a.json").await;
         assert!(matches!(refused, Err(OpError::Transient { .. })), "{refused:?}");
         drop(other);
-        assert_eq!(world.add(&graph, &cx, "a.json").await.unwrap(), SwapOutcome::Applied);
+        assert!(world.add(&graph, &cx, "a.json").await.unwrap());
     }
 }

@@ -65,7 +65,7 @@ impl Halt {
             | Self::Closing { .. }
             | Self::Log(_)
             | Self::Followed(_) => true,
-            Self::Store(error) => error.may_pass(),
+            Self::Store(error) => error.may_pass() || matches!(error, OpError::Fenced { .. }),
             _ => false,
         }
     }

@@ -24,6 +24,7 @@ pub(crate) use records::telemetry_ref;
 pub(crate) use resume::{Resume, resume, still_open};
 pub(crate) use treated::Steps;
 
+use crate::context::WriteContext;
 use crate::error::{Error, Result, recorded_text};
 use crate::history::ENGINE;
 use crate::planted::{Bug, planted};
@@ -38,8 +39,21 @@ use crate::session::Session;
 /// # Errors
 /// [`Error::Failed`]: the operation was aborted, and readers see the prior state. [`Error::Unfinished`]: it is open
 /// and waits for what the error says.
-pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Steps) -> Result<Outcome> {
+pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: Steps) -> Result<Outcome> {
     let cx = session.write_context(id);
+    let ended = run_to_end(session, &cx, id, steps).await;
+    if ended.is_err() {
+        session.give_up(&cx).await;
+    }
+    ended
+}
+
+async fn run_to_end(
+    session: &mut Session,
+    cx: &WriteContext,
+    id: &OperationId,
+    mut steps: Steps,
+) -> Result<Outcome> {
     loop {
         let operation = session.history.require(id)?.clone();
         let direction = operation.journal.direction();
@@ -49,13 +63,13 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
             return finish(session, id, &steps, direction, scope_digest).await;
         }
         let announced = !operation.journal.intended.is_empty() || !operation.journal.treated.is_empty();
-        let halt = match steps::make_steps(session, &cx, &steps, direction).await {
+        let halt = match steps::make_steps(session, cx, &steps, direction).await {
             Ok(()) => match verify::verify_scope(session, &steps, direction, announced).await {
-                Ok(scope_digest) => {
-                    // Closed first: the stores must write nothing after the operation's end is in the log.
-                    cx.kept().release_all();
-                    return finish(session, id, &steps, direction, scope_digest).await;
-                }
+                // Ended first: the stores must write nothing after the operation's end is in the log.
+                Ok(scope_digest) => match end(session, cx).await {
+                    Ok(()) => return finish(session, id, &steps, direction, scope_digest).await,
+                    Err(halt) => halt,
+                },
                 Err(halt) => halt,
             },
             Err(halt) => halt,
@@ -89,6 +103,20 @@ pub(crate) async fn run(session: &mut Session, id: &OperationId, mut steps: Step
             (halt, direction) => return Err(hold(session, id, &halt, direction).await),
         }
     }
+}
+
+/// Lets each store give back what it keeps for the operation. Readers see the end state by now, so a store that refuses
+/// is no reason to undo it.
+async fn end(session: &Session, cx: &WriteContext) -> Result<(), Halt> {
+    for store in session.stores() {
+        match store.end(cx).await {
+            Err(error) if error.may_pass() => return Err(Halt::Store(error)),
+            Err(error) => tracing::warn!(store = store.name(), %error, "it keeps something of the operation"),
+            Ok(()) => {}
+        }
+    }
+    cx.kept().release_all();
+    Ok(())
 }
 
 /// Writes manifest, telemetry and ledger, and only then ends the operation in the log.

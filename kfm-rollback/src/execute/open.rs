@@ -13,8 +13,10 @@ use kfm_wal::{Outlook, WalError};
 
 use super::{Halt, unfinished};
 use crate::assess::listings;
+use crate::bulk;
 use crate::derive::{Projection, derived_cells, derived_moves, hidden};
 use crate::error::{Error, Result};
+use crate::op::Depth;
 use crate::order::order_steps;
 use crate::report::{ConflictLine, Status};
 use crate::scope::scope_digest;
@@ -46,14 +48,19 @@ pub(crate) struct Prepared {
     pub post_state: Digest,
 }
 
-/// Finds the derived cells' values, orders the steps, and makes all bytes durable.
-pub(crate) async fn prepare(session: &mut Session, opening: Opening<'_>) -> Result<Prepared> {
+/// Raises the stores' fences, finds the derived cells' values, orders the steps, and makes all bytes durable.
+pub(crate) async fn prepare(
+    session: &mut Session,
+    id: &OperationId,
+    opening: Opening<'_>,
+) -> Result<Prepared> {
     session.begin_phase("prepare", opening.moves.len() as u64);
+    session.fence(id).await?;
     let Opening { mut moves, now, after, labels } = opening;
     let cells = derived_cells(session, &moves).await?;
     let hidden = hidden(session, now, after, &cells).await?;
-    let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
-    let projected = projection.keep(session, cells).await?;
+    let projection = Projection::new(session, after, hidden, |path| labels.get(path).copied());
+    let projected = projection.keep(cells).await?;
     let derived = derived_moves(session, &projected).await?;
     let already = (projected.len() - derived.len()) as u64;
     moves.extend(derived);
@@ -89,23 +96,32 @@ async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
     let named: BTreeSet<Digest> = moves.iter().filter_map(|step| step.before).collect();
     let named: Vec<Digest> = named.into_iter().collect();
     let lacking: BTreeSet<Digest> = versions.lacking(&named).await?.into_iter().collect();
-    for step in moves {
+    let is_lacking = |step: &&Move| step.before.is_some_and(|digest| lacking.contains(&digest));
+    let mut by_store: BTreeMap<&str, Vec<&Move>> = BTreeMap::new();
+    for step in moves.iter().filter(is_lacking) {
+        by_store.entry(&step.cell.store).or_default().push(step);
+    }
+    for steps in by_store.values().flat_map(|steps| steps.chunks(bulk::READ_CELLS)) {
         session.stop_before_begun()?;
-        let Some(before) = step.before.filter(|digest| lacking.contains(digest)) else { continue };
-        let store = session.store(&step.cell)?;
-        match store.read(&step.cell.key).await? {
-            Some(bytes) if before.matches(&bytes) => versions.put(vec![(before, bytes)]).await?,
-            _ => {
-                return Err(Error::Incomplete {
-                    message: format!(
-                        "the version that a step replaces is not kept anywhere: cell={}",
-                        step.cell
-                    ),
-                    hint: "restore the version store from a backup".into(),
-                    next: vec!["kfm doctor --digests".into()],
-                });
+        let keys: Vec<String> = steps.iter().map(|step| step.cell.key.clone()).collect();
+        let store = session.store(&steps[0].cell)?;
+        let mut found = Vec::with_capacity(steps.len());
+        for (step, bytes) in steps.iter().zip(bulk::read(&*store, &keys).await?) {
+            match step.before.zip(bytes) {
+                Some((before, bytes)) if before.matches(&bytes) => found.push((before, bytes)),
+                _ => {
+                    return Err(Error::Incomplete {
+                        message: format!(
+                            "the version that a step replaces is not kept anywhere: cell={}",
+                            step.cell
+                        ),
+                        hint: "restore the version store from a backup".into(),
+                        next: vec!["kfm doctor --digests".into()],
+                    });
+                }
             }
         }
+        versions.put(found).await?;
     }
     Ok(())
 }
@@ -140,7 +156,7 @@ pub(crate) async fn foreign_values(session: &Session, moves: &[Move]) -> Result<
         let keys: Vec<String> = batch.iter().map(|step| step.cell.key.clone()).collect();
         let store = session.store(&batch[0].cell)?;
         session.stop_before_begun()?;
-        for (step, observed) in batch.iter().zip(store.observe(&keys).await?) {
+        for (step, observed) in batch.iter().zip(bulk::values(&*store, &keys, Depth::Content).await?) {
             if observed != step.before {
                 conflicts.push(foreign(step, observed));
             }

@@ -56,6 +56,7 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
         Some(_) => Vec::new(),
         None => moves,
     };
+    session.fence(id).await.map_err(|error| still_open(&operation, &error))?;
     let skip = left_alone(session, &operation, &moves, &how).await?;
     match take_up(session, &operation, how.abort, moves, skip).await {
         Err(error) if !matches!(error, Error::Unfinished { .. } | Error::Failed { .. }) => {
@@ -258,9 +259,9 @@ async fn hide_projections(
     let labels = labels_of(assessed);
     let cells = derived_cells(session, ends).await?;
     let hidden = hidden(session, after, after, &cells).await?;
-    let projection = Projection::new(after, hidden, |path| labels.get(path).copied());
+    let projection = Projection::new(session, after, hidden, |path| labels.get(path).copied());
     let planned: BTreeMap<_, _> = ends.iter().map(|step| (&step.cell, step.after)).collect();
-    for (derived, value) in projection.keep(session, cells).await? {
+    for (derived, value) in projection.keep(cells).await? {
         if planned.get(&derived.cell).is_some_and(|planned| *planned != value) {
             treated.insert(derived.cell, (value, "projected from what protection leaves".into()));
         }

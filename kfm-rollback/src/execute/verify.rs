@@ -4,6 +4,8 @@ use kfm_lineage::{CellId, Digest, Value};
 use kfm_wal::record::Direction;
 
 use super::{Halt, Steps};
+use crate::bulk;
+use crate::op::Depth;
 use crate::scope::scope_digest;
 use crate::session::Session;
 
@@ -26,7 +28,7 @@ pub(super) async fn verify_scope(
         let Some(first) = moves.first() else { continue };
         let store = session.store(&first.cell).map_err(Halt::Store)?;
         let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
-        let observed = store.observe(&keys).await.map_err(Halt::Store)?;
+        let observed = bulk::values(&*store, &keys, Depth::Content).await.map_err(Halt::Store)?;
         seen.extend(moves.iter().map(|step| &step.cell).zip(observed));
         session.progress(batch.first + batch.count);
     }

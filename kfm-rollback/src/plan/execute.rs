@@ -206,7 +206,8 @@ pub(crate) async fn execute_draft(
     let entities: Vec<_> = draft.steps.iter().map(|step| step.step.entity.clone()).collect();
     let Draft { steps, skipped, now, after, labels, case, decision, derived, scope, .. } = draft;
     let moves = steps.into_iter().map(|step| step.step).collect();
-    let prepared = prepare(session, Opening { moves, now: &now, after: &after, labels }).await?;
+    let prepared =
+        prepare(session, &plan.operation, Opening { moves, now: &now, after: &after, labels }).await?;
     // Dropped here, so that the memory is free while the steps are made.
     drop((now, after, case, decision, derived, scope));
     let (versions, release) = (session.versions(), session.platform.release_refs());

@@ -116,6 +116,11 @@ impl Hold {
         self.epoch
     }
 
+    /// Returns the flag that is set once a renewal finds that another host has taken the log over.
+    pub(crate) fn followed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.followed)
+    }
+
     /// Says whether a renewal has found that another host has taken the log over. Only
     /// [`still_mine`](Self::still_mine) looks at the log itself.
     pub(crate) fn is_followed(&self) -> bool {

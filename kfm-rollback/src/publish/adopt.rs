@@ -12,13 +12,13 @@ use super::changes::Changes;
 use super::project::{Project, project};
 use super::unit::{Unit, intent};
 use crate::assess::{Case, catalog_now, describe_move, treat_moves, with_moves};
+use crate::bulk;
 use crate::coverage::standing_against;
 use crate::derive::derived_cells;
 use crate::elsewhere::protected_elsewhere;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::execute::{Prepared, Steps, open, run};
-use crate::order::BATCH_STEPS_MAX;
 use crate::report::{
     AdoptReport, CellCount, FindingLine, ForeignCell, Listing, ProjectionLine, ReconcileReport,
 };
@@ -49,28 +49,19 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
     for store in session.stores() {
         let known = session.history.cells().map(|(cell, _)| cell).filter(|cell| cell.store == store.name());
         let mut keys: BTreeSet<String> = known.map(|cell| cell.key.clone()).collect();
-        keys.extend(store.keys().await?);
+        let standing = bulk::standing(&**store, || session.stop_before_begun()).await?;
+        keys.extend(standing.keys().cloned());
         // A link or the like stands in a document's place: readers do not see a document there, so the cell is
         // absent.
         let strays: BTreeSet<String> = store.strays().await?.into_iter().map(|stray| stray.path).collect();
-        let (gone, keys): (Vec<String>, Vec<String>) =
-            keys.into_iter().partition(|key| is_below(key, &strays));
-        for key in gone {
+        for key in keys {
+            let observed = standing.get(&key).copied().flatten().filter(|_| !is_below(&key, &strays));
             let cell = CellId::new(store.domain(), store.name(), key);
-            if let Some(known) = session.history.value(&cell) {
-                foreign.push(Foreign { cell, known: Some(known), observed: None });
-            }
-        }
-        for keys in keys.chunks(BATCH_STEPS_MAX) {
-            session.stop_before_begun()?;
-            for (key, observed) in keys.iter().zip(store.observe(keys).await?) {
-                let cell = CellId::new(store.domain(), store.name(), key.clone());
-                let known = session.history.value(&cell);
-                let derived = projected.contains(&cell);
-                let in_flight = open.get(&cell).is_some_and(|values| values.contains(&observed));
-                if observed != known && !derived && !in_flight {
-                    foreign.push(Foreign { cell, known, observed });
-                }
+            let known = session.history.value(&cell);
+            let derived = projected.contains(&cell);
+            let in_flight = open.get(&cell).is_some_and(|values| values.contains(&observed));
+            if observed != known && !derived && !in_flight {
+                foreign.push(Foreign { cell, known, observed });
             }
         }
     }
@@ -223,8 +214,10 @@ async fn look_at_standing(
     let pipeline = Slug::parse("reconcile").expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, None);
     let mut moves = Vec::with_capacity(foreign.len());
-    for foreign in foreign {
-        moves.push(describe(session, &unit, foreign).await?.0);
+    for foreign in foreign.chunks(bulk::READ_CELLS) {
+        for (foreign, content) in foreign.iter().zip(contents_of(session, foreign).await?) {
+            moves.push(describe(session, &unit, foreign, content.as_deref()).await?);
+        }
     }
     let after = with_moves(session, &now, &moves).await?;
     let findings = match case_of_standing(session, &unit, &moves).await {
@@ -254,9 +247,9 @@ async fn record_standing(
     let pipeline = Slug::parse(pipeline).expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, reason.map(str::to_owned));
     let mut moves = Vec::with_capacity(foreign.len());
-    for foreign in foreign {
+    for foreign in foreign.chunks(bulk::READ_CELLS) {
         session.stop_before_begun()?;
-        moves.push(keep(session, &unit, foreign).await?);
+        moves.extend(keep(session, &unit, foreign).await?);
     }
     let case = case_of_standing(session, &unit, &moves).await?;
     let findings = case.judge(session).findings.iter().map(FindingLine::from).collect();
@@ -272,34 +265,54 @@ async fn record_standing(
     Ok(Some((unit, findings)))
 }
 
-/// Stores the bytes of a standing value, and describes the value as a move, though the engine did not make it.
-async fn keep(session: &Session, unit: &Unit, foreign: Foreign) -> Result<Move> {
-    let observed = foreign.observed;
-    let (step, bytes) = describe(session, unit, foreign).await?;
-    if let (Some(digest), Some(bytes)) = (observed, bytes) {
-        session.versions().put(vec![(digest, bytes)]).await?;
+/// Stores the bytes of standing values, and describes the values as moves, though the engine did not make them.
+async fn keep(session: &Session, unit: &Unit, foreign: &[Foreign]) -> Result<Vec<Move>> {
+    let contents = contents_of(session, foreign).await?;
+    let mut moves = Vec::with_capacity(foreign.len());
+    for (foreign, content) in foreign.iter().zip(&contents) {
+        moves.push(describe(session, unit, foreign, content.as_deref()).await?);
     }
-    Ok(step)
+    let stored = foreign.iter().zip(contents).filter_map(|(foreign, content)| foreign.observed.zip(content));
+    session.versions().put(stored.collect()).await?;
+    Ok(moves)
 }
 
-/// Describes a standing value as a move, though the engine did not make it, and returns its bytes.
-async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(Move, Option<Bytes>)> {
-    let store = session.store(&foreign.cell)?;
-    let mut standing = None;
-    if let Some(digest) = foreign.observed {
-        let bytes = store.read(&foreign.cell.key).await?.filter(|bytes| digest.matches(bytes));
-        let Some(bytes) = bytes else {
-            return Err(Error::Conflict {
-                message: format!("a value changed while it was being recorded: cell={}", foreign.cell),
-                conflicts: Vec::new(),
-                hint: "try again when no program writes to the store".into(),
-                next: Vec::new(),
+/// Returns the bytes of standing values, which are in the order of their cells.
+///
+/// # Errors
+/// [`Error::Conflict`]: a value is no longer the one that was seen.
+async fn contents_of(session: &Session, foreign: &[Foreign]) -> Result<Vec<Option<Bytes>>> {
+    let mut contents = Vec::with_capacity(foreign.len());
+    for foreign in foreign.chunk_by(|a, b| a.cell.store == b.cell.store) {
+        let keys: Vec<String> = foreign.iter().map(|foreign| foreign.cell.key.clone()).collect();
+        let store = session.store(&foreign[0].cell)?;
+        for (foreign, content) in foreign.iter().zip(bulk::read(&*store, &keys).await?) {
+            contents.push(match foreign.observed.zip(content) {
+                Some((digest, content)) if digest.matches(&content) => Some(content),
+                None if foreign.observed.is_none() => None,
+                _ => {
+                    return Err(Error::Conflict {
+                        message: format!(
+                            "a value changed while it was being recorded: cell={}",
+                            foreign.cell
+                        ),
+                        conflicts: Vec::new(),
+                        hint: "try again when no program writes to the store".into(),
+                        next: Vec::new(),
+                    });
+                }
             });
-        };
-        if session.is_document(&foreign.cell) {
-            session.facts.project(&bytes);
         }
-        standing = Some(bytes);
+    }
+    Ok(contents)
+}
+
+/// Describes a standing value as a move, though the engine did not make it.
+async fn describe(session: &Session, unit: &Unit, foreign: &Foreign, content: Option<&[u8]>) -> Result<Move> {
+    if let Some((digest, content)) = foreign.observed.zip(content)
+        && session.is_document(&foreign.cell)
+    {
+        session.facts.project(digest, content);
     }
     let version = foreign.observed.map(|_| Version::from_time(unit.started_at));
     if session.is_document(&foreign.cell) {
@@ -308,11 +321,11 @@ async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(M
         let mut step =
             describe_move(session, &foreign.cell.key, foreign.known, before.as_ref(), after.as_ref());
         step.to_version = step.to_version.or(version);
-        return Ok((step, standing));
+        return Ok(step);
     }
-    let step = Move {
+    Ok(Move {
         entity: cell_entity(&foreign.cell),
-        cell: foreign.cell,
+        cell: foreign.cell.clone(),
         unit: "-".into(),
         from_version: None,
         to_version: version,
@@ -322,8 +335,7 @@ async fn describe(session: &Session, unit: &Unit, foreign: Foreign) -> Result<(M
         stac_id: None,
         collection: None,
         other_names: kfm_lineage::OtherNames::default(),
-    };
-    Ok((step, standing))
+    })
 }
 
 /// Makes the case of standing values for policy: every fault is a finding, none denies (`docs/states.md` section

@@ -129,7 +129,7 @@ fn read_folder(session: &Session, request: &PublishFolder, opened: Lsn) -> Resul
     let stood: BTreeMap<&str, _> = session.history.documents_at(catalog.name(), before).collect();
     let mut kept = BTreeSet::new();
     for document in &listed.documents {
-        let digest = kfm_lineage::Digest::of_bytes(&folder::read(document, bytes_max)?);
+        let (digest, _) = catalog.form(document.path.as_str(), folder::read(document, bytes_max)?)?;
         match stood.get(document.path.as_str()) {
             Some(standing) if *standing == digest => then.unchanged += 1,
             _ => drop(then.differing.insert(session.document(document.path.as_str()), Some(digest))),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use kfm_lineage::Digest;
 
 use crate::error::{Error, Result};
+use crate::op::DomainOp;
 use crate::stac::{DOCUMENT_SUFFIXES, DocumentPath};
 
 /// The most folders that may lie in one another; a deeper folder is an error, so that the walk always ends.
@@ -133,13 +134,18 @@ pub(crate) fn check_size(path: &str, bytes: u64, bytes_max: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reads a document again, and refuses it if it changed after the first read.
+/// Reads a document again, in the catalog's form, and refuses it if it changed after the first read.
 ///
 /// # Errors
 /// [`Error::Conflict`]: a program writes to the folder; publish again when it is still.
-pub(crate) fn read_again(document: &FolderDocument, digest: &Digest, bytes_max: u64) -> Result<Bytes> {
-    let bytes = read(document, bytes_max)?;
-    if Digest::of_bytes(&bytes) == *digest {
+pub(crate) fn read_again(
+    document: &FolderDocument,
+    digest: &Digest,
+    bytes_max: u64,
+    catalog: &dyn DomainOp,
+) -> Result<Bytes> {
+    let (formed, bytes) = catalog.form(document.path.as_str(), read(document, bytes_max)?)?;
+    if formed == *digest {
         return Ok(bytes);
     }
     Err(Error::Conflict {

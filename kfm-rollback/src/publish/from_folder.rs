@@ -11,8 +11,10 @@ use super::folder::{self, FolderDocument};
 use super::sweep::sweep_of;
 use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
 use crate::assess::catalog_now;
+use crate::bulk;
 use crate::carrier::Carrier;
 use crate::error::{Error, Result};
+use crate::op::{Depth, DomainOpExt};
 use crate::order::BATCH_STEPS_MAX;
 use crate::platform::Platform;
 use crate::report::{PublishReport, Status, SweepLine};
@@ -97,7 +99,7 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
             .iter()
             .filter_map(|(path, facts)| facts.as_ref().map(|facts| (path.clone(), facts.digest)))
             .collect();
-        let interrupt = session.platform.options().interrupt.clone();
+        let (interrupt, catalog) = (session.platform.options().interrupt.clone(), session.catalog());
         // Each file is read a second time, and few are in memory at once; a file that changed in between is
         // refused.
         publish_unit(session, &unit, changes, async move |versions| {
@@ -105,7 +107,7 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
             for document in files.values() {
                 interrupt.stop_before_begun()?;
                 let digest = digests[document.path.as_str()];
-                carrier.add(digest, folder::read_again(document, &digest, bytes_max)?).await?;
+                carrier.add(digest, folder::read_again(document, &digest, bytes_max, &*catalog)?).await?;
             }
             Ok(carrier.finish().await?)
         })
@@ -136,12 +138,12 @@ async fn compare(session: &mut Session, request: &PublishFolder, strict: bool) -
     let catalog = session.catalog();
     for documents in listed.documents.chunks(BATCH_STEPS_MAX) {
         let keys: Vec<String> = documents.iter().map(|document| document.path.to_string()).collect();
-        let observed = catalog.observe(&keys).await?;
+        let observed = bulk::values(&*catalog, &keys, Depth::Content).await?;
         for (document, observed) in documents.iter().zip(observed) {
             session.stop_before_begun()?;
-            let bytes = folder::read(document, bytes_max)?;
-            let facts = session.facts.project(&bytes);
             let path = document.path.to_string();
+            let (digest, bytes) = catalog.form(&path, folder::read(document, bytes_max)?)?;
+            let facts = session.facts.project(digest, &bytes);
             if observed == Some(facts.digest) {
                 compared.unchanged += 1;
             } else {

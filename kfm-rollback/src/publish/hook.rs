@@ -79,8 +79,9 @@ impl Publish {
         let bytes = document.into();
         let limit = self.session.platform.settings().limits.document_bytes_max;
         check_size(path.as_str(), bytes.len() as u64, limit)?;
-        let facts = self.session.facts.project(&bytes);
-        self.contents.push((facts.digest, bytes));
+        let (digest, bytes) = self.session.form(path.as_str(), bytes)?;
+        let facts = self.session.facts.project(digest, &bytes);
+        self.contents.push((digest, bytes));
         let unchanged =
             self.session.history.value(&self.session.document(path.as_str())) == Some(facts.digest);
         if unchanged {
@@ -141,8 +142,8 @@ impl Publish {
                     hint: "write large integers as strings".into(),
                     source: Some(Box::new(error)),
                 })?;
-                let digest = Digest::of_canonical_bytes(&bytes);
-                self.contents.push((digest, Bytes::from(bytes)));
+                let (digest, bytes) = op.form(key, Bytes::from(bytes))?;
+                self.contents.push((digest, bytes));
                 Some(digest)
             }
             None => None,

@@ -53,6 +53,9 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
     }
     session.begin_phase("judge", 0);
     session.refuse_missing_stores().await?;
+    if !request.dry_run {
+        session.fence(&unit.id.clone().into()).await?;
+    }
     session.refuse_kept_cells(cells.iter().map(|derived| &derived.cell)).await?;
     let Some(Differing { now, moves, labels, case }) = differing(session, &unit, &cells).await? else {
         let status = if request.dry_run { Status::DryRun } else { Status::Completed };
@@ -73,7 +76,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
     let moved: BTreeSet<DerivedCell> =
         cells.iter().filter(|derived| moved.contains(&derived.cell)).cloned().collect();
     let hidden = hidden(session, &now, &now, &moved).await?;
-    Projection::new(&now, hidden, |path| labels.get(path).copied()).keep(session, moved).await?;
+    Projection::new(session, &now, hidden, |path| labels.get(path).copied()).keep(moved).await?;
     let prepared = prepared(session, moves, &now, &now).await?;
     let intent = intent(session, &unit, PublishKind::Project, &prepared, &Changes::default()).await?;
     let content = prepared.segment.digest;
@@ -92,7 +95,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
 async fn make_missing_stores(session: &Session, request: &Project) -> Result<()> {
     let wanted = |name: &str| request.store.as_ref().is_none_or(|wanted| wanted == name);
     for store in session.derived_stores().filter(|store| wanted(store.name())) {
-        let Err(OpError::Missing { place, derived: true, .. }) = store.observe(&[]).await else { continue };
+        let Err(OpError::Missing { place, derived: true, .. }) = store.probe().await else { continue };
         let is_its_own = |(cell, history): (&CellId, &CellHistory)| {
             cell.store == store.name() && history.value().is_some() && session.history.is_a_pipelines(cell)
         };
@@ -147,7 +150,7 @@ async fn differing(
     let assessed = treat_moves(session, &now, &standing, RatchetMode::Refuse).await?;
     let labels = labels_of(&assessed);
     let hidden = hidden(session, &now, &now, cells).await?;
-    let projection = Projection::new(&now, hidden, |path| labels.get(path).copied());
+    let projection = Projection::new(session, &now, hidden, |path| labels.get(path).copied());
     let mut projected: Vec<(DerivedCell, Value)> = Vec::with_capacity(cells.len());
     for derived in cells {
         let value = projection.shown(derived)?.map(|shown| shown.digest());

@@ -189,7 +189,7 @@ pub(crate) async fn publish_unit(
     session.begin_phase("store", 0);
     store(&session.versions()).await?;
     let Judged { moves, now, after, labels, case, report } = judged;
-    let prepared = prepare(session, Opening { moves, now: &now, after: &after, labels }).await?;
+    let prepared = prepare(session, &id, Opening { moves, now: &now, after: &after, labels }).await?;
     let intent = intent(session, unit, PublishKind::Publish, &prepared, &changes).await?;
     let content = prepared.segment.digest;
     let permit = case.permit(session, &content, Consent::Given)?;

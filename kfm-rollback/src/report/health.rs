@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::FindingLine;
 use super::listing::Listing;
-use crate::op::Capabilities;
+use crate::op::{Capabilities, Role};
 
 /// Answer of `wal probe-durability`: about the disk of a log in a folder, or about the store of a shared log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -115,12 +115,16 @@ pub struct StoreHealth {
     pub domain: String,
     /// Its kind in the settings, static or embedded; custom for a store that the settings do not name.
     pub kind: String,
-    /// The product's name.
-    pub product: String,
-    /// The product's version.
-    pub version: String,
-    /// What the product can do.
-    pub capabilities: Option<Capabilities>,
+    /// The product's name; left out if the store does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// The product's version; left out if the store does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The store's place among the others.
+    pub role: Role,
+    /// What the store promises.
+    pub capabilities: Capabilities,
     /// Whether it answers and can be read.
     pub ok: bool,
     /// The error of the store; left out if it answers.

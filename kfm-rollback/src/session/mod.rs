@@ -10,11 +10,13 @@ mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::{Either, select};
 use kfm_lineage::text::is_hidden;
-use kfm_lineage::{CellId, Domain, Lsn, OperationId, Timestamp};
+use kfm_lineage::{CellId, Digest, Domain, Lsn, OperationId, Timestamp};
 use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
 use kfm_wal::Wal;
@@ -25,12 +27,12 @@ use tokio::sync::OnceCell;
 pub(crate) use kept::kept_by;
 pub(crate) use parts::missing_lines;
 
-use crate::context::WriteContext;
+use crate::context::{Stop, WriteContext};
 use crate::error::{Error, Result, text_of};
 use crate::facts::Facts;
 use crate::history::History;
 use crate::kind::Patience;
-use crate::op::{DomainOp, OpError, Role};
+use crate::op::{DomainOp, Misconfigured, OpError, Role};
 use crate::patience::Patient;
 use crate::platform::Platform;
 use crate::platform::claim::Claimant;
@@ -43,6 +45,9 @@ use crate::versions::VersionStore;
 
 /// The longest time, during a wait, until a request to stop is noticed.
 const ATTENTION: Duration = Duration::from_millis(100);
+
+/// How long a store may take to give back what it keeps for an operation that waits.
+const GIVE_UP_MAX: Duration = Duration::from_secs(10);
 
 /// The platform as it stands, for the length of one command.
 #[derive(Debug)]
@@ -254,6 +259,14 @@ impl Session {
         cell.domain == Domain::Stac && cell.store == self.platform.settings().target()
     }
 
+    /// Returns a document in the catalog's form, and its value.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: the catalog cannot keep this document.
+    pub(crate) fn form(&self, path: &str, document: Bytes) -> Result<(Digest, Bytes)> {
+        Ok(self.catalog().form(path, document)?)
+    }
+
     /// Returns the store of a cell.
     pub(crate) fn store(&self, cell: &CellId) -> Result<Arc<dyn DomainOp>, OpError> {
         let is_its = |store: &&Arc<dyn DomainOp>| store.name() == cell.store && store.domain() == cell.domain;
@@ -267,8 +280,12 @@ impl Session {
 
     /// Makes the proof that stores must be shown before they change anything.
     pub(crate) fn write_context(&self, operation: &OperationId) -> WriteContext {
-        let token = self.hold.as_ref().map(Hold::epoch);
-        WriteContext::new(operation.clone(), self.now(), self.versions(), token)
+        let token = self.hold.as_ref().map_or_else(|| self.wal.head().epoch, Hold::epoch);
+        let interrupt = self.platform.options().interrupt.clone();
+        let followed = self.hold.as_ref().map(Hold::followed);
+        let is_followed = move || followed.as_ref().is_some_and(|followed| followed.load(Ordering::SeqCst));
+        let stop = Stop::when(move || interrupt.is_requested() || is_followed());
+        WriteContext::new(operation.clone(), self.now(), self.versions(), token, stop)
     }
 
     /// Stores the policy's snapshot under its digest, so that the digest in records can always be resolved (R66).
@@ -385,9 +402,37 @@ impl Session {
     /// [`Error::Store`]: names the store.
     pub(crate) async fn refuse_missing_stores(&self) -> Result<()> {
         for store in self.stores() {
-            store.observe(&[]).await?;
+            let broken = store.probe().await?.findings.into_iter().find(|finding| finding.breaks_promise);
+            if let Some(Misconfigured { what, remedy, .. }) = broken {
+                let store = store.name().to_owned();
+                return Err(OpError::Misconfigured { store, what, remedy }.into());
+            }
         }
         Ok(())
+    }
+
+    /// Raises the fence of every store to this executor's token, before it looks at what it will change.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: a store does not answer, or another executor has taken over.
+    pub(crate) async fn fence(&self, operation: &OperationId) -> Result<()> {
+        let cx = self.write_context(operation);
+        for store in self.stores() {
+            store.fence(&cx).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets each store give back what it keeps for an operation that waits for another run. A store is asked once: it may
+    /// be the one that the operation waits for.
+    pub(crate) async fn give_up(&self, cx: &WriteContext) {
+        cx.kept().release_all();
+        for store in self.platform.stores() {
+            let alarm = self.platform.options().clock.alarm(GIVE_UP_MAX);
+            if let Either::Left((Err(error), _)) = select(store.end(cx), alarm).await {
+                tracing::debug!(store = store.name(), %error, "it may keep something of the operation");
+            }
+        }
     }
 
     /// Refuses to go on if the actor asked to stop and nothing has begun yet; asked between documents.

@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
 use kfm_lineage::{Digest, DigestKind, Domain, Value};
 
 use super::{DOCUMENT_SUFFIXES, DocumentPath};
-use crate::blob::{BlobError, BlobStore, BlobSwap, LocalBlobs, ObjectBlobs, Precondition, Stray};
+use crate::blob::{
+    BlobError, BlobStore, BlobSwap, LocalBlobs, ObjectBlobs, Precondition, Stray, SwapOutcome,
+};
 use crate::context::WriteContext;
-use crate::op::{Capabilities, CompareAndSet, DomainOp, Fence, OpError, Role, Swap, SwapOutcome};
+use crate::op::{
+    Capabilities, CompareAndSet, Depth, DomainOp, Fence, Listed, OpError, Outcomes, Probe, Role, Seen, Swap,
+    Swapped, ValueIs, Visible,
+};
 
 /// Documents that are swapped by one call of the blob store.
 const CHUNK_CELLS_MAX: usize = 256;
@@ -19,8 +23,8 @@ const CHUNK_CELLS_MAX: usize = 256;
 /// Bytes of documents that are held for one call of the blob store; a larger document goes by itself.
 const CHUNK_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Documents that are read from the version store at the same time.
-const READS_AT_ONCE: usize = 8;
+/// Documents whose contents are asked for together, before their bytes are counted.
+const READ_CELLS_MAX: usize = 8;
 
 /// A static catalog: the cell is the document at a path, its value the digest of its exact bytes.
 ///
@@ -58,20 +62,8 @@ impl StaticCatalog {
         Self { role, ..self }
     }
 
-    /// Gets the content that a swap is to write.
-    async fn prepare(&self, cx: &WriteContext, swap: &Swap) -> Result<BlobSwap, OpError> {
-        let to = match &swap.to {
-            None => None,
-            Some(digest) => {
-                let content = cx.content(digest).await;
-                Some(content.map_err(|error| OpError::of_content(&self.name, digest, error))?)
-            }
-        };
-        Ok(BlobSwap { key: swap.key.clone(), precondition: Precondition::Is(swap.from), to })
-    }
-
-    async fn write(&self, chunk: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, OpError> {
-        self.blobs.swap(chunk).await.map_err(|error| self.error(error))
+    async fn write(&self, swaps: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, OpError> {
+        self.blobs.swap(swaps).await.map_err(|error| self.error(error))
     }
 
     fn check_key(&self, key: &str) -> Result<(), OpError> {
@@ -121,57 +113,82 @@ impl DomainOp for StaticCatalog {
         Domain::Stac
     }
 
+    fn role(&self) -> Role {
+        self.role
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            product: "static catalog".to_owned(),
-            version: "1".to_owned(),
-            compare_and_set: CompareAndSet::Value,
+            put: CompareAndSet::Value,
+            retire: CompareAndSet::Value,
             fence: Fence::Lock,
-            atomic_batch_max: 1,
             durable_ack: self.durable,
-            role: self.role,
+            value_is: ValueIs::Content,
+            visible: Visible::AtOnce,
+            cells_max: u32::MAX,
         }
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        self.blobs.list(&DOCUMENT_SUFFIXES).await.map_err(|error| self.error(error))
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.blobs.digests(&[]).await.map_err(|error| self.error(error))?;
+        Ok(Probe::healthy("static catalog", "1"))
+    }
+
+    /// A listing knows names only: a document's value is the digest of its bytes, and would have to be read.
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        let mut keys = self.blobs.list(&DOCUMENT_SUFFIXES).await.map_err(|error| self.error(error))?;
+        let first = after.map_or(0, |after| keys.partition_point(|key| key.as_str() <= after));
+        Ok(keys.drain(first..).take(limit).map(|key| (key, None)).collect())
     }
 
     async fn strays(&self) -> Result<Vec<Stray>, OpError> {
         self.blobs.strays(&DOCUMENT_SUFFIXES).await.map_err(|error| self.error(error))
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
+    async fn observe(&self, keys: &[String], _: Depth) -> Result<Vec<Seen>, OpError> {
         keys.iter().try_for_each(|key| self.check_key(key))?;
-        self.blobs.digests(keys).await.map_err(|error| self.error(error))
+        let values = self.blobs.digests(keys).await.map_err(|error| self.error(error))?;
+        Ok(values.into_iter().map(Seen::value).collect())
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.check_key(key)?;
-        self.blobs.get(key).await.map_err(|error| self.error(error))
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        keys.iter().try_for_each(|key| self.check_key(key))?;
+        let mut contents = Vec::with_capacity(keys.len());
+        for key in keys {
+            contents.push(self.blobs.get(key).await.map_err(|error| self.error(error))?);
+        }
+        Ok(contents)
     }
 
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
         for swap in batch {
             self.check_key(&swap.key)?;
             self.check_value(&swap.key, &swap.to)?;
         }
-        let reads: Vec<_> = batch.iter().map(|swap| self.prepare(cx, swap)).collect();
-        let mut prepared = futures::stream::iter(reads).buffered(READS_AT_ONCE);
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let mut chunk = Vec::new();
-        let mut chunk_bytes = 0;
-        while let Some(swap) = prepared.next().await {
-            let swap = swap?;
-            chunk_bytes += swap.to.as_ref().map_or(0, Bytes::len);
-            chunk.push(swap);
-            if chunk.len() == CHUNK_CELLS_MAX || chunk_bytes >= CHUNK_BYTES_MAX {
+        let (mut answers, mut outcomes) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        let (mut chunk, mut chunk_bytes) = (Vec::new(), 0);
+        for swaps in batch.chunks(READ_CELLS_MAX) {
+            for (swap, content) in swaps.iter().zip(cx.contents(&self.name, swaps).await) {
+                answers.push(content.map(|to| {
+                    chunk_bytes += to.as_ref().map_or(0, Bytes::len);
+                    let (key, precondition) = (swap.key.clone(), Precondition::Is(swap.from.value));
+                    chunk.push(BlobSwap { key, precondition, to });
+                }));
+            }
+            if chunk.len() >= CHUNK_CELLS_MAX || chunk_bytes >= CHUNK_BYTES_MAX {
                 outcomes.extend(self.write(std::mem::take(&mut chunk)).await?);
                 chunk_bytes = 0;
             }
         }
         outcomes.extend(self.write(chunk).await?);
-        Ok(outcomes)
+        let mut outcomes = outcomes.into_iter().map(|outcome| match outcome {
+            SwapOutcome::Applied => Swapped::Applied { generation: None },
+            SwapOutcome::Already => Swapped::Already { generation: None },
+            SwapOutcome::Conflict { observed } => Swapped::Conflict { observed: Seen::value(observed) },
+        });
+        // One outcome for each swap whose content was there.
+        let answers = answers.into_iter().map(|answer| answer.map(|()| outcomes.next()));
+        Ok(answers.filter_map(Result::transpose).collect())
     }
 
     async fn recover(&self, _: &WriteContext) -> Result<(), OpError> {

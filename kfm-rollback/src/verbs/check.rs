@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
 
 use super::Platform;
 use crate::assess::catalog_now;
+use crate::bulk;
 use crate::coverage::standing_against;
 use crate::elsewhere::protected_elsewhere;
 use crate::error::Result;
+use crate::facts::facts_of;
+use crate::op::DomainOpExt;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::{Session, missing_lines};
 use crate::skew::{SKEW, skewed, store_skew};
@@ -27,9 +29,12 @@ impl Platform {
         let session = Session::judge(self, "catalog check").await?;
         let catalog = self.catalog();
         let mut view = CatalogView::default();
-        for path in catalog.keys().await? {
-            if let Some(bytes) = catalog.read(&path).await? {
-                view.insert(path, Arc::new(DocumentFacts::project(&bytes)));
+        for paths in catalog.keys().await?.chunks(bulk::READ_CELLS) {
+            for (path, bytes) in paths.iter().zip(bulk::read(&*catalog, paths).await?) {
+                if let Some(bytes) = bytes {
+                    let (digest, bytes) = catalog.form(path, bytes)?;
+                    view.insert(path.clone(), Arc::new(facts_of(digest, &bytes)));
+                }
             }
         }
         let census = view.census();

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use kfm_lineage::CellId;
+use kfm_lineage::{CellId, Value};
 
 use super::status::lost;
 use super::{LabelLine, Platform};
 use crate::assess::catalog_now;
+use crate::bulk;
 use crate::elsewhere::protected_elsewhere;
 use crate::error::{Error, Result, text_of};
 use crate::execute::fit;
-use crate::op::{DomainOp, OpError};
-use crate::order::BATCH_STEPS_MAX;
+use crate::op::{Depth, DomainOp, Misconfigured, OpError, ValueIs};
 use crate::platform::log::LogPlace;
 use crate::platform::policy_files::{LABELS, PRINCIPALS, SUPPRESSIONS};
 use crate::report::{DoctorReport, OwnHealth, StoreHealth};
@@ -20,6 +20,9 @@ use crate::session::{Session, missing_lines};
 
 /// Entries that cover nothing and that are listed one by one.
 const IDLE_MAX: usize = 20;
+
+/// Cells of a store whose content is another one than marked, that are listed one by one.
+const MARKED_MAX: usize = 20;
 
 /// The text for a server that does not say which product it is.
 const NOT_TOLD: &str = "not told";
@@ -30,27 +33,43 @@ impl Platform {
     /// # Errors
     /// None: a store that does not answer is in the report.
     pub async fn doctor(&self, digests: bool) -> Result<DoctorReport> {
-        let mut stores = Vec::new();
+        let (mut stores, mut findings) = (Vec::new(), Vec::new());
         for store in self.stores() {
             let settings = self.settings().stores.get(store.name());
-            let capabilities = store.capabilities();
-            let held = held(store.as_ref(), digests).await;
-            let (cells, digest) = held.as_ref().ok().copied().flatten().unzip();
+            let probed = store.probe().await.map_err(Error::from);
+            let held = match &probed {
+                Ok(_) if digests => held(store.as_ref()).await.map(Some),
+                _ => Ok(None),
+            };
+            let (probe, held, error) = match (probed, held) {
+                (Ok(probe), Ok(held)) => (Some(probe), held, None),
+                (Ok(probe), Err(error)) => (Some(probe), None, Some(error)),
+                (Err(error), _) => (None, None, Some(error)),
+            };
+            let misconfigured = probe.iter().flat_map(|probe| &probe.findings);
+            let is_reliable = misconfigured.clone().all(|finding| !finding.breaks_promise);
+            findings.extend(misconfigured.map(|Misconfigured { what, remedy, .. }| {
+                format!("the product is misconfigured, {what}: store={}; {remedy}", store.name())
+            }));
+            findings.extend(held.iter().flat_map(|held| &held.other_than_marked).map(|key| {
+                let key = crate::blob::key::shown(key);
+                format!("a content is not what the mark beside it says: store={} key={key}", store.name())
+            }));
             stores.push(StoreHealth {
                 name: store.name().to_owned(),
                 domain: store.domain().to_string(),
                 kind: settings.map_or_else(|| "custom".to_owned(), |settings| settings.kind.clone()),
-                product: capabilities.product.clone(),
-                version: capabilities.version.clone(),
-                capabilities: Some(capabilities),
-                ok: held.is_ok(),
-                remedy: held.as_ref().err().and_then(remedy_of).map(str::to_owned),
-                error: held.err().map(|error| text_of(&error)),
-                cells,
-                digest,
+                product: probe.as_ref().map(|probe| probe.product.clone()),
+                version: probe.map(|probe| probe.version),
+                role: self.role(store.name()),
+                capabilities: store.capabilities(),
+                ok: error.is_none() && is_reliable,
+                remedy: error.as_ref().and_then(remedy_of).map(str::to_owned),
+                error: error.map(|error| said(&error)),
+                cells: held.as_ref().map(|held| held.cells),
+                digest: held.map(|held| held.digest),
             });
         }
-        let mut findings = Vec::new();
         if !self.stores().iter().any(|store| self.is_projected(store.name())) {
             findings.push(
                 "no store is projected from the catalog: the settings name no graph, search, cache or second catalog".into(),
@@ -225,23 +244,40 @@ impl Platform {
 }
 
 /// Returns the command that mends a store, where there is one.
-fn remedy_of(error: &OpError) -> Option<&'static str> {
-    matches!(error, OpError::Missing { derived: true, .. }).then_some("kfm project")
+fn remedy_of(error: &Error) -> Option<&'static str> {
+    matches!(error, Error::Store(OpError::Missing { derived: true, .. })).then_some("kfm project")
 }
 
-type Held = Option<(u64, kfm_lineage::Digest)>;
+/// Says what a store answered, without saying that it is a store.
+fn said(error: &Error) -> String {
+    match error {
+        Error::Store(error) => text_of(error),
+        error => text_of(error),
+    }
+}
 
-/// Reads a store's keys and, if asked for, the digest of what it holds.
-async fn held(store: &dyn DomainOp, digests: bool) -> std::result::Result<Held, OpError> {
-    let keys = store.keys().await?;
-    if !digests {
-        return Ok(None);
+/// What a store holds.
+struct Held {
+    cells: u64,
+    digest: kfm_lineage::Digest,
+    /// The keys of the first cells whose content is another one than the store's own mark says.
+    other_than_marked: Vec<String>,
+}
+
+/// Reads what a store holds.
+async fn held(store: &dyn DomainOp) -> Result<Held> {
+    let standing = bulk::standing(store, || Ok(())).await?;
+    let mut other_than_marked = Vec::new();
+    if store.capabilities().value_is == ValueIs::Mark {
+        let keys: Vec<String> = standing.keys().cloned().collect();
+        let marks = bulk::values(store, &keys, Depth::Mark).await?;
+        let other = standing.iter().zip(marks).filter(|((_, content), mark)| **content != *mark);
+        other_than_marked.extend(other.map(|((key, _), _)| key.clone()).take(MARKED_MAX));
     }
-    let mut cells = Vec::with_capacity(keys.len());
-    for keys in keys.chunks(BATCH_STEPS_MAX) {
-        for (key, value) in keys.iter().zip(store.observe(keys).await?) {
-            cells.push((CellId::new(store.domain(), store.name(), key.clone()), value));
-        }
-    }
-    Ok(Some((cells.len() as u64, scope_digest(cells.iter().map(|(cell, value)| (cell, *value))))))
+    let cells: Vec<(CellId, Value)> = standing
+        .into_iter()
+        .map(|(key, value)| (CellId::new(store.domain(), store.name(), key), value))
+        .collect();
+    let digest = scope_digest(cells.iter().map(|(cell, value)| (cell, *value)));
+    Ok(Held { cells: cells.len() as u64, digest, other_than_marked })
 }

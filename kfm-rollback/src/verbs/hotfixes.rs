@@ -243,16 +243,17 @@ impl Hotfix {
         let mut moves = Vec::with_capacity(self.replaced.len());
         let mut contents = Vec::with_capacity(self.replaced.len());
         for (path, (before, bytes)) in std::mem::take(&mut self.replaced) {
-            let facts = self.session.facts.project(&bytes);
-            if facts.digest == before {
+            let (digest, bytes) = self.session.form(&path, bytes)?;
+            if digest == before {
                 continue;
             }
+            let facts = self.session.facts.project(digest, &bytes);
             let standing = self.session.facts.of(&before).await?;
             let mut step = describe_move(&self.session, &path, Some(before), Some(&standing), Some(&facts));
             let owner = self.session.history.owner(&step.cell, None);
             step.from_version = owner.and_then(|write| write.step.to_version.clone()).or(step.from_version);
             step.to_version = Some(self.patched_version(&step));
-            contents.push((facts.digest, bytes));
+            contents.push((digest, bytes));
             moves.push(step);
         }
         Ok(Wanted {

@@ -48,7 +48,7 @@ impl Platform {
 async fn missing_stores(platform: &Platform) -> Vec<String> {
     let mut owed = Vec::new();
     for store in platform.stores() {
-        if let Err(OpError::Missing { store, place, derived }) = store.observe(&[]).await {
+        if let Err(OpError::Missing { store, place, derived }) = store.probe().await {
             let place = platform.shown(Path::new(&place));
             owed.push(match derived {
                 true => {

@@ -1,5 +1,6 @@
 //! Checks the records against each other and against the stores.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kfm_lineage::Digest;
@@ -9,10 +10,12 @@ use kfm_wal::{Depth, VerifyReport as WalReport};
 use super::Platform;
 use super::ledger::{every_entry_in_log, every_operation_in};
 use crate::asked::status_of;
+use crate::bulk;
 use crate::entries::entry_status;
 use crate::error::Result;
 use crate::history::{Kind, Operation, read_moves};
 use crate::manifest::{HotfixManifest, RollbackManifest};
+use crate::op;
 use crate::platform::log::{LogPlace, unsupported};
 use crate::report::{CheckLine, Status, VerifyReport, WalProbe};
 use crate::resolve;
@@ -176,12 +179,18 @@ async fn check_stores(
     check: &mut impl FnMut(&str, bool, String),
 ) -> Result<()> {
     let (mut wrong, mut looked_at) = (Vec::new(), 0_u64);
+    let mut by_store: BTreeMap<&str, Vec<&kfm_lineage::Move>> = BTreeMap::new();
     for step in moves.iter().filter(|step| !step.derived) {
-        let store = session.store(&step.cell)?;
-        let observed = store.observe(std::slice::from_ref(&step.cell.key)).await?;
-        looked_at += 1;
-        if observed.first().copied().flatten() != session.history.value(&step.cell) {
-            wrong.push(step.cell.to_string());
+        by_store.entry(&step.cell.store).or_default().push(step);
+    }
+    for steps in by_store.values() {
+        let store = session.store(&steps[0].cell)?;
+        let keys: Vec<String> = steps.iter().map(|step| step.cell.key.clone()).collect();
+        for (step, observed) in steps.iter().zip(bulk::values(&*store, &keys, op::Depth::Content).await?) {
+            looked_at += 1;
+            if observed != session.history.value(&step.cell) {
+                wrong.push(step.cell.to_string());
+            }
         }
     }
     wrong.truncate(5);

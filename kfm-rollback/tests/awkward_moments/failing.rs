@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kfm_lineage::{Domain, Value};
+use kfm_lineage::Domain;
 use kfm_rollback::context::WriteContext;
-use kfm_rollback::op::{Capabilities, OpError, Swap, SwapOutcome};
+use kfm_rollback::op::{Capabilities, Depth, Listed, OpError, Outcomes, Probe, Role, Seen, Swap};
 use kfm_rollback::{DomainOp, Platform};
 
 /// Fails its first swaps or recoveries permanently, and changes nothing by them.
@@ -48,23 +48,31 @@ impl DomainOp for Failing {
         self.inner.domain()
     }
 
+    fn role(&self) -> Role {
+        self.inner.role()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        self.inner.keys().await
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.inner.probe().await
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
-        self.inner.observe(keys).await
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        self.inner.scan(after, limit).await
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.inner.read(key).await
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<Seen>, OpError> {
+        self.inner.observe(keys, depth).await
     }
 
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        self.inner.read(keys).await
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
         self.fails(&self.swaps)?;
         self.inner.swap(cx, batch).await
     }

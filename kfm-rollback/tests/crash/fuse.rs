@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::Value;
-use kfm_rollback::blob::{BlobError, BlobStore, BlobSwap, LocalBlobs};
-use kfm_rollback::op::SwapOutcome;
+use kfm_rollback::blob::{BlobError, BlobStore, BlobSwap, LocalBlobs, SwapOutcome};
 use kfm_telemetry::{AlertRecord, OperationRecord, RecordSink, TelemetryError, TelemetryWriter};
 use kfm_wal::local::disk::{Access, Disk, DiskFile, DiskLock, RealDisk};
 

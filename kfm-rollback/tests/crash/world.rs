@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use kfm_retry::clock::Sleep;
 use kfm_retry::{Clock, SystemClock};
+use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::stac::StaticCatalog;
 use kfm_rollback::versions::VersionStore;
 use kfm_rollback::{LabelAssign, OpenOptions, Platform};
@@ -105,7 +106,7 @@ pub async fn seen(platform: &Platform) -> Seen {
     let mut seen = Seen::new();
     for store in platform.stores() {
         for key in store.keys().await.unwrap() {
-            let content = store.read(&key).await.unwrap().unwrap();
+            let content = store.content(&key).await.unwrap().unwrap();
             seen.insert((store.name().to_owned(), key), content.to_vec());
         }
     }

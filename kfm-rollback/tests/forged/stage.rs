@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kfm_lineage::Lsn;
+use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::StatusReport;
 use kfm_rollback::{Error, PlanRequest, PlanTarget};
 use kfm_wal::record::Record;
@@ -153,7 +154,7 @@ pub async fn seen(world: &World) -> Seen {
     let mut seen = Seen::new();
     for store in world.open().await.stores() {
         for key in store.keys().await.unwrap() {
-            if let Some(bytes) = store.read(&key).await.unwrap() {
+            if let Some(bytes) = store.content(&key).await.unwrap() {
                 seen.insert((store.name().to_owned(), key), bytes.to_vec());
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::{ExecuteReport, PlanReport, Status};
 use kfm_rollback::{Error, ExecuteRequest, PlanRequest, PlanTarget, Platform};
 
@@ -15,7 +16,7 @@ pub async fn seen(platform: &Platform) -> Seen {
     let mut seen = Seen::new();
     for store in platform.stores() {
         for key in store.keys().await.unwrap() {
-            if let Some(bytes) = store.read(&key).await.unwrap() {
+            if let Some(bytes) = store.content(&key).await.unwrap() {
                 seen.insert((store.name().to_owned(), key), bytes.to_vec());
             }
         }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kfm_lineage::{Domain, Value};
+use kfm_lineage::Domain;
 use kfm_rollback::context::WriteContext;
 use kfm_rollback::memory::MemoryOp;
-use kfm_rollback::op::{Capabilities, OpError, Swap, SwapOutcome};
+use kfm_rollback::op::{
+    Capabilities, Depth, DomainOpExt, Listed, OpError, Outcomes, Probe, Role, Seen, Swap,
+};
 use kfm_rollback::report::Status;
 use kfm_rollback::{DomainOp, Error, ExecuteRequest, PlanTarget, Platform};
 
@@ -32,23 +34,31 @@ impl DomainOp for EditedMeanwhile {
         self.catalog.domain()
     }
 
+    fn role(&self) -> Role {
+        self.catalog.role()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.catalog.capabilities()
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        self.catalog.keys().await
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.catalog.probe().await
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
-        self.catalog.observe(keys).await
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        self.catalog.scan(after, limit).await
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.catalog.read(key).await
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<Seen>, OpError> {
+        self.catalog.observe(keys, depth).await
     }
 
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        self.catalog.read(keys).await
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
         self.catalog.set_foreign(&self.key, Some(self.by_hand.clone()));
         self.catalog.swap(cx, batch).await
     }
@@ -63,7 +73,7 @@ async fn open(world: &World, catalog: &MemoryOp) -> Platform {
 }
 
 async fn title(catalog: &MemoryOp, id: &str) -> String {
-    let bytes = catalog.read(&path(id)).await.unwrap().unwrap();
+    let bytes = catalog.content(&path(id)).await.unwrap().unwrap();
     let item: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     item["properties"]["title"].as_str().unwrap().to_owned()
 }

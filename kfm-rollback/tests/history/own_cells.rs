@@ -1,6 +1,7 @@
 //! Cells of graph, search and cache: those that are projected, and those that a pipeline keeps itself.
 
 use kfm_rollback::Error;
+use kfm_rollback::op::DomainOpExt;
 use serde_json::{Value, json};
 
 use crate::acts::roll_back;
@@ -16,7 +17,7 @@ async fn put_with_alias(world: &World, id: &str, alias: &Value) -> String {
 }
 
 async fn alias(world: &World) -> Option<Value> {
-    let bytes = world.open().await.store("search").unwrap().read("kfm-c").await.unwrap();
+    let bytes = world.open().await.store("search").unwrap().content("kfm-c").await.unwrap();
     bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap())
 }
 
@@ -81,7 +82,7 @@ async fn try_node(world: &World, node: Option<&Value>) -> Result<String, Error> 
 }
 
 async fn node(world: &World) -> Option<Value> {
-    let bytes = world.open().await.store("graph").unwrap().read("site-42").await.unwrap();
+    let bytes = world.open().await.store("graph").unwrap().content("site-42").await.unwrap();
     bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap())
 }
 

@@ -1,6 +1,7 @@
 //! Derived cells made what the documents say: after an adoption, a restored backup, for one store or one collection
 //! (`docs/states.md` sections 1 and 2).
 
+use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, Platform, Project};
 use kfm_telemetry::ledger::OperationType;
@@ -114,7 +115,7 @@ async fn a_store_from_an_older_backup_is_mended_and_only_where_it_differs() {
     assert_eq!(skew(&world).await, 1);
     let report = project(&world, Project::default()).await.unwrap();
     assert_eq!((report.moves.total, skew(&world).await), (1, 0));
-    let graph = world.open().await.store("graph").unwrap().read(&path("a")).await.unwrap().unwrap();
+    let graph = world.open().await.store("graph").unwrap().content(&path("a")).await.unwrap().unwrap();
     let node: Value = serde_json::from_slice(&graph).unwrap();
     assert_eq!(node["properties"]["title"], "first");
     damage(&world, "b").await;

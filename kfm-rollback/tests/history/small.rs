@@ -1,5 +1,6 @@
 //! Small catalogs of a test's own: items without links, put there by the ingest hook.
 
+use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::{PublishReport, Status};
 use kfm_rollback::{Error, Platform};
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ pub fn said(titles: &[(&str, &str)]) -> Vec<(String, String)> {
 pub async fn listed(platform: &Platform) -> Vec<(String, String)> {
     let mut listings = Vec::new();
     for store in ["search", "cache"] {
-        let bytes = platform.store(store).unwrap().read("kfm-c").await.unwrap();
+        let bytes = platform.store(store).unwrap().content("kfm-c").await.unwrap();
         listings.push(bytes.map_or_else(Vec::new, |bytes| serde_json::from_slice(&bytes).unwrap()));
     }
     assert_eq!(listings[0], listings[1]);
@@ -75,7 +76,7 @@ pub async fn nodes(platform: &Platform) -> Vec<(String, String)> {
     let graph = platform.store("graph").unwrap();
     let mut nodes = Vec::new();
     for key in graph.keys().await.unwrap() {
-        let node: Value = serde_json::from_slice(&graph.read(&key).await.unwrap().unwrap()).unwrap();
+        let node: Value = serde_json::from_slice(&graph.content(&key).await.unwrap().unwrap()).unwrap();
         nodes.push((key, node["properties"]["digest"].as_str().unwrap().to_owned()));
     }
     nodes

@@ -13,8 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kfm_lineage::{Digest, Value};
 
 use super::folder::{TEMPORARY, digest_of, failed, unknown};
-use crate::blob::{BlobError, platform};
-use crate::swap::SwapOutcome;
+use crate::blob::{BlobError, SwapOutcome, platform};
 
 /// Names that are tried for a temporary file; others' left-overs may have the first ones.
 const TEMPORARY_NAMES_TRIED_MAX: u32 = 1_000;

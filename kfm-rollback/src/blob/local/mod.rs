@@ -17,8 +17,7 @@ use kfm_lineage::Value;
 use tokio::sync::RwLock;
 
 use self::folder::Folder;
-use super::{BlobError, BlobStore, BlobSwap, Stray, platform};
-use crate::swap::SwapOutcome;
+use super::{BlobError, BlobStore, BlobSwap, Stray, SwapOutcome, platform};
 
 /// Keeps blobs as the files of a folder, and nothing else in it.
 ///

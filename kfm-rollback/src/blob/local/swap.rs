@@ -10,8 +10,7 @@ use kfm_lineage::{Digest, Value};
 
 use super::displaced::{Temporary, create_temporary, remove, remove_emptied, retire};
 use super::folder::{Folder, Seen, failed, unknown};
-use crate::blob::{BlobError, BlobSwap, Precondition, key, platform};
-use crate::swap::SwapOutcome;
+use crate::blob::{BlobError, BlobSwap, Precondition, SwapOutcome, key, platform};
 
 /// Files that are written before the first of them is synced; also bounds open files.
 const WINDOW_FILES: usize = 64;

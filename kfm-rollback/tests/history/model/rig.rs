@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kfm_lineage::{Digest, Domain, canonical_json};
 use kfm_rollback::memory::MemoryOp;
+use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::{ExecuteReport, SkippedLine, Status};
 use kfm_rollback::{
     DomainOp, Error, ExecuteRequest, HotfixDone, HotfixRequest, PlanRequest, PlanTarget, Platform,
@@ -218,7 +219,7 @@ impl Engine {
         let stood = match &how.skip {
             Some(cell) => {
                 let store = self.store_of(cell);
-                let stood = store.read(cell.key()).await.unwrap();
+                let stood = store.content(cell.key()).await.unwrap();
                 store.set_foreign(cell.key(), Some(Bytes::from_static(b"{\"by\": \"hand\"}")));
                 Some((store, cell.key(), stood))
             }
@@ -270,7 +271,7 @@ impl Engine {
 async fn held(store: &MemoryOp) -> BTreeMap<String, Vec<u8>> {
     let mut held = BTreeMap::new();
     for key in store.keys().await.unwrap() {
-        let bytes = store.read(&key).await.unwrap().unwrap().to_vec();
+        let bytes = store.content(&key).await.unwrap().unwrap().to_vec();
         held.insert(key, bytes);
     }
     held

@@ -1,0 +1,13 @@
+//! The laws, one function each: it panics if the store does not keep the law.
+
+mod at_once;
+mod failing;
+mod promises;
+mod reads;
+mod swaps;
+
+pub use at_once::*;
+pub use failing::*;
+pub use promises::*;
+pub use reads::*;
+pub use swaps::*;
