@@ -218,6 +218,8 @@ impl DomainOp for Broken {
     }
 
     async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
+        let keys: Vec<String> = batch.iter().map(|swap| swap.key.clone()).collect();
+        self.inner.observe(&keys, Depth::Mark).await?;
         if self.bug == Bug::TakesTenCells && batch.len() > 10 {
             return Err(OpError::permanent(self.name(), "-", "too many cells"));
         }
@@ -241,9 +243,6 @@ impl DomainOp for Broken {
             let answer = self.swap_one(cx, swap, content).await;
             if let (Ok(Swapped::Conflict { observed }), Bug::StopsAtTheFirstConflict) = (&answer, self.bug) {
                 conflict = Some(observed.clone());
-            }
-            if matches!(answer, Err(OpError::InvalidKey { .. })) {
-                return Err(answer.unwrap_err());
             }
             answers.push(answer);
         }
