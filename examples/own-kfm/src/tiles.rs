@@ -14,7 +14,8 @@ use kfm_lineage::{Digest, Domain, Value};
 use kfm_rollback::context::WriteContext;
 use kfm_rollback::kind::{Key, StoreKind, Surroundings};
 use kfm_rollback::op::{
-    Capabilities, CompareAndSet, DomainOp, ErrorClass, Fence, OpError, Role, Swap, SwapOutcome,
+    Capabilities, CompareAndSet, Depth, DomainOp, ErrorClass, Listed, OpError, Outcomes, Probe, Seen, Swap,
+    Swapped,
 };
 
 /// `kind = "tiles"` in `kfm.toml`: opens tile servers.
@@ -84,7 +85,7 @@ impl TileServer {
 
     /// Nothing was changed, and trying again does not help.
     fn refused(&self, error: io::Error) -> OpError {
-        OpError::Permanent { store: self.name.clone(), key: "-".to_owned(), source: error.into() }
+        OpError::permanent(&self.name, "-", error)
     }
 }
 
@@ -103,50 +104,48 @@ impl DomainOp for TileServer {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            product: "tile server".to_owned(),
-            version: "1".to_owned(),
-            compare_and_set: CompareAndSet::Value,
-            fence: Fence::Lock,
-            atomic_batch_max: u32::MAX,
-            durable_ack: true,
-            role: Role::Derived,
-        }
+        let value = CompareAndSet::Value;
+        Capabilities { put: value, retire: value, durable_ack: true, ..Capabilities::default() }
     }
 
-    async fn keys(&self) -> Result<Vec<String>, OpError> {
-        Ok(self.layers()?.into_keys().collect())
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.layers().map(|_| Probe::healthy("tile server", "1"))
     }
 
-    async fn observe(&self, keys: &[String]) -> Result<Vec<Value>, OpError> {
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        let keys = self.layers()?.into_keys().filter(|key| after.is_none_or(|after| key.as_str() > after));
+        Ok(keys.take(limit).map(|key| (key, None)).collect())
+    }
+
+    async fn observe(&self, keys: &[String], _: Depth) -> Result<Vec<Seen>, OpError> {
         keys.iter().try_for_each(|key| self.check_key(key))?;
         let layers = self.layers()?;
-        Ok(keys.iter().map(|key| value(&layers, key)).collect())
+        Ok(keys.iter().map(|key| Seen::value(value(&layers, key))).collect())
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, OpError> {
-        self.check_key(key)?;
-        Ok(self.layers()?.remove(key).map(Bytes::from))
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        keys.iter().try_for_each(|key| self.check_key(key))?;
+        let layers = self.layers()?;
+        Ok(keys.iter().map(|key| layers.get(key).cloned().map(Bytes::from)).collect())
     }
 
-    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Vec<SwapOutcome>, OpError> {
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
+        batch.iter().try_for_each(|swap| self.check_key(&swap.key))?;
+        let contents = cx.contents(&self.name, batch).await;
+        // One writer at a time, in this process and in others.
+        let lock = File::create(self.folder.join(".lock")).and_then(|file| file.lock().map(|()| file));
+        let _lock = lock.map_err(|error| self.refused(error))?;
         let (mut layers, mut outcomes) = (self.layers()?, Vec::new());
-        for swap in batch {
-            self.check_key(&swap.key)?;
-            let observed = value(&layers, &swap.key);
-            outcomes.push(if observed == swap.to {
-                SwapOutcome::Already
-            } else if observed != swap.from {
-                SwapOutcome::Conflict { observed }
-            } else {
-                layers.remove(&swap.key);
-                if let Some(to) = swap.to {
-                    let content = cx.content(&to).await;
-                    let content = content.map_err(|error| OpError::of_content(&self.name, &to, error))?;
-                    layers.insert(swap.key.clone(), String::from_utf8_lossy(&content).into_owned());
-                }
-                SwapOutcome::Applied
-            });
+        for (swap, content) in batch.iter().zip(contents) {
+            let observed = Seen::value(value(&layers, &swap.key));
+            outcomes.push(content.map(|content| {
+                swap.without_change(&observed).unwrap_or_else(|| {
+                    layers.remove(&swap.key);
+                    let text = |content: Bytes| String::from_utf8_lossy(&content).into_owned();
+                    layers.extend(content.map(|content| (swap.key.clone(), text(content))));
+                    Swapped::Applied { generation: None }
+                })
+            }));
         }
         // Also when nothing changed: what a killed process left to sync is durable once we say 'already'.
         self.write(&layers).map_err(|error| OpError::unknown(&self.name, ErrorClass::Io, error))?;
