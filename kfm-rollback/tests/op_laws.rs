@@ -18,7 +18,7 @@ use kfm_rollback::embedded::{Cache, Embedded, Graph, Search, Semantics};
 use kfm_rollback::memory::MemoryOp;
 use kfm_rollback::op::{
     Capabilities, Depth, DomainOp, DomainOpExt, ErrorClass, Listed, OpError, Outcomes, Probe, Role, Seen,
-    Swap, Swapped,
+    Swap,
 };
 use kfm_rollback::op_conformance;
 use kfm_rollback::stac::StaticCatalog;

@@ -548,7 +548,6 @@ const SEEN_BY_ONE: &[(Bug, &[&str])] = &[
     (Bug::RetiresWithoutALock, &["of_a_retire_and_a_replacement_one_wins"]),
     (Bug::StopsAtTheFirstConflict, &["each_cell_of_a_batch_has_its_own_outcome"]),
     (Bug::WritesWithoutContent, &["a_cell_whose_content_is_missing_is_left_alone"]),
-    (Bug::FormsAForm, &["a_form_is_its_own_form_and_matches_its_digest"]),
     (Bug::HasNoName, &["a_probe_names_the_product_and_finds_a_healthy_one_healthy"]),
     (Bug::NotesReads, &["reads_write_nothing"]),
     (Bug::PagesByNumber, &["pages_miss_nothing_while_another_writes"]),
@@ -576,9 +575,9 @@ fn a_store_with_such_a_bug_keeps_all_other_laws() {
     });
     let broken: Vec<_> = broken.collect();
     drop(std::panic::take_hook());
-    for ((bug, broken), (_, laws)) in broken.iter().zip(SEEN_BY_ONE) {
-        assert_eq!(broken, laws, "{bug:?}");
-    }
+    let others = broken.iter().zip(SEEN_BY_ONE).filter(|((_, broken), (_, laws))| broken != laws);
+    let others: Vec<_> = others.map(|(broken, _)| broken).collect();
+    assert!(others.is_empty(), "they break other laws: {others:#?}");
 }
 
 #[test]

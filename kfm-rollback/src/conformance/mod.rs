@@ -65,6 +65,8 @@ pub enum Cut {
     Answer,
 }
 
+type Opened = Box<dyn Fn(Cut) -> Arc<dyn DomainOp> + Send + Sync>;
+
 type Asked<A, T> = Box<dyn Fn(A) -> BoxFuture<'static, T> + Send + Sync>;
 
 /// One store under test, empty, and what a test needs to know of it.
@@ -76,7 +78,7 @@ pub struct Fixture {
     leave_unfinished: Option<Box<dyn Fn() + Send + Sync>>,
     read: Option<Asked<String, Option<Bytes>>>,
     edit: Option<Asked<(String, Bytes), ()>>,
-    cut: Option<Box<dyn Fn(Cut) -> Arc<dyn DomainOp> + Send + Sync>>,
+    cut: Option<Opened>,
     lose_power: Option<Box<dyn Fn() + Send + Sync>>,
     kept: Vec<Box<dyn Any + Send + Sync>>,
     versions: Arc<VersionStore>,

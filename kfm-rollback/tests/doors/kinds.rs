@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use kfm_lineage::Domain;
 use kfm_rollback::kind::{Key, StoreKind, Surroundings};
 use kfm_rollback::memory::MemoryOp;
+use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::op::Role;
 use kfm_rollback::{Credentials, DomainOp, OpenOptions, Platform, Result};
 
@@ -90,12 +91,12 @@ async fn a_publish_and_a_rollback_move_a_store_of_an_own_kind_too() {
     };
     put("first").await;
     let store = kind.store.lock().unwrap().clone().unwrap();
-    let first = store.observe(&["kfm-c".to_owned()]).await.unwrap();
+    let first = store.value("kfm-c").await.unwrap();
     let second = put("second").await;
-    assert_ne!(store.observe(&["kfm-c".to_owned()]).await.unwrap(), first);
+    assert_ne!(store.value("kfm-c").await.unwrap(), first);
     let target = kfm_rollback::PlanTarget::Publish(second.to_string());
     platform.execute(kfm_rollback::ExecuteRequest::new(target, "it was wrong")).await.unwrap();
-    assert_eq!(store.observe(&["kfm-c".to_owned()]).await.unwrap(), first);
+    assert_eq!(store.value("kfm-c").await.unwrap(), first);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kfm_lineage::Value;
+use kfm_retry::{Clock, SystemClock};
 
 use crate::conformance::{Cut, Fixture};
 use crate::op::{Depth, OpError, Seen, Swap, Swapped};
@@ -82,7 +83,9 @@ async fn comes_to_its_end(fixture: &Fixture, swap: &Swap) {
         let op = fixture.op();
         let answer = op.swap(&fixture.context(), std::slice::from_ref(swap)).await;
         match answer.map(|mut answers| answers.remove(0)) {
-            Err(error) | Ok(Err(error)) if error.may_pass() => std::thread::sleep(Duration::from_millis(2)),
+            Err(error) | Ok(Err(error)) if error.may_pass() => {
+                SystemClock.sleep(Duration::from_millis(2)).await
+            }
             Ok(Ok(Swapped::Applied { .. } | Swapped::Already { .. })) => break,
             answer => panic!("the same swap again is not made: {answer:?}"),
         }
