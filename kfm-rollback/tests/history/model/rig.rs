@@ -8,9 +8,7 @@ use kfm_lineage::{Digest, Domain, canonical_json};
 use kfm_rollback::memory::MemoryOp;
 use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::{ExecuteReport, SkippedLine, Status};
-use kfm_rollback::{
-    DomainOp, Error, ExecuteRequest, HotfixDone, HotfixRequest, PlanRequest, PlanTarget, Platform,
-};
+use kfm_rollback::{Error, ExecuteRequest, HotfixDone, HotfixRequest, PlanRequest, PlanTarget, Platform};
 use kfm_telemetry::MemorySink;
 use kfm_wal::record::Correction;
 use serde_json::{Value, json};
