@@ -79,6 +79,10 @@ pub trait BlobStore: Debug + Send + Sync {
     /// As [`BlobError`] says. An error says nothing of the other keys of the batch: observe them.
     async fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError>;
 
+    /// Says whether a removal compares the key's value in one step with the change. Where it does not, the store looks,
+    /// then removes, and what another hand writes in between is lost.
+    fn compares_on_removal(&self) -> bool;
+
     /// Removes what crashed processes left unfinished, and nothing that a reader sees.
     ///
     /// A swap that another process is making meanwhile may fail as [`BlobError::Transient`].

@@ -143,6 +143,11 @@ impl BlobStore for ObjectBlobs {
         Ok(outcomes)
     }
 
+    /// No: `object_store` has no delete with a condition, although the products have.
+    fn compares_on_removal(&self) -> bool {
+        false
+    }
+
     /// Does nothing: an object is there whole or not at all.
     async fn sweep(&self) -> Result<(), BlobError> {
         Ok(())

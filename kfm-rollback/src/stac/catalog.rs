@@ -118,9 +118,10 @@ impl DomainOp for StaticCatalog {
     }
 
     fn capabilities(&self) -> Capabilities {
+        let is_compared = self.blobs.compares_on_removal();
         Capabilities {
             put: CompareAndSet::Value,
-            retire: CompareAndSet::Value,
+            retire: if is_compared { CompareAndSet::Value } else { CompareAndSet::None },
             fence: Fence::Lock,
             durable_ack: self.durable,
             value_is: ValueIs::Content,

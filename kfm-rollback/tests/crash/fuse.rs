@@ -218,6 +218,10 @@ impl BlobStore for FusedBlobs {
         Ok(outcomes)
     }
 
+    fn compares_on_removal(&self) -> bool {
+        self.inner.compares_on_removal()
+    }
+
     async fn sweep(&self) -> Result<(), BlobError> {
         if self.fuse.is_burnt() { Err(gone_blob("-")) } else { self.inner.sweep().await }
     }

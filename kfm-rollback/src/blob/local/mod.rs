@@ -126,6 +126,11 @@ impl BlobStore for LocalBlobs {
         self.writing(move |folder| folder.swap(batch)).await
     }
 
+    /// Yes: the file is renamed away, looked at, and put back if it is another one.
+    fn compares_on_removal(&self) -> bool {
+        true
+    }
+
     async fn sweep(&self) -> Result<(), BlobError> {
         self.writing(Folder::sweep).await
     }
