@@ -284,27 +284,32 @@ async fn keep(session: &Session, unit: &Unit, foreign: &[Foreign]) -> Result<Vec
 async fn contents_of(session: &Session, foreign: &[Foreign]) -> Result<Vec<Option<Bytes>>> {
     let mut contents = Vec::with_capacity(foreign.len());
     for foreign in foreign.chunk_by(|a, b| a.cell.store == b.cell.store) {
-        let keys: Vec<String> = foreign.iter().map(|foreign| foreign.cell.key.clone()).collect();
+        // Nothing is asked about an absent cell: a link may stand in its place, which no store follows.
+        let standing = foreign.iter().filter(|foreign| foreign.observed.is_some());
+        let keys: Vec<String> = standing.map(|foreign| foreign.cell.key.clone()).collect();
         let store = session.store(&foreign[0].cell)?;
-        for (foreign, content) in foreign.iter().zip(bulk::read(&*store, &keys).await?) {
-            contents.push(match foreign.observed.zip(content) {
-                Some((digest, content)) if digest.matches(&content) => Some(content),
-                None if foreign.observed.is_none() => None,
-                _ => {
-                    return Err(Error::Conflict {
-                        message: format!(
-                            "a value changed while it was being recorded: cell={}",
-                            foreign.cell
-                        ),
-                        conflicts: Vec::new(),
-                        hint: "try again when no program writes to the store".into(),
-                        next: Vec::new(),
-                    });
-                }
-            });
+        let mut read = bulk::read(&*store, &keys).await?.into_iter();
+        for foreign in foreign {
+            let Some(digest) = foreign.observed else {
+                contents.push(None);
+                continue;
+            };
+            match read.next().flatten() {
+                Some(content) if digest.matches(&content) => contents.push(Some(content)),
+                _ => return Err(changed_meanwhile(&foreign.cell)),
+            }
         }
     }
     Ok(contents)
+}
+
+fn changed_meanwhile(cell: &CellId) -> Error {
+    Error::Conflict {
+        message: format!("a value changed while it was being recorded: cell={cell}"),
+        conflicts: Vec::new(),
+        hint: "try again when no program writes to the store".into(),
+        next: Vec::new(),
+    }
 }
 
 /// Describes a standing value as a move, though the engine did not make it.
