@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kfm_lineage::Domain;
 use kfm_policy::{Objection, OperationFacts, PolicyCheck, Verdict};
 use kfm_rollback::memory::MemoryOp;
-use kfm_rollback::{Error, Platform};
+use kfm_rollback::{Error, PlanTarget, Platform};
 use kfm_wal::record::{PartsRecord, Record};
 
 use crate::small::{item, try_put};
@@ -99,6 +99,10 @@ async fn a_program_without_a_store_or_a_check_of_the_platform_looks_and_is_told_
     for part in ["store=tiles domain=cache", "check=X-freeze"] {
         assert!(refused.to_string().contains(part), "{refused}");
     }
+    let rehearsed =
+        world.open().await.dry_run(PlanTarget::Publish("latest".into()), Vec::new()).await.unwrap();
+    let against = format!("{:?}", rehearsed.against);
+    assert!(!rehearsed.ready && against.contains("X-freeze") && against.contains("tiles"), "{against}");
     assert!(world.open().await.principal_add("maria", &["reviewer".into()], None).await.is_err());
     for told in told(&world.open().await).await {
         assert_eq!(told.len(), 2, "{told:?}");

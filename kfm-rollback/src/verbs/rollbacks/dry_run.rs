@@ -15,7 +15,7 @@ use crate::plan::{
 use crate::platform::Platform;
 use crate::report::{ConflictLine, Conflicts, DryRunReport, FIRST_MAX, PlanReport};
 use crate::resolve;
-use crate::session::Session;
+use crate::session::{Session, missing_lines};
 
 impl Platform {
     /// Checks everything that executing would check, against the live stores, and writes nothing (R4).
@@ -151,7 +151,11 @@ async fn rehearsed_first(
     if !draft.decision.allowed {
         return Err(denied("rollback_dry_run", &draft.decision));
     }
-    conflicts.extend(foreign_values(session, &draft.moves()).await?);
+    let missing = missing_lines(&session.platform, &session.history);
+    if missing.is_empty() {
+        conflicts.extend(foreign_values(session, &draft.moves()).await?);
+    }
+    conflicts.extend(missing.iter().map(|line| conflict(&line.rule, &line.subject, &line.message)));
     let plan = plan.map_or_else(|| plan_of(session, draft, operation), Ok)?;
     if !plan.summary.approvals_needed.is_empty() {
         // The actor that rehearses is the one that would execute.
