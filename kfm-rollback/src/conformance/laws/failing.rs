@@ -37,7 +37,7 @@ pub async fn a_lost_request_or_answer_is_no_outcome(fixture: &Fixture) {
 /// its end. No value comes twice: a swap that was dropped may still be made while the next ones are.
 pub async fn a_dropped_swap_leaves_each_cell_old_or_new(fixture: &Fixture) {
     let keys = ["x.json", "y.json", "z.json"].map(str::to_owned);
-    let content = |n: u64| fixture.content(n, if n % 2 == 0 { 5_000 } else { 90_000 });
+    let content = |n: u64| fixture.content(n, if n.is_multiple_of(2) { 5_000 } else { 90_000 });
     let mut standing = content(0);
     let mut value = fixture.store(&standing).await;
     for key in &keys {
