@@ -183,7 +183,8 @@ impl From<&Finding> for FindingLine {
 ///
 /// Every judgement begins with this call: it also brings into force what policy's files say by now.
 ///
-/// A cell that a pipeline keeps itself has no document, but it has a protection: policy does not read its content,
+/// A document that another catalog than the target keeps is judged as if it stood at its path in the target. Every
+/// other cell that a pipeline keeps itself has no document, but it has a protection: policy does not read its content,
 /// and so must not take it for empty. The answer has one entry for each move that is not derived, in the order of
 /// the moves.
 pub(crate) async fn treat_moves(
@@ -196,13 +197,17 @@ pub(crate) async fn treat_moves(
     let session: &Session = session;
     let after = with_moves(session, now, moves).await?;
     let protections = Protections::new(session, now, &after);
+    let catalogs = other_catalogs(session, &after, moves).await?;
+    let of_catalogs: BTreeMap<&str, Protections<'_>> =
+        catalogs.iter().map(|(store, view)| (*store, Protections::new(session, now, view))).collect();
     let mut steps = Vec::new();
     for step in moves.iter().filter(|step| !step.derived) {
-        let is_document = session.is_document(&step.cell);
+        let is_document = step.cell.domain == Domain::Stac;
         let facts =
             async |value: Value| if is_document { session.facts.of_value(value).await } else { Ok(None) };
         let (before, target) = (facts(step.before).await?, facts(step.after).await?);
-        let protection = protections.of(&step.cell.key).await?;
+        let of_catalog = of_catalogs.get(step.cell.store.as_str()).filter(|_| is_document);
+        let protection = of_catalog.unwrap_or(&protections).of(&step.cell.key).await?;
         let outcome = match step.after {
             Some(_) if !is_document => kfm_policy::treat_unread(&protection, mode),
             _ => kfm_policy::treat(target.as_deref(), &protection, mode),
@@ -218,6 +223,24 @@ pub(crate) async fn treat_moves(
         });
     }
     Ok(steps)
+}
+
+/// Returns, for each other catalog than the target that documents are moved in, the target as it would be with these
+/// documents at their paths.
+async fn other_catalogs<'m>(
+    session: &Session,
+    after: &CatalogView,
+    moves: &'m [Move],
+) -> Result<BTreeMap<&'m str, CatalogView>> {
+    let mut catalogs = BTreeMap::new();
+    let is_of_another = |step: &&Move| step.cell.domain == Domain::Stac && !session.is_document(&step.cell);
+    for step in moves.iter().filter(|step| !step.derived).filter(is_of_another) {
+        let view = catalogs.entry(step.cell.store.as_str()).or_insert_with(|| after.clone());
+        if let Some(document) = session.facts.of_value(step.after).await? {
+            view.insert(step.cell.key.clone(), document);
+        }
+    }
+    Ok(catalogs)
 }
 
 /// Finds what is not valid in the documents that moves replace and in those that they bring.

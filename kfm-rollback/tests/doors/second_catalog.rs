@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use kfm_lineage::Digest;
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, Project};
 
-use crate::acts::{roll_back, seen, signer};
+use crate::acts::{approve, execute_plan, roll_back, seen, signer};
 use crate::small::{item, item_at_a_place, path, put, said, titles};
 use crate::support::{World, documents_below};
 
@@ -169,4 +170,47 @@ async fn adoption_records_both_catalogs_and_the_second_one_follows_from_then_on(
     roll_back(&world, &second).await;
     assert_alike(&world).await;
     assert_eq!(titles(&world), said(&[("a", "before the log")]));
+}
+
+/// Takes a rollback back, approved where that is needed; a denial is an answer too.
+async fn try_revert(world: &World, rollback: &str) -> Result<Status, Error> {
+    let reverted = match world.open().await.revert(rollback, "it was right after all").await {
+        Err(Error::ApprovalRequired { plan_id, .. }) => {
+            let maria = signer(world, "maria", "reviewer").await;
+            approve(world, &plan_id.to_string(), &maria).await;
+            execute_plan(world, &plan_id.to_string()).await
+        }
+        reverted => reverted,
+    };
+    reverted.map(|report| report.status)
+}
+
+/// R61, R64: an entry about an id or a digest protects in every catalog, not only in the target.
+#[tokio::test]
+async fn what_another_hand_put_into_a_second_catalog_is_protected_by_id_and_digest_too() {
+    let document = item_at_a_place("a", "first").to_string();
+    let digest = Digest::of_bytes(document.as_bytes());
+    let withdrawn = |entry: String| {
+        format!("[[suppression]]\n{entry}\nauthority = \"C\"\nreason = \"it was asked for\"\n")
+    };
+    for (protects, entry) in [
+        (false, withdrawn("entity = \"b\"".to_owned())),
+        (true, withdrawn("entity = \"a\"".to_owned())),
+        (true, withdrawn(format!("digest = \"{digest}\""))),
+    ] {
+        let world = with_mirror().await;
+        put(&world, &[("z", Some(item("z", "first")))]).await;
+        let place = world.root().join("mirror/other/a.json");
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(&place, &document).unwrap();
+        let adopted = world.open().await.reconcile(true).await.unwrap().publish_id.unwrap().to_string();
+        let path = world.root().join("policy/suppressions.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}\n{entry}")).unwrap();
+
+        let rollback = roll_back(&world, &adopted).await.rollback_id.unwrap().to_string();
+        assert!(!place.exists(), "{entry}");
+        let reverted = try_revert(&world, &rollback).await;
+        assert_eq!(place.exists(), !protects, "{entry}: {reverted:?}");
+    }
 }
