@@ -16,12 +16,17 @@ use crate::session::Session;
 /// # Errors
 /// [`Error::Invalid`]: names the key.
 pub(crate) fn refuse_unknown_keys(moves: &[Move], skip: &[String]) -> Result<()> {
-    let is_known = |key: &str| moves.iter().any(|step| step.cell.key == key && !step.derived);
-    match skip.iter().find(|key| !is_known(key)) {
+    let keys = || moves.iter().filter(|step| !step.derived).map(|step| &step.cell.key);
+    match skip.iter().find(|key| !keys().any(|known| known == *key)) {
         None => Ok(()),
         Some(key) => Err(Error::invalid(
             format!("no cell of this operation has the key that is to be left alone: key={key}"),
-            "give keys of documents as the plan lists them, such as stac/items/a.json",
+            match keys().next() {
+                Some(known) => {
+                    format!("give a key of the operation as it stands in the plan, such as {known}")
+                }
+                None => "leave --skip out: the operation moves no document".to_owned(),
+            },
         )),
     }
 }
