@@ -186,7 +186,7 @@ fn a_refusal_of_what_says_who_may_do_what_is_recorded() {
         says,
     };
 
-    // A name that is taken, a role that is not known, a key that is none.
+    // A name that is taken, a role that is not known, a key that is not valid.
     let principals = |says| of("principals", "policy_change", says);
     let add = ["principals", "add"];
     refused(&sandbox, &[&add[..], &["ADA", "--role", "reviewer"]].concat(), &principals("the name is taken"));

@@ -1,4 +1,4 @@
-//! `kfm rollback show` and `kfm hotfix show`: one operation, its steps, its history and who approved it.
+//! `kfm rollback show` and `kfm hotfix show`: one operation, its steps, its history and its approvals.
 
 use clap::Args;
 use kfm_lineage::OperationKind;
