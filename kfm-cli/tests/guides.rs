@@ -1,23 +1,11 @@
 //! The operator's guides run: every `sh` block, in order, in one shell. And links between pages lead somewhere.
+#![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "support/guide.rs"]
+mod guide;
 
-/// Returns the `sh` blocks of a page, one after the other.
-fn script(page: &str) -> String {
-    let mut script = String::from("set -eu\n");
-    let mut inside = false;
-    for line in page.lines() {
-        match line {
-            "```sh" => inside = true,
-            "```" => inside = false,
-            line if inside => script.push_str(&format!("{line}\n")),
-            _ => {}
-        }
-    }
-    script
-}
+use std::path::{Path, PathBuf};
 
 #[test]
 fn the_rollback_guide_runs_as_it_stands() {
@@ -42,23 +30,9 @@ fn the_guide_to_backups_runs_as_it_stands() {
 /// Runs a guide, which must have more than this number of commands.
 fn runs(guide: &str, commands_min: usize) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides").join(guide);
-    let script = script(&std::fs::read_to_string(page).unwrap());
-    assert!(script.matches("\nkfm ").count() > commands_min, "the guide has lost its commands:\n{script}");
     let kfm = Path::new(env!("CARGO_BIN_EXE_kfm"));
     let folder = tempfile::tempdir().unwrap();
-    #[allow(clippy::disallowed_methods, reason = "the shell finds its own tools where this test did")]
-    let path = std::env::var("PATH").unwrap();
-    let run = Command::new("sh")
-        .arg("-xc")
-        .arg(&script)
-        .current_dir(folder.path())
-        .env("PATH", format!("{}:{path}", kfm.parent().unwrap().display()))
-        .env("KFM_ACTOR", "ops")
-        .env_remove("KFM_ROOT")
-        .output()
-        .unwrap();
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(run.status.success(), "{}\n{}", said(&run.stdout), said(&run.stderr));
+    guide::runs(&page, ("\nkfm ", commands_min), kfm.parent().unwrap(), folder.path());
 }
 
 /// Collects the Markdown pages below a folder, without what was built or fetched.

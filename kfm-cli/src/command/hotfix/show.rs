@@ -2,13 +2,11 @@
 
 use clap::Args;
 use kfm_lineage::OperationKind;
-use kfm_rollback::report::FIRST_MAX;
 
 use crate::command::rollback::show;
 use crate::context::Context;
 use crate::error::Result;
-use crate::ids;
-use crate::output::{Answer, ndjson};
+use crate::output::Answer;
 
 /// Arguments of `kfm hotfix show`.
 #[derive(Debug, Args)]
@@ -23,12 +21,6 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let platform = cx.platform().await?;
-        let id = ids::newest(cx, &platform, OperationKind::Hotfix, self.id).await;
-        if self.all {
-            ndjson::refuse_json(cx)?;
-            return ndjson::cells(cx, &platform.hotfix_show_first(&id, usize::MAX).await?.cells);
-        }
-        show::answer(cx, platform.hotfix_show_first(&id, FIRST_MAX).await?)
+        show::operation(cx, OperationKind::Hotfix, self.id, self.all).await
     }
 }

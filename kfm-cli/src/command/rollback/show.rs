@@ -2,7 +2,7 @@
 
 use clap::Args;
 use kfm_lineage::OperationKind;
-use kfm_rollback::report::RollbackShow;
+use kfm_rollback::report::{FIRST_MAX, RollbackShow};
 
 use crate::command::status::show_operation;
 use crate::context::Context;
@@ -25,18 +25,33 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let platform = cx.platform().await?;
-        let id = ids::newest(cx, &platform, OperationKind::Rollback, self.id).await;
-        if self.all {
-            ndjson::refuse_json(cx)?;
-            return ndjson::cells(cx, &platform.rollback_show_first(&id, usize::MAX).await?.cells);
-        }
-        answer(cx, platform.rollback_show(&id).await?)
+        operation(cx, OperationKind::Rollback, self.id, self.all).await
     }
 }
 
-/// Makes the answer for one rollback or hotfix.
-pub(crate) fn answer(cx: &Context<'_>, mut report: RollbackShow) -> Result<Answer> {
+/// Shows a rollback or a hotfix; with `all` its steps alone, one JSON object a line.
+pub(crate) async fn operation(
+    cx: &Context<'_>,
+    kind: OperationKind,
+    id: String,
+    all: bool,
+) -> Result<Answer> {
+    let platform = cx.platform().await?;
+    let id = ids::newest(cx, &platform, kind, id).await;
+    let first_max = if all { usize::MAX } else { FIRST_MAX };
+    if all {
+        ndjson::refuse_json(cx)?;
+    }
+    let report = match kind {
+        OperationKind::Hotfix => platform.hotfix_show_first(&id, first_max).await?,
+        OperationKind::Publish | OperationKind::Rollback => {
+            platform.rollback_show_first(&id, first_max).await?
+        }
+    };
+    if all { ndjson::cells(cx, &report.cells) } else { answer(cx, report) }
+}
+
+fn answer(cx: &Context<'_>, mut report: RollbackShow) -> Result<Answer> {
     report.line.next = cx.runnable(&report.line.next);
     let mut screen = Screen::default();
     show_operation(&mut screen, &report.line);
