@@ -103,7 +103,7 @@ impl Draft {
 /// keeps a cell, or later work was derived from the target. [`Error::Invalid`]: it can never be done.
 pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Drafted> {
     session.begin_phase("plan", 0);
-    session.refuse_missing_stores().await?;
+    session.refuse_unfit_stores().await?;
     let now = catalog_now(session).await?;
     let Turned { moves, left_alone, mut skipped } = match wanted.kind {
         PlanKind::Hotfix => Turned { moves: wanted.moves.clone(), ..Turned::default() },

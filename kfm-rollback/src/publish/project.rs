@@ -52,7 +52,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
         make_missing_stores(session, request).await?;
     }
     session.begin_phase("judge", 0);
-    session.refuse_missing_stores().await?;
+    session.refuse_unfit_stores().await?;
     if !request.dry_run {
         session.fence(&unit.id.clone().into()).await?;
     }

@@ -98,7 +98,7 @@ struct Judged {
 /// Judges what a publish would do; `None` if it would change nothing.
 async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<Option<Judged>> {
     session.begin_phase("judge", 0);
-    session.refuse_missing_stores().await?;
+    session.refuse_unfit_stores().await?;
     let moves = moves_of(session, unit, changes).await?;
     if moves.is_empty() {
         return match changes.derivatives.first() {

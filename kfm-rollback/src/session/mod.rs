@@ -396,11 +396,12 @@ impl Session {
         self.log(Record::Journal(record)).await.map(drop)
     }
 
-    /// Refuses to go on if a store does not answer, before anything is made durable for it.
+    /// Refuses to go on if a store does not answer, or its product does not keep a promise of the store, before anything
+    /// is made durable for it.
     ///
     /// # Errors
-    /// [`Error::Store`]: names the store.
-    pub(crate) async fn refuse_missing_stores(&self) -> Result<()> {
+    /// [`Error::Store`]: names the store, and what to do about a misconfigured product.
+    pub(crate) async fn refuse_unfit_stores(&self) -> Result<()> {
         for store in self.stores() {
             let broken = store.probe().await?.findings.into_iter().find(|finding| finding.breaks_promise);
             if let Some(Misconfigured { what, remedy, .. }) = broken {
