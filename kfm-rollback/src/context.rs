@@ -96,6 +96,9 @@ impl WriteContext {
     /// # Errors
     /// For each swap its own, as a store named `store` answers it: the content is missing or damaged, and the store must
     /// not write anything in its place.
+    ///
+    /// # Cancel safety
+    /// It only reads: a dropped call leaves nothing behind.
     pub async fn contents(&self, store: &str, swaps: &[Swap]) -> Vec<Result<Option<Bytes>, OpError>> {
         let read = async |to: Value| match to {
             Some(digest) => {

@@ -48,14 +48,18 @@ impl History {
             None => Self::default(),
         };
         for entry in wal.entries_from(history.folded.next()).await? {
-            match history.take(entry.lsn, &entry.record, versions).await {
-                Err(Error::Versions(error)) if error.lost().is_some() => {
-                    let digest = error.lost().expect("it was looked at");
+            let taken = history.take(entry.lsn, &entry.record, versions).await;
+            let lost = match &taken {
+                Err(Error::Versions(error)) => error.lost(),
+                _ => None,
+            };
+            match lost {
+                Some(digest) => {
                     let operation = operation_of(&entry.record);
                     history.lost.push(Lost { lsn: entry.lsn, operation, digest });
                     history.take_without_lists(entry.lsn, &entry.record);
                 }
-                taken => taken?,
+                None => taken?,
             }
             history.folded = entry.lsn;
         }

@@ -18,11 +18,8 @@ use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
 use crate::session::{Session, missing_lines};
 
-/// Entries that cover nothing and that are listed one by one.
-const IDLE_MAX: usize = 20;
-
-/// Cells of a store whose content is another one than marked, that are listed one by one.
-const MARKED_MAX: usize = 20;
+/// Findings of one kind, such as entries that cover nothing, that are listed one by one.
+const LISTED_MAX: usize = 20;
 
 /// The text for a server that does not say which product it is.
 const NOT_TOLD: &str = "not told";
@@ -88,85 +85,29 @@ impl Platform {
         }
         // A log that does not answer is waited for once, not once for each question.
         let log = self.wal_reader().await;
+        let (mut server, mut lacks) = (None, None);
         if let Ok(log) = &log {
             findings.extend(self.unused_snapshots(&**log).await);
             findings.extend(self.idle_entries().await);
-            findings.extend(self.missing_parts().await);
-            findings.extend(self.misfits().await);
-            findings.extend(self.protected_elsewhere().await);
+            match Session::read_without_lost(self, digests).await {
+                Ok(session) => {
+                    findings.extend(missing_parts(&session));
+                    findings.extend(misfits(&session).await);
+                    findings.extend(protected_at_another_path(&session).await);
+                    lacks = lost(&session);
+                }
+                Err(error @ Error::Versions(_)) => lacks = Some(text_of(&error)),
+                // Told of elsewhere.
+                Err(_) => {}
+            }
+            server = self.log_server().await;
         }
-        let server = match &log {
-            Ok(_) => self.log_server().await,
-            Err(_) => None,
-        };
-        let lost = match &log {
-            Ok(_) => self.lost(digests).await,
-            Err(_) => None,
-        };
-        let own = self.own_health(log.map(drop), server, lost).await;
+        let own = self.own_health(log.map(drop), server, lacks).await;
         Ok(DoctorReport { stores, own, findings })
     }
 }
 
 impl Platform {
-    /// Lists the documents that are protected at another path only. What cannot be read is reported elsewhere.
-    async fn protected_elsewhere(&self) -> Vec<String> {
-        let Ok(session) = Session::read(self).await else { return Vec::new() };
-        if !session.registry.entries().iter().any(|entry| entry.raises()) {
-            return Vec::new();
-        }
-        let Ok(now) = catalog_now(&session).await else { return Vec::new() };
-        let found = protected_elsewhere(&session, &now, now.iter().map(|(path, _)| path)).await;
-        let found = found.unwrap_or_default();
-        let mut lines: Vec<String> =
-            found.iter().take(IDLE_MAX).map(|line| format!("{}: {}", line.subject, line.message)).collect();
-        if found.len() > IDLE_MAX {
-            let more = found.len() - IDLE_MAX;
-            lines.push(format!(
-                "{more} more documents are protected at another path: 'kfm catalog check' lists them"
-            ));
-        }
-        lines
-    }
-
-    /// Lists the operations that do not fit and the records that are passed over: this engine writes none of them.
-    async fn misfits(&self) -> Vec<String> {
-        let Ok(session) = Session::read_without_lost(self, false).await else { return Vec::new() };
-        let passed_over = session.history.passed_over().iter();
-        let mut said: Vec<String> = passed_over
-            .map(|(lsn, why)| format!("a record of the log is passed over, {why} lsn={lsn}"))
-            .collect();
-        for operation in session.history.operations() {
-            let why = match operation.misfit() {
-                None if operation.closed.is_none() => fit::misfit_of_open(&session, operation).await,
-                why => why,
-            };
-            let (id, lsn) = (&operation.id, operation.opened);
-            said.extend(why.map(|why| {
-                format!("the record that opens an operation does not fit, {why}: operation={id} lsn={lsn}")
-            }));
-        }
-        said
-    }
-
-    /// Lists the stores and checks that the log knows and this program lacks.
-    async fn missing_parts(&self) -> Vec<String> {
-        let Ok(session) = Session::read_without_lost(self, false).await else { return Vec::new() };
-        let lines = missing_lines(self, &session.history).into_iter();
-        lines.map(|line| format!("{}: {}; {}", line.message, line.subject, line.remedy)).collect()
-    }
-
-    /// Says which lists of the log the version store lacks, or that it cannot be read. With `whole` all of the log is
-    /// looked at.
-    async fn lost(&self, whole: bool) -> Option<String> {
-        match Session::read_without_lost(self, whole).await {
-            Ok(session) => lost(&session),
-            Err(error @ Error::Versions(_)) => Some(text_of(&error)),
-            // Told of elsewhere.
-            Err(_) => None,
-        }
-    }
-
     /// Asks a log's server which product it is; `None` for a log in a folder.
     async fn log_server(&self) -> Option<String> {
         let LogPlace::Slots(slots) = self.log_place() else { return None };
@@ -222,9 +163,9 @@ impl Platform {
         };
         let mut lines: Vec<String> =
             idle.map(|line| format!("an entry covers nothing: {}", about(line))).collect();
-        if lines.len() > IDLE_MAX {
-            let more = lines.len() - IDLE_MAX;
-            lines.truncate(IDLE_MAX);
+        if lines.len() > LISTED_MAX {
+            let more = lines.len() - LISTED_MAX;
+            lines.truncate(LISTED_MAX);
             lines.push(format!("{more} more entries cover nothing: 'kfm labels list' counts each"));
         }
         lines
@@ -241,6 +182,51 @@ impl Platform {
             _ => Ok(()),
         }
     }
+}
+
+/// Lists the stores and checks that the log knows and this program lacks.
+fn missing_parts(session: &Session) -> Vec<String> {
+    let lines = missing_lines(&session.platform, &session.history).into_iter();
+    lines.map(|line| format!("{}: {}; {}", line.message, line.subject, line.remedy)).collect()
+}
+
+/// Lists the operations that do not fit and the records that are passed over: this engine writes none of them.
+async fn misfits(session: &Session) -> Vec<String> {
+    let passed_over = session.history.passed_over().iter();
+    let mut said: Vec<String> = passed_over
+        .map(|(lsn, why)| format!("a record of the log is passed over, {why} lsn={lsn}"))
+        .collect();
+    for operation in session.history.operations() {
+        let why = match operation.misfit() {
+            None if operation.closed.is_none() => fit::misfit_of_open(session, operation).await,
+            why => why,
+        };
+        let (id, lsn) = (&operation.id, operation.opened);
+        said.extend(why.map(|why| {
+            format!("the record that opens an operation does not fit, {why}: operation={id} lsn={lsn}")
+        }));
+    }
+    said
+}
+
+/// Lists the documents that are protected at another path only. What cannot be read is reported elsewhere, and where
+/// lists of the log are lost, nothing can be said of documents.
+async fn protected_at_another_path(session: &Session) -> Vec<String> {
+    if !session.history.lost().is_empty() || !session.registry.entries().iter().any(|entry| entry.raises()) {
+        return Vec::new();
+    }
+    let Ok(now) = catalog_now(session).await else { return Vec::new() };
+    let found = protected_elsewhere(session, &now, now.iter().map(|(path, _)| path)).await;
+    let found = found.unwrap_or_default();
+    let mut lines: Vec<String> =
+        found.iter().take(LISTED_MAX).map(|line| format!("{}: {}", line.subject, line.message)).collect();
+    if found.len() > LISTED_MAX {
+        let more = found.len() - LISTED_MAX;
+        lines.push(format!(
+            "{more} more documents are protected at another path: 'kfm catalog check' lists them"
+        ));
+    }
+    lines
 }
 
 /// Returns the command that mends a store, where there is one.
@@ -272,7 +258,7 @@ async fn held(store: &dyn DomainOp) -> Result<Held> {
         let keys: Vec<String> = standing.keys().cloned().collect();
         let marks = bulk::values(store, &keys, Depth::Mark).await?;
         let other = standing.iter().zip(marks).filter(|((_, content), mark)| **content != *mark);
-        other_than_marked.extend(other.map(|((key, _), _)| key.clone()).take(MARKED_MAX));
+        other_than_marked.extend(other.map(|((key, _), _)| key.clone()).take(LISTED_MAX));
     }
     let cells: Vec<(CellId, Value)> = standing
         .into_iter()
