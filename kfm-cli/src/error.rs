@@ -367,9 +367,9 @@ impl Failure {
     fn with_operation(self, operation: Option<&kfm_lineage::OperationId>) -> Self {
         let Some(operation) = operation else { return self };
         let key = match operation.kind() {
-            kfm_lineage::OperationKind::Publish => "publish_id",
-            kfm_lineage::OperationKind::Rollback => "rollback_id",
-            kfm_lineage::OperationKind::Hotfix => "hotfix_id",
+            kfm_lineage::IdKind::Publish => "publish_id",
+            kfm_lineage::IdKind::Rollback => "rollback_id",
+            kfm_lineage::IdKind::Hotfix => "hotfix_id",
         };
         self.with_key(key, operation)
     }

@@ -1,7 +1,7 @@
 //! Ids on the command line: without a flag or behind their flag; and what `latest` was resolved to.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::Platform;
 use serde::Serialize;
 
@@ -92,12 +92,7 @@ impl StatusArg {
 
 /// Resolves `latest`, and notes for the answer what it is. Every other text stays as it is, and so does a `latest`
 /// that names nothing: the engine's error says why.
-pub(crate) async fn newest(
-    cx: &Context<'_>,
-    platform: &Platform,
-    kind: OperationKind,
-    text: String,
-) -> String {
+pub(crate) async fn newest(cx: &Context<'_>, platform: &Platform, kind: IdKind, text: String) -> String {
     if text != LATEST {
         return text;
     }
@@ -106,7 +101,7 @@ pub(crate) async fn newest(
 }
 
 /// The same where an operation is resumed or aborted: `latest` is the only open one of its kind.
-pub(crate) async fn open(cx: &Context<'_>, platform: &Platform, kind: OperationKind, text: String) -> String {
+pub(crate) async fn open(cx: &Context<'_>, platform: &Platform, kind: IdKind, text: String) -> String {
     if text != LATEST {
         return text;
     }
@@ -118,7 +113,7 @@ pub(crate) async fn open(cx: &Context<'_>, platform: &Platform, kind: OperationK
 pub(crate) async fn open_rehearsed(
     cx: &Context<'_>,
     platform: &Platform,
-    kind: OperationKind,
+    kind: IdKind,
     text: String,
 ) -> Result<String> {
     match text == LATEST {

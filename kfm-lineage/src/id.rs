@@ -150,21 +150,18 @@ text_id!(
     }
 );
 
-/// The kind of an operation, by its id.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum OperationKind {
-    /// A publish unit; adopting and reconciling are publishes too.
+/// What the prefix of an operation's id tells; the log tells the [kind](crate::OperationKind) more exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IdKind {
+    /// A publish; adopting, reconciling and projecting have such an id too.
     Publish,
-    /// A rollback; a revert is one too.
+    /// A rollback; a revert has such an id too.
     Rollback,
     /// A hotfix of one field.
     Hotfix,
 }
 
-impl OperationKind {
+impl IdKind {
     /// Returns the word used in records and output.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -175,7 +172,7 @@ impl OperationKind {
     }
 }
 
-impl fmt::Display for OperationKind {
+impl fmt::Display for IdKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -208,12 +205,12 @@ impl HotfixId {
 }
 
 impl OperationId {
-    /// Returns the kind of operation that the id names.
-    pub fn kind(&self) -> OperationKind {
+    /// Returns what the id's prefix tells.
+    pub fn kind(&self) -> IdKind {
         match self.0.as_bytes() {
-            [b'p', ..] => OperationKind::Publish,
-            [b'r', ..] => OperationKind::Rollback,
-            _ => OperationKind::Hotfix,
+            [b'p', ..] => IdKind::Publish,
+            [b'r', ..] => IdKind::Rollback,
+            _ => IdKind::Hotfix,
         }
     }
 }
@@ -297,10 +294,7 @@ mod tests {
         assert_eq!(publish.as_str(), "pub_2025_11_14T03_15_42Z_daily_2");
         let rollback = RollbackId::new(at("2025-11-15T00:00:00Z"), &publish.into(), 3);
         assert_eq!(rollback.as_str(), "rb_2025_11_15T00_00_00Z_pub_2025_11_14T03_15_42Z_daily_2_3");
-        assert_eq!(
-            OperationId::from(RollbackId::parse(rollback.as_str()).unwrap()).kind(),
-            OperationKind::Rollback
-        );
+        assert_eq!(OperationId::from(RollbackId::parse(rollback.as_str()).unwrap()).kind(), IdKind::Rollback);
     }
 
     #[test]

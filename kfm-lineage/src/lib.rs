@@ -14,7 +14,10 @@ pub mod id;
 pub mod integrity;
 pub mod memory;
 mod once;
+pub mod operation;
+pub mod risk;
 pub mod schema;
+pub mod status;
 mod sweep;
 pub mod text;
 pub mod validity;
@@ -26,9 +29,11 @@ pub use document::{DocumentFacts, DocumentKind, Field};
 pub use document_path::{DocumentPath, DocumentPathError};
 pub use graph::{LineageError, LineageGraph, LineageReader, LineageReaderExt, Scope};
 pub use id::{
-    EntityId, HotfixId, IdError, Lsn, OperationId, OperationKind, PublishId, RollbackId, Slug, Timestamp,
-    Version,
+    EntityId, HotfixId, IdError, IdKind, Lsn, OperationId, PublishId, RollbackId, Slug, Timestamp, Version,
 };
 pub use integrity::{Break, CatalogView, Census, IntegrityChange, LinkClass};
 pub use memory::MemoryLineage;
 pub use once::read_once;
+pub use operation::OperationKind;
+pub use risk::RiskLevel;
+pub use status::Status;

@@ -1,13 +1,13 @@
 //! Decisions: allow or deny, with everything that led to it (R66).
 
-use kfm_lineage::{Digest, Timestamp};
+use kfm_lineage::{Digest, RiskLevel, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::ApprovalsNeeded;
 use crate::facts::JudgedKind;
 use crate::finding::Finding;
-use crate::risk::{RiskLevel, RiskReason};
+use crate::risk::RiskReason;
 
 /// The decision of the policy about one operation.
 ///

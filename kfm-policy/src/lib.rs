@@ -44,7 +44,7 @@ pub use principals::{Principal, Principals, PrivateKey, PublicKey, Role, is_same
 pub use protection::Protection;
 pub use ratchet::{Against, RatchetMode, StepTreatment, measured, stands_against, treat, treat_unread};
 pub use registry::{LabelRegistry, RegistryEntry, Subject};
-pub use risk::{RiskLevel, RiskReason};
+pub use risk::RiskReason;
 pub use rules::RuleMeta;
 pub use snapshot::PolicySnapshot;
 pub use treatment::Treatment;

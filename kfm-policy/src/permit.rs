@@ -1,12 +1,11 @@
 //! Permits: without one, no operation opens (R66).
 
-use kfm_lineage::{Digest, Timestamp};
+use kfm_lineage::{Digest, RiskLevel, Timestamp};
 
 use crate::approval::{Approval, ApprovalsNeeded, RefusedApproval};
 use crate::decision::Decision;
 use crate::facts::JudgedKind;
 use crate::principals::Principals;
-use crate::risk::RiskLevel;
 
 /// How many minutes a permit can be used; an operation that waits longer is judged again.
 pub const PERMIT_VALIDITY_MINUTES: i64 = 15;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use kfm_lineage::{Digest, DocumentKind};
+use kfm_lineage::{Digest, DocumentKind, RiskLevel};
 
 use crate::approval::{ApprovalContext, ApprovalsNeeded, Tally};
 use crate::check::{Objection, PolicyCheck, Verdict};
@@ -14,7 +14,7 @@ use crate::facts::OperationFacts;
 use crate::finding::{Finding, OPERATION, Severity};
 use crate::licence::AllowedLicences;
 use crate::permit::{Consent, Permit, PermitRefused};
-use crate::risk::{self, RiskLevel, Seen};
+use crate::risk::{self, Seen};
 use crate::rules::{self, Observation, Rule, RuleMeta, View};
 use crate::snapshot::PolicySnapshot;
 use crate::table::{Aspect, Effect, RuleClass, effect};

@@ -1,45 +1,11 @@
 //! Risk levels: how far an operation reaches (R65).
 
+use kfm_lineage::RiskLevel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::OperationFacts;
 use crate::label::CareLabel;
-
-/// How far an operation reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RiskLevel {
-    /// A small operation on public entities that leaves nothing out.
-    Low,
-    /// Many cells, cells that are left alone, or findings about what becomes visible.
-    Moderate,
-    /// Forced, about heritage or sensitive entities, or under a looser licence.
-    High,
-    /// An operation on restricted heritage.
-    Critical,
-}
-
-impl RiskLevel {
-    /// All levels, the lowest first.
-    pub const ALL: [Self; 4] = [Self::Low, Self::Moderate, Self::High, Self::Critical];
-
-    /// Returns the word used in records and output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Moderate => "moderate",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-impl std::fmt::Display for RiskLevel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// With more cells than this the risk is at least moderate (R65).
 pub const LOW_RISK_CELLS_MAX: u64 = 1_000;

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kfm_lineage::integrity::{CatalogView, Census, IntegrityChange};
-use kfm_lineage::{DocumentFacts, EntityId};
+use kfm_lineage::{DocumentFacts, EntityId, RiskLevel};
 use kfm_policy::{
-    Decision, JudgedKind, LabelRegistry, OperationFacts, Policy, RatchetMode, RiskLevel, StepFacts, Subject,
-    treat,
+    Decision, JudgedKind, LabelRegistry, OperationFacts, Policy, RatchetMode, StepFacts, Subject, treat,
 };
 
 type State = BTreeMap<String, Arc<DocumentFacts>>;

@@ -1,12 +1,10 @@
 //! What was asked for, and what an operation is called in log, ledger and telemetry.
 
-use kfm_lineage::{OperationId, OperationKind};
+use kfm_lineage::{IdKind, OperationId, OperationKind};
 use kfm_telemetry::Stage;
-use kfm_telemetry::ledger::OperationType;
-use kfm_wal::record::EndState;
+use kfm_telemetry::ledger::EntryKind;
 
-use crate::history::{Kind, Operation};
-use crate::report::Status;
+use crate::history::Operation;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +46,8 @@ impl Asked {
     /// Returns what undoing this operation is called: a hotfix has a word of its own.
     pub(crate) fn undoing(target: &OperationId, rollback: Self) -> Self {
         match target.kind() {
-            OperationKind::Hotfix => Self::HotfixRevert,
-            OperationKind::Publish | OperationKind::Rollback => rollback,
+            IdKind::Hotfix => Self::HotfixRevert,
+            IdKind::Publish | IdKind::Rollback => rollback,
         }
     }
 
@@ -79,20 +77,20 @@ impl Asked {
     }
 
     /// What an operation is in the ledger.
-    pub(crate) fn operation_type(self, resumed: Option<&Operation>) -> OperationType {
+    pub(crate) fn entry_kind(self, resumed: Option<&Operation>) -> EntryKind {
         match self {
-            Self::Publish => OperationType::Publish,
-            Self::Adopt => OperationType::Adopt,
-            Self::Reconcile => OperationType::Reconcile,
-            Self::Project => OperationType::Project,
-            Self::Revert => OperationType::Revert,
-            Self::Hotfix => OperationType::Hotfix,
-            Self::Approve => OperationType::Approval,
-            Self::Labels => OperationType::Label,
-            Self::Principals => OperationType::PolicyChange,
-            Self::Resume => resumed.map_or(OperationType::Rollback, |resumed| operation_type(resumed.kind)),
+            Self::Publish => EntryKind::Publish,
+            Self::Adopt => EntryKind::Adopt,
+            Self::Reconcile => EntryKind::Reconcile,
+            Self::Project => EntryKind::Project,
+            Self::Revert => EntryKind::Revert,
+            Self::Hotfix => EntryKind::Hotfix,
+            Self::Approve => EntryKind::Approval,
+            Self::Labels => EntryKind::Label,
+            Self::Principals => EntryKind::PolicyChange,
+            Self::Resume => resumed.map_or(EntryKind::Rollback, |resumed| resumed.kind.into()),
             Self::RollbackPlan | Self::RollbackExecute | Self::HotfixRevert | Self::PlanCancel => {
-                OperationType::Rollback
+                EntryKind::Rollback
             }
         }
     }
@@ -119,39 +117,17 @@ impl Asked {
     }
 }
 
-/// What an operation is in the ledger.
-pub(crate) fn operation_type(kind: Kind) -> OperationType {
-    match kind {
-        Kind::Publish => OperationType::Publish,
-        Kind::Adopt => OperationType::Adopt,
-        Kind::Reconcile => OperationType::Reconcile,
-        Kind::Project => OperationType::Project,
-        Kind::Rollback => OperationType::Rollback,
-        Kind::Revert => OperationType::Revert,
-        Kind::Hotfix => OperationType::Hotfix,
-    }
-}
-
 /// Returns the stage under which an operation is recorded; taking a hotfix back is one of the hotfix's stages
 /// (R90).
-pub(crate) fn stage_of(kind: Kind, target: &OperationId) -> Stage {
+pub(crate) fn stage_of(kind: OperationKind, target: &OperationId) -> Stage {
     match kind {
-        Kind::Publish => Stage::Publish,
-        Kind::Adopt => Stage::Adopt,
-        Kind::Reconcile => Stage::Reconcile,
-        Kind::Project => Stage::Project,
-        Kind::Rollback if target.kind() == OperationKind::Hotfix => Stage::HotfixRevert,
-        Kind::Rollback => Stage::RollbackExecute,
-        Kind::Revert => Stage::RollbackRevert,
-        Kind::Hotfix => Stage::HotfixApply,
-    }
-}
-
-/// Turns the end of an operation into its status word.
-pub(crate) fn status_of(end: EndState) -> Status {
-    match end {
-        EndState::Completed => Status::Completed,
-        EndState::Aborted => Status::Aborted,
-        EndState::Failed => Status::Failed,
+        OperationKind::Publish => Stage::Publish,
+        OperationKind::Adopt => Stage::Adopt,
+        OperationKind::Reconcile => Stage::Reconcile,
+        OperationKind::Project => Stage::Project,
+        OperationKind::Rollback if target.kind() == IdKind::Hotfix => Stage::HotfixRevert,
+        OperationKind::Rollback => Stage::RollbackExecute,
+        OperationKind::Revert => Stage::RollbackRevert,
+        OperationKind::Hotfix => Stage::HotfixApply,
     }
 }

@@ -3,25 +3,24 @@
 //! An entry has nothing that the log does not have, so it can be made again from the log and compared with the
 //! ledger's.
 
-use kfm_lineage::{Digest, HotfixId, OperationId, OperationKind, PublishId, RollbackId};
-use kfm_telemetry::ledger::{EntryStatus, OperationType, RiskLevel};
+use kfm_lineage::{Digest, HotfixId, IdKind, OperationId, PublishId, RiskLevel, RollbackId, Status};
+use kfm_telemetry::ledger::EntryKind;
 use kfm_telemetry::statement::Subject;
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason};
 use kfm_wal::record::{ApprovalRecord, EndState, PlanCancelled, Record, RefusalRecord};
 
-use crate::asked::{Asked, operation_type, status_of};
+use crate::asked::Asked;
 use crate::history::Operation;
-use crate::report::Status;
 
 /// In an operation's entry, the name of the subject that is the digest of the scope at the end.
 pub(crate) const SCOPE_AFTER: &str = "scope/after";
 
 /// Makes the entry of an operation that came to `end`, with the digest of its scope at that time.
 pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Digest) -> LedgerEntry {
-    let status = status_of(end);
+    let status = Status::from(end);
     let name = EventId::lossy(&event_name(&operation.id, status));
     let actor = Label::lossy(&operation.requested_by);
-    let mut entry = LedgerEntry::new(name, operation_type(operation.kind), actor, entry_status(status));
+    let mut entry = LedgerEntry::new(name, operation.kind.into(), actor, status);
     entry.wal_id = Some(Label::lossy(operation.id.as_str()));
     entry.lineage_ref = Some(Label::lossy(&format!("publish:{}+", operation.target)));
     entry.publish_id = PublishId::parse(operation.target.as_str()).ok();
@@ -31,7 +30,7 @@ pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Di
     entry.reason = operation.reason.as_deref().map(Reason::lossy);
     entry.policy_snapshot_ref = Some(operation.policy_snapshot_ref);
     if let Some(frame) = &operation.frame {
-        entry.risk_level = risk_level(&frame.governance.risk_level);
+        entry.risk_level = RiskLevel::of_word(&frame.governance.risk_level);
         entry.tier = Some(frame.tier);
         entry.reviewers = frame.governance.reviewers.iter().map(|name| Label::lossy(name)).collect();
     }
@@ -52,11 +51,11 @@ pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Di
 /// Makes the entry of a refusal; `resumed` is the operation that a refused resume was about.
 pub(crate) fn of_refusal(record: &RefusalRecord, resumed: Option<&Operation>) -> LedgerEntry {
     let name = EventId::lossy(&Record::Refusal(record.clone()).id());
-    let kind = Asked::of_word(&record.operation).operation_type(resumed);
+    let kind = Asked::of_word(&record.operation).entry_kind(resumed);
     let status = match record.status.as_str() {
-        "denied" => EntryStatus::Denied,
-        "awaiting_approval" => EntryStatus::AwaitingApproval,
-        _ => EntryStatus::Refused,
+        "denied" => Status::Denied,
+        "awaiting_approval" => Status::AwaitingApproval,
+        _ => Status::Refused,
     };
     let mut entry = LedgerEntry::new(name, kind, Label::lossy(&record.requested_by), status);
     name_subject(&mut entry, record.subject.as_ref());
@@ -69,7 +68,7 @@ pub(crate) fn of_refusal(record: &RefusalRecord, resumed: Option<&Operation>) ->
 pub(crate) fn of_approval(record: &ApprovalRecord) -> LedgerEntry {
     let name = EventId::lossy(&format!("approval/{}", record.digest()));
     let actor = Label::lossy(&record.principal);
-    let mut entry = LedgerEntry::new(name, OperationType::Approval, actor, EntryStatus::Completed);
+    let mut entry = LedgerEntry::new(name, EntryKind::Approval, actor, Status::Completed);
     entry.plan_id = Some(record.plan_id);
     entry
 }
@@ -78,11 +77,11 @@ pub(crate) fn of_approval(record: &ApprovalRecord) -> LedgerEntry {
 pub(crate) fn of_cancelled(record: &PlanCancelled) -> LedgerEntry {
     let name = EventId::lossy(&Record::PlanCancelled(record.clone()).id());
     let kind = match record.operation.kind() {
-        OperationKind::Hotfix => OperationType::Hotfix,
-        OperationKind::Rollback | OperationKind::Publish => OperationType::Rollback,
+        IdKind::Hotfix => EntryKind::Hotfix,
+        IdKind::Rollback | IdKind::Publish => EntryKind::Rollback,
     };
     let actor = Label::lossy(&record.requested_by);
-    let mut entry = LedgerEntry::new(name, kind, actor, EntryStatus::Cancelled);
+    let mut entry = LedgerEntry::new(name, kind, actor, Status::Cancelled);
     name_subject(&mut entry, Some(&record.operation));
     entry.plan_id = Some(record.plan_id);
     entry.reason = Some(Reason::lossy(&record.reason));
@@ -94,30 +93,9 @@ pub(crate) fn event_name(id: &OperationId, status: Status) -> String {
     format!("{id}/{status}")
 }
 
-/// Returns a status as the ledger writes it.
-pub(crate) fn entry_status(status: Status) -> EntryStatus {
-    match status {
-        Status::Planned | Status::DryRun => EntryStatus::Planned,
-        Status::AwaitingApproval => EntryStatus::AwaitingApproval,
-        Status::Denied => EntryStatus::Denied,
-        Status::Refused => EntryStatus::Refused,
-        Status::Running | Status::Interrupted => EntryStatus::Interrupted,
-        Status::Held => EntryStatus::Held,
-        Status::Completed => EntryStatus::Completed,
-        Status::Aborted => EntryStatus::Aborted,
-        Status::Failed => EntryStatus::Failed,
-        Status::Cancelled => EntryStatus::Cancelled,
-    }
-}
-
 fn name_subject(entry: &mut LedgerEntry, subject: Option<&OperationId>) {
     let subject = subject.map(OperationId::as_str).unwrap_or_default();
     entry.publish_id = PublishId::parse(subject).ok();
     entry.rollback_id = RollbackId::parse(subject).ok();
     entry.hotfix_id = HotfixId::parse(subject).ok();
-}
-
-/// Returns a risk level as the ledger writes it; `None` for a word that the ledger does not know.
-fn risk_level(word: &str) -> Option<RiskLevel> {
-    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
 }

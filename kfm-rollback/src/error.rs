@@ -1,12 +1,12 @@
 //! Why an operation did not do what was asked, sorted by what the caller does next.
 
-use kfm_lineage::{Digest, OperationId};
+use kfm_lineage::{Digest, OperationId, Status};
 use kfm_retry::{Classify, ErrorClass, Verdict};
 
 use kfm_telemetry::TelemetryError;
 
 use crate::op::OpError;
-use crate::report::{ConflictLine, FindingLine, Status};
+use crate::report::{ConflictLine, FindingLine};
 use crate::versions::VersionError;
 
 /// The result of the engine's functions.

@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use kfm_lineage::{Digest, Lsn};
+use kfm_lineage::{Digest, Lsn, Status};
 use kfm_policy::{Principals, RegistryEntry};
-use kfm_telemetry::ledger::{EntryStatus, OperationType};
+use kfm_telemetry::ledger::EntryKind;
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason, statement::Subject};
 use kfm_wal::record::{LabelsRecord, PolicyChangeRecord, Record};
 
@@ -272,7 +272,7 @@ pub(crate) async fn label_lines(record: &LabelsRecord, versions: &VersionStore) 
     let Some(by) = &record.by else { return Ok(Vec::new()) };
     let values = entries_of(record, versions).await?;
     let (list, _) = segment_of(&values)?;
-    let mut reasons: BTreeMap<OperationType, Vec<String>> = BTreeMap::new();
+    let mut reasons: BTreeMap<EntryKind, Vec<String>> = BTreeMap::new();
     for value in values {
         let entry: RegistryEntry = serde_json::from_value(value).map_err(|source| Error::Incomplete {
             message: format!("an entry of the registry in the log cannot be read, {source}"),
@@ -280,21 +280,21 @@ pub(crate) async fn label_lines(record: &LabelsRecord, versions: &VersionStore) 
             next: Vec::new(),
         })?;
         let (kind, reason) = match entry {
-            RegistryEntry::Label(entry) => (OperationType::Label, entry.reason),
-            RegistryEntry::Hold(entry) => (OperationType::Hold, entry.reason),
-            RegistryEntry::Suppression(entry) => (OperationType::Withdraw, entry.reason),
+            RegistryEntry::Label(entry) => (EntryKind::Label, entry.reason),
+            RegistryEntry::Hold(entry) => (EntryKind::Hold, entry.reason),
+            RegistryEntry::Suppression(entry) => (EntryKind::Withdraw, entry.reason),
         };
         reasons.entry(kind).or_default().push(reason);
     }
     let id = Record::Labels(record.clone()).id();
     let lines = reasons.into_iter().map(|(kind, reasons)| {
         let word = match kind {
-            OperationType::Hold => "hold",
-            OperationType::Withdraw => "withdraw",
+            EntryKind::Hold => "hold",
+            EntryKind::Withdraw => "withdraw",
             _ => "label",
         };
         let name = EventId::lossy(&format!("{id}/{word}"));
-        let mut line = LedgerEntry::new(name, kind, Label::lossy(by), EntryStatus::Completed);
+        let mut line = LedgerEntry::new(name, kind, Label::lossy(by), Status::Completed);
         line.reason = Some(Reason::lossy(&joined(&reasons)));
         line.subjects =
             vec![Subject { name: Label::lossy(&format!("entries/{}", reasons.len())), digest: list.digest }];
@@ -307,7 +307,7 @@ pub(crate) async fn label_lines(record: &LabelsRecord, versions: &VersionStore) 
 pub(crate) fn change_line(record: &PolicyChangeRecord) -> LedgerEntry {
     let name = EventId::lossy(&Record::PolicyChange(record.clone()).id());
     let by = Label::lossy(&record.by);
-    let mut line = LedgerEntry::new(name, OperationType::PolicyChange, by, EntryStatus::Completed);
+    let mut line = LedgerEntry::new(name, EntryKind::PolicyChange, by, Status::Completed);
     line.reason = Some(Reason::lossy(&format!("{}: {}", record.file, record.changed.join("; "))));
     let subject =
         |part: &str, digest| Subject { name: Label::lossy(&format!("{}/{part}", record.file)), digest };

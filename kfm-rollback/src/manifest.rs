@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kfm_lineage::{Digest, OperationId, RollbackId, Timestamp, Value, Version};
+use kfm_lineage::{Digest, OperationId, RollbackId, Status, Timestamp, Value, Version};
 use kfm_wal::record::{Correction, ReleaseRef, SegmentRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::report::{CellCount, Status};
+use crate::report::CellCount;
 
 /// The most differences that a manifest has in itself; the segment that it names has all of them.
 pub const DIFFS_MAX: usize = 10_000;

@@ -1,13 +1,12 @@
 //! Records what was asked for and not done (R6).
 
-use kfm_lineage::{Digest, OperationId};
+use kfm_lineage::{Digest, OperationId, Status};
 use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind};
 use kfm_wal::record::{Record, RefusalRecord};
 
 use crate::asked::Asked;
 use crate::entries;
 use crate::error::{Error, Result, text_of};
-use crate::report::Status;
 use crate::session::Session;
 
 /// Passes a result on, and records it in log, ledger and telemetry if it is a refusal.
@@ -66,8 +65,8 @@ async fn record(
     line.hotfix_id = entry.hotfix_id.clone();
     line.plan_id = refusal.plan_id;
     line.status = match status {
-        Status::Denied => kfm_telemetry::Status::Denied,
-        _ => kfm_telemetry::Status::Refused,
+        Status::Denied => kfm_telemetry::EventStatus::Denied,
+        _ => kfm_telemetry::EventStatus::Refused,
     };
     line.error_class = kfm_lineage::Slug::parse(&refusal.kind).ok();
     let in_ledger = match session.platform.ledger() {

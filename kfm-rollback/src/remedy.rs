@@ -1,6 +1,6 @@
 //! What to do next, as commands.
 
-use kfm_lineage::{Digest, OperationId, OperationKind};
+use kfm_lineage::{Digest, IdKind, OperationId};
 
 use crate::report::SkippedLine;
 
@@ -12,9 +12,9 @@ pub(crate) const WITHOUT_IT: &str = "publish a folder without it and without lin
 /// The commands that end an open operation.
 pub(crate) fn resume_commands(id: &OperationId) -> Vec<String> {
     let command = match id.kind() {
-        OperationKind::Publish => format!("kfm publish resume --publish-id {id}"),
-        OperationKind::Rollback => format!("kfm rollback resume --rollback-id {id}"),
-        OperationKind::Hotfix => format!("kfm hotfix resume --hotfix-id {id}"),
+        IdKind::Publish => format!("kfm publish resume --publish-id {id}"),
+        IdKind::Rollback => format!("kfm rollback resume --rollback-id {id}"),
+        IdKind::Hotfix => format!("kfm hotfix resume --hotfix-id {id}"),
     };
     vec![command.clone(), format!("{command} --abort")]
 }
@@ -22,8 +22,8 @@ pub(crate) fn resume_commands(id: &OperationId) -> Vec<String> {
 /// The command that undoes a publish or a hotfix.
 pub(crate) fn undo_command(id: &OperationId) -> String {
     match id.kind() {
-        OperationKind::Hotfix => format!("kfm hotfix revert --hotfix-id {id} --reason '…'"),
-        OperationKind::Publish | OperationKind::Rollback => format!("kfm rollback plan --publish-id {id}"),
+        IdKind::Hotfix => format!("kfm hotfix revert --hotfix-id {id} --reason '…'"),
+        IdKind::Publish | IdKind::Rollback => format!("kfm rollback plan --publish-id {id}"),
     }
 }
 

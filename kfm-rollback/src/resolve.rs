@@ -1,9 +1,9 @@
 //! Resolves what people type to an operation: an id, a unique prefix of one, or `latest` (R11).
 
-use kfm_lineage::{OperationId, OperationKind};
+use kfm_lineage::{IdKind, OperationId, OperationKind};
 
 use crate::error::{Error, Result};
-use crate::history::{Kind, Operation};
+use crate::history::Operation;
 use crate::remedy::{plan_commands, resume_commands, undo_command};
 use crate::session::Session;
 
@@ -18,8 +18,8 @@ pub(crate) const LATEST: &str = "latest";
 /// several.
 pub(crate) fn publish(session: &Session, text: &str) -> Result<Operation> {
     match text {
-        LATEST => newest(session, OperationKind::Publish),
-        _ => one_of(session, OperationKind::Publish, text),
+        LATEST => newest(session, IdKind::Publish),
+        _ => one_of(session, IdKind::Publish, text),
     }
 }
 
@@ -30,8 +30,8 @@ pub(crate) fn publish(session: &Session, text: &str) -> Result<Operation> {
 /// several.
 pub(crate) fn rollback(session: &Session, text: &str) -> Result<Operation> {
     match text {
-        LATEST => newest(session, OperationKind::Rollback),
-        _ => one_of(session, OperationKind::Rollback, text),
+        LATEST => newest(session, IdKind::Rollback),
+        _ => one_of(session, IdKind::Rollback, text),
     }
 }
 
@@ -42,8 +42,8 @@ pub(crate) fn rollback(session: &Session, text: &str) -> Result<Operation> {
 /// several.
 pub(crate) fn hotfix(session: &Session, text: &str) -> Result<Operation> {
     match text {
-        LATEST => newest(session, OperationKind::Hotfix),
-        _ => one_of(session, OperationKind::Hotfix, text),
+        LATEST => newest(session, IdKind::Hotfix),
+        _ => one_of(session, IdKind::Hotfix, text),
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn rollback_or_hotfix(session: &Session, text: &str) -> Result<Operat
 /// # Errors
 /// [`Error::Conflict`]: none of this kind is open; if one of another kind is, the error names the command that ends
 /// it. [`Error::Ambiguous`]: several are open. Otherwise as [`publish`].
-pub(crate) fn to_resume(session: &Session, kind: OperationKind, text: &str) -> Result<Operation> {
+pub(crate) fn to_resume(session: &Session, kind: IdKind, text: &str) -> Result<Operation> {
     if text != LATEST {
         let found = one_of(session, kind, text);
         return match planned_as(session, text) {
@@ -129,11 +129,11 @@ fn not_begun(plan: &kfm_wal::record::PlanRecord) -> Error {
     }
 }
 
-fn newest(session: &Session, kind: OperationKind) -> Result<Operation> {
+fn newest(session: &Session, kind: IdKind) -> Result<Operation> {
     // A genesis moved nothing, so there is nothing to undo; a projection only shows what the documents say.
     let counts = |operation: &&Operation| {
         operation.id.kind() == kind
-            && !matches!(operation.kind, Kind::Adopt | Kind::Project)
+            && !matches!(operation.kind, OperationKind::Adopt | OperationKind::Project)
             && operation.is_completed()
     };
     let mut newest = session.history.operations().rev();
@@ -141,10 +141,10 @@ fn newest(session: &Session, kind: OperationKind) -> Result<Operation> {
 }
 
 /// The error where `latest` names nothing. If only adoptions were made, it says why they do not count.
-fn nothing_to_undo(session: &Session, kind: OperationKind) -> Error {
+fn nothing_to_undo(session: &Session, kind: IdKind) -> Error {
     let mut done =
         session.history.operations().rev().filter(|done| done.id.kind() == kind && done.is_completed());
-    let text = done.find(|done| done.kind == Kind::Adopt).map_or_else(
+    let text = done.find(|done| done.kind == OperationKind::Adopt).map_or_else(
         || LATEST.to_owned(),
         |adopted| {
             format!(
@@ -158,7 +158,7 @@ fn nothing_to_undo(session: &Session, kind: OperationKind) -> Error {
 }
 
 /// An exact id counts before any prefix; a prefix counts only if it is unique.
-fn one_of(session: &Session, kind: OperationKind, text: &str) -> Result<Operation> {
+fn one_of(session: &Session, kind: IdKind, text: &str) -> Result<Operation> {
     let mut candidates: Vec<&Operation> = Vec::new();
     for operation in session.history.operations().filter(|operation| operation.id.kind() == kind) {
         if operation.id.as_str() == text {
@@ -181,7 +181,7 @@ fn one_of(session: &Session, kind: OperationKind, text: &str) -> Result<Operatio
 
 /// The error for an id that names another kind of operation, with the commands that take it; or the error that
 /// nothing has the id.
-fn other_kind(session: &Session, wanted: OperationKind, text: &str) -> Error {
+fn other_kind(session: &Session, wanted: IdKind, text: &str) -> Error {
     let is_named =
         |id: &OperationId| id.as_str() == text || (text.len() > 3 && id.as_str().starts_with(text));
     let mut others = session.history.operations().filter(|operation| is_named(&operation.id));
@@ -213,17 +213,17 @@ pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Ve
         return resume_commands(id);
     }
     let show = match id.kind() {
-        OperationKind::Publish => format!("kfm publish show {id}"),
-        OperationKind::Rollback => format!("kfm rollback show {id}"),
-        OperationKind::Hotfix => {
+        IdKind::Publish => format!("kfm publish show {id}"),
+        IdKind::Rollback => format!("kfm rollback show {id}"),
+        IdKind::Hotfix => {
             return vec![format!("kfm hotfix show {id}"), format!("kfm verify {id}"), undo_command(id)];
         }
     };
     match id.kind() {
-        OperationKind::Rollback if operation.is_completed() => {
+        IdKind::Rollback if operation.is_completed() => {
             vec![show, format!("kfm rollback revert --rollback-id {id} --reason '…'")]
         }
-        OperationKind::Publish if session.history.stands(id) && operation.kind != Kind::Adopt => {
+        IdKind::Publish if session.history.stands(id) && operation.kind != OperationKind::Adopt => {
             vec![show, undo_command(id)]
         }
         _ => vec![show],

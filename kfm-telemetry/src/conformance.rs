@@ -11,7 +11,7 @@ use kfm_lineage::Slug;
 
 use crate::alert::{AlertKind, AlertRecord};
 use crate::error::TelemetryError;
-use crate::record::{EventId, OperationRecord, RecordKind, Stage, Status};
+use crate::record::{EventId, EventStatus, OperationRecord, RecordKind, Stage};
 use crate::sink::RecordSink;
 use crate::text::Label;
 
@@ -118,7 +118,7 @@ pub async fn a_record_that_contradicts_itself_is_refused<P: SinkPlace>() {
     let place = P::new();
     let sink = place.open();
     let mut contradictory = record(1);
-    contradictory.status = Status::Failed;
+    contradictory.status = EventStatus::Failed;
     let refused = sink.append(&contradictory).await;
     assert!(matches!(refused, Err(TelemetryError::InvalidRecord { .. })), "{refused:?}");
     let mut contradictory = alert(1);

@@ -8,7 +8,7 @@
 use kfm_lineage::Timestamp;
 
 use crate::alert::{AlertKind, AlertRecord};
-use crate::record::{EventId, OperationRecord, RecordKind, Stage, Status};
+use crate::record::{EventId, EventStatus, OperationRecord, RecordKind, Stage};
 use crate::slo::{SloReport, SloState};
 
 /// The `error_class` of an operation whose policy could not be evaluated.
@@ -23,11 +23,11 @@ pub fn of_record(record: &OperationRecord) -> Vec<AlertRecord> {
     }
     let rolls_back = matches!(record.stage, Stage::RollbackExecute | Stage::RollbackRevert);
     let failed = match record.status {
-        Status::Failed | Status::Held => true,
-        Status::Aborted => record.error_class.is_some(),
+        EventStatus::Failed | EventStatus::Held => true,
+        EventStatus::Aborted => record.error_class.is_some(),
         // An operator has stopped it, at a safe point.
-        Status::Interrupted => false,
-        Status::Ok | Status::Denied | Status::Refused => false,
+        EventStatus::Interrupted => false,
+        EventStatus::Ok | EventStatus::Denied | EventStatus::Refused => false,
     };
     let unavailable =
         record.error_class.as_ref().is_some_and(|class| class.as_str() == CLASS_POLICY_UNAVAILABLE);
@@ -80,7 +80,7 @@ mod tests {
     use crate::alert::Severity;
     use crate::text::Label;
 
-    fn rollback(status: Status) -> OperationRecord {
+    fn rollback(status: EventStatus) -> OperationRecord {
         let mut record = OperationRecord::new(
             EventId::lossy("rollback/1"),
             "2025-11-14T03:15:42Z".parse().unwrap(),
@@ -101,12 +101,12 @@ mod tests {
 
     #[test]
     fn a_rollback_that_went_well_calls_for_nothing() {
-        assert_eq!(kinds(&rollback(Status::Ok)), []);
+        assert_eq!(kinds(&rollback(EventStatus::Ok)), []);
     }
 
     #[test]
     fn links_and_orphans_that_a_rollback_caused_call_for_an_alert_each() {
-        let mut record = rollback(Status::Ok);
+        let mut record = rollback(EventStatus::Ok);
         record.broken_links_caused = Some(3);
         record.orphans_caused = Some(2);
         let alerts = of_record(&record);
@@ -124,35 +124,37 @@ mod tests {
 
     #[test]
     fn a_failure_is_critical_only_once_references_have_moved() {
-        for status in [Status::Failed, Status::Held] {
+        for status in [EventStatus::Failed, EventStatus::Held] {
             assert_eq!(kinds(&rollback(status)), [AlertKind::FailedAfterSwitch]);
             assert_eq!(kinds(&OperationRecord { entities_touched: 0, ..rollback(status) }), []);
         }
-        for status in [Status::Denied, Status::Refused, Status::Aborted, Status::Interrupted] {
+        for status in
+            [EventStatus::Denied, EventStatus::Refused, EventStatus::Aborted, EventStatus::Interrupted]
+        {
             assert_eq!(kinds(&rollback(status)), []);
         }
-        let mut by_the_engine = rollback(Status::Aborted);
+        let mut by_the_engine = rollback(EventStatus::Aborted);
         by_the_engine.error_class = "verification".parse().ok();
         assert_eq!(kinds(&by_the_engine), [AlertKind::FailedAfterSwitch]);
     }
 
     #[test]
     fn a_policy_that_could_not_be_evaluated_is_critical_although_it_denied() {
-        let mut record = rollback(Status::Denied);
+        let mut record = rollback(EventStatus::Denied);
         record.error_class = CLASS_POLICY_UNAVAILABLE.parse().ok();
         assert_eq!(kinds(&record), [AlertKind::PolicyUnavailable]);
     }
 
     #[test]
     fn a_phase_calls_for_nothing_its_operation_does() {
-        let mut phase = rollback(Status::Failed);
+        let mut phase = rollback(EventStatus::Failed);
         phase.kind = RecordKind::Phase;
         assert_eq!(kinds(&phase), []);
     }
 
     #[test]
     fn the_same_record_calls_for_the_same_alerts() {
-        let mut record = rollback(Status::Held);
+        let mut record = rollback(EventStatus::Held);
         record.orphans_caused = Some(1);
         assert_eq!(of_record(&record), of_record(&record));
         let ids: Vec<_> = of_record(&record).into_iter().map(|alert| alert.alert_id).collect();
@@ -166,7 +168,7 @@ mod tests {
         let ended = Default::default();
         let records: Vec<_> = (0..20)
             .map(|n| {
-                let mut record = rollback(Status::Ok);
+                let mut record = rollback(EventStatus::Ok);
                 record.event_id = EventId::lossy(&format!("rollback/{n}"));
                 record.rollback_id = format!("rb_2025_11_14T00_00_00Z_{n}").parse().ok();
                 record.duration_ms = 31 * 60_000;

@@ -30,7 +30,7 @@ pub use error::TelemetryError;
 pub use ledger::{Ledger, LedgerEntry};
 pub use memory::MemorySink;
 pub use notify::Notifier;
-pub use record::{EventId, OperationRecord, RecordDefect, RecordKind, Stage, Status};
+pub use record::{EventId, EventStatus, OperationRecord, RecordDefect, RecordKind, Stage};
 pub use sink::RecordSink;
 pub use text::{Label, Reason, TextError};
 pub use writer::TelemetryWriter;

@@ -47,7 +47,7 @@ pub struct OperationRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Slug>,
     /// How the event ended.
-    pub status: Status,
+    pub status: EventStatus,
     /// How long the event took, in milliseconds, by a clock that does not jump.
     pub duration_ms: u64,
     /// When the operation was first asked for; the time of recovery counts from here (R93).
@@ -204,10 +204,10 @@ impl fmt::Display for Stage {
     }
 }
 
-/// How an event ended.
+/// How an event ended, in the words of R90; where an operation stands is its [`Status`](kfm_lineage::Status).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum EventStatus {
     /// It was done as asked.
     Ok,
     /// An error prevented it.
@@ -230,7 +230,7 @@ impl OperationRecord {
     /// fields that differ.
     ///
     /// ```
-    /// use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage, Status};
+    /// use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage, EventStatus};
     ///
     /// let mut record = OperationRecord::new(
     ///     EventId::parse("plan/1").unwrap(),
@@ -239,7 +239,7 @@ impl OperationRecord {
     ///     Stage::RollbackPlan,
     ///     Label::parse("ops@kfm").unwrap(),
     /// );
-    /// record.status = Status::Refused;
+    /// record.status = EventStatus::Refused;
     /// assert!(record.check().is_ok());
     /// assert_eq!(record.tool.as_str(), "rollback");
     /// ```
@@ -259,7 +259,7 @@ impl OperationRecord {
             kind,
             stage,
             phase: None,
-            status: Status::Ok,
+            status: EventStatus::Ok,
             duration_ms: 0,
             requested_at: None,
             requested_by,
@@ -295,12 +295,12 @@ impl OperationRecord {
         if self.tool.as_str() == ALERTS {
             return Err(RecordDefect::ReservedTool);
         }
-        if self.status == Status::Ok && self.care_violations > 0 {
+        if self.status == EventStatus::Ok && self.care_violations > 0 {
             return Err(RecordDefect::ViolationInSuccess { care_violations: self.care_violations });
         }
         match (self.status, &self.error_class) {
-            (Status::Failed, None) => return Err(RecordDefect::FailureWithoutClass),
-            (Status::Ok, Some(class)) => {
+            (EventStatus::Failed, None) => return Err(RecordDefect::FailureWithoutClass),
+            (EventStatus::Ok, Some(class)) => {
                 return Err(RecordDefect::ErrorInSuccess { error_class: class.clone() });
             }
             _ => {}
@@ -308,7 +308,7 @@ impl OperationRecord {
         if self.kind == RecordKind::Attempt && self.retry_attempt.is_none() {
             return Err(RecordDefect::AttemptWithoutNumber);
         }
-        if self.kind == RecordKind::Operation && self.status == Status::Ok {
+        if self.kind == RecordKind::Operation && self.status == EventStatus::Ok {
             self.check_success()?;
         }
         for (field, amount) in [("energy_wh", self.energy_wh), ("co2_g", self.co2_g)] {

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use kfm_lineage::{Digest, Lsn, Timestamp};
+use kfm_lineage::{Digest, Lsn, RiskLevel, Status, Timestamp};
 use kfm_retry::ManualClock;
-use kfm_telemetry::ledger::{
-    Decision, EntryStatus, Ledger, LedgerEntry, LedgerReport, OperationType, RiskLevel, ViewState,
-};
+use kfm_telemetry::ledger::{Decision, EntryKind, Ledger, LedgerEntry, LedgerReport, ViewState};
 use kfm_telemetry::statement::Subject;
 use kfm_telemetry::{EventId, Label, Reason, TelemetryError};
 use kfm_wal::WalStore;
@@ -27,9 +25,9 @@ fn at(second: u32) -> Timestamp {
 fn rollback(n: u32) -> LedgerEntry {
     let mut entry = LedgerEntry::new(
         EventId::parse(&format!("rollback/{n}")).unwrap(),
-        OperationType::Rollback,
+        EntryKind::Rollback,
         Label::parse("ops@kfm").unwrap(),
-        EntryStatus::Completed,
+        Status::Completed,
     );
     entry.rollback_id = Some("rb_2025_11_14T03_15_42Z_pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
     entry.publish_id = Some("pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
@@ -139,7 +137,7 @@ async fn an_entry_that_contradicts_itself_or_is_too_large_is_refused() {
     assert!(refused(&|entry| entry.risk_level = None).await);
     assert!(refused(&|entry| entry.policy_snapshot_ref = None).await);
     assert!(refused(&|entry| entry.decision = Decision::Denied).await);
-    assert!(refused(&|entry| entry.status = EntryStatus::Denied).await);
+    assert!(refused(&|entry| entry.status = Status::Denied).await);
     assert!(refused(&|entry| entry.reviewers = vec![Label::lossy(&"x".repeat(512)); 64]).await);
     assert_eq!(ledger.entries().await.unwrap(), []);
 }
@@ -147,11 +145,9 @@ async fn an_entry_that_contradicts_itself_or_is_too_large_is_refused() {
 #[tokio::test]
 async fn a_refusal_needs_no_more_than_who_and_what() {
     let ledger = Ledger::over(Arc::new(MemoryLog::new()), "memory");
-    for (n, status) in
-        [EntryStatus::Denied, EntryStatus::Refused, EntryStatus::AwaitingApproval].into_iter().enumerate()
-    {
+    for (n, status) in [Status::Denied, Status::Refused, Status::AwaitingApproval].into_iter().enumerate() {
         let id = EventId::parse(&format!("refusal/{n}")).unwrap();
-        let entry = LedgerEntry::new(id, OperationType::Rollback, Label::lossy("ops"), status);
+        let entry = LedgerEntry::new(id, EntryKind::Rollback, Label::lossy("ops"), status);
         ledger.append(&entry, at(1)).await.unwrap();
     }
     assert_eq!(ledger.entries().await.unwrap().len(), 3);

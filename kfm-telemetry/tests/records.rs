@@ -3,7 +3,8 @@
 
 use kfm_telemetry::record::RecordDefect;
 use kfm_telemetry::{
-    AlertEvent, AlertKind, AlertRecord, EventId, Label, OperationRecord, RecordKind, Severity, Stage, Status,
+    AlertEvent, AlertKind, AlertRecord, EventId, EventStatus, Label, OperationRecord, RecordKind, Severity,
+    Stage,
 };
 use serde_json::{Value, json};
 
@@ -107,11 +108,11 @@ fn violations_do_not_go_with_success() {
 #[test]
 fn a_failure_has_a_class_and_a_success_has_none() {
     let mut record = success();
-    record.status = Status::Failed;
+    record.status = EventStatus::Failed;
     assert_eq!(record.check(), Err(RecordDefect::FailureWithoutClass));
     record.error_class = Some("store".parse().unwrap());
     assert_eq!(record.check(), Ok(()));
-    record.status = Status::Ok;
+    record.status = EventStatus::Ok;
     assert!(matches!(record.check(), Err(RecordDefect::ErrorInSuccess { .. })));
 }
 
@@ -130,7 +131,7 @@ fn an_operation_that_succeeded_names_itself_and_has_counted() {
 fn an_attempt_says_which_it_was() {
     let mut record = record();
     record.kind = RecordKind::Attempt;
-    record.status = Status::Failed;
+    record.status = EventStatus::Failed;
     record.error_class = Some("timeout".parse().unwrap());
     assert_eq!(record.check(), Err(RecordDefect::AttemptWithoutNumber));
     record.retry_attempt = Some(0);

@@ -11,7 +11,7 @@ use kfm_telemetry::focus::{Aggregated, aggregate};
 use kfm_telemetry::ledger::LedgerEntry;
 use kfm_telemetry::schema::schemas;
 use kfm_telemetry::validate::{read, validate};
-use kfm_telemetry::{OperationRecord, Status};
+use kfm_telemetry::{EventStatus, OperationRecord};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -62,7 +62,7 @@ fn strangers_and_missing(schema: &Value, object: &Value) -> (Vec<String>, Vec<St
 #[test]
 fn what_is_written_has_the_keys_of_its_schema() {
     let mut failed = record(1);
-    failed.status = Status::Failed;
+    failed.status = EventStatus::Failed;
     failed.error_class = "store".parse().ok();
     for (path, written) in [
         ("telemetry/pipelines-operations-v1.json", serde_json::to_value(record(1)).unwrap()),

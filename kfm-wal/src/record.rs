@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use self::close::{Close, EndState, TreatedCell};
 pub use self::journal::{Batch, Direction, JournalEntry, JournalRecord};
 pub use self::operation::{
-    CorrectedTexts, CorrectedValues, Correction, Governance, OperationClosed, OperationFrame, OperationName,
-    OperationPayload,
+    CorrectedTexts, CorrectedValues, Correction, Governance, OperationClosed, OperationFrame,
+    OperationPayload, PlanKind,
 };
 pub use self::parts::{PartsRecord, StorePart};
 pub use self::plan::{ApprovalRecord, PlanCancelled, PlanRecord, RefusalRecord};

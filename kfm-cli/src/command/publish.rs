@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use kfm_lineage::{OperationKind, PublishId, Slug};
+use kfm_lineage::{IdKind, PublishId, Slug};
 use kfm_rollback::PublishFolder;
 use kfm_rollback::report::{PublishLine, PublishReport, PublishShow, Status, SweepLine};
 
@@ -88,14 +88,14 @@ impl Publish {
             (Some(Action::Show { id, all }), _) => show(cx, &id, all).await,
             (Some(Action::Resume { publish, .. }), _) if cx.is_rehearsal() => {
                 let platform = cx.platform().await?;
-                let id = ids::open_rehearsed(cx, &platform, OperationKind::Publish, publish.text()).await?;
+                let id = ids::open_rehearsed(cx, &platform, IdKind::Publish, publish.text()).await?;
                 let report = platform.publish_show(&id).await?;
                 refuse_ended(report.line.publish_id.as_str(), report.line.status)?;
                 shown(cx, report)
             }
             (Some(Action::Resume { publish, abort }), _) => {
                 let platform = cx.platform_to_change().await?;
-                let id = ids::open(cx, &platform, OperationKind::Publish, publish.text()).await;
+                let id = ids::open(cx, &platform, IdKind::Publish, publish.text()).await;
                 answer(cx, &platform.publish_resume(&id, abort).await?, false)
             }
             (None, Some(folder)) => publish(cx, folder).await,
@@ -238,7 +238,7 @@ fn row(line: &PublishLine) -> Vec<String> {
 
 async fn show(cx: &Context<'_>, id: &str, all: bool) -> Result<Answer> {
     let platform = cx.platform().await?;
-    let id = ids::newest(cx, &platform, OperationKind::Publish, id.to_owned()).await;
+    let id = ids::newest(cx, &platform, IdKind::Publish, id.to_owned()).await;
     if all {
         ndjson::refuse_json(cx)?;
         return ndjson::cells(cx, &platform.publish_show_first(&id, usize::MAX).await?.cells);

@@ -1,7 +1,7 @@
 //! `kfm verify`: manifest, log, ledger and stores agree about a rollback or a hotfix; offline.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::report::CheckLine;
 
 use crate::context::Context;
@@ -19,7 +19,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
-        let rollback = ids::newest(cx, &platform, OperationKind::Rollback, self.verified.text()).await;
+        let rollback = ids::newest(cx, &platform, IdKind::Rollback, self.verified.text()).await;
         let report = platform.verify(&rollback).await?;
         let not_judged: u64 = report.checks.iter().filter_map(|check| check.not_judged).sum();
         let failed = report.checks.iter().filter(|check| !check.ok).count() as u64;

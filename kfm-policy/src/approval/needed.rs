@@ -1,11 +1,11 @@
 //! How many approvals an operation needs, by tier and risk (`docs/states.md` section 6), as data.
 
+use kfm_lineage::RiskLevel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Tally;
 use crate::principals::{Principals, Role};
-use crate::risk::RiskLevel;
 
 /// The approvals that one field of the table demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

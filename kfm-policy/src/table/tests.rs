@@ -135,7 +135,7 @@ fn what_is_returned_is_counted_apart_and_raises_the_risk() {
     let rollback = of(step(None, Some(item(json!({}))), public()));
     let decision = judge(&Operation { kind: JudgedKind::Rollback, integrity, ..rollback });
     assert_eq!((decision.integrity.returned, decision.integrity.introduced), (2, 0));
-    assert!(decision.allowed && decision.risk_level == crate::RiskLevel::Moderate);
+    assert!(decision.allowed && decision.risk_level == kfm_lineage::RiskLevel::Moderate);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn fair_denies_what_is_worse_than_now_where_a_publish_is_strict_or_a_hotfix() {
         let rollback =
             Operation { kind: JudgedKind::Rollback, ..of(step(Some(whole()), Some(after), public())) };
         let decision = judge(&rollback);
-        assert!(decision.allowed && decision.risk_level == crate::RiskLevel::Moderate, "{rule}");
+        assert!(decision.allowed && decision.risk_level == kfm_lineage::RiskLevel::Moderate, "{rule}");
         assert!(decision.findings.iter().any(|finding| finding.rule == rule), "{rule}");
     }
 }

@@ -13,7 +13,7 @@ mod steps;
 mod treated;
 mod verify;
 
-use kfm_lineage::OperationId;
+use kfm_lineage::{OperationId, Status};
 use kfm_wal::Outlook;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
 
@@ -28,7 +28,6 @@ use crate::context::WriteContext;
 use crate::error::{Error, Result, recorded_text};
 use crate::history::ENGINE;
 use crate::planted::{Bug, planted};
-use crate::report::Status;
 use crate::session::Session;
 
 /// Runs an open operation to its end, in the direction that its journal says.

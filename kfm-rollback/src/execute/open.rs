@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, Lsn, Move, OperationId, Timestamp};
+use kfm_lineage::{Digest, Lsn, Move, OperationId, Status, Timestamp};
 use kfm_policy::Permit;
 use kfm_telemetry::TelemetryError;
 use kfm_wal::record::{
@@ -18,7 +18,7 @@ use crate::derive::{Projection, derived_cells, derived_moves, hidden};
 use crate::error::{Error, Result};
 use crate::op::Depth;
 use crate::order::order_steps;
-use crate::report::{ConflictLine, Status};
+use crate::report::ConflictLine;
 use crate::scope::scope_digest;
 use crate::session::Session;
 

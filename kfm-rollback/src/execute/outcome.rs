@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kfm_lineage::integrity::IntegrityChange;
-use kfm_lineage::{Digest, OperationId, Timestamp};
+use kfm_lineage::{Digest, OperationId, OperationKind, Timestamp};
 use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
 use super::Steps;
 use crate::assess::{catalog_at, with_moves};
 use crate::error::Result;
-use crate::history::{ENGINE, Kind, Operation};
+use crate::history::{ENGINE, Operation};
 use crate::report::CellCount;
 use crate::session::Session;
 
@@ -138,15 +138,15 @@ async fn integrity_of(
 /// also with the catalog before the operation that it undoes.
 pub(crate) async fn change(
     session: &Session,
-    kind: Kind,
+    kind: OperationKind,
     target: &OperationId,
     before: &kfm_lineage::integrity::CatalogView,
     after: &kfm_lineage::integrity::CatalogView,
     moves: &[kfm_lineage::Move],
 ) -> Result<IntegrityChange> {
     let undone = match kind {
-        Kind::Rollback => session.history.operation(target),
-        Kind::Revert => session.history.last_turn(target),
+        OperationKind::Rollback => session.history.operation(target),
+        OperationKind::Revert => session.history.last_turn(target),
         _ => None,
     };
     let Some(undone) = undone else {

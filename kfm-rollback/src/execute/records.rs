@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
-use kfm_lineage::{Digest, HotfixId, Move, OperationId, PublishId, RollbackId, Timestamp};
+use kfm_lineage::{
+    Digest, HotfixId, Move, OperationId, OperationKind, PublishId, RollbackId, Status, Timestamp,
+};
 use kfm_telemetry::statement::{Statement, Subject};
 use kfm_telemetry::{
     AlertKind, AlertRecord, Alerts, EventId, Label, OperationRecord, RecordKind, TelemetryError,
@@ -14,10 +16,10 @@ use kfm_wal::record::{Direction, EndState, OperationFrame};
 
 use super::open::ended_at;
 use super::{Halt, Outcome};
-use crate::asked::{stage_of, status_of};
+use crate::asked::stage_of;
 use crate::entries::{self, event_name};
 use crate::error::{Error, Result};
-use crate::history::{Kind, Operation, read_moves};
+use crate::history::{Operation, read_moves};
 use crate::manifest::{DIFFS_MAX, Diff, HotfixManifest, IntegrityCounts, ManifestScope, RollbackManifest};
 use crate::report::CellCount;
 use crate::session::Session;
@@ -40,11 +42,13 @@ pub(super) async fn write(
     let manifest = match operation.kind {
         // It can only go back, and a manifest could not say what it was about.
         _ if operation.misfit().is_some() => None,
-        Kind::Rollback | Kind::Revert => {
+        OperationKind::Rollback | OperationKind::Revert => {
             Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?)?)
         }
-        Kind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at)?)?),
-        Kind::Publish | Kind::Adopt | Kind::Reconcile | Kind::Project => None,
+        OperationKind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at)?)?),
+        OperationKind::Publish | OperationKind::Adopt | OperationKind::Reconcile | OperationKind::Project => {
+            None
+        }
     };
     let written = match manifest {
         Some(manifest) => Some(write_manifest(session, id, &manifest).await?),
@@ -118,7 +122,7 @@ fn rollback_manifest(
         "risk_level": frame.governance.risk_level,
         "policy_snapshot_ref": frame.governance.policy_snapshot_ref,
         "reviewers": frame.governance.reviewers,
-        "status": status_of(outcome.end),
+        "status": Status::from(outcome.end),
     });
     let predicate_type = "https://kansas-frontier-matrix.org/rollback/v1";
     let statement = Statement::new(&subjects, predicate_type, predicate).expect("three subjects");
@@ -135,7 +139,7 @@ fn rollback_manifest(
         risk_level: frame.governance.risk_level.clone(),
         tier: frame.tier,
         reviewers: frame.governance.reviewers.clone(),
-        status: status_of(outcome.end),
+        status: Status::from(outcome.end),
         scope: scope(operation, moves, outcome),
         diffs: diffs(moves, outcome),
         diffs_segment: operation.moves,
@@ -170,7 +174,7 @@ fn hotfix_manifest(
         author: operation.requested_by.clone(),
         reason: frame.reason.clone(),
         reviewers: frame.governance.reviewers.clone(),
-        status: status_of(outcome.end),
+        status: Status::from(outcome.end),
         correction: frame.payload.correction.clone(),
         targets: documents().map(|step| step.cell.key.clone()).collect(),
         actions: diffs(moves, outcome),
@@ -179,7 +183,7 @@ fn hotfix_manifest(
         checksums_before: documents().map(|step| (step.cell.key.clone(), step.before)).collect(),
         checksums_after: documents().map(|step| (step.cell.key.clone(), step.after)).collect(),
         governance: to_value(&frame.governance)?,
-        telemetry_id: event_name(&operation.id, status_of(outcome.end)),
+        telemetry_id: event_name(&operation.id, Status::from(outcome.end)),
     })
 }
 
@@ -231,13 +235,13 @@ fn counts(outcome: &Outcome) -> IntegrityCounts {
 }
 
 /// Returns the telemetry file that has the operation's records, or will have them.
-pub(crate) fn telemetry_ref(session: &Session, kind: Kind, target: &OperationId) -> String {
+pub(crate) fn telemetry_ref(session: &Session, kind: OperationKind, target: &OperationId) -> String {
     session.platform.telemetry_ref(stage_of(kind, target).tool().as_str())
 }
 
 async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
     let stage = stage_of(operation.kind, &operation.target);
-    let name = event_name(&operation.id, status_of(outcome.end));
+    let name = event_name(&operation.id, Status::from(outcome.end));
     let record = |kind, name: &str| {
         let mut record = OperationRecord::new(
             EventId::lossy(name),
@@ -263,9 +267,9 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
     let mut line = record(RecordKind::Operation, &name);
     let counts = counts(outcome);
     line.status = match outcome.end {
-        EndState::Completed => kfm_telemetry::Status::Ok,
-        EndState::Aborted => kfm_telemetry::Status::Aborted,
-        EndState::Failed => kfm_telemetry::Status::Failed,
+        EndState::Completed => kfm_telemetry::EventStatus::Ok,
+        EndState::Aborted => kfm_telemetry::EventStatus::Aborted,
+        EndState::Failed => kfm_telemetry::EventStatus::Failed,
     };
     if outcome.error.is_some() {
         line.error_class = kfm_lineage::Slug::parse("store").ok();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, Move, OperationId};
+use kfm_lineage::{CellId, Move, OperationId, OperationKind, Status};
 use kfm_policy::{RatchetMode, StepFacts, StepTreatment};
 use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
 use kfm_wal::record::{Direction, JournalEntry};
@@ -13,8 +13,7 @@ use super::{Halt, Outcome, Steps, fit, hold, run};
 use crate::assess::{Case, catalog_now, labels_of, treat_moves, with_moves};
 use crate::derive::{Projection, derived_cells, hidden};
 use crate::error::{Error, Result, text_of};
-use crate::history::{Kind, Operation, read_moves};
-use crate::report::Status;
+use crate::history::{Operation, read_moves};
 use crate::session::Session;
 use crate::skip;
 
@@ -165,7 +164,7 @@ pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
 /// denies it or cannot be evaluated.
 pub(super) async fn treated_today(
     session: &mut Session,
-    kind: Kind,
+    kind: OperationKind,
     steps: &Steps,
     direction: Direction,
 ) -> Result<Treated, Halt> {
@@ -179,7 +178,7 @@ pub(super) async fn treated_today(
 
 async fn join_with_protection(
     session: &mut Session,
-    kind: Kind,
+    kind: OperationKind,
     steps: &Steps,
     direction: Direction,
 ) -> Result<Result<Treated, String>> {
@@ -219,9 +218,9 @@ async fn join_with_protection(
     }
     let judged = match (direction, kind) {
         (Direction::Backward, _) => kfm_policy::JudgedKind::Abort,
-        (_, Kind::Rollback) => kfm_policy::JudgedKind::Rollback,
-        (_, Kind::Revert) => kfm_policy::JudgedKind::Revert,
-        (_, Kind::Hotfix) => kfm_policy::JudgedKind::Hotfix,
+        (_, OperationKind::Rollback) => kfm_policy::JudgedKind::Rollback,
+        (_, OperationKind::Revert) => kfm_policy::JudgedKind::Revert,
+        (_, OperationKind::Hotfix) => kfm_policy::JudgedKind::Hotfix,
         _ => kfm_policy::JudgedKind::Publish,
     };
     // The census is the same before and after: breaks were judged before the operation began. Only protection may

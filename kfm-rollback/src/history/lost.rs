@@ -1,12 +1,12 @@
 //! Lists that the log names and the version store does not have, as after a restore of the version store from a backup
 //! that is older than the log: what can be said without them.
 
-use kfm_lineage::{Digest, Lsn, OperationId};
+use kfm_lineage::{Digest, Lsn, OperationId, OperationKind};
 use kfm_wal::Wal;
 use kfm_wal::record::{EndState, Record};
 use kfm_wal::snapshot::Snapshots;
 
-use super::{Closed, History, Kind, Operation};
+use super::{Closed, History, Operation};
 use crate::error::{Error, Result};
 use crate::versions::VersionStore;
 
@@ -91,7 +91,7 @@ impl History {
     fn end_without_lists(&mut self, id: &OperationId, closed: Closed) {
         let Some(operation) = self.operations.get_mut(id) else { return };
         let has_turned = closed.close.end == EndState::Completed
-            && (operation.moves.count > 0 || operation.kind == Kind::Revert);
+            && (operation.moves.count > 0 || operation.kind == OperationKind::Revert);
         operation.closed = Some(closed);
         let operation = operation.clone();
         if has_turned {

@@ -15,16 +15,18 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::{CellId, Digest, Lsn, Move, OperationId, PublishId, RollbackId, Timestamp, Value};
+use kfm_lineage::{
+    CellId, Digest, Lsn, Move, OperationId, OperationKind, PublishId, RollbackId, Timestamp, Value,
+};
 use kfm_wal::record::{
-    ApprovalRecord, Close, EndState, OperationName, PlanCancelled, PlanRecord, PublishKind, Record,
-    SegmentRef, StageRecord, TreatedCell,
+    ApprovalRecord, Close, EndState, PlanCancelled, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
+    TreatedCell,
 };
 
 pub use cell::{CellHistory, Write};
 pub use kept::HISTORY;
 pub use lost::Lost;
-pub use operation::{Closed, JournalState, Kind, Operation};
+pub use operation::{Closed, JournalState, Operation};
 pub(crate) use operation::{ENGINE, misfit};
 pub use parts::Parts;
 
@@ -225,7 +227,7 @@ impl History {
                         history.writes.push(Write::new(operation.opened, id.clone(), Arc::new(step)));
                     }
                 }
-                if moved || operation.kind == Kind::Revert {
+                if moved || operation.kind == OperationKind::Revert {
                     self.turn(&operation);
                 }
             }
@@ -243,12 +245,12 @@ impl History {
     fn turn(&mut self, operation: &Operation) {
         match operation.kind {
             // A rollback whose record does not fit together undoes nothing; `doctor` names it.
-            Kind::Rollback => {
+            OperationKind::Rollback => {
                 if let Ok(by) = RollbackId::parse(operation.id.as_str()) {
                     self.undone.insert(operation.target.clone(), by);
                 }
             }
-            Kind::Revert => drop(self.undone.remove(&operation.target)),
+            OperationKind::Revert => drop(self.undone.remove(&operation.target)),
             _ => {}
         }
     }
@@ -352,7 +354,7 @@ impl History {
     /// Returns the newest completed rollback or revert of an operation.
     pub fn last_turn(&self, target: &OperationId) -> Option<&Operation> {
         self.operations().rev().find(|operation| {
-            matches!(operation.kind, Kind::Rollback | Kind::Revert)
+            matches!(operation.kind, OperationKind::Rollback | OperationKind::Revert)
                 && operation.target == *target
                 && operation.is_completed()
         })
@@ -434,15 +436,5 @@ pub async fn read_treated(versions: &VersionStore, close: &Close) -> Result<Vec<
     match &close.treated_segment {
         Some(segment) => Ok(versions.read_segment(segment).await?),
         None => Ok(close.treated.clone()),
-    }
-}
-
-impl From<OperationName> for Kind {
-    fn from(name: OperationName) -> Self {
-        match name {
-            OperationName::Rollback => Self::Rollback,
-            OperationName::Revert => Self::Revert,
-            OperationName::Hotfix => Self::Hotfix,
-        }
     }
 }

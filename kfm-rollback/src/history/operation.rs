@@ -2,49 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{Digest, Lsn, OperationId, OperationKind, RollbackId, Timestamp};
+use kfm_lineage::{Digest, IdKind, Lsn, OperationId, OperationKind, RollbackId, Status, Timestamp};
 use kfm_wal::record::{
-    Batch, Close, Direction, EndState, JournalEntry, OperationFrame, OperationName, PublishIntent,
-    PublishKind, ReleaseRef, SegmentRef,
+    Batch, Close, Direction, EndState, JournalEntry, OperationFrame, PlanKind, PublishIntent, ReleaseRef,
+    SegmentRef,
 };
 use serde::{Deserialize, Serialize};
-
-use crate::report::Status;
-
-/// The kinds of operation in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Moves references to what a pipeline published.
-    Publish,
-    /// A genesis: records what stood in the stores before the log. Moves nothing.
-    Adopt,
-    /// Records what was changed in the stores without the engine. Moves nothing.
-    Reconcile,
-    /// Makes derived cells what the documents say.
-    Project,
-    /// Corrects one field.
-    Hotfix,
-    /// Undoes a publish or a hotfix.
-    Rollback,
-    /// Makes an undone publish or hotfix again.
-    Revert,
-}
-
-impl Kind {
-    /// Returns the word used in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Publish => "publish",
-            Self::Adopt => "adopt",
-            Self::Reconcile => "reconcile",
-            Self::Project => "project",
-            Self::Hotfix => "hotfix",
-            Self::Rollback => "rollback",
-            Self::Revert => "revert",
-        }
-    }
-}
 
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +26,7 @@ pub struct Operation {
     /// The operation's id.
     pub id: OperationId,
     /// Which kind of operation it is.
-    pub kind: Kind,
+    pub kind: OperationKind,
     /// The position of the record that opens it.
     pub opened: Lsn,
     /// When it was opened.
@@ -113,12 +76,7 @@ impl Operation {
     pub(super) fn of_publish(lsn: Lsn, intent: &PublishIntent) -> Self {
         let id = OperationId::from(intent.publish_id.clone());
         Self {
-            kind: match intent.kind {
-                PublishKind::Publish => Kind::Publish,
-                PublishKind::Adopt => Kind::Adopt,
-                PublishKind::Reconcile => Kind::Reconcile,
-                PublishKind::Project => Kind::Project,
-            },
+            kind: intent.kind.into(),
             opened: lsn,
             opened_at: intent.started_at,
             requested_by: intent.requested_by.clone(),
@@ -145,7 +103,7 @@ impl Operation {
     }
 
     pub(super) fn of_frame(lsn: Lsn, frame: &OperationFrame) -> Self {
-        let kind = Kind::from(frame.operation);
+        let kind = OperationKind::from(frame.operation);
         Self {
             id: frame.wal_id.clone(),
             kind,
@@ -183,12 +141,12 @@ impl Operation {
 
     /// Says whether it writes values of its own.
     pub fn is_content(&self) -> bool {
-        !matches!(self.kind, Kind::Rollback | Kind::Revert)
+        !matches!(self.kind, OperationKind::Rollback | OperationKind::Revert)
     }
 
     /// Says whether it moves references; a genesis and a reconcile only record what stands.
     pub fn moves_references(&self) -> bool {
-        !matches!(self.kind, Kind::Adopt | Kind::Reconcile)
+        !matches!(self.kind, OperationKind::Adopt | OperationKind::Reconcile)
     }
 
     /// Says whether readers see what it planned.
@@ -200,11 +158,7 @@ impl Operation {
     /// `interrupted`.
     pub fn status(&self, at_work: bool) -> Status {
         match &self.closed {
-            Some(closed) => match closed.close.end {
-                EndState::Completed => Status::Completed,
-                EndState::Aborted => Status::Aborted,
-                EndState::Failed => Status::Failed,
-            },
+            Some(closed) => closed.close.end.into(),
             None if at_work => Status::Running,
             None if self.journal.held.is_some() => Status::Held,
             None => Status::Interrupted,
@@ -214,24 +168,24 @@ impl Operation {
 
 /// Says why an operation's kind, its id, its target and the rollback that it takes back contradict each other.
 pub(crate) fn misfit(
-    name: OperationName,
+    name: PlanKind,
     id: &OperationId,
     target: &OperationId,
     reverts: Option<&RollbackId>,
 ) -> Option<&'static str> {
     let (kind, turns) = match name {
-        OperationName::Rollback | OperationName::Revert => (OperationKind::Rollback, true),
-        OperationName::Hotfix => (OperationKind::Hotfix, false),
+        PlanKind::Rollback | PlanKind::Revert => (IdKind::Rollback, true),
+        PlanKind::Hotfix => (IdKind::Hotfix, false),
     };
     if id.kind() != kind {
         Some("its id is not one of its kind")
-    } else if turns && target.kind() == OperationKind::Rollback {
+    } else if turns && target.kind() == IdKind::Rollback {
         Some("its target is neither a publish nor a hotfix")
     } else if !turns && target != id {
         Some("a hotfix has no target but itself")
-    } else if name == OperationName::Revert && reverts.is_none() {
+    } else if name == PlanKind::Revert && reverts.is_none() {
         Some("a revert names the rollback that it takes back")
-    } else if name == OperationName::Hotfix && reverts.is_some() {
+    } else if name == PlanKind::Hotfix && reverts.is_some() {
         // A rollback may take one back: to take a revert back is a rollback again.
         Some("a hotfix takes no rollback back")
     } else {

@@ -7,14 +7,14 @@ use kfm_lineage::graph::{
     Content, DerivativeKind, EntityKind, EntityVersion, LineageError, LineageGraph, Source,
 };
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{CellId, Domain, EntityId, Lsn, MemoryLineage, OperationId};
+use kfm_lineage::{CellId, Domain, EntityId, Lsn, MemoryLineage, OperationId, OperationKind};
 use kfm_wal::record::Derivative;
 
 use crate::assess::documents_at;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
-use crate::history::{History, Kind, Operation, read_moves, read_treated};
+use crate::history::{History, Operation, read_moves, read_treated};
 use crate::versions::VersionStore;
 
 /// Turns an error of lineage into one that says what to do next.
@@ -127,10 +127,10 @@ impl Graph {
     /// Notes that an operation undid another one, or made it stand again.
     fn turn(&mut self, operation: &Operation) {
         match operation.kind {
-            Kind::Rollback if operation.moves.count > 0 => {
+            OperationKind::Rollback if operation.moves.count > 0 => {
                 self.undone.insert(operation.target.clone());
             }
-            Kind::Revert => {
+            OperationKind::Revert => {
                 self.undone.remove(&operation.target);
             }
             _ => {}
@@ -160,7 +160,7 @@ impl Graph {
                 operation.id.clone(),
             );
             version.predecessor = self.owner_before(log, cell, operation.opened).cloned();
-            if operation.kind == Kind::Hotfix {
+            if operation.kind == OperationKind::Hotfix {
                 version.sources.extend(self.source(log, cell, operation.opened));
             }
             if write.step.after.is_some() && log.is_document(cell) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, Lsn, Move, OperationId, OperationKind, RollbackId};
+use kfm_lineage::{Digest, IdKind, Lsn, Move, OperationId, RollbackId};
 use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts, StepTreatment};
 use kfm_wal::record::Correction;
 
@@ -18,7 +18,7 @@ use crate::assess::{
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::integrity_change;
-use crate::history::{Kind, read_moves};
+use crate::history::read_moves;
 use crate::report::{ConflictLine, SkippedLine};
 use crate::session::Session;
 use crate::skip;
@@ -140,7 +140,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         // Before the answer 'nothing to do': where a hotfix patched every cell of the target, the hotfix is what
         // stands in the way, and the actor must be told.
         let later = scope.dependents.iter().map(|later| &later.operation);
-        refuse_dependents(&wanted.target, later.filter(|id| id.kind() == OperationKind::Hotfix))?;
+        refuse_dependents(&wanted.target, later.filter(|id| id.kind() == IdKind::Hotfix))?;
     }
     // A revert makes its target stand again, also if no cell moves by that.
     if moves.is_empty() && wanted.kind != PlanKind::Revert {
@@ -253,10 +253,10 @@ async fn case(
     derived: &BTreeSet<DerivedCell>,
     skipped: &[SkippedLine],
 ) -> Result<Case> {
-    let (judged, kind) = match wanted.kind {
-        PlanKind::Rollback => (JudgedKind::Rollback, Kind::Rollback),
-        PlanKind::Revert => (JudgedKind::Revert, Kind::Revert),
-        PlanKind::Hotfix => (JudgedKind::Hotfix, Kind::Hotfix),
+    let judged = match wanted.kind {
+        PlanKind::Rollback => JudgedKind::Rollback,
+        PlanKind::Revert => JudgedKind::Revert,
+        PlanKind::Hotfix => JudgedKind::Hotfix,
     };
     if facts.is_empty() {
         // A revert that moves no cell is judged by what the cells of its target hold.
@@ -270,7 +270,7 @@ async fn case(
         steps: facts,
         cells_total: (moves.len() + derived.len()) as u64,
         skipped: skipped.len() as u64,
-        integrity: integrity_change(session, kind, &wanted.target, now, after, moves).await?,
+        integrity: integrity_change(session, wanted.kind.into(), &wanted.target, now, after, moves).await?,
         forced: wanted.forced.is_some(),
     })
 }

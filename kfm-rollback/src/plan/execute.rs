@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kfm_policy::{Approval, Consent};
 use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
-use kfm_wal::record::{Governance, OperationFrame, OperationName, OperationPayload, Record};
+use kfm_wal::record::{Governance, OperationFrame, OperationPayload, Record};
 
 use super::draft::{Draft, Drafted, Wanted, draft};
 use super::{Plan, PlanKind, PlanStep};
@@ -211,11 +211,10 @@ pub(crate) async fn execute_draft(
     // Dropped here, so that the memory is free while the steps are made.
     drop((now, after, case, decision, derived, scope));
     let (versions, release) = (session.versions(), session.platform.release_refs());
-    let name = OperationName::from(plan.content.kind);
     let frame = OperationFrame {
         wal_id: plan.operation.clone(),
         timestamp: session.now(),
-        operation: name,
+        operation: plan.content.kind,
         actor: session.actor().to_owned(),
         reason: reason.to_owned(),
         pre_state_hash: prepared.pre_state,
@@ -240,7 +239,7 @@ pub(crate) async fn execute_draft(
             justification: plan.content.forced.clone(),
         },
         lineage_links: versions.put_segment(&entities).await?,
-        telemetry: Some(telemetry_ref(session, name.into(), &plan.content.target)),
+        telemetry: Some(telemetry_ref(session, plan.content.kind.into(), &plan.content.target)),
         sbom_ref: release.sbom,
         manifest_ref: release.manifest,
     };

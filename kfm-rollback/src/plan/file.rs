@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use kfm_lineage::canonical::canonical_of;
-use kfm_lineage::{Digest, OperationId, canonical_json, read_once};
+use kfm_lineage::{Digest, OperationId, Status, canonical_json, read_once};
 use kfm_wal::record::{PlanRecord, Record};
 
 use super::draft::Draft;
@@ -16,7 +16,6 @@ use super::{PLAN_ID, PLAN_SCHEMA, Plan, PlanSummary};
 use crate::error::{Error, Result};
 use crate::planted::{Bug, planted};
 use crate::platform::files::write_durably;
-use crate::report::Status;
 use crate::session::Session;
 use crate::versions::VersionError;
 

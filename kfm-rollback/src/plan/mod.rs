@@ -13,7 +13,8 @@ mod scope;
 mod turn;
 
 use kfm_lineage::{Digest, HotfixId, Lsn, Move, OperationId, RollbackId, Timestamp};
-use kfm_wal::record::{Correction, OperationName, SegmentRef};
+pub use kfm_wal::record::PlanKind;
+use kfm_wal::record::{Correction, SegmentRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -90,18 +91,6 @@ pub struct PlanContent {
     /// The correction that a hotfix makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
-}
-
-/// What a plan does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PlanKind {
-    /// Undoes a publish or a hotfix.
-    Rollback,
-    /// Takes a rollback back.
-    Revert,
-    /// Corrects one field.
-    Hotfix,
 }
 
 /// The change of a plan in numbers.
@@ -189,16 +178,6 @@ impl PlanContent {
     pub(crate) fn digest(&self) -> Result<Digest> {
         let left_out = if self.kind == PlanKind::Hotfix { "target" } else { "" };
         Ok(Digest::of_canonical_bytes(&canonical_without(self, left_out)?))
-    }
-}
-
-impl From<PlanKind> for OperationName {
-    fn from(kind: PlanKind) -> Self {
-        match kind {
-            PlanKind::Rollback => Self::Rollback,
-            PlanKind::Revert => Self::Revert,
-            PlanKind::Hotfix => Self::Hotfix,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{CellId, EntityId, Move, OperationKind};
+use kfm_lineage::{CellId, EntityId, IdKind, Move};
 
 use super::draft::Draft;
 use super::{Plan, PlanKind};
@@ -126,7 +126,7 @@ fn all_of(plan: &Plan, is_stored: bool) -> Option<String> {
     let target = &plan.content.target;
     match (is_stored, plan.content.kind, target.kind()) {
         (true, ..) => Some(format!("kfm plan show {} --all", plan.plan_id)),
-        (false, PlanKind::Rollback, OperationKind::Publish) => {
+        (false, PlanKind::Rollback, IdKind::Publish) => {
             Some(format!("kfm rollback dry-run --publish-id {target} --all"))
         }
         _ => None,

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{Move, Value};
+use kfm_lineage::{Move, OperationKind, Status, Value};
 
 use super::draft::Wanted;
 use super::{PlanKind, skipped_line};
 use crate::assess::describe_move;
 use crate::error::{Error, Result};
-use crate::history::{Kind, Operation, Write, read_moves};
+use crate::history::{Operation, Write, read_moves};
 use crate::planted::{Bug, planted};
-use crate::report::{SkippedLine, Status};
+use crate::report::SkippedLine;
 use crate::session::Session;
 use crate::skip;
 
@@ -131,14 +131,14 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
         .operation(&wanted.target)
         .cloned()
         .ok_or_else(|| Error::NotFound { kind: "publish", text: wanted.target.to_string() })?;
-    if target.kind == Kind::Adopt {
+    if target.kind == OperationKind::Adopt {
         return Err(Error::Rejected {
             message: format!("a genesis cannot be rolled back, it moved nothing: publish_id={}", target.id),
             hint: "roll back the publishes that came after it".into(),
             source: None,
         });
     }
-    if target.kind == Kind::Project {
+    if target.kind == OperationKind::Project {
         return Err(Error::invalid(
             format!("a projection cannot be rolled back, it moved no document: publish_id={}", target.id),
             "what it shows follows the documents: roll back the publishes that moved them",

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{CellId, Lsn, Move, OperationId, PublishId, Value};
+use kfm_lineage::{CellId, Lsn, Move, OperationId, OperationKind, PublishId, Status, Value};
 
 use super::folder;
 use super::from_folder::PublishFolder;
 use super::unit::{finished, publish_report};
 use crate::error::{Error, Result};
 use crate::execute::{Resume, resume, still_open};
-use crate::history::{Kind, Operation, read_moves};
-use crate::report::{CellCount, PublishReport, Status};
+use crate::history::{Operation, read_moves};
+use crate::report::{CellCount, PublishReport};
 use crate::session::Session;
 
 /// Publishes a folder again under the id of `publish`. An open publish of the same content is resumed; a completed
@@ -30,7 +30,7 @@ pub(super) async fn publish_again(
         // A publish that has begun to go back ends as it was before, which is not what the actor asks for now.
         status => status.is_open() && publish.journal.abort.is_none(),
     };
-    if publish.kind != Kind::Publish || !is_of_use {
+    if publish.kind != OperationKind::Publish || !is_of_use {
         return Err(id_is_taken(publish));
     }
     let folder = read_folder(session, request, publish.opened)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use kfm_lineage::{PublishId, Slug};
+use kfm_lineage::{PublishId, Slug, Status};
 
 use super::again::{publish_again, taken};
 use super::changes::Changes;
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::op::{Depth, DomainOpExt};
 use crate::order::BATCH_STEPS_MAX;
 use crate::platform::Platform;
-use crate::report::{PublishReport, Status, SweepLine};
+use crate::report::{PublishReport, SweepLine};
 use crate::session::Session;
 
 /// What `kfm publish` is asked to do.

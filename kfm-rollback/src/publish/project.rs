@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, Move, OperationId, Slug, Value};
+use kfm_lineage::{CellId, Move, OperationId, Slug, Status, Value};
 use kfm_policy::{Consent, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::{PublishKind, Record};
 
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::execute::{Steps, open, prepared, run};
 use crate::history::CellHistory;
 use crate::op::OpError;
-use crate::report::{CellCount, FindingLine, Listing, PublishReport, Status};
+use crate::report::{CellCount, FindingLine, Listing, PublishReport};
 use crate::session::Session;
 
 /// What `kfm project` is asked to do.

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::document::DocumentKind;
-use kfm_lineage::{Move, OperationId, PublishId, Slug, Timestamp, Version};
+use kfm_lineage::{Move, OperationId, PublishId, Slug, Status, Timestamp, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
 use serde::Serialize;
 
 use super::again::id_is_taken;
 use super::changes::Changes;
-use crate::asked::status_of;
 use crate::assess::{
     Case, apply_treatments, catalog_now, denied, describe_move, labels_of, look_at_validity, treat_moves,
     with_moves,
@@ -23,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run};
 use crate::platform::Strictness;
 use crate::projector::PROJECTOR;
-use crate::report::{CellCount, FindingLine, Listing, PublishReport, Status};
+use crate::report::{CellCount, FindingLine, Listing, PublishReport};
 use crate::session::Session;
 use crate::versions::VersionStore;
 
@@ -208,7 +207,7 @@ pub(crate) fn finished(
     outcome: &Outcome,
     begun: Timestamp,
 ) -> PublishReport {
-    report.status = status_of(outcome.end);
+    report.status = Status::from(outcome.end);
     report.moves = outcome.applied.clone();
     report.already = outcome.already;
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());

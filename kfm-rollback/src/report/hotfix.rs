@@ -1,12 +1,11 @@
 //! Answers of `hotfix`.
 
-use kfm_lineage::{Digest, HotfixId, RollbackId};
+use kfm_lineage::{Digest, HotfixId, RollbackId, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Conflicts, FindingLine};
 use super::listing::{CellCount, Grouped, Listing};
-use super::status::Status;
 
 /// Answer of `hotfix stac` and `hotfix revert`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

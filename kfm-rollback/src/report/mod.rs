@@ -14,7 +14,6 @@ mod operation;
 mod plan;
 mod plan_show;
 mod publish;
-mod status;
 
 pub use adoption::{AdoptReport, ForeignCell, ProjectionLine, ReconcileReport};
 pub use approval::{ApprovalLine, ApprovalsReport, PrincipalLine};
@@ -24,6 +23,7 @@ pub use health::{
     StoreSummary, VerifyReport, WalProbe,
 };
 pub use hotfix::{FieldChange, HotfixReport};
+pub use kfm_lineage::Status;
 pub use listing::{
     Alike, CellCount, FIRST_MAX, GROUPS_MAX, Group, GroupKey, Grouped, KINDS_MAX, Listing, SAMPLES_MAX,
 };
@@ -34,4 +34,3 @@ pub use operation::{
 pub use plan::{DecisionLine, DryRunReport, PlanReport, ScopeCounts, SkippedLine, StepLine};
 pub use plan_show::{PlanCancel, PlanLine, PlanList, PlanShow};
 pub use publish::{PublishLine, PublishList, PublishReport, PublishShow, SweepLine};
-pub use status::Status;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kfm_lineage::{Digest, HotfixId, OperationId, RollbackId, Timestamp};
+use kfm_lineage::{Digest, HotfixId, OperationId, RollbackId, Status, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::listing::{CellCount, Listing};
 use super::plan::{SkippedLine, StepLine};
-use super::status::Status;
 
 /// Answer of `rollback execute`, `resume` and `revert`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,13 +1,12 @@
 //! Answers of `rollback plan` and `rollback dry-run`.
 
-use kfm_lineage::{Digest, OperationId, RollbackId, Value};
+use kfm_lineage::{Digest, OperationId, RollbackId, Status, Value};
 use kfm_wal::record::Correction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{ConflictLine, Conflicts, FindingLine};
 use super::listing::{GroupKey, Grouped, Listing};
-use super::status::Status;
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,12 +1,11 @@
 //! Answers of `plan show`, `plan list` and `plan cancel`.
 
-use kfm_lineage::{Digest, OperationId, Timestamp};
+use kfm_lineage::{Digest, OperationId, Status, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::approval::ApprovalLine;
 use super::plan::PlanReport;
-use super::status::Status;
 
 /// Answer of `plan show`: a stored plan as its approver must see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use kfm_lineage::{PublishId, RollbackId, Timestamp};
+use kfm_lineage::{PublishId, RollbackId, Status, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::finding::FindingLine;
 use super::listing::{CellCount, Listing};
 use super::plan::StepLine;
-use super::status::Status;
 
 /// Answer of `publish` and of `publish resume`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

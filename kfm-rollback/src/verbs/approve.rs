@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kfm_lineage::Timestamp;
+use kfm_lineage::{RiskLevel, Timestamp};
 use kfm_policy::{
     Approval, ApprovalContext, Principal, Principals, PrivateKey, PublicKey, Role, Tally, is_same_name,
 };
@@ -203,9 +203,7 @@ impl Platform {
         let approvals: Vec<Approval> = records.iter().map(|record| approval_of(record)).collect();
         let context = context(plan, executed_by, now);
         let tally = Tally::of(&approvals, &context, &session.principals);
-        let risk =
-            kfm_policy::RiskLevel::ALL.into_iter().find(|risk| risk.as_str() == plan.summary.risk_level);
-        let risk = risk.unwrap_or(kfm_policy::RiskLevel::Critical);
+        let risk = RiskLevel::of_word(&plan.summary.risk_level).unwrap_or(RiskLevel::Critical);
         let needed = kfm_policy::ApprovalsNeeded::for_operation(plan.summary.tier, risk);
         let lines = approvals.iter().map(|approval| {
             let verdict = approval.verify(&context, &session.principals);

@@ -1,11 +1,11 @@
 //! The course of one operation: the moments from its plan to its end, with the actor of each, and its approvals.
 
-use kfm_lineage::{Digest, Timestamp};
+use kfm_lineage::{Digest, Status, Timestamp};
 use kfm_wal::record::{ApprovalRecord, JournalEntry, Record};
 
 use crate::error::Result;
 use crate::history::Operation;
-use crate::report::{GivenApproval, MomentLine, Status};
+use crate::report::{GivenApproval, MomentLine};
 use crate::session::Session;
 
 /// Lists the approvals of an operation's plan, in the log's order.

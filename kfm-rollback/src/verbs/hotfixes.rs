@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, HotfixId, Move, OperationId, OperationKind, Slug, Version};
+use kfm_lineage::{Digest, HotfixId, IdKind, Move, OperationId, Slug, Version};
 use kfm_wal::record::Correction;
 
 use super::Platform;
@@ -153,7 +153,7 @@ impl Platform {
     /// As [`rollback_resume`](Self::rollback_resume).
     pub async fn hotfix_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "hotfix resume").await?;
-        let found = resolve::to_resume(&session, OperationKind::Hotfix, id);
+        let found = resolve::to_resume(&session, IdKind::Hotfix, id);
         let hotfix = recorded(&mut session, Asked::Resume, None, None, found).await?;
         let resumed = resume(&mut session, &hotfix.id, Resume { abort, skip }).await;
         let subject = Some(hotfix.id.clone());

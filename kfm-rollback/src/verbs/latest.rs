@@ -1,6 +1,6 @@
 //! What `latest` means now; the caller tells the actor which operation that is.
 
-use kfm_lineage::{OperationId, OperationKind};
+use kfm_lineage::{IdKind, OperationId};
 
 use super::Platform;
 use crate::error::Result;
@@ -12,12 +12,12 @@ impl Platform {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound): no operation of the kind has completed yet.
-    pub async fn latest(&self, kind: OperationKind) -> Result<OperationId> {
+    pub async fn latest(&self, kind: IdKind) -> Result<OperationId> {
         let session = Session::read(self).await?;
         let found = match kind {
-            OperationKind::Publish => resolve::publish(&session, LATEST),
-            OperationKind::Rollback => resolve::rollback(&session, LATEST),
-            OperationKind::Hotfix => resolve::hotfix(&session, LATEST),
+            IdKind::Publish => resolve::publish(&session, LATEST),
+            IdKind::Rollback => resolve::rollback(&session, LATEST),
+            IdKind::Hotfix => resolve::hotfix(&session, LATEST),
         };
         Ok(found?.id)
     }
@@ -27,7 +27,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Conflict`](crate::Error::Conflict): none of this kind is open.
     /// [`Error::Ambiguous`](crate::Error::Ambiguous): more than one is open.
-    pub async fn latest_open(&self, kind: OperationKind) -> Result<OperationId> {
+    pub async fn latest_open(&self, kind: IdKind) -> Result<OperationId> {
         Ok(resolve::to_resume(&Session::read(self).await?, kind, LATEST)?.id)
     }
 }

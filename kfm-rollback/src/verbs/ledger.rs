@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{Lsn, Timestamp};
-use kfm_telemetry::ledger::{EntryStatus, LedgerReport, StoredEntry};
+use kfm_lineage::{Lsn, Status, Timestamp};
+use kfm_telemetry::ledger::{LedgerReport, StoredEntry};
 use kfm_telemetry::{Label, Ledger, LedgerEntry};
 
 use super::Platform;
 use super::ledger_content::{every_entry_as_recorded, missing};
-use crate::asked::status_of;
-use crate::entries::entry_status;
 use crate::error::{Result, text_of};
 use crate::report::{CheckLine, LedgerVerifyReport};
 use crate::session::Session;
@@ -105,13 +103,13 @@ impl Platform {
 ///
 /// On a log that hosts share, each host has a ledger of its own: operations that other hosts closed are not judged.
 pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> Result<CheckLine> {
-    let entered: BTreeSet<(&str, EntryStatus)> = entries
+    let entered: BTreeSet<(&str, Status)> = entries
         .iter()
         .filter_map(|stored| Some((stored.entry.wal_id.as_ref()?.as_str(), stored.entry.status)))
         .collect();
     let ended = session.history.operations().filter_map(|operation| {
         let closed = operation.closed.as_ref()?;
-        let status = entry_status(status_of(closed.close.end));
+        let status = Status::from(closed.close.end);
         (!entered.contains(&(Label::lossy(operation.id.as_str()).as_str(), status)))
             .then(|| (closed.lsn, operation.id.to_string()))
     });

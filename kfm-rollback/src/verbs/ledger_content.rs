@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{Digest, Lsn, OperationId};
+use kfm_lineage::{Digest, Lsn, OperationId, Status};
 use kfm_policy::RegistryEntry;
-use kfm_telemetry::ledger::{OperationType, StoredEntry};
+use kfm_telemetry::ledger::{EntryKind, StoredEntry};
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason};
 use kfm_wal::record::{Close, EndState, Record};
 
@@ -75,13 +75,12 @@ fn ended(lsn: Lsn, operation: Option<&Operation>, close: &Close) -> Option<Expec
 fn label(value: &serde_json::Value) -> Option<LedgerEntry> {
     let digest = Digest::of_json(value).ok()?;
     let (kind, reason) = match serde_json::from_value(value.clone()).ok()? {
-        RegistryEntry::Label(entry) => (OperationType::Label, entry.reason),
-        RegistryEntry::Hold(entry) => (OperationType::Hold, entry.reason),
-        RegistryEntry::Suppression(entry) => (OperationType::Withdraw, entry.reason),
+        RegistryEntry::Label(entry) => (EntryKind::Label, entry.reason),
+        RegistryEntry::Hold(entry) => (EntryKind::Hold, entry.reason),
+        RegistryEntry::Suppression(entry) => (EntryKind::Withdraw, entry.reason),
     };
     let name = EventId::lossy(&format!("label/{digest}"));
-    let status = kfm_telemetry::ledger::EntryStatus::Completed;
-    let mut entry = LedgerEntry::new(name, kind, Label::lossy("-"), status);
+    let mut entry = LedgerEntry::new(name, kind, Label::lossy("-"), Status::Completed);
     entry.reason = Some(Reason::lossy(&reason));
     Some(entry)
 }

@@ -1,6 +1,6 @@
 //! Stored plans: shown, listed and taken back, on any host that shares the log.
 
-use kfm_lineage::{CellId, Digest};
+use kfm_lineage::{CellId, Digest, OperationKind, Status};
 use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage};
 use kfm_wal::record::{PlanCancelled, PlanRecord, Record};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result, text_of};
 use crate::history::Operation;
 use crate::plan::{Draft, Drafted, Plan, PlanCells, PlanKind, PlanStep, draft_again, load_plan, report_of};
 use crate::refusal::recorded;
-use crate::report::{FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow, Status};
+use crate::report::{FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow};
 use crate::resolve::operation_commands;
 use crate::session::Session;
 
@@ -44,7 +44,7 @@ impl Platform {
         report.next = next_of(&session, &plan, status, judged.not_fresh_because.is_none());
         Ok(PlanShow {
             plan: report,
-            kind: word(plan.content.kind).into(),
+            kind: OperationKind::from(plan.content.kind).to_string(),
             operation: plan.operation.clone(),
             requested_by: plan.requested_by.clone(),
             created_at: plan.created_at,
@@ -144,7 +144,7 @@ async fn record_cancelled(session: &Session, cancelled: &PlanCancelled) -> Resul
     line.rollback_id = entry.rollback_id.clone();
     line.hotfix_id = entry.hotfix_id.clone();
     line.plan_id = entry.plan_id;
-    line.status = kfm_telemetry::Status::Aborted;
+    line.status = kfm_telemetry::EventStatus::Aborted;
     Ok(session.platform.records().append(&line).await?)
 }
 
@@ -317,13 +317,5 @@ fn next_of(session: &Session, plan: &Plan, status: Status, is_fresh: bool) -> Ve
             vec![format!("kfm approve {id} --as NAME --role reviewer --key FILE"), cancel]
         }
         _ => vec![format!("kfm rollback execute --plan {id} --reason '…'"), cancel],
-    }
-}
-
-fn word(kind: PlanKind) -> &'static str {
-    match kind {
-        PlanKind::Rollback => "rollback",
-        PlanKind::Revert => "revert",
-        PlanKind::Hotfix => "hotfix",
     }
 }

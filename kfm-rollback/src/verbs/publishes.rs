@@ -1,12 +1,12 @@
 //! Publishing, adopting and reconciling, as methods of a platform.
 
-use kfm_lineage::{OperationId, OperationKind, PublishId, Slug};
+use kfm_lineage::{IdKind, OperationId, OperationKind, PublishId, Slug};
 
 use super::Platform;
 use crate::asked::Asked;
 use crate::error::Result;
 use crate::execute::Resume;
-use crate::history::{Kind, Operation, read_moves};
+use crate::history::{Operation, read_moves};
 use crate::plan::step_line;
 use crate::publish::{self, Project, Publish, PublishFolder, Unit};
 use crate::refusal::recorded;
@@ -116,7 +116,7 @@ impl Platform {
         let session = Session::read(self).await?;
         let at_work = super::standing::at_work(&session).await?;
         let is_at_work = |publish: &Operation| at_work.as_ref() == Some(&publish.id);
-        let publishes = session.history.publishes().filter(|publish| publish.kind != Kind::Project);
+        let publishes = session.history.publishes().filter(|publish| publish.kind != OperationKind::Project);
         let publishes = publishes.map(|publish| line(&session, publish, is_at_work(publish))).collect();
         Ok(PublishList { publishes })
     }
@@ -165,7 +165,7 @@ impl Platform {
     /// it still waits, for what the error says.
     pub async fn publish_resume(&self, id: &str, abort: bool) -> Result<PublishReport> {
         let mut session = Session::write(self, "publish resume").await?;
-        let found = crate::resolve::to_resume(&session, OperationKind::Publish, id);
+        let found = crate::resolve::to_resume(&session, IdKind::Publish, id);
         let publish = recorded(&mut session, Asked::Resume, None, None, found).await?;
         let how = Resume { abort, skip: Vec::new() };
         let resumed = publish::resume_publish(&mut session, &publish, how).await;

@@ -1,16 +1,16 @@
 //! Where operations and plans stand, and which process is at work.
 
-use kfm_lineage::{OperationId, RollbackId, Timestamp};
+use kfm_lineage::{OperationId, OperationKind, RollbackId, Status, Timestamp};
 use kfm_wal::record::Direction;
 
 use super::plans::status_of_waiting;
 use crate::error::{Error, Result};
-use crate::history::{Kind, Operation, read_moves};
+use crate::history::{Operation, read_moves};
 use crate::order::Phase;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::remedy::{plan_commands, resume_commands, undo_command};
-use crate::report::{OperationLine, RunningLine, Status, StoreWait};
+use crate::report::{OperationLine, RunningLine, StoreWait};
 use crate::session::Session;
 
 /// Returns the process that works now: the one that holds this platform's lock or, on a shared log, the one that
@@ -97,13 +97,13 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
     };
     let next = match (status, operation.kind) {
         (Status::Interrupted | Status::Held, _) => resume_commands(&operation.id),
-        (Status::Completed, Kind::Rollback)
+        (Status::Completed, OperationKind::Rollback)
             if session.history.undone_by(&operation.target).map(RollbackId::as_str)
                 == Some(operation.id.as_str()) =>
         {
             vec![format!("kfm rollback revert --rollback-id {} --reason '…'", operation.id)]
         }
-        (Status::Completed, Kind::Hotfix) if session.history.stands(&operation.id) => {
+        (Status::Completed, OperationKind::Hotfix) if session.history.stands(&operation.id) => {
             vec![undo_command(&operation.id)]
         }
         _ => Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kfm_lineage::Digest;
+use kfm_lineage::{Digest, Status};
 use kfm_wal::record::PlanRecord;
 
 use super::Platform;
@@ -11,7 +11,7 @@ use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
 use super::standing::{operation_line, running};
 use crate::error::Result;
 use crate::op::OpError;
-use crate::report::{Status, StatusReport};
+use crate::report::StatusReport;
 use crate::session::{Session, missing_lines};
 
 impl Platform {

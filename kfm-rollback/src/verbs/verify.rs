@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kfm_lineage::Digest;
+use kfm_lineage::{Digest, OperationKind, Status};
 use kfm_wal::record::EndState;
 use kfm_wal::{Depth, VerifyReport as WalReport};
 
 use super::Platform;
 use super::ledger::{every_entry_in_log, every_operation_in};
-use crate::asked::status_of;
 use crate::bulk;
-use crate::entries::entry_status;
 use crate::error::Result;
-use crate::history::{Kind, Operation, read_moves};
+use crate::history::{Operation, read_moves};
 use crate::manifest::{HotfixManifest, RollbackManifest};
 use crate::op;
 use crate::platform::log::{LogPlace, unsupported};
-use crate::report::{CheckLine, Status, VerifyReport, WalProbe};
+use crate::report::{CheckLine, VerifyReport, WalProbe};
 use crate::resolve;
 use crate::scope::scope_digest;
 use crate::session::Session;
@@ -98,8 +96,8 @@ impl Platform {
             return Ok(VerifyReport { ok: false, checks });
         };
         let (end, target) = match closed.close.end {
-            EndState::Completed => (status_of(EndState::Completed), rollback.post_state_expected),
-            end => (status_of(end), rollback.pre_state_hash),
+            EndState::Completed => (Status::from(EndState::Completed), rollback.post_state_expected),
+            end => (Status::from(end), rollback.pre_state_hash),
         };
         // Where protection changed a cell, the end cannot have the planned digest; `stores` below compares the
         // cells one by one.
@@ -118,7 +116,7 @@ impl Platform {
         let digest = Digest::of_bytes(&file);
         check("manifest", closed.close.manifest == Some(digest), place);
         let agrees = match rollback.kind {
-            Kind::Hotfix => is_of_hotfix(&file, &rollback, end),
+            OperationKind::Hotfix => is_of_hotfix(&file, &rollback, end),
             _ => is_of_rollback(&file, &rollback, end, closed.close.scope_digest),
         };
         check(
@@ -129,7 +127,7 @@ impl Platform {
         let entries = self.ledger_entries().await?;
         let entered = entries.iter().any(|stored| {
             stored.entry.wal_id.as_ref().map(kfm_telemetry::Label::as_str) == Some(rollback.id.as_str())
-                && stored.entry.status == entry_status(end)
+                && stored.entry.status == end
                 && stored.entry.plan_id == rollback.plan_id
         });
         // The ledger of another host is not here, so `every_operation_in` counts that operation as not judged.

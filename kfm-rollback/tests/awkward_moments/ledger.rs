@@ -1,9 +1,10 @@
 //! Every outcome is in the ledger, refusals and labels included (R6, R92).
 
+use kfm_lineage::Status;
 use kfm_rollback::report::CheckLine;
 use kfm_rollback::{Error, ExecuteRequest, PlanTarget};
 use kfm_telemetry::LedgerEntry;
-use kfm_telemetry::ledger::{EntryStatus, OperationType};
+use kfm_telemetry::ledger::EntryKind;
 
 use crate::small::{item, open_stopping_at, put, roll_back, try_put};
 use crate::support::{World, documents_below};
@@ -14,8 +15,8 @@ async fn entries(world: &World) -> Vec<LedgerEntry> {
 }
 
 /// The type and the id of every entry that was refused.
-async fn refused(world: &World) -> Vec<(OperationType, String)> {
-    let refused = entries(world).await.into_iter().filter(|entry| entry.status == EntryStatus::Refused);
+async fn refused(world: &World) -> Vec<(EntryKind, String)> {
+    let refused = entries(world).await.into_iter().filter(|entry| entry.status == Status::Refused);
     let id = |entry: &LedgerEntry| match (&entry.rollback_id, &entry.publish_id) {
         (Some(id), _) => id.to_string(),
         (None, Some(id)) => id.to_string(),
@@ -44,10 +45,10 @@ async fn a_revert_that_its_own_checks_refuse_is_in_the_ledger() {
     assert_eq!(
         refused(&world).await,
         [
-            (OperationType::Revert, first.clone()),
-            (OperationType::Revert, first.clone()),
+            (EntryKind::Revert, first.clone()),
+            (EntryKind::Revert, first.clone()),
             // Planned or executed, it is the revert that is refused.
-            (OperationType::Revert, first),
+            (EntryKind::Revert, first),
         ]
     );
 }
@@ -66,10 +67,10 @@ async fn adoption_reconciliation_and_resumption_that_are_refused_are_in_the_ledg
     assert_eq!(
         refused(&world).await,
         [
-            (OperationType::Publish, publish),
-            (OperationType::Rollback, rolled_back.to_string()),
-            (OperationType::Adopt, "-".to_owned()),
-            (OperationType::Reconcile, "-".to_owned()),
+            (EntryKind::Publish, publish),
+            (EntryKind::Rollback, rolled_back.to_string()),
+            (EntryKind::Adopt, "-".to_owned()),
+            (EntryKind::Reconcile, "-".to_owned()),
         ]
     );
     let listed = world.open().await.reconcile(false).await.unwrap();
@@ -92,19 +93,12 @@ async fn a_label_that_comes_into_force_by_an_opening_is_in_the_ledger_once() {
     label_by_hand(&world, "public");
     put(&world, &[("a.json", Some(item("a")))]).await;
     put(&world, &[("b.json", Some(item("b")))]).await;
-    let labels: Vec<LedgerEntry> = entries(&world)
-        .await
-        .into_iter()
-        .filter(|entry| entry.operation_type == OperationType::Label)
-        .collect();
+    let labels: Vec<LedgerEntry> =
+        entries(&world).await.into_iter().filter(|entry| entry.operation_type == EntryKind::Label).collect();
     assert_eq!(labels.len(), 1, "{labels:#?}");
-    assert_eq!(labels[0].status, EntryStatus::Completed);
+    assert_eq!(labels[0].status, Status::Completed);
     assert_eq!(labels[0].reason.as_ref().map(ToString::to_string), Some("public data".into()));
-    assert_eq!(
-        entries(&world).await[0].operation_type,
-        OperationType::Label,
-        "before what it was opened for"
-    );
+    assert_eq!(entries(&world).await[0].operation_type, EntryKind::Label, "before what it was opened for");
 }
 
 #[tokio::test]
@@ -121,7 +115,7 @@ async fn a_label_protects_though_the_ledger_is_out_of_reach_and_is_entered_once_
 
     world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
     let types: Vec<_> = entries(&world).await.into_iter().map(|entry| entry.operation_type).collect();
-    assert_eq!(types, [OperationType::Label, OperationType::Publish]);
+    assert_eq!(types, [EntryKind::Label, EntryKind::Publish]);
     assert!(world.open().await.status().await.unwrap().owed.is_empty());
 }
 

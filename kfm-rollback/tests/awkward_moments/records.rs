@@ -1,11 +1,12 @@
 //! What operations leave behind: complete, resolvable, and true of the time that was worked.
 
+use kfm_lineage::Status;
 use std::path::Path;
 use std::time::Duration;
 
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, PlanRequest, Platform};
-use kfm_telemetry::ledger::{EntryStatus, OperationType};
+use kfm_telemetry::ledger::EntryKind;
 use kfm_telemetry::{EventId, Label, Ledger, LedgerEntry};
 use kfm_wal::local::LocalOptions;
 
@@ -79,12 +80,8 @@ async fn enter(world: &World, entry_id: &str, wal_id: &str) {
     let ledger =
         Ledger::open(world.open().await.ledger_dir(), LocalOptions::new(world.clock.clone())).unwrap();
     let label = |text: &str| Label::lossy(text);
-    let mut entry = LedgerEntry::new(
-        EventId::lossy(entry_id),
-        OperationType::Label,
-        label("somebody"),
-        EntryStatus::Completed,
-    );
+    let mut entry =
+        LedgerEntry::new(EventId::lossy(entry_id), EntryKind::Label, label("somebody"), Status::Completed);
     entry.wal_id = Some(label(wal_id));
     ledger.append(&entry, "2025-11-14T03:00:00Z".parse().unwrap()).await.unwrap();
 }

@@ -4,7 +4,7 @@
 use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, Platform, Project};
-use kfm_telemetry::ledger::OperationType;
+use kfm_telemetry::ledger::EntryKind;
 use serde_json::Value;
 
 use crate::acts::{plan, roll_back, try_roll_back};
@@ -62,7 +62,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 
 async fn projections_in_ledger(platform: &Platform) -> usize {
     let entries = platform.ledger_entries().await.unwrap();
-    entries.iter().filter(|stored| stored.entry.operation_type == OperationType::Project).count()
+    entries.iter().filter(|stored| stored.entry.operation_type == EntryKind::Project).count()
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The ledger's entry about one operation (R92).
 
-use kfm_lineage::{Digest, HotfixId, Lsn, PublishId, RollbackId, Timestamp};
+use kfm_lineage::{
+    Digest, HotfixId, Lsn, OperationKind, PublishId, RiskLevel, RollbackId, Status, Timestamp,
+};
 use kfm_wal::record::ReleaseRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +26,7 @@ pub struct LedgerEntry {
     /// The entry's id; an entry is in the ledger at most once.
     pub entry_id: EventId,
     /// What was asked for.
-    pub operation_type: OperationType,
+    pub operation_type: EntryKind,
     /// The id, in the operations log, of the operation that this entry accounts for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wal_id: Option<Label>,
@@ -51,7 +53,7 @@ pub struct LedgerEntry {
     /// Whether the operation was allowed.
     pub decision: Decision,
     /// How the operation ended.
-    pub status: EntryStatus,
+    pub status: Status,
     /// How far the operation reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk_level: Option<RiskLevel>,
@@ -83,11 +85,11 @@ pub enum EntrySchema {
     V1,
 }
 
-/// What was asked for, done or not.
+/// What an entry is about, done or not: an operation of the log, or something else that is decided about entities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum OperationType {
+pub enum EntryKind {
     /// To move references to new content.
     Publish,
     /// To record content from before the log.
@@ -114,6 +116,20 @@ pub enum OperationType {
     Approval,
 }
 
+impl From<OperationKind> for EntryKind {
+    fn from(kind: OperationKind) -> Self {
+        match kind {
+            OperationKind::Publish => Self::Publish,
+            OperationKind::Adopt => Self::Adopt,
+            OperationKind::Reconcile => Self::Reconcile,
+            OperationKind::Project => Self::Project,
+            OperationKind::Hotfix => Self::Hotfix,
+            OperationKind::Rollback => Self::Rollback,
+            OperationKind::Revert => Self::Revert,
+        }
+    }
+}
+
 /// Whether an operation was allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -126,54 +142,12 @@ pub enum Decision {
     Refused,
 }
 
-/// How an operation ended: the words of every `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EntryStatus {
-    /// A plan is stored; no operation is open.
-    Planned,
-    /// The plan waits for approvals.
-    AwaitingApproval,
-    /// Policy denied the operation.
-    Denied,
-    /// The operation was not begun.
-    Refused,
-    /// The operation stopped and can be resumed.
-    Interrupted,
-    /// The operation waits until an operator decides.
-    Held,
-    /// Readers see what was planned.
-    Completed,
-    /// Readers see what was there before.
-    Aborted,
-    /// The operation failed before anything had moved.
-    Failed,
-    /// The plan was taken back before it was opened.
-    Cancelled,
-}
-
-/// How far an operation reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RiskLevel {
-    /// An ordinary operation: few cells, no findings.
-    Low,
-    /// Many cells, or findings.
-    Moderate,
-    /// Something is missing, sensitive or less protected than before.
-    High,
-    /// Restricted heritage, or an override of the policy.
-    Critical,
-}
-
 impl LedgerEntry {
     /// Makes the entry of an operation that was refused, without further fields; the caller sets the rest.
-    pub fn new(entry_id: EventId, operation_type: OperationType, actor: Label, status: EntryStatus) -> Self {
+    pub fn new(entry_id: EventId, operation_type: EntryKind, actor: Label, status: Status) -> Self {
         let decision = match status {
-            EntryStatus::Denied => Decision::Denied,
-            EntryStatus::Refused | EntryStatus::AwaitingApproval | EntryStatus::Cancelled => {
-                Decision::Refused
-            }
+            Status::Denied => Decision::Denied,
+            Status::Refused | Status::AwaitingApproval | Status::Cancelled => Decision::Refused,
             _ => Decision::Allowed,
         };
         Self {
@@ -207,15 +181,15 @@ impl LedgerEntry {
     pub fn check(&self) -> Result<(), &'static str> {
         let allowed = self.decision == Decision::Allowed;
         match self.status {
-            EntryStatus::Completed | EntryStatus::Aborted if !allowed => {
+            Status::Completed | Status::Aborted if !allowed => {
                 return Err("an operation that took place must have been allowed");
             }
-            EntryStatus::Denied if self.decision != Decision::Denied => {
+            Status::Denied if self.decision != Decision::Denied => {
                 return Err("a denied operation must have the decision denied");
             }
             _ => {}
         }
-        if self.status == EntryStatus::Completed {
+        if self.status == Status::Completed {
             self.check_completed()?;
         }
         Ok(())
@@ -223,12 +197,11 @@ impl LedgerEntry {
 
     fn check_completed(&self) -> Result<(), &'static str> {
         let (named, judged) = match self.operation_type {
-            OperationType::Publish
-            | OperationType::Adopt
-            | OperationType::Reconcile
-            | OperationType::Project => (self.publish_id.is_some(), false),
-            OperationType::Rollback | OperationType::Revert => (self.rollback_id.is_some(), true),
-            OperationType::Hotfix => (self.hotfix_id.is_some(), true),
+            EntryKind::Publish | EntryKind::Adopt | EntryKind::Reconcile | EntryKind::Project => {
+                (self.publish_id.is_some(), false)
+            }
+            EntryKind::Rollback | EntryKind::Revert => (self.rollback_id.is_some(), true),
+            EntryKind::Hotfix => (self.hotfix_id.is_some(), true),
             _ => (true, false),
         };
         if !named {

@@ -20,9 +20,7 @@ use kfm_wal::local::{LocalLog, LocalOptions};
 use kfm_wal::store::{NewRecord, OPTIONAL, StoredRecord};
 use kfm_wal::{WalError, WalStore};
 
-pub use entry::{
-    Decision, EntrySchema, EntryStatus, LedgerEntry, OperationType, PREDICATE_TYPE, RiskLevel, StoredEntry,
-};
+pub use entry::{Decision, EntryKind, EntrySchema, LedgerEntry, PREDICATE_TYPE, StoredEntry};
 pub use verify::{BadEntry, LedgerReport, ViewReport, ViewState};
 pub use view::{LedgerView, ViewSchema};
 

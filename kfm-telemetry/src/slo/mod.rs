@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use interval::{Interval, wilson};
 
 use crate::focus::unite;
-use crate::record::{OperationRecord, RecordKind, Stage, Status};
+use crate::record::{EventStatus, OperationRecord, RecordKind, Stage};
 
 /// With fewer observations than this an objective is neither met nor missed.
 pub const ENOUGH: u64 = 20;
@@ -212,7 +212,8 @@ pub fn report(observed: &Observed<'_>) -> SloReport {
     let p50 = within(recovery.count, recovery.p50_ms, RECOVERY_P50);
     let p95 = within(recovery.count, recovery.p95_ms, RECOVERY_P95);
     let recheck = durations(rechecks.map(|record| record.duration_ms).collect());
-    let completed = || rollbacks.ended.values().map(|run| run.last).filter(|last| last.status == Status::Ok);
+    let completed =
+        || rollbacks.ended.values().map(|run| run.last).filter(|last| last.status == EventStatus::Ok);
     SloReport {
         schema: SloSchema::V1,
         window,
@@ -253,8 +254,8 @@ impl<'a> Rollbacks<'a> {
             }
             let counts = u64::from(record.ts >= from);
             match (record.status, &record.rollback_id) {
-                (Status::Denied, _) => ends.denied += counts,
-                (Status::Refused, _) => ends.refused += counts,
+                (EventStatus::Denied, _) => ends.denied += counts,
+                (EventStatus::Refused, _) => ends.refused += counts,
                 // The rollback failed before it had an id.
                 (_, None) => ends.failed += counts,
                 (_, Some(id)) => {
@@ -267,9 +268,9 @@ impl<'a> Rollbacks<'a> {
         ended.retain(|_, run| run.last.ts >= from);
         for run in ended.values() {
             match (run.last.status, &run.last.error_class) {
-                (Status::Ok, _) => ends.completed += 1,
-                (Status::Aborted, None) => ends.aborted_on_request += 1,
-                (Status::Held | Status::Interrupted, _) => ends.open += 1,
+                (EventStatus::Ok, _) => ends.completed += 1,
+                (EventStatus::Aborted, None) => ends.aborted_on_request += 1,
+                (EventStatus::Held | EventStatus::Interrupted, _) => ends.open += 1,
                 _ => ends.failed += 1,
             }
         }
@@ -281,7 +282,7 @@ impl<'a> Rollbacks<'a> {
         let completed = self
             .ended
             .values()
-            .filter(|run| run.last.status == Status::Ok && run.last.stage == Stage::RollbackExecute);
+            .filter(|run| run.last.status == EventStatus::Ok && run.last.stage == Stage::RollbackExecute);
         completed.map(|run| millis(run.last.ts.duration_since(run.asked))).collect()
     }
 }

@@ -34,7 +34,7 @@ fn rollback(n: u32, minutes: u32) -> OperationRecord {
     record
 }
 
-fn with_status(mut record: OperationRecord, status: Status, class: Option<&str>) -> OperationRecord {
+fn with_status(mut record: OperationRecord, status: EventStatus, class: Option<&str>) -> OperationRecord {
     record.status = status;
     record.error_class = class.map(|class| class.parse().unwrap());
     record
@@ -82,7 +82,7 @@ fn a_percentile_is_the_nearest_rank() {
 
 #[test]
 fn a_rollback_that_was_resumed_is_one_and_took_from_its_first_request() {
-    let mut first = with_status(rollback(1, 5), Status::Held, Some("store"));
+    let mut first = with_status(rollback(1, 5), EventStatus::Held, Some("store"));
     first.requested_at = Some(at(1));
     let mut second = rollback(1, 45);
     second.duration_ms = 60_000;
@@ -103,9 +103,9 @@ fn a_clock_that_went_back_gives_no_negative_recovery() {
 #[test]
 fn refusals_and_denials_are_not_failures() {
     let mut records: Vec<_> = (0..20).map(|n| rollback(n, 1)).collect();
-    records.push(with_status(rollback(30, 2), Status::Denied, Some("policy")));
-    records.push(with_status(rollback(31, 2), Status::Refused, Some("stale")));
-    records.push(with_status(rollback(32, 2), Status::Aborted, None));
+    records.push(with_status(rollback(30, 2), EventStatus::Denied, Some("policy")));
+    records.push(with_status(rollback(31, 2), EventStatus::Refused, Some("stale")));
+    records.push(with_status(rollback(32, 2), EventStatus::Aborted, None));
     let report = report_of(&records);
     assert_eq!((report.failures.count, report.failures.failed), (21, 0));
     assert_eq!(report.failures.state, SloState::Met);
@@ -116,7 +116,7 @@ fn refusals_and_denials_are_not_failures() {
 #[test]
 fn one_failure_in_twenty_misses_the_one_percent() {
     let mut records: Vec<_> = (0..19).map(|n| rollback(n, 1)).collect();
-    records.push(with_status(rollback(30, 2), Status::Aborted, Some("verification")));
+    records.push(with_status(rollback(30, 2), EventStatus::Aborted, Some("verification")));
     let report = report_of(&records);
     assert_eq!((report.failures.count, report.failures.failed), (20, 1));
     assert_eq!(report.failures.state, SloState::Missed);
@@ -155,7 +155,7 @@ fn a_rollback_in_which_nobody_counted_is_not_taken_for_good() {
 fn a_violation_in_any_operation_is_a_miss() {
     let mut record = rollback(1, 1);
     record.stage = Stage::Publish;
-    record.status = Status::Failed;
+    record.status = EventStatus::Failed;
     record.care_violations = 1;
     assert_eq!(report_of(&[record]).care_violations.state, SloState::Missed);
 }

@@ -1,6 +1,6 @@
 //! The end of an operation: what readers see, and what was counted on the way.
 
-use kfm_lineage::{Digest, Value};
+use kfm_lineage::{Digest, Status, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,16 @@ pub enum EndState {
     Aborted,
     /// Readers see the values from before; nothing had moved.
     Failed,
+}
+
+impl From<EndState> for Status {
+    fn from(end: EndState) -> Self {
+        match end {
+            EndState::Completed => Self::Completed,
+            EndState::Aborted => Self::Aborted,
+            EndState::Failed => Self::Failed,
+        }
+    }
 }
 
 /// A cell that protection left at another value than planned.

@@ -1,6 +1,6 @@
 //! The two records of a rollback, revert or hotfix (R22): what it is about to do, and how it ended.
 
-use kfm_lineage::{Digest, OperationId, RollbackId, Timestamp};
+use kfm_lineage::{Digest, OperationId, OperationKind, RollbackId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub struct OperationFrame {
     /// When the operation was opened.
     pub timestamp: Timestamp,
     /// The kind of operation.
-    pub operation: OperationName,
+    pub operation: PlanKind,
     /// The principal that asked for it.
     pub actor: String,
     /// The reason that the principal gave.
@@ -45,16 +45,26 @@ pub struct OperationFrame {
     pub manifest_ref: Option<ReleaseRef>,
 }
 
-/// The kind of operation that a frame opens.
+/// The kinds of operation that have a plan: those that a frame opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum OperationName {
+pub enum PlanKind {
     /// Undoes a publish or a hotfix.
     Rollback,
-    /// Makes a publish or hotfix again that a rollback has undone.
+    /// Takes a rollback back: makes what it undid again.
     Revert,
-    /// Changes one field across a known scope.
+    /// Corrects one field across a known scope.
     Hotfix,
+}
+
+impl From<PlanKind> for OperationKind {
+    fn from(kind: PlanKind) -> Self {
+        match kind {
+            PlanKind::Rollback => Self::Rollback,
+            PlanKind::Revert => Self::Revert,
+            PlanKind::Hotfix => Self::Hotfix,
+        }
+    }
 }
 
 /// What an operation does.

@@ -1,6 +1,6 @@
 //! The two records of a publish (R21): what it is about to do, and how it ended.
 
-use kfm_lineage::{Digest, PublishId, Timestamp};
+use kfm_lineage::{Digest, OperationKind, PublishId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ pub struct PublishIntent {
     pub telemetry_ref: Option<String>,
 }
 
-/// Whether a publish moves references, or records what stands.
+/// The kinds of operation that the record of a publish opens: whether it moves references, or records what stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishKind {
@@ -65,6 +65,17 @@ pub enum PublishKind {
     Reconcile,
     /// Derived cells get the values that follow from the documents; no document moves.
     Project,
+}
+
+impl From<PublishKind> for OperationKind {
+    fn from(kind: PublishKind) -> Self {
+        match kind {
+            PublishKind::Publish => Self::Publish,
+            PublishKind::Adopt => Self::Adopt,
+            PublishKind::Reconcile => Self::Reconcile,
+            PublishKind::Project => Self::Project,
+        }
+    }
 }
 
 /// The code that made a publish.

@@ -1,7 +1,7 @@
 //! `kfm hotfix resume`: goes on with an unfinished hotfix, or back.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -27,12 +27,12 @@ impl Resume {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
             let platform = cx.platform().await?;
-            let id = ids::open_rehearsed(cx, &platform, OperationKind::Hotfix, self.hotfix.text()).await?;
+            let id = ids::open_rehearsed(cx, &platform, IdKind::Hotfix, self.hotfix.text()).await?;
             let line = platform.hotfix_status(&id).await?;
             return answer(cx, kfm_hotfix::report_of_line(line));
         }
         let platform = cx.platform_to_change().await?;
-        let id = ids::open(cx, &platform, OperationKind::Hotfix, self.hotfix.text()).await;
+        let id = ids::open(cx, &platform, IdKind::Hotfix, self.hotfix.text()).await;
         let done = platform.hotfix_resume(&id, self.abort, self.skip).await?;
         answer(cx, kfm_hotfix::report_of(done))
     }

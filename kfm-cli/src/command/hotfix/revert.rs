@@ -1,7 +1,7 @@
 //! `kfm hotfix revert`: a hotfix undone, as a rollback of it.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::{ExecuteRequest, PlanTarget};
 
 use crate::cli::free_text;
@@ -34,7 +34,7 @@ impl Revert {
         let reason = &self.reason;
         let rehearses = self.dry_run || cx.is_rehearsal();
         let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
-        let hotfix_id = &ids::newest(cx, &platform, OperationKind::Hotfix, self.hotfix.text()).await;
+        let hotfix_id = &ids::newest(cx, &platform, IdKind::Hotfix, self.hotfix.text()).await;
         if rehearses {
             return answer(cx, kfm_hotfix::rehearse_revert(&platform, hotfix_id).await?);
         }

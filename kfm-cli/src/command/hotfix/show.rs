@@ -1,7 +1,7 @@
 //! `kfm hotfix show`: one hotfix, as `kfm rollback show` shows a rollback.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 
 use crate::command::rollback::show;
 use crate::context::Context;
@@ -21,6 +21,6 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        show::operation(cx, OperationKind::Hotfix, self.id, self.all).await
+        show::operation(cx, IdKind::Hotfix, self.id, self.all).await
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod show;
 mod status;
 
 use clap::{Args, Subcommand};
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::{PlanTarget, Platform};
 
 use crate::context::Context;
@@ -83,7 +83,7 @@ impl Target {
             (None, None, Some(id)) if names_plan(id) => return PlanTarget::Plan(id.clone()),
             (None, publish, id) => publish.as_ref().or(id.as_ref()).cloned().unwrap_or_default(),
         };
-        PlanTarget::Publish(ids::newest(cx, platform, OperationKind::Publish, publish).await)
+        PlanTarget::Publish(ids::newest(cx, platform, IdKind::Publish, publish).await)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::report::{Listing, PlanReport, SkippedLine, StepLine};
 use kfm_rollback::{PlanRequest, PlanTarget};
 
@@ -46,7 +46,7 @@ impl Plan {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let rehearses = cx.is_rehearsal();
         let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
-        let publish = ids::newest(cx, &platform, OperationKind::Publish, self.publish.text()).await;
+        let publish = ids::newest(cx, &platform, IdKind::Publish, self.publish.text()).await;
         if rehearses {
             let target = PlanTarget::Publish(publish);
             let report = platform.dry_run(target, self.skip.skip).await?;

@@ -1,7 +1,7 @@
 //! `kfm rollback resume`: goes on with an unfinished rollback, or back.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -31,14 +31,13 @@ impl Resume {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
             let platform = cx.platform().await?;
-            let id =
-                ids::open_rehearsed(cx, &platform, OperationKind::Rollback, self.rollback.text()).await?;
+            let id = ids::open_rehearsed(cx, &platform, IdKind::Rollback, self.rollback.text()).await?;
             let line = platform.rollback_status(&id).await?;
             refuse_ended(line.id.as_str(), line.status)?;
             return super::status::rehearsed(cx, line);
         }
         let platform = cx.platform_to_change().await?;
-        let id = ids::open(cx, &platform, OperationKind::Rollback, self.rollback.text()).await;
+        let id = ids::open(cx, &platform, IdKind::Rollback, self.rollback.text()).await;
         executed(cx, platform.rollback_resume(&id, self.abort, self.skip.skip).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! `kfm rollback revert`: a rollback undone, as a rollback.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::{ExecuteRequest, PlanTarget};
 
 use crate::cli::free_text;
@@ -34,7 +34,7 @@ impl Revert {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let rehearses = self.dry_run || cx.is_rehearsal();
         let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
-        let rollback = ids::newest(cx, &platform, OperationKind::Rollback, self.rollback.text()).await;
+        let rollback = ids::newest(cx, &platform, IdKind::Rollback, self.rollback.text()).await;
         if rehearses {
             let report = platform.dry_run(PlanTarget::Revert(rollback), Vec::new()).await?;
             return dry_run::answer(cx, report, false);

@@ -1,7 +1,7 @@
 //! `kfm rollback show` and `kfm hotfix show`: one operation, its steps, its history and its approvals.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::report::{FIRST_MAX, RollbackShow};
 
 use crate::command::status::show_operation;
@@ -25,17 +25,12 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        operation(cx, OperationKind::Rollback, self.id, self.all).await
+        operation(cx, IdKind::Rollback, self.id, self.all).await
     }
 }
 
 /// Shows a rollback or a hotfix; with `all` its steps alone, one JSON object a line.
-pub(crate) async fn operation(
-    cx: &Context<'_>,
-    kind: OperationKind,
-    id: String,
-    all: bool,
-) -> Result<Answer> {
+pub(crate) async fn operation(cx: &Context<'_>, kind: IdKind, id: String, all: bool) -> Result<Answer> {
     let platform = cx.platform().await?;
     let id = ids::newest(cx, &platform, kind, id).await;
     let first_max = if all { usize::MAX } else { FIRST_MAX };
@@ -43,10 +38,8 @@ pub(crate) async fn operation(
         ndjson::refuse_json(cx)?;
     }
     let report = match kind {
-        OperationKind::Hotfix => platform.hotfix_show_first(&id, first_max).await?,
-        OperationKind::Publish | OperationKind::Rollback => {
-            platform.rollback_show_first(&id, first_max).await?
-        }
+        IdKind::Hotfix => platform.hotfix_show_first(&id, first_max).await?,
+        IdKind::Publish | IdKind::Rollback => platform.rollback_show_first(&id, first_max).await?,
     };
     if all { ndjson::cells(cx, &report.cells) } else { answer(cx, report) }
 }

@@ -1,7 +1,7 @@
 //! `kfm rollback status`: where a rollback stands, what it waits for, what to do.
 
 use clap::Args;
-use kfm_lineage::OperationKind;
+use kfm_lineage::IdKind;
 use kfm_rollback::report::OperationLine;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,7 +34,7 @@ impl Status {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let platform = cx.platform().await?;
         if !self.rollback.is_left_out() {
-            let id = ids::newest(cx, &platform, OperationKind::Rollback, self.rollback.text()).await;
+            let id = ids::newest(cx, &platform, IdKind::Rollback, self.rollback.text()).await;
             return answer(cx, platform.rollback_status(&id).await?);
         }
         let lines = platform.rollbacks().await?.rollbacks;

@@ -1,13 +1,12 @@
 //! The answer after an execution, and the answer if there was nothing to do.
 
-use kfm_lineage::{HotfixId, OperationId, OperationKind, RollbackId};
+use kfm_lineage::{HotfixId, IdKind, OperationId, RollbackId, Status};
 
-use crate::asked::status_of;
 use crate::error::{Result, text_of};
 use crate::execute::Outcome;
 use crate::plan::Wanted;
 use crate::remedy;
-use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine, Status};
+use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine};
 use crate::session::Session;
 
 /// Reports how an operation ended. The cells that it left alone are those of its record, also after a resume.
@@ -30,7 +29,7 @@ pub(in crate::verbs) async fn executed(
                 }
             },
         };
-    let status = status_of(outcome.end);
+    let status = Status::from(outcome.end);
     let reversible = status == Status::Completed;
     ExecuteReport {
         rollback_id: RollbackId::parse(id.as_str()).ok(),
@@ -49,11 +48,11 @@ pub(in crate::verbs) async fn executed(
         phases_ms: session.phases_ms.clone(),
         note,
         next: match id.kind() {
-            OperationKind::Rollback if reversible => vec![
+            IdKind::Rollback if reversible => vec![
                 format!("kfm verify --rollback-id {id}"),
                 format!("kfm rollback revert --rollback-id {id} --reason '…'"),
             ],
-            OperationKind::Hotfix if reversible => {
+            IdKind::Hotfix if reversible => {
                 vec![format!("kfm verify {id}"), format!("kfm hotfix revert --hotfix-id {id} --reason '…'")]
             }
             _ => Vec::new(),

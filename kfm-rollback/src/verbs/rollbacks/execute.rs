@@ -1,6 +1,6 @@
 //! Executes plans, those of reverts and hotfixes too, and goes on with operations that did not end.
 
-use kfm_lineage::{OperationKind, RollbackId};
+use kfm_lineage::{IdKind, RollbackId};
 
 use kfm_wal::record::PlanRecord;
 
@@ -179,8 +179,8 @@ impl Platform {
     pub async fn rollback_resume(&self, id: &str, abort: bool, skip: Vec<String>) -> Result<ExecuteReport> {
         let mut session = Session::write(self, "rollback resume").await?;
         let kind = match id.starts_with("hf_") {
-            true => OperationKind::Hotfix,
-            false => OperationKind::Rollback,
+            true => IdKind::Hotfix,
+            false => IdKind::Rollback,
         };
         let found = resolve::to_resume(&session, kind, id);
         let operation = recorded(&mut session, Asked::Resume, None, None, found).await?;

@@ -1,9 +1,9 @@
 //! Where rollbacks and hotfixes stand.
 
-use kfm_lineage::OperationKind;
+use kfm_lineage::{IdKind, OperationKind};
 
 use crate::error::{Error, Result};
-use crate::history::{Kind, read_moves};
+use crate::history::read_moves;
 use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
 use crate::report::{FIRST_MAX, HotfixList, Listing, OperationLine, RollbackList, RollbackShow};
@@ -21,7 +21,7 @@ impl Platform {
         let session = Session::read(self).await?;
         let mut rollbacks = Vec::new();
         for operation in session.history.operations() {
-            if matches!(operation.kind, Kind::Rollback | Kind::Revert) {
+            if matches!(operation.kind, OperationKind::Rollback | OperationKind::Revert) {
                 rollbacks.push(standing::operation_line(&session, operation).await?);
             }
         }
@@ -61,7 +61,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no rollback, or more than one.
     pub async fn rollback_show_first(&self, id: &str, first_max: usize) -> Result<RollbackShow> {
-        self.operation_show(OperationKind::Rollback, id, first_max).await
+        self.operation_show(IdKind::Rollback, id, first_max).await
     }
 
     /// Lists hotfixes, planned ones too, in the log's order.
@@ -71,12 +71,14 @@ impl Platform {
     pub async fn hotfixes(&self) -> Result<HotfixList> {
         let session = Session::read(self).await?;
         let mut hotfixes = Vec::new();
-        for operation in session.history.operations().filter(|operation| operation.kind == Kind::Hotfix) {
+        for operation in
+            session.history.operations().filter(|operation| operation.kind == OperationKind::Hotfix)
+        {
             hotfixes.push(standing::operation_line(&session, operation).await?);
         }
         for plan in session.history.plans() {
             let line = standing::plan_line(&session, plan).await;
-            hotfixes.extend(line.filter(|line| line.id.kind() == OperationKind::Hotfix));
+            hotfixes.extend(line.filter(|line| line.id.kind() == IdKind::Hotfix));
         }
         Ok(HotfixList { hotfixes })
     }
@@ -87,13 +89,13 @@ impl Platform {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no hotfix, or more than one.
     pub async fn hotfix_show_first(&self, id: &str, first_max: usize) -> Result<RollbackShow> {
-        self.operation_show(OperationKind::Hotfix, id, first_max).await
+        self.operation_show(IdKind::Hotfix, id, first_max).await
     }
 
-    async fn operation_show(&self, kind: OperationKind, id: &str, first_max: usize) -> Result<RollbackShow> {
+    async fn operation_show(&self, kind: IdKind, id: &str, first_max: usize) -> Result<RollbackShow> {
         let session = Session::read(self).await?;
         let found = match kind {
-            OperationKind::Hotfix => resolve::hotfix(&session, id),
+            IdKind::Hotfix => resolve::hotfix(&session, id),
             _ => resolve::rollback(&session, id),
         };
         let operation = match (found, resolve::planned_as(&session, id)) {

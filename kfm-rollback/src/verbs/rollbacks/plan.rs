@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use kfm_lineage::{OperationId, OperationKind, RollbackId};
+use kfm_lineage::{IdKind, OperationId, RollbackId};
 use kfm_wal::record::PlanRecord;
 
 use super::answer::nothing_report;
@@ -119,7 +119,7 @@ fn foreign_remedies(draft: &Draft, foreign: &[ConflictLine]) -> Vec<String> {
     let keys = moves.iter().filter(|step| changed.contains(step.cell.to_string().as_str()));
     let keys: Vec<&str> = keys.map(|step| step.cell.key.as_str()).collect();
     let is_plain = |key: &&str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
-    if target.kind() == OperationKind::Publish && keys.len() <= SKIPPED_MAX && keys.iter().all(is_plain) {
+    if target.kind() == IdKind::Publish && keys.len() <= SKIPPED_MAX && keys.iter().all(is_plain) {
         next.push(format!("kfm rollback plan --publish-id {target} --skip {}", keys.join(" ")));
     }
     next

@@ -1,10 +1,10 @@
 //! What a revert of a rollback does: it turns the rollback's target the other way (R45).
 
-use kfm_lineage::RollbackId;
+use kfm_lineage::{OperationKind, RollbackId};
 
 use crate::asked::Asked;
 use crate::error::{Error, Result};
-use crate::history::{Kind, Operation};
+use crate::history::Operation;
 use crate::plan::{PlanKind, Wanted};
 use crate::refusal::recorded;
 use crate::session::Session;
@@ -62,7 +62,7 @@ pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<St
         });
     }
     let kind = match rollback.kind {
-        Kind::Revert => PlanKind::Rollback,
+        OperationKind::Revert => PlanKind::Rollback,
         _ => PlanKind::Revert,
     };
     Ok(Wanted {
