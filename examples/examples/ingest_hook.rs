@@ -22,7 +22,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     prepare(folder.path()).await?;
     let report = ingest(folder.path(), &scenes("first")).await?;
     assert!(
-        report.publish_id.is_some() && report.moves.total > 0,
+        report.publish_id.is_some() && report.steps.total > 0,
         "it is published, graph, search and cache too"
     );
     Ok(())

@@ -1,7 +1,7 @@
-//! Cells: the smallest mutable references, and the moves that change them.
+//! Cells: the smallest mutable references, and the steps that change them.
 //!
-//! A cell's value is absent or one digest. Four moves exist: add, replace, retire and restore; the inverse of
-//! each is the same move with its two values swapped.
+//! A cell's value is absent or one digest. Four steps exist: add, replace, retire and restore; the inverse of
+//! each is the same step with its two values swapped.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,9 +92,9 @@ impl fmt::Display for CellId {
     }
 }
 
-/// One change of one reference, as the log keeps it (R21).
+/// One change of one reference, as the log keeps it (R21); the field of a record that names a list of them is `moves`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Move {
+pub struct Step {
     /// The reference that moves.
     #[serde(flatten)]
     pub cell: CellId,
@@ -115,13 +115,13 @@ pub struct Move {
     /// Whether the cell is a projection of documents, which has no owner of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
-    /// The STAC id in the document after the move; none if it has none.
+    /// The STAC id in the document after the step; none if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stac_id: Option<String>,
-    /// The collection that the document names (an item), or is (a collection), after the move.
+    /// The collection that the document names (an item), or is (a collection), after the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection: Option<String>,
-    /// Other names in the document after the move: a label for such a name protects the document too.
+    /// Other names in the document after the step: a label for such a name protects the document too.
     #[serde(default, skip_serializing_if = "OtherNames::is_empty")]
     pub other_names: OtherNames,
 }

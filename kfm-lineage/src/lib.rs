@@ -23,7 +23,7 @@ pub mod text;
 pub mod validity;
 
 pub use canonical::{CanonicalError, canonical_json};
-pub use cell::{CellId, Domain, Move, OtherNames, Value};
+pub use cell::{CellId, Domain, OtherNames, Step, Value};
 pub use digest::{Digest, DigestError, DigestKind};
 pub use document::{DocumentFacts, DocumentKind, Field};
 pub use document_path::{DocumentPath, DocumentPathError};

@@ -11,7 +11,7 @@ use kfm_lineage::graph::{
 };
 use kfm_lineage::{
     CatalogView, CellId, Digest, DocumentFacts, Domain, EntityId, LineageError, LineageGraph, LineageReader,
-    LineageReaderExt, MemoryLineage, Move, OperationId, PublishId, Scope, Value,
+    LineageReaderExt, MemoryLineage, OperationId, PublishId, Scope, Step, Value,
 };
 use proptest::prelude::*;
 
@@ -156,8 +156,8 @@ async fn a_document_that_names_a_source_of_its_own_publish_is_no_later_dependent
 }
 
 #[tokio::test]
-async fn a_move_of_a_derived_cell_makes_a_read_model() {
-    let step = |derived| Move {
+async fn a_step_of_a_derived_cell_makes_a_read_model() {
+    let step = |derived| Step {
         cell: CellId::new(Domain::Search, "search", "kfm-landsat"),
         unit: "landsat".to_owned(),
         entity: entity("kfm-search://search/kfm-landsat"),
@@ -170,7 +170,7 @@ async fn a_move_of_a_derived_cell_makes_a_read_model() {
         collection: None,
         other_names: kfm_lineage::OtherNames::default(),
     };
-    let made = |derived| EntityVersion::of_move(&step(derived), EntityKind::StacItem, publish(1).into());
+    let made = |derived| EntityVersion::of_step(&step(derived), EntityKind::StacItem, publish(1).into());
     assert_eq!((made(true).kind, made(false).kind), (EntityKind::ReadModel, EntityKind::StacItem));
     assert_eq!((made(true).content, made(true).before), (Content::Retired, Some(Digest::of_bytes(b"old"))));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange, Lead};
-use kfm_lineage::{Digest, Domain, Lsn, Move, OtherNames, Value};
+use kfm_lineage::{Digest, Domain, Lsn, OtherNames, Step, Value};
 use kfm_policy::{
     Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, RatchetMode, Severity,
     StepFacts, StepTreatment, ValidityChange,
@@ -47,10 +47,10 @@ pub(crate) async fn documents_at(
     Ok(view)
 }
 
-/// Returns a view with the document moves made.
-pub(crate) async fn with_moves(session: &Session, view: &CatalogView, moves: &[Move]) -> Result<CatalogView> {
+/// Returns a view with the steps of documents made.
+pub(crate) async fn with_steps(session: &Session, view: &CatalogView, steps: &[Step]) -> Result<CatalogView> {
     let mut view = view.clone();
-    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
+    for step in steps.iter().filter(|step| session.is_document(&step.cell)) {
         match session.facts.of_value(step.after).await? {
             Some(facts) => view.insert(step.cell.key.clone(), facts),
             None => view.remove(&step.cell.key),
@@ -61,9 +61,9 @@ pub(crate) async fn with_moves(session: &Session, view: &CatalogView, moves: &[M
 
 /// Returns what the moved documents of a view list, for the order of steps; a derived catalog has the same documents
 /// at the same paths.
-pub(crate) fn listings(view: &CatalogView, moves: &[Move]) -> Listings {
+pub(crate) fn listings(view: &CatalogView, steps: &[Step]) -> Listings {
     let mut listings = Listings::new();
-    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+    for step in steps.iter().filter(|step| step.cell.domain == Domain::Stac) {
         let Some(document) = view.get(&step.cell.key) else { continue };
         let listed = document.links.iter().filter(|link| link.rel == "child" || link.rel == "item");
         let targets = listed.filter_map(|link| match view.lead(&step.cell.key, &link.href) {
@@ -79,18 +79,18 @@ pub(crate) fn listings(view: &CatalogView, moves: &[Move]) -> Listings {
 /// has no entry.
 pub(crate) async fn listings_among(
     session: &Session,
-    moves: &[Move],
-    version: fn(&Move) -> Value,
+    steps: &[Step],
+    version: fn(&Step) -> Value,
 ) -> Listings {
     let (mut view, mut absent) = (CatalogView::default(), Listings::new());
-    for step in moves.iter().filter(|step| step.cell.domain == Domain::Stac) {
+    for step in steps.iter().filter(|step| step.cell.domain == Domain::Stac) {
         match session.facts.of_value(version(step)).await {
             Ok(Some(facts)) => drop(view.insert(step.cell.key.clone(), facts)),
             Ok(None) => drop(absent.insert(step.cell.key.clone(), Vec::new())),
             Err(_) => {}
         }
     }
-    let mut listings = listings(&view, moves);
+    let mut listings = listings(&view, steps);
     listings.append(&mut absent);
     listings
 }
@@ -179,29 +179,29 @@ impl From<&Finding> for FindingLine {
     }
 }
 
-/// Finds out what the ratchet does with each move that has an owner (`docs/states.md` section 4).
+/// Finds out what the ratchet does with each step that has an owner (`docs/states.md` section 4).
 ///
 /// Every judgement begins with this call: it also brings into force what policy's files say by now.
 ///
 /// A document that another catalog than the target keeps is judged as if it stood at its path in the target. Every
 /// other cell that a pipeline keeps itself has no document, but it has a protection: policy does not read its content,
-/// and so must not take it for empty. The answer has one entry for each move that is not derived, in the order of
-/// the moves.
-pub(crate) async fn treat_moves(
+/// and so must not take it for empty. The answer has one entry for each step that is not derived, in the order of
+/// the steps.
+pub(crate) async fn treat_steps(
     session: &mut Session,
     now: &CatalogView,
-    moves: &[Move],
+    steps: &[Step],
     mode: RatchetMode,
 ) -> Result<Vec<StepFacts>> {
     session.begin_judging("judge").await?;
     let session: &Session = session;
-    let after = with_moves(session, now, moves).await?;
+    let after = with_steps(session, now, steps).await?;
     let protections = Protections::new(session, now, &after);
-    let catalogs = other_catalogs(session, &after, moves).await?;
+    let catalogs = other_catalogs(session, &after, steps).await?;
     let of_catalogs: BTreeMap<&str, Protections<'_>> =
         catalogs.iter().map(|(store, view)| (*store, Protections::new(session, now, view))).collect();
-    let mut steps = Vec::new();
-    for step in moves.iter().filter(|step| !step.derived) {
+    let mut treated = Vec::new();
+    for step in steps.iter().filter(|step| !step.derived) {
         let is_document = step.cell.domain == Domain::Stac;
         let facts =
             async |value: Value| if is_document { session.facts.of_value(value).await } else { Ok(None) };
@@ -212,7 +212,7 @@ pub(crate) async fn treat_moves(
             Some(_) if !is_document => kfm_policy::treat_unread(&protection, mode),
             _ => kfm_policy::treat(target.as_deref(), &protection, mode),
         };
-        steps.push(StepFacts {
+        treated.push(StepFacts {
             entity: step.entity.clone(),
             path: step.cell.key.clone(),
             outcome,
@@ -222,7 +222,7 @@ pub(crate) async fn treat_moves(
             validity: None,
         });
     }
-    Ok(steps)
+    Ok(treated)
 }
 
 /// Returns, for each other catalog than the target that documents are moved in, the target as it would be with these
@@ -230,11 +230,11 @@ pub(crate) async fn treat_moves(
 async fn other_catalogs<'m>(
     session: &Session,
     after: &CatalogView,
-    moves: &'m [Move],
+    steps: &'m [Step],
 ) -> Result<BTreeMap<&'m str, CatalogView>> {
     let mut catalogs = BTreeMap::new();
-    let is_of_another = |step: &&Move| step.cell.domain == Domain::Stac && !session.is_document(&step.cell);
-    for step in moves.iter().filter(|step| !step.derived).filter(is_of_another) {
+    let is_of_another = |step: &&Step| step.cell.domain == Domain::Stac && !session.is_document(&step.cell);
+    for step in steps.iter().filter(|step| !step.derived).filter(is_of_another) {
         let view = catalogs.entry(step.cell.store.as_str()).or_insert_with(|| after.clone());
         if let Some(document) = session.facts.of_value(step.after).await? {
             view.insert(step.cell.key.clone(), document);
@@ -243,7 +243,7 @@ async fn other_catalogs<'m>(
     Ok(catalogs)
 }
 
-/// Finds what is not valid in the documents that moves replace and in those that they bring.
+/// Finds what is not valid in the documents that steps replace and in those that they bring.
 ///
 /// Only a hotfix and a strict publish call it, since only there does a new fault deny (`docs/states.md` section 5). It
 /// reads every one of these documents, which elsewhere would cost time and change no verdict.
@@ -266,17 +266,17 @@ pub(crate) fn labels_of(steps: &[StepFacts]) -> BTreeMap<String, &'static str> {
     steps.iter().filter_map(label).collect()
 }
 
-/// Applies treatments to moves: what must be absent goes to absent.
+/// Applies treatments to steps: what must be absent goes to absent.
 ///
-/// `steps` are those of [`treat_moves`] for the same moves. A move that would then change nothing is dropped, and
+/// `facts` are those of [`treat_steps`] for the same steps. A step that would then change nothing is dropped, and
 /// returned with the rule that made it so.
-pub(crate) fn apply_treatments(moves: Vec<Move>, steps: &[StepFacts]) -> (Vec<Move>, Vec<(Move, String)>) {
+pub(crate) fn apply_treatments(steps: Vec<Step>, facts: &[StepFacts]) -> (Vec<Step>, Vec<(Step, String)>) {
     let mut dropped = Vec::new();
     let mut kept = Vec::new();
-    let mut steps = steps.iter();
-    for mut step in moves {
+    let mut facts = facts.iter();
+    for mut step in steps {
         // By position and not by key: cells of several stores may have the same key.
-        let facts = if step.derived { None } else { steps.next() };
+        let facts = if step.derived { None } else { facts.next() };
         if let Some(StepTreatment::Absent { rule, .. }) = facts.map(|facts| &facts.outcome) {
             step.after = None;
             step.to_version = None;
@@ -292,20 +292,20 @@ pub(crate) fn apply_treatments(moves: Vec<Move>, steps: &[StepFacts]) -> (Vec<Mo
     (kept, dropped)
 }
 
-/// Notes on a move what its new document says of itself.
-pub(crate) fn describe_move(
+/// Notes on a step what its new document says of itself.
+pub(crate) fn describe_step(
     session: &Session,
     path: &str,
     before: Value,
     before_facts: Option<&Arc<DocumentFacts>>,
     after: Option<&Arc<DocumentFacts>>,
-) -> Move {
+) -> Step {
     let named = after.or(before_facts);
     let unit = named.and_then(|document| document.collections()).unwrap_or("-").to_owned();
     let version = |document: Option<&Arc<DocumentFacts>>| {
         document.and_then(|document| kfm_lineage::Version::parse(document.version.as_deref()?).ok())
     };
-    Move {
+    Step {
         cell: session.document(path),
         unit,
         entity: crate::entity::document_entity(session.catalog().name(), path),
@@ -320,7 +320,7 @@ pub(crate) fn describe_move(
     }
 }
 
-/// What a document calls itself and its collections beside what the move says already.
+/// What a document calls itself and its collections beside what the step says already.
 fn other_names(document: &DocumentFacts) -> OtherNames {
     let collections = document.stated_collections().filter(|name| document.collections() != Some(name));
     OtherNames { ids: document.other_ids.to_vec(), collections: collections.map(str::to_owned).collect() }

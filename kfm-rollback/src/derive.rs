@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{CellId, Digest, Domain, Move, Value};
+use kfm_lineage::{CellId, Digest, Domain, Step, Value};
 use kfm_policy::stands_against;
 
 use crate::bulk;
@@ -39,12 +39,12 @@ enum Source {
     Collection(String),
 }
 
-/// Names the derived cells that document moves feed, in order.
+/// Names the derived cells that steps of documents feed, in order.
 ///
 /// A cell that a pipeline keeps itself is left out, whatever its key: nothing is projected onto it.
-pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<BTreeSet<DerivedCell>> {
+pub(crate) async fn derived_cells(session: &Session, steps: &[Step]) -> Result<BTreeSet<DerivedCell>> {
     let mut cells = BTreeSet::new();
-    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
+    for step in steps.iter().filter(|step| session.is_document(&step.cell)) {
         let before = session.facts.of_value(step.before).await?;
         let after = session.facts.of_value(step.after).await?;
         let collections = projector::fed_by(before.as_deref(), after.as_deref());
@@ -70,7 +70,7 @@ pub(crate) async fn derived_cells(session: &Session, moves: &[Move]) -> Result<B
             }
         }
     }
-    let own: BTreeSet<&CellId> = moves.iter().filter(|step| !step.derived).map(|step| &step.cell).collect();
+    let own: BTreeSet<&CellId> = steps.iter().filter(|step| !step.derived).map(|step| &step.cell).collect();
     cells.retain(|derived| !own.contains(&derived.cell) && !session.history.is_a_pipelines(&derived.cell));
     Ok(cells)
 }
@@ -276,19 +276,19 @@ pub(crate) async fn projected_now(
     Ok(projected)
 }
 
-/// Lists the derived cells that move, each from the value in its store to its projection.
-pub(crate) async fn derived_moves(
+/// Lists the steps of derived cells, each from the value in its store to its projection.
+pub(crate) async fn derived_steps(
     session: &Session,
     projected: &[(DerivedCell, Value)],
-) -> Result<Vec<Move>> {
-    let mut moves = Vec::new();
+) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
     for store in session.projected_stores() {
         let cells: Vec<_> = projected.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
         let observed = bulk::values(&**store, &keys, Depth::Mark).await?;
         for ((derived, after), before) in cells.into_iter().zip(observed) {
             if before != *after {
-                moves.push(Move {
+                steps.push(Step {
                     cell: derived.cell.clone(),
                     unit: derived.unit.clone(),
                     entity: cell_entity(&derived.cell),
@@ -304,7 +304,7 @@ pub(crate) async fn derived_moves(
             }
         }
     }
-    Ok(moves)
+    Ok(steps)
 }
 
 /// The documents of each collection: its items, and the collections that carry its id.

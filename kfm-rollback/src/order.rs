@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{CellId, Domain, Move};
+use kfm_lineage::{CellId, Domain, Step};
 use kfm_wal::record::Batch;
 
 /// The most steps that one intent announces.
@@ -25,7 +25,7 @@ pub enum Phase {
 
 impl Phase {
     /// Returns the phase of a step.
-    pub fn of(step: &Move) -> Self {
+    pub fn of(step: &Step) -> Self {
         match step.after {
             _ if step.derived || step.cell.domain != Domain::Stac => Self::Derive,
             Some(_) => Self::Expand,
@@ -53,7 +53,7 @@ pub type Listings = BTreeMap<String, Vec<String>>;
 ///
 /// `after` holds what documents list once the steps are made, `before` what they list now; documents that do
 /// not move need not be in them. Reference cycles, which real catalogs have, are cut at the smallest path.
-pub fn order_steps(mut steps: Vec<Move>, before: &Listings, after: &Listings) -> Vec<Move> {
+pub fn order_steps(mut steps: Vec<Step>, before: &Listings, after: &Listings) -> Vec<Step> {
     steps.sort_by(|a, b| a.cell.cmp(&b.cell));
     let level_after = levels(&steps, after);
     let level_before = levels(&steps, before);
@@ -92,12 +92,12 @@ enum Turn {
 }
 
 /// Lists the documents that disappear where another one appears below their path, or above it.
-fn in_the_way(steps: &[Move]) -> BTreeSet<CellId> {
+fn in_the_way(steps: &[Step]) -> BTreeSet<CellId> {
     let documents = || steps.iter().filter(|step| step.cell.domain == Domain::Stac);
     let added = documents().filter(|step| step.before.is_none() && step.after.is_some());
     let added: BTreeSet<(&str, &str)> =
         added.map(|step| (step.cell.store.as_str(), step.cell.key.as_str())).collect();
-    let is_in_the_way = |step: &&Move| {
+    let is_in_the_way = |step: &&Step| {
         let (store, key) = (step.cell.store.as_str(), step.cell.key.as_str());
         let above = key.match_indices('/').any(|(at, _)| added.contains(&(store, &key[..at])));
         let below = format!("{key}/");
@@ -109,7 +109,7 @@ fn in_the_way(steps: &[Move]) -> BTreeSet<CellId> {
 }
 
 /// Says how far up each document stands: one level above the highest of the moved documents that it lists.
-fn levels(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
+fn levels(steps: &[Step], listings: &Listings) -> BTreeMap<String, usize> {
     let moved: BTreeSet<&str> = steps
         .iter()
         .filter(|step| step.cell.domain == Domain::Stac)
@@ -151,7 +151,7 @@ fn levels(steps: &[Move], listings: &Listings) -> BTreeMap<String, usize> {
 /// does not matter to readers.
 ///
 /// Where what a document lists is not known, `before` and `after` have no entry for it; then it stands alone.
-pub fn barriers(steps: &[Move], before: &Listings, after: &Listings) -> BTreeSet<usize> {
+pub fn barriers(steps: &[Step], before: &Listings, after: &Listings) -> BTreeSet<usize> {
     let mut barriers = BTreeSet::new();
     // The documents since the last barrier, and what they list.
     let (mut made, mut listed) = (BTreeSet::new(), BTreeSet::new());
@@ -182,7 +182,7 @@ pub fn barriers(steps: &[Move], before: &Listings, after: &Listings) -> BTreeSet
 }
 
 /// Cuts ordered steps into batches: each has steps of one store and one phase, at most [`BATCH_STEPS_MAX`].
-pub fn batches(steps: &[Move]) -> Vec<Batch> {
+pub fn batches(steps: &[Step]) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut last: Option<(&str, Phase)> = None;
     for (index, step) in steps.iter().enumerate() {
@@ -202,9 +202,9 @@ mod tests {
 
     use super::*;
 
-    fn step(domain: Domain, key: &str, before: bool, after: bool) -> Move {
+    fn step(domain: Domain, key: &str, before: bool, after: bool) -> Step {
         let value = |is: bool, text: &str| -> Value { is.then(|| Digest::of_bytes(text.as_bytes())) };
-        Move {
+        Step {
             cell: CellId::new(domain, domain.as_str(), key),
             unit: "-".into(),
             entity: EntityId::parse(key).unwrap(),
@@ -226,7 +226,7 @@ mod tests {
             .collect()
     }
 
-    fn keys(steps: &[Move]) -> Vec<&str> {
+    fn keys(steps: &[Step]) -> Vec<&str> {
         steps.iter().map(|step| step.cell.key.as_str()).collect()
     }
 
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_derived_catalog_switches_with_the_derived_stores_in_the_order_of_its_own_readers() {
-        let copy = |path: &str, before: bool, after: bool| Move {
+        let copy = |path: &str, before: bool, after: bool| Step {
             derived: true,
             cell: CellId::new(Domain::Stac, "mirror", path),
             ..step(Domain::Stac, path, before, after)
@@ -309,7 +309,7 @@ mod tests {
             ("x.json", true, false),
             ("x.json/y.json", false, true),
         ];
-        let mut steps: Vec<Move> = moved.iter().map(|(path, was, is)| target(path, *was, *is)).collect();
+        let mut steps: Vec<Step> = moved.iter().map(|(path, was, is)| target(path, *was, *is)).collect();
         steps.extend(moved.iter().map(|(path, was, is)| copy(path, *was, *is)));
         steps.push(step(Domain::Graph, "new.json", false, true));
         let ordered = order_steps(steps, &Listings::new(), &listings(&[("c.json", &["new.json"])]));
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn batches_cover_every_step_once_and_never_span_stores() {
-        let mut steps: Vec<Move> =
+        let mut steps: Vec<Step> =
             (0..2_500).map(|n| step(Domain::Stac, &format!("{n:05}.json"), false, true)).collect();
         steps.push(step(Domain::Graph, "n", false, true));
         let batches = batches(&steps);

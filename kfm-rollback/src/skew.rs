@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{CellId, Move, Value};
+use kfm_lineage::{CellId, Step, Value};
 
-use crate::derive::{derived_moves, known_derived_cells, projected_now};
+use crate::derive::{derived_steps, known_derived_cells, projected_now};
 use crate::error::Result;
-use crate::history::read_moves;
+use crate::history::read_steps;
 use crate::report::FindingLine;
 use crate::session::Session;
 
@@ -24,18 +24,18 @@ pub(crate) async fn store_skew(session: &Session, view: &CatalogView) -> Result<
     session.require_policy("catalog check")?;
     let cells = known_derived_cells(session);
     let projected = projected_now(session, view, &cells).await?;
-    let moves = derived_moves(session, &projected).await?;
+    let steps = derived_steps(session, &projected).await?;
     let in_flight = cells_in_flight(session).await?;
     let may_hold =
-        |step: &Move| in_flight.get(&step.cell).is_some_and(|values| values.contains(&step.before));
-    Ok(moves.into_iter().filter(|step| !may_hold(step)).map(|step| step.cell.to_string()).collect())
+        |step: &Step| in_flight.get(&step.cell).is_some_and(|values| values.contains(&step.before));
+    Ok(steps.into_iter().filter(|step| !may_hold(step)).map(|step| step.cell.to_string()).collect())
 }
 
 /// Returns the old and the new value of each cell that an operation keeps which has not ended.
 pub(crate) async fn cells_in_flight(session: &Session) -> Result<BTreeMap<CellId, [Value; 2]>> {
     let mut in_flight = BTreeMap::new();
     for operation in session.history.open_operations() {
-        for step in read_moves(&session.versions(), &operation.moves).await? {
+        for step in read_steps(&session.versions(), &operation.steps).await? {
             in_flight.insert(step.cell, [step.before, step.after]);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{CellId, Move, Value};
+use kfm_lineage::{CellId, Step, Value};
 
 use crate::error::{Error, Result};
 use crate::op::DomainOpExt;
@@ -15,8 +15,8 @@ use crate::session::Session;
 ///
 /// # Errors
 /// [`Error::Invalid`]: names the key.
-pub(crate) fn refuse_unknown_keys(moves: &[Move], skip: &[String]) -> Result<()> {
-    let keys = || moves.iter().filter(|step| !step.derived).map(|step| &step.cell.key);
+pub(crate) fn refuse_unknown_keys(steps: &[Step], skip: &[String]) -> Result<()> {
+    let keys = || steps.iter().filter(|step| !step.derived).map(|step| &step.cell.key);
     match skip.iter().find(|key| !keys().any(|known| known == *key)) {
         None => Ok(()),
         Some(key) => Err(Error::invalid(

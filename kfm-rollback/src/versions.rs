@@ -1,7 +1,7 @@
 //! [`VersionStore`]: the bytes of every version of every document, by digest (R15).
 //!
-//! No operation ever changes or removes anything here: this is what makes every move reversible. Lists that grow
-//! with an operation (moves, scope, assets) are here too, as *segments*, so that the log's records stay small
+//! No operation ever changes or removes anything here: this is what makes every step reversible. Lists that grow
+//! with an operation (steps, scope, assets) are here too, as *segments*, so that the log's records stay small
 //! (R21).
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use kfm_lineage::{Lsn, Move, OperationId, Timestamp};
+use kfm_lineage::{Lsn, OperationId, Step, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Source;
@@ -107,29 +107,29 @@ impl Index {
     }
 }
 
-/// Returns the segment that holds the moves of an operation, if the record opens one.
-pub(crate) fn moves_of(record: &Record) -> Option<(OperationId, SegmentRef)> {
+/// Returns the segment that holds the steps of an operation, if the record opens one.
+pub(crate) fn steps_of(record: &Record) -> Option<(OperationId, SegmentRef)> {
     match record {
-        Record::PublishIntent(record) => Some((record.publish_id.clone().into(), record.moves)),
-        Record::Operation(record) => Some((record.wal_id.clone(), record.payload.moves)),
+        Record::PublishIntent(record) => Some((record.publish_id.clone().into(), record.steps)),
+        Record::Operation(record) => Some((record.wal_id.clone(), record.payload.steps)),
         _ => None,
     }
 }
 
-/// Reads the lines of a segment of moves.
+/// Reads the lines of a segment of steps.
 ///
 /// # Errors
 /// Why they are not what the record names.
-pub(crate) fn parse_moves(segment: &SegmentRef, bytes: &[u8]) -> Result<Vec<Move>, Source> {
+pub(crate) fn parse_steps(segment: &SegmentRef, bytes: &[u8]) -> Result<Vec<Step>, Source> {
     if bytes.len() as u64 != segment.bytes || !segment.digest.matches(bytes) {
         return Err("the bytes are not those of the digest".into());
     }
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let moves: Vec<Move> = lines.map(serde_json::from_slice).collect::<Result<_, _>>()?;
-    if moves.len() as u64 != segment.count {
-        return Err(format!("the number of lines differs: count={}", moves.len()).into());
+    let steps: Vec<Step> = lines.map(serde_json::from_slice).collect::<Result<_, _>>()?;
+    if steps.len() as u64 != segment.count {
+        return Err(format!("the number of lines differs: count={}", steps.len()).into());
     }
-    Ok(moves)
+    Ok(steps)
 }
 
 /// An id of 16 bytes as 32 digits.

@@ -1,6 +1,6 @@
 //! The typed records of the operations log: the durable form of R21 and R22.
 //!
-//! A record is canonical JSON in the log. The lists that grow with an operation (moves, scope, assets) are
+//! A record is canonical JSON in the log. The lists that grow with an operation (steps, scope, assets) are
 //! not in the record but in a *segment* of the version store, which the record names by digest and count: so
 //! a record stays far under 1 MiB however large the operation is. Records are never rewritten: a new field is
 //! optional, and a new meaning is a new record type.

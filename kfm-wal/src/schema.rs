@@ -1,6 +1,6 @@
 //! JSON Schemas of the log's records and of its export (R96).
 
-use kfm_lineage::Move;
+use kfm_lineage::Step;
 use kfm_lineage::schema::SchemaFile;
 
 use crate::export::ExportLine;
@@ -11,7 +11,7 @@ pub fn schemas() -> Vec<SchemaFile> {
     vec![
         SchemaFile::of::<Derivative>("wal/derivative-v1.json"),
         SchemaFile::of::<ExportLine>("wal/export-line-v1.json"),
-        SchemaFile::of::<Move>("wal/move-v1.json"),
+        SchemaFile::of::<Step>("wal/move-v1.json"),
         SchemaFile::of::<Record>("wal/record-v1.json"),
     ]
 }

@@ -200,7 +200,7 @@ fn records_are_found_by_entity_through_their_segments() {
     for record in [intent(1), completion(1), intent(2)] {
         run(wal.append(record)).unwrap();
     }
-    let of = |n: u64| (Digest::of_bytes(moves(n).as_bytes()), moves(n).into_bytes());
+    let of = |n: u64| (Digest::of_bytes(steps(n).as_bytes()), steps(n).into_bytes());
     let segments = Segments(BTreeMap::from([of(1), of(2)]));
     let found = run(wal.by_entity(&entity(2), &segments)).unwrap();
     assert_eq!(found.iter().map(|entry| entry.lsn).collect::<Vec<_>>(), [Lsn(3)]);
@@ -212,7 +212,7 @@ fn a_segment_that_does_not_resolve_makes_its_operation_incomplete() {
     let (wal, _) = memory();
     run(wal.append(intent(1))).unwrap();
     let missing = Segments(BTreeMap::new());
-    let digest = Digest::of_bytes(moves(1).as_bytes());
+    let digest = Digest::of_bytes(steps(1).as_bytes());
     let altered = Segments(BTreeMap::from([(digest, b"other bytes".to_vec())]));
     for segments in [missing, altered] {
         let error = run(wal.by_entity(&entity(1), &segments)).unwrap_err();

@@ -43,9 +43,9 @@ impl Project {
 }
 
 fn screen(report: &PublishReport) -> Screen {
-    let cells = words::cells(&report.moves);
+    let cells = words::cells(&report.steps);
     let mut screen = match report.status {
-        _ if report.moves.total == 0 => {
+        _ if report.steps.total == 0 => {
             Screen::new(Tone::Good, "Nothing differs: the derived stores show what the documents say")
         }
         Status::DryRun => Screen::new(Tone::Plain, format!("Would project {cells}; nothing was written")),
@@ -53,7 +53,7 @@ fn screen(report: &PublishReport) -> Screen {
         status => Screen::new(Tone::Warn, format!("The projection is {status}")),
     };
     screen.fact_if("publish", report.publish_id.as_ref());
-    if report.moves.total > 0 {
+    if report.steps.total > 0 {
         screen.fact("took", words::duration(report.duration_ms));
     }
     finding_list(&mut screen, ": none stops the projection", &report.findings);

@@ -125,7 +125,7 @@ async fn publish(cx: &Context<'_>, folder: Folder) -> Result<Answer> {
             let heading = format!(
                 "Mirror of {}: will publish {}",
                 request.from.display(),
-                words::cells(&rehearsed.moves)
+                words::cells(&rehearsed.steps)
             );
             let screen = screen(&rehearsed, true);
             confirm(cx, &Question { heading: &heading, screen: &screen, text: &text, later })?;
@@ -173,8 +173,8 @@ fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Ans
 }
 
 fn screen(report: &PublishReport, dry_run: bool) -> Screen {
-    let cells = words::cells(&report.moves);
-    let nothing = report.moves.total == 0;
+    let cells = words::cells(&report.steps);
+    let nothing = report.steps.total == 0;
     let mut screen = match report.status {
         _ if nothing && report.publish_id.is_none() => {
             Screen::new(Tone::Good, "Nothing differs: nothing was published")
@@ -184,7 +184,7 @@ fn screen(report: &PublishReport, dry_run: bool) -> Screen {
         }
         _ if dry_run => Screen::new(Tone::Plain, format!("Would publish {cells}; nothing was written")),
         Status::Completed if report.already > 0 => {
-            let all = words::count(report.moves.total + report.already, "cell");
+            let all = words::count(report.steps.total + report.already, "cell");
             Screen::new(Tone::Good, format!("Published {all}{}", words::already(report.already)))
         }
         Status::Completed => Screen::new(Tone::Good, format!("Published {cells}")),
@@ -222,7 +222,7 @@ fn screen(report: &PublishReport, dry_run: bool) -> Screen {
 async fn list(cx: &Context<'_>) -> Result<Answer> {
     let report = cx.platform().await?.publishes().await?;
     let mut screen = Screen::new(Tone::Plain, words::count(report.publishes.len() as u64, "publish"));
-    screen.newest(&report.publishes, row, ["publish", "status", "moves", "at", "rolled back by"]);
+    screen.newest(&report.publishes, row, ["publish", "status", "steps", "at", "rolled back by"]);
     Answer::new(&report, screen)
 }
 
@@ -230,7 +230,7 @@ fn row(line: &PublishLine) -> Vec<String> {
     vec![
         line.publish_id.to_string(),
         line.status.to_string(),
-        line.moves.to_string(),
+        line.steps.to_string(),
         words::time(line.started_at),
         line.rolled_back_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
     ]

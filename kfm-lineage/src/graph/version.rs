@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Move, Value};
+use crate::cell::{Step, Value};
 use crate::digest::Digest;
 use crate::document::DocumentKind;
 use crate::id::{EntityId, OperationId};
@@ -131,7 +131,7 @@ pub enum Content {
 }
 
 impl From<Value> for Content {
-    /// Reads what a move left: a digest, or nothing.
+    /// Reads what a step left: a digest, or nothing.
     fn from(value: Value) -> Self {
         value.map_or(Self::Retired, Self::Digest)
     }
@@ -175,8 +175,8 @@ pub struct EntityVersion {
 }
 
 impl EntityVersion {
-    /// Makes the version that a move has made; its predecessor and its sources are still to be set.
-    pub fn of_move(step: &Move, kind: EntityKind, operation: OperationId) -> Self {
+    /// Makes the version that a step has made; its predecessor and its sources are still to be set.
+    pub fn of_step(step: &Step, kind: EntityKind, operation: OperationId) -> Self {
         Self {
             entity: step.entity.clone(),
             kind: if step.derived { EntityKind::ReadModel } else { kind },

@@ -22,7 +22,7 @@ pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepar
 pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use records::telemetry_ref;
 pub(crate) use resume::{Resume, resume, still_open};
-pub(crate) use treated::Steps;
+pub(crate) use treated::Work;
 
 use crate::context::WriteContext;
 use crate::error::{Error, Result, recorded_text};
@@ -38,9 +38,9 @@ use crate::session::Session;
 /// # Errors
 /// [`Error::Failed`]: the operation was aborted, and readers see the prior state. [`Error::Unfinished`]: it is open
 /// and waits for what the error says.
-pub(crate) async fn run(session: &mut Session, id: &OperationId, steps: Steps) -> Result<Outcome> {
+pub(crate) async fn run(session: &mut Session, id: &OperationId, work: Work) -> Result<Outcome> {
     let cx = session.write_context(id);
-    let ended = run_to_end(session, &cx, id, steps).await;
+    let ended = run_to_end(session, &cx, id, work).await;
     if ended.is_err() {
         session.give_up(&cx).await;
     }
@@ -51,22 +51,22 @@ async fn run_to_end(
     session: &mut Session,
     cx: &WriteContext,
     id: &OperationId,
-    mut steps: Steps,
+    mut work: Work,
 ) -> Result<Outcome> {
     loop {
         let operation = session.history.require(id)?.clone();
         let direction = operation.journal.direction();
         if !operation.moves_references() {
             let scope_digest =
-                crate::scope::scope_digest(steps.moves.iter().map(|step| (&step.cell, step.after)));
-            return finish(session, id, &steps, direction, scope_digest).await;
+                crate::scope::scope_digest(work.steps.iter().map(|step| (&step.cell, step.after)));
+            return finish(session, id, &work, direction, scope_digest).await;
         }
         let announced = !operation.journal.intended.is_empty() || !operation.journal.treated.is_empty();
-        let halt = match steps::make_steps(session, cx, &steps, direction).await {
-            Ok(()) => match verify::verify_scope(session, &steps, direction, announced).await {
+        let halt = match steps::make_steps(session, cx, &work, direction).await {
+            Ok(()) => match verify::verify_scope(session, &work, direction, announced).await {
                 // Ended first: the stores must write nothing after the operation's end is in the log.
                 Ok(scope_digest) => match end(session, cx).await {
-                    Ok(()) => return finish(session, id, &steps, direction, scope_digest).await,
+                    Ok(()) => return finish(session, id, &work, direction, scope_digest).await,
                     Err(halt) => halt,
                 },
                 Err(halt) => halt,
@@ -90,9 +90,9 @@ async fn run_to_end(
                 }
                 // What was visible before may be protected by now, so the prior state is joined with today's
                 // protection too.
-                match resume::treated_today(session, operation.kind, &steps, Direction::Backward).await {
+                match resume::treated_today(session, operation.kind, &work, Direction::Backward).await {
                     Ok(treated) => {
-                        if let Err(error) = steps.treat(session, id, treated).await {
+                        if let Err(error) = work.treat(session, id, treated).await {
                             return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
                         }
                     }
@@ -122,7 +122,7 @@ async fn end(session: &Session, cx: &WriteContext) -> Result<(), Halt> {
 async fn finish(
     session: &mut Session,
     id: &OperationId,
-    steps: &Steps,
+    work: &Work,
     direction: Direction,
     scope_digest: kfm_lineage::Digest,
 ) -> Result<Outcome> {
@@ -131,7 +131,7 @@ async fn finish(
     if let Err(error) = session.refuse_if_followed().await {
         return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
     }
-    let (outcome, manifest, treated_segment) = match record(session, id, steps, direction, scope_digest).await
+    let (outcome, manifest, treated_segment) = match record(session, id, work, direction, scope_digest).await
     {
         Ok(recorded) => recorded,
         // Readers see the end state already, but success is not reported before it is recorded (R94).
@@ -184,11 +184,11 @@ async fn finish(
 async fn record(
     session: &mut Session,
     id: &OperationId,
-    steps: &Steps,
+    work: &Work,
     direction: Direction,
     scope_digest: kfm_lineage::Digest,
 ) -> Result<(Outcome, Option<(String, kfm_lineage::Digest)>, Option<SegmentRef>)> {
-    let outcome = Outcome::of(session, id, steps, direction, scope_digest).await?;
+    let outcome = Outcome::of(session, id, work, direction, scope_digest).await?;
     let treated = match outcome.treated.as_slice() {
         [] => None,
         treated => Some(session.versions().put_segment(treated).await?),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, Lsn, Move, OperationId, Status, Timestamp};
+use kfm_lineage::{Digest, Lsn, OperationId, Status, Step, Timestamp};
 use kfm_policy::Permit;
 use kfm_telemetry::TelemetryError;
 use kfm_wal::record::{
@@ -14,7 +14,7 @@ use kfm_wal::{Outlook, WalError};
 use super::{Halt, unfinished};
 use crate::assess::listings;
 use crate::bulk;
-use crate::derive::{Projection, derived_cells, derived_moves, hidden};
+use crate::derive::{Projection, derived_cells, derived_steps, hidden};
 use crate::error::{Error, Result};
 use crate::op::Depth;
 use crate::order::order_steps;
@@ -22,10 +22,10 @@ use crate::report::ConflictLine;
 use crate::scope::scope_digest;
 use crate::session::Session;
 
-/// What is to be opened: the moves, and the catalog before and after them.
+/// What is to be opened: the steps, and the catalog before and after them.
 pub(crate) struct Opening<'a> {
-    /// Moves of documents, and of cells that a pipeline keeps itself, in any order.
-    pub moves: Vec<Move>,
+    /// Steps of documents, and of cells that a pipeline keeps itself, in any order.
+    pub steps: Vec<Step>,
     /// The catalog before.
     pub now: &'a CatalogView,
     /// The catalog after.
@@ -37,7 +37,7 @@ pub(crate) struct Opening<'a> {
 /// An operation that is ready to be opened: its steps are in order, and every byte that they need is durable.
 pub(crate) struct Prepared {
     /// All steps, in order.
-    pub moves: Vec<Move>,
+    pub steps: Vec<Step>,
     /// Derived cells that have their value already: there is no step for them.
     pub already: u64,
     /// The same steps as a segment in the version store.
@@ -54,51 +54,51 @@ pub(crate) async fn prepare(
     id: &OperationId,
     opening: Opening<'_>,
 ) -> Result<Prepared> {
-    session.begin_phase("prepare", opening.moves.len() as u64);
+    session.begin_phase("prepare", opening.steps.len() as u64);
     session.fence(id).await?;
-    let Opening { mut moves, now, after, labels } = opening;
-    let cells = derived_cells(session, &moves).await?;
+    let Opening { mut steps, now, after, labels } = opening;
+    let cells = derived_cells(session, &steps).await?;
     let hidden = hidden(session, now, after, &cells).await?;
     let projection = Projection::new(session, after, hidden, |path| labels.get(path).copied());
     let projected = projection.keep(cells).await?;
-    let derived = derived_moves(session, &projected).await?;
+    let derived = derived_steps(session, &projected).await?;
     let already = (projected.len() - derived.len()) as u64;
-    moves.extend(derived);
-    Ok(Prepared { already, ..prepared(session, moves, now, after).await? })
+    steps.extend(derived);
+    Ok(Prepared { already, ..prepared(session, steps, now, after).await? })
 }
 
 /// Orders the steps of an operation that leads from one catalog to another, and makes the values that they replace
 /// durable. The values that they bring are durable already.
 pub(crate) async fn prepared(
     session: &Session,
-    moves: Vec<Move>,
+    steps: Vec<Step>,
     now: &CatalogView,
     after: &CatalogView,
 ) -> Result<Prepared> {
     let versions = session.versions();
-    let (before_listings, after_listings) = (listings(now, &moves), listings(after, &moves));
-    let moves = order_steps(moves, &before_listings, &after_listings);
-    keep_before_images(session, &moves).await?;
-    let segment = versions.put_segment(&moves).await?;
+    let (before_listings, after_listings) = (listings(now, &steps), listings(after, &steps));
+    let steps = order_steps(steps, &before_listings, &after_listings);
+    keep_before_images(session, &steps).await?;
+    let segment = versions.put_segment(&steps).await?;
     Ok(Prepared {
         segment,
         already: 0,
-        pre_state: scope_digest(moves.iter().map(|step| (&step.cell, step.before))),
-        post_state: scope_digest(moves.iter().map(|step| (&step.cell, step.after))),
-        moves,
+        pre_state: scope_digest(steps.iter().map(|step| (&step.cell, step.before))),
+        post_state: scope_digest(steps.iter().map(|step| (&step.cell, step.after))),
+        steps,
     })
 }
 
 /// Makes sure that what the steps replace can be put back: a derived value that another process wrote is read from
 /// its store and stored in the version store.
-async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
+async fn keep_before_images(session: &Session, steps: &[Step]) -> Result<()> {
     let versions = session.versions();
-    let named: BTreeSet<Digest> = moves.iter().filter_map(|step| step.before).collect();
+    let named: BTreeSet<Digest> = steps.iter().filter_map(|step| step.before).collect();
     let named: Vec<Digest> = named.into_iter().collect();
     let lacking: BTreeSet<Digest> = versions.lacking(&named).await?.into_iter().collect();
-    let is_lacking = |step: &&Move| step.before.is_some_and(|digest| lacking.contains(&digest));
-    let mut by_store: BTreeMap<&str, Vec<&Move>> = BTreeMap::new();
-    for step in moves.iter().filter(is_lacking) {
+    let is_lacking = |step: &&Step| step.before.is_some_and(|digest| lacking.contains(&digest));
+    let mut by_store: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
+    for step in steps.iter().filter(is_lacking) {
         by_store.entry(&step.cell.store).or_default().push(step);
     }
     for steps in by_store.values().flat_map(|steps| steps.chunks(bulk::READ_CELLS)) {
@@ -130,8 +130,8 @@ async fn keep_before_images(session: &Session, moves: &[Move]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Conflict`]: lists the foreign values. Reconcile them, or go on without them by `--skip`.
-pub(crate) async fn preflight(session: &Session, moves: &[Move]) -> Result<()> {
-    let conflicts = foreign_values(session, moves).await?;
+pub(crate) async fn preflight(session: &Session, steps: &[Step]) -> Result<()> {
+    let conflicts = foreign_values(session, steps).await?;
     if conflicts.is_empty() {
         return Ok(());
     }
@@ -146,13 +146,13 @@ pub(crate) async fn preflight(session: &Session, moves: &[Move]) -> Result<()> {
 }
 
 /// Lists the cells with an owner whose value in their store is not the one that a step starts from.
-pub(crate) async fn foreign_values(session: &Session, moves: &[Move]) -> Result<Vec<ConflictLine>> {
-    let mut by_store: BTreeMap<&str, Vec<&Move>> = BTreeMap::new();
-    for step in moves.iter().filter(|step| !step.derived) {
+pub(crate) async fn foreign_values(session: &Session, steps: &[Step]) -> Result<Vec<ConflictLine>> {
+    let mut by_store: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
+    for step in steps.iter().filter(|step| !step.derived) {
         by_store.entry(&step.cell.store).or_default().push(step);
     }
     let mut conflicts = Vec::new();
-    for batch in by_store.values().flat_map(|moves| moves.chunks(crate::order::BATCH_STEPS_MAX)) {
+    for batch in by_store.values().flat_map(|steps| steps.chunks(crate::order::BATCH_STEPS_MAX)) {
         let keys: Vec<String> = batch.iter().map(|step| step.cell.key.clone()).collect();
         let store = session.store(&batch[0].cell)?;
         session.stop_before_begun()?;
@@ -165,7 +165,7 @@ pub(crate) async fn foreign_values(session: &Session, moves: &[Move]) -> Result<
     Ok(conflicts)
 }
 
-fn foreign(step: &Move, observed: kfm_lineage::Value) -> ConflictLine {
+fn foreign(step: &Step, observed: kfm_lineage::Value) -> ConflictLine {
     let word = |value: kfm_lineage::Value| value.map_or_else(|| "absent".into(), |digest| digest.to_string());
     ConflictLine {
         kind: "foreign".into(),
@@ -200,9 +200,9 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
         return Err(error);
     }
     session.keep_policy().await?;
-    let (id, moves): (OperationId, _) = match &record {
-        Record::PublishIntent(intent) => (intent.publish_id.clone().into(), intent.moves),
-        Record::Operation(frame) => (frame.wal_id.clone(), frame.payload.moves),
+    let (id, steps): (OperationId, _) = match &record {
+        Record::PublishIntent(intent) => (intent.publish_id.clone().into(), intent.steps),
+        Record::Operation(frame) => (frame.wal_id.clone(), frame.payload.steps),
         other => {
             return Err(Error::invalid(
                 format!("not a record that opens an operation: {}", other.id()),
@@ -210,7 +210,7 @@ pub(crate) async fn open(session: &mut Session, permit: Permit, plan: Digest, re
             ));
         }
     };
-    session.note_parts(&moves).await?;
+    session.note_parts(&steps).await?;
     session.stop_before_begun()?;
     session.note_begun();
     session.works_on(&id)?;

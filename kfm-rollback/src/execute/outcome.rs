@@ -8,8 +8,8 @@ use kfm_lineage::{Digest, OperationId, OperationKind, Timestamp};
 use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
-use super::Steps;
-use crate::assess::{catalog_at, with_moves};
+use super::Work;
+use crate::assess::{catalog_at, with_steps};
 use crate::error::Result;
 use crate::history::{ENGINE, Operation};
 use crate::report::CellCount;
@@ -41,7 +41,7 @@ impl Outcome {
     pub(super) async fn of(
         session: &Session,
         id: &OperationId,
-        steps: &Steps,
+        work: &Work,
         direction: Direction,
         scope_digest: Digest,
     ) -> Result<Self> {
@@ -56,20 +56,20 @@ impl Outcome {
         let log = session.wal.by_operation(id).await?;
         let (applied, already) = match direction {
             Direction::Forward => {
-                let found = found_done(&log, steps);
-                let made = CellCount::of(steps.made().map(|step| step.cell.domain));
+                let found = found_done(&log, work);
+                let made = CellCount::of(work.made().map(|step| step.cell.domain));
                 (made.without(&found), operation.already.saturating_add(found.total))
             }
             Direction::Backward => (CellCount::default(), 0),
         };
-        let integrity = integrity_of(session, &operation, steps, direction).await?;
+        let integrity = integrity_of(session, &operation, work, direction).await?;
         Ok(Self {
             end,
             applied,
             already,
             scope_digest,
             worked_ms: worked_ms(session, &log),
-            treated: steps.deviations(),
+            treated: work.deviations(),
             integrity,
             error,
             manifest: None,
@@ -98,7 +98,7 @@ fn worked_ms(session: &Session, log: &[Arc<Entry>]) -> u64 {
 }
 
 /// Counts the cells that had their value before a step came to them.
-fn found_done(log: &[Arc<Entry>], steps: &Steps) -> CellCount {
+fn found_done(log: &[Arc<Entry>], work: &Work) -> CellCount {
     let mut found = CellCount::default();
     for entry in log {
         let Record::Journal(journal) = &entry.record else { continue };
@@ -107,7 +107,7 @@ fn found_done(log: &[Arc<Entry>], steps: &Steps) -> CellCount {
             continue;
         };
         // A batch is of one store.
-        if let Some(step) = steps.moves[batch.range(steps.moves.len())].first() {
+        if let Some(step) = work.steps[batch.range(work.steps.len())].first() {
             found.add(step.cell.domain, already.min(batch.count));
         }
     }
@@ -122,15 +122,15 @@ fn elapsed_ms(from: Timestamp, to: Timestamp) -> u64 {
 async fn integrity_of(
     session: &Session,
     operation: &Operation,
-    steps: &Steps,
+    work: &Work,
     direction: Direction,
 ) -> Result<IntegrityChange> {
     let before = catalog_at(session, operation.opened.before()).await?;
-    let mut made: Vec<_> = steps.made().cloned().collect();
+    let mut made: Vec<_> = work.made().cloned().collect();
     for step in &mut made {
-        step.after = steps.target(step, direction);
+        step.after = work.target(step, direction);
     }
-    let after = with_moves(session, &before, &made).await?;
+    let after = with_steps(session, &before, &made).await?;
     change(session, operation.kind, &operation.target, &before, &after, &made).await
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn change(
     target: &OperationId,
     before: &kfm_lineage::integrity::CatalogView,
     after: &kfm_lineage::integrity::CatalogView,
-    moves: &[kfm_lineage::Move],
+    steps: &[kfm_lineage::Step],
 ) -> Result<IntegrityChange> {
     let undone = match kind {
         OperationKind::Rollback => session.history.operation(target),
@@ -154,7 +154,7 @@ pub(crate) async fn change(
     };
     let undone_before = catalog_at(session, undone.opened.before()).await?.census();
     let undone_after = catalog_at(session, undone.opened).await?.census();
-    let moved: BTreeSet<String> = moves
+    let moved: BTreeSet<String> = steps
         .iter()
         .filter(|step| session.is_document(&step.cell))
         .map(|step| step.cell.key.clone())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
 use kfm_lineage::{
-    Digest, HotfixId, Move, OperationId, OperationKind, PublishId, RollbackId, Status, Timestamp,
+    Digest, HotfixId, OperationId, OperationKind, PublishId, RollbackId, Status, Step, Timestamp,
 };
 use kfm_telemetry::statement::{Statement, Subject};
 use kfm_telemetry::{
@@ -19,7 +19,7 @@ use super::{Halt, Outcome};
 use crate::asked::stage_of;
 use crate::entries::{self, event_name};
 use crate::error::{Error, Result};
-use crate::history::{Operation, read_moves};
+use crate::history::{Operation, read_steps};
 use crate::manifest::{DIFFS_MAX, Diff, HotfixManifest, IntegrityCounts, ManifestScope, RollbackManifest};
 use crate::report::CellCount;
 use crate::session::Session;
@@ -37,15 +37,15 @@ pub(super) async fn write(
     outcome: &Outcome,
 ) -> Result<Option<(String, Digest)>> {
     let operation = session.history.require(id)?.clone();
-    let moves = read_moves(&session.versions(), &operation.moves).await?;
+    let steps = read_steps(&session.versions(), &operation.steps).await?;
     let at = ended_at(session, id);
     let manifest = match operation.kind {
         // It can only go back, and a manifest could not say what it was about.
         _ if operation.misfit().is_some() => None,
         OperationKind::Rollback | OperationKind::Revert => {
-            Some(to_value(&rollback_manifest(session, &operation, &moves, outcome, at)?)?)
+            Some(to_value(&rollback_manifest(session, &operation, &steps, outcome, at)?)?)
         }
-        OperationKind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &moves, outcome, at)?)?),
+        OperationKind::Hotfix => Some(to_value(&hotfix_manifest(&operation, &steps, outcome, at)?)?),
         OperationKind::Publish | OperationKind::Adopt | OperationKind::Reconcile | OperationKind::Project => {
             None
         }
@@ -103,7 +103,7 @@ async fn write_manifest(
 fn rollback_manifest(
     session: &Session,
     operation: &Operation,
-    moves: &[Move],
+    steps: &[Step],
     outcome: &Outcome,
     at: Timestamp,
 ) -> Result<RollbackManifest> {
@@ -140,9 +140,9 @@ fn rollback_manifest(
         tier: frame.tier,
         reviewers: frame.governance.reviewers.clone(),
         status: Status::from(outcome.end),
-        scope: scope(operation, moves, outcome),
-        diffs: diffs(moves, outcome),
-        diffs_segment: operation.moves,
+        scope: scope(operation, steps, outcome),
+        diffs: diffs(steps, outcome),
+        diffs_segment: operation.steps,
         plan_digest: frame.payload.plan_id,
         content_id: frame.payload.content_id,
         hash_chain_before: frame.payload.hash_chain_before,
@@ -160,12 +160,12 @@ fn rollback_manifest(
 
 fn hotfix_manifest(
     operation: &Operation,
-    moves: &[Move],
+    steps: &[Step],
     outcome: &Outcome,
     at: Timestamp,
 ) -> Result<HotfixManifest> {
     let frame = frame_of(operation)?;
-    let documents = || moves.iter().filter(|step| !step.derived).take(DIFFS_MAX);
+    let documents = || steps.iter().filter(|step| !step.derived).take(DIFFS_MAX);
     Ok(HotfixManifest {
         schema: "kfm.hotfix.manifest/v1".into(),
         id: operation.id.clone(),
@@ -177,8 +177,8 @@ fn hotfix_manifest(
         status: Status::from(outcome.end),
         correction: frame.payload.correction.clone(),
         targets: documents().map(|step| step.cell.key.clone()).collect(),
-        actions: diffs(moves, outcome),
-        actions_segment: operation.moves,
+        actions: diffs(steps, outcome),
+        actions_segment: operation.steps,
         reversal: frame.reversal.clone(),
         checksums_before: documents().map(|step| (step.cell.key.clone(), step.before)).collect(),
         checksums_after: documents().map(|step| (step.cell.key.clone(), step.after)).collect(),
@@ -187,10 +187,10 @@ fn hotfix_manifest(
     })
 }
 
-fn scope(operation: &Operation, moves: &[Move], outcome: &Outcome) -> ManifestScope {
-    let units: BTreeSet<&str> = moves.iter().map(|step| step.unit.as_str()).collect();
+fn scope(operation: &Operation, steps: &[Step], outcome: &Outcome) -> ManifestScope {
+    let units: BTreeSet<&str> = steps.iter().map(|step| step.unit.as_str()).collect();
     ManifestScope {
-        cells: CellCount::of(moves.iter().map(|step| step.cell.domain)),
+        cells: CellCount::of(steps.iter().map(|step| step.cell.domain)),
         units: units.into_iter().map(str::to_owned).collect(),
         before: operation.pre_state_hash,
         planned: operation.post_state_expected,
@@ -198,15 +198,15 @@ fn scope(operation: &Operation, moves: &[Move], outcome: &Outcome) -> ManifestSc
     }
 }
 
-fn diffs(moves: &[Move], outcome: &Outcome) -> Vec<Diff> {
+fn diffs(steps: &[Step], outcome: &Outcome) -> Vec<Diff> {
     let treated: BTreeMap<_, _> =
         outcome.treated.iter().map(|treated| (&treated.cell, treated.value)).collect();
-    let end = |step: &Move| match treated.get(&step.cell) {
+    let end = |step: &Step| match treated.get(&step.cell) {
         Some(value) => *value,
         None if outcome.end == EndState::Completed => step.after,
         None => step.before,
     };
-    let changed = moves.iter().map(|step| (step, end(step))).filter(|(step, end)| step.before != *end);
+    let changed = steps.iter().map(|step| (step, end(step))).filter(|(step, end)| step.before != *end);
     changed
         .take(DIFFS_MAX)
         .map(|(step, after)| Diff {

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, Move, OperationId, OperationKind, Status};
+use kfm_lineage::{CellId, OperationId, OperationKind, Status, Step};
 use kfm_policy::{RatchetMode, StepFacts, StepTreatment};
 use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
 use kfm_wal::record::{Direction, JournalEntry};
 
 use super::treated::Treated;
-use super::{Halt, Outcome, Steps, fit, hold, run};
-use crate::assess::{Case, catalog_now, labels_of, treat_moves, with_moves};
+use super::{Halt, Outcome, Work, fit, hold, run};
+use crate::assess::{Case, catalog_now, labels_of, treat_steps, with_steps};
 use crate::derive::{Projection, derived_cells, hidden};
 use crate::error::{Error, Result, text_of};
-use crate::history::{Operation, read_moves};
+use crate::history::{Operation, read_steps};
 use crate::session::Session;
 use crate::skip;
 
@@ -44,20 +44,20 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
             next: vec!["kfm status".into()],
         });
     }
-    let moves = read_moves(&session.versions(), &operation.moves).await;
-    let moves = moves.map_err(|error| still_open(&operation, &error))?;
-    let misfit = fit::misfit(session, &operation, &moves);
-    let moves = match misfit {
+    let steps = read_steps(&session.versions(), &operation.steps).await;
+    let steps = steps.map_err(|error| still_open(&operation, &error))?;
+    let misfit = fit::misfit(session, &operation, &steps);
+    let steps = match misfit {
         Some(why) if !how.abort && operation.journal.abort.is_none() => {
             return Err(only_aborted(&operation, why));
         }
         // What was done in its name is not known: it ends, and nothing is moved.
         Some(_) => Vec::new(),
-        None => moves,
+        None => steps,
     };
     session.fence(id).await.map_err(|error| still_open(&operation, &error))?;
-    let skip = left_alone(session, &operation, &moves, &how).await?;
-    match take_up(session, &operation, how.abort, moves, skip).await {
+    let skip = left_alone(session, &operation, &steps, &how).await?;
+    match take_up(session, &operation, how.abort, steps, skip).await {
         Err(error) if !matches!(error, Error::Unfinished { .. } | Error::Failed { .. }) => {
             Err(still_open(&operation, &error))
         }
@@ -69,21 +69,21 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
 async fn left_alone(
     session: &mut Session,
     operation: &Operation,
-    moves: &[Move],
+    steps: &[Step],
     how: &Resume,
 ) -> Result<BTreeSet<CellId>> {
     if how.skip.is_empty() {
         return Ok(BTreeSet::new());
     }
-    skip::refuse_unknown_keys(moves, &how.skip)?;
-    let steps = Steps::of_journal(session, &operation.id, moves.to_vec(), BTreeSet::new()).await?;
+    skip::refuse_unknown_keys(steps, &how.skip)?;
+    let work = Work::of_journal(session, &operation.id, steps.to_vec(), BTreeSet::new()).await?;
     let direction = if how.abort { Direction::Backward } else { operation.journal.direction() };
     // If policy denies everything, `take_up` holds the operation; here only the treated cells matter.
-    let treated = treated_today(session, operation.kind, &steps, direction).await.unwrap_or_default();
+    let treated = treated_today(session, operation.kind, &work, direction).await.unwrap_or_default();
     let mut foreign = BTreeSet::new();
-    for step in steps.moves.iter().filter(|step| !step.derived && how.skip.contains(&step.cell.key)) {
+    for step in work.steps.iter().filter(|step| !step.derived && how.skip.contains(&step.cell.key)) {
         let observed = skip::observed(session, &step.cell).await?;
-        if steps.knows(step, observed) {
+        if work.knows(step, observed) {
             continue;
         }
         if treated.contains_key(&step.cell) {
@@ -99,7 +99,7 @@ async fn take_up(
     session: &mut Session,
     operation: &Operation,
     abort: bool,
-    moves: Vec<Move>,
+    steps: Vec<Step>,
     skip: BTreeSet<CellId>,
 ) -> Result<Outcome> {
     let id = &operation.id;
@@ -117,18 +117,18 @@ async fn take_up(
         session.journal(id, asked).await?;
     }
     let direction = session.history.operation(id).map_or(Direction::Forward, |op| op.journal.direction());
-    let mut steps = Steps::of_journal(session, id, moves, skip).await?;
+    let mut work = Work::of_journal(session, id, steps, skip).await?;
     // A policy file that could not be read this time does not hold the operation: it waits as before, until the
     // next resume.
     if let Err(error @ Error::File { .. }) = session.require_policy("resume") {
         return Err(error);
     }
     session.begin_phase(PHASE_POLICY_RECHECK, 0);
-    match treated_today(session, operation.kind, &steps, direction).await {
-        Ok(treated) => steps.treat(session, id, treated).await?,
+    match treated_today(session, operation.kind, &work, direction).await {
+        Ok(treated) => work.treat(session, id, treated).await?,
         Err(halt) => return Err(hold(session, id, &halt, direction).await),
     }
-    run(session, id, steps).await
+    run(session, id, work).await
 }
 
 /// The error of an operation that does not fit: this engine does not open such operations, so it can only be aborted.
@@ -165,10 +165,10 @@ pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
 pub(super) async fn treated_today(
     session: &mut Session,
     kind: OperationKind,
-    steps: &Steps,
+    work: &Work,
     direction: Direction,
 ) -> Result<Treated, Halt> {
-    let judged = join_with_protection(session, kind, steps, direction).await;
+    let judged = join_with_protection(session, kind, work, direction).await;
     match judged {
         Ok(judged) => judged.map_err(Halt::Policy),
         Err(error @ (Error::Log(_) | Error::Locked { .. })) => Err(Halt::of_log(error)),
@@ -179,21 +179,21 @@ pub(super) async fn treated_today(
 async fn join_with_protection(
     session: &mut Session,
     kind: OperationKind,
-    steps: &Steps,
+    work: &Work,
     direction: Direction,
 ) -> Result<Result<Treated, String>> {
     let now = catalog_now(session).await?;
-    let mut ends = steps.moves.clone();
+    let mut ends = work.steps.clone();
     // Each step as this run would leave it: from the value now to the value that readers would see at the end.
     for step in &mut ends {
-        if steps.skip.contains(&step.cell) {
+        if work.skip.contains(&step.cell) {
             // By the log, a cell that is left alone keeps the value that it had before.
             step.after = step.before;
         } else if direction == Direction::Backward {
             std::mem::swap(&mut step.before, &mut step.after);
         }
     }
-    let assessed = treat_moves(session, &now, &ends, RatchetMode::Unfinished).await?;
+    let assessed = treat_steps(session, &now, &ends, RatchetMode::Unfinished).await?;
     let mut treated = Treated::new();
     for (end, step) in ends.iter().filter(|step| !step.derived).zip(&assessed) {
         match &step.outcome {
@@ -212,8 +212,8 @@ async fn join_with_protection(
             step.after = *value;
         }
     }
-    let after = with_moves(session, &now, &ends).await?;
-    if !treated.is_empty() || !steps.skip.is_empty() {
+    let after = with_steps(session, &now, &ends).await?;
+    if !treated.is_empty() || !work.skip.is_empty() {
         hide_projections(session, &ends, &after, &assessed, &mut treated).await?;
     }
     let judged = match (direction, kind) {
@@ -231,7 +231,7 @@ async fn join_with_protection(
         kind: judged,
         reason: Some("resume".into()),
         strict: false,
-        steps: treat_moves(session, &now, &owned, RatchetMode::Unfinished).await?,
+        steps: treat_steps(session, &now, &owned, RatchetMode::Unfinished).await?,
         cells_total: owned.len() as u64,
         skipped: 0,
         integrity: IntegrityChange::of_publish(census.clone(), census),
@@ -250,7 +250,7 @@ async fn join_with_protection(
 /// hidden document would leak it.
 async fn hide_projections(
     session: &Session,
-    ends: &[kfm_lineage::Move],
+    ends: &[kfm_lineage::Step],
     after: &CatalogView,
     assessed: &[StepFacts],
     treated: &mut Treated,

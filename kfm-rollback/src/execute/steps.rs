@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use kfm_lineage::{CellId, Move};
+use kfm_lineage::{CellId, Step};
 use kfm_wal::record::{Batch, Direction, JournalEntry};
 
-use super::{Halt, Steps};
+use super::{Halt, Work};
 use crate::assess::listings_among;
 use crate::bulk;
 use crate::context::WriteContext;
@@ -26,20 +26,20 @@ const TOUCHED_TURNS_MAX: u32 = 3;
 pub(crate) async fn make_steps(
     session: &mut Session,
     cx: &WriteContext,
-    steps: &Steps,
+    work: &Work,
     direction: Direction,
 ) -> Result<(), Halt> {
-    let before = listings_among(session, &steps.moves, |step| step.before).await;
-    let after = listings_among(session, &steps.moves, |step| step.after).await;
-    let barriers = barriers(&steps.moves, &before, &after);
-    let mut pending = pending_batches(session, cx, steps, direction);
+    let before = listings_among(session, &work.steps, |step| step.before).await;
+    let after = listings_among(session, &work.steps, |step| step.after).await;
+    let barriers = barriers(&work.steps, &before, &after);
+    let mut pending = pending_batches(session, cx, work, direction);
     if direction == Direction::Backward && !planted(Bug::AbortInForwardOrder) {
         pending.reverse();
     }
-    settle_earlier(session, cx, steps).await?;
+    settle_earlier(session, cx, work).await?;
     let total = pending.iter().map(|batch| batch.count).sum();
     let mut done = 0;
-    let phase_of = |batch: &Batch| Phase::of(&steps.moves[batch.range(steps.moves.len()).start]);
+    let phase_of = |batch: &Batch| Phase::of(&work.steps[batch.range(work.steps.len()).start]);
     for batches in pending.chunk_by(|a, b| phase_of(a) == phase_of(b)) {
         if session.interrupted() {
             return Err(Halt::Interrupted);
@@ -54,12 +54,12 @@ pub(crate) async fn make_steps(
                 return Err(Halt::Interrupted);
             }
         }
-        stage(session, cx, steps, batches, direction).await?;
+        stage(session, cx, work, batches, direction).await?;
         for &batch in batches {
             if session.interrupted() {
                 return Err(Halt::Interrupted);
             }
-            let range = batch.range(steps.moves.len());
+            let range = batch.range(work.steps.len());
             if planted(Bug::OutcomeBeforeEffect) {
                 let early = JournalEntry::Outcome { direction, batch, applied: batch.count, already: 0 };
                 session.journal(cx.operation(), early).await.map_err(Halt::of_log)?;
@@ -71,7 +71,7 @@ pub(crate) async fn make_steps(
                     .await
                     .map_err(Halt::of_log)?;
             }
-            let made = make_batch(session, cx, steps, range, direction, &barriers).await?;
+            let made = make_batch(session, cx, work, range, direction, &barriers).await?;
             let (applied, already) = match is_announced {
                 // A value that stands there is the doing of an earlier run, which ended before it could say so.
                 true => (made.applied + made.already, 0),
@@ -82,8 +82,8 @@ pub(crate) async fn make_steps(
             done += batch.count;
             session.progress(done);
         }
-        let moves = batches.iter().flat_map(|batch| &steps.moves[batch.range(steps.moves.len())]);
-        settle(session, cx, moves.filter(|step| !steps.skip.contains(&step.cell))).await?;
+        let steps = batches.iter().flat_map(|batch| &work.steps[batch.range(work.steps.len())]);
+        settle(session, cx, steps.filter(|step| !work.skip.contains(&step.cell))).await?;
     }
     Ok(())
 }
@@ -92,25 +92,25 @@ pub(crate) async fn make_steps(
 async fn stage(
     session: &Session,
     cx: &WriteContext,
-    steps: &Steps,
+    work: &Work,
     batches: &[Batch],
     direction: Direction,
 ) -> Result<(), Halt> {
     for batch in batches {
-        let moves = &steps.moves[batch.range(steps.moves.len())];
-        let store = session.store(&moves[0].cell).map_err(Halt::Store)?;
-        let moves: Vec<&Move> = moves.iter().filter(|step| !steps.skip.contains(&step.cell)).collect();
-        for moves in moves.chunks(bulk::call_cells(&*store)) {
-            let from = |step: &Move| match direction {
+        let steps = &work.steps[batch.range(work.steps.len())];
+        let store = session.store(&steps[0].cell).map_err(Halt::Store)?;
+        let steps: Vec<&Step> = steps.iter().filter(|step| !work.skip.contains(&step.cell)).collect();
+        for steps in steps.chunks(bulk::call_cells(&*store)) {
+            let from = |step: &Step| match direction {
                 Direction::Forward => step.before,
                 Direction::Backward => step.after,
             };
-            let swap = |step: &&Move| Swap {
+            let swap = |step: &&Step| Swap {
                 key: step.cell.key.clone(),
                 from: Seen::value(from(step)),
-                to: steps.target(step, direction),
+                to: work.target(step, direction),
             };
-            store.stage(cx, &moves.iter().map(swap).collect::<Vec<_>>()).await.map_err(Halt::Store)?;
+            store.stage(cx, &steps.iter().map(swap).collect::<Vec<_>>()).await.map_err(Halt::Store)?;
             if session.interrupted() {
                 return Err(Halt::Interrupted);
             }
@@ -123,18 +123,18 @@ async fn stage(
 async fn settle(
     session: &Session,
     cx: &WriteContext,
-    moves: impl Iterator<Item = &Move>,
+    steps: impl Iterator<Item = &Step>,
 ) -> Result<(), Halt> {
-    let mut by_store: BTreeMap<&str, Vec<&Move>> = BTreeMap::new();
-    for step in moves {
+    let mut by_store: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
+    for step in steps {
         by_store.entry(&step.cell.store).or_default().push(step);
     }
-    for moves in by_store.values() {
-        let store = session.store(&moves[0].cell).map_err(Halt::Store)?;
+    for steps in by_store.values() {
+        let store = session.store(&steps[0].cell).map_err(Halt::Store)?;
         if store.capabilities().visible == Visible::AtOnce {
             continue;
         }
-        let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
+        let keys: Vec<String> = steps.iter().map(|step| step.cell.key.clone()).collect();
         for keys in keys.chunks(bulk::call_cells(&*store)) {
             store.settle(cx, keys).await.map_err(Halt::Store)?;
         }
@@ -143,10 +143,10 @@ async fn settle(
 }
 
 /// Settles what earlier runs of the operation may have swapped: they may have ended before they could.
-async fn settle_earlier(session: &Session, cx: &WriteContext, steps: &Steps) -> Result<(), Halt> {
+async fn settle_earlier(session: &Session, cx: &WriteContext, work: &Work) -> Result<(), Halt> {
     let journal = session.history.operation(cx.operation()).map(|operation| &operation.journal);
     let announced = journal.into_iter().flat_map(|journal| &journal.intended);
-    settle(session, cx, announced.flat_map(|batch| &steps.moves[batch.range(steps.moves.len())])).await
+    settle(session, cx, announced.flat_map(|batch| &work.steps[batch.range(work.steps.len())])).await
 }
 
 /// The batches that a run in `direction` still has to make, in the order of the steps.
@@ -154,20 +154,20 @@ async fn settle_earlier(session: &Session, cx: &WriteContext, steps: &Steps) -> 
 /// Forward, these are all batches without an outcome. Backward, they are the announced batches less those undone: a
 /// batch that was never announced has changed nothing. They are cut anew around what is done, so that an engine
 /// with other batch sizes can resume what an older one began.
-fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, direction: Direction) -> Vec<Batch> {
+fn pending_batches(session: &Session, cx: &WriteContext, work: &Work, direction: Direction) -> Vec<Batch> {
     let journal = session.history.operation(cx.operation()).map(|operation| operation.journal.clone());
     let journal = journal.unwrap_or_default();
-    let mut pending = vec![direction == Direction::Forward; steps.moves.len()];
+    let mut pending = vec![direction == Direction::Forward; work.steps.len()];
     let mut mark = |batches: &BTreeSet<Batch>, value: bool| {
         for batch in batches {
-            pending[batch.range(steps.moves.len())].fill(value);
+            pending[batch.range(work.steps.len())].fill(value);
         }
     };
     // Where a store may lose what it has answered, an outcome in the journal proves nothing.
     let is_durable =
-        |step: &Move| session.store(&step.cell).is_ok_and(|store| store.capabilities().durable_ack);
+        |step: &Step| session.store(&step.cell).is_ok_and(|store| store.capabilities().durable_ack);
     let lasting = |batches: &BTreeSet<Batch>| -> BTreeSet<Batch> {
-        let first = |batch: &Batch| steps.moves[batch.range(steps.moves.len())].first();
+        let first = |batch: &Batch| work.steps[batch.range(work.steps.len())].first();
         batches.iter().filter(|batch| first(batch).is_some_and(is_durable)).copied().collect()
     };
     match direction {
@@ -182,14 +182,14 @@ fn pending_batches(session: &Session, cx: &WriteContext, steps: &Steps, directio
     }
     // Protection gave these cells another value, in this run or in an earlier one. They are made in any case, since
     // the value that they hold now may be one that readers must not see.
-    for (step, pending) in steps.moves.iter().zip(&mut pending) {
-        *pending |= steps.was_treated(&step.cell);
+    for (step, pending) in work.steps.iter().zip(&mut pending) {
+        *pending |= work.was_treated(&step.cell);
     }
     // Runs of pending steps, each inside one batch of the fresh cut: so a run never spans two stores or two phases.
     let mut cut: Vec<Batch> = Vec::new();
-    for batch in batches(&steps.moves) {
+    for batch in batches(&work.steps) {
         let mut goes_on = false;
-        for (at, is_pending) in (batch.first..).zip(&pending[batch.range(steps.moves.len())]) {
+        for (at, is_pending) in (batch.first..).zip(&pending[batch.range(work.steps.len())]) {
             match cut.last_mut().filter(|_| goes_on && *is_pending) {
                 Some(last) => last.count += 1,
                 None if *is_pending => cut.push(Batch { first: at, count: 1 }),
@@ -220,22 +220,22 @@ struct Made {
 async fn make_batch(
     session: &Session,
     cx: &WriteContext,
-    steps: &Steps,
+    work: &Work,
     range: Range<usize>,
     direction: Direction,
     barriers: &BTreeSet<usize>,
 ) -> Result<Made, Halt> {
-    let store = session.store(&steps.moves[range.start].cell).map_err(Halt::Store)?;
+    let store = session.store(&work.steps[range.start].cell).map_err(Halt::Store)?;
     let mut ends: Vec<usize> = barriers.range(range.start + 1..range.end).copied().collect();
     ends.push(range.end);
     let starts = std::iter::once(range.start).chain(ends.clone());
-    let mut parts: Vec<&[Move]> = starts.zip(ends).map(|(start, end)| &steps.moves[start..end]).collect();
+    let mut parts: Vec<&[Step]> = starts.zip(ends).map(|(start, end)| &work.steps[start..end]).collect();
     if direction == Direction::Backward {
         parts.reverse();
     }
     let mut made = Made::default();
-    for moves in parts.into_iter().flat_map(|moves| moves.chunks(bulk::call_cells(&*store))) {
-        let part = make_at_once(session, cx, steps, &*store, moves, direction).await?;
+    for steps in parts.into_iter().flat_map(|steps| steps.chunks(bulk::call_cells(&*store))) {
+        let part = make_at_once(session, cx, work, &*store, steps, direction).await?;
         made.applied += part.applied;
         made.already += part.already;
     }
@@ -247,19 +247,19 @@ async fn make_batch(
 async fn make_at_once(
     session: &Session,
     cx: &WriteContext,
-    steps: &Steps,
+    work: &Work,
     store: &dyn DomainOp,
-    moves: &[Move],
+    steps: &[Step],
     direction: Direction,
 ) -> Result<Made, Halt> {
-    let moves: Vec<&Move> = moves.iter().filter(|step| !steps.skip.contains(&step.cell)).collect();
-    let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
+    let steps: Vec<&Step> = steps.iter().filter(|step| !work.skip.contains(&step.cell)).collect();
+    let keys: Vec<String> = steps.iter().map(|step| step.cell.key.clone()).collect();
     let seen = bulk::observe(store, &keys, Depth::Mark).await.map_err(Halt::Store)?;
     let mut made = Made::default();
-    let mut swaps = Vec::with_capacity(moves.len());
-    for (step, from) in moves.iter().zip(seen) {
-        let to = steps.target(step, direction);
-        if from.value != to && !steps.knows(step, from.value) && !planted(Bug::OverwriteForeign) {
+    let mut swaps = Vec::with_capacity(steps.len());
+    for (step, from) in steps.iter().zip(seen) {
+        let to = work.target(step, direction);
+        if from.value != to && !work.knows(step, from.value) && !planted(Bug::OverwriteForeign) {
             return Err(Halt::Foreign { cell: step.cell.clone(), observed: from.value });
         }
         // A cell that has its value already is swapped too: a process that was killed may have left the value

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{CellId, Move, OperationId, Value};
+use kfm_lineage::{CellId, OperationId, Step, Value};
 use kfm_wal::record::{Direction, JournalEntry, SegmentRef, TreatedCell};
 
 use crate::error::Result;
@@ -16,9 +16,9 @@ pub(crate) type Treated = BTreeMap<CellId, (Value, String)>;
 
 /// The steps of one operation, with the values that today's protection wants instead, and cells left alone.
 #[derive(Debug)]
-pub(crate) struct Steps {
+pub(crate) struct Work {
     /// The steps, in the order in which they are made.
-    pub moves: Vec<Move>,
+    pub steps: Vec<Step>,
     /// Cells that end at another value than the direction asks for, each with its value and the rule that wants it.
     pub treated: Treated,
     /// Cells that the actor asked to leave alone, since they hold a foreign value.
@@ -29,10 +29,10 @@ pub(crate) struct Steps {
     noted: Option<SegmentRef>,
 }
 
-impl Steps {
+impl Work {
     /// The steps as they were planned: nothing is treated, nothing left alone.
-    pub(crate) fn planned(moves: Vec<Move>) -> Self {
-        Self { moves, treated: Treated::new(), skip: BTreeSet::new(), given: BTreeMap::new(), noted: None }
+    pub(crate) fn planned(steps: Vec<Step>) -> Self {
+        Self { steps, treated: Treated::new(), skip: BTreeSet::new(), given: BTreeMap::new(), noted: None }
     }
 
     /// The steps of an operation that is taken up again, with the values that earlier runs gave to cells.
@@ -42,18 +42,18 @@ impl Steps {
     pub(super) async fn of_journal(
         session: &Session,
         id: &OperationId,
-        moves: Vec<Move>,
+        steps: Vec<Step>,
         skip: BTreeSet<CellId>,
     ) -> Result<Self> {
-        let mut steps = Self { skip, ..Self::planned(moves) };
+        let mut work = Self { skip, ..Self::planned(steps) };
         let noted = session.history.operation(id).map(|operation| operation.journal.treated.clone());
         for segment in noted.unwrap_or_default() {
             for cell in session.versions().read_segment::<TreatedCell>(&segment).await? {
-                steps.given.entry(cell.cell).or_default().insert(cell.value);
+                work.given.entry(cell.cell).or_default().insert(cell.value);
             }
-            steps.noted = Some(segment);
+            work.noted = Some(segment);
         }
-        Ok(steps)
+        Ok(work)
     }
 
     /// Takes over what protection asks now, after it is in the journal.
@@ -83,7 +83,7 @@ impl Steps {
     }
 
     /// Returns the value that a step has at the end of a run in `direction`.
-    pub(crate) fn target(&self, step: &Move, direction: Direction) -> Value {
+    pub(crate) fn target(&self, step: &Step, direction: Direction) -> Value {
         match (self.treated.get(&step.cell), direction) {
             (Some((value, _)), _) => *value,
             (None, Direction::Forward) => step.after,
@@ -92,7 +92,7 @@ impl Steps {
     }
 
     /// Says whether a value is one that this operation found in the cell, or gave to it at any time.
-    pub(super) fn knows(&self, step: &Move, value: Value) -> bool {
+    pub(super) fn knows(&self, step: &Step, value: Value) -> bool {
         let is_given = self.given.get(&step.cell).is_some_and(|given| given.contains(&value));
         step.before == value || step.after == value || is_given
     }
@@ -104,8 +104,8 @@ impl Steps {
     }
 
     /// Returns the steps that are not left alone.
-    pub(super) fn made(&self) -> impl Iterator<Item = &Move> {
-        self.moves.iter().filter(|step| !self.skip.contains(&step.cell))
+    pub(super) fn made(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !self.skip.contains(&step.cell))
     }
 
     /// Returns the cells that do not end as planned, with their values: those treated, and those left alone. By the
@@ -113,7 +113,7 @@ impl Steps {
     /// foreign.
     pub(super) fn deviations(&self) -> Vec<TreatedCell> {
         let treated = treated_cells(&self.treated).filter(|treated| !self.skip.contains(&treated.cell));
-        let alone = self.moves.iter().filter(|step| self.skip.contains(&step.cell)).map(|step| TreatedCell {
+        let alone = self.steps.iter().filter(|step| self.skip.contains(&step.cell)).map(|step| TreatedCell {
             cell: step.cell.clone(),
             value: step.before,
             why: "left alone on request".into(),

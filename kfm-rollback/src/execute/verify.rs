@@ -3,7 +3,7 @@
 use kfm_lineage::{CellId, Digest, Value};
 use kfm_wal::record::Direction;
 
-use super::{Halt, Steps};
+use super::{Halt, Work};
 use crate::bulk;
 use crate::op::Depth;
 use crate::scope::scope_digest;
@@ -16,37 +16,37 @@ use crate::session::Session;
 /// open.
 pub(super) async fn verify_scope(
     session: &mut Session,
-    steps: &Steps,
+    work: &Work,
     direction: Direction,
     announced: bool,
 ) -> Result<Digest, Halt> {
-    session.begin_phase("verify", steps.moves.len() as u64);
-    let mut seen: Vec<(&CellId, Value)> = Vec::with_capacity(steps.moves.len());
-    for batch in crate::order::batches(&steps.moves) {
-        let moves = &steps.moves[batch.range(steps.moves.len())];
-        let moves: Vec<_> = moves.iter().filter(|step| !steps.skip.contains(&step.cell)).collect();
-        let Some(first) = moves.first() else { continue };
+    session.begin_phase("verify", work.steps.len() as u64);
+    let mut seen: Vec<(&CellId, Value)> = Vec::with_capacity(work.steps.len());
+    for batch in crate::order::batches(&work.steps) {
+        let steps = &work.steps[batch.range(work.steps.len())];
+        let steps: Vec<_> = steps.iter().filter(|step| !work.skip.contains(&step.cell)).collect();
+        let Some(first) = steps.first() else { continue };
         let store = session.store(&first.cell).map_err(Halt::Store)?;
-        let keys: Vec<String> = moves.iter().map(|step| step.cell.key.clone()).collect();
+        let keys: Vec<String> = steps.iter().map(|step| step.cell.key.clone()).collect();
         let observed = bulk::values(&*store, &keys, Depth::Content).await.map_err(Halt::Store)?;
-        seen.extend(moves.iter().map(|step| &step.cell).zip(observed));
+        seen.extend(steps.iter().map(|step| &step.cell).zip(observed));
         session.progress(batch.first + batch.count);
     }
     let digest = scope_digest(seen.iter().copied());
-    let expected = scope_digest(steps.made().map(|step| (&step.cell, steps.target(step, direction))));
+    let expected = scope_digest(work.made().map(|step| (&step.cell, work.target(step, direction))));
     let is_idle = direction == Direction::Backward && !announced;
     if digest == expected || is_idle || !super::judges_by_digest() {
         return Ok(digest);
     }
-    let wrong: Vec<_> = steps
+    let wrong: Vec<_> = work
         .made()
         .zip(seen)
-        .filter(|(step, (_, observed))| *observed != steps.target(step, direction))
+        .filter(|(step, (_, observed))| *observed != work.target(step, direction))
         .map(|(step, (_, observed))| (step, observed))
         .collect();
     // Another process wrote a value that this operation never planned: the value is kept, and going back would not
     // remove it.
-    let foreign = wrong.iter().find(|(step, observed)| !steps.knows(step, *observed));
+    let foreign = wrong.iter().find(|(step, observed)| !work.knows(step, *observed));
     if let Some((step, observed)) = foreign {
         return Err(Halt::Foreign { cell: step.cell.clone(), observed: *observed });
     }

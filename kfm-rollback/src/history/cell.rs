@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kfm_lineage::{Lsn, Move, OperationId, Value, Version};
+use kfm_lineage::{Lsn, OperationId, Step, Value, Version};
 
 /// What a content operation wrote to a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,13 +12,13 @@ pub struct Write {
     pub lsn: Lsn,
     /// The operation that wrote it.
     pub operation: OperationId,
-    /// The move that it made.
-    pub step: Arc<Move>,
+    /// The step that it made.
+    pub step: Arc<Step>,
 }
 
 impl Write {
-    /// Makes the write of a move by an operation.
-    pub fn new(lsn: Lsn, operation: OperationId, step: Arc<Move>) -> Self {
+    /// Makes the write of a step by an operation.
+    pub fn new(lsn: Lsn, operation: OperationId, step: Arc<Step>) -> Self {
         Self { lsn, operation, step }
     }
 }
@@ -46,7 +46,7 @@ impl CellHistory {
     }
 
     /// Notes the names and version numbers that the document carries.
-    pub(super) fn note_names(&mut self, step: &Move) {
+    pub(super) fn note_names(&mut self, step: &Step) {
         self.ids.extend(step.stac_id.iter().cloned());
         self.collections.extend(step.collection.iter().cloned());
         self.ids.extend(step.other_names.ids.iter().cloned());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::{
-    CellId, Digest, Domain, EntityId, Lsn, Move, OperationId, OtherNames, RollbackId, Value, Version,
+    CellId, Digest, Domain, EntityId, Lsn, OperationId, OtherNames, RollbackId, Step, Value, Version,
 };
 use kfm_wal::error::Source;
 use kfm_wal::record::{ApprovalRecord, PlanCancelled, PlanRecord, StageRecord};
@@ -185,7 +185,7 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
 
 fn kept_cell(cell: &CellId, history: &CellHistory) -> KeptCell {
     let write = |write: &Write| {
-        let Move {
+        let Step {
             unit,
             entity,
             from_version,
@@ -196,7 +196,7 @@ fn kept_cell(cell: &CellId, history: &CellHistory) -> KeptCell {
             collection,
             other_names,
             ..
-        } = Move::clone(&write.step);
+        } = Step::clone(&write.step);
         KeptWrite {
             lsn: write.lsn,
             unit,
@@ -227,7 +227,7 @@ fn cell_of(
     let mut writes = Vec::with_capacity(kept.writes.len());
     for write in kept.writes {
         let operation = opened.get(&write.lsn).ok_or("a write without its operation")?;
-        let step = Move {
+        let step = Step {
             cell: kept.cell.clone(),
             unit: write.unit,
             entity: write.entity,

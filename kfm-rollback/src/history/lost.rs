@@ -91,7 +91,7 @@ impl History {
     fn end_without_lists(&mut self, id: &OperationId, closed: Closed) {
         let Some(operation) = self.operations.get_mut(id) else { return };
         let has_turned = closed.close.end == EndState::Completed
-            && (operation.moves.count > 0 || operation.kind == OperationKind::Revert);
+            && (operation.steps.count > 0 || operation.kind == OperationKind::Revert);
         operation.closed = Some(closed);
         let operation = operation.clone();
         if has_turned {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::{
-    CellId, Digest, Lsn, Move, OperationId, OperationKind, PublishId, RollbackId, Timestamp, Value,
+    CellId, Digest, Lsn, OperationId, OperationKind, PublishId, RollbackId, Step, Timestamp, Value,
 };
 use kfm_wal::record::{
     ApprovalRecord, Close, EndState, PlanCancelled, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
@@ -63,7 +63,7 @@ impl History {
     /// Folds all records of a log; move lists are read from the version store.
     ///
     /// # Errors
-    /// [`Error::Versions`]: a move list is missing or damaged; restore the version store.
+    /// [`Error::Versions`]: a list of steps is missing or damaged; restore the version store.
     pub async fn fold(wal: &kfm_wal::Wal, versions: &VersionStore) -> Result<Self> {
         let mut history = Self::default();
         history.catch_up(wal, versions).await?;
@@ -172,16 +172,16 @@ impl History {
     /// Notes the ids and collections that documents carry, also of an operation that has not ended: a label must
     /// cover what readers may have seen.
     async fn note_names(&mut self, operation: &Operation, versions: &VersionStore) -> Result<()> {
-        let moves = read_moves(versions, &operation.moves).await?;
-        self.note_stores(&moves);
-        for step in moves.iter().filter(|step| !step.derived) {
+        let steps = read_steps(versions, &operation.steps).await?;
+        self.note_stores(&steps);
+        for step in steps.iter().filter(|step| !step.derived) {
             self.cells.entry(step.cell.clone()).or_default().note_names(step);
         }
         Ok(())
     }
 
-    fn note_stores(&mut self, moves: &[Move]) {
-        for Move { cell, .. } in moves {
+    fn note_stores(&mut self, steps: &[Step]) {
+        for Step { cell, .. } in steps {
             self.parts.has_store(cell.domain, &cell.store);
         }
     }
@@ -204,8 +204,8 @@ impl History {
         }
         let operation = Operation { closed: Some(closed.clone()), ..operation.clone() };
         // Everything is read before anything is noted, so a call that fails here can be repeated.
-        let moves = match closed.close.end {
-            EndState::Completed => read_moves(versions, &operation.moves).await?,
+        let steps = match closed.close.end {
+            EndState::Completed => read_steps(versions, &operation.steps).await?,
             EndState::Aborted | EndState::Failed => Vec::new(),
         };
         let treated = read_treated(versions, &closed.close).await?;
@@ -214,9 +214,9 @@ impl History {
             treated.iter().map(|treated| (&treated.cell, treated.value)).collect();
         match closed.close.end {
             EndState::Completed => {
-                let moved = !moves.is_empty();
-                self.note_stores(&moves);
-                for mut step in moves.into_iter().filter(|step| !step.derived) {
+                let moved = !steps.is_empty();
+                self.note_stores(&steps);
+                for mut step in steps.into_iter().filter(|step| !step.derived) {
                     if let Some(value) = treated.get(&step.cell) {
                         step.after = *value;
                     }
@@ -417,21 +417,21 @@ fn is_document_of(cell: &CellId, store: &str) -> bool {
     cell.domain == kfm_lineage::Domain::Stac && cell.store == store
 }
 
-/// Reads the moves of an operation from the version store.
+/// Reads the steps of an operation from the version store.
 ///
 /// # Errors
 /// [`Error::Versions`]: the list is missing or damaged.
-pub async fn read_moves(versions: &VersionStore, moves: &SegmentRef) -> Result<Vec<Move>> {
-    if moves.count == 0 {
+pub async fn read_steps(versions: &VersionStore, steps: &SegmentRef) -> Result<Vec<Step>> {
+    if steps.count == 0 {
         return Ok(Vec::new());
     }
-    Ok(versions.read_segment(moves).await?)
+    Ok(versions.read_segment(steps).await?)
 }
 
 /// Reads the cells that ended at another value than planned, in the form of this version or of an older one.
 ///
 /// # Errors
-/// As [`read_moves`].
+/// As [`read_steps`].
 pub async fn read_treated(versions: &VersionStore, close: &Close) -> Result<Vec<TreatedCell>> {
     match &close.treated_segment {
         Some(segment) => Ok(versions.read_segment(segment).await?),

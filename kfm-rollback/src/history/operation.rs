@@ -38,7 +38,8 @@ pub struct Operation {
     /// The pipeline of a publish; of other operations the name of their kind.
     pub pipeline: String,
     /// Its steps, in order.
-    pub moves: SegmentRef,
+    #[serde(rename = "moves")]
+    pub steps: SegmentRef,
     /// Derived cells that had their value when it was opened, for which it has no step.
     #[serde(default)]
     pub already: u64,
@@ -82,7 +83,7 @@ impl Operation {
             requested_by: intent.requested_by.clone(),
             reason: intent.reason.clone(),
             pipeline: intent.code_ref.pipeline_name.clone(),
-            moves: intent.moves,
+            steps: intent.steps,
             already: intent.already,
             derivatives: Some(intent.derivatives),
             skipped: None,
@@ -112,7 +113,7 @@ impl Operation {
             requested_by: frame.actor.clone(),
             reason: Some(frame.reason.clone()),
             pipeline: kind.as_str().to_owned(),
-            moves: frame.payload.moves,
+            steps: frame.payload.steps,
             already: frame.payload.already,
             derivatives: None,
             skipped: Some(frame.payload.skipped),

@@ -14,7 +14,7 @@ use crate::assess::documents_at;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
-use crate::history::{History, Operation, read_moves, read_treated};
+use crate::history::{History, Operation, read_steps, read_treated};
 use crate::versions::VersionStore;
 
 /// Turns an error of lineage into one that says what to do next.
@@ -127,7 +127,7 @@ impl Graph {
     /// Notes that an operation undid another one, or made it stand again.
     fn turn(&mut self, operation: &Operation) {
         match operation.kind {
-            OperationKind::Rollback if operation.moves.count > 0 => {
+            OperationKind::Rollback if operation.steps.count > 0 => {
                 self.undone.insert(operation.target.clone());
             }
             OperationKind::Revert => {
@@ -154,7 +154,7 @@ impl Graph {
                 true => log.facts.of_value(write.step.after.or(write.step.before)).await?,
                 false => None,
             };
-            let mut version = EntityVersion::of_move(
+            let mut version = EntityVersion::of_step(
                 &write.step,
                 kind_of(log, cell, facts.as_deref()),
                 operation.id.clone(),
@@ -270,8 +270,8 @@ async fn touched(log: &Log<'_>, operation: &Operation) -> Result<Vec<CellId>> {
         let treated = read_treated(log.versions, &closed.close).await?;
         return Ok(treated.into_iter().map(|treated| treated.cell).collect());
     }
-    let moves = read_moves(log.versions, &operation.moves).await?;
-    Ok(moves.into_iter().filter(|step| !step.derived).map(|step| step.cell).collect())
+    let steps = read_steps(log.versions, &operation.steps).await?;
+    Ok(steps.into_iter().filter(|step| !step.derived).map(|step| step.cell).collect())
 }
 
 async fn derivatives_of(log: &Log<'_>, operation: &Operation) -> Result<Vec<Derivative>> {

@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, IdKind, Lsn, Move, OperationId, RollbackId};
+use kfm_lineage::{Digest, IdKind, Lsn, OperationId, RollbackId, Step};
 use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts, StepTreatment};
 use kfm_wal::record::Correction;
 
 use super::scope::{scope_of_cells, scope_of_operation};
-use super::turn::{Turned, turned_moves};
+use super::turn::{Turned, turned_steps};
 use super::{PlanContent, PlanKind, PlanStep, skipped_line};
 use crate::assess::{
-    Case, apply_treatments, catalog_now, labels_of, look_at_validity, treat_moves, with_moves,
+    Case, apply_treatments, catalog_now, labels_of, look_at_validity, treat_steps, with_steps,
 };
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::integrity_change;
-use crate::history::read_moves;
+use crate::history::read_steps;
 use crate::report::{ConflictLine, SkippedLine};
 use crate::session::Session;
 use crate::skip;
@@ -35,9 +35,9 @@ pub(crate) struct Wanted {
     pub hide_unmaskable: bool,
     pub forced: Option<String>,
     pub reason: Option<String>,
-    /// The moves of a hotfix; those of a rollback follow from the log.
-    pub moves: Vec<Move>,
-    /// Bytes of the moves' new versions that are not in the version store yet.
+    /// The steps of a hotfix; those of a rollback follow from the log.
+    pub steps: Vec<Step>,
+    /// Bytes of the steps' new versions that are not in the version store yet.
     pub contents: Vec<(Digest, Bytes)>,
     /// The correction that a hotfix was asked for.
     pub correction: Option<Correction>,
@@ -54,7 +54,7 @@ impl Wanted {
             hide_unmaskable: false,
             forced: None,
             reason: None,
-            moves: Vec::new(),
+            steps: Vec::new(),
             contents: Vec::new(),
             correction: None,
         }
@@ -90,8 +90,8 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Returns the moves without their basis.
-    pub(crate) fn moves(&self) -> Vec<Move> {
+    /// Returns the steps without their basis.
+    pub(crate) fn bare_steps(&self) -> Vec<Step> {
         self.steps.iter().map(|step| step.step.clone()).collect()
     }
 }
@@ -105,22 +105,22 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     session.begin_phase("plan", 0);
     session.refuse_unfit_stores().await?;
     let now = catalog_now(session).await?;
-    let Turned { moves, left_alone, mut skipped } = match wanted.kind {
-        PlanKind::Hotfix => Turned { moves: wanted.moves.clone(), ..Turned::default() },
-        PlanKind::Rollback | PlanKind::Revert => match turned_moves(session, &wanted).await? {
+    let Turned { steps, left_alone, mut skipped } = match wanted.kind {
+        PlanKind::Hotfix => Turned { steps: wanted.steps.clone(), ..Turned::default() },
+        PlanKind::Rollback | PlanKind::Revert => match turned_steps(session, &wanted).await? {
             Ok(turned) => turned,
             Err(note) => return Ok(Drafted::Nothing { note, skipped: Vec::new() }),
         },
     };
-    session.refuse_kept_cells(moves.iter().map(|step| &step.cell)).await?;
+    session.refuse_kept_cells(steps.iter().map(|step| &step.cell)).await?;
     refuse_protected(session, &now, &left_alone).await?;
-    let moves = without_missing(session, &wanted, moves, &mut skipped).await?;
+    let steps = without_missing(session, &wanted, steps, &mut skipped).await?;
     let mode = match wanted.kind {
         PlanKind::Hotfix => RatchetMode::Forward,
         _ if wanted.hide_unmaskable => RatchetMode::Hide,
         _ => RatchetMode::Refuse,
     };
-    let mut facts = treat_moves(session, &now, &moves, mode).await?;
+    let mut facts = treat_steps(session, &now, &steps, mode).await?;
     // The new bytes are not in the version store yet, so their validity is noted from the bytes themselves.
     if wanted.kind == PlanKind::Hotfix {
         for (digest, bytes) in &wanted.contents {
@@ -128,12 +128,12 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         }
         look_at_validity(session, &mut facts).await?;
     }
-    let (mut moves, dropped) = apply_treatments(moves, &facts);
+    let (mut steps, dropped) = apply_treatments(steps, &facts);
     for (step, rule) in dropped {
         skipped.push(skipped_line(&step, &format!("stays absent, {rule}"), None));
     }
     let scope = match wanted.kind {
-        PlanKind::Hotfix => scope_of_cells(session, moves.iter().map(|step| &step.cell)).await?,
+        PlanKind::Hotfix => scope_of_cells(session, steps.iter().map(|step| &step.cell)).await?,
         PlanKind::Rollback | PlanKind::Revert => scope_of_operation(session, &wanted.target).await?,
     };
     if wanted.kind == PlanKind::Rollback {
@@ -143,7 +143,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         refuse_dependents(&wanted.target, later.filter(|id| id.kind() == IdKind::Hotfix))?;
     }
     // A revert makes its target stand again, also if no cell moves by that.
-    if moves.is_empty() && wanted.kind != PlanKind::Revert {
+    if steps.is_empty() && wanted.kind != PlanKind::Revert {
         let note = match skipped.first() {
             Some(line) if skipped.iter().all(|line| line.by.is_some()) => format!(
                 "nothing to do: later operations own every cell of it, the newest is {}",
@@ -153,19 +153,19 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
         };
         return Ok(Drafted::Nothing { note, skipped });
     }
-    moves.sort_by(|a, b| a.cell.cmp(&b.cell));
-    let after = with_moves(session, &now, &moves).await?;
+    steps.sort_by(|a, b| a.cell.cmp(&b.cell));
+    let after = with_steps(session, &now, &steps).await?;
     // Only now, since a rollback that moves no cell disturbs no later work.
     if wanted.kind == PlanKind::Rollback {
         refuse_dependents(&wanted.target, scope.dependents.iter().map(|later| &later.operation))?;
     }
-    let derived = derived_cells(session, &moves).await?;
+    let derived = derived_cells(session, &steps).await?;
     session.refuse_kept_cells(derived.iter().map(|derived| &derived.cell)).await?;
     let labels = labels_of(&facts);
-    let case = case(session, &wanted, &now, &after, &moves, facts, &derived, &skipped).await?;
+    let case = case(session, &wanted, &now, &after, &steps, facts, &derived, &skipped).await?;
     let mut decision = case.judge(session);
     name_remedies(session, &wanted, &case.steps, &mut decision);
-    let steps: Vec<PlanStep> = moves
+    let steps: Vec<PlanStep> = steps
         .into_iter()
         .map(|step| PlanStep {
             // Where the log last moved the cell: if that is another position at execution, the plan is stale.
@@ -207,8 +207,8 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
 }
 
 /// Refuses to leave a cell alone that protection hides: the value that stands there would stay visible.
-async fn refuse_protected(session: &mut Session, now: &CatalogView, left_alone: &[Move]) -> Result<()> {
-    let facts = treat_moves(session, now, left_alone, RatchetMode::Unfinished).await?;
+async fn refuse_protected(session: &mut Session, now: &CatalogView, left_alone: &[Step]) -> Result<()> {
+    let facts = treat_steps(session, now, left_alone, RatchetMode::Unfinished).await?;
     let is_treated = |facts: &StepFacts| matches!(facts.outcome, StepTreatment::Absent { .. });
     match left_alone.iter().zip(&facts).find(|(_, facts)| is_treated(facts)) {
         None => Ok(()),
@@ -248,7 +248,7 @@ async fn case(
     wanted: &Wanted,
     now: &CatalogView,
     after: &CatalogView,
-    moves: &[Move],
+    steps: &[Step],
     mut facts: Vec<StepFacts>,
     derived: &BTreeSet<DerivedCell>,
     skipped: &[SkippedLine],
@@ -261,24 +261,24 @@ async fn case(
     if facts.is_empty() {
         // A revert that moves no cell is judged by what the cells of its target hold.
         let standing = standing(session, &wanted.target).await?;
-        facts = treat_moves(session, now, &standing, RatchetMode::Refuse).await?;
+        facts = treat_steps(session, now, &standing, RatchetMode::Refuse).await?;
     }
     Ok(Case {
         kind: judged,
         reason: wanted.reason.clone(),
         strict: false,
         steps: facts,
-        cells_total: (moves.len() + derived.len()) as u64,
+        cells_total: (steps.len() + derived.len()) as u64,
         skipped: skipped.len() as u64,
-        integrity: integrity_change(session, wanted.kind.into(), &wanted.target, now, after, moves).await?,
+        integrity: integrity_change(session, wanted.kind.into(), &wanted.target, now, after, steps).await?,
         forced: wanted.forced.is_some(),
     })
 }
 
-/// Returns the cells of an operation as moves that change nothing.
-async fn standing(session: &Session, target: &OperationId) -> Result<Vec<Move>> {
+/// Returns the cells of an operation as steps that change nothing.
+async fn standing(session: &Session, target: &OperationId) -> Result<Vec<Step>> {
     let Some(target) = session.history.operation(target) else { return Ok(Vec::new()) };
-    let mut standing = read_moves(&session.versions(), &target.moves).await?;
+    let mut standing = read_steps(&session.versions(), &target.steps).await?;
     standing.retain(|step| !step.derived);
     for step in &mut standing {
         step.before = session.history.value(&step.cell);
@@ -291,20 +291,20 @@ async fn standing(session: &Session, target: &OperationId) -> Result<Vec<Move>> 
 async fn without_missing(
     session: &Session,
     wanted: &Wanted,
-    moves: Vec<Move>,
+    steps: Vec<Step>,
     skipped: &mut Vec<SkippedLine>,
-) -> Result<Vec<Move>> {
-    let named: BTreeSet<Digest> = moves.iter().filter_map(|step| step.after).collect();
+) -> Result<Vec<Step>> {
+    let named: BTreeSet<Digest> = steps.iter().filter_map(|step| step.after).collect();
     let named: Vec<Digest> = named.into_iter().collect();
     let mut lacking: BTreeSet<Digest> = session.versions().lacking(&named).await?.into_iter().collect();
     for (digest, _) in &wanted.contents {
         lacking.remove(digest);
     }
     if lacking.is_empty() {
-        return Ok(moves);
+        return Ok(steps);
     }
-    let (missing, present): (Vec<Move>, Vec<Move>) =
-        moves.into_iter().partition(|step| step.after.is_some_and(|digest| lacking.contains(&digest)));
+    let (missing, present): (Vec<Step>, Vec<Step>) =
+        steps.into_iter().partition(|step| step.after.is_some_and(|digest| lacking.contains(&digest)));
     if wanted.forced.is_none() {
         return Err(Error::Incomplete {
             message: format!(

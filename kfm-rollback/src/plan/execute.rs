@@ -10,7 +10,7 @@ use super::draft::{Draft, Drafted, Wanted, draft};
 use super::{Plan, PlanKind, PlanStep};
 use crate::assess::{DOCUMENT_TIER, denied};
 use crate::error::{Error, Result};
-use crate::execute::{Opening, Outcome, Resume, Steps, open, preflight, prepare, resume, run, telemetry_ref};
+use crate::execute::{Opening, Outcome, Resume, Work, open, preflight, prepare, resume, run, telemetry_ref};
 use crate::planted::{Bug, planted};
 use crate::report::ConflictLine;
 use crate::session::Session;
@@ -52,7 +52,7 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
         let changes = differences(session, plan, &draft).await?;
         return Err(stale(plan, "what it was planned on has changed".into(), changes));
     }
-    preflight(session, &draft.moves()).await?;
+    preflight(session, &draft.bare_steps()).await?;
     execute_draft(session, plan, *draft, reason).await
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn refuse_cancelled(session: &Session, plan: &Plan) -> Result<()> {
 
 /// Drafts the change of a plan again, from what the log and the stores say now.
 pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str) -> Result<Drafted> {
-    let moves = match plan.content.kind {
+    let steps = match plan.content.kind {
         PlanKind::Hotfix => {
             let steps: Vec<PlanStep> = session.versions().read_segment(&plan.content.steps).await?;
             steps.into_iter().map(|step| step.step).collect()
@@ -90,7 +90,7 @@ pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str
         hide_unmaskable: plan.content.hide_unmaskable,
         forced: plan.content.forced.clone(),
         reason: Some(reason.to_owned()),
-        moves,
+        steps,
         contents: Vec::new(),
         correction: plan.content.correction.clone(),
     };
@@ -205,9 +205,9 @@ pub(crate) async fn execute_draft(
     let permit = draft.case.permit(session, &plan.plan_id, consent)?;
     let entities: Vec<_> = draft.steps.iter().map(|step| step.step.entity.clone()).collect();
     let Draft { steps, skipped, now, after, labels, case, decision, derived, scope, .. } = draft;
-    let moves = steps.into_iter().map(|step| step.step).collect();
+    let steps = steps.into_iter().map(|step| step.step).collect();
     let prepared =
-        prepare(session, &plan.operation, Opening { moves, now: &now, after: &after, labels }).await?;
+        prepare(session, &plan.operation, Opening { steps, now: &now, after: &after, labels }).await?;
     // Dropped here, so that the memory is free while the steps are made.
     drop((now, after, case, decision, derived, scope));
     let (versions, release) = (session.versions(), session.platform.release_refs());
@@ -224,7 +224,7 @@ pub(crate) async fn execute_draft(
             reverts: plan.content.reverts.clone(),
             plan_id: plan.plan_id,
             content_id: plan.content_id,
-            moves: prepared.segment,
+            steps: prepared.segment,
             already: prepared.already,
             skipped: versions.put_segment(&skipped).await?,
             hash_chain_before: session.wal.head().chain,
@@ -245,11 +245,11 @@ pub(crate) async fn execute_draft(
     };
     // Every byte that the record names is durable by now, so the log never names what is missing.
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
-    let mut steps = Steps::planned(prepared.moves);
+    let mut work = Work::planned(prepared.steps);
     if planted(Bug::DerivedLeftBehind) {
-        steps.moves.retain(|step| !step.derived);
+        work.steps.retain(|step| !step.derived);
     }
-    let outcome = run(session, &plan.operation, steps).await?;
+    let outcome = run(session, &plan.operation, work).await?;
     Ok(Executed::Done(Box::new(outcome)))
 }
 

@@ -12,7 +12,7 @@ mod report;
 mod scope;
 mod turn;
 
-use kfm_lineage::{Digest, HotfixId, Lsn, Move, OperationId, RollbackId, Timestamp};
+use kfm_lineage::{Digest, HotfixId, Lsn, OperationId, RollbackId, Step, Timestamp};
 pub use kfm_wal::record::PlanKind;
 use kfm_wal::record::{Correction, SegmentRef};
 use schemars::JsonSchema;
@@ -123,12 +123,12 @@ pub struct PlanSummary {
     pub returned: u64,
 }
 
-/// A step of a plan: a move, and the basis on which it was planned.
+/// A step of a plan, and the basis on which it was planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanStep {
     /// The change of one cell.
     #[serde(flatten)]
-    pub step: Move,
+    pub step: Step,
     /// Where the log last moved the cell when the plan was made; if that differs at execution, the plan is stale.
     pub basis: Lsn,
 }
@@ -154,7 +154,7 @@ impl Plan {
     /// Says why the plan's kind, id and target contradict each other; `None` if they fit.
     pub(crate) fn misfit(&self) -> Option<&'static str> {
         let content = &self.content;
-        misfit(content.kind.into(), &self.operation, &content.target, content.reverts.as_ref())
+        misfit(content.kind, &self.operation, &content.target, content.reverts.as_ref())
     }
 
     /// Returns the rollback that executing it opens; `None` for a hotfix.
@@ -196,7 +196,7 @@ fn canonical_without<T: Serialize>(part: &T, member: &str) -> Result<Vec<u8>> {
 }
 
 /// Describes a skipped cell for the segment of a plan.
-pub(crate) fn skipped_line(step: &Move, why: &str, by: Option<OperationId>) -> SkippedLine {
+pub(crate) fn skipped_line(step: &Step, why: &str, by: Option<OperationId>) -> SkippedLine {
     SkippedLine {
         domain: step.cell.domain.to_string(),
         store: step.cell.store.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{CellId, EntityId, IdKind, Move};
+use kfm_lineage::{CellId, EntityId, IdKind, Step};
 
 use super::draft::Draft;
 use super::{Plan, PlanKind};
@@ -26,7 +26,7 @@ pub(crate) fn plan_report_first(
     first_max: usize,
 ) -> PlanReport {
     let cells = PlanCells {
-        moves: draft.moves(),
+        steps: draft.bare_steps(),
         derived: draft.derived.iter().map(|derived| (derived.cell.clone(), derived.unit.clone())).collect(),
         skipped: draft.skipped.clone(),
     };
@@ -43,7 +43,7 @@ pub(crate) fn plan_report_first(
 #[derive(Debug)]
 pub(crate) struct PlanCells {
     /// The steps on cells that have owners.
-    pub moves: Vec<Move>,
+    pub steps: Vec<Step>,
     /// The derived cells that they feed, and the unit of each.
     pub derived: Vec<(CellId, String)>,
     /// The cells that are left alone.
@@ -60,8 +60,8 @@ pub(crate) fn report_of(
     status: Status,
     first_max: usize,
 ) -> PlanReport {
-    let known = |step: &Move| step.after.is_some() && was_there(session, step);
-    let moved = cells.moves.iter().map(|step| step_line(step, known(step)));
+    let known = |step: &Step| step.after.is_some() && was_there(session, step);
+    let own = cells.steps.iter().map(|step| step_line(step, known(step)));
     let derived = cells.derived.into_iter().map(|(cell, unit)| StepLine {
         domain: cell.domain.to_string(),
         store: cell.store.clone(),
@@ -71,7 +71,7 @@ pub(crate) fn report_of(
         from: None,
         to: None,
     });
-    let mut steps = Listing::of_first(moved.chain(derived), first_max);
+    let mut steps = Listing::of_first(own.chain(derived), first_max);
     let mut skipped = Listing::of_first(cells.skipped, first_max);
     let mut findings = Listing::of_first(findings, first_max);
     let is_stored = status != Status::DryRun;
@@ -162,13 +162,13 @@ fn next(plan: &Plan, status: Status) -> Vec<String> {
     }
 }
 
-fn was_there(session: &Session, step: &Move) -> bool {
+fn was_there(session: &Session, step: &Step) -> bool {
     let history = session.history.cell(&step.cell);
     history.is_some_and(|history| history.writes.iter().any(|write| write.step.after == step.after))
 }
 
 /// Describes a step; `known` says that its value stood there before.
-pub(crate) fn step_line(step: &Move, known: bool) -> StepLine {
+pub(crate) fn step_line(step: &Step, known: bool) -> StepLine {
     let action = match (step.before, step.after) {
         (None, Some(_)) if known => "restore",
         (None, _) => "add",

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{Move, OperationKind, Status, Value};
+use kfm_lineage::{OperationKind, Status, Step, Value};
 
 use super::draft::Wanted;
 use super::{PlanKind, skipped_line};
-use crate::assess::describe_move;
+use crate::assess::describe_step;
 use crate::error::{Error, Result};
-use crate::history::{Operation, Write, read_moves};
+use crate::history::{Operation, Write, read_steps};
 use crate::planted::{Bug, planted};
 use crate::report::SkippedLine;
 use crate::session::Session;
@@ -18,10 +18,10 @@ use crate::skip;
 /// What becomes of the cells of a target.
 #[derive(Debug, Default)]
 pub(super) struct Turned {
-    /// The cells that move.
-    pub moves: Vec<Move>,
-    /// Cells that are left alone on request, with the moves that they would have made.
-    pub left_alone: Vec<Move>,
+    /// The steps of the cells that move.
+    pub steps: Vec<Step>,
+    /// Cells that are left alone on request, with the steps that would have been made.
+    pub left_alone: Vec<Step>,
     /// Every cell of the target that does not move, and why.
     pub skipped: Vec<SkippedLine>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Turned {
 /// Finds the cells that move when a target ceases to stand, or stands again.
 ///
 /// The inner error is a note for the actor: there is nothing to turn.
-pub(super) async fn turned_moves(
+pub(super) async fn turned_steps(
     session: &Session,
     wanted: &Wanted,
 ) -> Result<std::result::Result<Turned, String>> {
@@ -40,12 +40,12 @@ pub(super) async fn turned_moves(
         (true, None) => return Ok(Err("nothing to do: the operation stands already".to_owned())),
         _ => {}
     }
-    let Turned { mut moves, mut left_alone, mut skipped } = Turned::default();
-    let target_moves = read_moves(&session.versions(), &target.moves).await?;
-    skip::refuse_unknown_keys(&target_moves, &wanted.skip)?;
+    let Turned { mut steps, mut left_alone, mut skipped } = Turned::default();
+    let target_steps = read_steps(&session.versions(), &target.steps).await?;
+    skip::refuse_unknown_keys(&target_steps, &wanted.skip)?;
     let mut foreign = BTreeSet::new();
     // Only a cell whose store holds another value than the log says may be left alone on request.
-    for own in target_moves.iter().filter(|step| !step.derived) {
+    for own in target_steps.iter().filter(|step| !step.derived) {
         if wanted.skip.contains(&own.cell.key)
             && skip::observed(session, &own.cell).await? != session.history.value(&own.cell)
         {
@@ -86,7 +86,7 @@ pub(super) async fn turned_moves(
         if is_left_alone {
             left_alone.push(step);
         } else {
-            moves.push(step);
+            steps.push(step);
         }
     }
     skip::refuse_known_values(&wanted.skip, &foreign)?;
@@ -95,20 +95,20 @@ pub(super) async fn turned_moves(
     skipped.sort_by_key(|line| {
         std::cmp::Reverse(line.by.as_ref().and_then(|by| session.history.operation(by)).map(|by| by.opened))
     });
-    Ok(Ok(Turned { moves, left_alone, skipped }))
+    Ok(Ok(Turned { steps, left_alone, skipped }))
 }
 
 async fn turned(
     session: &Session,
-    own: &Move,
+    own: &Step,
     now: Value,
     to: Value,
     source: Option<&Write>,
-) -> Result<Move> {
+) -> Result<Step> {
     let from_version = session.history.owner(&own.cell, None).and_then(|write| write.step.to_version.clone());
     let to_version = to.and(source.and_then(|write| write.step.to_version.clone()));
     if !session.is_document(&own.cell) {
-        return Ok(Move { before: now, after: to, from_version, to_version, ..own.clone() });
+        return Ok(Step { before: now, after: to, from_version, to_version, ..own.clone() });
     }
     let before = session.facts.of_value(now).await?;
     let after = match session.facts.of_value(to).await {
@@ -117,7 +117,7 @@ async fn turned(
         Err(Error::Versions(_)) => None,
         Err(error) => return Err(error),
     };
-    let mut step = describe_move(session, &own.cell.key, now, before.as_ref(), after.as_ref());
+    let mut step = describe_step(session, &own.cell.key, now, before.as_ref(), after.as_ref());
     step.after = to;
     step.from_version = from_version.or(step.from_version);
     step.to_version = to_version.or(step.to_version);
@@ -163,7 +163,7 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
 fn refuse_unknown_predecessor(
     session: &Session,
     target: &Operation,
-    own: &Move,
+    own: &Step,
     source: Option<&Write>,
     stands: bool,
 ) -> Result<()> {

@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, Move, OperationId, Slug, Value, Version};
+use kfm_lineage::{CellId, OperationId, Slug, Step, Value, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{PublishKind, Record};
 
 use super::changes::Changes;
 use super::project::{Project, project};
 use super::unit::{Unit, intent};
-use crate::assess::{Case, catalog_now, describe_move, treat_moves, with_moves};
+use crate::assess::{Case, catalog_now, describe_step, treat_steps, with_steps};
 use crate::bulk;
 use crate::coverage::standing_against;
 use crate::derive::derived_cells;
 use crate::elsewhere::protected_elsewhere;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
-use crate::execute::{Prepared, Steps, open, run};
+use crate::execute::{Prepared, Work, open, run};
 use crate::report::{
     AdoptReport, CellCount, FindingLine, ForeignCell, Listing, ProjectionLine, ReconcileReport,
 };
@@ -79,7 +79,7 @@ async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
         }
     }
     for operation in session.history.open_operations() {
-        steps.extend(crate::history::read_moves(&session.versions(), &operation.moves).await?);
+        steps.extend(crate::history::read_steps(&session.versions(), &operation.steps).await?);
     }
     Ok(derived_cells(session, &steps).await?.into_iter().map(|derived| derived.cell).collect())
 }
@@ -134,7 +134,7 @@ pub(crate) async fn adopt(
 async fn projection(session: &mut Session, reason: Option<&str>) -> Result<Option<ProjectionLine>> {
     let request = Project { reason: reason.map(str::to_owned), ..Project::default() };
     let report = project(session, &request).await?;
-    Ok(report.publish_id.map(|publish_id| ProjectionLine { publish_id, cells: report.moves }))
+    Ok(report.publish_id.map(|publish_id| ProjectionLine { publish_id, cells: report.steps }))
 }
 
 /// Lists the values that were changed without the engine. If `adopt`, it records them, and corrects what the
@@ -213,14 +213,14 @@ async fn look_at_standing(
     }
     let pipeline = Slug::parse("reconcile").expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, None);
-    let mut moves = Vec::with_capacity(foreign.len());
+    let mut steps = Vec::with_capacity(foreign.len());
     for foreign in foreign.chunks(bulk::READ_CELLS) {
         for (foreign, content) in foreign.iter().zip(contents_of(session, foreign).await?) {
-            moves.push(describe(session, &unit, foreign, content.as_deref()).await?);
+            steps.push(describe(session, &unit, foreign, content.as_deref()).await?);
         }
     }
-    let after = with_moves(session, &now, &moves).await?;
-    let findings = match case_of_standing(session, &unit, &moves).await {
+    let after = with_steps(session, &now, &steps).await?;
+    let findings = match case_of_standing(session, &unit, &steps).await {
         Ok(case) => case.judge(session).findings.iter().map(FindingLine::from).collect(),
         // A command that only looks is not denied: if nothing can be judged, that is the finding.
         Err(Error::Denied { findings, .. }) => findings,
@@ -246,35 +246,35 @@ async fn record_standing(
     session.begin_phase("record", foreign.len() as u64);
     let pipeline = Slug::parse(pipeline).expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, reason.map(str::to_owned));
-    let mut moves = Vec::with_capacity(foreign.len());
+    let mut steps = Vec::with_capacity(foreign.len());
     for foreign in foreign.chunks(bulk::READ_CELLS) {
         session.stop_before_begun()?;
-        moves.extend(keep(session, &unit, foreign).await?);
+        steps.extend(keep(session, &unit, foreign).await?);
     }
-    let case = case_of_standing(session, &unit, &moves).await?;
+    let case = case_of_standing(session, &unit, &steps).await?;
     let findings = case.judge(session).findings.iter().map(FindingLine::from).collect();
-    let segment = session.versions().put_segment(&moves).await?;
-    let standing = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
-    let prepared = Prepared { moves, segment, already: 0, pre_state: standing, post_state: standing };
+    let segment = session.versions().put_segment(&steps).await?;
+    let standing = scope_digest(steps.iter().map(|step| (&step.cell, step.after)));
+    let prepared = Prepared { steps, segment, already: 0, pre_state: standing, post_state: standing };
     let intent = intent(session, &unit, kind, &prepared, &Changes::default()).await?;
     let permit = case.permit(session, &segment.digest, Consent::Given)?;
     let id = OperationId::from(unit.id.clone());
     open(session, permit, segment.digest, Record::PublishIntent(Box::new(intent))).await?;
-    let steps = Steps::planned(prepared.moves);
-    run(session, &id, steps).await?;
+    let work = Work::planned(prepared.steps);
+    run(session, &id, work).await?;
     Ok(Some((unit, findings)))
 }
 
-/// Stores the bytes of standing values, and describes the values as moves, though the engine did not make them.
-async fn keep(session: &Session, unit: &Unit, foreign: &[Foreign]) -> Result<Vec<Move>> {
+/// Stores the bytes of standing values, and describes the values as steps, though the engine did not make them.
+async fn keep(session: &Session, unit: &Unit, foreign: &[Foreign]) -> Result<Vec<Step>> {
     let contents = contents_of(session, foreign).await?;
-    let mut moves = Vec::with_capacity(foreign.len());
+    let mut steps = Vec::with_capacity(foreign.len());
     for (foreign, content) in foreign.iter().zip(&contents) {
-        moves.push(describe(session, unit, foreign, content.as_deref()).await?);
+        steps.push(describe(session, unit, foreign, content.as_deref()).await?);
     }
     let stored = foreign.iter().zip(contents).filter_map(|(foreign, content)| foreign.observed.zip(content));
     session.versions().put(stored.collect()).await?;
-    Ok(moves)
+    Ok(steps)
 }
 
 /// Returns the bytes of standing values, which are in the order of their cells.
@@ -312,8 +312,8 @@ fn changed_meanwhile(cell: &CellId) -> Error {
     }
 }
 
-/// Describes a standing value as a move, though the engine did not make it.
-async fn describe(session: &Session, unit: &Unit, foreign: &Foreign, content: Option<&[u8]>) -> Result<Move> {
+/// Describes a standing value as a step, though the engine did not make it.
+async fn describe(session: &Session, unit: &Unit, foreign: &Foreign, content: Option<&[u8]>) -> Result<Step> {
     if let Some((digest, content)) = foreign.observed.zip(content)
         && session.is_document(&foreign.cell)
     {
@@ -324,11 +324,11 @@ async fn describe(session: &Session, unit: &Unit, foreign: &Foreign, content: Op
         let before = session.facts.of_value(foreign.known).await?;
         let after = session.facts.of_value(foreign.observed).await?;
         let mut step =
-            describe_move(session, &foreign.cell.key, foreign.known, before.as_ref(), after.as_ref());
+            describe_step(session, &foreign.cell.key, foreign.known, before.as_ref(), after.as_ref());
         step.to_version = step.to_version.or(version);
         return Ok(step);
     }
-    Ok(Move {
+    Ok(Step {
         entity: cell_entity(&foreign.cell),
         cell: foreign.cell.clone(),
         unit: "-".into(),
@@ -345,15 +345,15 @@ async fn describe(session: &Session, unit: &Unit, foreign: &Foreign, content: Op
 
 /// Makes the case of standing values for policy: every fault is a finding, none denies (`docs/states.md` section
 /// 2).
-async fn case_of_standing(session: &mut Session, unit: &Unit, moves: &[Move]) -> Result<Case> {
+async fn case_of_standing(session: &mut Session, unit: &Unit, steps: &[Step]) -> Result<Case> {
     let now = catalog_now(session).await?;
-    let after = with_moves(session, &now, moves).await?;
+    let after = with_steps(session, &now, steps).await?;
     Ok(Case {
         kind: JudgedKind::Adopt,
         reason: unit.reason.clone(),
         strict: false,
-        steps: treat_moves(session, &now, moves, RatchetMode::Refuse).await?,
-        cells_total: moves.len() as u64,
+        steps: treat_steps(session, &now, steps, RatchetMode::Refuse).await?,
+        cells_total: steps.len() as u64,
         skipped: 0,
         integrity: IntegrityChange::of_publish(CatalogView::default().census(), after.census()),
         forced: false,

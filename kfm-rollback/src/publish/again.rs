@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kfm_lineage::{CellId, Lsn, Move, OperationId, OperationKind, PublishId, Status, Value};
+use kfm_lineage::{CellId, Lsn, OperationId, OperationKind, PublishId, Status, Step, Value};
 
 use super::folder;
 use super::from_folder::PublishFolder;
 use super::unit::{finished, publish_report};
 use crate::error::{Error, Result};
 use crate::execute::{Resume, resume, still_open};
-use crate::history::{Operation, read_moves};
+use crate::history::{Operation, read_steps};
 use crate::report::{CellCount, PublishReport};
 use crate::session::Session;
 
@@ -24,7 +24,7 @@ pub(super) async fn publish_again(
     request: &PublishFolder,
     publish: &Operation,
 ) -> Result<PublishReport> {
-    let moves = moves_of(session, publish).await?;
+    let steps = steps_of(session, publish).await?;
     let is_of_use = match publish.status(false) {
         Status::Completed => session.history.stands(&publish.id),
         // A publish that has begun to go back ends as it was before, which is not what the actor asks for now.
@@ -34,7 +34,7 @@ pub(super) async fn publish_again(
         return Err(id_is_taken(publish));
     }
     let folder = read_folder(session, request, publish.opened)?;
-    let own = moves.iter().filter(|step| !step.derived);
+    let own = steps.iter().filter(|step| !step.derived);
     let recorded: BTreeMap<CellId, Value> = own.map(|step| (step.cell.clone(), step.after)).collect();
     if folder.differing != recorded {
         return Err(id_is_taken(publish));
@@ -44,8 +44,8 @@ pub(super) async fn publish_again(
         (true, false) => publish_report(publish_id, Status::Completed),
         (true, true) => publish_report(None, Status::DryRun),
         (false, true) => PublishReport {
-            moves: CellCount::of(moves.iter().map(|step| step.cell.domain)),
-            ..counted(session, publish_report(None, Status::DryRun), &moves)
+            steps: CellCount::of(steps.iter().map(|step| step.cell.domain)),
+            ..counted(session, publish_report(None, Status::DryRun), &steps)
         },
         (false, false) => resume_publish(session, publish, Resume::default()).await?,
     };
@@ -62,24 +62,24 @@ pub(crate) async fn resume_publish(
     how: Resume,
 ) -> Result<PublishReport> {
     // Read before the publish goes on: a read that fails after its end must not look like a failed publish.
-    let moves = moves_of(session, publish).await?;
+    let steps = steps_of(session, publish).await?;
     let outcome = resume(session, &publish.id, how).await?;
     let report = publish_report(PublishId::parse(publish.id.as_str()).ok(), Status::Running);
-    let report = finished(session, counted(session, report, &moves), &outcome, publish.opened_at);
+    let report = finished(session, counted(session, report, &steps), &outcome, publish.opened_at);
     Ok(PublishReport { duration_ms: outcome.worked_ms, ..report })
 }
 
-async fn moves_of(session: &Session, publish: &Operation) -> Result<Vec<Move>> {
-    let read = read_moves(&session.versions(), &publish.moves).await;
+async fn steps_of(session: &Session, publish: &Operation) -> Result<Vec<Step>> {
+    let read = read_steps(&session.versions(), &publish.steps).await;
     read.map_err(|error| match publish.closed {
         Some(_) => error,
         None => still_open(publish, &error),
     })
 }
 
-/// Counts the documents that moves add, change and retire.
-fn counted(session: &Session, mut report: PublishReport, moves: &[Move]) -> PublishReport {
-    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
+/// Counts the documents that steps add, change and retire.
+fn counted(session: &Session, mut report: PublishReport, steps: &[Step]) -> PublishReport {
+    for step in steps.iter().filter(|step| session.is_document(&step.cell)) {
         match (step.before, step.after) {
             (None, _) => report.added += 1,
             (_, None) => report.retired += 1,

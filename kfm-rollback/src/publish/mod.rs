@@ -1,4 +1,4 @@
-//! Publishes: units of reference moves, each recorded before it is made (R10, R49).
+//! Publishes: units of steps, each recorded before it is made (R10, R49).
 
 mod adopt;
 mod again;

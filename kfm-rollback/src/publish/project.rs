@@ -7,16 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, Move, OperationId, Slug, Status, Value};
+use kfm_lineage::{CellId, OperationId, Slug, Status, Step, Value};
 use kfm_policy::{Consent, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::{PublishKind, Record};
 
 use super::changes::Changes;
 use super::unit::{Unit, finished, intent, publish_report};
-use crate::assess::{Case, catalog_now, denied, describe_move, labels_of, treat_moves};
-use crate::derive::{DerivedCell, Projection, derived_moves, hidden, known_derived_cells, shows_one};
+use crate::assess::{Case, catalog_now, denied, describe_step, labels_of, treat_steps};
+use crate::derive::{DerivedCell, Projection, derived_steps, hidden, known_derived_cells, shows_one};
 use crate::error::{Error, Result};
-use crate::execute::{Steps, open, prepared, run};
+use crate::execute::{Work, open, prepared, run};
 use crate::history::CellHistory;
 use crate::op::OpError;
 use crate::report::{CellCount, FindingLine, Listing, PublishReport};
@@ -38,7 +38,7 @@ pub struct Project {
 /// The derived cells that differ, and what they are projected from.
 struct Differing {
     now: CatalogView,
-    moves: Vec<Move>,
+    steps: Vec<Step>,
     labels: BTreeMap<String, &'static str>,
     case: Case,
 }
@@ -57,7 +57,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
         session.fence(&unit.id.clone().into()).await?;
     }
     session.refuse_kept_cells(cells.iter().map(|derived| &derived.cell)).await?;
-    let Some(Differing { now, moves, labels, case }) = differing(session, &unit, &cells).await? else {
+    let Some(Differing { now, steps, labels, case }) = differing(session, &unit, &cells).await? else {
         let status = if request.dry_run { Status::DryRun } else { Status::Completed };
         return Ok(publish_report(None, status));
     };
@@ -66,25 +66,25 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
         return Err(denied("project", &decision));
     }
     let mut report = publish_report((!request.dry_run).then(|| unit.id.clone()), Status::DryRun);
-    report.moves = CellCount::of(moves.iter().map(|step| step.cell.domain));
+    report.steps = CellCount::of(steps.iter().map(|step| step.cell.domain));
     report.findings = Listing::of(decision.findings.iter().map(FindingLine::from));
     if request.dry_run {
         return Ok(report);
     }
-    session.begin_phase("store", moves.len() as u64);
-    let moved: BTreeSet<_> = moves.iter().map(|step| &step.cell).collect();
+    session.begin_phase("store", steps.len() as u64);
+    let moved: BTreeSet<_> = steps.iter().map(|step| &step.cell).collect();
     let moved: BTreeSet<DerivedCell> =
         cells.iter().filter(|derived| moved.contains(&derived.cell)).cloned().collect();
     let hidden = hidden(session, &now, &now, &moved).await?;
     Projection::new(session, &now, hidden, |path| labels.get(path).copied()).keep(moved).await?;
-    let prepared = prepared(session, moves, &now, &now).await?;
+    let prepared = prepared(session, steps, &now, &now).await?;
     let intent = intent(session, &unit, PublishKind::Project, &prepared, &Changes::default()).await?;
     let content = prepared.segment.digest;
     let permit = case.permit(session, &content, Consent::Given)?;
     drop((now, case));
     open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
-    let steps = Steps::planned(prepared.moves);
-    let outcome = run(session, &OperationId::from(unit.id.clone()), steps).await?;
+    let work = Work::planned(prepared.steps);
+    let outcome = run(session, &OperationId::from(unit.id.clone()), work).await?;
     Ok(finished(session, report, &outcome, unit.started_at))
 }
 
@@ -147,7 +147,7 @@ async fn differing(
 ) -> Result<Option<Differing>> {
     let now = catalog_now(session).await?;
     let standing = standing_documents(session, &now);
-    let assessed = treat_moves(session, &now, &standing, RatchetMode::Refuse).await?;
+    let assessed = treat_steps(session, &now, &standing, RatchetMode::Refuse).await?;
     let labels = labels_of(&assessed);
     let hidden = hidden(session, &now, &now, cells).await?;
     let projection = Projection::new(session, &now, hidden, |path| labels.get(path).copied());
@@ -156,28 +156,28 @@ async fn differing(
         let value = projection.shown(derived)?.map(|shown| shown.digest());
         projected.push((derived.clone(), value));
     }
-    let moves = derived_moves(session, &projected).await?;
-    if moves.is_empty() {
+    let steps = derived_steps(session, &projected).await?;
+    if steps.is_empty() {
         return Ok(None);
     }
     let case = Case {
         kind: JudgedKind::Adopt,
         reason: unit.reason.clone(),
         strict: false,
-        steps: judged_documents(session, &now, assessed, &moves).await?,
-        cells_total: moves.len() as u64,
+        steps: judged_documents(session, &now, assessed, &steps).await?,
+        cells_total: steps.len() as u64,
         skipped: 0,
         integrity: IntegrityChange::of_publish(now.census(), now.census()),
         forced: false,
     };
-    Ok(Some(Differing { labels, moves, case, now }))
+    Ok(Some(Differing { labels, steps, case, now }))
 }
 
-/// The documents that stand, as moves that change nothing.
-fn standing_documents(session: &Session, now: &CatalogView) -> Vec<Move> {
+/// The documents that stand, as steps that change nothing.
+fn standing_documents(session: &Session, now: &CatalogView) -> Vec<Step> {
     let standing = now
         .iter()
-        .map(|(path, facts)| describe_move(session, path, Some(facts.digest), Some(facts), Some(facts)));
+        .map(|(path, facts)| describe_step(session, path, Some(facts.digest), Some(facts), Some(facts)));
     standing.collect()
 }
 
@@ -187,12 +187,12 @@ async fn judged_documents(
     session: &mut Session,
     now: &CatalogView,
     mut assessed: Vec<StepFacts>,
-    moves: &[Move],
+    steps: &[Step],
 ) -> Result<Vec<StepFacts>> {
     let nodes: BTreeSet<&str> =
-        moves.iter().filter(|step| shows_one(step.cell.domain)).map(|step| step.cell.key.as_str()).collect();
+        steps.iter().filter(|step| shows_one(step.cell.domain)).map(|step| step.cell.key.as_str()).collect();
     let collections: BTreeSet<&str> =
-        moves.iter().filter(|step| !shows_one(step.cell.domain)).map(|step| step.unit.as_str()).collect();
+        steps.iter().filter(|step| !shows_one(step.cell.domain)).map(|step| step.unit.as_str()).collect();
     let is_shown = |step: &StepFacts| {
         let collection = step.after.as_deref().and_then(|facts| facts.collections());
         nodes.contains(step.path.as_str()) || collection.is_some_and(|id| collections.contains(id))
@@ -205,7 +205,7 @@ async fn judged_documents(
         let is_fed = || history.collections.iter().any(|id| collections.contains(id.as_str()));
         session.is_document(cell) && (nodes.contains(cell.key.as_str()) || is_fed())
     });
-    let gone: Vec<Move> =
-        known.map(|(cell, _)| describe_move(session, &cell.key, None, None, None)).collect();
-    treat_moves(session, now, &gone, RatchetMode::Refuse).await
+    let gone: Vec<Step> =
+        known.map(|(cell, _)| describe_step(session, &cell.key, None, None, None)).collect();
+    treat_steps(session, now, &gone, RatchetMode::Refuse).await
 }

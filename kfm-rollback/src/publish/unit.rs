@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::document::DocumentKind;
-use kfm_lineage::{Move, OperationId, PublishId, Slug, Status, Timestamp, Version};
+use kfm_lineage::{OperationId, PublishId, Slug, Status, Step, Timestamp, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
 use serde::Serialize;
@@ -12,14 +12,14 @@ use serde::Serialize;
 use super::again::id_is_taken;
 use super::changes::Changes;
 use crate::assess::{
-    Case, apply_treatments, catalog_now, denied, describe_move, labels_of, look_at_validity, treat_moves,
-    with_moves,
+    Case, apply_treatments, catalog_now, denied, describe_step, labels_of, look_at_validity, treat_steps,
+    with_steps,
 };
 use crate::derive::derived_cells;
 use crate::elsewhere::protected_elsewhere;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
-use crate::execute::{Opening, Outcome, Prepared, Steps, foreign_values, open, prepare, run};
+use crate::execute::{Opening, Outcome, Prepared, Work, foreign_values, open, prepare, run};
 use crate::platform::Strictness;
 use crate::projector::PROJECTOR;
 use crate::report::{CellCount, FindingLine, Listing, PublishReport};
@@ -66,7 +66,7 @@ pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> P
     PublishReport {
         publish_id,
         status,
-        moves: CellCount::default(),
+        steps: CellCount::default(),
         already: 0,
         added: 0,
         changed: 0,
@@ -86,7 +86,7 @@ pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> P
 
 /// What a publish would do, with policy's judgement.
 struct Judged {
-    moves: Vec<Move>,
+    steps: Vec<Step>,
     now: kfm_lineage::integrity::CatalogView,
     after: kfm_lineage::integrity::CatalogView,
     labels: BTreeMap<String, &'static str>,
@@ -98,8 +98,8 @@ struct Judged {
 async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Result<Option<Judged>> {
     session.begin_phase("judge", 0);
     session.refuse_unfit_stores().await?;
-    let moves = moves_of(session, unit, changes).await?;
-    if moves.is_empty() {
+    let steps = steps_of(session, unit, changes).await?;
+    if steps.is_empty() {
         return match changes.derivatives.first() {
             None => Ok(None),
             Some(derivative) => Err(Error::invalid(
@@ -108,20 +108,20 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
             )),
         };
     }
-    let derived = derived_cells(session, &moves).await?;
-    let touched = moves.iter().map(|step| &step.cell).chain(derived.iter().map(|derived| &derived.cell));
+    let derived = derived_cells(session, &steps).await?;
+    let touched = steps.iter().map(|step| &step.cell).chain(derived.iter().map(|derived| &derived.cell));
     // An open operation is refused before foreign values: its half-made cells look foreign too.
     session.refuse_kept_cells(touched).await?;
-    refuse_unknown(session, &moves).await?;
+    refuse_unknown(session, &steps).await?;
     let now = catalog_now(session).await?;
-    let mut assessed = treat_moves(session, &now, &moves, RatchetMode::Forward).await?;
+    let mut assessed = treat_steps(session, &now, &steps, RatchetMode::Forward).await?;
     let strict = unit.is_strict(session);
     if strict {
         look_at_validity(session, &mut assessed).await?;
     }
     // A withdrawn document is not published: its cell goes to absent or stays so, and policy's findings say it.
-    let (moves, _withdrawn) = apply_treatments(moves, &assessed);
-    let after = with_moves(session, &now, &moves).await?;
+    let (steps, _withdrawn) = apply_treatments(steps, &assessed);
+    let after = with_steps(session, &now, &steps).await?;
     let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
     let labels = labels_of(&assessed);
     let case = Case {
@@ -129,22 +129,22 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
         reason: unit.reason.clone(),
         strict,
         steps: assessed,
-        cells_total: moves.len() as u64,
+        cells_total: steps.len() as u64,
         skipped: 0,
         integrity,
         forced: false,
     };
     let decision = case.judge(session);
     let mut report = publish_report(Some(unit.id.clone()), Status::DryRun);
-    for step in moves.iter().filter(|step| session.is_document(&step.cell)) {
+    for step in steps.iter().filter(|step| session.is_document(&step.cell)) {
         match (step.before, step.after) {
             (None, _) => report.added += 1,
             (_, None) => report.retired += 1,
             _ => report.changed += 1,
         }
     }
-    report.moves = CellCount::of(moves.iter().map(|step| step.cell.domain));
-    let brought = moves.iter().filter(|step| session.is_document(&step.cell) && step.after.is_some());
+    report.steps = CellCount::of(steps.iter().map(|step| step.cell.domain));
+    let brought = steps.iter().filter(|step| session.is_document(&step.cell) && step.after.is_some());
     let elsewhere = protected_elsewhere(session, &after, brought.map(|step| step.cell.key.as_str())).await?;
     report.findings = Listing::of(decision.findings.iter().map(FindingLine::from).chain(elsewhere));
     let (before, planned) = (case.integrity.before.counts(), case.integrity.after.counts());
@@ -155,7 +155,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     if !decision.allowed {
         return Err(denied("publish", &decision));
     }
-    Ok(Some(Judged { moves, now, after, labels, case, report }))
+    Ok(Some(Judged { steps, now, after, labels, case, report }))
 }
 
 /// Says what a publish would do; writes nothing.
@@ -187,16 +187,16 @@ pub(crate) async fn publish_unit(
     };
     session.begin_phase("store", 0);
     store(&session.versions()).await?;
-    let Judged { moves, now, after, labels, case, report } = judged;
-    let prepared = prepare(session, &id, Opening { moves, now: &now, after: &after, labels }).await?;
+    let Judged { steps, now, after, labels, case, report } = judged;
+    let prepared = prepare(session, &id, Opening { steps, now: &now, after: &after, labels }).await?;
     let intent = intent(session, unit, PublishKind::Publish, &prepared, &changes).await?;
     let content = prepared.segment.digest;
     let permit = case.permit(session, &content, Consent::Given)?;
     // Dropped here, so that the memory is free while the steps are made.
     drop((now, after, case, changes));
     open(session, permit, content, Record::PublishIntent(Box::new(intent))).await?;
-    let steps = Steps::planned(prepared.moves);
-    let outcome = run(session, &id, steps).await?;
+    let work = Work::planned(prepared.steps);
+    let outcome = run(session, &id, work).await?;
     Ok(finished(session, report, &outcome, unit.started_at))
 }
 
@@ -208,7 +208,7 @@ pub(crate) fn finished(
     begun: Timestamp,
 ) -> PublishReport {
     report.status = Status::from(outcome.end);
-    report.moves = outcome.applied.clone();
+    report.steps = outcome.applied.clone();
     report.already = outcome.already;
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
     report.broken_links_before = before.broken_links;
@@ -222,13 +222,13 @@ pub(crate) fn finished(
 }
 
 /// Refuses documents that the log does not know, or that were changed without the engine.
-async fn refuse_unknown(session: &Session, moves: &[Move]) -> Result<()> {
-    let conflicts = foreign_values(session, moves).await?;
+async fn refuse_unknown(session: &Session, steps: &[Step]) -> Result<()> {
+    let conflicts = foreign_values(session, steps).await?;
     if conflicts.is_empty() {
         return Ok(());
     }
     let foreign: BTreeSet<&str> = conflicts.iter().map(|conflict| conflict.subject.as_str()).collect();
-    let unknown = moves.iter().find(|step| {
+    let unknown = steps.iter().find(|step| {
         session.history.cell(&step.cell).is_none() && foreign.contains(step.cell.to_string().as_str())
     });
     let (message, hint, command) = match unknown {
@@ -250,16 +250,16 @@ async fn refuse_unknown(session: &Session, moves: &[Move]) -> Result<()> {
     Err(Error::Conflict { message, conflicts, hint: hint.into(), next: vec![command.into()] })
 }
 
-async fn moves_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<Vec<Move>> {
+async fn steps_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<Vec<Step>> {
     let version = Version::from_time(unit.started_at);
-    let mut moves = Vec::new();
+    let mut steps = Vec::new();
     for (path, after) in &changes.documents {
         let before = session.history.value(&session.document(path));
         if before == after.as_ref().map(|facts| facts.digest) && before.is_none() {
             continue;
         }
         let before_facts = session.facts.of_value(before).await?;
-        let mut step = describe_move(session, path, before, before_facts.as_ref(), after.as_ref());
+        let mut step = describe_step(session, path, before, before_facts.as_ref(), after.as_ref());
         if after.is_some() && step.to_version.is_none() {
             step.to_version = Some(version.clone());
         }
@@ -267,12 +267,12 @@ async fn moves_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<V
             let owner = session.history.owner(&step.cell, None);
             step.from_version = owner.and_then(|write| write.step.to_version.clone());
         }
-        moves.push(step);
+        steps.push(step);
     }
     for (cell, after) in &changes.cells {
         let before = session.history.value(cell);
         if before != *after {
-            moves.push(Move {
+            steps.push(Step {
                 cell: cell.clone(),
                 unit: "-".into(),
                 entity: cell_entity(cell),
@@ -287,7 +287,7 @@ async fn moves_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<V
             });
         }
     }
-    Ok(moves)
+    Ok(steps)
 }
 
 #[derive(Serialize)]
@@ -307,7 +307,7 @@ pub(crate) async fn intent(
 ) -> Result<PublishIntent> {
     let versions: Arc<VersionStore> = session.versions();
     let (mut items, mut collections, mut assets) = (Vec::new(), Vec::new(), Vec::new());
-    for step in prepared.moves.iter().filter(|step| session.is_document(&step.cell)) {
+    for step in prepared.steps.iter().filter(|step| session.is_document(&step.cell)) {
         let facts = session.facts.of_value(step.after.or(step.before)).await?;
         let is_group = facts
             .as_ref()
@@ -329,7 +329,7 @@ pub(crate) async fn intent(
         requested_by: session.actor().to_owned(),
         reason: unit.reason.clone(),
         code_ref: unit.code.clone(),
-        moves: prepared.segment,
+        steps: prepared.segment,
         already: prepared.already,
         stac_scope: StacScope {
             items: versions.put_segment(&items).await?,

@@ -18,7 +18,8 @@ pub struct PublishReport {
     /// How it ended, or `dry_run`.
     pub status: Status,
     /// Cells that it moved, in all and by domain; in a rehearsal, the documents and own cells that it would move.
-    pub moves: CellCount,
+    #[serde(rename = "moves")]
+    pub steps: CellCount,
     /// Cells that had their value before the publish came to them.
     #[serde(default)]
     pub already: u64,
@@ -82,7 +83,8 @@ pub struct PublishLine {
     /// The actor that asked for it.
     pub requested_by: String,
     /// How many cells it moves.
-    pub moves: u64,
+    #[serde(rename = "moves")]
+    pub steps: u64,
     /// The standing rollback that undid it; left out if none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rolled_back_by: Option<RollbackId>,

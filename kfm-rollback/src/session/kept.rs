@@ -20,7 +20,7 @@ impl Session {
     ) -> Result<()> {
         let mut kept: BTreeMap<CellId, OperationId> = BTreeMap::new();
         for operation in self.history.open_operations() {
-            for step in crate::history::read_moves(&self.versions(), &operation.moves).await? {
+            for step in crate::history::read_steps(&self.versions(), &operation.steps).await? {
                 kept.insert(step.cell, operation.id.clone());
             }
         }

@@ -8,7 +8,7 @@ use kfm_wal::record::{PartsRecord, Record, SegmentRef, StorePart};
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::history::{History, read_moves};
+use crate::history::{History, read_steps};
 use crate::platform::Platform;
 use crate::report::FindingLine;
 
@@ -75,10 +75,10 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log failed; nothing is opened.
-    pub(crate) async fn note_parts(&mut self, moves: &SegmentRef) -> Result<()> {
+    pub(crate) async fn note_parts(&mut self, steps: &SegmentRef) -> Result<()> {
         let Some(mut record) = self.due_parts() else { return Ok(()) };
         if !record.stores.is_empty() {
-            for step in read_moves(&self.versions(), moves).await? {
+            for step in read_steps(&self.versions(), steps).await? {
                 let store = StorePart { domain: step.cell.domain, name: step.cell.store };
                 record.stores.remove(&store);
             }

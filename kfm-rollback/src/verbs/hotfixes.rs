@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, HotfixId, IdKind, Move, OperationId, Slug, Version};
+use kfm_lineage::{Digest, HotfixId, IdKind, OperationId, Slug, Step, Version};
 use kfm_wal::record::Correction;
 
 use super::Platform;
 use super::rollbacks::{executed, refused_rehearsal, rehearsed, require_reason, stored_plan};
 use super::standing;
 use crate::asked::Asked;
-use crate::assess::{catalog_now, denied, describe_move};
+use crate::assess::{catalog_now, denied, describe_step};
 use crate::error::{Error, Result};
 use crate::execute::{Resume, preflight, resume};
 use crate::plan::{Draft, Drafted, Plan, PlanKind, Wanted, draft, plan_report, store_plan};
@@ -240,7 +240,7 @@ impl Hotfix {
 
     /// Describes the change for the planner.
     async fn wanted(&mut self, operation: &OperationId) -> Result<Wanted> {
-        let mut moves = Vec::with_capacity(self.replaced.len());
+        let mut steps = Vec::with_capacity(self.replaced.len());
         let mut contents = Vec::with_capacity(self.replaced.len());
         for (path, (before, bytes)) in std::mem::take(&mut self.replaced) {
             let (digest, bytes) = self.session.form(&path, bytes)?;
@@ -249,16 +249,16 @@ impl Hotfix {
             }
             let facts = self.session.facts.project(digest, &bytes);
             let standing = self.session.facts.of(&before).await?;
-            let mut step = describe_move(&self.session, &path, Some(before), Some(&standing), Some(&facts));
+            let mut step = describe_step(&self.session, &path, Some(before), Some(&standing), Some(&facts));
             let owner = self.session.history.owner(&step.cell, None);
             step.from_version = owner.and_then(|write| write.step.to_version.clone()).or(step.from_version);
             step.to_version = Some(self.patched_version(&step));
             contents.push((digest, bytes));
-            moves.push(step);
+            steps.push(step);
         }
         Ok(Wanted {
             kind: PlanKind::Hotfix,
-            moves,
+            steps,
             contents,
             correction: Some(self.request.correction.clone()),
             reason: Some(self.request.reason.clone()),
@@ -268,7 +268,7 @@ impl Hotfix {
 
     /// Names the version that a patch makes (R72): the patched version and the lowest number that this document
     /// never had. A number that was used names one content for ever.
-    fn patched_version(&self, step: &Move) -> Version {
+    fn patched_version(&self, step: &Step) -> Version {
         let from = step.from_version.as_ref().map_or("v0", Version::as_str);
         let base = from.rsplit_once(PATCH_MARK).map_or(from, |(base, _)| base);
         let used = self.session.history.cell(&step.cell).map(|cell| &cell.versions);
@@ -312,7 +312,7 @@ async fn planned(
     operation: &OperationId,
 ) -> Result<(Plan, Box<Draft>, PlanReport)> {
     let draft = allowed(session, wanted, request).await?;
-    preflight(session, &draft.moves()).await?;
+    preflight(session, &draft.bare_steps()).await?;
     let plan = match stored_plan(session, &draft).await {
         Some(plan) => plan,
         None => store_plan(session, &draft, operation.clone()).await?,

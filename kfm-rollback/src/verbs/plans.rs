@@ -265,7 +265,7 @@ pub(in crate::verbs) async fn cells_of(
         known.map_or_else(|| "-".to_owned(), |derived| derived.unit.clone())
     };
     Ok(PlanCells {
-        moves: steps.into_iter().map(|step| step.step).collect(),
+        steps: steps.into_iter().map(|step| step.step).collect(),
         derived: derived.into_iter().map(|cell| (cell.clone(), unit(&cell))).collect(),
         skipped: versions.read_segment(&plan.content.skipped).await?,
     })

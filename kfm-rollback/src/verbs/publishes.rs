@@ -6,7 +6,7 @@ use super::Platform;
 use crate::asked::Asked;
 use crate::error::Result;
 use crate::execute::Resume;
-use crate::history::{Operation, read_moves};
+use crate::history::{Operation, read_steps};
 use crate::plan::step_line;
 use crate::publish::{self, Project, Publish, PublishFolder, Unit};
 use crate::refusal::recorded;
@@ -138,8 +138,8 @@ impl Platform {
         let session = Session::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
         let at_work = super::standing::at_work(&session).await?.as_ref() == Some(&publish.id);
-        let moves = read_moves(&session.versions(), &publish.moves).await?;
-        let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
+        let steps = read_steps(&session.versions(), &publish.steps).await?;
+        let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
             .with_all(format!("kfm publish show {} --all", publish.id));
         let next = match publish.status(at_work) {
             Status::Interrupted | Status::Held => crate::remedy::resume_commands(&publish.id),
@@ -182,7 +182,7 @@ fn line(session: &Session, publish: &Operation, at_work: bool) -> PublishLine {
         completed_at: publish.closed.as_ref().map(|closed| closed.at),
         pipeline: publish.pipeline.clone(),
         requested_by: publish.requested_by.clone(),
-        moves: if publish.moves_references() { publish.moves.count } else { 0 },
+        steps: if publish.moves_references() { publish.steps.count } else { 0 },
         rolled_back_by: session.history.undone_by(&publish.id).cloned(),
     }
 }

@@ -5,7 +5,7 @@ use kfm_wal::record::Direction;
 
 use super::plans::status_of_waiting;
 use crate::error::{Error, Result};
-use crate::history::{Operation, read_moves};
+use crate::history::{Operation, read_steps};
 use crate::order::Phase;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
@@ -79,16 +79,16 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
     let at_work = operation.closed.is_none() && at_work(session).await?.as_ref() == Some(&operation.id);
     let status = operation.status(at_work);
     let done = match status {
-        Status::Completed => operation.moves.count,
+        Status::Completed => operation.steps.count,
         Status::Aborted | Status::Failed => 0,
         _ => operation.journal.done(),
     };
     let phase = if operation.closed.is_some() {
         "-".to_owned()
     } else {
-        match read_moves(&session.versions(), &operation.moves).await {
-            Ok(moves) => {
-                moves.get(done as usize).map_or("verify", |step| Phase::of(step).as_str()).to_owned()
+        match read_steps(&session.versions(), &operation.steps).await {
+            Ok(steps) => {
+                steps.get(done as usize).map_or("verify", |step| Phase::of(step).as_str()).to_owned()
             }
             // The list is lost: the operation is open all the same.
             Err(Error::Versions(error)) if error.lost().is_some() => "-".to_owned(),
@@ -117,7 +117,7 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
         status,
         phase,
         done,
-        total: operation.moves.count,
+        total: operation.steps.count,
         goes_back: operation.closed.is_none() && operation.journal.direction() == Direction::Backward,
         held_reason: held.map(|(reason, detail)| format!("{reason}: {detail}")),
         requested_by: operation.requested_by.clone(),

@@ -11,7 +11,7 @@ use super::Platform;
 use super::ledger::{every_entry_in_log, every_operation_in};
 use crate::bulk;
 use crate::error::Result;
-use crate::history::{Operation, read_moves};
+use crate::history::{Operation, read_steps};
 use crate::manifest::{HotfixManifest, RollbackManifest};
 use crate::op;
 use crate::platform::log::{LogPlace, unsupported};
@@ -85,12 +85,12 @@ impl Platform {
         check("ledger", ledger.ok, format!("entries={}", ledger.entries));
         let status = rollback.status(false);
         check("ended", rollback.closed.is_some(), format!("status={status}"));
-        let moves = read_moves(&session.versions(), &rollback.moves).await?;
-        let planned = scope_digest(moves.iter().map(|step| (&step.cell, step.after)));
+        let steps = read_steps(&session.versions(), &rollback.steps).await?;
+        let planned = scope_digest(steps.iter().map(|step| (&step.cell, step.after)));
         check(
             "plan",
             planned == rollback.post_state_expected,
-            format!("steps={} digest={planned}", moves.len()),
+            format!("steps={} digest={planned}", steps.len()),
         );
         let Some(closed) = rollback.closed.clone() else {
             return Ok(VerifyReport { ok: false, checks });
@@ -138,7 +138,7 @@ impl Platform {
             let policy = frame.governance.policy_snapshot_ref;
             check("policy", session.versions().contains(&policy).await?, format!("digest={policy}"));
         }
-        check_stores(&session, &moves, &mut check).await?;
+        check_stores(&session, &steps, &mut check).await?;
         checks.push(every_operation_in(&session, &entries).await?);
         checks.push(every_entry_in_log(&session, &entries));
         let ok = checks.iter().all(|line| line.ok);
@@ -154,7 +154,7 @@ fn is_of_rollback(file: &[u8], rollback: &Operation, end: Status, scope: Digest)
             && manifest.target_publish_id == rollback.target
             && manifest.status == end
             && manifest.scope.after == scope
-            && manifest.diffs_segment == rollback.moves
+            && manifest.diffs_segment == rollback.steps
     })
 }
 
@@ -164,7 +164,7 @@ fn is_of_hotfix(file: &[u8], hotfix: &Operation, end: Status) -> bool {
     serde_json::from_slice::<HotfixManifest>(file).is_ok_and(|manifest| {
         manifest.id == hotfix.id
             && manifest.status == end
-            && manifest.actions_segment == hotfix.moves
+            && manifest.actions_segment == hotfix.steps
             && manifest.correction.as_ref() == correction
     })
 }
@@ -173,12 +173,12 @@ fn is_of_hotfix(file: &[u8], hotfix: &Operation, end: Status) -> bool {
 /// that a later operation moved is that operation's.
 async fn check_stores(
     session: &Session,
-    moves: &[kfm_lineage::Move],
+    steps: &[kfm_lineage::Step],
     check: &mut impl FnMut(&str, bool, String),
 ) -> Result<()> {
     let (mut wrong, mut looked_at) = (Vec::new(), 0_u64);
-    let mut by_store: BTreeMap<&str, Vec<&kfm_lineage::Move>> = BTreeMap::new();
-    for step in moves.iter().filter(|step| !step.derived) {
+    let mut by_store: BTreeMap<&str, Vec<&kfm_lineage::Step>> = BTreeMap::new();
+    for step in steps.iter().filter(|step| !step.derived) {
         by_store.entry(&step.cell.store).or_default().push(step);
     }
     for steps in by_store.values() {

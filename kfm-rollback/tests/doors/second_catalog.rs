@@ -112,7 +112,7 @@ async fn a_catalog_that_comes_later_is_filled_by_project_and_another_hand_in_it_
     let platform = world.open().await;
     assert_eq!(platform.catalog_check().await.unwrap().store_skew, 2);
     let report = platform.project(Project::default()).await.unwrap();
-    assert_eq!((report.status, report.moves.total), (Status::Completed, 2));
+    assert_eq!((report.status, report.steps.total), (Status::Completed, 2));
     assert_alike(&world).await;
 
     std::fs::write(world.root().join("mirror").join(path("a")), "{\"by\": \"hand\"}").unwrap();

@@ -146,7 +146,7 @@ fn fits_in_all_that_is_judged(record: &Record, stage: &Stage) -> bool {
     let Record::PublishIntent(forged) = record else { return false };
     stage.records.iter().any(|real| {
         matches!(real, Record::PublishIntent(real) if real.publish_id != forged.publish_id
-            && (real.kind, real.moves.digest) == (forged.kind, forged.moves.digest)
+            && (real.kind, real.steps.digest) == (forged.kind, forged.steps.digest)
             && (real.pre_state_hash, real.post_state_expected)
                 == (forged.pre_state_hash, forged.post_state_expected))
     })

@@ -84,14 +84,14 @@ async fn a_publish_that_was_made_once_is_not_made_or_unmade_under_another_id() {
     let Some(Record::PublishIntent(intent)) = records.first() else { panic!("{records:?}") };
     let id = "pub_2027_01_01T00_00_00Z_evil";
     let again = PublishIntent { publish_id: id.parse().unwrap(), ..PublishIntent::clone(intent) };
-    let count = again.moves.count;
+    let count = again.steps.count;
     slip_in(&world, Record::PublishIntent(Box::new(again))).await;
     slip_in_a_journal(&world, &OperationId::parse(id).unwrap(), count).await;
     assert_only_aborted(&world, id, "it begins at values that the log does not say").await;
 }
 
 #[tokio::test]
-async fn a_publish_of_other_moves_than_it_is_judged_by_is_not_made() {
+async fn a_publish_of_other_steps_than_it_is_judged_by_is_not_made() {
     let (world, publish, _) = planned().await;
     let records = records_of(&world, &OperationId::parse(&publish).unwrap()).await;
     let Some(Record::PublishIntent(intent)) = records.first() else { panic!("{records:?}") };
@@ -103,7 +103,7 @@ async fn a_publish_of_other_moves_than_it_is_judged_by_is_not_made() {
         ..PublishIntent::clone(intent)
     };
     slip_in(&world, Record::PublishIntent(Box::new(other))).await;
-    assert_only_aborted(&world, id, "its moves are not those that it is to be judged by").await;
+    assert_only_aborted(&world, id, "its steps are not those that it is to be judged by").await;
 }
 
 #[tokio::test]
@@ -121,13 +121,13 @@ async fn a_rollback_without_its_plan_is_not_made() {
     let id = format!("rb_2027_01_01T00_00_00Z_{}", frame.payload.target);
     let mut again =
         OperationFrame { wal_id: OperationId::parse(&id).unwrap(), ..OperationFrame::clone(&frame) };
-    let count = again.payload.moves.count;
+    let count = again.payload.steps.count;
     slip_in(&world, Record::Operation(Box::new(again.clone()))).await;
     slip_in_a_journal(&world, &again.wal_id, count).await;
     assert_only_aborted(&world, &id, "the log knows its plan otherwise").await;
 
     again.wal_id = OperationId::parse(&id.replace("2027", "2028")).unwrap();
-    again.payload.plan_id = again.payload.moves.digest;
+    again.payload.plan_id = again.payload.steps.digest;
     slip_in(&world, Record::Operation(Box::new(again.clone()))).await;
     let why = world.open().await.rollback_resume(again.wal_id.as_str(), false, Vec::new()).await.unwrap_err();
     assert!(matches!(why, Error::Unfinished { .. }), "{why}");

@@ -154,7 +154,7 @@ async fn a_reconciled_document_is_a_publish_that_can_be_rolled_back() {
         "and what is derived follows"
     );
     let shown = world.open().await.publish_show(reconciled.as_str()).await.unwrap();
-    assert_eq!((shown.line.kind.as_str(), shown.line.moves), ("reconcile", 0));
+    assert_eq!((shown.line.kind.as_str(), shown.line.steps), ("reconcile", 0));
 
     // The document is the reconcile's now: the second publish has only the other one left.
     assert_eq!(plan(&world, &second).await.steps.by_domain["stac"], 1);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kfm_lineage::{Digest, Move, OperationId, PublishId};
+use kfm_lineage::{Digest, OperationId, PublishId, Step};
 use kfm_rollback::{Error, PlanRequest};
 use kfm_wal::local::LocalLog;
 use kfm_wal::record::{PublishCompletion, PublishIntent, Record};
@@ -16,7 +16,7 @@ use crate::support::World;
 /// Writes a document into the catalog, and the publish that did it into the log: what the record says stood
 /// there is `before`.
 ///
-/// The record is that of an earlier publish, with another id and this move.
+/// The record is that of an earlier publish, with another id and this step.
 async fn record_by_itself(world: &World, like: &str, id: &str, before: Option<&str>, after: &str) -> String {
     let platform = world.open().await;
     let versions = platform.versions();
@@ -42,10 +42,10 @@ async fn record_by_itself(world: &World, like: &str, id: &str, before: Option<&s
         _ => None,
     });
     let (intent, completion) = (intent.unwrap(), completion.unwrap());
-    let moves: Vec<Move> = versions.read_segment(&intent.moves).await.unwrap();
-    let step = moves.into_iter().find(|step| !step.derived).unwrap();
+    let steps: Vec<Step> = versions.read_segment(&intent.steps).await.unwrap();
+    let step = steps.into_iter().find(|step| !step.derived).unwrap();
     let digest = |title: &str| Digest::of_bytes(&bytes(title));
-    let own = Move {
+    let own = Step {
         cell: kfm_lineage::CellId { key: path(id), ..step.cell.clone() },
         before: before.map(digest),
         after: Some(digest(after)),
@@ -53,8 +53,8 @@ async fn record_by_itself(world: &World, like: &str, id: &str, before: Option<&s
         ..step
     };
     let publish_id = PublishId::parse(&format!("pub_2025_11_14T06_00_{:02}Z_own", wal.head().lsn.0)).unwrap();
-    let moves = versions.put_segment(&[own]).await.unwrap();
-    let intent = PublishIntent { publish_id: publish_id.clone(), moves, ..intent };
+    let steps = versions.put_segment(&[own]).await.unwrap();
+    let intent = PublishIntent { publish_id: publish_id.clone(), steps, ..intent };
     let completion = PublishCompletion { publish_id: publish_id.clone(), ..completion };
     wal.append(Record::PublishIntent(Box::new(intent))).await.unwrap();
     wal.append(Record::PublishCompletion(completion)).await.unwrap();

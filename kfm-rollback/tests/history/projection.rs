@@ -84,13 +84,13 @@ async fn what_an_adoption_leaves_is_skew_until_it_is_projected_and_then_nothing_
     assert_eq!((nodes(&world.open().await).await.len(), skew(&world).await), (0, 4));
     let documents = world.documents();
     let rehearsed = project(&world, Project { dry_run: true, ..Project::default() }).await.unwrap();
-    assert_eq!((rehearsed.moves.total, rehearsed.publish_id, skew(&world).await), (4, None, 4));
+    assert_eq!((rehearsed.steps.total, rehearsed.publish_id, skew(&world).await), (4, None, 4));
     let report = project(&world, Project::default()).await.unwrap();
-    assert_eq!((report.status, report.moves.total, skew(&world).await), (Status::Completed, 4, 0));
+    assert_eq!((report.status, report.steps.total, skew(&world).await), (Status::Completed, 4, 0));
     assert_eq!(world.documents(), documents);
     assert_eq!(projections_in_ledger(&world.open().await).await, 1);
     let again = project(&world, Project::default()).await.unwrap();
-    assert_eq!((again.publish_id, again.moves.total), (None, 0));
+    assert_eq!((again.publish_id, again.steps.total), (None, 0));
     assert_eq!(projections_in_ledger(&world.open().await).await, 1, "nothing is recorded");
 }
 
@@ -99,12 +99,12 @@ async fn a_store_and_a_collection_narrow_a_projection() {
     let world = adopted(true).await;
     let store = |name: &str| Project { store: Some(name.into()), ..Project::default() };
     let collection = |id: &str| Project { collection: Some(id.into()), ..Project::default() };
-    let by_domain = project(&world, store("graph")).await.unwrap().moves.by_domain;
+    let by_domain = project(&world, store("graph")).await.unwrap().steps.by_domain;
     assert_eq!(by_domain, [("graph".to_owned(), 2)].into());
     for request in [store("catalog"), store("none such"), collection("none such")] {
         assert!(matches!(project(&world, request).await, Err(Error::NotFound { .. })));
     }
-    assert_eq!(project(&world, collection("c")).await.unwrap().moves.total, 2, "alias and namespace");
+    assert_eq!(project(&world, collection("c")).await.unwrap().steps.total, 2, "alias and namespace");
     assert_eq!(skew(&world).await, 0);
 }
 
@@ -114,7 +114,7 @@ async fn a_store_from_an_older_backup_is_mended_and_only_where_it_differs() {
     damage(&world, "a").await;
     assert_eq!(skew(&world).await, 1);
     let report = project(&world, Project::default()).await.unwrap();
-    assert_eq!((report.moves.total, skew(&world).await), (1, 0));
+    assert_eq!((report.steps.total, skew(&world).await), (1, 0));
     let graph = world.open().await.store("graph").unwrap().content(&path("a")).await.unwrap().unwrap();
     let node: Value = serde_json::from_slice(&graph).unwrap();
     assert_eq!(node["properties"]["title"], "first");

@@ -68,7 +68,7 @@ async fn an_open_publish_of_the_same_content_is_resumed() {
     for report in [&rehearsed, &report] {
         assert_eq!((report.added, report.changed, report.retired, report.unchanged), (1, 1, 1, 1));
     }
-    assert_eq!((rehearsed.status, rehearsed.moves), (Status::DryRun, report.moves));
+    assert_eq!((rehearsed.status, rehearsed.steps), (Status::DryRun, report.steps));
     assert_eq!((report.status, report.publish_id.unwrap().as_str()), (Status::Completed, ID));
     assert_eq!(titles(&world), said(&PLANNED));
     assert!(world.open().await.status().await.unwrap().open.is_empty());
@@ -119,7 +119,7 @@ async fn a_completed_publish_is_not_made_again_over_what_came_later() {
 
     let again = publish(world.open().await, &from, false).await.unwrap();
     assert_eq!((again.status, again.publish_id.unwrap().as_str()), (Status::Completed, ID));
-    assert_eq!((again.moves.total, again.unchanged), (0, 1));
+    assert_eq!((again.steps.total, again.unchanged), (0, 1));
     assert_eq!(seen(&world.open().await).await, before);
 
     lay(&from, &[("a", "third"), ("c", "first"), ("d", "second")]);

@@ -8,7 +8,7 @@ use kfm_lineage::{EntityId, Lsn, OperationId, PublishId, Timestamp};
 use super::{Entry, SCAN_RECORDS, Wal};
 use crate::error::WalError;
 use crate::fold::PublishRecord;
-use crate::index::{SegmentReader, moves_of, parse_moves};
+use crate::index::{SegmentReader, parse_steps, steps_of};
 use crate::record::Record;
 use crate::store::StoredRecord;
 use crate::typed::{self, Read};
@@ -67,7 +67,7 @@ impl Wal {
 
     /// Returns the records that opened an operation that moves a reference of `entity`, in order.
     ///
-    /// The moves are in segments of the version store, and each call reads the segments of all operations.
+    /// The steps are in segments of the version store, and each call reads the segments of all operations.
     ///
     /// # Errors
     /// [`WalError::Incomplete`]: a segment does not resolve, so the operation cannot be rolled back (R23).
@@ -79,14 +79,14 @@ impl Wal {
     ) -> Result<Vec<Arc<Entry>>, WalError> {
         let mut found = Vec::new();
         for entry in self.entries_from(Lsn::ZERO).await? {
-            let Some((operation, segment)) = moves_of(&entry.record) else { continue };
-            let moves = segments.read(&segment).await.and_then(|bytes| parse_moves(&segment, &bytes));
-            let moves = moves.map_err(|source| WalError::Incomplete {
+            let Some((operation, segment)) = steps_of(&entry.record) else { continue };
+            let steps = segments.read(&segment).await.and_then(|bytes| parse_steps(&segment, &bytes));
+            let steps = steps.map_err(|source| WalError::Incomplete {
                 id: operation.to_string(),
                 digest: segment.digest,
                 source,
             })?;
-            if moves.iter().any(|moved| moved.entity == *entity) {
+            if steps.iter().any(|step| step.entity == *entity) {
                 found.push(entry);
             }
         }

@@ -20,9 +20,9 @@ pub struct OperationFrame {
     pub actor: String,
     /// The reason that the principal gave.
     pub reason: String,
-    /// Digest of the scope before the first move.
+    /// Digest of the scope before the first step.
     pub pre_state_hash: Digest,
-    /// Digest of the scope once every move is made.
+    /// Digest of the scope once every step is made.
     pub post_state_expected: Digest,
     /// What the operation does.
     pub payload: OperationPayload,
@@ -79,9 +79,10 @@ pub struct OperationPayload {
     pub plan_id: Digest,
     /// The digest of the plan's content: plans of the same change have the same.
     pub content_id: Digest,
-    /// The reference moves, one [`kfm_lineage::Move`] a line, in the order in which they are made.
-    pub moves: SegmentRef,
-    /// Derived cells that the plan names and that had their value when it was opened: there is no move for them.
+    /// The steps, one [`kfm_lineage::Step`] a line, in the order in which they are made.
+    #[serde(rename = "moves")]
+    pub steps: SegmentRef,
+    /// Derived cells that the plan names and that had their value when it was opened: there is no step for them.
     #[serde(default, skip_serializing_if = "super::is_zero")]
     pub already: u64,
     /// The cells of the target that are left alone, their keys one a line.

@@ -23,9 +23,10 @@ pub struct PublishIntent {
     pub reason: Option<String>,
     /// The code of the pipeline that made the publish.
     pub code_ref: CodeRef,
-    /// The reference moves, one [`kfm_lineage::Move`] a line, in the order in which they are made.
-    pub moves: SegmentRef,
-    /// Derived cells that its documents feed and that had their value when it was opened: there is no move for them.
+    /// The steps, one [`kfm_lineage::Step`] a line, in the order in which they are made.
+    #[serde(rename = "moves")]
+    pub steps: SegmentRef,
+    /// Derived cells that its documents feed and that had their value when it was opened: there is no step for them.
     #[serde(default, skip_serializing_if = "super::is_zero")]
     pub already: u64,
     /// The STAC documents that it touches.
@@ -36,9 +37,9 @@ pub struct PublishIntent {
     pub derivatives: SegmentRef,
     /// Name and version of the projector that made the derived cells.
     pub projector: String,
-    /// Digest of the scope before the first move.
+    /// Digest of the scope before the first step.
     pub pre_state_hash: Digest,
-    /// Digest of the scope once every move is made.
+    /// Digest of the scope once every step is made.
     pub post_state_expected: Digest,
     /// The snapshot of the policy that allowed it.
     pub policy_snapshot_ref: Digest,
@@ -140,10 +141,10 @@ pub struct PublishCompletion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishStatus {
-    /// Every move was made.
+    /// Every step was made.
     Success,
-    /// Some moves were made and stand. Only a pipeline's own record says this, never this engine.
+    /// Some steps were made and stand. Only a pipeline's own record says this, never this engine.
     PartialSuccess,
-    /// No move stands: every step was taken back, or none was made.
+    /// No step stands: each was taken back, or none was made.
     Failed,
 }

@@ -25,7 +25,7 @@ pub fn intent(n: u64) -> Record {
         requested_by: "pipeline:daily".to_owned(),
         reason: None,
         code_ref: CodeRef { pipeline_name: "kfm_daily_stac".to_owned(), ..CodeRef::default() },
-        moves: segment(moves(n).as_bytes(), 1),
+        steps: segment(steps(n).as_bytes(), 1),
         already: 0,
         stac_scope: StacScope { items: empty, collections: empty },
         assets: empty,
@@ -40,9 +40,9 @@ pub fn intent(n: u64) -> Record {
     }))
 }
 
-/// The segment of moves that the intent of the same number names.
-pub fn moves(n: u64) -> String {
-    let moved = kfm_lineage::Move {
+/// The segment of steps that the intent of the same number names.
+pub fn steps(n: u64) -> String {
+    let step = kfm_lineage::Step {
         cell: kfm_lineage::CellId::new(kfm_lineage::Domain::Stac, "catalog", format!("items/{n}.json")),
         unit: "landsat".to_owned(),
         entity: entity(n),
@@ -55,7 +55,7 @@ pub fn moves(n: u64) -> String {
         collection: None,
         other_names: kfm_lineage::OtherNames::default(),
     };
-    serde_json::to_string(&moved).unwrap() + "\n"
+    serde_json::to_string(&step).unwrap() + "\n"
 }
 
 pub fn entity(n: u64) -> kfm_lineage::EntityId {

@@ -78,8 +78,8 @@ fn screen(report: &HotfixReport) -> Screen {
     if report.others > 0 {
         screen.fact("with others", words::count(report.others, "document"));
     }
-    let moves = if report.status == Status::DryRun { "to move" } else { "moved" };
-    screen.fact(moves, words::cells(&report.changed));
+    let word = if report.status == Status::DryRun { "to move" } else { "moved" };
+    screen.fact(word, words::cells(&report.changed));
     if report.already > 0 {
         screen.fact("there already", words::count(report.already, "cell"));
     }

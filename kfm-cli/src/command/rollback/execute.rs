@@ -123,9 +123,9 @@ pub(crate) fn heading(plan: &PlanReport) -> String {
 
 /// The question, with its numbers: how many cells move, and how many are left alone because of which owner.
 pub(crate) fn question(plan: &PlanReport) -> String {
-    let moves = words::cells_by(plan.steps.total, &plan.steps.by_domain);
+    let cells = words::cells_by(plan.steps.total, &plan.steps.by_domain);
     if plan.skipped.total == 0 {
-        return format!("Move {moves} now?");
+        return format!("Move {cells} now?");
     }
     let owners: Vec<_> = plan.skipped.groups.iter().filter_map(|group| group.of.by.as_ref()).collect();
     let why = match owners.as_slice() {
@@ -133,7 +133,7 @@ pub(crate) fn question(plan: &PlanReport) -> String {
         [owner] => format!(" (owned by {owner})"),
         [owner, others @ ..] => format!(" (owned by {owner} and {} more)", others.len()),
     };
-    format!("Move {moves}, leave {} alone{why} now?", words::number(plan.skipped.total))
+    format!("Move {cells}, leave {} alone{why} now?", words::number(plan.skipped.total))
 }
 
 /// Makes the answer after a plan was executed, by `execute`, `resume` or `revert`.

@@ -153,7 +153,7 @@ async fn rehearsed_first(
     }
     let missing = missing_lines(&session.platform, &session.history);
     if missing.is_empty() {
-        conflicts.extend(foreign_values(session, &draft.moves()).await?);
+        conflicts.extend(foreign_values(session, &draft.bare_steps()).await?);
     }
     conflicts.extend(missing.iter().map(|line| conflict(&line.rule, &line.subject, &line.message)));
     let plan = plan.map_or_else(|| plan_of(session, draft, operation), Ok)?;

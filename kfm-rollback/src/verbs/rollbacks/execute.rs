@@ -127,7 +127,7 @@ impl Platform {
             Drafted::Change(draft) => {
                 // Checked before the plan is stored: a refused command leaves no plan that the actor did not ask
                 // for.
-                preflight(session, &draft.moves()).await?;
+                preflight(session, &draft.bare_steps()).await?;
                 let (plan, made) = match stored_plan(session, &draft).await {
                     Some(plan) => (plan, None),
                     None => {

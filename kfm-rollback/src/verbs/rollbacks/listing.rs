@@ -3,7 +3,7 @@
 use kfm_lineage::{IdKind, OperationKind};
 
 use crate::error::{Error, Result};
-use crate::history::read_moves;
+use crate::history::read_steps;
 use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
 use crate::report::{FIRST_MAX, HotfixList, Listing, OperationLine, RollbackList, RollbackShow};
@@ -104,8 +104,8 @@ impl Platform {
                 let line = standing::plan_line(&session, &record)
                     .await
                     .ok_or_else(|| Error::NotFound { kind: kind.as_str(), text: id.to_owned() })?;
-                let moves = cells_of(&session, &plan, None).await?.moves;
-                let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
+                let steps = cells_of(&session, &plan, None).await?.steps;
+                let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
                     .with_all(format!("kfm plan show {} --all", record.plan_id));
                 let approvals = course::approvals_of(&session, Some(&record.plan_id));
                 let history = course::planned_moments(&session, &record.plan_id);
@@ -113,8 +113,8 @@ impl Platform {
             }
             (found, _) => found?,
         };
-        let moves = read_moves(&session.versions(), &operation.moves).await?;
-        let cells = Listing::of_first(moves.iter().map(|step| step_line(step, false)), first_max)
+        let steps = read_steps(&session.versions(), &operation.steps).await?;
+        let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
             .with_all(format!("kfm {kind} show {} --all", operation.id));
         let manifest = match operation.closed.as_ref().and_then(|closed| closed.close.manifest) {
             Some(digest) => serde_json::from_slice(&session.versions().get(&digest).await?).ok(),

@@ -84,7 +84,7 @@ impl Platform {
         }
         let mut report = plan_report(session, &plan, &draft, true);
         // A store that does not answer stands in the way of the execution, not of the plan.
-        if let Ok(mut foreign) = foreign_values(session, &draft.moves()).await
+        if let Ok(mut foreign) = foreign_values(session, &draft.bare_steps()).await
             && !foreign.is_empty()
         {
             report.next = foreign_remedies(&draft, &foreign);
@@ -114,9 +114,9 @@ const SKIPPED_MAX: usize = 20;
 /// The commands that go on where another hand changed cells of a plan: look at all of them, or plan without them.
 fn foreign_remedies(draft: &Draft, foreign: &[ConflictLine]) -> Vec<String> {
     let mut next = vec!["kfm reconcile".to_owned()];
-    let (target, moves) = (&draft.content.target, draft.moves());
+    let (target, steps) = (&draft.content.target, draft.bare_steps());
     let changed: BTreeSet<&str> = foreign.iter().map(|line| line.subject.as_str()).collect();
-    let keys = moves.iter().filter(|step| changed.contains(step.cell.to_string().as_str()));
+    let keys = steps.iter().filter(|step| changed.contains(step.cell.to_string().as_str()));
     let keys: Vec<&str> = keys.map(|step| step.cell.key.as_str()).collect();
     let is_plain = |key: &&str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
     if target.kind() == IdKind::Publish && keys.len() <= SKIPPED_MAX && keys.iter().all(is_plain) {

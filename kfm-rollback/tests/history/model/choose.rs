@@ -50,8 +50,8 @@ pub fn choose_cells(chance: &mut Chance) -> Vec<Cell> {
 pub fn choose(chance: &mut Chance, oracle: &Oracle, cells: &[Cell]) -> Action {
     let roll = chance.between(0, 99);
     if oracle.operations.is_empty() || roll < 40 {
-        let moves = 0..chance.between(1, 4);
-        let values = moves.map(|_| one_cell(chance, oracle, cells)).collect();
+        let steps = 0..chance.between(1, 4);
+        let values = steps.map(|_| one_cell(chance, oracle, cells)).collect();
         return Action::Publish(values, stop(chance));
     }
     let standing: Vec<&'static str> =

@@ -247,7 +247,7 @@ impl Oracle {
         if !patches.is_empty() {
             return Answer::Patched(patches);
         }
-        let (mut moves, mut left, mut owners) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (mut steps, mut left, mut owners) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for cell in self.operations[operation].wrote.keys() {
             if skip == Some(cell) {
                 left.insert(cell.key(), Left::Asked);
@@ -265,22 +265,22 @@ impl Oracle {
             if self.seen.get(cell).copied() == to {
                 left.insert(cell.key(), Left::Unchanged);
             } else {
-                moves.insert(*cell, to);
+                steps.insert(*cell, to);
             }
         }
-        if moves.is_empty() && !stands {
+        if steps.is_empty() && !stands {
             owners.sort_unstable();
             owners.dedup();
             let owners = owners.into_iter().rev().map(|owner| self.operations[owner].name.clone()).collect();
             return Answer::Nothing { left, owners };
         }
-        if self.makes_an_orphan(operation, stands, &moves) {
+        if self.makes_an_orphan(operation, stands, &steps) {
             return Answer::Denied;
         }
         let name = answered.name();
-        let documents = moves.keys().filter(|cell| cell.is_document()).count() as u64;
-        let at = self.make(&moves);
-        self.project(&moves, &at.before);
+        let documents = steps.keys().filter(|cell| cell.is_document()).count() as u64;
+        let at = self.make(&steps);
+        self.project(&steps, &at.before);
         self.operations[operation].undone = !stands;
         self.turns.push(Turn { name: name.clone(), operation, stands, at });
         Answer::Moved { name, documents, left }
@@ -288,21 +288,21 @@ impl Oracle {
 
     /// Section 5: an orphan is denied if it is introduced (neither there now nor returned), or if the undone
     /// operation made it in a cell that moves and it is left. What is undone by a revert is the last turn.
-    fn makes_an_orphan(&self, operation: usize, stands: bool, moves: &BTreeMap<Cell, Option<u64>>) -> bool {
+    fn makes_an_orphan(&self, operation: usize, stands: bool, steps: &BTreeMap<Cell, Option<u64>>) -> bool {
         let undone = match stands {
             false => &self.operations[operation].at,
             true => &self.turns.iter().rfind(|turn| turn.operation == operation).unwrap().at,
         };
-        moves.iter().filter(|(cell, to)| cell.is_orphan() && to.is_some()).any(|(cell, _)| {
+        steps.iter().filter(|(cell, to)| cell.is_orphan() && to.is_some()).any(|(cell, _)| {
             let introduced = !self.seen.contains_key(cell) && !undone.before.contains_key(cell);
             let made_by_it = undone.after.contains_key(cell) && !undone.before.contains_key(cell);
             introduced || made_by_it
         })
     }
 
-    fn make(&mut self, moves: &BTreeMap<Cell, Option<u64>>) -> Moment {
+    fn make(&mut self, steps: &BTreeMap<Cell, Option<u64>>) -> Moment {
         let before = self.seen.clone();
-        for (cell, to) in moves {
+        for (cell, to) in steps {
             match to {
                 Some(value) => self.seen.insert(*cell, *value),
                 None => self.seen.remove(cell),
@@ -312,8 +312,8 @@ impl Oracle {
     }
 
     /// Derived cells that the moved documents feed get the projection of the documents as they are now.
-    fn project(&mut self, moves: &BTreeMap<Cell, Option<u64>>, before: &Values) {
-        for (cell, to) in moves.iter().filter(|(cell, _)| cell.is_document()) {
+    fn project(&mut self, steps: &BTreeMap<Cell, Option<u64>>, before: &Values) {
+        for (cell, to) in steps.iter().filter(|(cell, _)| cell.is_document()) {
             match to {
                 Some(value) if !matches!(cell, Cell::Text(_)) => self.nodes.insert(cell.key(), *value),
                 _ => self.nodes.remove(cell.key()),
