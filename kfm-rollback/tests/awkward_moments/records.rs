@@ -1,10 +1,9 @@
 //! What operations leave behind: complete, resolvable, and true of the time that was worked.
 
-use kfm_lineage::Status;
 use std::path::Path;
 use std::time::Duration;
 
-use kfm_rollback::report::Status;
+use kfm_lineage::Status;
 use kfm_rollback::{Error, PlanRequest, Platform};
 use kfm_telemetry::ledger::EntryKind;
 use kfm_telemetry::{EventId, Label, Ledger, LedgerEntry};
