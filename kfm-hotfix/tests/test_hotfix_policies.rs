@@ -237,7 +237,7 @@ async fn what_r73_forbids_is_denied_recorded_and_changes_nothing() {
     }
     let entries = world.open().await.ledger_entries().await.unwrap();
     let denied = entries.iter().filter(|stored| {
-        stored.entry.hotfix_id.is_some() && stored.entry.status == kfm_lineage::Status::Denied
+        stored.entry.ids.hotfix_id.is_some() && stored.entry.status == kfm_lineage::Status::Denied
     });
     assert_eq!(denied.count(), 12);
 }

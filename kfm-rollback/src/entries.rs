@@ -3,7 +3,7 @@
 //! An entry has nothing that the log does not have, so it can be made again from the log and compared with the
 //! ledger's.
 
-use kfm_lineage::{Digest, HotfixId, IdKind, OperationId, PublishId, RiskLevel, RollbackId, Status};
+use kfm_lineage::{Digest, IdKind, OperationId, OperationIds, RiskLevel, Status};
 use kfm_telemetry::ledger::EntryKind;
 use kfm_telemetry::statement::Subject;
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason};
@@ -23,10 +23,7 @@ pub(crate) fn of_operation(operation: &Operation, end: EndState, scope_after: Di
     let mut entry = LedgerEntry::new(name, operation.kind.into(), actor, status);
     entry.wal_id = Some(Label::lossy(operation.id.as_str()));
     entry.lineage_ref = Some(Label::lossy(&format!("publish:{}+", operation.target)));
-    entry.publish_id = PublishId::parse(operation.target.as_str()).ok();
-    entry.hotfix_id = HotfixId::parse(operation.target.as_str()).ok();
-    entry.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
-    entry.plan_id = operation.plan_id;
+    entry.ids = operation.ids();
     entry.reason = operation.reason.as_deref().map(Reason::lossy);
     entry.policy_snapshot_ref = Some(operation.policy_snapshot_ref);
     if let Some(frame) = &operation.frame {
@@ -58,8 +55,8 @@ pub(crate) fn of_refusal(record: &RefusalRecord, resumed: Option<&Operation>) ->
         _ => Status::Refused,
     };
     let mut entry = LedgerEntry::new(name, kind, Label::lossy(&record.requested_by), status);
-    name_subject(&mut entry, record.subject.as_ref());
-    entry.plan_id = record.plan_id;
+    let subject = record.subject.as_ref().map(OperationIds::of).unwrap_or_default();
+    entry.ids = OperationIds { plan_id: record.plan_id, ..subject };
     entry.policy_snapshot_ref = record.policy_snapshot_ref;
     entry
 }
@@ -69,7 +66,7 @@ pub(crate) fn of_approval(record: &ApprovalRecord) -> LedgerEntry {
     let name = EventId::lossy(&format!("approval/{}", record.digest()));
     let actor = Label::lossy(&record.principal);
     let mut entry = LedgerEntry::new(name, EntryKind::Approval, actor, Status::Completed);
-    entry.plan_id = Some(record.plan_id);
+    entry.ids = OperationIds::of_plan(record.plan_id);
     entry
 }
 
@@ -82,8 +79,7 @@ pub(crate) fn of_cancelled(record: &PlanCancelled) -> LedgerEntry {
     };
     let actor = Label::lossy(&record.requested_by);
     let mut entry = LedgerEntry::new(name, kind, actor, Status::Cancelled);
-    name_subject(&mut entry, Some(&record.operation));
-    entry.plan_id = Some(record.plan_id);
+    entry.ids = OperationIds { plan_id: Some(record.plan_id), ..OperationIds::of(&record.operation) };
     entry.reason = Some(Reason::lossy(&record.reason));
     entry
 }
@@ -91,11 +87,4 @@ pub(crate) fn of_cancelled(record: &PlanCancelled) -> LedgerEntry {
 /// The name under which an operation's end is in telemetry and ledger: its id and its end.
 pub(crate) fn event_name(id: &OperationId, status: Status) -> String {
     format!("{id}/{status}")
-}
-
-fn name_subject(entry: &mut LedgerEntry, subject: Option<&OperationId>) {
-    let subject = subject.map(OperationId::as_str).unwrap_or_default();
-    entry.publish_id = PublishId::parse(subject).ok();
-    entry.rollback_id = RollbackId::parse(subject).ok();
-    entry.hotfix_id = HotfixId::parse(subject).ok();
 }

@@ -60,20 +60,23 @@ async fn record(
     let name = EventId::lossy(&Record::Refusal(refusal.clone()).id());
     let actor = Label::lossy(&refusal.requested_by);
     let mut line = OperationRecord::new(name, refusal.at, RecordKind::Operation, asked.stage(resumed), actor);
-    line.publish_id = entry.publish_id.clone();
-    line.rollback_id = entry.rollback_id.clone();
-    line.hotfix_id = entry.hotfix_id.clone();
-    line.plan_id = refusal.plan_id;
+    line.ids = entry.ids.clone();
     line.status = match status {
         Status::Denied => kfm_telemetry::EventStatus::Denied,
         _ => kfm_telemetry::EventStatus::Refused,
     };
-    line.error_class = kfm_lineage::Slug::parse(&refusal.kind).ok();
+    // A policy that cannot be evaluated denies everything, and is no verdict about the operation.
+    let class = match status {
+        Status::Denied if !session.can_judge() => kfm_telemetry::due::CLASS_POLICY_UNAVAILABLE,
+        _ => &refusal.kind,
+    };
+    line.error_class = kfm_lineage::Slug::parse(class).ok();
     let in_ledger = match session.platform.ledger() {
         Ok(ledger) => ledger.append(&entry, refusal.at).await.map(drop).map_err(Error::from),
         Err(error) => Err(error),
     };
     let in_telemetry = session.platform.records().append(&line).await.map_err(Error::from);
+    crate::execute::raise_due(session, &line).await;
     match (in_ledger, in_telemetry) {
         (Ok(()), Ok(())) => Ok(()),
         (Err(error), Ok(())) => Err(("ledger", error)),

@@ -67,6 +67,8 @@ struct Told {
     promises: Capabilities,
     findings: Vec<Misconfigured>,
     at_swap: Option<AtSwap>,
+    /// Whether it refuses to make anything ready, for a reason that does not pass.
+    refuses_to_stage: bool,
     /// What readers see everywhere, whatever the marks say.
     shown: Arc<Mutex<Option<Bytes>>>,
 }
@@ -81,7 +83,7 @@ impl Told {
     fn of(store: Arc<dyn DomainOp>) -> Self {
         let promises = store.capabilities();
         let (calls, shown) = (Arc::default(), Arc::default());
-        Self { store, calls, promises, findings: Vec::new(), at_swap: None, shown }
+        Self { store, calls, promises, findings: Vec::new(), at_swap: None, refuses_to_stage: false, shown }
     }
 
     fn note<'a>(&self, call: &'static str, keys: impl Iterator<Item = &'a String>) {
@@ -137,6 +139,10 @@ impl DomainOp for Told {
 
     async fn stage(&self, cx: &WriteContext, batch: &[Swap]) -> Result<(), OpError> {
         self.note("stage", batch.iter().map(|swap| &swap.key));
+        if self.refuses_to_stage {
+            let (store, key) = (self.name().into(), "-".into());
+            return Err(OpError::Permanent { store, key, source: "as the test wants it".into() });
+        }
         self.store.stage(cx, batch).await
     }
 
@@ -222,6 +228,27 @@ async fn fence_stage_swap_settle_and_end_come_in_their_order() {
     let (first_derived, last_derived) = (at("cache", "swap")[0], *at("search", "settle").last().unwrap());
     assert!(settles.iter().any(|settle| swaps[0] < *settle && *settle < first_derived), "{calls:?}");
     assert!(last_derived < *swaps.last().unwrap(), "{calls:?}");
+}
+
+/// `docs/states.md` section 3: an operation that fails before its first intent is `failed`, since nothing went back.
+#[tokio::test]
+async fn what_fails_before_anything_moved_has_failed_and_was_not_aborted() {
+    let root = new_platform().await;
+    publish(&open(root.path()).await, V1).await.unwrap();
+    let platform = open(root.path()).await;
+    let catalog = Told { refuses_to_stage: true, ..Told::of(platform.catalog()) };
+    let failed = publish(&platform.with_store(Arc::new(catalog)), V2).await.unwrap_err();
+    let Error::Failed { status: Status::Failed, operation: Some(id), .. } = &failed else {
+        panic!("{failed:?}")
+    };
+    let platform = open(root.path()).await;
+    assert_eq!(platform.publish_show(id.as_str()).await.unwrap().line.status, Status::Failed);
+    let entries = platform.ledger_entries().await.unwrap();
+    let of_it = entries.iter().filter(|stored| {
+        stored.entry.ids.publish_id.as_ref().is_some_and(|publish| publish.as_str() == id.as_str())
+    });
+    assert_eq!(of_it.map(|stored| stored.entry.status).collect::<Vec<_>>(), [Status::Failed]);
+    assert_eq!(publish(&platform, V2).await.unwrap().status, Status::Completed);
 }
 
 #[tokio::test]

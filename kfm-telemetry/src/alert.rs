@@ -1,6 +1,6 @@
 //! The line of an alert: what an operator must look at now (R93).
 
-use kfm_lineage::{HotfixId, PublishId, RollbackId, Slug, Timestamp};
+use kfm_lineage::{OperationIds, Slug, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,15 +26,9 @@ pub struct AlertRecord {
     /// The principal that asked for the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<Label>,
-    /// The publish that the alert is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub publish_id: Option<PublishId>,
-    /// The rollback that the alert is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollback_id: Option<RollbackId>,
-    /// The hotfix that the alert is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hotfix_id: Option<HotfixId>,
+    /// The ids of the operation that the alert is about.
+    #[serde(flatten)]
+    pub ids: OperationIds,
     /// How many broken links, orphans or records the alert is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
@@ -134,9 +128,7 @@ impl AlertRecord {
             alert,
             severity: alert.severity(),
             requested_by: None,
-            publish_id: None,
-            rollback_id: None,
-            hotfix_id: None,
+            ids: OperationIds::default(),
             count: None,
             error_class: None,
             next: None,

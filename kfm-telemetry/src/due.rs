@@ -59,9 +59,7 @@ pub fn of_report(report: &SloReport) -> Vec<AlertRecord> {
 fn about(record: &OperationRecord, alert: AlertKind, count: Option<u64>) -> AlertRecord {
     AlertRecord {
         requested_by: Some(record.requested_by.clone()),
-        publish_id: record.publish_id.clone(),
-        rollback_id: record.rollback_id.clone(),
-        hotfix_id: record.hotfix_id.clone(),
+        ids: record.ids.clone(),
         count,
         error_class: record.error_class.clone(),
         ..named(record.event_id.as_str(), record.ts, alert)
@@ -170,7 +168,7 @@ mod tests {
             .map(|n| {
                 let mut record = rollback(EventStatus::Ok);
                 record.event_id = EventId::lossy(&format!("rollback/{n}"));
-                record.rollback_id = format!("rb_2025_11_14T00_00_00Z_{n}").parse().ok();
+                record.ids.rollback_id = format!("rb_2025_11_14T00_00_00Z_{n}").parse().ok();
                 record.duration_ms = 31 * 60_000;
                 record
             })

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use kfm_lineage::{Digest, HotfixId, PublishId, RollbackId, Slug, Timestamp};
+use kfm_lineage::{OperationIds, Slug, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -78,18 +78,9 @@ pub struct OperationRecord {
     /// Number of violations of CARE that took effect; stays 0. A violation that was prevented is a denial and
     /// not counted here.
     pub care_violations: u64,
-    /// The publish that the event is, or is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub publish_id: Option<PublishId>,
-    /// The rollback or revert that the event is, or is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollback_id: Option<RollbackId>,
-    /// The hotfix that the event is, or is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hotfix_id: Option<HotfixId>,
-    /// The digest of the plan that was made, approved or executed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan_id: Option<Digest>,
+    /// The ids of the operation that the event is, or is about.
+    #[serde(flatten)]
+    pub ids: OperationIds,
     /// The class of the error: a name, never a message. Present if something failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_class: Option<Slug>,
@@ -271,10 +262,7 @@ impl OperationRecord {
             broken_links_caused: None,
             orphans_caused: None,
             care_violations: 0,
-            publish_id: None,
-            rollback_id: None,
-            hotfix_id: None,
-            plan_id: None,
+            ids: OperationIds::default(),
             error_class: None,
             retryable: None,
             retry_attempt: None,
@@ -323,12 +311,15 @@ impl OperationRecord {
     /// from before and after: an operation that was not looked at is no success.
     fn check_success(&self) -> Result<(), RecordDefect> {
         let named = match self.stage {
-            Stage::Publish | Stage::Adopt | Stage::Reconcile | Stage::Project => self.publish_id.is_some(),
-            Stage::RollbackPlan | Stage::Approve => self.plan_id.is_some(),
-            Stage::RollbackExecute | Stage::RollbackRevert | Stage::HotfixRevert => {
-                self.rollback_id.is_some() || (self.stage == Stage::HotfixRevert && self.hotfix_id.is_some())
+            Stage::Publish | Stage::Adopt | Stage::Reconcile | Stage::Project => {
+                self.ids.publish_id.is_some()
             }
-            Stage::HotfixApply => self.hotfix_id.is_some(),
+            Stage::RollbackPlan | Stage::Approve => self.ids.plan_id.is_some(),
+            Stage::RollbackExecute | Stage::RollbackRevert | Stage::HotfixRevert => {
+                self.ids.rollback_id.is_some()
+                    || (self.stage == Stage::HotfixRevert && self.ids.hotfix_id.is_some())
+            }
+            Stage::HotfixApply => self.ids.hotfix_id.is_some(),
             Stage::Labels | Stage::Principals => true,
         };
         if !named {

@@ -29,8 +29,8 @@ fn rollback(n: u32) -> LedgerEntry {
         Label::parse("ops@kfm").unwrap(),
         Status::Completed,
     );
-    entry.rollback_id = Some("rb_2025_11_14T03_15_42Z_pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
-    entry.publish_id = Some("pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
+    entry.ids.rollback_id = Some("rb_2025_11_14T03_15_42Z_pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
+    entry.ids.publish_id = Some("pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
     entry.reason = Some(Reason::parse("the asset links lead to another scene").unwrap());
     entry.risk_level = Some(RiskLevel::Low);
     entry.tier = Some(1);
@@ -132,7 +132,9 @@ async fn an_entry_that_contradicts_itself_or_is_too_large_is_refused() {
         change(&mut entry);
         matches!(ledger.append(&entry, at(1)).await, Err(TelemetryError::InvalidEntry { .. }))
     };
-    assert!(refused(&|entry| entry.rollback_id = None).await);
+    assert!(refused(&|entry| entry.ids.rollback_id = None).await);
+    assert!(refused(&|entry| entry.status = Status::Running).await);
+    assert!(refused(&|entry| entry.status = Status::DryRun).await);
     assert!(refused(&|entry| entry.reason = None).await);
     assert!(refused(&|entry| entry.risk_level = None).await);
     assert!(refused(&|entry| entry.policy_snapshot_ref = None).await);

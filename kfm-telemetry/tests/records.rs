@@ -22,7 +22,7 @@ fn record() -> OperationRecord {
 fn success() -> OperationRecord {
     let mut success = record();
     success.kind = RecordKind::Operation;
-    success.rollback_id = Some("rb_2025_11_14T03_15_42Z_pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
+    success.ids.rollback_id = Some("rb_2025_11_14T03_15_42Z_pub_2025_11_13T00_00_00Z_daily".parse().unwrap());
     success.broken_links_before = Some(45);
     success.broken_links_after = Some(45);
     success.orphan_count_before = Some(22);
@@ -120,7 +120,7 @@ fn a_failure_has_a_class_and_a_success_has_none() {
 fn an_operation_that_succeeded_names_itself_and_has_counted() {
     assert_eq!(success().check(), Ok(()));
     let mut nameless = success();
-    nameless.rollback_id = None;
+    nameless.ids.rollback_id = None;
     assert_eq!(nameless.check(), Err(RecordDefect::OperationWithoutId { stage: Stage::RollbackExecute }));
     let mut blind = success();
     blind.orphan_count_after = None;

@@ -103,9 +103,9 @@ fn list(entries: Vec<StoredEntry>) -> Result<Answer> {
 fn row(stored: &StoredEntry) -> Vec<String> {
     let entry = &stored.entry;
     let about = [
-        entry.rollback_id.as_ref().map(ToString::to_string),
-        entry.hotfix_id.as_ref().map(ToString::to_string),
-        entry.publish_id.as_ref().map(ToString::to_string),
+        entry.ids.rollback_id.as_ref().map(ToString::to_string),
+        entry.ids.hotfix_id.as_ref().map(ToString::to_string),
+        entry.ids.publish_id.as_ref().map(ToString::to_string),
     ];
     vec![
         stored.lsn.to_string(),

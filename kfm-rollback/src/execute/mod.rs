@@ -20,7 +20,7 @@ use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
 pub(crate) use halt::Halt;
 pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepare, prepared};
 pub(crate) use outcome::{Outcome, change as integrity_change};
-pub(crate) use records::telemetry_ref;
+pub(crate) use records::{raise_due, telemetry_ref};
 pub(crate) use resume::{Resume, resume, still_open};
 pub(crate) use treated::Work;
 
@@ -169,12 +169,15 @@ async fn finish(
     let outcome = Outcome { manifest: manifest.map(|(path, _)| path), ..outcome };
     match (outcome.end, &outcome.error) {
         // An actor that asked for the abort got what was asked for, also if the engine had begun it.
-        (EndState::Aborted, _) if is_asked => Ok(outcome),
+        (EndState::Aborted | EndState::Failed, _) if is_asked => Ok(outcome),
         (EndState::Completed, _) | (_, None) => Ok(outcome),
-        (_, Some(error)) => Err(Error::Failed {
-            message: format!("it failed and went back to the prior state, {error}: operation={id}"),
+        (end, Some(error)) => Err(Error::Failed {
+            message: match end {
+                EndState::Failed => format!("it failed before anything moved, {error}: operation={id}"),
+                _ => format!("it failed and went back to the prior state, {error}: operation={id}"),
+            },
             operation: Some(id.clone()),
-            status: Status::Aborted,
+            status: end.into(),
             source: None,
         }),
     }

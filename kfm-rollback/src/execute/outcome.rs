@@ -46,10 +46,12 @@ impl Outcome {
         scope_digest: Digest,
     ) -> Result<Self> {
         let operation = session.history.require(id)?.clone();
+        let treated = work.deviations();
         let (end, error) = match (direction, &operation.journal.abort) {
             (Direction::Forward, _) => (EndState::Completed, None),
             (Direction::Backward, Some((by, reason))) if by == ENGINE => {
-                (EndState::Aborted, Some(reason.clone()))
+                let has_moved = !operation.journal.intended.is_empty() || !treated.is_empty();
+                (if has_moved { EndState::Aborted } else { EndState::Failed }, Some(reason.clone()))
             }
             (Direction::Backward, _) => (EndState::Aborted, None),
         };
@@ -69,7 +71,7 @@ impl Outcome {
             already,
             scope_digest,
             worked_ms: worked_ms(session, &log),
-            treated: work.deviations(),
+            treated,
             integrity,
             error,
             manifest: None,

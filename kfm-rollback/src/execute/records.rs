@@ -5,13 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
-use kfm_lineage::{
-    Digest, HotfixId, OperationId, OperationKind, PublishId, RollbackId, Status, Step, Timestamp,
-};
+use kfm_lineage::{Digest, OperationId, OperationIds, OperationKind, RollbackId, Status, Step, Timestamp};
 use kfm_telemetry::statement::{Statement, Subject};
-use kfm_telemetry::{
-    AlertKind, AlertRecord, Alerts, EventId, Label, OperationRecord, RecordKind, TelemetryError,
-};
+use kfm_telemetry::{AlertKind, AlertRecord, EventId, Label, OperationRecord, RecordKind, TelemetryError};
 use kfm_wal::record::{Direction, EndState, OperationFrame};
 
 use super::open::ended_at;
@@ -250,10 +246,7 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
             stage,
             Label::lossy(&operation.requested_by),
         );
-        record.publish_id = PublishId::parse(operation.target.as_str()).ok();
-        record.hotfix_id = HotfixId::parse(operation.target.as_str()).ok();
-        record.rollback_id = RollbackId::parse(operation.id.as_str()).ok();
-        record.plan_id = operation.plan_id;
+        record.ids = operation.ids();
         record.resumed = operation.journal.resumed;
         record
     };
@@ -281,7 +274,11 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
             .and_then(|plan| session.history.plan(&plan))
             .map_or(operation.opened_at, |p| p.created_at),
     );
-    line.entities_touched = outcome.applied.total;
+    // What was changed and changed back was touched too.
+    line.entities_touched = match outcome.end {
+        EndState::Completed => outcome.applied.total,
+        EndState::Aborted | EndState::Failed => operation.journal.applied,
+    };
     line.broken_links_before = Some(counts.broken_links_before);
     line.broken_links_after = Some(counts.broken_links_after);
     let caused = outcome.integrity.introduced.iter().chain(&outcome.integrity.left);
@@ -291,7 +288,23 @@ async fn telemetry(session: &Session, operation: &Operation, outcome: &Outcome, 
     line.orphans_caused = Some(orphans.len() as u64);
     line.orphan_count_before = Some(counts.orphan_count_before);
     line.orphan_count_after = Some(counts.orphan_count_after);
-    Ok(sink.append(&line).await?)
+    sink.append(&line).await?;
+    raise_due(session, &line).await;
+    Ok(())
+}
+
+/// Raises the alerts that follow from a record (R93). One that cannot be raised is only logged: the record itself is
+/// durable.
+pub(crate) async fn raise_due(session: &Session, line: &OperationRecord) {
+    for alert in kfm_telemetry::due::of_record(line) {
+        raise(session, &alert).await;
+    }
+}
+
+async fn raise(session: &Session, alert: &AlertRecord) {
+    if let Err(error) = session.platform.alerts().raise(alert).await {
+        tracing::warn!(alert = %alert.alert_id, %error, "an alert could not be raised");
+    }
 }
 
 async fn ledger(session: &Session, operation: &Operation, outcome: &Outcome, at: Timestamp) -> Result<()> {
@@ -316,13 +329,8 @@ pub(super) async fn alert_held(session: &Session, id: &OperationId, halt: &Halt,
     };
     let name = EventId::lossy(&format!("{id}/held/{}", halt.reason()));
     let mut alert = AlertRecord::new(name, session.now(), kind);
-    alert.publish_id = PublishId::parse(id.as_str()).ok();
-    alert.rollback_id = RollbackId::parse(id.as_str()).ok();
-    alert.hotfix_id = HotfixId::parse(id.as_str()).ok();
+    alert.ids = OperationIds::of(id);
     alert.error_class = kfm_lineage::Slug::parse(halt.reason()).ok();
     alert.next = crate::remedy::resume_commands(id).first().map(|command| Label::lossy(command));
-    let alerts: Alerts = session.platform.alerts();
-    if let Err(error) = alerts.raise(&alert).await {
-        tracing::warn!(operation = %id, %error, "an alert could not be raised");
-    }
+    raise(session, &alert).await;
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kfm_lineage::{Digest, IdKind, Lsn, OperationId, OperationKind, RollbackId, Status, Timestamp};
+use kfm_lineage::{
+    Digest, IdKind, Lsn, OperationId, OperationIds, OperationKind, RollbackId, Status, Timestamp,
+};
 use kfm_wal::record::{
     Batch, Close, Direction, EndState, JournalEntry, OperationFrame, PlanKind, PublishIntent, ReleaseRef,
     SegmentRef,
@@ -138,6 +140,11 @@ impl Operation {
         let frame = self.frame.as_ref()?;
         let payload = &frame.payload;
         misfit(frame.operation, &frame.wal_id, &payload.target, payload.reverts.as_ref())
+    }
+
+    /// Returns the ids under which records and entries name it.
+    pub(crate) fn ids(&self) -> OperationIds {
+        OperationIds { plan_id: self.plan_id, ..OperationIds::of_turn(&self.id, &self.target) }
     }
 
     /// Says whether it writes values of its own.

@@ -127,7 +127,7 @@ impl Platform {
         let unprojected = kept.map(|(name, _)| name.clone()).collect();
         let records: Arc<dyn RecordSink> =
             Arc::new(TelemetryWriter::new(root.join(&settings.telemetry.dir), Arc::clone(&options.clock)));
-        let policy = Policy::default();
+        let policy = Policy::default().with_licences(settings.policy.licences.clone());
         let (departures, open) = (Arc::default(), Arc::default());
         let inner = Inner {
             root,

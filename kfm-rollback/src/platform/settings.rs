@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kfm_lineage::Domain;
+use kfm_policy::AllowedLicences;
 use kfm_policy::strict_toml::Lines;
 use kfm_wal::slots::address::SCHEMES;
 use schemars::JsonSchema;
@@ -123,6 +124,8 @@ pub struct PolicySettings {
     pub principals: String,
     /// What a publish's findings do: `findings` (default) shows them, `strict` denies what makes the catalog worse.
     pub publish: Strictness,
+    /// The licences, as SPDX ids, that are no finding; default every known one up to share-alike.
+    pub licences: AllowedLicences,
 }
 
 impl Default for PolicySettings {
@@ -132,6 +135,7 @@ impl Default for PolicySettings {
             suppressions: "policy/suppressions.toml".into(),
             principals: "policy/principals.toml".into(),
             publish: Strictness::Findings,
+            licences: AllowedLicences::default(),
         }
     }
 }

@@ -306,6 +306,11 @@ impl Session {
         self.lock.as_mut().map_or(Ok(()), |lock| lock.works_on(operation))
     }
 
+    /// Says whether policy's files can be used, so that a denial is a verdict.
+    pub(crate) fn can_judge(&self) -> bool {
+        self.policy_fault.is_none()
+    }
+
     /// Denies every judgement while policy's files are missing or not valid (R3); commands that only look go on.
     ///
     /// # Errors

@@ -141,9 +141,7 @@ async fn record_cancelled(session: &Session, cancelled: &PlanCancelled) -> Resul
     let actor = Label::lossy(&cancelled.requested_by);
     let mut line =
         OperationRecord::new(name, cancelled.at, RecordKind::Operation, Stage::RollbackPlan, actor);
-    line.rollback_id = entry.rollback_id.clone();
-    line.hotfix_id = entry.hotfix_id.clone();
-    line.plan_id = entry.plan_id;
+    line.ids = entry.ids.clone();
     line.status = kfm_telemetry::EventStatus::Aborted;
     Ok(session.platform.records().append(&line).await?)
 }

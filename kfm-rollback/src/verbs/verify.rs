@@ -128,7 +128,7 @@ impl Platform {
         let entered = entries.iter().any(|stored| {
             stored.entry.wal_id.as_ref().map(kfm_telemetry::Label::as_str) == Some(rollback.id.as_str())
                 && stored.entry.status == end
-                && stored.entry.plan_id == rollback.plan_id
+                && stored.entry.ids.plan_id == rollback.plan_id
         });
         // The ledger of another host is not here, so `every_operation_in` counts that operation as not judged.
         if is_own || entered {

@@ -17,7 +17,7 @@ async fn entries(world: &World) -> Vec<LedgerEntry> {
 /// The type and the id of every entry that was refused.
 async fn refused(world: &World) -> Vec<(EntryKind, String)> {
     let refused = entries(world).await.into_iter().filter(|entry| entry.status == Status::Refused);
-    let id = |entry: &LedgerEntry| match (&entry.rollback_id, &entry.publish_id) {
+    let id = |entry: &LedgerEntry| match (&entry.ids.rollback_id, &entry.ids.publish_id) {
         (Some(id), _) => id.to_string(),
         (None, Some(id)) => id.to_string(),
         (None, None) => "-".to_owned(),

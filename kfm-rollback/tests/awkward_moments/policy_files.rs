@@ -93,3 +93,20 @@ async fn an_open_operation_that_meets_a_fault_of_the_disk_waits_as_it_did() {
     }
     world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
 }
+
+/// R63: which licences are no finding is the platform's to say, in `kfm.toml`.
+#[tokio::test]
+async fn a_platform_says_which_licences_it_allows() {
+    let world = World::new().await;
+    let publish = async |path: &str| {
+        let mut licensed = item(path);
+        licensed["properties"]["license"] = "CC-BY-4.0".into();
+        let report = try_put(&world.open().await, &[(path, Some(licensed))]).await.unwrap();
+        report.findings.first.iter().filter(|finding| finding.rule == "FAIR-R1.1-licence").count()
+    };
+    assert_eq!(publish("a.json").await, 0);
+    let settings = world.root().join("kfm.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("[policy]\n", "[policy]\nlicences = [\"MIT\"]\n")).unwrap();
+    assert_eq!(publish("b.json").await, 1);
+}

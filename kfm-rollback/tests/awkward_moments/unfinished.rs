@@ -113,6 +113,34 @@ async fn an_abort_that_the_engine_began_has_failed_unless_somebody_asks_for_it()
     assert!(world.documents().is_empty());
 }
 
+/// The kinds of the alerts that were raised (R93).
+fn alerts(world: &World) -> Vec<String> {
+    let file = world.root().join("data/processed/telemetry/ops_alerts.ndjson");
+    let lines = std::fs::read_to_string(file).unwrap_or_default();
+    let alert = |line| serde_json::from_str::<AlertRecord>(line).unwrap().alert.as_str().to_owned();
+    lines.lines().map(alert).collect()
+}
+
+#[tokio::test]
+async fn a_failure_after_references_moved_raises_an_alert() {
+    let world = World::new().await;
+    put(&world, &[("a.json", Some(item("a")))]).await;
+    assert_eq!(alerts(&world), Vec::<String>::new(), "what went well calls for nothing");
+    let platform = Failing::instead_of(world.open().await, "graph", 1, 0);
+    let failed = try_put(&platform, &[("b.json", Some(item("b")))]).await.unwrap_err();
+    assert!(matches!(failed, Error::Failed { status: Status::Aborted, .. }), "{failed}");
+    assert_eq!(alerts(&world), ["failed_after_switch"]);
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_evaluated_raises_an_alert() {
+    let world = World::new().await;
+    std::fs::write(world.root().join("policy/labels.toml"), "this is [no TOML").unwrap();
+    let denied = try_put(&world.open().await, &[("a.json", Some(item("a")))]).await.unwrap_err();
+    assert_eq!(denied.exit_code(), 3, "{denied}");
+    assert_eq!(alerts(&world), ["policy_unavailable"]);
+}
+
 #[tokio::test]
 async fn what_went_back_and_cannot_be_recorded_is_not_called_done() {
     // A full disk: the change is turned round, and there is no room for its records either.

@@ -1,8 +1,6 @@
 //! The ledger's entry about one operation (R92).
 
-use kfm_lineage::{
-    Digest, HotfixId, Lsn, OperationKind, PublishId, RiskLevel, RollbackId, Status, Timestamp,
-};
+use kfm_lineage::{Digest, Lsn, OperationIds, OperationKind, RiskLevel, Status, Timestamp};
 use kfm_wal::record::ReleaseRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,18 +31,9 @@ pub struct LedgerEntry {
     /// The selection for `kfm lineage show` that shows what the operation concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage_ref: Option<Label>,
-    /// The publish that the operation is, or is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub publish_id: Option<PublishId>,
-    /// The rollback or revert that the operation is, or is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollback_id: Option<RollbackId>,
-    /// The hotfix that the operation is, or is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hotfix_id: Option<HotfixId>,
-    /// The digest of the plan that was judged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan_id: Option<Digest>,
+    /// The ids of the operation that the entry is about.
+    #[serde(flatten)]
+    pub ids: OperationIds,
     /// The principal that asked.
     pub actor: Label,
     /// The reason that the principal gave.
@@ -156,10 +145,7 @@ impl LedgerEntry {
             operation_type,
             wal_id: None,
             lineage_ref: None,
-            publish_id: None,
-            rollback_id: None,
-            hotfix_id: None,
-            plan_id: None,
+            ids: OperationIds::default(),
             actor,
             reason: None,
             decision,
@@ -184,6 +170,9 @@ impl LedgerEntry {
             Status::Completed | Status::Aborted if !allowed => {
                 return Err("an operation that took place must have been allowed");
             }
+            Status::Running | Status::DryRun => {
+                return Err("running and dry_run are words of output, never of an entry");
+            }
             Status::Denied if self.decision != Decision::Denied => {
                 return Err("a denied operation must have the decision denied");
             }
@@ -198,10 +187,10 @@ impl LedgerEntry {
     fn check_completed(&self) -> Result<(), &'static str> {
         let (named, judged) = match self.operation_type {
             EntryKind::Publish | EntryKind::Adopt | EntryKind::Reconcile | EntryKind::Project => {
-                (self.publish_id.is_some(), false)
+                (self.ids.publish_id.is_some(), false)
             }
-            EntryKind::Rollback | EntryKind::Revert => (self.rollback_id.is_some(), true),
-            EntryKind::Hotfix => (self.hotfix_id.is_some(), true),
+            EntryKind::Rollback | EntryKind::Revert => (self.ids.rollback_id.is_some(), true),
+            EntryKind::Hotfix => (self.ids.hotfix_id.is_some(), true),
             _ => (true, false),
         };
         if !named {

@@ -253,7 +253,7 @@ impl<'a> Rollbacks<'a> {
                 continue;
             }
             let counts = u64::from(record.ts >= from);
-            match (record.status, &record.rollback_id) {
+            match (record.status, &record.ids.rollback_id) {
                 (EventStatus::Denied, _) => ends.denied += counts,
                 (EventStatus::Refused, _) => ends.refused += counts,
                 // The rollback failed before it had an id.
@@ -379,7 +379,7 @@ fn completeness(observed: &Observed<'_>, runs: &[&OperationRecord]) -> Completen
 
 /// Returns the operation that a record is of; a rollback's record names its publish too, and is not of that.
 fn ids(record: &OperationRecord) -> Option<OperationId> {
-    match (&record.rollback_id, &record.hotfix_id, &record.publish_id) {
+    match (&record.ids.rollback_id, &record.ids.hotfix_id, &record.ids.publish_id) {
         (Some(id), _, _) => Some(id.clone().into()),
         (None, Some(id), _) => Some(id.clone().into()),
         (None, None, Some(id)) => Some(id.clone().into()),

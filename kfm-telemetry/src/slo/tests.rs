@@ -27,7 +27,7 @@ fn rollback(n: u32, minutes: u32) -> OperationRecord {
         Stage::RollbackExecute,
         Label::lossy("ops"),
     );
-    record.rollback_id = Some(rollback_id(n));
+    record.ids.rollback_id = Some(rollback_id(n));
     record.duration_ms = u64::from(minutes) * 60_000;
     record.broken_links_caused = Some(0);
     record.orphans_caused = Some(0);
