@@ -26,7 +26,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("wal", &["url", "lease_ms"]),
-    ("policy", &["labels", "suppressions", "principals", "publish"]),
+    ("policy", &["labels", "suppressions", "principals", "publish", "licences"]),
     ("versions", &["url"]),
     ("telemetry", &["dir"]),
     ("ledger", &["path"]),
