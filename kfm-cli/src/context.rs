@@ -92,15 +92,25 @@ impl<'a> Context<'a> {
     /// Opens the platform for a command that changes something: an actor must be named, and Ctrl-C stops the
     /// command at the next safe point.
     pub(crate) async fn platform_to_change(&self) -> Result<Platform> {
-        let actor = self.actor().ok_or_else(|| {
-            Failure::usage("no actor is named").with_hint("name yourself with --actor or KFM_ACTOR")
-        })?;
-        let actor = not_empty(&actor)
-            .map_err(|why| Failure::usage(format!("the actor's name is not valid, {why}")))?;
+        let actor = self.named_actor()?;
         let interrupt = Interrupt::default();
         interrupt::listen(&interrupt, self.out, self.runnable(&["kfm status".to_owned()]));
         self.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt.clone());
         self.open(actor, interrupt).await
+    }
+
+    /// Opens the platform for a command that changes something, or only says what it would change: a rehearsal is
+    /// refused as the command would be.
+    pub(crate) async fn platform_to_change_or_rehearse(&self, rehearses: bool) -> Result<Platform> {
+        match rehearses {
+            true => self.open(self.named_actor()?, Interrupt::default()).await,
+            false => self.platform_to_change().await,
+        }
+    }
+
+    /// Opens the platform for a rehearsal of a command that changes something.
+    pub(crate) async fn platform_to_rehearse(&self) -> Result<Platform> {
+        self.platform_to_change_or_rehearse(true).await
     }
 
     async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
@@ -178,6 +188,17 @@ impl<'a> Context<'a> {
                 .with_next(["kfm init".to_owned()])
                 .into()
         })
+    }
+
+    /// Returns the actor of a change.
+    fn named_actor(&self) -> Result<String> {
+        let actor = self.actor().ok_or_else(|| {
+            Failure::usage("no actor is named").with_hint("name yourself with --actor or KFM_ACTOR")
+        })?;
+        let actor = not_empty(&actor)
+            .map_err(|why| Failure::usage(format!("the actor's name is not valid, {why}")))?;
+        OpenOptions::new(&actor).check_actor()?;
+        Ok(actor)
     }
 
     fn actor(&self) -> Option<String> {

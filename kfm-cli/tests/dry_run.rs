@@ -181,3 +181,26 @@ fn what_reads_beside_a_process_at_work_or_after_its_death_writes_nothing() {
     worker.kill();
     assert_only_looks(root, &looks);
 }
+
+#[test]
+fn a_rehearsal_by_an_actor_whose_name_is_not_valid_is_refused_as_the_command_is() {
+    let root = stage::platform();
+    let root = root.path();
+    let rollback = format!("rollback execute --publish-id {} --reason r --yes", stage::FIRST);
+    for words in [
+        "publish --from second --pipeline test",
+        &rollback,
+        "adopt",
+        "reconcile --adopt",
+        "project",
+        "labels assign --under items/ --care restricted --authority C --reason r --review-by 2099-12-31 --yes",
+        &correct("landsat-8", "landsat-08"),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        for actor in ["ol\u{ad}ga", " "] {
+            for rehearsal in [&[][..], &["--ci"]] {
+                run_to(root, &[&words[..], &["--actor", actor], rehearsal].concat(), 2);
+            }
+        }
+    }
+}

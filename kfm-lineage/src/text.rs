@@ -6,6 +6,9 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_security::confusable_detection::skeleton;
+
 /// Says whether a character cannot be seen, or moves the characters around it.
 ///
 /// These are controls (C0 and C1), separators of lines and paragraphs, marks and overrides of the direction,
@@ -82,6 +85,25 @@ fn belongs_to_picture(before: char, c: char) -> bool {
         '\u{200d}' => is_symbol || before == '\u{fe0f}',
         _ => false,
     }
+}
+
+/// Returns a text in the letters that it looks like: full-width and styled letters in their plain form (NFKC), then
+/// each character beyond ASCII as the prototype that it is confusable with (Unicode Technical Standard 39, 4), without
+/// what cannot be seen. Characters of ASCII stay as they are.
+///
+/// ```
+/// assert_eq!(kfm_lineage::text::lookalike("d\u{430}ta\u{2215}ｒａｗ"), "data/raw");
+/// ```
+pub fn lookalike(text: &str) -> String {
+    let seen = text.nfkc().filter(|c| !is_hidden(*c));
+    let mut likeness = String::with_capacity(text.len());
+    for c in seen {
+        match c.is_ascii() {
+            true => likeness.push(c),
+            false => likeness.extend(skeleton(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    likeness
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) struct Adopt {
 impl Adopt {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            return rehearse(&cx.platform().await?.reconcile(false).await?);
+            return rehearse(&cx.platform_to_rehearse().await?.reconcile(false).await?);
         }
         let platform = cx.platform_to_change().await?;
         let (store, reason) = (self.store.as_deref(), self.reason.as_deref());

@@ -42,7 +42,7 @@ impl Approve {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let key = std::fs::read_to_string(&self.key).map_err(|error| Failure::file(&self.key, &error))?;
         if cx.is_rehearsal() {
-            return approvals::answer(cx, &cx.platform().await?.approvals(&self.plan).await?, "");
+            return approvals::answer(cx, &cx.platform_to_rehearse().await?.approvals(&self.plan).await?, "");
         }
         let platform = cx.platform_to_change().await?;
         if !self.yes && cx.can_ask() {

@@ -89,7 +89,7 @@ impl Assign {
             even_if_nothing: self.yes,
         };
         if self.dry_run || cx.is_rehearsal() {
-            let report = cx.platform().await?.label_rehearse(&assigned).await?;
+            let report = cx.platform_to_rehearse().await?.label_rehearse(&assigned).await?;
             let mut screen = Screen::new(Tone::Plain, "The label would come into force");
             reach(&mut screen, &report);
             return Answer::new(&report, screen);

@@ -119,7 +119,7 @@ fn row(line: &PlanLine) -> Vec<String> {
 
 async fn cancel(cx: &Context<'_>, Cancel { plan, reason }: Cancel) -> Result<Answer> {
     if cx.is_rehearsal() {
-        let report = cx.platform().await?.plan_show(&plan).await?;
+        let report = cx.platform_to_rehearse().await?.plan_show(&plan).await?;
         return Answer::new(&report, shown(&report));
     }
     let report = cx.platform_to_change().await?.plan_cancel(&plan, &reason).await?;

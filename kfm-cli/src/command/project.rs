@@ -30,7 +30,7 @@ pub(crate) struct Project {
 impl Project {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let dry_run = self.dry_run || cx.is_rehearsal();
-        let platform = if dry_run { cx.platform().await? } else { cx.platform_to_change().await? };
+        let platform = cx.platform_to_change_or_rehearse(dry_run).await?;
         let request =
             Request { store: self.store, collection: self.collection, reason: self.reason, dry_run };
         let report = platform.project(request).await?;

@@ -87,7 +87,7 @@ impl Publish {
             (Some(Action::List), _) => list(cx).await,
             (Some(Action::Show { id, all }), _) => show(cx, &id, all).await,
             (Some(Action::Resume { publish, .. }), _) if cx.is_rehearsal() => {
-                let platform = cx.platform().await?;
+                let platform = cx.platform_to_rehearse().await?;
                 let id = ids::open_rehearsed(cx, &platform, IdKind::Publish, publish.text()).await?;
                 let report = platform.publish_show(&id).await?;
                 refuse_ended(report.line.publish_id.as_str(), report.line.status)?;
@@ -106,7 +106,7 @@ impl Publish {
 
 async fn publish(cx: &Context<'_>, folder: Folder) -> Result<Answer> {
     let dry_run = folder.dry_run || cx.is_rehearsal();
-    let platform = if dry_run { cx.platform().await? } else { cx.platform_to_change().await? };
+    let platform = cx.platform_to_change_or_rehearse(dry_run).await?;
     let later = folder.command_line();
     let mut request = PublishFolder {
         from: folder.from,

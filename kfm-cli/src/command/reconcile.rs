@@ -20,7 +20,8 @@ pub(crate) struct Reconcile {
 impl Reconcile {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if !self.adopt || cx.is_rehearsal() {
-            return list(cx, &cx.platform().await?).await;
+            let platform = if self.adopt { cx.platform_to_rehearse().await? } else { cx.platform().await? };
+            return list(cx, &platform).await;
         }
         let report = cx.platform_to_change().await?.reconcile(true).await?;
         answer(cx, report)

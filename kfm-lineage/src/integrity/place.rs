@@ -3,11 +3,12 @@
 //! One place has many spellings: `data/raw/a.tif` is also `./data//raw/a.tif`, `data/x/../raw/a.tif`,
 //! `data\raw\a.tif`, `data%2Fraw/a.tif` and, through a proxy that decodes once more, `data%252Fraw/a.tif`. Some
 //! readers leave out characters that cannot be seen, end a name at a NUL or at its parameters (`data;v=1/raw`),
-//! or take a bucket for the first folder (`s3://data/raw/a.tif`).
+//! or take a bucket for the first folder (`s3://data/raw/a.tif`). Others undo `&#47;`, and a person takes the Cyrillic
+//! `а` for the letter that it looks like.
 //! Rules that forbid or compare places ask here, and never compare the texts of references.
 
 use super::href::{is_absolute, unescape};
-use crate::text::is_hidden;
+use crate::text::{is_hidden, lookalike};
 
 /// How many times percent escapes are undone: a server does it once, and each proxy before it may do it
 /// again.
@@ -132,7 +133,55 @@ pub fn leads_below(document: &str, href: &str, folder: &[&str]) -> bool {
         shortened(href).iter().any(below)
             || beside.into_iter().any(|part| Place::of_decoded("", part).is_below(folder))
     };
-    decodings(href).iter().any(leads)
+    lenient(href).iter().any(leads)
+}
+
+/// Lists what lenient readers may make of a reference: its decodings, and those of its likeness, in which character
+/// references of HTML are undone and letters of other scripts are the letters that they look like.
+fn lenient(href: &str) -> Vec<String> {
+    let mut readings = decodings(href);
+    for round in 0..ENCODINGS_MAX {
+        let Some(last) = readings.last().filter(|last| round == 0 || !last.is_ascii() || last.contains('&'))
+        else {
+            break;
+        };
+        let likeness = lookalike(&without_character_references(last));
+        if likeness == *last {
+            break;
+        }
+        readings.extend(decodings(&likeness));
+    }
+    readings
+}
+
+/// Undoes the character references of HTML that may hide a letter or a separator: `&#47;`, `&#x2f;`, `&sol;`.
+fn without_character_references(text: &str) -> String {
+    const NAMED: [(&str, char); 6] =
+        [("sol", '/'), ("bsol", '\\'), ("period", '.'), ("percnt", '%'), ("colon", ':'), ("amp", '&')];
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('&') {
+        plain.push_str(&rest[..start]);
+        let after = &rest[start + 1..];
+        let name: &str =
+            &after[..after.find(|c: char| !c.is_ascii_alphanumeric() && c != '#').unwrap_or(after.len())];
+        let numbered = name.strip_prefix('#').and_then(|number| match number.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => number.parse().ok(),
+        });
+        let named = || NAMED.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
+        match numbered.and_then(char::from_u32).or_else(named) {
+            Some(c) => {
+                plain.push(c);
+                rest = after[name.len()..].strip_prefix(';').unwrap_or(&after[name.len()..]);
+            }
+            None => {
+                plain.push('&');
+                rest = after;
+            }
+        }
+    }
+    plain + rest
 }
 
 /// Lists a reference and what is left of it where a reader leaves out what cannot be seen, ends it at a NUL, or
@@ -187,9 +236,8 @@ pub fn decoded(href: &str) -> String {
 /// Says whether a name may be part of a reference, in one of its readings.
 pub(crate) fn may_name(href: &str, name: &str) -> bool {
     let names = |text: &str| text.to_ascii_lowercase().contains(name);
-    let names_seen = |text: &String| names(&text.chars().filter(|c| !is_hidden(*c)).collect::<String>());
-    names(href)
-        || (href.contains(|c: char| c == '%' || is_hidden(c)) && decodings(href).iter().any(names_seen))
+    let may_hide = |c: char| matches!(c, '%' | '&') || !c.is_ascii() || is_hidden(c);
+    names(href) || (href.contains(may_hide) && lenient(href).iter().any(|text| names(&lookalike(text))))
 }
 
 /// Returns the readings of a reference, from the text itself to the text with all escapes undone.

@@ -1,15 +1,23 @@
 //! Names of principals and actors: which texts are the name of one person.
 
-use kfm_lineage::text::is_hidden;
+use kfm_lineage::text::{is_hidden, lookalike};
 use unicode_normalization::UnicodeNormalization;
 
 /// Says whether two texts are the name of one person.
 ///
 /// They are if they differ only in case, in the width or the form of their letters (`ａｄａ`, `𝐚𝐝𝐚`, an accent that is
-/// written apart), in characters that cannot be seen, or in blanks. Two rules that ask for two persons must not be
-/// kept by one person with two spellings of a name. Letters of several scripts that only look alike are different.
+/// written apart), in characters that cannot be seen, in blanks, or in letters of other scripts that look the same
+/// (the Cyrillic `аda`). Rules that ask for two persons must not be kept by one person with two spellings of a name.
 pub fn is_same_name(a: &str, b: &str) -> bool {
-    a == b || folded(a) == folded(b)
+    a == b
+        || folded(a) == folded(b)
+        || seen(a) == seen(b)
+        || seen(&a.to_uppercase()) == seen(&b.to_uppercase())
+}
+
+/// Returns one spelling for all names that look the same; in small and in capital letters these are others.
+fn seen(name: &str) -> String {
+    folded(&lookalike(name))
 }
 
 /// Returns one spelling for all spellings of a name: NFKC without hidden characters, its case folded, and one blank
@@ -52,6 +60,12 @@ mod tests {
             ("ﬁona", "fiona"),
             ("Bo Lee", "bo\u{3000}lee"),
             ("K", "k"),
+            ("ada", "аda"),
+            ("ada", "АDА"),
+            ("HANNA", "НАNNА"),
+            ("oto", "ото"),
+            ("ADA", "ΑDΑ"),
+            ("ｏto", "ото"),
         ] {
             assert!(is_same_name(one, other), "{one:?} {other:?}");
         }
@@ -64,10 +78,14 @@ mod tests {
             ("ada", "a da"),
             ("Zoë", "Zoe"),
             ("José", "Jose"),
-            ("ada", "аda"),
             ("ops1", "ops2"),
             ("ada@a.org", "ada@b.org"),
             ("一", "二"),
+            ("Анна", "Anna"),
+            ("Ivan", "Иван"),
+            ("bam", "barn"),
+            ("Il", "ll"),
+            ("ops1", "opsl"),
             ("", "a"),
         ] {
             assert!(!is_same_name(one, other), "{one:?} {other:?}");

@@ -99,10 +99,18 @@ fn changes(path: &str, before: &DocumentFacts, after: &DocumentFacts) -> Vec<&'s
 /// Returns the references of a document that lead to raw data, each with its place: one more asset that leads
 /// there is a change, even if another asset leads there already.
 fn raw<'d>(path: &str, document: &'d DocumentFacts) -> Vec<&'d Mention> {
-    let mut raw: Vec<_> =
-        document.raw_mentions.iter().filter(|mention| is_raw(path, &mention.text)).collect();
+    let mentions = document.raw_mentions.iter().filter(|mention| !is_prose(mention));
+    let mut raw: Vec<_> = mentions.filter(|mention| is_raw(path, &mention.text)).collect();
     raw.sort_unstable();
     raw
+}
+
+/// Says whether a text is a sentence for people, which no program follows: at least three words under a key that
+/// STAC keeps for prose. A sentence may name a folder of raw data.
+fn is_prose(mention: &Mention) -> bool {
+    const KEYS: [&str; 3] = ["title", "description", "summary"];
+    let key = mention.pointer.rsplit('/').next().unwrap_or_default();
+    KEYS.contains(&key) && mention.text.split_whitespace().nth(2).is_some()
 }
 
 /// Says whether a reference of a document leads into a folder `data/raw`, however it is spelt.
@@ -183,7 +191,7 @@ mod tests {
     fn references_to_raw_data_are_found_in_every_spelling_and_at_every_place() {
         let already = || {
             json!({"assets": {"a": {"href": "./a.tif"}, "raw": {"href": "../data/raw/a.tif"}},
-                "properties": {"notes": "a", "raw_source": "data/raw/b.tif", "sources": ["x/b.tif"]}})
+                "properties": {"title": "a", "notes": "a", "raw_source": "data/raw/b.tif", "sources": ["x/b.tif"]}})
         };
         let told = |path: &str, pointer: &str, to: &str| {
             let mut after = already();
@@ -208,6 +216,15 @@ mod tests {
             ("i.json", "/properties/raw_source", "data/b.tif"),
             ("i.json", "/properties/sources/0", "data%2Fraw%2Fb.tif"),
             ("i.json", "/properties/notes", "data\\raw\\b.tif"),
+            ("i.json", "/properties/title", "data/raw/b.tif"),
+            ("i.json", "/assets/a/href", "../ｄａｔａ／ｒａｗ/a.tif"),
+            ("i.json", "/assets/a/href", "../d\u{430}ta/r\u{430}w/a.tif"),
+            ("i.json", "/assets/a/href", "../data\u{2215}raw\u{2044}a.tif"),
+            ("i.json", "/assets/a/href", "../data&#47;raw&#x2F;a.tif"),
+            ("i.json", "/assets/a/href", "../data&sol;r&#97;w&sol;a.tif"),
+            ("i.json", "/assets/a/href", "../data&amp;#47;raw/a.tif"),
+            ("i.json", "/assets/a/href", "../d%D0%B0ta/raw/a.tif"),
+            ("i.json", "/assets/a/href", "../d％61ta/raw/a.tif"),
         ] {
             assert_eq!(
                 told(path, pointer, to),
@@ -225,6 +242,9 @@ mod tests {
             ("i.json", "/assets/a/href", "s3://mydata/raw/a.tif"),
             ("items/i.json", "/assets/a/href", "../raw/a.tif"),
             ("i.json", "/properties/notes", "made from raw data"),
+            ("i.json", "/properties/title", "See data/raw/README for how"),
+            ("i.json", "/assets/a/href", "./données/rawette.tif"),
+            ("i.json", "/assets/a/href", "./a.tif?x=1&raw=2&data=3"),
         ] {
             assert_eq!(told(path, pointer, to), [""; 0], "{path} {pointer} {to}");
         }

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
-use kfm_lineage::text::is_hidden;
 use kfm_lineage::{CellId, Digest, Domain, Lsn, OperationId, Timestamp};
 use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
@@ -128,7 +127,7 @@ impl Session {
     pub(crate) async fn write(platform: &Platform, doing: &str) -> Result<Self> {
         let options = platform.options();
         options.interrupt.note_begun(false);
-        refuse_hidden_in(&options.actor)?;
+        options.check_actor()?;
         let holder = Holder {
             actor: options.actor.clone(),
             host: options.host.clone(),
@@ -502,22 +501,6 @@ fn same(error: &std::io::Error) -> std::io::Error {
         || std::io::Error::new(error.kind(), error.to_string()),
         std::io::Error::from_raw_os_error,
     )
-}
-
-/// Refuses an actor whose name has characters that cannot be seen: a planner under this name would not be known again among
-/// the approvers.
-///
-/// # Errors
-/// [`Error::Invalid`]: shows the name.
-fn refuse_hidden_in(actor: &str) -> Result<()> {
-    if !actor.chars().any(is_hidden) {
-        return Ok(());
-    }
-    let shown = kfm_lineage::text::shown(actor);
-    Err(Error::invalid(
-        format!("the actor's name has characters that cannot be seen: actor={shown}"),
-        "give the name as it is written",
-    ))
 }
 
 /// Returns the platform's stores, each with the patience that the settings have for it.

@@ -26,7 +26,7 @@ pub(crate) struct Resume {
 impl Resume {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            let platform = cx.platform().await?;
+            let platform = cx.platform_to_rehearse().await?;
             let id = ids::open_rehearsed(cx, &platform, IdKind::Hotfix, self.hotfix.text()).await?;
             let line = platform.hotfix_status(&id).await?;
             return answer(cx, kfm_hotfix::report_of_line(line));

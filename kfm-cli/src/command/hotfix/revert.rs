@@ -33,7 +33,7 @@ impl Revert {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let reason = &self.reason;
         let rehearses = self.dry_run || cx.is_rehearsal();
-        let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
+        let platform = cx.platform_to_change_or_rehearse(rehearses).await?;
         let hotfix_id = &ids::newest(cx, &platform, IdKind::Hotfix, self.hotfix.text()).await;
         if rehearses {
             return answer(cx, kfm_hotfix::rehearse_revert(&platform, hotfix_id).await?);

@@ -50,7 +50,10 @@ impl Stac {
             shown,
         };
         if self.dry_run || cx.is_rehearsal() {
-            return answer(cx, kfm_hotfix::stac(&cx.platform().await?, request(true, None)).await?);
+            return answer(
+                cx,
+                kfm_hotfix::stac(&cx.platform_to_rehearse().await?, request(true, None)).await?,
+            );
         }
         let platform = cx.platform_to_change().await?;
         let mut shown = None;

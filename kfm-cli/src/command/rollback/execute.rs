@@ -40,7 +40,7 @@ pub(crate) struct Execute {
 impl Execute {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            let platform = cx.platform().await?;
+            let platform = cx.platform_to_rehearse().await?;
             let target = self.target.resolved(cx, &platform).await;
             let stored = matches!(target, PlanTarget::Plan(_));
             let report = platform.dry_run(target, self.skip.skip).await?;

@@ -45,7 +45,7 @@ enum OnUnmaskable {
 impl Plan {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let rehearses = cx.is_rehearsal();
-        let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
+        let platform = cx.platform_to_change_or_rehearse(rehearses).await?;
         let publish = ids::newest(cx, &platform, IdKind::Publish, self.publish.text()).await;
         if rehearses {
             let target = PlanTarget::Publish(publish);

@@ -30,7 +30,7 @@ pub(crate) struct Resume {
 impl Resume {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            let platform = cx.platform().await?;
+            let platform = cx.platform_to_rehearse().await?;
             let id = ids::open_rehearsed(cx, &platform, IdKind::Rollback, self.rollback.text()).await?;
             let line = platform.rollback_status(&id).await?;
             refuse_ended(line.id.as_str(), line.status)?;

@@ -33,7 +33,7 @@ pub(crate) struct Revert {
 impl Revert {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let rehearses = self.dry_run || cx.is_rehearsal();
-        let platform = if rehearses { cx.platform().await? } else { cx.platform_to_change().await? };
+        let platform = cx.platform_to_change_or_rehearse(rehearses).await?;
         let rollback = ids::newest(cx, &platform, IdKind::Rollback, self.rollback.text()).await;
         if rehearses {
             let report = platform.dry_run(PlanTarget::Revert(rollback), Vec::new()).await?;
