@@ -99,18 +99,20 @@ impl<'a> Context<'a> {
         self.open(actor, interrupt).await
     }
 
-    /// Opens the platform for a command that changes something, or only says what it would change: a rehearsal is
-    /// refused as the command would be.
-    pub(crate) async fn platform_to_change_or_rehearse(&self, rehearses: bool) -> Result<Platform> {
-        match rehearses {
-            true => self.open(self.named_actor()?, Interrupt::default()).await,
-            false => self.platform_to_change().await,
-        }
+    /// Opens the platform for the rehearsal of a command that changes something: what would refuse the command at its
+    /// beginning refuses its rehearsal.
+    pub(crate) async fn platform_to_rehearse(&self) -> Result<Platform> {
+        let platform = self.open(self.named_actor()?, Interrupt::default()).await?;
+        platform.may_change().await?;
+        Ok(platform)
     }
 
-    /// Opens the platform for a rehearsal of a command that changes something.
-    pub(crate) async fn platform_to_rehearse(&self) -> Result<Platform> {
-        self.platform_to_change_or_rehearse(true).await
+    /// Opens the platform for a command that changes something, or only says what it would change.
+    pub(crate) async fn platform_to_change_or_rehearse(&self, rehearses: bool) -> Result<Platform> {
+        match rehearses {
+            true => self.platform_to_rehearse().await,
+            false => self.platform_to_change().await,
+        }
     }
 
     async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
@@ -190,15 +192,12 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Returns the actor of a change.
     fn named_actor(&self) -> Result<String> {
         let actor = self.actor().ok_or_else(|| {
             Failure::usage("no actor is named").with_hint("name yourself with --actor or KFM_ACTOR")
         })?;
-        let actor = not_empty(&actor)
-            .map_err(|why| Failure::usage(format!("the actor's name is not valid, {why}")))?;
-        OpenOptions::new(&actor).check_actor()?;
-        Ok(actor)
+        let why_not = |why| Failure::usage(format!("the actor's name is not valid, {why}")).into();
+        not_empty(&actor).map_err(why_not)
     }
 
     fn actor(&self) -> Option<String> {

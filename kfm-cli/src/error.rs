@@ -14,8 +14,8 @@ use kfm_wal::slots::SlotError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::output::findings::{conflict_list, denial};
-use crate::output::{Screen, Tone};
+use crate::output::findings::{conflict_list, denial, protected_list};
+use crate::output::{Screen, Tone, words};
 
 /// The code by which other tools know a missing label.
 const NO_LABEL: &str = "C-F01";
@@ -283,9 +283,12 @@ impl From<Error> for Box<Failure> {
                     .not_recorded("log, ledger and telemetry", "another process holds them");
             }
             Error::Incomplete { hint, next, .. } => (failure.hint, failure.next) = (hint, next),
-            Error::Failed { operation, status, .. } => {
-                failure.hint = "readers see what they saw before".to_owned();
+            Error::Failed { operation, status, protected, .. } => {
+                let but = words::but_protected(protected.total);
+                failure.hint = format!("readers see what they saw before{but}");
+                protected_list(&mut failure.details, &protected);
                 failure = failure.with_key("status", status).with_operation(operation.as_ref());
+                failure = failure.with_key("protected", protected);
             }
             Error::Unfinished { operation, status, held_reason, next, .. } => {
                 if names_both_ways(&next) {

@@ -159,3 +159,23 @@ fn a_plan_whose_ground_has_moved_is_signed_no_more() {
     let screen = sandbox.kfm(&["approvals", plan]).exits(0).stdout;
     assert!(screen.contains("can no longer be executed"), "{screen}");
 }
+
+#[test]
+fn a_plan_whose_cell_another_hand_changed_says_so_and_what_to_do_as_its_execution_does() {
+    let (sandbox, ..) = two_publishes();
+    let plan = sandbox.json(0, &["rollback", "plan", "latest"])["plan_id"].as_str().unwrap().to_owned();
+    assert_eq!(sandbox.json(0, &["plan", "show", &plan])["fresh"], true);
+    sandbox.write("catalog/things/a.json", &item("a", "by hand"));
+    let shown = sandbox.json(0, &["plan", "show", &plan]);
+    assert_eq!(shown["fresh"], false, "{shown:#}");
+    let refused = sandbox.json(6, &["rollback", "execute", "--plan", &plan, "--reason", "r", "--yes"]);
+    assert_eq!(shown["foreign"][0]["subject"], refused["conflicts"][0]["subject"], "{shown:#}");
+    let next: Vec<&str> = shown["next"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(next.contains(&"kfm reconcile") && next.iter().any(|next| next.contains("--skip things/a.json")));
+    assert!(!next.iter().any(|next| next.contains("execute --plan")), "{next:?}");
+    let screen = sandbox.kfm(&["plan", "show", &plan]).exits(0).stdout;
+    assert!(screen.contains("changed by another hand") && screen.contains("NO: another hand"), "{screen}");
+    sandbox.write("catalog/things/a.json", &item("a", "second"));
+    assert_eq!(sandbox.json(0, &["plan", "show", &plan])["fresh"], true);
+    sandbox.json(0, &["rollback", "execute", "--plan", &plan, "--reason", "r", "--yes"]);
+}

@@ -1,4 +1,4 @@
-//! A version store that was restored from a backup that is older than the log.
+//! Parts that were lost, or restored from a backup that is older than the others.
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -92,4 +92,133 @@ fn an_open_operation_whose_list_is_lost_is_shown_as_open() {
         (&"interrupted".into(), &"-".into())
     );
     assert!(status["owed"][0].as_str().unwrap().contains("restore the version store"), "{status:#}");
+}
+
+fn sick(doctor: &serde_json::Value) -> Vec<(String, String)> {
+    let parts = doctor["own"].as_array().unwrap().iter().filter(|part| part["ok"] == false);
+    let text = |part: &serde_json::Value, key: &str| part[key].as_str().unwrap().to_owned();
+    parts.map(|part| (text(part, "name"), text(part, "error"))).collect()
+}
+
+/// What `status` owes and what `doctor` says of the ledger; the two say the same.
+#[track_caller]
+fn said_of_the_ledger(sandbox: &Sandbox) -> String {
+    let status = sandbox.json(0, &["status"]);
+    let owed = status["owed"].as_array().unwrap();
+    assert_eq!(owed.len(), 1, "{status:#}");
+    let sick = sick(&sandbox.json(1, &["doctor"]));
+    assert_eq!(sick, [("ledger".to_owned(), owed[0].as_str().unwrap().to_owned())]);
+    sandbox.json(1, &["ledger", "verify"]);
+    sick[0].1.clone()
+}
+
+#[test]
+fn a_ledger_that_was_removed_or_is_an_older_one_is_owed_and_repaired_by_the_command_that_is_named() {
+    for older in [false, true] {
+        let sandbox = Sandbox::platform();
+        let ledger = sandbox.path().join(".kfm/ledger");
+        sandbox.publish("one", &first_version());
+        copy(&ledger, &sandbox.path().join("backup"));
+        let second = sandbox.publish("two", &[("things/a.json", item("a", "second"))]);
+        assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+        match older {
+            true => copy(&sandbox.path().join("backup"), &ledger),
+            false => std::fs::remove_dir_all(&ledger).unwrap(),
+        }
+        let said = said_of_the_ledger(&sandbox);
+        assert!(said.contains("'kfm ledger repair'"), "{said}");
+        assert!(said.contains(&format!("operations={}", if older { 1 } else { 2 })), "{said}");
+        assert!(!older || said.contains(&second), "{said}");
+        sandbox.kfm(&["ledger", "repair"]);
+        assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+        sandbox.json(0, &["doctor"]);
+    }
+}
+
+#[test]
+fn a_log_that_is_older_than_the_ledger_is_owed() {
+    let sandbox = Sandbox::platform();
+    sandbox.publish("one", &first_version());
+    let log = sandbox.path().join("wal");
+    copy(&log, &sandbox.path().join("backup"));
+    let second = sandbox.publish("two", &[("things/a.json", item("a", "second"))]);
+    copy(&log, &sandbox.path().join("newest"));
+    copy(&sandbox.path().join("backup"), &log);
+    let said = said_of_the_ledger(&sandbox);
+    assert!(said.contains(&second) && said.contains("docs/guides/restore.md"), "{said}");
+    copy(&sandbox.path().join("newest"), &log);
+    assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+    sandbox.json(0, &["doctor"]);
+}
+
+/// Three publishes of both items; the first version of `b` is gone from the version store.
+fn with_a_lost_version() -> (Sandbox, std::path::PathBuf, Vec<u8>) {
+    let sandbox = Sandbox::platform();
+    sandbox.publish("one", &first_version());
+    let bytes = sandbox.read("catalog/things/b.json").unwrap().into_bytes();
+    let digest = kfm_lineage::Digest::of_bytes(&bytes);
+    let hex = digest.hex();
+    let lost = sandbox.path().join(format!(".kfm/versions/sha256/{}/{hex}", &hex[..2]));
+    sandbox.publish("two", &[("things/a.json", item("a", "second")), ("things/b.json", item("b", "second"))]);
+    std::fs::remove_file(&lost).unwrap();
+    (sandbox, lost, bytes)
+}
+
+const EXECUTE: [&str; 6] = ["rollback", "execute", "latest", "--reason", "r", "--yes"];
+const FORCE: [&str; 3] = ["--force", "--justification", "the disk is lost"];
+
+#[test]
+fn without_a_version_a_rollback_is_refused_with_what_mends_it_and_doctor_names_the_version() {
+    let (sandbox, lost, bytes) = with_a_lost_version();
+    for words in [&EXECUTE[..], &[&EXECUTE[..], &["--ci"]].concat(), &["rollback", "plan", "latest"]] {
+        let refused = sandbox.json(4, words);
+        let error = &refused["error"];
+        assert!(error["message"].as_str().unwrap().contains("first=things/b.json"), "{refused:#}");
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("restore") && hint.contains("--force --justification"), "{refused:#}");
+        assert_eq!(error["next"], serde_json::json!(["kfm doctor --digests"]), "{refused:#}");
+    }
+    let sick = sick(&sandbox.json(1, &["doctor", "--digests"]));
+    assert_eq!(sick.len(), 1, "{sick:?}");
+    assert_eq!(sick[0].0, "versions");
+    assert!(
+        sick[0].1.contains("things/b.json") && sick[0].1.contains("restore the version store"),
+        "{sick:?}"
+    );
+    std::fs::write(lost, bytes).unwrap();
+    sandbox.json(0, &["doctor", "--digests"]);
+    sandbox.json(0, &EXECUTE);
+}
+
+#[test]
+fn force_leaves_the_cell_alone_whose_version_is_gone_and_a_reviewer_is_asked() {
+    // R46, R65: refused without force and justification, and at least high risk.
+    let (sandbox, ..) = with_a_lost_version();
+    let forced = [&EXECUTE[..], &FORCE].concat();
+    let rehearsed = sandbox.json(5, &[&forced[..], &["--ci"]].concat());
+    assert_eq!(rehearsed["risk_level"], "high", "{rehearsed:#}");
+    let waiting = sandbox.json(5, &forced);
+    let plan = waiting["plan_id"].as_str().unwrap();
+    sandbox.json(0, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"]);
+    sandbox.json(0, &["approve", plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key"]);
+    let done = sandbox.json(0, &["rollback", "execute", "--plan", plan, "--reason", "r", "--yes"]);
+    let skipped = &done["skipped"]["first"][0];
+    assert_eq!((&skipped["key"], &skipped["why"]), (&"things/b.json".into(), &"missing".into()), "{done:#}");
+    assert!(sandbox.read("catalog/things/a.json").unwrap().contains("first"));
+    assert!(sandbox.read("catalog/things/b.json").unwrap().contains("second"));
+    sandbox.json(0, &["reconcile"]);
+}
+
+#[test]
+fn force_is_neither_advised_nor_of_use_where_nothing_is_left_to_go_back() {
+    let (sandbox, lost, bytes) = with_a_lost_version();
+    std::fs::write(&lost, bytes).unwrap();
+    sandbox.json(0, &EXECUTE);
+    sandbox.publish("three", &[("things/b.json", item("b", "third"))]);
+    std::fs::remove_file(&lost).unwrap();
+    for words in [&EXECUTE[..], &[&EXECUTE[..], &FORCE].concat()] {
+        let refused = sandbox.json(4, words);
+        let hint = refused["error"]["hint"].as_str().unwrap();
+        assert!(hint.contains("restore") && !hint.contains("--force"), "{refused:#}");
+    }
 }

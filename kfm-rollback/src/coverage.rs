@@ -4,19 +4,21 @@
 //! although today's protection would not let it through is listed as a finding, since nothing takes it down by
 //! itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::Domain;
 use kfm_lineage::document::DocumentFacts;
-use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::integrity::{CatalogView, Lead};
+use kfm_lineage::{CellId, Domain};
 use kfm_policy::registry::Subject;
-use kfm_policy::{LabelRegistry, Treatment, measured, stands_against};
+use kfm_policy::{Against, LabelRegistry, Treatment, measured, stands_against};
 
 use crate::bulk;
-use crate::error::Result;
+use crate::derive::shows_one;
+use crate::error::{Error, Result};
 use crate::history::CellHistory;
-use crate::op::DomainOpExt;
+use crate::op::{Depth, DomainOpExt};
+use crate::other_catalogs::against_by_log;
 use crate::protections::Protections;
 use crate::remedy::WITHOUT_IT;
 use crate::report::FindingLine;
@@ -125,29 +127,71 @@ pub(crate) async fn standing_against(
     view: &CatalogView,
     paths: impl IntoIterator<Item = &str>,
 ) -> Result<Vec<FindingLine>> {
+    against_among(session, view, paths, Advice::Whole).await
+}
+
+/// What a finding advises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Advice {
+    /// Everything that leads on. The view has every document, so it tells what links to one.
+    Whole,
+    /// Not to take back what brought the document: what links to it is not known.
+    WithoutUndoing,
+}
+
+async fn against_among(
+    session: &Session,
+    view: &CatalogView,
+    paths: impl IntoIterator<Item = &str>,
+    advice: Advice,
+) -> Result<Vec<FindingLine>> {
     let protections = Protections::new(session, view, view);
+    let mut linked = None;
     let mut findings = Vec::new();
     for path in paths {
         let Some(document) = view.get(path) else { continue };
         let protection = protections.of(path).await?;
-        if let Some(against) = stands_against(document, &protection) {
-            findings.push(finding(session, path, against.asked, against.rule).await?);
+        if let Some(Against { asked, rule, .. }) = stands_against(document, &protection) {
+            let undo = match advice {
+                Advice::Whole => {
+                    let linked = linked.get_or_insert_with(|| linked_by(view));
+                    undoing(session, path, asked, linked).await?
+                }
+                Advice::WithoutUndoing => String::new(),
+            };
+            findings.push(finding(path, asked, rule, &undo));
         }
     }
     Ok(findings)
 }
 
-async fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) -> Result<FindingLine> {
+/// Lists the documents that link to each document.
+fn linked_by(view: &CatalogView) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut linked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (path, document) in view.iter() {
+        for link in document.links.iter().filter(|link| link.rel != "self") {
+            match view.lead(path, &link.href) {
+                Lead::Document(to) if to != path => {
+                    linked.entry(to).or_default().insert(path);
+                }
+                _ => {}
+            }
+        }
+    }
+    linked
+}
+
+fn finding(path: &str, asked: Treatment, rule: &str, undo: &str) -> FindingLine {
     let remedy = match asked {
         Treatment::Quarantined => {
             "a hold refuses every change of it, and lifting a hold is not built yet (docs/states.md, 'Not built yet'); \
              its authority can withdraw the document, by an entry of the suppression list"
                 .to_owned()
         }
-        Treatment::Withdrawn => format!("{WITHOUT_IT}{}", undoing(session, path, asked).await?),
-        _ => format!("publish a masked version of it; or {WITHOUT_IT}{}", undoing(session, path, asked).await?),
+        Treatment::Withdrawn => format!("{WITHOUT_IT}{undo}"),
+        _ => format!("publish a masked version of it; or {WITHOUT_IT}{undo}"),
     };
-    Ok(FindingLine {
+    FindingLine {
         rule: STANDS_AGAINST.into(),
         code: None,
         severity: "block".into(),
@@ -155,19 +199,36 @@ async fn finding(session: &Session, path: &str, asked: Treatment, rule: &str) ->
         message: format!("readers see it, though today's protection asks for {asked} ({rule})"),
         remedy,
         denies: false,
-    })
+    }
 }
 
 /// Names the command that takes back what brought a document. It is not named where it would be denied: because the
-/// earlier version is no better, or because the operation cannot be taken back.
-async fn undoing(session: &Session, path: &str, asked: Treatment) -> Result<String> {
+/// earlier version is no better or is gone, because the operation cannot be taken back, or because what a later operation
+/// brought links to the document.
+async fn undoing(
+    session: &Session,
+    path: &str,
+    asked: Treatment,
+    linked: &BTreeMap<&str, BTreeSet<&str>>,
+) -> Result<String> {
     let owner = session.history.owner(&session.document(path), None);
     let operation = owner.and_then(|owner| session.history.operation(&owner.operation));
     let (Some(owner), Some(operation)) = (owner, operation.filter(|operation| operation.moves_references()))
     else {
         return Ok(String::new());
     };
-    let earlier = session.facts.of_value(owner.step.before).await?;
+    let is_of_another = |other: &&str| {
+        let other = session.history.owner(&session.document(other), None);
+        other.is_none_or(|other| other.operation != owner.operation)
+    };
+    if linked.get(path).into_iter().flatten().any(is_of_another) {
+        return Ok(String::new());
+    }
+    let earlier = match session.facts.of_value(owner.step.before).await {
+        Ok(earlier) => earlier,
+        Err(Error::Versions(error)) if error.lost().is_some() => return Ok(String::new()),
+        Err(error) => return Err(error),
+    };
     if asked < Treatment::Withdrawn && earlier.is_some_and(|earlier| measured(&earlier) < asked) {
         return Ok(String::new());
     }
@@ -203,7 +264,25 @@ pub(crate) async fn owed(session: &Session) -> Result<Vec<FindingLine>> {
     for (cell, _, digest) in standing().filter(|(cell, ..)| candidates.contains(&cell.key)) {
         view.insert(cell.key.clone(), session.facts.of(&digest).await?);
     }
-    standing_against(session, &view, candidates.iter().map(String::as_str)).await
+    let mut against =
+        against_among(session, &view, candidates.iter().map(String::as_str), Advice::WithoutUndoing).await?;
+    against.extend(against_by_log(session, &view).await?);
+    Ok(against)
+}
+
+/// Counts the derived cells that still show one of the documents that stand against protection: the next projection takes
+/// them out. A store that does not answer counts none.
+pub(crate) async fn still_shown(session: &Session, against: &[FindingLine]) -> u64 {
+    let mut shown = 0;
+    for store in session.projected_stores().filter(|store| shows_one(store.domain())) {
+        let cell = |line: &FindingLine| CellId::new(store.domain(), store.name(), line.subject.clone());
+        let cells: BTreeSet<CellId> = against.iter().map(cell).collect();
+        let own = cells.into_iter().filter(|cell| !session.history.is_a_pipelines(cell));
+        let keys: Vec<String> = own.map(|cell| cell.key).collect();
+        let values = bulk::values(&**store, &keys, Depth::Mark).await.unwrap_or_default();
+        shown += values.iter().flatten().count() as u64;
+    }
+    shown
 }
 
 /// Says whether an entry that asks for more protection than public names a document.

@@ -6,7 +6,7 @@ use kfm_retry::{Classify, ErrorClass, Verdict};
 use kfm_telemetry::TelemetryError;
 
 use crate::op::OpError;
-use crate::report::{ConflictLine, FindingLine};
+use crate::report::{ConflictLine, FindingLine, Listing, ProtectedLine};
 use crate::versions::VersionError;
 
 /// The result of the engine's functions.
@@ -143,6 +143,8 @@ pub enum Error {
         operation: Option<OperationId>,
         /// `aborted`, or `failed` if nothing had moved.
         status: Status,
+        /// The cells that readers do not see as before, since protection asks for something else by now.
+        protected: Box<Listing<ProtectedLine>>,
         /// The error of the store, log or policy that it failed with.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,

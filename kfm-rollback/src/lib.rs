@@ -43,6 +43,7 @@ mod entries;
 mod execute;
 mod facts;
 mod lineage_feed;
+mod other_catalogs;
 mod refusal;
 mod remedy;
 mod resolve;
@@ -59,6 +60,6 @@ pub use platform::{Interrupt, NoProgress, OpenOptions, Platform, Progress, Setti
 pub use publish::{Project, Publish, PublishFolder};
 pub use stage::LogStages;
 pub use verbs::{
-    ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, LabelAssign, LabelLine, LabelsReport, PlanRequest,
-    PlanTarget, StandingDocument,
+    DryRunRequest, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, LabelAssign, LabelLine, LabelsReport,
+    PlanRequest, PlanTarget, StandingDocument,
 };

@@ -7,7 +7,7 @@ use kfm_wal::record::{Correction, ReleaseRef, SegmentRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::report::CellCount;
+use crate::report::{CellCount, ProtectedLine};
 
 /// The most differences that a manifest has in itself; the segment that it names has all of them.
 pub const DIFFS_MAX: usize = 10_000;
@@ -48,6 +48,10 @@ pub struct RollbackManifest {
     pub diffs: Vec<Diff>,
     /// Every reference that it was to change, in the version store.
     pub diffs_segment: SegmentRef,
+    /// The references that protection left at another value than this end asks for, at most the first [`DIFFS_MAX`]; left
+    /// out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<ProtectedLine>,
     /// The plan that was executed.
     pub plan_digest: Digest,
     /// The digest of the plan's content: planning the same change again gives the same one.
@@ -162,6 +166,10 @@ pub struct HotfixManifest {
     pub actions: Vec<Diff>,
     /// Every change, in the version store.
     pub actions_segment: SegmentRef,
+    /// The references that protection left at another value than this end asks for, at most the first [`DIFFS_MAX`]; left
+    /// out if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<ProtectedLine>,
     /// The command that takes this hotfix back.
     pub reversal: String,
     /// The digest of each document before.

@@ -1,7 +1,8 @@
 //! `kfm adopt`: what already stands in the stores becomes known to the log.
 
 use clap::Args;
-use kfm_rollback::report::{CellCount, ReconcileReport};
+use kfm_rollback::report::{AdoptReport, Status};
+use serde::Serialize;
 
 use crate::cli::free_text;
 use crate::context::Context;
@@ -26,7 +27,7 @@ pub(crate) struct Adopt {
 impl Adopt {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         if cx.is_rehearsal() {
-            return rehearse(&cx.platform_to_rehearse().await?.reconcile(false).await?);
+            return rehearse(&cx.platform_to_rehearse().await?.adopt_rehearse(self.store.as_deref()).await?);
         }
         let platform = cx.platform_to_change().await?;
         let (store, reason) = (self.store.as_deref(), self.reason.as_deref());
@@ -53,11 +54,17 @@ impl Adopt {
 }
 
 /// Says what would be recorded, without recording it.
-fn rehearse(report: &ReconcileReport) -> Result<Answer> {
-    let foreign = words::count(report.foreign.total, "value");
-    let screen = Screen::new(Tone::Plain, format!("Would record {foreign}; nothing was written"));
-    let documents = report.foreign.by_domain.get("stac").copied().unwrap_or_default();
-    let cells = CellCount { total: report.foreign.total, by_domain: report.foreign.by_domain.clone() };
-    let keys = serde_json::json!({ "publish_id": null, "cells": cells, "documents": documents, "status": "dry_run" });
-    Answer::new(&keys, screen)
+fn rehearse(report: &AdoptReport) -> Result<Answer> {
+    let cells = words::count(report.cells.total, "value");
+    let mut screen = Screen::new(Tone::Plain, format!("Would record {cells}; nothing was written"));
+    finding_list(&mut screen, ": none stops the adoption", &report.findings);
+    Answer::new(&Rehearsed { report, status: Status::DryRun }, screen)
+}
+
+/// Answer of a rehearsal.
+#[derive(Serialize)]
+struct Rehearsed<'a> {
+    #[serde(flatten)]
+    report: &'a AdoptReport,
+    status: Status,
 }

@@ -1,6 +1,7 @@
 //! `kfm catalog check`: links, orphans and ids of the catalog, as it stands (R48).
 
 use clap::Subcommand;
+use kfm_rollback::report::MISSING_PART;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -29,7 +30,8 @@ impl Catalog {
             ("protected elsewhere", report.protected_elsewhere),
             ("no documents", report.strays),
         ];
-        let found: u64 = counts.iter().map(|(_, count)| count).sum();
+        let missing = report.findings.by_rule.get(MISSING_PART).copied().unwrap_or_default();
+        let found = counts.iter().map(|(_, count)| count).sum::<u64>() + missing;
         let looked_at = format!(
             "{} and {}",
             words::count(report.documents, "document"),

@@ -95,10 +95,11 @@ impl Assign {
             return Answer::new(&report, screen);
         }
         let platform = cx.platform_to_change().await?;
+        let asked = LabelAssign { even_if_nothing: true, ..assigned.clone() };
         // What cannot be rehearsed is refused below, where the refusal is recorded.
         if !self.yes
             && cx.can_ask()
-            && let Ok(report) = platform.label_rehearse(&assigned).await
+            && let Ok(report) = platform.label_rehearse(&asked).await
         {
             let care = &assigned.care;
             let heading = format!("Label {} as {care}", about(&assigned));

@@ -126,10 +126,8 @@ impl Add {
 
     /// Says whether the principal could be added, and adds none.
     async fn rehearse(self, cx: &Context<'_>) -> Result<Answer> {
-        cx.platform_to_rehearse()
-            .await?
-            .principal_rehearse(&self.name, &self.roles, self.public_key.as_deref())
-            .await?;
+        let platform = cx.platform_to_rehearse().await?;
+        platform.principal_rehearse(&self.name, &self.roles, self.public_key.as_deref()).await?;
         let screen = Screen::new(Tone::Plain, format!("Would add {}", self.name));
         let mut keys = serde_json::json!({ "name": self.name, "roles": self.roles, "status": "dry_run" });
         if let Some(public_key) = self.public_key {

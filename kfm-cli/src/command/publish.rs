@@ -11,7 +11,7 @@ use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::ids::{self, OpenPublishArg};
-use crate::output::findings::finding_list;
+use crate::output::findings::{finding_list, protected_list};
 use crate::output::{Answer, Screen, Tone, ndjson, words};
 use crate::prompt::{Question, confirm};
 use crate::shell;
@@ -175,6 +175,8 @@ fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Ans
 fn screen(report: &PublishReport, dry_run: bool) -> Screen {
     let cells = words::cells(&report.steps);
     let nothing = report.steps.total == 0;
+    let but = words::but_protected(report.protected.total);
+    let tone = if report.protected.total == 0 { Tone::Good } else { Tone::Warn };
     let mut screen = match report.status {
         _ if nothing && report.publish_id.is_none() => {
             Screen::new(Tone::Good, "Nothing differs: nothing was published")
@@ -185,10 +187,10 @@ fn screen(report: &PublishReport, dry_run: bool) -> Screen {
         _ if dry_run => Screen::new(Tone::Plain, format!("Would publish {cells}; nothing was written")),
         Status::Completed if report.already > 0 => {
             let all = words::count(report.steps.total + report.already, "cell");
-            Screen::new(Tone::Good, format!("Published {all}{}", words::already(report.already)))
+            Screen::new(tone, format!("Published {all}{}{but}", words::already(report.already)))
         }
-        Status::Completed => Screen::new(Tone::Good, format!("Published {cells}")),
-        Status::Aborted => Screen::new(Tone::Good, "Aborted: readers see what they saw before"),
+        Status::Completed => Screen::new(tone, format!("Published {cells}{but}")),
+        Status::Aborted => Screen::new(tone, format!("Aborted: readers see what they saw before{but}")),
         status => Screen::new(Tone::Warn, format!("The publish is {status}")),
     };
     screen.fact_if("publish", report.publish_id.as_ref());
@@ -211,6 +213,7 @@ fn screen(report: &PublishReport, dry_run: bool) -> Screen {
         screen.fact("orphans", words::change(report.orphan_count_before, report.orphan_count_after));
     }
     screen.fact("took", words::duration(report.duration_ms));
+    protected_list(&mut screen, &report.protected);
     finding_list(
         &mut screen,
         ": none stops the publish (--strict would, where it makes things worse)",
@@ -258,6 +261,7 @@ fn shown(cx: &Context<'_>, mut report: PublishShow) -> Result<Answer> {
     let completion = report.completion_lsn.map_or_else(|| "none".to_owned(), |lsn| lsn.to_string());
     screen.fact("in the log", format!("intent {}, completion {completion}", report.intent_lsn));
     show_steps(&mut screen, &report.cells);
+    protected_list(&mut screen, &report.protected);
     screen.next(&report.next);
     Answer::new(&report, screen)
 }

@@ -19,9 +19,11 @@ pub(crate) struct Reconcile {
 
 impl Reconcile {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        if !self.adopt || cx.is_rehearsal() {
-            let platform = if self.adopt { cx.platform_to_rehearse().await? } else { cx.platform().await? };
-            return list(cx, &platform).await;
+        if !self.adopt {
+            return list(cx, &cx.platform().await?).await;
+        }
+        if cx.is_rehearsal() {
+            return answer(cx, cx.platform_to_rehearse().await?.reconcile_rehearse().await?);
         }
         let report = cx.platform_to_change().await?.reconcile(true).await?;
         answer(cx, report)

@@ -1,6 +1,6 @@
 //! Findings and conflicts on a screen: what was found, and what to do about it.
 
-use kfm_rollback::report::{Alike, Conflicts, FindingLine, Group, Listing};
+use kfm_rollback::report::{Alike, Conflicts, FindingLine, Group, Listing, ProtectedLine};
 
 use super::screen::{LIST_LINES_MAX, Screen};
 use super::{Tone, words};
@@ -82,6 +82,28 @@ pub(crate) fn finding_list(screen: &mut Screen, heading: &str, findings: &Listin
     }
     screen.heading(format!("{}{heading}", words::count(findings.total, "finding")));
     show_groups(screen, findings.groups.iter());
+}
+
+/// Shows the cells that protection left at another value than the operation's end asks for, by store and rule.
+pub(crate) fn protected_list(screen: &mut Screen, protected: &Listing<ProtectedLine>) {
+    if protected.total == 0 {
+        return;
+    }
+    screen.heading(format!("changed by protection: {}", words::count(protected.total, "cell")));
+    for group in protected.groups.iter().take(LIST_LINES_MAX) {
+        let of = |text: &Option<String>| text.clone().unwrap_or_default();
+        let cells = words::count(group.total, "cell");
+        screen.item(Tone::Warn, format!("{cells} of {}  {}", of(&group.of.store), of(&group.of.rule)));
+        for cell in &group.first {
+            let end = if cell.to.is_none() { "absent" } else { "projected anew" };
+            screen.detail(format!("{}  {end} now", cell.key));
+        }
+        let more = group.total.saturating_sub(group.first.len() as u64);
+        if more > 0 {
+            screen.detail(format!("and {} more", words::number(more)));
+        }
+    }
+    screen.more(protected.groups.len().saturating_sub(LIST_LINES_MAX) as u64, None);
 }
 
 /// Shows what stands against an operation.

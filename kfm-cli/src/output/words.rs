@@ -55,6 +55,15 @@ pub(crate) fn already(many: u64) -> String {
     }
 }
 
+/// Says how many of the cells counted before it end otherwise, since protection asks for it: `, but for 3 cells that
+/// protection changed`; nothing if none does.
+pub(crate) fn but_protected(many: u64) -> String {
+    match many {
+        0 => String::new(),
+        many => format!(", but for {} that protection changed", count(many, "cell")),
+    }
+}
+
 /// Says what a number was and is: `45, as before` or `45, was 44`.
 pub(crate) fn change(before: u64, after: u64) -> String {
     let (before_said, after_said) = (number(before), number(after));

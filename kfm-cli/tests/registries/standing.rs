@@ -40,7 +40,11 @@ fn what_stands_against_protection_is_found_and_owed() {
         protect(&sandbox);
         assert_eq!(against(&sandbox), ["things/b.json"], "{name}");
         let owed = sandbox.json(0, &["status"])["owed"].clone();
-        assert!(owed[0].as_str().unwrap().starts_with("things/b.json readers see it"), "{name}: {owed:#}");
+        assert!(
+            owed[0].as_str().unwrap().ends_with("cells=1; take them out: kfm project"),
+            "{name}: {owed:#}"
+        );
+        assert!(owed[1].as_str().unwrap().starts_with("things/b.json readers see it"), "{name}: {owed:#}");
         let reconciled = sandbox.json(0, &["reconcile"]);
         assert_eq!(
             reconciled["findings"]["by_rule"]["stands_against_protection"], 1,
@@ -55,7 +59,10 @@ fn a_collection_that_is_restricted_takes_its_items_along() {
     label(&sandbox, "things", "restricted");
     let found = against(&sandbox);
     assert_eq!(found, ["things/a.json", "things/b.json", "things/collection.json"]);
-    assert_eq!(sandbox.json(0, &["status"])["owed"].as_array().unwrap().len(), 3);
+    let owed = || sandbox.json(0, &["status"])["owed"].as_array().unwrap().clone();
+    assert!(owed()[0].as_str().unwrap().contains("cells=3; take them out: kfm project"), "{:?}", owed());
+    sandbox.json(0, &["project"]);
+    assert_eq!(owed().len(), 3, "the documents themselves still stand: {:?}", owed());
 }
 
 #[test]
@@ -113,4 +120,78 @@ fn a_document_put_back_by_hand_is_adopted_with_the_word_of_policy() {
     let screen = sandbox.kfm(&["reconcile"]).exits(0).stdout.clone();
     assert!(screen.contains("CARE-A3-resurrect"), "{screen}");
     assert_eq!(against(&sandbox), ["things/c.json"]);
+}
+
+/// A platform with a second catalog that shows the first.
+fn with_a_mirror() -> Sandbox {
+    let (sandbox, ..) = two_publishes();
+    let settings = sandbox.read("kfm.toml").unwrap();
+    let mirror = "\n[stores.mirror]\ndomain = \"stac\"\nkind = \"static\"\nurl = \"file:mirror\"\nrole = \"derived\"\n";
+    sandbox.write("kfm.toml", &format!("{settings}{mirror}"));
+    sandbox.json(0, &["project"]);
+    assert!(sandbox.read("mirror/things/a.json").is_some());
+    sandbox
+}
+
+#[test]
+fn what_stands_against_protection_at_a_path_of_a_second_catalog_that_no_projection_keeps_is_found_and_owed() {
+    let sandbox = with_a_mirror();
+    let found = ["stac:mirror/other/secret.json"];
+    let owed = || sandbox.json(0, &["status"])["owed"].clone();
+    let says = |answer: &serde_json::Value| answer["findings"]["first"].to_string();
+    let own = item("s", "x").replace("\"title\"", "\"kfm:care_label\":\"restricted\",\"title\"");
+    sandbox.write("mirror/other/secret.json", &own);
+    assert_eq!(against(&sandbox), found);
+    for words in [&["reconcile"][..], &["reconcile", "--adopt", "--ci"], &["project"], &["project", "--ci"]] {
+        let answer = sandbox.json(0, words);
+        assert!(
+            says(&answer).contains(found[0]) && says(&answer).contains("by hand"),
+            "{words:?} {answer:#}"
+        );
+    }
+    let adopted = sandbox.json(0, &["adopt"]);
+    assert!(says(&adopted).contains(found[0]), "{adopted:#}");
+    assert_eq!(against(&sandbox), found);
+    let line = owed()[0].as_str().unwrap().to_owned();
+    assert!(line.contains(found[0]) && line.contains("CARE-E1-geo"), "{line}");
+    // What is advised leads to an end.
+    assert!(line.contains("take it out of that store") && line.contains("kfm reconcile --adopt"), "{line}");
+    std::fs::remove_file(sandbox.path().join("mirror/other/secret.json")).unwrap();
+    sandbox.json(0, &["reconcile", "--adopt"]);
+    assert_eq!(against(&sandbox), Vec::<String>::new());
+    assert_eq!(owed(), serde_json::json!([]));
+}
+
+#[test]
+fn a_copy_in_a_second_catalog_of_what_is_withdrawn_is_found_and_a_harmless_document_is_not() {
+    let sandbox = with_a_mirror();
+    sandbox.write("mirror/other/copy.json", &item("b", "first"));
+    sandbox.write("mirror/other/harmless.json", &item("h", "first"));
+    sandbox.json(0, &["reconcile", "--adopt"]);
+    assert_eq!(against(&sandbox), Vec::<String>::new());
+    assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+    withdraw(&sandbox, "b");
+    assert_eq!(against(&sandbox), ["things/b.json", "stac:mirror/other/copy.json"]);
+    let owed = sandbox.json(0, &["status"])["owed"].clone();
+    assert!(owed.to_string().contains("stac:mirror/other/copy.json readers see it"), "{owed:#}");
+}
+
+#[test]
+fn taking_back_what_brought_a_document_is_advised_only_where_nothing_later_links_to_it() {
+    let sandbox = Sandbox::platform();
+    let remedy = |sandbox: &Sandbox| {
+        let check = sandbox.json(1, &["catalog", "check"]);
+        let lines = check["findings"]["first"].as_array().unwrap().clone();
+        let line = lines.into_iter().find(|line| line["rule"] == "stands_against_protection").unwrap();
+        line["remedy"].as_str().unwrap().to_owned()
+    };
+    let brought = sandbox.publish("one", &super::support::first_version());
+    withdraw(&sandbox, "b");
+    assert!(remedy(&sandbox).contains(&format!("kfm rollback plan --publish-id {brought}")));
+    // The collection, which lists it, is a later operation's by now.
+    let mut documents = super::support::base(&["a", "b"]);
+    let collection =
+        documents.pop().unwrap().1.replace("\"things\",\"license\"", "\"all things\",\"license\"");
+    sandbox.publish("two", &[("things/collection.json", collection)]);
+    assert!(!remedy(&sandbox).contains("rollback plan"), "{}", remedy(&sandbox));
 }

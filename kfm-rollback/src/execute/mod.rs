@@ -22,12 +22,13 @@ pub(crate) use open::{Opening, Prepared, foreign_values, open, preflight, prepar
 pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use records::{raise_due, telemetry_ref};
 pub(crate) use resume::{Resume, resume, still_open};
-pub(crate) use treated::Work;
+pub(crate) use treated::{Work, protected_by_log};
 
 use crate::context::WriteContext;
 use crate::error::{Error, Result, recorded_text};
 use crate::history::ENGINE;
 use crate::planted::{Bug, planted};
+use crate::report::FIRST_MAX;
 use crate::session::Session;
 
 /// Runs an open operation to its end, in the direction that its journal says.
@@ -178,6 +179,7 @@ async fn finish(
             },
             operation: Some(id.clone()),
             status: end.into(),
+            protected: Box::new(outcome.protected(FIRST_MAX)),
             source: None,
         }),
     }

@@ -1,18 +1,19 @@
 //! What an operation came to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::integrity::IntegrityChange;
-use kfm_lineage::{Digest, OperationId, OperationKind, Timestamp};
+use kfm_lineage::{Digest, OperationId, OperationKind, Step, Timestamp, Value};
 use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
 use super::Work;
+use super::treated::protected;
 use crate::assess::{catalog_at, with_steps};
 use crate::error::Result;
 use crate::history::{ENGINE, Operation};
-use crate::report::CellCount;
+use crate::report::{CellCount, Listing, ProtectedLine};
 use crate::session::Session;
 
 /// What an operation came to, before and as it is recorded.
@@ -76,6 +77,24 @@ impl Outcome {
             error,
             manifest: None,
         })
+    }
+}
+
+impl Outcome {
+    /// Lists the cells that protection changed; it keeps the first `first_max`.
+    pub(crate) fn protected(&self, first_max: usize) -> Listing<ProtectedLine> {
+        protected(&self.treated, first_max)
+    }
+
+    /// Returns what says which value a step has at the end.
+    pub(crate) fn ends(&self) -> impl Fn(&Step) -> Value {
+        let treated: BTreeMap<_, _> =
+            self.treated.iter().map(|treated| (&treated.cell, treated.value)).collect();
+        move |step| match (treated.get(&step.cell), self.end) {
+            (Some(value), _) => *value,
+            (None, EndState::Completed) => step.after,
+            (None, _) => step.before,
+        }
     }
 }
 

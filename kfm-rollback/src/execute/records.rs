@@ -1,7 +1,7 @@
 //! Writes the records of an operation (manifest, telemetry and ledger), durable before the operation ends in the
 //! log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
@@ -139,6 +139,7 @@ fn rollback_manifest(
         scope: scope(operation, steps, outcome),
         diffs: diffs(steps, outcome),
         diffs_segment: operation.steps,
+        protected: outcome.protected(DIFFS_MAX).first,
         plan_digest: frame.payload.plan_id,
         content_id: frame.payload.content_id,
         hash_chain_before: frame.payload.hash_chain_before,
@@ -175,6 +176,7 @@ fn hotfix_manifest(
         targets: documents().map(|step| step.cell.key.clone()).collect(),
         actions: diffs(steps, outcome),
         actions_segment: operation.steps,
+        protected: outcome.protected(DIFFS_MAX).first,
         reversal: frame.reversal.clone(),
         checksums_before: documents().map(|step| (step.cell.key.clone(), step.before)).collect(),
         checksums_after: documents().map(|step| (step.cell.key.clone(), step.after)).collect(),
@@ -195,13 +197,7 @@ fn scope(operation: &Operation, steps: &[Step], outcome: &Outcome) -> ManifestSc
 }
 
 fn diffs(steps: &[Step], outcome: &Outcome) -> Vec<Diff> {
-    let treated: BTreeMap<_, _> =
-        outcome.treated.iter().map(|treated| (&treated.cell, treated.value)).collect();
-    let end = |step: &Step| match treated.get(&step.cell) {
-        Some(value) => *value,
-        None if outcome.end == EndState::Completed => step.after,
-        None => step.before,
-    };
+    let end = outcome.ends();
     let changed = steps.iter().map(|step| (step, end(step))).filter(|(step, end)| step.before != *end);
     changed
         .take(DIFFS_MAX)

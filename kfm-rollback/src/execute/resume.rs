@@ -46,6 +46,10 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
     }
     let steps = read_steps(&session.versions(), &operation.steps).await;
     let steps = steps.map_err(|error| still_open(&operation, &error))?;
+    if operation.frame.as_ref().is_some_and(|frame| frame.governance.justification.is_some()) {
+        // It was forced through without versions that are gone, so it ends without them.
+        session.go_on_without_lost().await.map_err(|error| still_open(&operation, &error))?;
+    }
     let misfit = fit::misfit(session, &operation, &steps);
     let steps = match misfit {
         Some(why) if !how.abort && operation.journal.abort.is_none() => {

@@ -9,7 +9,10 @@ use kfm_lineage::{CellId, OperationId, Step, Value};
 use kfm_wal::record::{Direction, JournalEntry, SegmentRef, TreatedCell};
 
 use crate::error::Result;
+use crate::history::{Operation, read_treated};
+use crate::report::{FIRST_MAX, Listing, ProtectedLine};
 use crate::session::Session;
+use crate::versions::VersionStore;
 
 /// The cells that end at another value than the direction asks for, each with its value and the rule that wants it.
 pub(crate) type Treated = BTreeMap<CellId, (Value, String)>;
@@ -116,9 +119,33 @@ impl Work {
         let alone = self.steps.iter().filter(|step| self.skip.contains(&step.cell)).map(|step| TreatedCell {
             cell: step.cell.clone(),
             value: step.before,
-            why: "left alone on request".into(),
+            why: LEFT_ALONE.into(),
         });
         treated.chain(alone).collect()
+    }
+}
+
+/// Why a cell that the actor asked to leave alone does not end as planned, in the log; every other reason is
+/// protection's.
+const LEFT_ALONE: &str = "left alone on request";
+
+/// Lists those of the cells that did not end as planned which protection changed; it keeps the first `first_max`.
+pub(super) fn protected(treated: &[TreatedCell], first_max: usize) -> Listing<ProtectedLine> {
+    let protected = treated.iter().filter(|cell| cell.why != LEFT_ALONE);
+    Listing::of_first(protected.map(ProtectedLine::from), first_max)
+}
+
+/// Lists the cells that protection changed in an operation that has ended.
+///
+/// # Errors
+/// [`Error::Versions`](crate::Error::Versions): the list is missing; restore the version store.
+pub(crate) async fn protected_by_log(
+    versions: &VersionStore,
+    operation: &Operation,
+) -> Result<Listing<ProtectedLine>> {
+    match &operation.closed {
+        Some(closed) => Ok(protected(&read_treated(versions, &closed.close).await?, FIRST_MAX)),
+        None => Ok(Listing::default()),
     }
 }
 

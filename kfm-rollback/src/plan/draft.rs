@@ -18,7 +18,7 @@ use crate::assess::{
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::integrity_change;
-use crate::history::read_steps;
+use crate::history::{CellHistory, read_steps};
 use crate::report::{ConflictLine, SkippedLine};
 use crate::session::Session;
 use crate::skip;
@@ -102,6 +102,20 @@ impl Draft {
 /// [`Error::Incomplete`]: the log or the version store lacks something. [`Error::Conflict`]: an open operation
 /// keeps a cell, or later work was derived from the target. [`Error::Invalid`]: it can never be done.
 pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Drafted> {
+    let forced = wanted.forced.is_some();
+    if forced {
+        session.go_on_without_lost().await?;
+    }
+    match draft_wanted(session, wanted).await {
+        Err(Error::Versions(error)) => Err(match error.lost() {
+            Some(lost) => gone(session, &[lost], !forced && session.is_outlived(&lost)),
+            None => error.into(),
+        }),
+        drafted => drafted,
+    }
+}
+
+async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> {
     session.begin_phase("plan", 0);
     session.refuse_unfit_stores().await?;
     let now = catalog_now(session).await?;
@@ -305,22 +319,32 @@ async fn without_missing(
     }
     let (missing, present): (Vec<Step>, Vec<Step>) =
         steps.into_iter().partition(|step| step.after.is_some_and(|digest| lacking.contains(&digest)));
-    if wanted.forced.is_none() {
-        return Err(Error::Incomplete {
-            message: format!(
-                "versions that the log names are gone: cells={} first={}",
-                missing.len(),
-                missing.first().map_or("-", |step| step.cell.key.as_str())
-            ),
-            hint:
-                "restore the version store from a backup, publish a correction instead, or leave these cells \
-                   alone by '--force --justification'"
-                    .into(),
-            next: Vec::new(),
-        });
+    if wanted.forced.is_none() || present.is_empty() {
+        let lost: Vec<Digest> = missing.iter().filter_map(|step| step.after).collect();
+        return Err(gone(session, &lost, wanted.forced.is_none() && !present.is_empty()));
     }
     skipped.extend(missing.iter().map(|step| skipped_line(step, "missing", None)));
     Ok(present)
+}
+
+/// The error of a change that needs versions whose bytes are gone; `may_force` says whether force helps (R46).
+fn gone(session: &Session, lost: &[Digest], may_force: bool) -> Error {
+    let is_lost = |history: &CellHistory| {
+        history.writes.iter().any(|write| write.step.after.is_some_and(|after| lost.contains(&after)))
+    };
+    let cells = session.history.cells().filter(|(_, history)| is_lost(history));
+    let first = cells.map(|(cell, _)| cell.key.as_str()).min().unwrap_or("-");
+    let leave_alone = match may_force {
+        true => ", or go on without them by '--force --justification', which leaves their cells alone",
+        false => "",
+    };
+    Error::Incomplete {
+        message: format!("versions that the log names are gone: versions={} first={first}", lost.len()),
+        hint: format!(
+            "restore the version store from a backup that has them; or publish a correction instead{leave_alone}"
+        ),
+        next: vec!["kfm doctor --digests".into()],
+    }
 }
 
 fn dependent(id: &OperationId) -> ConflictLine {

@@ -11,6 +11,7 @@ use super::{Plan, PlanKind, PlanStep};
 use crate::assess::{DOCUMENT_TIER, denied};
 use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Resume, Work, open, preflight, prepare, resume, run, telemetry_ref};
+use crate::history::Operation;
 use crate::planted::{Bug, planted};
 use crate::report::ConflictLine;
 use crate::session::Session;
@@ -98,11 +99,20 @@ pub(crate) async fn draft_again(session: &mut Session, plan: &Plan, reason: &str
 }
 
 /// Answers for a plan whose operation is in the log already: one id, one use (`docs/states.md` section 3).
-async fn executed_before(
-    session: &mut Session,
-    plan: &Plan,
-    operation: &crate::history::Operation,
-) -> Result<Executed> {
+async fn executed_before(session: &mut Session, plan: &Plan, operation: &Operation) -> Result<Executed> {
+    stands_as_planned(session, plan, operation)?;
+    if operation.closed.is_none() {
+        let outcome = resume(session, &operation.id, Resume::default()).await?;
+        return Ok(Executed::Done(Box::new(outcome)));
+    }
+    Ok(Executed::Before)
+}
+
+/// Refuses a plan whose operation is in the log and is not open, nor stands as it was planned.
+///
+/// # Errors
+/// [`Error::Conflict`]: it was executed and went back, or was reverted since, or another plan has its id.
+pub(crate) fn stands_as_planned(session: &Session, plan: &Plan, operation: &Operation) -> Result<()> {
     if operation.content_id != Some(plan.content_id) {
         return Err(Error::Conflict {
             message: format!("another plan was executed under this id: operation={}", operation.id),
@@ -112,8 +122,7 @@ async fn executed_before(
         });
     }
     if operation.closed.is_none() {
-        let outcome = resume(session, &operation.id, Resume::default()).await?;
-        return Ok(Executed::Done(Box::new(outcome)));
+        return Ok(());
     }
     if !operation.is_completed() {
         return Err(Error::Conflict {
@@ -128,7 +137,7 @@ async fn executed_before(
     if turned_since {
         return Err(stale(plan, "it was executed, and reverted since".into(), Vec::new()));
     }
-    Ok(Executed::Before)
+    Ok(())
 }
 
 fn stale(plan: &Plan, why: String, changes: Vec<ConflictLine>) -> Error {

@@ -19,7 +19,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use draft::{Draft, Drafted, Wanted, draft};
-pub(crate) use execute::{Executed, draft_again, execute_draft, execute_plan, refuse_cancelled};
+pub(crate) use execute::{
+    Executed, draft_again, execute_draft, execute_plan, refuse_cancelled, stands_as_planned,
+};
 pub(crate) use file::{bytes_of, is_plan_file, load_plan, plan_of, store_plan};
 pub(crate) use report::{PlanCells, plan_report, plan_report_first, report_of, step_line};
 

@@ -118,6 +118,22 @@ impl PlatformLock {
         Ok(Self { path: path.to_owned(), noted: Arc::new(Mutex::new(noted)) })
     }
 
+    /// Waits until no process holds the lock, as long as the options say, or until the actor asks to stop. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]: another process holds the lock. [`Error::File`]: the file is there and cannot be read.
+    pub(crate) async fn wait_until_free(path: &Path, options: &super::OpenOptions) -> Result<()> {
+        let begun = options.clock.monotonic();
+        while let Some(holder) = Self::holder(path)? {
+            let waited = options.clock.monotonic().saturating_sub(begun);
+            if waited >= options.wait || options.interrupt.is_requested() {
+                return Err(Error::Locked { holder: holder.to_string() });
+            }
+            options.clock.sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Writes into the lock's file which operation the holder works on.
     ///
     /// # Errors

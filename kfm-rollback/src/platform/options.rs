@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kfm_lineage::text::{is_hidden, shown};
 use kfm_retry::Clock;
 use kfm_wal::local::disk::{Disk, RealDisk};
 
@@ -63,21 +62,6 @@ impl OpenOptions {
             credentials: Credentials::default(),
             rehearses: false,
         }
-    }
-
-    /// Refuses an actor whose name has characters that cannot be seen: a planner under this name would not be known
-    /// again among the approvers.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`]: shows the name.
-    pub fn check_actor(&self) -> Result<()> {
-        if !self.actor.contains(is_hidden) {
-            return Ok(());
-        }
-        Err(Error::invalid(
-            format!("the actor's name has characters that cannot be seen: actor={}", shown(&self.actor)),
-            "give the name as it is written",
-        ))
     }
 
     /// Registers a kind of stores, or replaces the one of this name, so that `kfm.toml` can name it.

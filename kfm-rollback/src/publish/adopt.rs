@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, OperationId, Slug, Step, Value, Version};
+use kfm_lineage::{CellId, Domain, OperationId, Slug, Step, Value, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode};
 use kfm_wal::record::{PublishKind, Record};
 
@@ -14,11 +14,12 @@ use super::unit::{Unit, intent};
 use crate::assess::{Case, catalog_now, describe_step, treat_steps, with_steps};
 use crate::bulk;
 use crate::coverage::standing_against;
-use crate::derive::derived_cells;
+use crate::derive::{derived_cells, known_derived_cells};
 use crate::elsewhere::protected_elsewhere;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::execute::{Prepared, Work, open, run};
+use crate::other_catalogs::against_in_stores;
 use crate::report::{
     AdoptReport, CellCount, FindingLine, ForeignCell, Listing, ProjectionLine, ReconcileReport,
 };
@@ -68,20 +69,16 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
     Ok(foreign)
 }
 
-/// Names the derived cells of every document that the log ever knew, open operations included.
+/// Names the derived cells of every document that the log ever knew, open operations included. No old version is read, so
+/// one that is gone does not stop a look.
 async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
     let mut steps = Vec::new();
-    for (cell, history) in session.history.cells() {
-        if session.is_document(cell) {
-            for write in &history.writes {
-                steps.push((*write.step).clone());
-            }
-        }
-    }
     for operation in session.history.open_operations() {
         steps.extend(crate::history::read_steps(&session.versions(), &operation.steps).await?);
     }
-    Ok(derived_cells(session, &steps).await?.into_iter().map(|derived| derived.cell).collect())
+    let in_flight = derived_cells(session, &steps).await?;
+    let known = known_derived_cells(session).into_iter().chain(in_flight);
+    Ok(known.map(|derived| derived.cell).collect())
 }
 
 /// Records the documents and cells that the log does not know as a genesis publish.
@@ -94,17 +91,7 @@ pub(crate) async fn adopt(
     reason: Option<&str>,
     projects: bool,
 ) -> Result<AdoptReport> {
-    if let Some(name) = store
-        && session.platform.store(name).is_none()
-    {
-        return Err(Error::NotFound { kind: "store", text: name.to_owned() });
-    }
-    let unknown: Vec<Foreign> = foreign_cells(session)
-        .await?
-        .into_iter()
-        .filter(|foreign| session.history.cell(&foreign.cell).is_none())
-        .filter(|foreign| store.is_none_or(|name| foreign.cell.store == name))
-        .collect();
+    let unknown = unknown_cells(session, store).await?;
     let documents = unknown.iter().filter(|foreign| session.is_document(&foreign.cell)).count() as u64;
     let cells = CellCount::of(unknown.iter().map(|foreign| foreign.cell.domain));
     let adopted: Vec<String> = unknown.iter().map(|foreign| foreign.cell.key.clone()).collect();
@@ -113,6 +100,7 @@ pub(crate) async fn adopt(
         recorded.map_or((None, Vec::new()), |(unit, findings)| (Some(unit.id), findings));
     if publish_id.is_some() {
         let now = catalog_now(session).await?;
+        findings.extend(against_in_stores(session, &now).await?);
         findings.extend(protected_elsewhere(session, &now, adopted.iter().map(String::as_str)).await?);
     }
     let findings = Listing::of(findings);
@@ -128,6 +116,47 @@ pub(crate) async fn adopt(
         next.extend(["kfm labels list".to_owned(), "kfm catalog check".to_owned()]);
     }
     Ok(AdoptReport { publish_id, cells, documents, projection, findings, next })
+}
+
+/// Lists the values of cells that the log never knew, in all stores or in one.
+async fn unknown_cells(session: &Session, store: Option<&str>) -> Result<Vec<Foreign>> {
+    if let Some(name) = store
+        && session.platform.store(name).is_none()
+    {
+        return Err(Error::NotFound { kind: "store", text: name.to_owned() });
+    }
+    let mut unknown = foreign_cells(session).await?;
+    unknown.retain(|foreign| {
+        session.history.cell(&foreign.cell).is_none() && store.is_none_or(|name| foreign.cell.store == name)
+    });
+    Ok(unknown)
+}
+
+/// Says what an adoption would record and find, and is refused as the adoption would be; writes nothing.
+pub(crate) async fn rehearse_adopt(session: &mut Session, store: Option<&str>) -> Result<AdoptReport> {
+    let unknown = unknown_cells(session, store).await?;
+    refuse_to_record(session, &unknown)?;
+    let documents = unknown.iter().filter(|foreign| session.is_document(&foreign.cell)).count() as u64;
+    let cells = CellCount::of(unknown.iter().map(|foreign| foreign.cell.domain));
+    let (findings, _) = look_at_standing(session, unknown).await?;
+    let findings = Listing::of(findings);
+    Ok(AdoptReport { publish_id: None, cells, documents, projection: None, findings, next: Vec::new() })
+}
+
+/// Says what recording foreign values would find, and is refused as that would be; writes nothing.
+pub(crate) async fn rehearse_reconcile(session: &mut Session) -> Result<ReconcileReport> {
+    refuse_to_record(session, &foreign_cells(session).await?)?;
+    project(session, &Project { dry_run: true, ..Project::default() }).await?;
+    reconcile(session, false).await
+}
+
+/// Refuses to record values while an operation is open, or while policy's files cannot be read.
+fn refuse_to_record(session: &Session, foreign: &[Foreign]) -> Result<()> {
+    let Some(first) = foreign.first() else { return Ok(()) };
+    if let Some(operation) = session.history.open_operations().next() {
+        return Err(crate::session::kept_by(&operation.id, &first.cell));
+    }
+    session.require_policy("record what stands")
 }
 
 /// Makes all derived cells what the documents say; `None` if they are so already.
@@ -166,6 +195,7 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
     if session.require_policy("reconcile").is_ok() {
         let against = standing_against(session, &after, after.iter().map(|(path, _)| path)).await?;
         findings.extend(against);
+        findings.extend(against_in_stores(session, &after).await?);
         findings.extend(protected_elsewhere(session, &after, after.iter().map(|(path, _)| path)).await?);
     }
     let projection = match adopt {
@@ -240,9 +270,7 @@ async fn record_standing(
     if foreign.is_empty() {
         return Ok(None);
     }
-    if let Some(operation) = session.history.open_operations().next() {
-        return Err(crate::session::kept_by(&operation.id, &foreign[0].cell));
-    }
+    refuse_to_record(session, &foreign)?;
     session.begin_phase("record", foreign.len() as u64);
     let pipeline = Slug::parse(pipeline).expect("a literal slug");
     let unit = Unit::new(session, &pipeline, None, reason.map(str::to_owned));
@@ -314,8 +342,9 @@ fn changed_meanwhile(cell: &CellId) -> Error {
 
 /// Describes a standing value as a step, though the engine did not make it.
 async fn describe(session: &Session, unit: &Unit, foreign: &Foreign, content: Option<&[u8]>) -> Result<Step> {
+    // Policy reads the documents of other catalogs too, whose bytes may not be in the version store yet.
     if let Some((digest, content)) = foreign.observed.zip(content)
-        && session.is_document(&foreign.cell)
+        && foreign.cell.domain == Domain::Stac
     {
         session.facts.project(digest, content);
     }

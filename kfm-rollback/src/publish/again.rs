@@ -45,7 +45,7 @@ pub(super) async fn publish_again(
         (true, true) => publish_report(None, Status::DryRun),
         (false, true) => PublishReport {
             steps: CellCount::of(steps.iter().map(|step| step.cell.domain)),
-            ..counted(session, publish_report(None, Status::DryRun), &steps)
+            ..counted(session, publish_report(None, Status::DryRun), &steps, |step| step.after)
         },
         (false, false) => resume_publish(session, publish, Resume::default()).await?,
     };
@@ -65,7 +65,8 @@ pub(crate) async fn resume_publish(
     let steps = steps_of(session, publish).await?;
     let outcome = resume(session, &publish.id, how).await?;
     let report = publish_report(PublishId::parse(publish.id.as_str()).ok(), Status::Running);
-    let report = finished(session, counted(session, report, &steps), &outcome, publish.opened_at);
+    let report = counted(session, report, &steps, outcome.ends());
+    let report = finished(session, report, &outcome, publish.opened_at);
     Ok(PublishReport { duration_ms: outcome.worked_ms, ..report })
 }
 
@@ -77,10 +78,16 @@ async fn steps_of(session: &Session, publish: &Operation) -> Result<Vec<Step>> {
     })
 }
 
-/// Counts the documents that steps add, change and retire.
-fn counted(session: &Session, mut report: PublishReport, steps: &[Step]) -> PublishReport {
+/// Counts the documents that steps add, change and retire; `ends` says which value each has at the end.
+fn counted(
+    session: &Session,
+    mut report: PublishReport,
+    steps: &[Step],
+    ends: impl Fn(&Step) -> Value,
+) -> PublishReport {
     for step in steps.iter().filter(|step| session.is_document(&step.cell)) {
-        match (step.before, step.after) {
+        match (step.before, ends(step)) {
+            (before, end) if before == end => {}
             (None, _) => report.added += 1,
             (_, None) => report.retired += 1,
             _ => report.changed += 1,

@@ -14,7 +14,7 @@ pub use from_folder::PublishFolder;
 pub use hook::Publish;
 pub use project::Project;
 
-pub(crate) use adopt::{adopt, reconcile};
+pub(crate) use adopt::{adopt, reconcile, rehearse_adopt, rehearse_reconcile};
 pub(crate) use again::resume_publish;
 pub(crate) use folder::check_size;
 pub(crate) use from_folder::publish_folder;

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::execute::{Work, open, prepared, run};
 use crate::history::CellHistory;
 use crate::op::OpError;
+use crate::other_catalogs::against_in_stores;
 use crate::report::{CellCount, FindingLine, Listing, PublishReport};
 use crate::session::Session;
 
@@ -57,9 +58,11 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
         session.fence(&unit.id.clone().into()).await?;
     }
     session.refuse_kept_cells(cells.iter().map(|derived| &derived.cell)).await?;
-    let Some(Differing { now, steps, labels, case }) = differing(session, &unit, &cells).await? else {
+    let differing = differing(session, &unit, &cells).await?;
+    let left = against_in_stores(session, &catalog_now(session).await?).await?;
+    let Some(Differing { now, steps, labels, case }) = differing else {
         let status = if request.dry_run { Status::DryRun } else { Status::Completed };
-        return Ok(publish_report(None, status));
+        return Ok(PublishReport { findings: Listing::of(left), ..publish_report(None, status) });
     };
     let decision = case.judge(session);
     if !decision.allowed {
@@ -67,7 +70,7 @@ pub(crate) async fn project(session: &mut Session, request: &Project) -> Result<
     }
     let mut report = publish_report((!request.dry_run).then(|| unit.id.clone()), Status::DryRun);
     report.steps = CellCount::of(steps.iter().map(|step| step.cell.domain));
-    report.findings = Listing::of(decision.findings.iter().map(FindingLine::from));
+    report.findings = Listing::of(decision.findings.iter().map(FindingLine::from).chain(left));
     if request.dry_run {
         return Ok(report);
     }

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Prepared, Work, foreign_values, open, prepare, run};
 use crate::platform::Strictness;
 use crate::projector::PROJECTOR;
-use crate::report::{CellCount, FindingLine, Listing, PublishReport};
+use crate::report::{CellCount, FIRST_MAX, FindingLine, Listing, PublishReport};
 use crate::session::Session;
 use crate::versions::VersionStore;
 
@@ -74,6 +74,7 @@ pub(crate) fn publish_report(publish_id: Option<PublishId>, status: Status) -> P
         unchanged: 0,
         assets: 0,
         sweep: None,
+        protected: Listing::default(),
         findings: Listing::default(),
         broken_links_before: 0,
         broken_links_after: 0,
@@ -210,6 +211,7 @@ pub(crate) fn finished(
     report.status = Status::from(outcome.end);
     report.steps = outcome.applied.clone();
     report.already = outcome.already;
+    report.protected = outcome.protected(FIRST_MAX);
     let (before, after) = (outcome.integrity.before.counts(), outcome.integrity.after.counts());
     report.broken_links_before = before.broken_links;
     report.broken_links_after = after.broken_links;

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::listing::{FIRST_MAX, GroupKey, Grouped};
 
+/// The rule of a finding about a store or a check that the log knows, and that the program lacks.
+pub const MISSING_PART: &str = "missing_part";
+
 /// One finding of a rule, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingLine {

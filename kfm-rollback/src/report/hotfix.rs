@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{Conflicts, FindingLine};
 use super::listing::{CellCount, Grouped, Listing};
+use super::operation::ProtectedLine;
 
 /// Answer of `hotfix stac` and `hotfix revert`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,9 @@ pub struct HotfixReport {
     pub skipped: u64,
     /// Documents of the scope whose field has a third value, or that have no such field.
     pub others: u64,
+    /// Cells that do not end as planned or, after an abort, as they were, since protection asks for something else.
+    #[serde(default)]
+    pub protected: Listing<ProtectedLine>,
     /// The risk that policy found: low, moderate, high or critical; left out if there was nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub risk_level: Option<String>,

@@ -17,7 +17,7 @@ mod publish;
 
 pub use adoption::{AdoptReport, ForeignCell, ProjectionLine, ReconcileReport};
 pub use approval::{ApprovalLine, ApprovalsReport, PrincipalLine};
-pub use finding::{ConflictLine, Conflicts, FindingLine};
+pub use finding::{ConflictLine, Conflicts, FindingLine, MISSING_PART};
 pub use health::{
     CatalogReport, CheckLine, DoctorReport, InitReport, LedgerVerifyReport, OwnHealth, StoreHealth,
     StoreSummary, VerifyReport, WalProbe,
@@ -28,8 +28,8 @@ pub use listing::{
     Alike, CellCount, FIRST_MAX, GROUPS_MAX, Group, GroupKey, Grouped, KINDS_MAX, Listing, SAMPLES_MAX,
 };
 pub use operation::{
-    ExecuteReport, GivenApproval, HotfixList, MomentLine, OperationLine, RollbackList, RollbackShow,
-    RunningLine, StatusReport, StoreWait,
+    ExecuteReport, GivenApproval, HotfixList, MomentLine, OperationLine, ProtectedLine, RollbackList,
+    RollbackShow, RunningLine, StatusReport, StoreWait,
 };
 pub use plan::{DecisionLine, DryRunReport, PlanReport, ScopeCounts, SkippedLine, StepLine};
 pub use plan_show::{PlanCancel, PlanLine, PlanList, PlanShow};

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kfm_lineage::{Digest, HotfixId, OperationId, RollbackId, Status, Timestamp};
+use kfm_lineage::{Digest, HotfixId, OperationId, RollbackId, Status, Timestamp, Value};
+use kfm_wal::record::TreatedCell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::listing::{CellCount, Listing};
+use super::listing::{CellCount, GroupKey, Grouped, Listing};
 use super::plan::{SkippedLine, StepLine};
 
 /// Answer of `rollback execute`, `resume` and `revert`.
@@ -28,6 +29,9 @@ pub struct ExecuteReport {
     pub already: u64,
     /// Cells that were left alone, each with the reason.
     pub skipped: Listing<SkippedLine>,
+    /// Cells that do not end as planned or, after an abort, as they were, since protection asks for something else.
+    #[serde(default)]
+    pub protected: Listing<ProtectedLine>,
     /// Broken links of the catalog before.
     pub broken_links_before: u64,
     /// Broken links of the catalog after.
@@ -47,6 +51,44 @@ pub struct ExecuteReport {
     pub note: Option<String>,
     /// Commands to run next, as they stand.
     pub next: Vec<String>,
+}
+
+/// A cell that protection left at another value than the operation's end asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProtectedLine {
+    /// The kind of the store: stac, graph, search or cache.
+    pub domain: String,
+    /// The store's name in the settings.
+    pub store: String,
+    /// The cell's key; of a document, its path in the catalog.
+    pub key: String,
+    /// The value that the cell has now: a digest, or null for absent.
+    pub to: Value,
+    /// The rule that asks for it; of a derived cell, that it shows what protection leaves.
+    pub rule: String,
+}
+
+impl Grouped for ProtectedLine {
+    fn group(&self) -> GroupKey {
+        GroupKey {
+            domain: Some(self.domain.clone()),
+            store: Some(self.store.clone()),
+            rule: Some(self.rule.clone()),
+            ..GroupKey::default()
+        }
+    }
+}
+
+impl From<&TreatedCell> for ProtectedLine {
+    fn from(treated: &TreatedCell) -> Self {
+        Self {
+            domain: treated.cell.domain.to_string(),
+            store: treated.cell.store.clone(),
+            key: treated.cell.key.clone(),
+            to: treated.value,
+            rule: treated.why.clone(),
+        }
+    }
 }
 
 /// An operation in `status`, `rollback status` and `rollback list`.
@@ -117,6 +159,9 @@ pub struct RollbackShow {
     pub history: Vec<MomentLine>,
     /// The steps that it makes.
     pub cells: Listing<StepLine>,
+    /// Cells that protection left at another value than its end asks for.
+    #[serde(default)]
+    pub protected: Listing<ProtectedLine>,
 }
 
 /// An approval as it was given.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::FindingLine;
 use super::listing::{CellCount, Listing};
+use super::operation::ProtectedLine;
 use super::plan::StepLine;
 
 /// Answer of `publish` and of `publish resume`.
@@ -36,6 +37,9 @@ pub struct PublishReport {
     /// What a mirror retires, if it is so much that the actor is asked first; else left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepLine>,
+    /// Cells that do not end as planned or, after an abort, as they were, since protection asks for something else.
+    #[serde(default)]
+    pub protected: Listing<ProtectedLine>,
     /// What policy found; none of these findings denies.
     pub findings: Listing<FindingLine>,
     /// Broken links of the catalog before.
@@ -105,6 +109,9 @@ pub struct PublishShow {
     pub line: PublishLine,
     /// The cells that it moves.
     pub cells: Listing<StepLine>,
+    /// Cells that protection left at another value than its end asks for.
+    #[serde(default)]
+    pub protected: Listing<ProtectedLine>,
     /// The position of the record that opened it in the log (LSN).
     pub intent_lsn: u64,
     /// The position of the record that closed it in the log (LSN); null while it is open.

@@ -5,6 +5,7 @@
 
 mod claimed;
 mod kept;
+mod lost;
 mod parts;
 mod snapshots;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either, select};
+use kfm_lineage::text::is_hidden;
 use kfm_lineage::{CellId, Digest, Domain, Lsn, OperationId, Timestamp};
 use kfm_policy::{LabelRegistry, Policy, Principals};
 use kfm_retry::Clock;
@@ -24,7 +26,8 @@ use kfm_wal::slots::{self, SlotLog};
 use tokio::sync::OnceCell;
 
 pub(crate) use kept::kept_by;
-pub(crate) use parts::missing_lines;
+pub(crate) use lost::lost_versions;
+pub(crate) use parts::{missing_lines, refuse_missing};
 
 use crate::context::{Stop, WriteContext};
 use crate::error::{Error, Result, text_of};
@@ -127,7 +130,7 @@ impl Session {
     pub(crate) async fn write(platform: &Platform, doing: &str) -> Result<Self> {
         let options = platform.options();
         options.interrupt.note_begun(false);
-        options.check_actor()?;
+        refuse_hidden_in(&options.actor)?;
         let holder = Holder {
             actor: options.actor.clone(),
             host: options.host.clone(),
@@ -501,6 +504,22 @@ fn same(error: &std::io::Error) -> std::io::Error {
         || std::io::Error::new(error.kind(), error.to_string()),
         std::io::Error::from_raw_os_error,
     )
+}
+
+/// Refuses an actor whose name has characters that cannot be seen: a planner under this name would not be known again among
+/// the approvers.
+///
+/// # Errors
+/// [`Error::Invalid`]: shows the name.
+pub(crate) fn refuse_hidden_in(actor: &str) -> Result<()> {
+    if !actor.chars().any(is_hidden) {
+        return Ok(());
+    }
+    let shown = kfm_lineage::text::shown(actor);
+    Err(Error::invalid(
+        format!("the actor's name has characters that cannot be seen: actor={shown}"),
+        "give the name as it is written",
+    ))
 }
 
 /// Returns the platform's stores, each with the patience that the settings have for it.

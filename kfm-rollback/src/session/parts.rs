@@ -10,10 +10,7 @@ use super::Session;
 use crate::error::{Error, Result};
 use crate::history::{History, read_steps};
 use crate::platform::Platform;
-use crate::report::FindingLine;
-
-/// The rule of a finding about a part that this program lacks.
-const RULE: &str = "missing_part";
+use crate::report::{FindingLine, MISSING_PART};
 
 /// Names the parts that the log knows, and that a platform was opened without and does not say are retired.
 fn missing(platform: &Platform, history: &History) -> Vec<String> {
@@ -41,7 +38,7 @@ const REMEDY: &str = "use the program that has it, or put the store into kfm.tom
 ///
 /// # Errors
 /// [`Error::Invalid`]: names the parts.
-pub(super) fn refuse_missing(platform: &Platform, history: &History) -> Result<()> {
+pub(crate) fn refuse_missing(platform: &Platform, history: &History) -> Result<()> {
     let missing = missing(platform, history);
     if missing.is_empty() {
         return Ok(());
@@ -56,7 +53,7 @@ pub(super) fn refuse_missing(platform: &Platform, history: &History) -> Result<(
 pub(crate) fn missing_lines(platform: &Platform, history: &History) -> Vec<FindingLine> {
     let line = |part: String| {
         FindingLine {
-        rule: RULE.into(),
+        rule: MISSING_PART.into(),
         code: None,
         severity: "block".into(),
         message: "the log knows it, and this program does not have it: nothing can be changed, and nothing is said of it"

@@ -13,6 +13,7 @@ use crate::elsewhere::protected_elsewhere;
 use crate::error::Result;
 use crate::facts::facts_of;
 use crate::op::DomainOpExt;
+use crate::other_catalogs::against_in_stores;
 use crate::report::{CatalogReport, FindingLine, Listing};
 use crate::session::{Session, missing_lines};
 use crate::skew::{SKEW, skewed, store_skew};
@@ -40,7 +41,8 @@ impl Platform {
         let census = view.census();
         let skew = store_skew(&session, &view).await?;
         let counts = census.counts();
-        let against = standing_against(&session, &view, view.iter().map(|(path, _)| path)).await?;
+        let mut against = standing_against(&session, &view, view.iter().map(|(path, _)| path)).await?;
+        against.extend(against_in_stores(&session, &view).await?);
         let stands_against = against.len() as u64;
         let elsewhere = protected_elsewhere(&session, &view, view.iter().map(|(path, _)| path)).await?;
         let protected_elsewhere = elsewhere.len() as u64;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kfm_lineage::{CellId, Value};
 
+use super::ledger::disagreement;
 use super::status::lost;
 use super::{LabelLine, Platform};
 use crate::assess::catalog_now;
@@ -16,7 +17,7 @@ use crate::platform::log::LogPlace;
 use crate::platform::policy_files::{LABELS, PRINCIPALS, SUPPRESSIONS};
 use crate::report::{DoctorReport, OwnHealth, StoreHealth};
 use crate::scope::scope_digest;
-use crate::session::{Session, missing_lines};
+use crate::session::{Session, lost_versions, missing_lines};
 
 /// Findings of one kind, such as entries that cover nothing, that are listed one by one.
 const LISTED_MAX: usize = 20;
@@ -85,7 +86,7 @@ impl Platform {
         }
         // A log that does not answer is waited for once, not once for each question.
         let log = self.wal_reader().await;
-        let (mut server, mut lacks) = (None, None);
+        let (mut server, mut lacks, mut ledger) = (None, None, Vec::new());
         if let Ok(log) = &log {
             findings.extend(self.unused_snapshots(&**log).await);
             findings.extend(self.idle_entries().await);
@@ -95,6 +96,10 @@ impl Platform {
                     findings.extend(misfits(&session).await);
                     findings.extend(protected_at_another_path(&session).await);
                     lacks = lost(&session);
+                    if digests && lacks.is_none() {
+                        lacks = versions_gone(&session).await;
+                    }
+                    ledger = disagreement(&session).await;
                 }
                 Err(error @ Error::Versions(_)) => lacks = Some(text_of(&error)),
                 // Told of elsewhere.
@@ -102,7 +107,7 @@ impl Platform {
             }
             server = self.log_server().await;
         }
-        let own = self.own_health(log.map(drop), server, lacks).await;
+        let own = self.own_health(log.map(drop), server, lacks, ledger).await;
         Ok(DoctorReport { stores, own, findings })
     }
 }
@@ -121,7 +126,12 @@ impl Platform {
         log: Result<()>,
         server: Option<String>,
         lost: Option<String>,
+        ledger: Vec<String>,
     ) -> Vec<OwnHealth> {
+        let ledger = match ledger.is_empty() {
+            true => self.lists_or_is_none(&self.ledger_dir()),
+            false => Err(ledger.join("; ")),
+        };
         let log = log.map_err(|error| text_of(&error));
         let policy = |result: Result<()>| {
             result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)))
@@ -130,7 +140,7 @@ impl Platform {
         let parts = [
             ("log", PathBuf::from(self.wal_place()), server, log),
             ("versions", versions.clone(), None, self.lists(&versions).and(lost.map_or(Ok(()), Err))),
-            ("ledger", self.ledger_dir(), None, self.lists_or_is_none(&self.ledger_dir())),
+            ("ledger", self.ledger_dir(), None, ledger),
             ("telemetry", self.telemetry_dir(), None, self.lists_or_is_none(&self.telemetry_dir())),
             (LABELS, self.policy_path(LABELS), None, policy(self.check_policy_file(LABELS))),
             (
@@ -182,6 +192,17 @@ impl Platform {
             _ => Ok(()),
         }
     }
+}
+
+/// Says which versions of documents are gone from the version store, and what to restore; `None` if none is.
+async fn versions_gone(session: &Session) -> Option<String> {
+    let gone = lost_versions(session).await.ok()?;
+    let ((first, cell), versions) = (gone.first()?, gone.len());
+    let remedy = session.platform.restore_versions();
+    Some(format!(
+        "versions that the log names are gone: versions={versions} first={} digest={first}; {remedy}",
+        cell.key
+    ))
 }
 
 /// Lists the stores and checks that the log knows and this program lacks.

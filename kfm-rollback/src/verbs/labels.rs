@@ -105,13 +105,13 @@ impl Platform {
     /// Checks an entry and writes nothing: says what it would cover, and which documents stand against it.
     ///
     /// # Errors
-    /// As [`label_assign`](Self::label_assign), except that an entry which covers nothing is no error: `covers` is
-    /// 0 then.
+    /// As [`label_assign`](Self::label_assign).
     pub async fn label_rehearse(&self, assign: &LabelAssign) -> Result<LabelsReport> {
         let mut session = Session::read(self).await?;
         let entry = entry_of(assign, today(&session))?;
         session.reread_policy()?;
         let report = assigned(&mut session, &entry).await?;
+        refuse_idle(&session, &entry, &report, assign)?;
         // The label is not in force, so there is nothing to mend.
         Ok(LabelsReport { next: Vec::new(), ..report })
     }
@@ -134,9 +134,7 @@ async fn assign_entry(session: &mut Session, assign: &LabelAssign) -> Result<Lab
     let entry = entry_of(assign, today(session))?;
     session.reread_policy()?;
     let report = assigned(session, &entry).await?;
-    if report.covers == Some(0) && report.documents > 0 && !assign.even_if_nothing {
-        return Err(covers_nothing(session, &entry, report.documents));
-    }
+    refuse_idle(session, &entry, &report, assign)?;
     session.reread_policy()?;
     session.bring_into_force().await?;
     if !session.registry.entries().contains(&entry) {
@@ -206,7 +204,20 @@ fn differing(before: &[(DerivedCell, Value)], after: &[(DerivedCell, Value)]) ->
     before.iter().zip(after).filter(|(before, after)| before != after).count() as u64
 }
 
-/// Refuses an entry that covers nothing although there are documents: a mistyped path would protect no document.
+/// Refuses an entry that covers nothing although there are documents, unless that is meant: a mistyped path would protect
+/// no document.
+fn refuse_idle(
+    session: &Session,
+    entry: &RegistryEntry,
+    report: &LabelsReport,
+    assign: &LabelAssign,
+) -> Result<()> {
+    match report.covers == Some(0) && report.documents > 0 && !assign.even_if_nothing {
+        true => Err(covers_nothing(session, entry, report.documents)),
+        false => Ok(()),
+    }
+}
+
 fn covers_nothing(session: &Session, entry: &RegistryEntry, documents: u64) -> Error {
     let RegistryEntry::Label(label) = entry else {
         return Error::invalid("it covers nothing", "look at the entry");

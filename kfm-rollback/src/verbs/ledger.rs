@@ -8,6 +8,7 @@ use kfm_telemetry::{Label, Ledger, LedgerEntry};
 
 use super::Platform;
 use super::ledger_content::{every_entry_as_recorded, missing};
+use super::standing::running;
 use crate::error::{Result, text_of};
 use crate::report::{CheckLine, LedgerVerifyReport};
 use crate::session::Session;
@@ -103,6 +104,17 @@ impl Platform {
 ///
 /// On a log that hosts share, each host has a ledger of its own: operations that other hosts closed are not judged.
 pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> Result<CheckLine> {
+    let (missing, not_judged) = lacking(session, entries).await?;
+    let mut check = line("every operation in the ledger", &missing, entries.len());
+    if not_judged > 0 {
+        check.not_judged = Some(not_judged);
+        check.detail = format!("{}; not judged={not_judged}, ended by other hosts", check.detail);
+    }
+    Ok(check)
+}
+
+/// Lists the operations that the log has closed and the ledger lacks, and counts those of other hosts.
+async fn lacking(session: &Session, entries: &[StoredEntry]) -> Result<(Vec<String>, u64)> {
     let entered: BTreeSet<(&str, Status)> = entries
         .iter()
         .filter_map(|stored| Some((stored.entry.wal_id.as_ref()?.as_str(), stored.entry.status)))
@@ -120,22 +132,57 @@ pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry
         missing.retain(|(lsn, _)| own.contains(lsn));
     }
     let not_judged = (all - missing.len()) as u64;
-    let missing: Vec<String> = missing.into_iter().map(|(_, id)| id).collect();
-    let mut check = line("every operation in the ledger", &missing, entries.len());
-    if not_judged > 0 {
-        check.not_judged = Some(not_judged);
-        check.detail = format!("{}; not judged={not_judged}, ended by other hosts", check.detail);
+    Ok((missing.into_iter().map(|(_, id)| id).collect(), not_judged))
+}
+
+/// Says where ledger and log do not know the same operations, as after one of them was lost or restored from an older
+/// backup, and what mends it. Nothing is said while a process works, which may be between the two, and while lists of the
+/// log are lost, which have to be restored first.
+pub(super) async fn disagreement(session: &Session) -> Vec<String> {
+    if !session.history.lost().is_empty() || !matches!(running(session).await, Ok(None)) {
+        return Vec::new();
     }
-    Ok(check)
+    let entries = match session.platform.ledger_entries().await {
+        Ok(entries) => entries,
+        Err(error) => {
+            return vec![format!(
+                "the ledger cannot be read, {}; 'kfm ledger verify' says more",
+                text_of(&error)
+            )];
+        }
+    };
+    let mut said = Vec::new();
+    let (lacking, _) = lacking(session, &entries).await.unwrap_or_default();
+    if let Some(first) = lacking.first() {
+        said.push(format!(
+            "the ledger lacks operations that the log has: operations={} first={first}; it was lost or is an older \
+             one: 'kfm ledger repair' enters them again",
+            lacking.len()
+        ));
+    }
+    let unknown = unknown_to_log(session, &entries);
+    if let Some(first) = unknown.first() {
+        said.push(format!(
+            "the ledger has operations that the log does not know: operations={} first={first}; the log is an older \
+             one: restore the newest one there is (docs/guides/restore.md), 'kfm ledger verify' says whether they agree",
+            unknown.len()
+        ));
+    }
+    said
 }
 
 /// Checks that the log knows every operation that the ledger names. One is unknown if the log's end was cut off.
 pub(super) fn every_entry_in_log(session: &Session, entries: &[StoredEntry]) -> CheckLine {
+    line("every ledger entry in the log", &unknown_to_log(session, entries), entries.len())
+}
+
+fn unknown_to_log(session: &Session, entries: &[StoredEntry]) -> Vec<String> {
     let known: BTreeSet<Label> =
         session.history.operations().map(|operation| Label::lossy(operation.id.as_str())).collect();
     let named = entries.iter().filter_map(|stored| stored.entry.wal_id.as_ref());
-    let unknown: Vec<_> = named.filter(|named| !known.contains(*named)).map(ToString::to_string).collect();
-    line("every ledger entry in the log", &unknown, entries.len())
+    let unknown: BTreeSet<_> =
+        named.filter(|named| !known.contains(*named)).map(ToString::to_string).collect();
+    unknown.into_iter().collect()
 }
 
 /// Checks that what commands take from this host's snapshots is what the log says: an attacker that can write the log

@@ -11,6 +11,7 @@ mod labels;
 mod latest;
 mod ledger;
 mod ledger_content;
+mod may_change;
 mod plans;
 mod publishes;
 mod rollbacks;
@@ -20,6 +21,6 @@ mod verify;
 
 pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
 pub use labels::{LabelAssign, LabelLine, LabelsReport};
-pub use rollbacks::{ExecuteRequest, PlanRequest, PlanTarget};
+pub use rollbacks::{DryRunRequest, ExecuteRequest, PlanRequest, PlanTarget};
 
 use crate::platform::Platform;

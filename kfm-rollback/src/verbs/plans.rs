@@ -6,14 +6,15 @@ use kfm_wal::record::{PlanCancelled, PlanRecord, Record};
 
 use super::Platform;
 use super::approve::NOT_KNOWN;
-use super::rollbacks::require_reason;
+use super::rollbacks::{foreign_remedies, require_reason};
 use crate::asked::Asked;
 use crate::entries;
 use crate::error::{Error, Result, text_of};
+use crate::execute::foreign_values;
 use crate::history::Operation;
 use crate::plan::{Draft, Drafted, Plan, PlanCells, PlanKind, PlanStep, draft_again, load_plan, report_of};
 use crate::refusal::recorded;
-use crate::report::{FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow};
+use crate::report::{ConflictLine, FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow};
 use crate::resolve::operation_commands;
 use crate::session::Session;
 
@@ -35,13 +36,21 @@ impl Platform {
     pub async fn plan_show_first(&self, plan: &str, first_max: usize) -> Result<PlanShow> {
         let mut session = Session::judge(self, "plan show").await?;
         let plan = load_plan(&session, plan).await?;
-        let judged = judge_again(&mut session, &plan).await;
+        let mut judged = judge_again(&mut session, &plan).await;
+        let foreign = judged.look_for_foreign(&session).await;
         let cells = cells_of(&session, &plan, judged.draft.as_deref()).await?;
         let approvals = self.approvals_report(&session, &plan, NOT_KNOWN);
         let status = status_of_plan(&session, &plan, approvals.needed.is_empty());
         let mut report =
             report_of(&session, &plan, cells, judged.draft.as_deref(), judged.findings, status, first_max);
         report.next = next_of(&session, &plan, status, judged.not_fresh_because.is_none());
+        if let Some(draft) = judged.draft.as_deref().filter(|_| !foreign.is_empty()) {
+            let mut next = foreign_remedies(draft, &foreign);
+            next.append(&mut report.next);
+            report.next = next;
+        }
+        report.foreign = foreign;
+        report.foreign.truncate(FIRST_MAX);
         Ok(PlanShow {
             plan: report,
             kind: OperationKind::from(plan.content.kind).to_string(),
@@ -221,6 +230,23 @@ pub(in crate::verbs) struct Judged {
     draft: Option<Box<Draft>>,
     findings: Vec<FindingLine>,
     pub(in crate::verbs) not_fresh_because: Option<String>,
+}
+
+impl Judged {
+    /// Looks for cells of the plan that another hand changed, as its execution would: as long as they stand, it is not
+    /// fresh. A store that does not answer stands in the way of the execution, not of the look.
+    async fn look_for_foreign(&mut self, session: &Session) -> Vec<ConflictLine> {
+        let Some(draft) = self.draft.as_deref().filter(|_| self.not_fresh_because.is_none()) else {
+            return Vec::new();
+        };
+        let foreign = foreign_values(session, &draft.bare_steps()).await.unwrap_or_default();
+        if let Some(first) = foreign.first() {
+            let cells = foreign.len();
+            self.not_fresh_because =
+                Some(format!("another hand changed cells of it: cells={cells} first={}", first.subject));
+        }
+        foreign
+    }
 }
 
 pub(in crate::verbs) async fn judge_again(session: &mut Session, plan: &Plan) -> Judged {

@@ -5,7 +5,7 @@ use kfm_lineage::{IdKind, OperationId, OperationKind, PublishId, Slug};
 use super::Platform;
 use crate::asked::Asked;
 use crate::error::Result;
-use crate::execute::Resume;
+use crate::execute::{Resume, protected_by_log};
 use crate::history::{Operation, read_steps};
 use crate::plan::step_line;
 use crate::publish::{self, Project, Publish, PublishFolder, Unit};
@@ -108,6 +108,22 @@ impl Platform {
         recorded(&mut session, Asked::Reconcile, None, None, reconciled).await
     }
 
+    /// Says what [`adopt`](Self::adopt) would record and find; writes nothing.
+    ///
+    /// # Errors
+    /// As [`adopt`](Self::adopt).
+    pub async fn adopt_rehearse(&self, store: Option<&str>) -> Result<AdoptReport> {
+        publish::rehearse_adopt(&mut Session::read(self).await?, store).await
+    }
+
+    /// Says what [`reconcile`](Self::reconcile) would record and find; writes nothing.
+    ///
+    /// # Errors
+    /// As [`reconcile`](Self::reconcile).
+    pub async fn reconcile_rehearse(&self) -> Result<ReconcileReport> {
+        publish::rehearse_reconcile(&mut Session::read(self).await?).await
+    }
+
     /// Lists the publishes, in the log's order; projections, which publish nothing, are left out.
     ///
     /// # Errors
@@ -151,6 +167,7 @@ impl Platform {
         Ok(PublishShow {
             line: line(&session, &publish, at_work),
             cells,
+            protected: protected_by_log(&session.versions(), &publish).await?,
             intent_lsn: publish.opened.0,
             completion_lsn: publish.closed.as_ref().map(|closed| closed.lsn.0),
             reason: publish.reason.clone(),

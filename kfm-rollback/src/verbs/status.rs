@@ -7,6 +7,7 @@ use kfm_lineage::{Digest, Status};
 use kfm_wal::record::PlanRecord;
 
 use super::Platform;
+use super::ledger::disagreement;
 use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
 use super::standing::{operation_line, running};
 use crate::error::Result;
@@ -39,6 +40,7 @@ impl Platform {
                 owed.extend(protection_owed(&session).await?);
             }
         }
+        owed.extend(disagreement(&session).await);
         let running = running(&session).await?;
         Ok(StatusReport { open, running, owed })
     }
@@ -92,6 +94,12 @@ async fn protection_owed(session: &Session) -> Result<Vec<String>> {
         ));
     }
     let against = crate::coverage::owed(session).await?;
+    let shown = crate::coverage::still_shown(session, &against).await;
+    if shown > 0 {
+        owed.push(format!(
+            "derived stores still show documents that protection hides: cells={shown}; take them out: kfm project"
+        ));
+    }
     let lines = against.iter().take(AGAINST_MAX);
     owed.extend(lines.map(|line| format!("{} {}: {}", line.subject, line.message, line.remedy)));
     if against.len() > AGAINST_MAX {

@@ -11,7 +11,7 @@ use kfm_rollback::report::{HotfixReport, Status};
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::output::findings::{conflict_list, finding_list};
+use crate::output::findings::{conflict_list, finding_list, protected_list};
 use crate::output::{Answer, Screen, Tone, words};
 use crate::shell;
 
@@ -96,12 +96,15 @@ fn screen(report: &HotfixReport) -> Screen {
         screen.item(Tone::Plain, &change.key);
         screen.detail(format!("{}: {}", change.field, words::from_to(&change.from_text, &change.to_text)));
     });
+    protected_list(&mut screen, &report.protected);
     finding_list(&mut screen, "", &report.findings);
     screen
 }
 
 fn headline(report: &HotfixReport) -> (Tone, String) {
     let documents = words::count(report.matches, "document");
+    let but = words::but_protected(report.protected.total);
+    let tone = if report.protected.total == 0 { Tone::Good } else { Tone::Warn };
     match (&report.note, report.status, report.ready) {
         (Some(note), ..) => (Tone::Plain, words::capitalised(note)),
         (None, Status::DryRun, Some(false)) => {
@@ -111,10 +114,10 @@ fn headline(report: &HotfixReport) -> (Tone, String) {
             (Tone::Good, format!("Dry-run: would change {documents}; nothing was written"))
         }
         (None, Status::Completed, _) if report.rollback_id.is_some() => {
-            (Tone::Good, format!("Taken back and verified: {documents}"))
+            (tone, format!("Taken back and verified: {documents}{but}"))
         }
-        (None, Status::Completed, _) => (Tone::Good, format!("Corrected and verified: {documents}")),
-        (None, Status::Aborted, _) => (Tone::Good, "Aborted: readers see what they saw before".to_owned()),
+        (None, Status::Completed, _) => (tone, format!("Corrected and verified: {documents}{but}")),
+        (None, Status::Aborted, _) => (tone, format!("Aborted: readers see what they saw before{but}")),
         (None, status, _) => (Tone::Warn, format!("The hotfix is {}", status.as_str().replace('_', " "))),
     }
 }

@@ -41,7 +41,7 @@ impl Revert {
         let target = PlanTarget::Hotfix(hotfix_id.clone());
         if !self.yes
             && cx.can_ask()
-            && let Some(shown) = show_and_ask(cx, &platform, &target, &[], reason).await?
+            && let Some(shown) = show_and_ask(cx, &platform, &target, &[], None, reason).await?
         {
             let planned = platform.plan_hotfix_revert(hotfix_id, Some(reason.clone())).await?;
             let plan = planned_as_shown(&shown, planned)?;

@@ -1,8 +1,8 @@
 //! `kfm rollback dry-run`: the plan against the live stores; nothing is written.
 
 use clap::Args;
-use kfm_rollback::PlanTarget;
 use kfm_rollback::report::DryRunReport;
+use kfm_rollback::{DryRunRequest, PlanTarget};
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -33,7 +33,9 @@ impl DryRun {
         let stored = matches!(target, PlanTarget::Plan(_));
         if self.all {
             ndjson::refuse_json(cx)?;
-            let report = platform.dry_run_first(target, self.skip.skip, usize::MAX).await?;
+            let skip = self.skip.skip;
+            let request = DryRunRequest { skip, first_max: usize::MAX, ..DryRunRequest::new(target) };
+            let report = platform.rehearse(request).await?;
             return Ok(ndjson::plan(cx, &report.plan)?.complain(complaint(&report)));
         }
         answer(cx, platform.dry_run(target, self.skip.skip).await?, stored)
@@ -78,8 +80,22 @@ fn next(report: &DryRunReport, stored: bool) -> Vec<String> {
 ///
 /// `stored` says whether the plan can be named later; a rehearsal itself stores none.
 pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport, stored: bool) -> Result<Answer> {
-    report.plan.next = cx.runnable(&next(&report, stored));
-    let mut screen = match lacks(&report) {
+    let screen = screen(cx, &mut report, stored);
+    let complaint = complaint(&report);
+    Ok(Answer::new(&report, screen)?.complain(complaint))
+}
+
+/// Makes the answer of the rehearsal of a planning: what only stands against executing the plan does not stop it.
+pub(crate) fn planned(cx: &Context<'_>, mut report: DryRunReport) -> Result<Answer> {
+    let screen = screen(cx, &mut report, false);
+    let complaint = complaint(&report).filter(|_| report.plan.steps.total == 0);
+    Ok(Answer::new(&report, screen)?.complain(complaint))
+}
+
+/// Shows a rehearsal, and notes in the report what to run next.
+fn screen(cx: &Context<'_>, report: &mut DryRunReport, stored: bool) -> Screen {
+    report.plan.next = cx.runnable(&next(report, stored));
+    let mut screen = match lacks(report) {
         Lacks::Nothing => Screen::new(Tone::Good, "Dry-run: every precondition holds; nothing was written"),
         Lacks::Approvals => {
             Screen::new(Tone::Warn, "Dry-run: only approvals are missing; nothing was written")
@@ -89,8 +105,7 @@ pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport, stored: bool) -
     screen.append(conflict_list(&report.against));
     screen.append(plan_screen(&report.plan));
     screen.next(&report.plan.next);
-    let complaint = complaint(&report);
-    Ok(Answer::new(&report, screen)?.complain(complaint))
+    screen
 }
 
 /// What an execution still lacks after a rehearsal.

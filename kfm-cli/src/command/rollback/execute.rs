@@ -2,11 +2,12 @@
 
 use clap::Args;
 use kfm_rollback::report::{ExecuteReport, PlanReport, Status};
-use kfm_rollback::{ExecuteRequest, PlanRequest, PlanTarget, Platform};
+use kfm_rollback::{DryRunRequest, ExecuteRequest, PlanRequest, PlanTarget, Platform};
 
 use crate::cli::free_text;
 use crate::context::Context;
 use crate::error::{Failure, Result};
+use crate::output::findings::protected_list;
 use crate::output::{Answer, Screen, Tone, words};
 use crate::prompt::{Question, confirm, needs_yes};
 use crate::shell;
@@ -43,7 +44,9 @@ impl Execute {
             let platform = cx.platform_to_rehearse().await?;
             let target = self.target.resolved(cx, &platform).await;
             let stored = matches!(target, PlanTarget::Plan(_));
-            let report = platform.dry_run(target, self.skip.skip).await?;
+            let (skip, force) = (self.skip.skip, self.force.justification);
+            let report =
+                platform.rehearse(DryRunRequest { skip, force, ..DryRunRequest::new(target) }).await?;
             return dry_run::answer(cx, report, stored);
         }
         needs_yes(cx, self.yes)?;
@@ -51,7 +54,7 @@ impl Execute {
         let target = self.target.resolved(cx, &platform).await;
         let (reason, skip, force) = (self.reason, self.skip.skip, self.force.justification);
         if !self.yes
-            && let Some(shown) = show_and_ask(cx, &platform, &target, &skip, &reason).await?
+            && let Some(shown) = show_and_ask(cx, &platform, &target, &skip, force.as_ref(), &reason).await?
         {
             let plan = match &target {
                 PlanTarget::Publish(publish) => {
@@ -80,9 +83,12 @@ pub(crate) async fn show_and_ask(
     platform: &Platform,
     target: &PlanTarget,
     skip: &[String],
+    force: Option<&String>,
     reason: &str,
 ) -> Result<Option<PlanReport>> {
-    let rehearsed = platform.dry_run(target.clone(), skip.to_vec()).await?;
+    let rehearsed =
+        DryRunRequest { skip: skip.to_vec(), force: force.cloned(), ..DryRunRequest::new(target.clone()) };
+    let rehearsed = platform.rehearse(rehearsed).await?;
     let plan = rehearsed.plan;
     if !rehearsed.ready || plan.steps.total == 0 || plan.status == Status::AwaitingApproval {
         return Ok(None);
@@ -95,7 +101,8 @@ pub(crate) async fn show_and_ask(
     };
     let words = ["kfm"].into_iter().chain(id).chain(["--reason", reason]);
     let skips = skipped.iter().flat_map(|key| ["--skip", key.as_str()]);
-    let later = shell::line(words.chain(skips));
+    let forced = force.into_iter().flat_map(|why| ["--force", "--justification", why.as_str()]);
+    let later = shell::line(words.chain(skips).chain(forced));
     let question =
         Question { heading: &heading(&plan), screen: &plan_screen(&plan), text: &question(&plan), later };
     confirm(cx, &question)?;
@@ -150,25 +157,29 @@ pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<An
     screen.fact_if("manifest", report.manifest.as_ref().map(shell::place));
     screen.fact("took", took(&report));
     show_skipped(&mut screen, &report.skipped);
+    protected_list(&mut screen, &report.protected);
     screen.next(&report.next);
     Answer::new(&report, screen)
 }
 
 fn headline(report: &ExecuteReport) -> String {
+    let but = words::but_protected(report.protected.total);
     match (&report.note, report.status) {
         (Some(note), _) => words::capitalised(note),
         (None, Status::Completed) => {
             let cells = words::count(report.applied.total + report.already, "cell");
-            format!("Done and verified: {cells} as planned{}", words::already(report.already))
+            format!("Done and verified: {cells} as planned{}{but}", words::already(report.already))
         }
-        (None, Status::Aborted) => "Aborted: readers see what they saw before".to_owned(),
+        (None, Status::Aborted) => format!("Aborted: readers see what they saw before{but}"),
         (None, status) => format!("It is {status}"),
     }
 }
 
 fn tone(report: &ExecuteReport) -> Tone {
     match report.status {
-        Status::Completed | Status::Aborted if report.skipped.total == 0 => Tone::Good,
+        Status::Completed | Status::Aborted if report.skipped.total + report.protected.total == 0 => {
+            Tone::Good
+        }
         _ => Tone::Warn,
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use kfm_lineage::IdKind;
 use kfm_rollback::report::{Listing, PlanReport, SkippedLine, StepLine};
-use kfm_rollback::{PlanRequest, PlanTarget};
+use kfm_rollback::{DryRunRequest, PlanRequest, PlanTarget};
 
 use crate::cli::free_text;
 use crate::context::Context;
@@ -48,9 +48,16 @@ impl Plan {
         let platform = cx.platform_to_change_or_rehearse(rehearses).await?;
         let publish = ids::newest(cx, &platform, IdKind::Publish, self.publish.text()).await;
         if rehearses {
-            let target = PlanTarget::Publish(publish);
-            let report = platform.dry_run(target, self.skip.skip).await?;
-            return super::dry_run::answer(cx, report, false);
+            if let Some(out) = &self.out {
+                platform.refuse_plan_file(out)?;
+            }
+            let request = DryRunRequest {
+                skip: self.skip.skip,
+                force: self.force.justification,
+                hide_unmaskable: matches!(self.on_unmaskable, Some(OnUnmaskable::Hide)),
+                ..DryRunRequest::new(PlanTarget::Publish(publish))
+            };
+            return super::dry_run::planned(cx, platform.rehearse(request).await?);
         }
         let request = PlanRequest {
             publish,

@@ -43,7 +43,7 @@ impl Revert {
             return executed(cx, platform.revert(&rollback, &self.reason).await?);
         }
         let target = PlanTarget::Revert(rollback.clone());
-        let Some(shown) = show_and_ask(cx, &platform, &target, &[], &self.reason).await? else {
+        let Some(shown) = show_and_ask(cx, &platform, &target, &[], None, &self.reason).await? else {
             return executed(cx, platform.revert(&rollback, &self.reason).await?);
         };
         let planned = platform.plan_revert(&rollback, Some(self.reason.clone())).await?;

@@ -8,6 +8,7 @@ use crate::command::status::show_operation;
 use crate::context::Context;
 use crate::error::Result;
 use crate::ids;
+use crate::output::findings::protected_list;
 use crate::output::{Answer, LIST_LINES_MAX, Screen, ndjson, words};
 
 use super::show_steps;
@@ -55,6 +56,7 @@ fn answer(cx: &Context<'_>, mut report: RollbackShow) -> Result<Answer> {
     let approved = approved.collect::<Vec<_>>().join(", ");
     screen.fact("approvals", if approved.is_empty() { "none was given" } else { &approved });
     show_steps(&mut screen, &report.cells);
+    protected_list(&mut screen, &report.protected);
     screen.heading("history");
     let older = report.history.len().saturating_sub(LIST_LINES_MAX);
     for moment in &report.history[older..] {

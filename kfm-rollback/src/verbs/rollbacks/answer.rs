@@ -6,7 +6,7 @@ use crate::error::{Result, text_of};
 use crate::execute::Outcome;
 use crate::plan::Wanted;
 use crate::remedy;
-use crate::report::{CellCount, ExecuteReport, Listing, PlanReport, SkippedLine};
+use crate::report::{CellCount, ExecuteReport, FIRST_MAX, Listing, PlanReport, SkippedLine};
 use crate::session::Session;
 
 /// Reports how an operation ended. The cells that it left alone are those of its record, also after a resume.
@@ -39,6 +39,7 @@ pub(in crate::verbs) async fn executed(
         applied: outcome.applied.clone(),
         already: outcome.already,
         skipped: Listing::of(skipped),
+        protected: outcome.protected(FIRST_MAX),
         broken_links_before: before.broken_links,
         broken_links_after: after.broken_links,
         orphan_count_before: before.orphan_count,
@@ -87,6 +88,7 @@ impl ExecuteReport {
             applied: CellCount::default(),
             already: 0,
             skipped: Listing::default(),
+            protected: Listing::default(),
             broken_links_before: 0,
             broken_links_after: 0,
             orphan_count_before: 0,

@@ -4,16 +4,17 @@ use kfm_lineage::OperationId;
 
 use super::answer::nothing_report;
 use super::plan::fresh_id;
-use super::request::PlanTarget;
+use super::request::{DryRunRequest, PlanTarget, refuse_other_plan};
 use super::revert::turn_of;
 use crate::assess::denied;
 use crate::error::{Error, Result};
 use crate::execute::foreign_values;
 use crate::plan::{
-    Draft, Drafted, Plan, Wanted, draft, draft_again, load_plan, plan_of, plan_report_first, refuse_cancelled,
+    Draft, Drafted, Plan, Wanted, draft, draft_again, load_plan, plan_of, plan_report_first,
+    refuse_cancelled, stands_as_planned,
 };
 use crate::platform::Platform;
-use crate::report::{ConflictLine, Conflicts, DryRunReport, FIRST_MAX, PlanReport};
+use crate::report::{ConflictLine, Conflicts, DryRunReport, FIRST_MAX, PlanReport, SkippedLine, Status};
 use crate::resolve;
 use crate::session::{Session, missing_lines};
 
@@ -24,28 +25,24 @@ impl Platform {
     /// As [`plan`](Self::plan). A conflict that only stands against executing it now is not an error; it is in the
     /// report.
     pub async fn dry_run(&self, target: PlanTarget, skip: Vec<String>) -> Result<DryRunReport> {
-        self.dry_run_first(target, skip, FIRST_MAX).await
+        self.rehearse(DryRunRequest { skip, ..DryRunRequest::new(target) }).await
     }
 
-    /// The same, with at most `first_max` entries of each list; `usize::MAX` shows all.
+    /// The same, of all that can be asked for.
     ///
     /// # Errors
-    /// As [`dry_run`](Self::dry_run).
-    pub async fn dry_run_first(
-        &self,
-        target: PlanTarget,
-        skip: Vec<String>,
-        first_max: usize,
-    ) -> Result<DryRunReport> {
+    /// As [`dry_run`](Self::dry_run); [`Error::Invalid`]: a stored plan is to be rehearsed otherwise than it was made.
+    pub async fn rehearse(&self, request: DryRunRequest) -> Result<DryRunReport> {
+        let DryRunRequest { target, skip, force, hide_unmaskable, first_max } = request;
         let mut session = Session::read(self).await?;
         let plan = match &target {
             PlanTarget::Plan(text) => {
-                let plan = load_plan(&session, text).await?;
-                refuse_cancelled(&session, &plan)?;
-                plan
+                refuse_other_plan(&skip, force.as_ref())?;
+                load_plan(&session, text).await?
             }
             PlanTarget::Publish(text) => {
-                let wanted = Wanted { skip, ..Wanted::rollback(resolve::publish(&session, text)?.id) };
+                let target = resolve::publish(&session, text)?.id;
+                let wanted = Wanted { skip, hide_unmaskable, forced: force, ..Wanted::rollback(target) };
                 return rehearsed_anew(&mut session, wanted, first_max).await;
             }
             PlanTarget::Hotfix(text) => {
@@ -62,8 +59,21 @@ impl Platform {
                 };
             }
         };
-        // A stored plan is drafted again, as its execution would do, so that everything that would stop it is seen.
         let wanted = Wanted::rollback(plan.content.target.clone());
+        if let Some(operation) = session.history.operation(&plan.operation) {
+            return match stands_as_planned(&session, &plan, operation) {
+                Ok(()) => {
+                    let note = match operation.closed {
+                        Some(_) => "nothing to do: this plan was executed already",
+                        None => "it is open: executing the plan goes on with it",
+                    };
+                    nothing_to_do(&session, &wanted, note.into(), Vec::new()).await
+                }
+                Err(error) => refused_rehearsal(&session, &wanted, error).await,
+            };
+        }
+        refuse_cancelled(&session, &plan)?;
+        // A stored plan is drafted again, as its execution would do, so that everything that would stop it is seen.
         match draft_again(&mut session, &plan, "dry-run").await {
             Ok(Drafted::Change(draft)) => {
                 let is_stale = draft.content_id != plan.content_id;
@@ -96,12 +106,21 @@ async fn rehearsed_anew(session: &mut Session, wanted: Wanted, first_max: usize)
             let operation = fresh_id(session, &draft);
             rehearsed_first(session, &draft, None, operation, Vec::new(), first_max).await
         }
-        Ok(Drafted::Nothing { note, skipped }) => {
-            let plan = nothing_report(session, &wanted, note, skipped).await?;
-            Ok(DryRunReport { plan, ready: true, against: Conflicts::default() })
-        }
+        Ok(Drafted::Nothing { note, skipped }) => nothing_to_do(session, &wanted, note, skipped).await,
         Err(error) => refused_rehearsal(session, &wanted, error).await,
     }
+}
+
+/// Reports a rehearsal whose execution would find nothing to do.
+async fn nothing_to_do(
+    session: &Session,
+    wanted: &Wanted,
+    note: String,
+    skipped: Vec<SkippedLine>,
+) -> Result<DryRunReport> {
+    let plan = nothing_report(session, wanted, note, skipped).await?;
+    let plan = PlanReport { status: Status::DryRun, ..plan };
+    Ok(DryRunReport { plan, ready: true, against: Conflicts::default() })
 }
 
 /// Reports a conflict that stands against planning already; every other error is passed on.

@@ -6,7 +6,7 @@ use kfm_wal::record::PlanRecord;
 
 use super::answer::{executed, executed_nothing};
 use super::plan::{fresh_id, stored_plan};
-use super::request::{ExecuteRequest, PlanTarget};
+use super::request::{ExecuteRequest, PlanTarget, refuse_other_plan};
 use super::revert::revert_or_record;
 use crate::asked::Asked;
 use crate::assess::denied;
@@ -36,12 +36,7 @@ impl Platform {
         require_reason(&request.reason)?;
         match &request.target {
             PlanTarget::Plan(text) => {
-                if !request.skip.is_empty() || request.force.is_some() {
-                    return Err(Error::invalid(
-                        "a plan is executed exactly as it was made, without --skip or --force",
-                        "plan again with what is to be left alone",
-                    ));
-                }
+                refuse_other_plan(&request.skip, request.force.as_ref())?;
                 let loaded = load_plan(&session, text).await;
                 let plan = recorded(&mut session, Asked::RollbackExecute, None, None, loaded).await?;
                 self.execute_in(&mut session, plan, None, &request.reason).await

@@ -3,6 +3,7 @@
 use kfm_lineage::{IdKind, OperationKind};
 
 use crate::error::{Error, Result};
+use crate::execute::protected_by_log;
 use crate::history::read_steps;
 use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
@@ -109,7 +110,8 @@ impl Platform {
                     .with_all(format!("kfm plan show {} --all", record.plan_id));
                 let approvals = course::approvals_of(&session, Some(&record.plan_id));
                 let history = course::planned_moments(&session, &record.plan_id);
-                return Ok(RollbackShow { line, manifest: None, approvals, history, cells });
+                let protected = Listing::default();
+                return Ok(RollbackShow { line, manifest: None, approvals, history, cells, protected });
             }
             (found, _) => found?,
         };
@@ -123,6 +125,7 @@ impl Platform {
         let approvals = course::approvals_of(&session, operation.plan_id.as_ref());
         let history = course::moments(&session, &operation).await?;
         let line = standing::operation_line(&session, &operation).await?;
-        Ok(RollbackShow { line, manifest, approvals, history, cells })
+        let protected = protected_by_log(&session.versions(), &operation).await?;
+        Ok(RollbackShow { line, manifest, approvals, history, cells, protected })
     }
 }

@@ -8,9 +8,9 @@ mod plan;
 mod request;
 mod revert;
 
-pub use request::{ExecuteRequest, PlanRequest, PlanTarget};
+pub use request::{DryRunRequest, ExecuteRequest, PlanRequest, PlanTarget};
 
 pub(super) use answer::executed;
 pub(super) use dry_run::{refused_rehearsal, rehearsed};
 pub(super) use execute::require_reason;
-pub(super) use plan::stored_plan;
+pub(super) use plan::{foreign_remedies, stored_plan};

@@ -1,7 +1,7 @@
 //! Plans that are made and stored, and nothing else.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kfm_lineage::{IdKind, OperationId, RollbackId};
 use kfm_wal::record::PlanRecord;
@@ -31,7 +31,7 @@ impl Platform {
     /// [`Error::Incomplete`]: the log or the version store lacks what it needs.
     pub async fn plan(&self, request: PlanRequest) -> Result<PlanReport> {
         if let Some(out) = &request.out {
-            self.refuse_to_write_over(out, is_plan_file)?;
+            self.refuse_plan_file(out)?;
         }
         let mut session = Session::write(self, "rollback plan").await?;
         let publish = resolve::publish(&session, &request.publish)?;
@@ -41,6 +41,14 @@ impl Platform {
         wanted.forced = request.force;
         wanted.reason = request.reason;
         self.plan_wanted(&mut session, wanted, request.out).await
+    }
+
+    /// Refuses to write a plan to a place where a file stands that is no plan, or that is the platform's own.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: name another file.
+    pub fn refuse_plan_file(&self, out: &Path) -> Result<()> {
+        self.refuse_to_write_over(out, is_plan_file)
     }
 
     /// Plans to take a rollback back, and stores the plan.
@@ -112,7 +120,7 @@ impl Platform {
 const SKIPPED_MAX: usize = 20;
 
 /// The commands that go on where another hand changed cells of a plan: look at all of them, or plan without them.
-fn foreign_remedies(draft: &Draft, foreign: &[ConflictLine]) -> Vec<String> {
+pub(in crate::verbs) fn foreign_remedies(draft: &Draft, foreign: &[ConflictLine]) -> Vec<String> {
     let mut next = vec!["kfm reconcile".to_owned()];
     let (target, steps) = (&draft.content.target, draft.bare_steps());
     let changed: BTreeSet<&str> = foreign.iter().map(|line| line.subject.as_str()).collect();

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::error::{Error, Result};
+use crate::report::FIRST_MAX;
+
 /// Which rollback to plan, and how.
 #[derive(Debug, Clone, Default)]
 pub struct PlanRequest {
@@ -39,6 +42,43 @@ pub enum PlanTarget {
     Hotfix(String),
     /// This plan: its id, a unique prefix, the id of its operation, or its file.
     Plan(String),
+}
+
+/// What to rehearse, and how.
+#[derive(Debug, Clone)]
+pub struct DryRunRequest {
+    /// The plan, or the operation whose undoing is rehearsed.
+    pub target: PlanTarget,
+    /// Keys of cells to leave alone; must be empty for a stored plan.
+    pub skip: Vec<String>,
+    /// The justification with which it would be forced through although artefacts are missing (R46); must be left out for a
+    /// stored plan.
+    pub force: Option<String>,
+    /// Whether it would hide a document that today's protection does not let through and that cannot be masked.
+    pub hide_unmaskable: bool,
+    /// The most entries of each list that the answer has; `usize::MAX` shows all.
+    pub first_max: usize,
+}
+
+impl DryRunRequest {
+    /// Rehearses `target`.
+    pub fn new(target: PlanTarget) -> Self {
+        Self { target, skip: Vec::new(), force: None, hide_unmaskable: false, first_max: FIRST_MAX }
+    }
+}
+
+/// Refuses to change a stored plan when it is executed or rehearsed: it was approved as it was made.
+///
+/// # Errors
+/// [`Error::Invalid`]: plan again.
+pub(super) fn refuse_other_plan(skip: &[String], force: Option<&String>) -> Result<()> {
+    if skip.is_empty() && force.is_none() {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "a plan is executed exactly as it was made, without --skip or --force",
+        "plan again with what is to be left alone",
+    ))
 }
 
 /// What to execute, and why.
