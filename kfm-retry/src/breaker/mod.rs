@@ -1,7 +1,7 @@
 //! The circuit breaker: stops calling a dependency that keeps failing (R81).
 //!
 //! A breaker has no clock: the time comes in as an argument, and only when it is needed. It makes three
-//! promises, which loom checks over all interleavings (`tests/loom_breaker.rs`):
+//! promises, which loom checks over all interleavings (`testing/loom/tests/loom_breaker.rs`):
 //!
 //! - **One probe**: after the cool-down one trial call goes through, and no second one until that has ended
 //!   or its lease is over.

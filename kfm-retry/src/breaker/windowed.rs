@@ -1,6 +1,6 @@
 //! A window that threads share, and the mark that keeps healthy calls away from its lock.
 //!
-//! `tests/loom_breaker.rs` compiles this file against loom, with [`word`](super::word) beside it.
+//! `testing/loom/tests/loom_breaker.rs` compiles this file against loom, with [`word`](super::word) beside it.
 
 use std::sync::PoisonError;
 

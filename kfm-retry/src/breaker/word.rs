@@ -10,7 +10,7 @@
 //!
 //! Every transition is one compare-and-swap and begins a new generation. So the single probe, the fencing of
 //! stale results, the return of a lost lease and 'one event per change' hold by construction.
-//! `tests/loom_breaker.rs` compiles this file against loom and tries all interleavings.
+//! `testing/loom/tests/loom_breaker.rs` compiles this file against loom and tries all interleavings.
 //!
 //! A healthy call writes nothing: one more success in a history of successes is the same history.
 //!

@@ -1,11 +1,11 @@
 //! All interleavings of up to three threads on the word of the breaker, and on its window.
 //!
 //! ```sh
-//! RUSTFLAGS="--cfg loom" cargo test -p kfm-retry --no-default-features --release \
-//!     --target-dir target/loom --test loom_breaker
+//! RUSTFLAGS="--cfg loom" cargo test -p kfm-loom --release --target-dir target/loom --test loom_breaker
 //! ```
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
+#![allow(unexpected_cfgs, reason = "features of the crate that the files belong to")]
 
 use loom::sync::Arc;
 use loom::thread;
@@ -22,7 +22,7 @@ mod backoff {
     }
 }
 
-#[path = "../src/breaker/policy.rs"]
+#[path = "../../../kfm-retry/src/breaker/policy.rs"]
 #[allow(
     dead_code,
     unreachable_pub,
@@ -30,15 +30,15 @@ mod backoff {
 )]
 mod policy;
 
-#[path = "../src/breaker/word.rs"]
+#[path = "../../../kfm-retry/src/breaker/word.rs"]
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 mod word;
 
-#[path = "../src/breaker/window.rs"]
+#[path = "../../../kfm-retry/src/breaker/window.rs"]
 #[allow(dead_code, reason = "as above")]
 mod window;
 
-#[path = "../src/breaker/windowed.rs"]
+#[path = "../../../kfm-retry/src/breaker/windowed.rs"]
 #[allow(dead_code, reason = "as above")]
 mod windowed;
 

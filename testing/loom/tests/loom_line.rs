@@ -2,7 +2,7 @@
 //! to three switches of threads, with three appenders up to two, at places where neither waits.
 //!
 //! ```sh
-//! RUSTFLAGS="--cfg loom" cargo test -p kfm-wal --release --target-dir target/loom --test loom_line
+//! RUSTFLAGS="--cfg loom" cargo test -p kfm-loom --release --target-dir target/loom --test loom_line
 //! ```
 #![cfg(loom)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what failed by panicking")]
@@ -21,15 +21,20 @@ mod sync {
     }
 }
 
-#[path = "../src/local/line.rs"]
+#[path = "../../../kfm-wal/src/local/line.rs"]
 #[allow(
     dead_code,
     unreachable_pub,
     reason = "the file stands here by itself, without the crate that uses it"
 )]
 mod line;
-#[path = "../src/planted.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the line asks whether a bug was planted; none is")]
+#[path = "../../../kfm-wal/src/planted.rs"]
+#[allow(
+    dead_code,
+    unexpected_cfgs,
+    unreachable_pub,
+    reason = "the line asks whether a bug was planted; none is"
+)]
 mod planted;
 
 use line::{Answer, Line};
