@@ -18,7 +18,6 @@ pub mod op;
 pub mod order;
 mod patience;
 pub mod plan;
-pub mod planted;
 pub mod platform;
 pub mod projector;
 mod protections;

@@ -1,6 +1,6 @@
 //! Traps that engines of this kind have fallen into, each with the test that fails if the engine falls in again.
 //!
-//! `testing/planted-bugs` plants each defect of `planted::Bug` and demands that its test fails.
+//! `testing/planted-bugs` plants each defect of `testing/bugs` and demands that its test fails.
 #![allow(missing_docs, unreachable_pub, reason = "it is a test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 

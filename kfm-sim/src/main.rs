@@ -6,7 +6,6 @@
 //! cargo run --release -- slots --seeds 0..10000      # histories of the log on slots, on a bad object store
 //! cargo run --release -- honesty --seeds 0..1000     # a hundred single faults on each of a thousand logs
 //! cargo run --release -- long wal --minutes 90 --file F --commit C --machine M
-//! cargo run --release --features planted-bugs -- planted --seeds 0..1000
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
@@ -20,11 +19,7 @@ use kfm_sim::counts::Counts;
 use kfm_sim::evidence::Origin;
 use kfm_sim::wal::damage::Kind;
 
-#[cfg(feature = "planted-bugs")]
-mod planted;
-
-const USAGE: &str =
-    "usage: kfm-sim wal|slots|honesty --seeds A..B [--first] | wal|slots --seed N | planted --seeds A..B
+const USAGE: &str = "usage: kfm-sim wal|slots|honesty --seeds A..B [--first] | wal|slots --seed N
        kfm-sim long wal|slots|honesty --minutes M --file FILE --commit COMMIT --machine TEXT";
 
 fn main() -> ExitCode {
@@ -40,14 +35,9 @@ fn main() -> ExitCode {
 fn command(words: &[&str]) -> Option<ExitCode> {
     match words {
         [name @ ("wal" | "slots"), "--seed", seed] => Some(show(Campaign::of(name)?, seed.parse().ok()?)),
-        [name, "--seeds", seeds] if *name != "planted" => {
-            let outcome = Campaign::of(name)?.run(range(seeds)?, usize::MAX);
-            Some(report(&outcome))
-        }
+        [name, "--seeds", seeds] => Some(report(&Campaign::of(name)?.run(range(seeds)?, usize::MAX))),
         [name, "--seeds", seeds, "--first"] => Some(report(&Campaign::of(name)?.run(range(seeds)?, 1))),
         ["long", name, rest @ ..] => long(Campaign::of(name)?, rest),
-        #[cfg(feature = "planted-bugs")]
-        ["planted", "--seeds", seeds] => Some(planted::command(seeds)),
         _ => None,
     }
 }

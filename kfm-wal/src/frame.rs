@@ -32,8 +32,6 @@
 use kfm_lineage::Lsn;
 use sha2::{Digest as _, Sha256};
 
-use crate::planted::{Bug, planted};
-
 /// The most that the records of one batch may take together, in bytes, each with
 /// [`RECORD_OVERHEAD_BYTES`](crate::store::RECORD_OVERHEAD_BYTES).
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
@@ -305,7 +303,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Frame<'_>, Fault> {
     let whole = u32_at(frame, trailer) == body_crc
         && u32_at(frame, trailer + 4) as usize == body_bytes
         && padding.iter().all(|byte| *byte == 0);
-    if !whole && !planted(Bug::BodyNotChecked) {
+    if !whole {
         return Err(Fault::Broken);
     }
     Ok(Frame::of(header, body_bytes, bytes))

@@ -20,7 +20,6 @@ mod leaves;
 pub mod local;
 pub mod log;
 pub mod memory;
-pub mod planted;
 mod position;
 mod raw;
 pub mod record;

@@ -27,7 +27,6 @@ pub(crate) use treated::{Work, protected_by_log};
 use crate::context::WriteContext;
 use crate::error::{Error, Result, recorded_text};
 use crate::history::ENGINE;
-use crate::planted::{Bug, planted};
 use crate::report::FIRST_MAX;
 use crate::session::Session;
 
@@ -226,9 +225,4 @@ fn unfinished(id: &OperationId, status: Status, halt: &Halt) -> Error {
             _ => crate::remedy::resume_commands(id),
         },
     }
-}
-
-/// Says whether the end is judged by the scope's digest; always, except where the defect is planted.
-fn judges_by_digest() -> bool {
-    !planted(Bug::EndWithoutDigest)
 }

@@ -16,7 +16,6 @@ use crate::bulk;
 use crate::context::WriteContext;
 use crate::op::{Depth, DomainOp, Fence, Seen, Swap, Swapped, Visible};
 use crate::order::{Phase, barriers, batches};
-use crate::planted::{Bug, planted};
 use crate::session::Session;
 
 /// How often a cell is swapped at most while another hand writes the same value over and over.
@@ -33,7 +32,7 @@ pub(crate) async fn make_steps(
     let after = listings_among(session, &work.steps, |step| step.after).await;
     let barriers = barriers(&work.steps, &before, &after);
     let mut pending = pending_batches(session, cx, work, direction);
-    if direction == Direction::Backward && !planted(Bug::AbortInForwardOrder) {
+    if direction == Direction::Backward {
         pending.reverse();
     }
     settle_earlier(session, cx, work).await?;
@@ -60,17 +59,11 @@ pub(crate) async fn make_steps(
                 return Err(Halt::Interrupted);
             }
             let range = batch.range(work.steps.len());
-            if planted(Bug::OutcomeBeforeEffect) {
-                let early = JournalEntry::Outcome { direction, batch, applied: batch.count, already: 0 };
-                session.journal(cx.operation(), early).await.map_err(Halt::of_log)?;
-            }
             let is_announced = is_announced(session, cx, &range);
-            if !planted(Bug::NoIntent) {
-                session
-                    .journal(cx.operation(), JournalEntry::Intent { direction, batch })
-                    .await
-                    .map_err(Halt::of_log)?;
-            }
+            session
+                .journal(cx.operation(), JournalEntry::Intent { direction, batch })
+                .await
+                .map_err(Halt::of_log)?;
             let made = make_batch(session, cx, work, range, direction, &barriers).await?;
             let (applied, already) = match is_announced {
                 // A value that stands there is the doing of an earlier run, which ended before it could say so.
@@ -175,9 +168,6 @@ fn pending_batches(session: &Session, cx: &WriteContext, work: &Work, direction:
         Direction::Backward => {
             mark(&journal.intended, true);
             mark(&lasting(&journal.unmade), false);
-            if planted(Bug::OutcomeWithoutDirection) {
-                mark(&journal.made, false);
-            }
         }
     }
     // Protection gave these cells another value, in this run or in an earlier one. They are made in any case, since
@@ -259,7 +249,7 @@ async fn make_at_once(
     let mut swaps = Vec::with_capacity(steps.len());
     for (step, from) in steps.iter().zip(seen) {
         let to = work.target(step, direction);
-        if from.value != to && !work.knows(step, from.value) && !planted(Bug::OverwriteForeign) {
+        if from.value != to && !work.knows(step, from.value) {
             return Err(Halt::Foreign { cell: step.cell.clone(), observed: from.value });
         }
         // A cell that has its value already is swapped too: a process that was killed may have left the value

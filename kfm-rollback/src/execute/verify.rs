@@ -35,7 +35,7 @@ pub(super) async fn verify_scope(
     let digest = scope_digest(seen.iter().copied());
     let expected = scope_digest(work.made().map(|step| (&step.cell, work.target(step, direction))));
     let is_idle = direction == Direction::Backward && !announced;
-    if digest == expected || is_idle || !super::judges_by_digest() {
+    if digest == expected || is_idle {
         return Ok(digest);
     }
     let wrong: Vec<_> = work

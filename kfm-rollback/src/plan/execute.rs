@@ -12,7 +12,6 @@ use crate::assess::{DOCUMENT_TIER, denied};
 use crate::error::{Error, Result};
 use crate::execute::{Opening, Outcome, Resume, Work, open, preflight, prepare, resume, run, telemetry_ref};
 use crate::history::Operation;
-use crate::planted::{Bug, planted};
 use crate::report::ConflictLine;
 use crate::session::Session;
 
@@ -46,10 +45,10 @@ pub(crate) async fn execute_plan(session: &mut Session, plan: &Plan, reason: &st
         Drafted::Change(draft) => draft,
         Drafted::Nothing { note, .. } => return Err(stale(plan, note, Vec::new())),
     };
-    if !draft.decision.allowed && !planted(Bug::PolicyOnlyAtPlan) {
+    if !draft.decision.allowed {
         return Err(denied(draft.case.kind.as_str(), &draft.decision));
     }
-    if draft.content_id != plan.content_id && !planted(Bug::StalePlanExecuted) {
+    if draft.content_id != plan.content_id {
         let changes = differences(session, plan, &draft).await?;
         return Err(stale(plan, "what it was planned on has changed".into(), changes));
     }
@@ -254,11 +253,7 @@ pub(crate) async fn execute_draft(
     };
     // Every byte that the record names is durable by now, so the log never names what is missing.
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
-    let mut work = Work::planned(prepared.steps);
-    if planted(Bug::DerivedLeftBehind) {
-        work.steps.retain(|step| !step.derived);
-    }
-    let outcome = run(session, &plan.operation, work).await?;
+    let outcome = run(session, &plan.operation, Work::planned(prepared.steps)).await?;
     Ok(Executed::Done(Box::new(outcome)))
 }
 

@@ -10,7 +10,6 @@ use super::{PlanKind, skipped_line};
 use crate::assess::describe_step;
 use crate::error::{Error, Result};
 use crate::history::{Operation, Write, read_steps};
-use crate::planted::{Bug, planted};
 use crate::report::SkippedLine;
 use crate::session::Session;
 use crate::skip;
@@ -55,7 +54,6 @@ pub(super) async fn turned_steps(
         let owner = session.history.owner(&own.cell, stands.then_some((&target.id, true)));
         let now = session.history.value(&own.cell);
         let owns = match owner {
-            Some(write) if planted(Bug::OwnerByValue) => write.step.after == own.after,
             Some(write) => write.operation == target.id,
             None => false,
         };
@@ -72,10 +70,7 @@ pub(super) async fn turned_steps(
         }
         let source = session.history.owner(&own.cell, Some((&target.id, stands)));
         refuse_unknown_predecessor(session, &target, own, source, stands)?;
-        let mut to: Value = source.and_then(|write| write.step.after);
-        if planted(Bug::PredecessorIgnoresUndone) && !stands {
-            to = own.before;
-        }
+        let to: Value = source.and_then(|write| write.step.after);
         if now == to {
             if !is_left_alone {
                 skipped.push(skipped_line(own, "unchanged", None));

@@ -17,7 +17,6 @@ use super::tail::{Batch, Failure, Tail};
 use super::view::View;
 use crate::error::WalError;
 use crate::frame::{BODY_BYTES_MAX, Kind, leaf_of};
-use crate::planted::{Bug, planted};
 use crate::raw::{self, RECORD_HEADER_BYTES, raw_records};
 use crate::store::{Appended, NewRecord, clamp_time};
 
@@ -101,9 +100,6 @@ impl Committer {
         records: &[NewRecord],
         expected: Option<Lsn>,
     ) -> Result<Appended, WalError> {
-        if planted(Bug::LeaderErrorKeepsLead) && self.end().tail.poisoned {
-            std::future::pending::<()>().await;
-        }
         self.line.wait(Request::new(records, expected), || self.serve(view)).await
     }
 
@@ -156,10 +152,7 @@ fn commit(end: &mut End, view: &Mutex<View>, group: Vec<Member>, idle: &dyn Fn()
         }
         // A repeat is recognised before the expected position is compared: its first try has moved the head.
         let known = match judge(tail, view, request) {
-            Ok(None)
-                if request.expected.is_some_and(|expected| expected != head)
-                    && !planted(Bug::ExpectedIgnored) =>
-            {
+            Ok(None) if request.expected.is_some_and(|expected| expected != head) => {
                 Err(WalError::Moved { head })
             }
             known => known,
@@ -234,9 +227,6 @@ fn judge(tail: &Tail, view: &Mutex<View>, request: &Request) -> Result<Option<Ap
             let lsn = guard(view).ids.get(&record.op_id).copied();
             return conflict(n, lsn.unwrap_or(first));
         }
-    }
-    if planted(Bug::OwnAppendIsConflict) {
-        return conflict(0, first);
     }
     Ok(Some(Appended { first, last: Lsn(first.0 + records.len() as u64 - 1), already: true }))
 }

@@ -16,7 +16,6 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
 use super::sync::{Arc, Mutex, guard};
-use crate::planted::{Bug, planted};
 
 /// How many more groups a future serves for others before it leaves that to one of them.
 ///
@@ -198,9 +197,7 @@ impl<R, A: Answer> Line<R, A> {
             if std::mem::replace(&mut yielded, true) {
                 return Poll::Ready(());
             }
-            if !planted(Bug::WakeLost) || guard(&self.queue).waiting.len() < 2 {
-                context.waker().wake_by_ref();
-            }
+            context.waker().wake_by_ref();
             Poll::Pending
         })
         .await;
@@ -209,7 +206,7 @@ impl<R, A: Answer> Line<R, A> {
     /// Begins to serve; `None` while another future serves.
     fn begin(&self) -> Option<Service<'_, R, A>> {
         let mut queue = guard(&self.queue);
-        if queue.serving || planted(Bug::LoneAppendWaits) && queue.waiting.len() < 2 {
+        if queue.serving {
             return None;
         }
         queue.serving = true;

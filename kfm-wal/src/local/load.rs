@@ -16,7 +16,6 @@ use super::segment::{self, FIRST_FRAME_BYTES};
 use super::view::View;
 use crate::error::WalError;
 use crate::frame::{self, Fault, Header, Kind};
-use crate::planted::{Bug, planted};
 use crate::raw::RawRecord;
 use crate::store::{BadPlace, Damage, Depth};
 
@@ -88,13 +87,9 @@ pub(crate) fn load_with(
     depth: Depth,
     take: &mut dyn FnMut(Replayed<'_>),
 ) -> Result<Loaded, WalError> {
-    let names = list(disk, dir)?;
-    let format = names.iter().any(|name| name == FORMAT);
-    let there: Vec<String> = names;
-    let mut names = segments(disk, dir, &there)?;
-    if planted(Bug::FormatDecides) && !format {
-        names.clear();
-    }
+    let there = list(disk, dir)?;
+    let format = there.iter().any(|name| name == FORMAT);
+    let names = segments(disk, dir, &there)?;
     if names.is_empty() {
         let ending = if format { missing(FORMAT, 0, Lsn(1)) } else { Ending::Clean };
         return Ok(Loaded { view: None, ending });
@@ -210,10 +205,6 @@ fn load_segments(
         // makes it first.
         let torn = match end {
             RunEnd::Sealed if last => return Ok(missing(name, filled, next)),
-            RunEnd::Sealed if planted(Bug::ReplayForgetsIds) => {
-                view.ids.clear();
-                continue;
-            }
             RunEnd::Sealed => continue,
             RunEnd::Blank if last => break,
             RunEnd::Blank => Torn { offset: filled, bytes: 0 },
@@ -236,9 +227,6 @@ fn load_segments(
 /// next writer see the same log. A sync needs no right to write. A frame that its writer could not sync is
 /// not here: the writer has overwritten it with zeros, because this sync would seem to make it durable.
 pub(super) fn settle(disk: &dyn Disk, dir: &Path, name: &str) -> Result<(), WalError> {
-    if planted(Bug::ReaderShowsUnsettled) {
-        return Ok(());
-    }
     let synced = segment::open(disk, dir, name, Access::Read)?.sync();
     match synced {
         // A medium that cannot be written, such as the image of a disc, has nothing to sync.
@@ -305,12 +293,7 @@ pub(super) fn run(
         // that destroyed nothing. Whether there was more, the next segment says.
         return Ok(RunEnd::Sealed);
     }
-    let behind = look_behind(bytes.get(at..).unwrap_or_default(), &view.position);
-    let zeros = bytes.get(at..at + 8) == Some(&[0; 8]);
-    if behind.is_err() && (planted(Bug::DamageTakenForTail) || zeros && planted(Bug::ZeroSectorMeansTorn)) {
-        return Ok(RunEnd::Torn(Torn { offset, bytes: (bytes.len() - at) as u64 }));
-    }
-    let behind = match behind {
+    let behind = match look_behind(bytes.get(at..).unwrap_or_default(), &view.position) {
         Ok(behind) => behind,
         Err(class) => {
             // A witness that the bad place was durable is a witness for everything before it too.
@@ -334,7 +317,6 @@ pub(super) fn run(
     }
     match behind.debris_bytes {
         0 => Ok(RunEnd::Blank),
-        _ if planted(Bug::TornTailRefused) => Err(RunError::Bad { offset, class: Damage::BitRot }),
         bytes => Ok(RunEnd::Torn(Torn { offset, bytes })),
     }
 }

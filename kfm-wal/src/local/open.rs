@@ -19,7 +19,6 @@ use super::view::View;
 use super::{LocalOptions, RecoveryReport, summary};
 use crate::error::WalError;
 use crate::frame::{self, BODY_BYTES_MAX, Kind, frame_bytes};
-use crate::planted::{Bug, planted};
 
 /// The file whose lock keeps other writers out.
 pub(super) const LOCK: &str = "LOCK";
@@ -129,9 +128,6 @@ fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Box<dyn DiskLock>, 
 /// disk and that it does not mean to write any more. Only the last frame can be such, and the seal behind it
 /// if the next segment is empty. So these are written again.
 fn settle(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
-    if planted(Bug::TrustsPageCache) {
-        return Ok(());
-    }
     let unsure = {
         let view = guard(view);
         let last = view.segments.len() - 1;
@@ -163,9 +159,6 @@ fn settle(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
 
 /// Claims the next epoch.
 pub(crate) fn claim(tail: &mut Tail, view: &Mutex<View>) -> Result<(), WalError> {
-    if planted(Bug::EpochNotClaimed) {
-        return Ok(());
-    }
     match tail.write(view, Kind::Fence, &mut Batch::new(&[])) {
         Err(Failure::NotWritten(error)) if finds_no_room(&error) && !tail.poisoned => {
             if put_in_reserve(tail, view, Kind::Fence, &[])? { Ok(()) } else { Err(error) }

@@ -15,7 +15,6 @@ use super::disk::{Access, Disk, DiskFile};
 use super::load::io_error;
 use crate::error::WalError;
 use crate::frame::{self, Frame, Kind, frame_bytes, u64_at};
-use crate::planted::{Bug, planted};
 use crate::position::Position;
 
 /// The end of a file's name until the file is whole.
@@ -219,9 +218,7 @@ pub(crate) fn write_whole(
 
 /// Gives a file that is whole and durable its name, and syncs the folder.
 fn give_name(disk: &dyn Disk, dir: &Path, unfinished: &Path, name: &str) -> Result<(), WriteError> {
-    let renamed = disk
-        .rename(unfinished, &dir.join(name))
-        .and_then(|()| if planted(Bug::FolderNotSynced) { Ok(()) } else { disk.sync_dir(dir) });
+    let renamed = disk.rename(unfinished, &dir.join(name)).and_then(|()| disk.sync_dir(dir));
     renamed.map_err(|source| WriteError { named: true, source })
 }
 

@@ -14,7 +14,6 @@ use super::sync::guard;
 use super::view::View;
 use crate::error::{Source, WalError};
 use crate::frame::{self, FRAME_BYTES_MIN, HEADER_BYTES, Header, Kind, frame_bytes};
-use crate::planted::{Bug, planted};
 
 /// How many bytes of buffer for a frame are kept between two frames.
 const ROOM_BYTES_MAX: usize = 1 << 20;
@@ -180,12 +179,8 @@ impl Tail {
         // A mark that the frame reaches is overwritten with it; one farther behind stays as a witness.
         let mark_end = self.mark.filter(|mark| *mark < end).map(|mark| mark + FRAME_BYTES_MIN as u64);
         let clear = touched.max(mark_end.unwrap_or(0)).saturating_sub(end);
-        if !planted(Bug::OldBytesLeft) {
-            frame.resize(bytes + usize::try_from(clear).expect("a segment fits in memory"), 0);
-        }
+        frame.resize(bytes + usize::try_from(clear).expect("a segment fits in memory"), 0);
         let done = self.file.write_at(offset, frame).and_then(|()| match self.file.sync() {
-            Err(_) if planted(Bug::SyncRetried) => self.file.sync(),
-            _ if planted(Bug::AnsweredBeforeSync) => Ok(()),
             Err(error) => {
                 self.take_back(offset, frame.len());
                 Err(error)
@@ -193,10 +188,6 @@ impl Tail {
             synced => synced,
         });
         if let Err(error) = done {
-            if planted(Bug::MovesOnAfterUnknown) {
-                guard(view).segments.last_mut().expect("a log has a segment").end = end;
-                return Err(Box::new(error));
-            }
             self.poisoned = true;
             return Err(Box::new(error));
         }

@@ -11,7 +11,6 @@ use super::chain::{self, catch_up};
 use super::flight::{Flight, Load, Member};
 use super::view::{View, guard};
 use crate::error::WalError;
-use crate::planted::{Bug, planted};
 use crate::store::{Appended, NewRecord, StoredRecord, find_repeat};
 
 /// How many bytes of several appends go into one frame; an append that is larger alone goes alone.
@@ -35,9 +34,6 @@ pub(crate) struct LookUp {
 
 /// Reads from the log what the members of the line have to be compared with.
 pub(crate) async fn look_up(calls: &Calls, line: &Line, view: &Mutex<View>) -> Result<LookUp, WalError> {
-    if planted(Bug::RebaseForgetsIds) {
-        return Ok(LookUp { judged: guard(line).len(), caught_up: true, stored: Stored::new() });
-    }
     let (judged, astray) = {
         let (line, view) = (guard(line), guard(view));
         let astray = |member: &Member| !member.is_expected_at(view.position.next);
@@ -82,9 +78,6 @@ pub(crate) fn fill(line: &Line, nonce: [u8; 16], view: &View, looked_up: &LookUp
         // Whether an id is new cannot be said yet: it is in this frame too, which is not durable yet, or
         // another call on this handle has read it from the log since `look_up`.
         let is_undecided = |record: &NewRecord| {
-            if planted(Bug::RebaseForgetsIds) {
-                return false;
-            }
             ids.contains(&record.op_id)
                 || view.lsn_of(&record.op_id).is_some() && !stored.contains_key(&record.op_id)
         };

@@ -11,7 +11,6 @@ use kfm_retry::{Backoff, Clock, Seed};
 
 use super::{Created, SlotError, Slots};
 use crate::error::WalError;
-use crate::planted::{Bug, planted};
 
 /// How many slots are read at the same time.
 pub(crate) const READS_MAX: usize = 16;
@@ -131,8 +130,7 @@ impl Calls {
         call: impl Future<Output = Result<T, SlotError>> + Send,
     ) -> Result<T, SlotError> {
         let call = std::pin::pin!(call);
-        let most = self.patience.call * if planted(Bug::DeadlineTenfold) { 10 } else { 1 };
-        match select(call, self.clock.alarm(most)).await {
+        match select(call, self.clock.alarm(self.patience.call)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err(SlotError::Unknown { source: Box::new(TimedOut) }),
         }

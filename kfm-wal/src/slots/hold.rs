@@ -23,7 +23,6 @@ use super::view::{View, guard};
 use super::writer::Taking;
 use crate::error::WalError;
 use crate::frame::{self, Header, Kind};
-use crate::planted::{Bug, planted};
 use crate::store::Damage;
 
 /// The most that a holder's description of itself may hold, in bytes; the rest is cut off.
@@ -244,9 +243,6 @@ impl SlotLog {
     /// - [`WalError::Io`]: it is not known whether this handle still has the log; do not act.
     pub async fn still_mine(&self) -> Result<(), WalError> {
         let writer = self.writer()?;
-        if planted(Bug::HolderNotAsked) {
-            return Ok(());
-        }
         self.refresh().await?;
         writer.may_write(&self.view).map_err(|failure| failure.error())
     }

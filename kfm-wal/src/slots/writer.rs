@@ -26,7 +26,6 @@ use super::view::{View, guard};
 use super::{Created, SlotError};
 use crate::error::WalError;
 use crate::frame::Kind;
-use crate::planted::{Bug, planted};
 use crate::store::NewRecord;
 
 /// Orders the appends of one handle and brings them into slots.
@@ -110,11 +109,6 @@ impl Writer {
         view: &Mutex<View>,
         taking: Taking<'_>,
     ) -> Result<bool, WalError> {
-        if planted(Bug::EpochNotInChain) && taking.kind == Kind::Fence {
-            let mut turn = guard(&self.turn);
-            (turn.epoch, turn.claimed) = (guard(view).position.epoch + 1, true);
-            return Ok(true);
-        }
         let mut end = self.end.lock().await;
         let mut tries = calls.tries();
         self.finish(calls, view, &mut end, &mut tries).await?;
@@ -179,9 +173,6 @@ impl Writer {
     /// Brings one frame into a slot: the flight that another future left, or a new one from the line.
     async fn serve(&self, calls: &Calls, view: &Mutex<View>, end: &mut End) {
         let mut tries = calls.tries();
-        if planted(Bug::LeaderLeavesNothing) {
-            end.flight = None;
-        }
         loop {
             if end.flight.is_none() {
                 match self.board(calls, view).await {
@@ -208,10 +199,7 @@ impl Writer {
     }
 
     /// Puts members back to the front of the line, in their order.
-    fn rejoin(&self, mut members: Vec<Member>) {
-        if planted(Bug::RebaseForgetsExpected) {
-            members.iter_mut().for_each(|member| member.expected = None);
-        }
+    fn rejoin(&self, members: Vec<Member>) {
         let mut line = guard(&self.line);
         members.into_iter().rev().for_each(|member| line.push_front(member));
     }
@@ -245,7 +233,7 @@ impl Writer {
     pub(crate) fn may_write(&self, view: &Mutex<View>) -> Result<(), Failure> {
         let view = guard(view);
         let epoch = view.position.epoch;
-        if epoch > guard(&self.turn).epoch && !planted(Bug::ZombieWrites) {
+        if epoch > guard(&self.turn).epoch {
             return Err(Failure::Fenced(epoch));
         }
         match &view.hold {
@@ -267,10 +255,6 @@ impl Writer {
         loop {
             let said = match self.approach(calls, view, flight).await {
                 Ok(Some(held)) => return self.settle(calls, view, end, &held),
-                Ok(None) if planted(Bug::FlightGivenUp) => {
-                    let members = end.flight.take().map(|flight| flight.members).unwrap_or_default();
-                    return Landing::Lost(members.into_iter().map(|(member, _)| member).collect());
-                }
                 Ok(None) => "the slot is not there yet".to_owned(),
                 Err(error @ SlotError::Refused { .. }) if !flight.sent => {
                     let failure = Failure::of(calls.io("create", flight.n, error));
@@ -283,7 +267,7 @@ impl Writer {
                 continue;
             }
             // The time is over. No try has reached the store, so the frame is certainly not in the log.
-            if !flight.sent || planted(Bug::UnknownIsNotAppended) {
+            if !flight.sent {
                 let path = calls.path(flight.n);
                 return fail(end, Failure::Store { action: "create", path, said });
             }
@@ -319,24 +303,12 @@ impl Writer {
         }
         match created {
             Ok(Created::Made) => Ok(Some(flight.frame.clone())),
-            Ok(Created::Taken) if planted(Bug::RetryableIsExists) => match calls.look(flight.n).await? {
-                None => {
-                    flight.sent = sent;
-                    Err(SlotError::Refused { source: "the slot exists".into() })
-                }
-                held => Ok(held),
-            },
             // Either this handle's own success, of which the answer was lost, or another writer's frame, or
             // no frame at all.
             Ok(Created::Taken) | Err(SlotError::Unknown { .. }) => calls.look(flight.n).await,
             Err(error) => {
-                flight.sent = sent || planted(Bug::BusyIsUnknown);
-                match error {
-                    SlotError::Busy { source } if planted(Bug::BusyIsFailure) => {
-                        Err(SlotError::Refused { source })
-                    }
-                    error => Err(error),
-                }
+                flight.sent = sent;
+                Err(error)
             }
         }
     }
@@ -344,14 +316,11 @@ impl Writer {
     /// Draws the conclusion from what the slot of the flight holds.
     fn settle(&self, calls: &Calls, view: &Mutex<View>, end: &mut End, held: &Bytes) -> Landing {
         let Some(flight) = end.flight.take() else { return Landing::Landed };
-        if planted(Bug::LoserDoesNotRead) && *held != flight.frame {
-            return Landing::Lost(flight.members.into_iter().map(|(member, _)| member).collect());
-        }
         if let Err(error) = chain::take_in(calls, view, flight.n, held) {
             end.flight = Some(flight);
             return fail(end, Failure::of(error));
         }
-        if *held != flight.frame || planted(Bug::SelfWinIsConflict) {
+        if *held != flight.frame {
             return Landing::Lost(flight.members.into_iter().map(|(member, _)| member).collect());
         }
         let mut turn = guard(&self.turn);

@@ -28,14 +28,6 @@ mod sync {
     reason = "the file stands here by itself, without the crate that uses it"
 )]
 mod line;
-#[path = "../../../kfm-wal/src/planted.rs"]
-#[allow(
-    dead_code,
-    unexpected_cfgs,
-    unreachable_pub,
-    reason = "the line asks whether a bug was planted; none is"
-)]
-mod planted;
 
 use line::{Answer, Line};
 use sync::{Arc, Mutex, guard};
