@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kfm_policy::Remedy;
 use kfm_rollback::{Interrupt, NoProgress, OpenOptions, Platform, Progress};
 
 use crate::cli::{Global, ProgressKind, not_empty};
@@ -12,7 +13,7 @@ use crate::error::{Failure, Result};
 use crate::ids::Resolved;
 use crate::output::Output;
 use crate::own::Own;
-use crate::{interrupt, progress, shell};
+use crate::{interrupt, progress, say, shell};
 
 /// What every subcommand has at hand: the surroundings, the global options, the output.
 #[derive(Debug)]
@@ -122,6 +123,7 @@ impl<'a> Context<'a> {
             interrupt,
             wait: Duration::from_secs(self.global.wait),
             rehearses: self.is_rehearsal(),
+            say: say::command_line,
             ..OpenOptions::new(actor)
         });
         options.credentials = Environment::credentials(&options.kinds);
@@ -161,7 +163,7 @@ impl<'a> Context<'a> {
         let state = format!("open: {id}{others} ({}, {} of {})", newest.status, newest.done, newest.total);
         let line = match newest.next.first() {
             Some(resume) => {
-                let resume = self.runnable(std::slice::from_ref(resume)).remove(0);
+                let resume = self.completed(say::command_line(resume));
                 format!("{state}; end it: {resume} [--abort]")
             }
             None => format!("{state}; a process is at work on it"),
@@ -213,6 +215,16 @@ impl<'a> Context<'a> {
             ProgressKind::Plain => Arc::new(progress::Plain::new(self.out.clone())),
             ProgressKind::Auto | ProgressKind::None => Arc::new(NoProgress),
         }
+    }
+
+    /// Returns the command lines of remedies, ready to be pasted.
+    pub(crate) fn commands(&self, remedies: &[Remedy]) -> Vec<String> {
+        self.runnable(&remedies.iter().map(say::command_line).collect::<Vec<_>>())
+    }
+
+    /// Makes one command ready to be pasted.
+    pub(crate) fn completed(&self, command: String) -> String {
+        self.runnable(&[command]).remove(0)
     }
 
     /// Makes commands ready to be pasted: adds `--root` if it was given here, and `--yes` to a command that asks,

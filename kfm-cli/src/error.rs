@@ -4,9 +4,10 @@
 
 use std::error::Error as StdError;
 
+use kfm_policy::Remedy;
 use kfm_rollback::Error;
 use kfm_rollback::op::OpError;
-use kfm_rollback::report::{Conflicts, FindingLine, Listing, Status};
+use kfm_rollback::report::{Conflicts, Listing, Status};
 use kfm_rollback::versions::VersionError;
 use kfm_telemetry::TelemetryError;
 use kfm_wal::WalError;
@@ -15,18 +16,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::output::findings::{conflict_list, denial, protected_list};
+use crate::output::said::Said;
 use crate::output::{Screen, Tone, words};
-
-/// The code by which other tools know a missing label.
-const NO_LABEL: &str = "C-F01";
+use crate::say;
 
 /// What to do about a file that cannot be used; its cause says why.
 const FILE_HINT: &str = "see that the file is there and may be read or written, then try again";
-
-/// Says whether commands are the pair of which the first goes forward and the second back.
-pub(crate) fn names_both_ways(next: &[String]) -> bool {
-    matches!(next, [forward, back] if back.strip_prefix(forward.as_str()).is_some_and(|rest| rest.trim() == "--abort"))
-}
 
 /// What the two commands that end an open operation do.
 pub(crate) const BOTH_WAYS: &str = "the first command goes on to the planned values, the second goes back to what \
@@ -155,7 +150,7 @@ impl Failure {
     /// Adds a key to the JSON object.
     #[must_use]
     pub(crate) fn with_key(mut self, key: &str, value: impl Serialize) -> Self {
-        if let Ok(value) = serde_json::to_value(value) {
+        if let Ok(value) = serde_json::to_value(Said::new(&value, &|line| line)) {
             self.keys.insert(key.to_owned(), value);
         }
         self
@@ -204,11 +199,14 @@ impl From<Error> for Box<Failure> {
             kind: error.kind().to_owned(),
             message: error.to_string(),
             causes: chain(error.source()),
-            exit_code: error.exit_code(),
+            exit_code: exit_code(&error),
+            next: error.next().iter().map(say::command_line).collect(),
             ..Failure::default()
         };
         match error {
-            Error::Invalid { hint, .. } | Error::Rejected { hint, .. } => failure.hint = hint,
+            Error::Invalid { hint, .. } | Error::Rejected { hint, .. } | Error::Incomplete { hint, .. } => {
+                failure.hint = say::sentence(&hint);
+            }
             Error::Stopped => {
                 failure.hint = "readers see what they saw before, and there is nothing to resume".to_owned();
                 failure = failure.with_key("status", Status::Cancelled);
@@ -219,25 +217,18 @@ impl From<Error> for Box<Failure> {
                     failure.hint =
                         "give its id, a unique prefix of it, or the file that --out wrote".to_owned();
                 }
-                failure.next = list_command(kind).map(str::to_owned).into_iter().collect();
             }
-            Error::OtherKind { next, .. } => {
-                failure.hint = "these commands take it".to_owned();
-                failure.next = next;
-            }
+            Error::OtherKind { .. } => failure.hint = "these commands take it".to_owned(),
             Error::Ambiguous { candidates, .. } => {
                 failure.hint = "give more of the id".to_owned();
                 failure = failure.with_key("candidates", candidates);
             }
             Error::Denied { operation, findings } => {
-                let is_unlabelled = |finding: &FindingLine| finding.code.as_deref() == Some(NO_LABEL);
-                failure.hint = match findings.iter().any(is_unlabelled) {
-                    true => "mend what the findings name; 'kfm labels assign' gives a label".to_owned(),
-                    false => "mend what the findings name, then try again".to_owned(),
+                // Labels are listed where one is missing.
+                failure.hint = match failure.next.is_empty() {
+                    false => "mend what the findings name; 'kfm labels assign' gives a label".to_owned(),
+                    true => "mend what the findings name, then try again".to_owned(),
                 };
-                if findings.iter().any(is_unlabelled) {
-                    failure.next = vec!["kfm labels list".to_owned()];
-                }
                 let findings = Listing::of(findings);
                 failure.details = denial(&findings);
                 failure = failure
@@ -247,11 +238,6 @@ impl From<Error> for Box<Failure> {
             }
             Error::ApprovalRequired { plan_id, needed, refused } => {
                 failure.hint = format!("sign with: kfm approve {plan_id} --as NAME --role ROLE --key FILE");
-                failure.next = vec![
-                    format!("kfm plan show {plan_id}"),
-                    format!("kfm approvals {plan_id}"),
-                    format!("kfm rollback execute --plan {plan_id} --reason '…' --yes"),
-                ];
                 failure.details.heading("missing");
                 items(&mut failure.details, &needed);
                 if !refused.is_empty() {
@@ -264,8 +250,8 @@ impl From<Error> for Box<Failure> {
                     .with_key("needed", needed)
                     .with_key("refused", refused);
             }
-            Error::Conflict { conflicts, hint, next, .. } => {
-                (failure.hint, failure.next) = (hint, next);
+            Error::Conflict { conflicts, hint, .. } => {
+                failure.hint = say::sentence(&hint);
                 let against = Conflicts::of(conflicts);
                 failure.details = conflict_list(&against);
                 failure = failure
@@ -276,13 +262,11 @@ impl From<Error> for Box<Failure> {
             Error::Locked { holder } => {
                 failure.hint =
                     "wait for it with --wait SECONDS; the lock is free as soon as its holder ends".to_owned();
-                failure.next = vec!["kfm status".to_owned()];
                 failure = failure
                     .with_key("status", Status::Refused)
                     .with_key("holder", holder)
                     .not_recorded("log, ledger and telemetry", "another process holds them");
             }
-            Error::Incomplete { hint, next, .. } => (failure.hint, failure.next) = (hint, next),
             Error::Failed { operation, status, protected, .. } => {
                 let but = words::but_protected(protected.total);
                 failure.hint = format!("readers see what they saw before{but}");
@@ -291,46 +275,38 @@ impl From<Error> for Box<Failure> {
                 failure = failure.with_key("protected", protected);
             }
             Error::Unfinished { operation, status, held_reason, next, .. } => {
-                if names_both_ways(&next) {
+                if Remedy::are_both_ways(&next) {
                     failure.hint = BOTH_WAYS.to_owned();
                 }
-                failure.next = next;
                 failure = failure
                     .with_key("status", status)
                     .with_key("held_reason", held_reason)
                     .with_operation(Some(&operation));
             }
-            Error::Owed { next, .. } => {
+            Error::Owed { .. } => {
                 failure.hint = "mend what the cause names, then run these commands: they write what is missing, or name it".to_owned();
-                failure.next = next;
                 failure = failure.with_key("status", Status::Held).with_key("held_reason", "record_pending");
             }
             Error::Store(error) => {
-                let (hint, next) = match error {
-                    OpError::Missing { derived: true, .. } => (
+                let hint = match error {
+                    OpError::Missing { derived: true, .. } => {
                         "it is derived from the catalog, so nothing is lost: 'kfm project' makes and fills it; or mend \
-                         its url in kfm.toml",
-                        "kfm project",
-                    ),
-                    OpError::Missing { derived: false, .. } => {
-                        ("restore it from a backup, or mend its url in kfm.toml", "kfm doctor")
+                         its url in kfm.toml"
                     }
-                    _ => ("", "kfm doctor"),
+                    OpError::Missing { derived: false, .. } => {
+                        "restore it from a backup, or mend its url in kfm.toml"
+                    }
+                    _ => "",
                 };
-                (failure.hint, failure.next) = (hint.to_owned(), vec![next.to_owned()]);
+                failure.hint = hint.to_owned();
             }
             Error::Versions(error) => {
                 if matches!(error, VersionError::Missing { .. } | VersionError::Damaged { .. }) {
                     failure.hint =
                         "restore the version store from a backup that is not older than the log".to_owned();
                 }
-                failure.next = vec!["kfm doctor --digests".to_owned()];
             }
-            Error::Log(source) => {
-                let (hint, next) = log_remedy(source.downcast_ref::<WalError>());
-                (failure.hint, failure.next) = (hint.to_owned(), vec![next.to_owned()]);
-            }
-            Error::Records(_) => failure.next = vec!["kfm ledger verify".to_owned()],
+            Error::Log(source) => failure.hint = log_hint(source.downcast_ref::<WalError>()).to_owned(),
             _ => {}
         }
         Self::new(failure)
@@ -378,30 +354,45 @@ impl Failure {
     }
 }
 
-/// Returns the hint about a log that cannot be used, and the command to run.
-fn log_remedy(error: Option<&WalError>) -> (&'static str, &'static str) {
+/// Returns the exit code of an error's class (R101); what is not listed is wrong with the request or with what it is
+/// made to.
+fn exit_code(error: &Error) -> u8 {
+    match error {
+        Error::Failed { .. } | Error::Stopped => 1,
+        Error::Denied { .. } => 3,
+        Error::Incomplete { .. } | Error::Log(_) => 4,
+        Error::ApprovalRequired { .. } => 5,
+        Error::Conflict { .. } | Error::Locked { .. } => 6,
+        Error::Unfinished { .. } | Error::Owed { .. } => 7,
+        Error::Unrecorded { refusal, .. } => exit_code(refusal),
+        Error::Records(source) => match **source {
+            TelemetryError::Busy { .. } => 6,
+            TelemetryError::Log { .. } | TelemetryError::NotAnEntry { .. } => 4,
+            _ => 2,
+        },
+        _ => 2,
+    }
+}
+
+/// Returns the hint about a log that cannot be used.
+fn log_hint(error: Option<&WalError>) -> &'static str {
     match error {
         Some(WalError::Io { source, .. }) => match source.downcast_ref::<SlotError>() {
-            Some(SlotError::Refused { .. }) => (
+            Some(SlotError::Refused { .. }) => {
                 "the log's server answers and refuses: see that the bucket, container or database is there, that url \
                  under [wal] of kfm.toml names it, that the credentials in the environment may \
-                 read and write it, and that its certificate is trusted",
-                "kfm doctor",
-            ),
-            Some(_) => (
+                 read and write it, and that its certificate is trusted"
+            }
+            Some(_) => {
                 "the log's server gives no answer: see that it runs, that it can be reached from this host, and that \
-                 url under [wal] of kfm.toml and the endpoint in the environment name it; then try again",
-                "kfm doctor",
-            ),
-            None => (
-                "see that the log's address answers, and that this host's credentials may use it",
-                "kfm wal verify",
-            ),
+                 url under [wal] of kfm.toml and the endpoint in the environment name it; then try again"
+            }
+            None => "see that the log's address answers, and that this host's credentials may use it",
         },
         Some(WalError::Unfit { .. }) => {
-            ("name another store under [wal] of kfm.toml: nothing was written to this one", "kfm wal verify")
+            "name another store under [wal] of kfm.toml: nothing was written to this one"
         }
-        _ => ("", "kfm wal verify"),
+        _ => "",
     }
 }
 
@@ -417,17 +408,6 @@ fn chain(error: Option<&(dyn StdError + 'static)>) -> Vec<String> {
         at = error.source();
     }
     texts
-}
-
-/// Returns the command that lists what an id can name.
-fn list_command(kind: &str) -> Option<&'static str> {
-    match kind {
-        "publish" => Some("kfm publish list"),
-        "rollback" => Some("kfm rollback list"),
-        "hotfix" => Some("kfm hotfix list"),
-        "principal" => Some("kfm principals list"),
-        _ => None,
-    }
 }
 
 fn items(screen: &mut Screen, texts: &[String]) {

@@ -19,8 +19,11 @@
 //! `docs/guides/own-kfm.md` goes from there to a kind that `kfm.toml` names, and a check.
 //!
 //! The command is a thin layer: everything it does can be done with the libraries. It holds what a library must not do:
-//! read the environment ([`config`]), ask ([`prompt`]), listen to Ctrl-C ([`interrupt`]), print ([`output`]) and turn
-//! errors into exit codes ([`error`]). Each file of [`command`] is one subcommand. So this crate has nothing else that is
+//! read the environment ([`config`]), ask ([`prompt`]), listen to Ctrl-C ([`interrupt`]), print ([`output`]), turn
+//! errors into exit codes ([`error`]) and name what to type ([`say`]). Each file of [`command`] is one subcommand.
+//!
+//! The engine answers with remedies as data (`kfm_policy::Remedy`). A program beside a `kfm` shows its operators what
+//! to type by [`command_line`] and [`sentence`]; one with verbs of its own matches on the data. Nothing else here is
 //! public: a program that needs more of an operation calls `kfm-rollback`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(
@@ -40,9 +43,12 @@ mod output;
 mod own;
 mod progress;
 mod prompt;
+mod say;
 mod shell;
 
 use std::process::ExitCode;
+
+pub use say::{command_line, sentence};
 
 use kfm_rollback::{OpenOptions, Platform};
 

@@ -60,7 +60,7 @@ fn what_is_stopped_before_anything_is_begun_leaves_nothing_behind() {
         ];
         for error in stopped {
             assert!(matches!(error, Error::Stopped), "{error:?}");
-            assert_eq!(error.exit_code(), 1);
+            assert_eq!(error.kind(), "cancelled");
         }
     });
     assert_eq!(state(root), before);

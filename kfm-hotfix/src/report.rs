@@ -1,6 +1,7 @@
 //! The engine's reports in a hotfix's words.
 
 use kfm_lineage::HotfixId;
+use kfm_rollback::Remedy;
 use kfm_rollback::report::{
     CellCount, Conflicts, DryRunReport, ExecuteReport, HotfixReport, Listing, OperationLine, PlanReport,
     Status,
@@ -61,11 +62,11 @@ pub(crate) fn judged(report: HotfixReport, plan: &PlanReport) -> HotfixReport {
     }
 }
 
-/// Returns the commands that remove what stands against the hotfix.
-pub(crate) fn next_of_rehearsal(rehearsal: &DryRunReport) -> Vec<String> {
+/// Returns what removes what stands against the hotfix.
+pub(crate) fn next_of_rehearsal(rehearsal: &DryRunReport) -> Vec<Remedy> {
     let is_foreign = rehearsal.against.conflicts.iter().any(|conflict| conflict.kind == "foreign");
     match (is_foreign, rehearsal.plan.steps.total) {
-        (true, _) => vec!["kfm reconcile".to_owned()],
+        (true, _) => vec![Remedy::ListForeign],
         // It was refused before it could be planned; the refusal says what to do.
         (false, 0) => rehearsal.plan.next.clone(),
         (false, _) => Vec::new(),

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use kfm_lineage::{Digest, Slug};
 use kfm_rollback::report::{FieldChange, HotfixReport, Listing, Status};
 use kfm_rollback::{Error, Hotfix, HotfixDone, HotfixRequest, Platform, Result, StandingDocument};
+use kfm_rollback::{Parameter, advice};
 use kfm_wal::record::{CorrectedTexts, CorrectedValues, Correction};
 
 use crate::field::FieldPath;
@@ -201,7 +202,11 @@ impl Matched {
                     "no document has this value or the new one: collection=`{collection}` field=`{field}` found={}",
                     self.found.words()
                 ),
-                "give one of the values found as --from; a text in double quotes is a text, 1 is a number",
+                advice![
+                    "give one of the values found as ",
+                    Parameter::From,
+                    "; a text in double quotes is a text, 1 is a number",
+                ],
             ));
         }
         let status = if request.dry_run { Status::DryRun } else { Status::Completed };
@@ -232,10 +237,10 @@ fn refuse_unusable(request: &StacHotfix) -> Result<()> {
     if request.from == request.to {
         return Err(Error::invalid(
             format!("the two values are the same: field=`{}`", request.field),
-            "give the value that is right as --to",
+            advice!["give the value that is right as ", Parameter::To],
         ));
     }
-    for (name, value) in [("--from", &request.from), ("--to", &request.to)] {
+    for (name, value) in [("from", &request.from), ("to", &request.to)] {
         let bytes = value.text().len();
         if bytes > VALUE_BYTES_MAX {
             return Err(Error::invalid(
@@ -248,7 +253,7 @@ fn refuse_unusable(request: &StacHotfix) -> Result<()> {
         None => Ok(()),
         Some(doubt) => Err(Error::invalid(
             format!("readers of JSON would differ about the new value, {doubt}: field=`{}`", request.field),
-            "give a value as --to that every reader of JSON takes for the same",
+            advice!["give a value as ", Parameter::To, " that every reader of JSON takes for the same"],
         )),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::advice::Advice;
 use crate::facts::OperationFacts;
 
 /// Judges operations by a rule of the platform's own, beside the built-in rules.
@@ -96,6 +97,6 @@ pub struct Objection {
     pub subject: String,
     /// What is wrong, in words.
     pub message: String,
-    /// What to do about it, in words.
-    pub remedy: String,
+    /// What to do about it; a text is an advice.
+    pub remedy: Advice,
 }

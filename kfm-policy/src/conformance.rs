@@ -113,7 +113,8 @@ pub fn speaks(check: &dyn PolicyCheck) {
         if let Verdict::Fail(objections) = check.check(&operation.facts()) {
             assert!(!objections.is_empty(), "a fail without an objection");
             for objection in objections {
-                let texts = [&objection.subject, &objection.message, &objection.remedy];
+                let remedy = objection.remedy.to_string();
+                let texts = [&objection.subject, &objection.message, &remedy];
                 assert!(texts.iter().all(|text| !text.trim().is_empty()), "a blank text: {objection:?}");
             }
         }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::advice::Advice;
+
 /// How severe a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -34,8 +36,8 @@ pub struct Finding {
     pub subject: String,
     /// What is wrong, in words.
     pub message: String,
-    /// What to do about it, in words.
-    pub remedy: String,
+    /// What to do about it.
+    pub remedy: Advice,
     /// Whether this finding alone denies the operation.
     pub denies: bool,
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod advice;
 pub mod approval;
 pub mod check;
 #[cfg(feature = "test-util")]
@@ -20,6 +21,7 @@ pub mod principals;
 pub mod protection;
 pub mod ratchet;
 pub mod registry;
+pub mod remedy;
 pub mod risk;
 mod rules;
 pub mod schema;
@@ -29,6 +31,7 @@ pub mod table;
 mod text;
 pub mod treatment;
 
+pub use advice::{Advice, Parameter, Part};
 pub use approval::{Approval, ApprovalContext, ApprovalError, ApprovalsNeeded, RefusedApproval, Tally};
 pub use check::{Objection, PolicyCheck, Verdict};
 pub use decision::{Decision, IntegrityCounts, RuleCensus};
@@ -44,6 +47,7 @@ pub use principals::{Principal, Principals, PrivateKey, PublicKey, Role, is_same
 pub use protection::Protection;
 pub use ratchet::{Against, RatchetMode, StepTreatment, measured, stands_against, treat, treat_unread};
 pub use registry::{LabelRegistry, RegistryEntry, Subject};
+pub use remedy::Remedy;
 pub use risk::RiskReason;
 pub use rules::RuleMeta;
 pub use snapshot::PolicySnapshot;

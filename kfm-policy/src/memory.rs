@@ -62,7 +62,7 @@ impl PolicyCheck for MemoryCheck {
             .iter()
             .filter_map(|step| {
                 let message = self.objections.get(&step.path)?.clone();
-                Some(Objection { subject: step.path.clone(), message, remedy: "leave it out".to_owned() })
+                Some(Objection { subject: step.path.clone(), message, remedy: "leave it out".into() })
             })
             .collect();
         if objections.is_empty() {

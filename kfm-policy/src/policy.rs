@@ -245,7 +245,7 @@ impl Fold<'_> {
             severity: Severity::Critical,
             subject: OPERATION.to_owned(),
             message,
-            remedy: "an operation that was not judged is not done; repair the policy or the plan".to_owned(),
+            remedy: "an operation that was not judged is not done; repair the policy or the plan".into(),
             denies: true,
         });
     }
@@ -292,7 +292,7 @@ fn nothing(message: &str) -> Objection {
     Objection {
         subject: OPERATION.to_owned(),
         message: message.to_owned(),
-        remedy: "repair the check; until then it denies".to_owned(),
+        remedy: "repair the check; until then it denies".into(),
     }
 }
 

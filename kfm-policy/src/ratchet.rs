@@ -20,7 +20,7 @@ pub enum RatchetMode {
     /// A rollback or a revert is planned: such content is denied, so that a person decides; withdrawn content
     /// goes to absent.
     Refuse,
-    /// The same with `--on-unmaskable hide`: content that may not be shown as it was is retired.
+    /// The same, where the actor allows to hide: content that may not be shown as it was is retired.
     Hide,
     /// An unfinished operation goes on or back: content that may not be shown goes to absent, held or not,
     /// since an operation left half done would show it.

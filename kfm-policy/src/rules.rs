@@ -12,6 +12,7 @@ pub(crate) mod version;
 
 use serde::Serialize;
 
+use crate::advice::Advice;
 use crate::facts::{OperationFacts, StepFacts};
 use crate::finding::Severity;
 use crate::licence::AllowedLicences;
@@ -57,7 +58,7 @@ pub(crate) struct Observation {
     pub(crate) code: Option<String>,
     pub(crate) subject: String,
     pub(crate) message: String,
-    pub(crate) remedy: String,
+    pub(crate) remedy: Advice,
 }
 
 impl Observation {
@@ -65,13 +66,13 @@ impl Observation {
         aspect: Aspect,
         subject: &str,
         message: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Advice>,
     ) -> Self {
         let subject = subject.to_owned();
         Self { aspect, code: None, subject, message: message.into(), remedy: remedy.into() }
     }
 
-    pub(crate) fn of_step(step: &StepFacts, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn of_step(step: &StepFacts, message: impl Into<String>, remedy: impl Into<Advice>) -> Self {
         Self::new(Aspect::Stands, &step.path, message, remedy)
     }
 

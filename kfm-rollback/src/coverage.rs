@@ -11,7 +11,7 @@ use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, Lead};
 use kfm_lineage::{CellId, Domain};
 use kfm_policy::registry::Subject;
-use kfm_policy::{Against, LabelRegistry, Treatment, measured, stands_against};
+use kfm_policy::{Advice, Against, LabelRegistry, Remedy, Treatment, advice, measured, stands_against};
 
 use crate::bulk;
 use crate::derive::shows_one;
@@ -20,7 +20,7 @@ use crate::history::CellHistory;
 use crate::op::{Depth, DomainOpExt};
 use crate::other_catalogs::against_by_log;
 use crate::protections::Protections;
-use crate::remedy::WITHOUT_IT;
+use crate::remedy::without_it;
 use crate::report::FindingLine;
 use crate::session::Session;
 
@@ -127,12 +127,12 @@ pub(crate) async fn standing_against(
     view: &CatalogView,
     paths: impl IntoIterator<Item = &str>,
 ) -> Result<Vec<FindingLine>> {
-    against_among(session, view, paths, Advice::Whole).await
+    against_among(session, view, paths, Advised::Whole).await
 }
 
 /// What a finding advises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Advice {
+enum Advised {
     /// Everything that leads on. The view has every document, so it tells what links to one.
     Whole,
     /// Not to take back what brought the document: what links to it is not known.
@@ -143,7 +143,7 @@ async fn against_among(
     session: &Session,
     view: &CatalogView,
     paths: impl IntoIterator<Item = &str>,
-    advice: Advice,
+    advised: Advised,
 ) -> Result<Vec<FindingLine>> {
     let protections = Protections::new(session, view, view);
     let mut linked = None;
@@ -152,14 +152,14 @@ async fn against_among(
         let Some(document) = view.get(path) else { continue };
         let protection = protections.of(path).await?;
         if let Some(Against { asked, rule, .. }) = stands_against(document, &protection) {
-            let undo = match advice {
-                Advice::Whole => {
+            let undo = match advised {
+                Advised::Whole => {
                     let linked = linked.get_or_insert_with(|| linked_by(view));
                     undoing(session, path, asked, linked).await?
                 }
-                Advice::WithoutUndoing => String::new(),
+                Advised::WithoutUndoing => Advice::default(),
             };
-            findings.push(finding(path, asked, rule, &undo));
+            findings.push(finding(path, asked, rule, undo));
         }
     }
     Ok(findings)
@@ -181,15 +181,15 @@ fn linked_by(view: &CatalogView) -> BTreeMap<&str, BTreeSet<&str>> {
     linked
 }
 
-fn finding(path: &str, asked: Treatment, rule: &str, undo: &str) -> FindingLine {
+fn finding(path: &str, asked: Treatment, rule: &str, undo: Advice) -> FindingLine {
     let remedy = match asked {
         Treatment::Quarantined => {
             "a hold refuses every change of it, and lifting a hold is not built yet (docs/states.md, 'Not built yet'); \
              its authority can withdraw the document, by an entry of the suppression list"
-                .to_owned()
+                .into()
         }
-        Treatment::Withdrawn => format!("{WITHOUT_IT}{undo}"),
-        _ => format!("publish a masked version of it; or {WITHOUT_IT}{undo}"),
+        Treatment::Withdrawn => without_it().and(undo),
+        _ => Advice::from("publish a masked version of it; or ").and(without_it()).and(undo),
     };
     FindingLine {
         rule: STANDS_AGAINST.into(),
@@ -202,7 +202,7 @@ fn finding(path: &str, asked: Treatment, rule: &str, undo: &str) -> FindingLine 
     }
 }
 
-/// Names the command that takes back what brought a document. It is not named where it would be denied: because the
+/// Names what takes back the operation that brought a document. It is not named where it would be denied: because the
 /// earlier version is no better or is gone, because the operation cannot be taken back, or because what a later operation
 /// brought links to the document.
 async fn undoing(
@@ -210,29 +210,29 @@ async fn undoing(
     path: &str,
     asked: Treatment,
     linked: &BTreeMap<&str, BTreeSet<&str>>,
-) -> Result<String> {
+) -> Result<Advice> {
     let owner = session.history.owner(&session.document(path), None);
     let operation = owner.and_then(|owner| session.history.operation(&owner.operation));
     let (Some(owner), Some(operation)) = (owner, operation.filter(|operation| operation.moves_references()))
     else {
-        return Ok(String::new());
+        return Ok(Advice::default());
     };
     let is_of_another = |other: &&str| {
         let other = session.history.owner(&session.document(other), None);
         other.is_none_or(|other| other.operation != owner.operation)
     };
     if linked.get(path).into_iter().flatten().any(is_of_another) {
-        return Ok(String::new());
+        return Ok(Advice::default());
     }
     let earlier = match session.facts.of_value(owner.step.before).await {
         Ok(earlier) => earlier,
-        Err(Error::Versions(error)) if error.lost().is_some() => return Ok(String::new()),
+        Err(Error::Versions(error)) if error.lost().is_some() => return Ok(Advice::default()),
         Err(error) => return Err(error),
     };
     if asked < Treatment::Withdrawn && earlier.is_some_and(|earlier| measured(&earlier) < asked) {
-        return Ok(String::new());
+        return Ok(Advice::default());
     }
-    Ok(format!(", or take back what brought it, by '{}'", crate::remedy::undo_command(&operation.id)))
+    Ok(advice![", or take back what brought it, by ", Remedy::undo(&operation.id)])
 }
 
 /// Lists the documents that stand against today's protection, for `status`, without reading the whole catalog:
@@ -265,7 +265,7 @@ pub(crate) async fn owed(session: &Session) -> Result<Vec<FindingLine>> {
         view.insert(cell.key.clone(), session.facts.of(&digest).await?);
     }
     let mut against =
-        against_among(session, &view, candidates.iter().map(String::as_str), Advice::WithoutUndoing).await?;
+        against_among(session, &view, candidates.iter().map(String::as_str), Advised::WithoutUndoing).await?;
     against.extend(against_by_log(session, &view).await?);
     Ok(against)
 }

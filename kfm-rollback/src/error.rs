@@ -1,9 +1,12 @@
 //! Why an operation did not do what was asked, sorted by what the caller does next.
 
 use kfm_lineage::{Digest, OperationId, Status};
+use kfm_policy::{Advice, Remedy};
 use kfm_retry::{Classify, ErrorClass, Verdict};
 
 use kfm_telemetry::TelemetryError;
+use kfm_wal::WalError;
+use kfm_wal::slots::SlotError;
 
 use crate::op::OpError;
 use crate::report::{ConflictLine, FindingLine, Listing, ProtectedLine};
@@ -14,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why an operation did not do what was asked.
 ///
-/// Each variant is one class of the command's exit codes; [`Error::kind`] gives its name. After
+/// Each variant is one class of errors; [`Error::kind`] gives its name. After
 /// [`Unfinished`](Error::Unfinished) an operation is open, after [`Owed`](Error::Owed) a record is missing; after every
 /// other variant nothing is half done.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +29,7 @@ pub enum Error {
         /// What is wrong; names the file, line or entity.
         message: String,
         /// What the caller can do about it.
-        hint: String,
+        hint: Advice,
         /// What lies beneath, if anything.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -38,7 +41,7 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
         /// What the caller can do about it.
-        hint: String,
+        hint: Advice,
         /// What lies beneath, if anything.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -65,7 +68,7 @@ pub enum Error {
         /// The text that was given.
         text: String,
     },
-    /// The id names something else than what was asked for: run one of the commands in `next`.
+    /// The id names something else than what was asked for: do one of the things in `next`.
     #[error("this id names a {found}, not a {wanted}: id={id}")]
     OtherKind {
         /// What was looked for.
@@ -74,8 +77,8 @@ pub enum Error {
         found: &'static str,
         /// The whole id that the text names.
         id: String,
-        /// Commands that take this id.
-        next: Vec<String>,
+        /// What can be done with this id.
+        next: Vec<Remedy>,
     },
     /// More than one thing begins like that: give more of the id.
     #[error("more than one {kind} begins like this: text={text} candidates={}", candidates.join(", "))]
@@ -113,9 +116,9 @@ pub enum Error {
         /// The cells or operations that it is about.
         conflicts: Vec<ConflictLine>,
         /// What the caller can do about it.
-        hint: String,
-        /// Commands that can be run as they stand.
-        next: Vec<String>,
+        hint: Advice,
+        /// What the caller can do next.
+        next: Vec<Remedy>,
     },
     /// Another process works in this platform: wait for it, then try again.
     #[error("another operation is running: {holder}")]
@@ -130,9 +133,9 @@ pub enum Error {
         /// What is missing, and where.
         message: String,
         /// What the caller can do about it.
-        hint: String,
-        /// Commands that can be run as they stand.
-        next: Vec<String>,
+        hint: Advice,
+        /// What the caller can do next.
+        next: Vec<Remedy>,
     },
     /// The operation failed and readers see the prior state.
     #[error("{message}")]
@@ -160,16 +163,16 @@ pub enum Error {
         status: Status,
         /// The name of the reason, where it is held.
         held_reason: Option<String>,
-        /// Commands that can be run as they stand.
-        next: Vec<String>,
+        /// What the caller can do next.
+        next: Vec<Remedy>,
     },
-    /// What was asked for is done, but a record of it is missing (R94): run one of the commands, which write it.
+    /// What was asked for is done, but a record of it is missing (R94): do one of the things in `next`, which write it.
     #[error("{message}")]
     Owed {
         /// What is done, and which record is missing.
         message: String,
-        /// Commands that can be run as they stand.
-        next: Vec<String>,
+        /// What the caller can do next.
+        next: Vec<Remedy>,
         /// Why the record could not be written.
         #[source]
         source: Box<Error>,
@@ -199,7 +202,7 @@ pub enum Error {
 
 impl Error {
     /// Makes an [`Error::Invalid`] without a source.
-    pub fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn invalid(message: impl Into<String>, hint: impl Into<Advice>) -> Self {
         Self::Invalid { message: message.into(), hint: hint.into(), source: None }
     }
 
@@ -212,13 +215,13 @@ impl Error {
         }
     }
 
-    /// Makes the error of what is done although its record could not be written; `record` is the command that writes it.
-    pub(crate) fn owed(message: impl Into<String>, record: &str, source: impl Into<Self>) -> Self {
-        let next = vec![record.to_owned(), "kfm status".to_owned()];
+    /// Makes the error of what is done although its record could not be written; `record` writes it.
+    pub(crate) fn owed(message: impl Into<String>, record: Remedy, source: impl Into<Self>) -> Self {
+        let next = vec![record, Remedy::ShowStatus];
         Self::Owed { message: message.into(), next, source: Box::new(source.into()) }
     }
 
-    /// Returns the name of the error's class, as `error.kind` of the command's `--json` has it.
+    /// Returns the name of the error's class.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Invalid { .. } | Self::Rejected { .. } => "invalid",
@@ -241,6 +244,39 @@ impl Error {
         }
     }
 
+    /// Returns what the caller can do about it, in the order in which to try it.
+    pub fn next(&self) -> Vec<Remedy> {
+        match self {
+            Self::OtherKind { next, .. }
+            | Self::Conflict { next, .. }
+            | Self::Incomplete { next, .. }
+            | Self::Unfinished { next, .. }
+            | Self::Owed { next, .. } => next.clone(),
+            Self::Unrecorded { refusal, .. } => refusal.next(),
+            Self::NotFound { kind, .. } => list_of(kind).into_iter().collect(),
+            Self::Denied { findings, .. } if findings.iter().any(is_unlabelled) => vec![Remedy::ListLabels],
+            Self::ApprovalRequired { plan_id: plan, .. } => vec![
+                Remedy::ShowPlan { plan: *plan, entire: false },
+                Remedy::ListApprovals { plan: *plan },
+                Remedy::ExecutePlan { plan: *plan },
+            ],
+            Self::Locked { .. } => vec![Remedy::ShowStatus],
+            Self::Store(OpError::Missing { derived: true, .. }) => vec![Remedy::Project],
+            Self::Store(_) => vec![Remedy::Examine { digests: false }],
+            Self::Versions(_) => vec![Remedy::Examine { digests: true }],
+            Self::Log(source) if is_of_server(&**source) => vec![Remedy::Examine { digests: false }],
+            Self::Log(_) => vec![Remedy::VerifyLog],
+            Self::Records(_) => vec![Remedy::VerifyLedger],
+            Self::Invalid { .. }
+            | Self::Rejected { .. }
+            | Self::Stopped
+            | Self::Ambiguous { .. }
+            | Self::Denied { .. }
+            | Self::Failed { .. }
+            | Self::File { .. } => Vec::new(),
+        }
+    }
+
     /// Returns the word under which a refusal is recorded; `None` if the error is not a refusal (R6).
     pub(crate) fn refused_as(&self) -> Option<Status> {
         match self {
@@ -250,30 +286,30 @@ impl Error {
             _ => None,
         }
     }
+}
 
-    /// Returns the exit code of the error's class (R101).
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Records(source) => match **source {
-                TelemetryError::Busy { .. } => 6,
-                TelemetryError::Log { .. } | TelemetryError::NotAnEntry { .. } => 4,
-                _ => 2,
-            },
-            Self::Failed { .. } | Self::Stopped => 1,
-            Self::Unrecorded { refusal, .. } => refusal.exit_code(),
-            Self::Rejected { .. } => 2,
-            Self::Invalid { .. }
-            | Self::NotFound { .. }
-            | Self::OtherKind { .. }
-            | Self::Ambiguous { .. } => 2,
-            Self::Store(_) | Self::Versions(_) | Self::File { .. } => 2,
-            Self::Denied { .. } => 3,
-            Self::Incomplete { .. } | Self::Log(_) => 4,
-            Self::ApprovalRequired { .. } => 5,
-            Self::Conflict { .. } | Self::Locked { .. } => 6,
-            Self::Unfinished { .. } | Self::Owed { .. } => 7,
-        }
+/// The code by which other tools know a missing label.
+const NO_LABEL: &str = "C-F01";
+
+/// Says whether a finding is that a label is missing.
+fn is_unlabelled(finding: &FindingLine) -> bool {
+    finding.code.as_deref() == Some(NO_LABEL)
+}
+
+/// Returns what lists the things of a kind that an id can name.
+fn list_of(kind: &str) -> Option<Remedy> {
+    match kind {
+        "publish" => Some(Remedy::ListPublishes),
+        "rollback" => Some(Remedy::ListRollbacks),
+        "hotfix" => Some(Remedy::ListHotfixes),
+        "principal" => Some(Remedy::ListPrincipals),
+        _ => None,
     }
+}
+
+/// Says whether an error of the log is one of the server that it is on.
+fn is_of_server(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(WalError::Io { source, .. }) if source.is::<SlotError>())
 }
 
 impl Classify for Error {
@@ -317,20 +353,18 @@ impl From<TelemetryError> for Error {
     }
 }
 
-impl From<kfm_wal::WalError> for Error {
-    fn from(error: kfm_wal::WalError) -> Self {
+impl From<WalError> for Error {
+    fn from(error: WalError) -> Self {
         match error {
-            kfm_wal::WalError::Locked { holder } => Self::Locked { holder },
+            WalError::Locked { holder } => Self::Locked { holder },
             // Nothing was appended, and the log is sound: the record that was to be appended is too large, or
             // cannot be read back.
-            error @ (kfm_wal::WalError::TooLarge { .. } | kfm_wal::WalError::Unreadable { .. }) => {
-                Self::Invalid {
-                    message: "the log cannot hold what this asks for; nothing was recorded".into(),
-                    hint: "give shorter texts, and values that are smaller or less deep".into(),
-                    source: Some(Box::new(error)),
-                }
-            }
-            kfm_wal::WalError::Fenced { epoch } => {
+            error @ (WalError::TooLarge { .. } | WalError::Unreadable { .. }) => Self::Invalid {
+                message: "the log cannot hold what this asks for; nothing was recorded".into(),
+                hint: "give shorter texts, and values that are smaller or less deep".into(),
+                source: Some(Box::new(error)),
+            },
+            WalError::Fenced { epoch } => {
                 Self::Locked { holder: format!("another host, which has taken the log over: epoch={epoch}") }
             }
             error => Self::Log(Box::new(error)),

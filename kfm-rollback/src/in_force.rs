@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use kfm_lineage::{Digest, Lsn, Status};
-use kfm_policy::{Principals, RegistryEntry};
+use kfm_policy::{Principals, RegistryEntry, Remedy};
 use kfm_telemetry::ledger::EntryKind;
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason, statement::Subject};
 use kfm_wal::record::{LabelsRecord, PolicyChangeRecord, Record};
@@ -81,7 +81,7 @@ impl Session {
                 "{what} is in its file, and the log may not have it yet: the next command that changes something \
                  brings it into force"
             );
-            Error::owed(message, "kfm wal verify", error)
+            Error::owed(message, Remedy::VerifyLog, error)
         })
     }
 
@@ -93,7 +93,7 @@ impl Session {
         self.pay_ledger().await.map_err(|error| {
             Error::owed(
                 format!("{what} is in force, and the ledger does not have it yet"),
-                "kfm ledger repair",
+                Remedy::RepairLedger,
                 error,
             )
         })

@@ -52,6 +52,7 @@ mod skip;
 mod verbs;
 
 pub use error::{Error, Result};
+pub use kfm_policy::{Advice, Parameter, Part, Remedy, advice};
 pub use kind::{Credentials, StoreKind};
 pub use lineage_feed::LineageFeed;
 pub use op::DomainOp;

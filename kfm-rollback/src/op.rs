@@ -293,7 +293,7 @@ pub enum OpError {
     },
     /// The store's place does not exist: check the settings; then project into it if it is derived, or restore it
     /// from a backup.
-    #[error("store is missing{}: store={store} place={place}", if *derived { ", 'kfm project' makes and fills it" } else { "" })]
+    #[error("store is missing{}: store={store} place={place}", if *derived { ", a projection makes and fills it" } else { "" })]
     Missing {
         /// The store's name.
         store: String,

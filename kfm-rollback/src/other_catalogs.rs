@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Domain};
-use kfm_policy::stands_against;
+use kfm_policy::{Remedy, advice, stands_against};
 
 use crate::bulk;
 use crate::coverage::STANDS_AGAINST;
@@ -99,11 +99,18 @@ async fn against(session: &Session, view: &CatalogView, documents: Documents) ->
 fn finding(session: &Session, cell: &CellId, asked: &str, rule: &str) -> FindingLine {
     let is_known = session.history.value(cell).is_some();
     let remedy = match is_known {
-        true => {
-            "take it out of that store, and record that by 'kfm reconcile --adopt'; 'kfm project' leaves it, since no \
-                 document of the target is shown there"
-        }
-        false => "take it out of that store by hand; 'kfm project' leaves it, since it did not make it",
+        true => advice![
+            "take it out of that store, and record that by ",
+            Remedy::AdoptForeign,
+            "; ",
+            Remedy::Project,
+            " leaves it, since no document of the target is shown there",
+        ],
+        false => advice![
+            "take it out of that store by hand; ",
+            Remedy::Project,
+            " leaves it, since it did not make it",
+        ],
     };
     FindingLine {
         rule: STANDS_AGAINST.into(),
@@ -111,7 +118,7 @@ fn finding(session: &Session, cell: &CellId, asked: &str, rule: &str) -> Finding
         severity: "block".into(),
         subject: cell.to_string(),
         message: format!("readers see it, though today's protection asks for {asked} ({rule})"),
-        remedy: remedy.into(),
+        remedy,
         denies: false,
     }
 }

@@ -1,10 +1,11 @@
 //! Resolves what people type to an operation: an id, a unique prefix of one, or `latest` (R11).
 
 use kfm_lineage::{IdKind, OperationId, OperationKind};
+use kfm_policy::{Remedy, advice};
 
 use crate::error::{Error, Result};
 use crate::history::Operation;
-use crate::remedy::{plan_commands, resume_commands, undo_command};
+use crate::remedy;
 use crate::session::Session;
 
 /// The word for the newest completed operation or, where one is resumed or aborted, for the open one.
@@ -78,14 +79,14 @@ pub(crate) fn to_resume(session: &Session, kind: IdKind, text: &str) -> Result<O
         ([], None) => Err(Error::Conflict {
             message: format!("no {kind} is open, there is nothing to resume"),
             conflicts: Vec::new(),
-            hint: "'kfm status' lists what is open".into(),
-            next: vec!["kfm status".into()],
+            hint: advice![Remedy::ShowStatus, " lists what is open"],
+            next: vec![Remedy::ShowStatus],
         }),
         ([], Some(other)) => Err(Error::Conflict {
             message: format!("no {kind} is open, but a {} is: operation={}", other.id.kind(), other.id),
             conflicts: Vec::new(),
             hint: "resume or abort that one".into(),
-            next: resume_commands(&other.id),
+            next: Remedy::both_ways(&other.id),
         }),
         (several, _) => Err(Error::Ambiguous {
             kind: kind.as_str(),
@@ -125,7 +126,7 @@ fn not_begun(plan: &kfm_wal::record::PlanRecord) -> Error {
         ),
         conflicts: Vec::new(),
         hint: "look at the plan; execute it, or cancel it".into(),
-        next: plan_commands(&plan.plan_id),
+        next: remedy::of_plan(&plan.plan_id),
     }
 }
 
@@ -179,7 +180,7 @@ fn one_of(session: &Session, kind: IdKind, text: &str) -> Result<Operation> {
     }
 }
 
-/// The error for an id that names another kind of operation, with the commands that take it; or the error that
+/// The error for an id that names another kind of operation, with what can be done with it; or the error that
 /// nothing has the id.
 fn other_kind(session: &Session, wanted: IdKind, text: &str) -> Error {
     let is_named =
@@ -190,7 +191,7 @@ fn other_kind(session: &Session, wanted: IdKind, text: &str) -> Error {
             wanted: wanted.as_str(),
             found: other.id.kind().as_str(),
             id: other.id.to_string(),
-            next: operation_commands(session, other),
+            next: remedies_of(session, other),
         };
     }
     let plan = session.history.plans().into_iter().rev().find(|plan| plan.plan_id.to_string() == text);
@@ -199,33 +200,27 @@ fn other_kind(session: &Session, wanted: IdKind, text: &str) -> Error {
             wanted: wanted.as_str(),
             found: "plan",
             id: plan.plan_id.to_string(),
-            next: plan_commands(&plan.plan_id),
+            next: remedy::of_plan(&plan.plan_id),
         };
     }
     Error::NotFound { kind: wanted.as_str(), text: text.to_owned() }
 }
 
-/// The commands that take an operation's id: those that end it while it is open, afterwards those that show or verify
-/// it and undo it.
-pub(crate) fn operation_commands(session: &Session, operation: &Operation) -> Vec<String> {
+/// What can be done with an operation: to end it while it is open, afterwards to show or verify it and to undo it.
+pub(crate) fn remedies_of(session: &Session, operation: &Operation) -> Vec<Remedy> {
     let id = &operation.id;
     if operation.closed.is_none() {
-        return resume_commands(id);
+        return Remedy::both_ways(id);
     }
-    let show = match id.kind() {
-        IdKind::Publish => format!("kfm publish show {id}"),
-        IdKind::Rollback => format!("kfm rollback show {id}"),
-        IdKind::Hotfix => {
-            return vec![format!("kfm hotfix show {id}"), format!("kfm verify {id}"), undo_command(id)];
-        }
-    };
+    let show = Remedy::ShowOperation { operation: id.clone(), entire: false };
     match id.kind() {
-        IdKind::Rollback if operation.is_completed() => {
-            vec![show, format!("kfm rollback revert --rollback-id {id} --reason '…'")]
+        IdKind::Hotfix => {
+            vec![show, Remedy::VerifyOperation { operation: id.clone() }, Remedy::undo(id)]
         }
+        IdKind::Rollback if operation.is_completed() => vec![show, Remedy::undo(id)],
         IdKind::Publish if session.history.stands(id) && operation.kind != OperationKind::Adopt => {
-            vec![show, undo_command(id)]
+            vec![show, Remedy::undo(id)]
         }
-        _ => vec![show],
+        IdKind::Rollback | IdKind::Publish => vec![show],
     }
 }

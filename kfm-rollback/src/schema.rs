@@ -1,6 +1,6 @@
 //! JSON Schemas of plans, manifests, `kfm.toml` and the embedded stores' records (R96).
 //!
-//! The answers of commands with `--json` are made of the types in [`crate::report`]; the command has their schemas.
+//! The answers of the command are made of the types in [`crate::report`]; the command has their schemas.
 
 use kfm_lineage::schema::SchemaFile;
 use serde_json::json;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Step, Value};
+use kfm_policy::{Remedy, advice};
 
 use crate::derive::{derived_steps, known_derived_cells, projected_now};
 use crate::error::Result;
@@ -50,7 +51,7 @@ pub(crate) fn skewed(cell: &str) -> FindingLine {
         severity: "warn".into(),
         subject: cell.into(),
         message: "it does not show what the documents say".into(),
-        remedy: "project it again by 'kfm project'".into(),
+        remedy: advice!["project it again by ", Remedy::Project],
         denies: false,
     }
 }

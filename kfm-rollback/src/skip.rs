@@ -1,4 +1,4 @@
-//! `--skip KEY`: a cell is left alone only while it holds a foreign value (`docs/states.md` section 3).
+//! What is left alone: a cell is left alone only while it holds a foreign value (`docs/states.md` section 3).
 //!
 //! A cell that was left alone for any other reason would keep a value that no plan has, and the answer would say
 //! 'done'.
@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use kfm_lineage::{CellId, Step, Value};
+use kfm_policy::{Parameter, Remedy, advice};
 
 use crate::error::{Error, Result};
 use crate::op::DomainOpExt;
@@ -23,9 +24,9 @@ pub(crate) fn refuse_unknown_keys(steps: &[Step], skip: &[String]) -> Result<()>
             format!("no cell of this operation has the key that is to be left alone: key={key}"),
             match keys().next() {
                 Some(known) => {
-                    format!("give a key of the operation as it stands in the plan, such as {known}")
+                    format!("give a key of the operation as it stands in the plan, such as {known}").into()
                 }
-                None => "leave --skip out: the operation moves no document".to_owned(),
+                None => advice!["leave ", Parameter::Skip, " out: the operation moves no document"],
             },
         )),
     }
@@ -40,7 +41,13 @@ pub(crate) fn refuse_known_values(skip: &[String], foreign: &BTreeSet<CellId>) -
         None => Ok(()),
         Some(key) => Err(Error::invalid(
             format!("only what another hand changed may be left alone, and this was not: key={key}"),
-            "leave --skip out; 'kfm reconcile' lists what another hand changed",
+            advice![
+                "leave ",
+                Parameter::Skip,
+                " out; ",
+                Remedy::ListForeign,
+                " lists what another hand changed"
+            ],
         )),
     }
 }
@@ -49,7 +56,12 @@ pub(crate) fn refuse_known_values(skip: &[String], foreign: &BTreeSet<CellId>) -
 pub(crate) fn protected(cell: &CellId) -> Error {
     Error::invalid(
         format!("protection in force today changes this cell, so it may not be left alone: cell={cell}"),
-        "take the foreign value away or record it by 'kfm reconcile --adopt', then go on without --skip",
+        advice![
+            "take the foreign value away or record it by ",
+            Remedy::AdoptForeign,
+            ", then go on without ",
+            Parameter::Skip,
+        ],
     )
 }
 

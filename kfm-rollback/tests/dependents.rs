@@ -3,6 +3,7 @@
 
 mod support;
 
+use kfm_policy::Remedy;
 use kfm_rollback::report::{PlanReport, Status};
 use kfm_rollback::{Error, ExecuteRequest, PlanRequest, PlanTarget};
 use kfm_wal::record::Derivative;
@@ -57,8 +58,11 @@ async fn roll_back(world: &World, publish: &str) {
 async fn refused_for(world: &World, publish: &str) -> Vec<String> {
     let error = plan(world, publish).await.unwrap_err();
     let Error::Conflict { next, hint, .. } = &error else { panic!("{error}") };
-    assert!(hint.contains("the newest first"), "{hint}");
-    let id = |command: &String| command.rsplit(' ').next().unwrap().to_owned();
+    assert!(hint.to_string().contains("the newest first"), "{hint}");
+    let id = |remedy: &Remedy| match remedy {
+        Remedy::Undo { operation, .. } => operation.to_string(),
+        _ => panic!("{remedy}"),
+    };
     next.iter().map(id).collect()
 }
 

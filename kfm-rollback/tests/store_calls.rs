@@ -268,7 +268,10 @@ async fn a_store_that_cannot_keep_a_promise_begins_no_operation_and_doctor_says_
     assert_eq!(graph.keys().await.unwrap(), before);
     let report = platform.doctor(false).await.unwrap();
     assert!(report.stores.iter().any(|store| store.name == "graph" && !store.ok), "{report:?}");
-    assert!(report.findings.iter().any(|finding| finding.contains("set appendfsync always")), "{report:?}");
+    assert!(
+        report.findings.iter().any(|finding| finding.to_string().contains("set appendfsync always")),
+        "{report:?}"
+    );
 }
 
 #[tokio::test]
@@ -404,7 +407,7 @@ async fn a_content_that_is_not_what_its_mark_says_does_not_pass_the_verification
     let Err(Error::Unfinished { held_reason, .. }) = held else { panic!("{held:?}") };
     assert_eq!(held_reason.as_deref(), Some("foreign_value"));
     let report = platform.doctor(true).await.unwrap();
-    assert!(report.findings.iter().any(|finding| finding.contains("mark")), "{report:?}");
+    assert!(report.findings.iter().any(|finding| finding.to_string().contains("mark")), "{report:?}");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn a_plan_with_any_byte_flipped_is_no_plan() {
         std::fs::write(&file, &changed).unwrap();
         let refused = platform.dry_run(target(), Vec::new()).await.unwrap_err();
         assert!(
-            matches!(&refused, Error::Rejected { hint, .. } if hint.contains("plan again")),
+            matches!(&refused, Error::Rejected { hint, .. } if hint.to_string().contains("plan again")),
             "{position}: {refused}"
         );
         flipped += 1;
@@ -106,7 +106,7 @@ async fn a_log_with_any_byte_flipped_never_passes_for_another_history() {
                 continue;
             }
             Err(error) => {
-                assert_eq!((error.kind(), error.exit_code()), ("log", 4), "byte {position}: {error}");
+                assert_eq!(error.kind(), "log", "byte {position}: {error}");
                 assert_eq!(platform.execute(rollback).await.unwrap_err().kind(), "log");
                 refused += 1;
             }

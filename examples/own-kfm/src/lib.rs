@@ -35,12 +35,18 @@ pub async fn publish_layer(root: &Path, layer: &str, source: &str, reason: &str)
     publish.complete().await
 }
 
-/// The job as a program: `tile-job LAYER SOURCE REASON`, in the platform's folder.
+/// The job as a program: `tile-job LAYER SOURCE REASON`, in the platform's folder. Where it fails, it says what an
+/// operator can type.
 pub fn tile_job() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [layer, source, reason] = &arguments[..] else { return Err("tile-job LAYER SOURCE REASON".into()) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(publish_layer(Path::new("."), layer, source, reason))?;
+    let report = runtime.block_on(publish_layer(Path::new("."), layer, source, reason));
+    let report = report.inspect_err(|error| {
+        for remedy in error.next() {
+            eprintln!("next: {}", kfm_cli::command_line(&remedy));
+        }
+    })?;
     println!("{} {:?}", report.status, report.publish_id.map(|id| id.to_string()));
     Ok(())
 }

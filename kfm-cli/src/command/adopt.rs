@@ -31,11 +31,10 @@ impl Adopt {
         }
         let platform = cx.platform_to_change().await?;
         let (store, reason) = (self.store.as_deref(), self.reason.as_deref());
-        let mut report = match self.no_project {
+        let report = match self.no_project {
             true => platform.adopt_alone(store, reason).await?,
             false => platform.adopt(store, reason).await?,
         };
-        report.next = cx.runnable(&report.next);
         let mut screen = match &report.publish_id {
             Some(id) => {
                 let mut screen =
@@ -48,8 +47,8 @@ impl Adopt {
         screen.fact("documents", report.documents).fact("cells", words::cells(&report.cells));
         super::project::projected(&mut screen, report.projection.as_ref());
         finding_list(&mut screen, ": none stops the adoption", &report.findings);
-        screen.next(&report.next);
-        Answer::new(&report, screen)
+        screen.next(&cx.commands(&report.next));
+        Answer::with_next(cx, &report, screen)
     }
 }
 

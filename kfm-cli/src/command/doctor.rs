@@ -1,12 +1,14 @@
 //! `kfm doctor`: what is reachable, what each store can do, what is misconfigured.
 
 use clap::Args;
+use kfm_policy::Remedy;
 use kfm_rollback::op::{Capabilities, CompareAndSet, Fence, ValueIs, Visible};
 use kfm_rollback::report::StoreHealth;
 
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone, words};
+use crate::say;
 
 /// Arguments of `kfm doctor`.
 #[derive(Debug, Args)]
@@ -42,25 +44,25 @@ impl Doctor {
                 screen.detail(format!("server: {server}"));
             }
             if let Some(error) = &part.error {
-                screen.detail(error);
+                screen.detail(say::sentence(error));
             }
         }
         if !report.findings.is_empty() {
             screen.heading("to look at");
         }
         for finding in &report.findings {
-            screen.item(Tone::Warn, finding);
+            screen.item(Tone::Warn, say::sentence(finding));
         }
-        let mut next: Vec<String> = report.stores.iter().filter_map(|store| store.remedy.clone()).collect();
+        let mut next: Vec<Remedy> = report.stores.iter().filter_map(|store| store.remedy.clone()).collect();
         next.dedup();
-        let next = cx.runnable(&next);
+        let next = cx.commands(&next);
         screen.next(&next);
         let complaint = (sick > 0).then(|| {
             Failure::findings(format!("parts of the platform cannot be used: count={sick}"))
                 .with_hint("repair what FAILED; restore from a backup only what is lost or damaged")
                 .with_next(next)
         });
-        Ok(Answer::new(&report, screen)?.complain(complaint))
+        Ok(Answer::with_next(cx, &report, screen)?.complain(complaint))
     }
 }
 

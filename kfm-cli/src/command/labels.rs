@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
 use crate::prompt::{Question, confirm};
+use crate::say;
 
 /// Commands of `kfm labels`.
 #[derive(Debug, Subcommand)]
@@ -65,12 +66,11 @@ impl Labels {
         match self {
             Self::Assign(assign) => assign.run(cx).await,
             Self::List => {
-                let mut report = cx.platform().await?.labels().await?;
-                report.next = cx.runnable(&report.next);
+                let report = cx.platform().await?.labels().await?;
                 let mut screen = Screen::new(Tone::Plain, words::count(report.labels_total, "label"));
                 list(&mut screen, &report);
-                screen.next(&report.next);
-                Answer::new(&report, screen)
+                screen.next(&cx.commands(&report.next));
+                Answer::with_next(cx, &report, screen)
             }
         }
     }
@@ -92,7 +92,7 @@ impl Assign {
             let report = cx.platform_to_rehearse().await?.label_rehearse(&assigned).await?;
             let mut screen = Screen::new(Tone::Plain, "The label would come into force");
             reach(&mut screen, &report);
-            return Answer::new(&report, screen);
+            return Answer::with_next(cx, &report, screen);
         }
         let platform = cx.platform_to_change().await?;
         let asked = LabelAssign { even_if_nothing: true, ..assigned.clone() };
@@ -116,8 +116,7 @@ impl Assign {
             confirm(cx, &Question { heading: &heading, screen: &screen, text: &text, later })?;
             assigned.even_if_nothing = true;
         }
-        let mut report = platform.label_assign(assigned).await?;
-        report.next = cx.runnable(&report.next);
+        let report = platform.label_assign(assigned).await?;
         let mut screen = match report.outdone {
             _ if report.already => Screen::new(Tone::Good, "The label is in force already: nothing changes"),
             Some(outdone) if outdone > 0 && report.covers == Some(outdone) => Screen::new(
@@ -131,8 +130,8 @@ impl Assign {
         };
         reach(&mut screen, &report);
         list(&mut screen, &report);
-        screen.next(&report.next);
-        Answer::new(&report, screen)
+        screen.next(&cx.commands(&report.next));
+        Answer::with_next(cx, &report, screen)
     }
 }
 
@@ -172,7 +171,7 @@ fn reach(screen: &mut Screen, report: &LabelsReport) {
     screen.heading("documents that readers see and should not");
     for line in report.stand_against.iter().take(STANDING_MAX) {
         screen.item(Tone::Warn, &line.subject);
-        screen.detail(&line.remedy);
+        screen.detail(say::sentence(&line.remedy));
     }
     screen.more(report.stand_against_total.saturating_sub(STANDING_MAX as u64), None);
 }

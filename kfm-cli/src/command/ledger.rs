@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone, words};
+use crate::say;
 
 /// Commands of `kfm ledger`.
 #[derive(Debug, Subcommand)]
@@ -65,7 +66,7 @@ async fn verify(cx: &Context<'_>, platform: &Platform) -> Result<Answer> {
     }
     show_view(&mut screen, report);
     for check in answer.checks.iter().filter(|check| !check.ok) {
-        screen.fact("against the log", format!("not {}: {}", check.name, check.detail));
+        screen.fact("against the log", format!("not {}: {}", check.name, say::sentence(&check.detail)));
     }
     let behind =
         report.view.as_ref().is_some_and(|view| matches!(view.state, ViewState::Missing | ViewState::Behind));

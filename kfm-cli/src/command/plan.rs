@@ -61,11 +61,10 @@ async fn show(cx: &Context<'_>, Show { plan, all }: Show) -> Result<Answer> {
         let report = platform.plan_show_first(&plan, usize::MAX).await?;
         return ndjson::plan(cx, &report.plan);
     }
-    let mut report = platform.plan_show_first(&plan, FIRST_MAX).await?;
-    report.plan.next = cx.runnable(&report.plan.next);
+    let report = platform.plan_show_first(&plan, FIRST_MAX).await?;
     let mut screen = shown(&report);
-    screen.next(&report.plan.next);
-    Answer::new(&report, screen)
+    screen.next(&cx.commands(&report.plan.next));
+    Answer::with_next(cx, &report, screen)
 }
 
 /// Shows a plan as its approver must see it, without the commands to run next.
@@ -103,7 +102,7 @@ async fn list(cx: &Context<'_>) -> Result<Answer> {
     let waiting = report.plans.len() as u64;
     let mut screen = Screen::new(Tone::Plain, format!("{} waiting", words::count(waiting, "plan")));
     screen.newest(&report.plans, row, ["plan", "of", "status", "at", "by", "fresh"]);
-    Answer::new(&report, screen)
+    Answer::with_next(cx, &report, screen)
 }
 
 fn row(line: &PlanLine) -> Vec<String> {
@@ -120,7 +119,7 @@ fn row(line: &PlanLine) -> Vec<String> {
 async fn cancel(cx: &Context<'_>, Cancel { plan, reason }: Cancel) -> Result<Answer> {
     if cx.is_rehearsal() {
         let report = cx.platform_to_rehearse().await?.plan_show(&plan).await?;
-        return Answer::new(&report, shown(&report));
+        return Answer::with_next(cx, &report, shown(&report));
     }
     let report = cx.platform_to_change().await?.plan_cancel(&plan, &reason).await?;
     let headline = match report.already {
@@ -131,7 +130,7 @@ async fn cancel(cx: &Context<'_>, Cancel { plan, reason }: Cancel) -> Result<Ans
     screen.fact("plan", report.plan_id).fact("of", &report.operation);
     screen.fact("by", &report.requested_by).fact("at", words::time(report.at)).fact("reason", &report.reason);
     debug_assert_eq!(report.status, Status::Cancelled);
-    Answer::new(&report, screen)
+    Answer::with_next(cx, &report, screen)
 }
 
 #[cfg(test)]

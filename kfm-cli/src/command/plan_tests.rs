@@ -1,6 +1,7 @@
 //! What a plan's approver reads at 1, 40 and 20,002 cells.
 
 use kfm_lineage::Digest;
+use kfm_policy::Remedy;
 use kfm_rollback::report::{
     ApprovalLine, DecisionLine, FindingLine, Listing, PlanReport, PlanShow, ScopeCounts, SkippedLine, Status,
     StepLine,
@@ -40,7 +41,8 @@ fn steps(documents: u64) -> Listing<StepLine> {
     ];
     match documents {
         0 => Listing::of([step("stac", "catalog", key(0), "retire")]),
-        _ => Listing::of(retired.chain(nodes).chain(others)).with_all("kfm plan show PLAN --all"),
+        _ => Listing::of(retired.chain(nodes).chain(others))
+            .with_all(Remedy::ShowPlan { plan: digest("plan"), entire: true }),
     }
 }
 

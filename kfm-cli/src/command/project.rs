@@ -38,7 +38,7 @@ impl Project {
         if report.status == Status::Completed && report.publish_id.is_some() {
             screen.next(&cx.runnable(&["kfm catalog check".to_owned()]));
         }
-        Answer::new(&report, screen)
+        Answer::with_next(cx, &report, screen)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use kfm_lineage::{IdKind, PublishId, Slug};
+use kfm_policy::Remedy;
 use kfm_rollback::PublishFolder;
 use kfm_rollback::report::{PublishLine, PublishReport, PublishShow, Status, SweepLine};
 
@@ -14,7 +15,7 @@ use crate::ids::{self, OpenPublishArg};
 use crate::output::findings::{finding_list, protected_list};
 use crate::output::{Answer, Screen, Tone, ndjson, words};
 use crate::prompt::{Question, confirm};
-use crate::shell;
+use crate::{say, shell};
 
 use super::rollback::show_steps;
 use super::status::refuse_ended;
@@ -165,11 +166,11 @@ fn sweep_words(sweep: &SweepLine) -> String {
 fn answer(cx: &Context<'_>, report: &PublishReport, dry_run: bool) -> Result<Answer> {
     let mut screen = screen(report, dry_run);
     if let (Some(id), Status::Completed, false) = (&report.publish_id, report.status, dry_run) {
-        let undo = format!("kfm rollback plan --publish-id {id}");
+        let undo = Remedy::undo(&id.clone().into());
         screen.heading("to undo it");
-        screen.command(cx.runnable(&[undo]).remove(0));
+        screen.command(cx.completed(say::command_line(&undo)));
     }
-    Answer::new(report, screen)
+    Answer::with_next(cx, report, screen)
 }
 
 fn screen(report: &PublishReport, dry_run: bool) -> Screen {
@@ -226,7 +227,7 @@ async fn list(cx: &Context<'_>) -> Result<Answer> {
     let report = cx.platform().await?.publishes().await?;
     let mut screen = Screen::new(Tone::Plain, words::count(report.publishes.len() as u64, "publish"));
     screen.newest(&report.publishes, row, ["publish", "status", "steps", "at", "rolled back by"]);
-    Answer::new(&report, screen)
+    Answer::with_next(cx, &report, screen)
 }
 
 fn row(line: &PublishLine) -> Vec<String> {
@@ -249,8 +250,7 @@ async fn show(cx: &Context<'_>, id: &str, all: bool) -> Result<Answer> {
     shown(cx, platform.publish_show(&id).await?)
 }
 
-fn shown(cx: &Context<'_>, mut report: PublishShow) -> Result<Answer> {
-    report.next = cx.runnable(&report.next);
+fn shown(cx: &Context<'_>, report: PublishShow) -> Result<Answer> {
     let line = &report.line;
     let mut screen = Screen::new(tone(line.status), format!("{}: {}", line.publish_id, line.status));
     screen.fact("kind", &line.kind).fact("pipeline", &line.pipeline).fact("by", &line.requested_by);
@@ -262,8 +262,8 @@ fn shown(cx: &Context<'_>, mut report: PublishShow) -> Result<Answer> {
     screen.fact("in the log", format!("intent {}, completion {completion}", report.intent_lsn));
     show_steps(&mut screen, &report.cells);
     protected_list(&mut screen, &report.protected);
-    screen.next(&report.next);
-    Answer::new(&report, screen)
+    screen.next(&cx.commands(&report.next));
+    Answer::with_next(cx, &report, screen)
 }
 
 fn tone(status: Status) -> Tone {

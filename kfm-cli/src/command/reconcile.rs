@@ -35,8 +35,7 @@ pub(crate) async fn list(cx: &Context<'_>, platform: &Platform) -> Result<Answer
     answer(cx, platform.reconcile(false).await?)
 }
 
-fn answer(cx: &Context<'_>, mut report: ReconcileReport) -> Result<Answer> {
-    report.next = cx.runnable(&report.next);
+fn answer(cx: &Context<'_>, report: ReconcileReport) -> Result<Answer> {
     let foreign = words::count(report.foreign.total, "value");
     let mut screen = match (&report.publish_id, report.foreign.total) {
         (_, 0) if report.projection.is_some() => {
@@ -64,6 +63,6 @@ fn answer(cx: &Context<'_>, mut report: ReconcileReport) -> Result<Answer> {
         ));
     });
     finding_list(&mut screen, "", &report.findings);
-    screen.next(&report.next);
-    Answer::new(&report, screen)
+    screen.next(&cx.commands(&report.next));
+    Answer::with_next(cx, &report, screen)
 }

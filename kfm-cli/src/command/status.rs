@@ -3,9 +3,12 @@
 use clap::Args;
 use kfm_rollback::report::{self, OperationLine, RunningLine};
 
+use kfm_policy::Remedy;
+
 use crate::context::Context;
-use crate::error::{BOTH_WAYS, Failure, Result, names_both_ways};
+use crate::error::{BOTH_WAYS, Failure, Result};
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
+use crate::say;
 
 /// Arguments of `kfm status`.
 #[derive(Debug, Args)]
@@ -13,10 +16,7 @@ pub(crate) struct Status {}
 
 impl Status {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let mut report = cx.platform().await?.status().await?;
-        for line in &mut report.open {
-            line.next = cx.runnable(&line.next);
-        }
+        let report = cx.platform().await?.status().await?;
         let mut screen = match report.open.len() as u64 {
             0 => Screen::new(Tone::Good, "Nothing is open"),
             open => Screen::new(Tone::Warn, format!("{} open", words::count(open, "operation"))),
@@ -26,18 +26,18 @@ impl Status {
         }
         for line in report.open.iter().take(LIST_LINES_MAX) {
             show_operation(&mut screen, line);
-            screen.next(&line.next);
+            screen.next(&cx.commands(&line.next));
         }
         screen.more(report.open.len().saturating_sub(LIST_LINES_MAX) as u64, None);
         if !report.owed.is_empty() {
             screen.heading("owed");
         }
         for owed in report.owed.iter().take(LIST_LINES_MAX) {
-            screen.item(Tone::Warn, owed);
+            screen.item(Tone::Warn, say::sentence(owed));
         }
         screen.more(report.owed.len().saturating_sub(LIST_LINES_MAX) as u64, None);
         let complaint = unfinished(&report.open);
-        Ok(Answer::new(&report, screen)?.complain(complaint))
+        Ok(Answer::with_next(cx, &report, screen)?.complain(complaint))
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn show_operation(screen: &mut Screen, line: &OperationLine) {
         true => {
             screen.fact("goes back", "an abort has begun, a resume goes on with it");
         }
-        false if waits && names_both_ways(&line.next) => {
+        false if waits && Remedy::are_both_ways(&line.next) => {
             screen.fact("forward", "the first command below: to the planned values");
             screen.fact("back", "the second, with --abort: to what readers saw before");
         }
@@ -94,8 +94,8 @@ pub(crate) fn unfinished(lines: &[OperationLine]) -> Option<Failure> {
         1 => format!("operation is {}: id={}", first.status, first.id),
         open => format!("operations are open: count={open}"),
     };
-    let next = open.iter().flat_map(|line| line.next.iter().cloned());
-    let hint = match (open.len(), names_both_ways(&first.next)) {
+    let next = open.iter().flat_map(|line| line.next.iter().map(say::command_line));
+    let hint = match (open.len(), Remedy::are_both_ways(&first.next)) {
         (1, true) => BOTH_WAYS,
         _ => "resume it, or abort it",
     };

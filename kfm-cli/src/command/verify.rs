@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::ids::{self, VerifiedArg};
 use crate::output::{Answer, Screen, Tone, words};
+use crate::say;
 
 /// Arguments of `kfm verify`.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ impl Verify {
 fn show_checks(screen: &mut Screen, checks: &[CheckLine]) {
     let row = |check: &CheckLine| {
         let word = if check.ok { "ok" } else { "FAILED" };
-        vec![word.to_owned(), check.name.clone(), check.detail.clone()]
+        vec![word.to_owned(), check.name.clone(), say::sentence(&check.detail)]
     };
     screen.table(checks.iter().map(row), ["", "check", "seen"]);
 }

@@ -1,7 +1,9 @@
 //! The one JSON object of `--json`.
 
 use kfm_lineage::schema::SchemaFile;
-use schemars::JsonSchema;
+use kfm_policy::{Advice, Remedy};
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -57,12 +59,53 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// The types that an answer has as text, and those that only these are made of.
+const SAID: [&str; 4] = [Remedy::NAME, Advice::NAME, "Part", "Parameter"];
+
+/// Says of a remedy or an advice of the engine that an answer has it as text.
+fn said(schema: &mut Schema) {
+    let is_said = |value: &Value| {
+        let name = value["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/"));
+        name.is_some_and(|name| SAID.contains(&name))
+    };
+    if is_said(schema.as_value()) {
+        schema.remove("$ref");
+        schema.insert("type".to_owned(), "string".into());
+    }
+    let may_be_null = schema.get("anyOf").and_then(Value::as_array).is_some_and(|any| match any.as_slice() {
+        [one, null] => is_said(one) && null["type"] == "null",
+        _ => false,
+    });
+    if may_be_null {
+        schema.remove("anyOf");
+        schema.insert("type".to_owned(), serde_json::json!(["string", "null"]));
+    }
+    if let Some(types) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
+        types.retain(|name, _| !SAID.contains(&name.as_str()));
+    }
+}
+
+/// Takes the types out that nothing refers to any more.
+fn without_unused(file: &mut SchemaFile) {
+    loop {
+        let text = file.text();
+        let types = file.schema.get_mut("$defs").and_then(Value::as_object_mut);
+        let Some(types) = types else { return };
+        let before = types.len();
+        types.retain(|name, _| text.contains(&format!("\"#/$defs/{name}\"")));
+        if types.len() == before {
+            return;
+        }
+    }
+}
+
 /// Makes the schema of what a command answers: the envelope, with the answer's keys beside it.
 ///
 /// The answer's own required keys are there whenever `ok` is true. A refusal has only those keys that it can fill,
 /// and so has a rehearsal (`status` is `dry_run`: `--ci`, `--dry-run`).
 pub(crate) fn answer_schema<T: JsonSchema>(command: &str) -> SchemaFile {
     let mut file = SchemaFile::of::<T>(format!("cli/{command}-v1.json"));
+    RecursiveTransform(said).transform(&mut file.schema);
     let envelope = SchemaFile::of::<Envelope<'static>>("");
     let (answer, envelope) = (file.schema.ensure_object(), envelope.schema.as_object().cloned());
     let envelope = envelope.expect("the envelope's schema is an object");
@@ -83,5 +126,6 @@ pub(crate) fn answer_schema<T: JsonSchema>(command: &str) -> SchemaFile {
         );
         answer.insert("then".to_owned(), serde_json::json!({ "required": own }));
     }
+    without_unused(&mut file);
     file
 }

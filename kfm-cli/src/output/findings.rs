@@ -1,9 +1,11 @@
 //! Findings and conflicts on a screen: what was found, and what to do about it.
 
+use kfm_policy::Advice;
 use kfm_rollback::report::{Alike, Conflicts, FindingLine, Group, Listing, ProtectedLine};
 
 use super::screen::{LIST_LINES_MAX, Screen};
 use super::{Tone, words};
+use crate::say;
 
 /// Shows why policy denied: the findings that deny, and how many others there are.
 pub(crate) fn denial(findings: &Listing<FindingLine>) -> Screen {
@@ -42,7 +44,7 @@ fn show_group(screen: &mut Screen, group: &Group<FindingLine>) {
     let shown = group.kinds.len().min(KINDS_SHOWN);
     for (at, kind) in group.kinds[..shown].iter().enumerate() {
         let next = group.kinds[..shown].get(at + 1).and_then(|next| next.first.first());
-        show_kind(screen, kind, group.total > 1, next.map(|next| next.remedy.as_str()));
+        show_kind(screen, kind, group.total > 1, next.map(|next| &next.remedy));
     }
     let counted: u64 = group.kinds[..shown].iter().map(|kind| kind.total).sum();
     let more = group.total.saturating_sub(counted);
@@ -56,7 +58,7 @@ const KINDS_SHOWN: usize = 5;
 
 /// Shows findings of one rule that say the same: about what, what was found, and what to do, unless `next_remedy`,
 /// that of the kind below, is the same.
-fn show_kind(screen: &mut Screen, kind: &Alike<FindingLine>, names: bool, next_remedy: Option<&str>) {
+fn show_kind(screen: &mut Screen, kind: &Alike<FindingLine>, names: bool, next_remedy: Option<&Advice>) {
     let Some(finding) = kind.first.first() else { return };
     let text = |text: &str| match kind.subjects {
         1 => text.to_owned(),
@@ -70,8 +72,8 @@ fn show_kind(screen: &mut Screen, kind: &Alike<FindingLine>, names: bool, next_r
         screen.detail(format!("and {} more", words::number(more)));
     }
     screen.detail(format!("seen: {}", text(&finding.message)));
-    if !finding.remedy.is_empty() && next_remedy != Some(finding.remedy.as_str()) {
-        screen.detail(format!("do: {}", text(&finding.remedy)));
+    if !finding.remedy.is_empty() && next_remedy != Some(&finding.remedy) {
+        screen.detail(format!("do: {}", text(&say::sentence(&finding.remedy))));
     }
 }
 

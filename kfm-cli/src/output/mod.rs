@@ -4,6 +4,7 @@ pub(crate) mod envelope;
 pub(crate) mod findings;
 pub(crate) mod ndjson;
 mod paint;
+pub(crate) mod said;
 mod screen;
 mod visible;
 pub(crate) mod words;
@@ -18,8 +19,10 @@ use serde_json::{Map, Value};
 
 use crate::cli::Usage;
 use crate::config::Environment;
+use crate::context::Context;
 use crate::error::{Failure, Result};
 use envelope::Envelope;
+use said::Said;
 use visible::Visible;
 
 pub(crate) use paint::{Paint, Tone};
@@ -37,9 +40,18 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Makes an answer from a report of the engine and its screen.
+    /// Makes an answer from a report and its screen.
     pub(crate) fn new(report: &impl Serialize, screen: Screen) -> Result<Self> {
-        match serde_json::to_value(report) {
+        Self::said(&Said::new(report, &|line| line), screen)
+    }
+
+    /// Makes an answer from a report that names what to do next: by commands that can be run where this one was called.
+    pub(crate) fn with_next(cx: &Context<'_>, report: &impl Serialize, screen: Screen) -> Result<Self> {
+        Self::said(&Said::new(report, &|line| cx.completed(line)), screen)
+    }
+
+    fn said(said: &impl Serialize, screen: Screen) -> Result<Self> {
+        match serde_json::to_value(said) {
             Ok(Value::Object(keys)) => Ok(Self { keys, screen, complaint: None }),
             Ok(_) => Err(Failure::internal_text("a report is not an object").into()),
             Err(error) => Err(Failure::internal("a report cannot be written as JSON", &error).into()),

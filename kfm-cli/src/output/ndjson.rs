@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use kfm_rollback::report::{Listing, PlanReport};
 use serde::Serialize;
 
+use super::said::Said;
 use super::{Answer, Screen};
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -55,7 +56,7 @@ pub(crate) fn cells<T: Serialize>(cx: &Context<'_>, cells: &Listing<T>) -> Resul
 
 fn lines<T: Serialize>(out: &mut impl Write, list: &str, listing: &Listing<T>) -> io::Result<()> {
     for entry in &listing.first {
-        serde_json::to_writer(&mut *out, &Line { list, entry })?;
+        serde_json::to_writer(&mut *out, &Said::new(&Line { list, entry }, &|line| line))?;
         out.write_all(b"\n")?;
     }
     Ok(())

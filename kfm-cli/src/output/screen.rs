@@ -6,10 +6,12 @@
 use std::fmt::Write;
 
 use kfm_lineage::text::shown;
+use kfm_policy::Remedy;
 use kfm_rollback::report::Listing;
 
 use super::paint::{Paint, Tone};
 use super::words;
+use crate::say;
 
 /// Lines of one list that a screen shows; of the other entries it shows the number.
 pub(crate) const LIST_LINES_MAX: usize = 20;
@@ -134,15 +136,17 @@ impl Screen {
             show(self, entry);
         }
         let shown = listing.first.len().min(LIST_LINES_MAX) as u64;
-        self.more(listing.total.saturating_sub(shown), listing.all.as_deref())
+        self.more(listing.total.saturating_sub(shown), listing.all.as_ref())
     }
 
-    /// Says how many entries are not shown, and which command lists them; adds nothing for 0 entries.
-    pub(crate) fn more(&mut self, more: u64, all: Option<&str>) -> &mut Self {
+    /// Says how many entries are not shown, and which command lists them all; adds nothing for 0 entries.
+    pub(crate) fn more(&mut self, more: u64, all: Option<&Remedy>) -> &mut Self {
         let said = words::number(more);
         match (more, all) {
             (0, _) => self,
-            (_, Some(command)) => self.item(Tone::Dim, format!("and {said} more, all by: {command}")),
+            (_, Some(all)) => {
+                self.item(Tone::Dim, format!("and {said} more, all by: {}", say::command_line(all)))
+            }
             (_, None) => self.item(Tone::Dim, format!("and {said} more; --json lists them")),
         }
     }
@@ -310,14 +314,14 @@ mod tests {
             why: "asked".into(),
             by: None,
         };
-        let listing = Listing::of((0..1_500).map(cell)).with_all("kfm plan show p --all");
+        let listing = Listing::of((0..1_500).map(cell)).with_all(Remedy::ListLabels);
         let mut screen = Screen::default();
         screen.list(&listing, |screen, entry| {
             screen.item(Tone::Plain, entry.key.clone());
         });
         let text = screen.render(Paint::new(false));
         assert_eq!(text.lines().count(), LIST_LINES_MAX + 1);
-        assert!(text.ends_with("and 1,480 more, all by: kfm plan show p --all\n"), "{text}");
+        assert!(text.ends_with("and 1,480 more, all by: kfm labels list\n"), "{text}");
     }
 
     #[test]

@@ -7,11 +7,14 @@ use kfm_lineage::integrity::decoded;
 use kfm_lineage::{DocumentFacts, Field};
 
 use super::{Observation, Rule, RuleMeta, View};
+use crate::advice;
+use crate::advice::{Advice, Parameter};
 use crate::facts::{JudgedKind, StepFacts};
 use crate::finding::Severity;
 use crate::label::{CareLabel, UnknownLabel};
 use crate::licence::LicenceClass;
 use crate::ratchet::{StepTreatment, left_by, measured};
+use crate::remedy::Remedy;
 use crate::table::{Aspect, RuleClass};
 use crate::treatment::Treatment;
 
@@ -35,10 +38,11 @@ fn each_step(view: &View<'_>, look: impl Fn(&StepFacts) -> Option<Observation>) 
 }
 
 /// Reports the steps that the ratchet has denied by one rule.
-fn denied_by(view: &View<'_>, rule: &str, remedy: &str) -> Vec<Observation> {
+fn denied_by(view: &View<'_>, rule: &str, remedy: impl Into<Advice>) -> Vec<Observation> {
+    let remedy = remedy.into();
     let denied = |step: &StepFacts| match &step.outcome {
         StepTreatment::Denied { rule: by, why } if by == rule => {
-            Some(Observation::of_step(step, why.clone(), remedy))
+            Some(Observation::of_step(step, why.clone(), remedy.clone()))
         }
         _ => None,
     };
@@ -140,33 +144,29 @@ pub(crate) const RESURRECT: Rule =
     });
 
 /// Content is no more precise than its protection demands (C-F04); a label that promises more is found here.
-pub(crate) const GEO: Rule = rule(
-    "CARE-E1-geo",
-    Severity::Critical,
-    Some("C-F04"),
-    "CARE E1, GBIF categories 1 to 4",
-    |view| {
+pub(crate) const GEO: Rule =
+    rule("CARE-E1-geo", Severity::Critical, Some("C-F04"), "CARE E1, GBIF categories 1 to 4", |view| {
         let remedy = match view.facts.kind {
-            JudgedKind::Rollback | JudgedKind::Revert => {
-                "publish a masked version, or a folder without it and without links to it, by 'kfm publish --from \
-                 FOLDER --pipeline NAME --mirror', then plan again; if nothing links to it, plan with \
-                 --on-unmaskable hide"
-            }
-            _ => "publish a masked version, or leave it out",
+            JudgedKind::Rollback | JudgedKind::Revert => advice![
+                "publish a masked version, or a folder without it and without links to it, by ",
+                Remedy::PublishMirror,
+                ", then plan again; if nothing links to it, plan with ",
+                Parameter::HideUnmaskable,
+            ],
+            _ => Advice::from("publish a masked version, or leave it out"),
         };
-        let mut seen = denied_by(view, "CARE-E1-geo", remedy);
+        let mut seen = denied_by(view, "CARE-E1-geo", remedy.clone());
         seen.extend(each_step(view, |step| {
             let document = step.visible()?;
             step.protection.label.ok()?;
             let asked = step.protection.treatment;
             (measured(document) < asked && asked < Treatment::Quarantined).then(|| {
                 let message = format!("its protection asks {asked} and its content is more precise");
-                Observation::of_step(step, message, remedy)
+                Observation::of_step(step, message, remedy.clone())
             })
         }));
         seen
-    },
-);
+    });
 
 /// Texts do not tell a place that was masked.
 pub(crate) const TEXT: Rule = rule("CARE-E1-text", Severity::Block, None, "CARE E1, R61", |view| {

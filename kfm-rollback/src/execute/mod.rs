@@ -14,6 +14,7 @@ mod treated;
 mod verify;
 
 use kfm_lineage::{OperationId, Status};
+use kfm_policy::Remedy;
 use kfm_wal::Outlook;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
 
@@ -219,10 +220,10 @@ fn unfinished(id: &OperationId, status: Status, halt: &Halt) -> Error {
         status,
         held_reason: (status == Status::Held).then(|| halt.reason().to_owned()),
         next: match halt {
-            // `kfm status` shows how the operation stands: another host works on it, or the log has more than was
+            // The status shows how the operation stands: another host works on it, or the log has more than was
             // answered.
-            Halt::Followed(_) | Halt::Opening(_) | Halt::Closing { .. } => vec!["kfm status".to_owned()],
-            _ => crate::remedy::resume_commands(id),
+            Halt::Followed(_) | Halt::Opening(_) | Halt::Closing { .. } => vec![Remedy::ShowStatus],
+            _ => Remedy::both_ways(id),
         },
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, Lsn, OperationId, Status, Step, Timestamp};
-use kfm_policy::Permit;
+use kfm_policy::{Parameter, Permit, Remedy, advice};
 use kfm_telemetry::TelemetryError;
 use kfm_wal::record::{
     Close, EndState, OperationClosed, PublishCompletion, PublishStatus, Record, SegmentRef,
@@ -116,7 +116,7 @@ async fn keep_before_images(session: &Session, steps: &[Step]) -> Result<()> {
                             step.cell
                         ),
                         hint: "restore the version store from a backup".into(),
-                        next: vec!["kfm doctor --digests".into()],
+                        next: vec![Remedy::Examine { digests: true }],
                     });
                 }
             }
@@ -129,7 +129,7 @@ async fn keep_before_images(session: &Session, steps: &[Step]) -> Result<()> {
 /// Refuses, before anything moves, if a document does not hold what the log says it holds.
 ///
 /// # Errors
-/// [`Error::Conflict`]: lists the foreign values. Reconcile them, or go on without them by `--skip`.
+/// [`Error::Conflict`]: lists the foreign values. Reconcile them, or go on without them.
 pub(crate) async fn preflight(session: &Session, steps: &[Step]) -> Result<()> {
     let conflicts = foreign_values(session, steps).await?;
     if conflicts.is_empty() {
@@ -138,10 +138,13 @@ pub(crate) async fn preflight(session: &Session, steps: &[Step]) -> Result<()> {
     Err(Error::Conflict {
         message: format!("values that the log does not know stand in the way: cells={}", conflicts.len()),
         conflicts,
-        hint:
-            "look at them, then record them by 'kfm reconcile --adopt', or leave them alone by '--skip KEY'"
-                .into(),
-        next: vec!["kfm reconcile".into()],
+        hint: advice![
+            "look at them, then record them by ",
+            Remedy::AdoptForeign,
+            ", or leave them alone by naming their keys in ",
+            Parameter::Skip,
+        ],
+        next: vec![Remedy::ListForeign],
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use kfm_lineage::integrity::IntegrityFinding;
 use kfm_lineage::{Digest, OperationId, OperationIds, OperationKind, RollbackId, Status, Step, Timestamp};
+use kfm_policy::Remedy;
 use kfm_telemetry::statement::{Statement, Subject};
 use kfm_telemetry::{AlertKind, AlertRecord, EventId, Label, OperationRecord, RecordKind, TelemetryError};
 use kfm_wal::record::{Direction, EndState, OperationFrame};
@@ -75,7 +76,7 @@ fn not_of_its_kind(operation: &Operation) -> Error {
             operation.id, operation.opened
         ),
         hint: "verify the log; restore it from a backup if it is damaged".into(),
-        next: vec!["kfm wal verify".into()],
+        next: vec![Remedy::VerifyLog],
     }
 }
 
@@ -327,6 +328,7 @@ pub(super) async fn alert_held(session: &Session, id: &OperationId, halt: &Halt,
     let mut alert = AlertRecord::new(name, session.now(), kind);
     alert.ids = OperationIds::of(id);
     alert.error_class = kfm_lineage::Slug::parse(halt.reason()).ok();
-    alert.next = crate::remedy::resume_commands(id).first().map(|command| Label::lossy(command));
+    let resume = Remedy::Resume { operation: id.clone() };
+    alert.next = Some(Label::lossy(&session.platform.say(&resume)));
     raise(session, &alert).await;
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_lineage::{CellId, OperationId, OperationKind, Status, Step};
-use kfm_policy::{RatchetMode, StepFacts, StepTreatment};
+use kfm_policy::{RatchetMode, Remedy, StepFacts, StepTreatment, advice};
 use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
 use kfm_wal::record::{Direction, JournalEntry};
 
@@ -40,8 +40,8 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
                 operation.status(false)
             ),
             conflicts: Vec::new(),
-            hint: "'kfm status' lists what is open".into(),
-            next: vec!["kfm status".into()],
+            hint: advice![Remedy::ShowStatus, " lists what is open"],
+            next: vec![Remedy::ShowStatus],
         });
     }
     let steps = read_steps(&session.versions(), &operation.steps).await;
@@ -146,7 +146,7 @@ fn only_aborted(operation: &Operation, why: &str) -> Error {
         operation: operation.id.clone(),
         status: Status::Interrupted,
         held_reason: None,
-        next: crate::remedy::resume_commands(&operation.id).into_iter().skip(1).collect(),
+        next: vec![Remedy::Abort { operation: operation.id.clone() }],
     }
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn still_open(operation: &Operation, error: &Error) -> Error {
         operation: operation.id.clone(),
         status: held.map_or(Status::Interrupted, |_| Status::Held),
         held_reason: held.map(|(reason, _)| reason.clone()),
-        next: crate::remedy::resume_commands(&operation.id),
+        next: Remedy::both_ways(&operation.id),
     }
 }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use kfm_lineage::{
     CellId, Digest, Lsn, OperationId, OperationKind, PublishId, RollbackId, Step, Timestamp, Value,
 };
+use kfm_policy::Remedy;
 use kfm_wal::record::{
     ApprovalRecord, Close, EndState, PlanCancelled, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
     TreatedCell,
@@ -194,7 +195,7 @@ impl History {
                     closed.lsn
                 ),
                 hint: "verify the log; restore it from a backup if it is damaged".into(),
-                next: vec!["kfm wal verify".into()],
+                next: vec![Remedy::VerifyLog],
             });
         };
         if operation.closed.is_some() {

@@ -25,7 +25,8 @@ use crate::op::{DomainOp, Role};
 /// # Laws
 /// - **Named**: [`kind`](StoreKind::kind) is always the same, and not blank.
 /// - **Quiet**: [`open`](StoreKind::open) makes no request and writes nothing, so a platform opens while a server is
-///   away. Whether the store answers is found out by its first call, and shown by `kfm doctor`.
+///   away. Whether the store answers is found out by its first call, and shown by
+///   [`Platform::doctor`](crate::Platform::doctor).
 /// - **As asked**: the opened store has the name and the domain of the settings. The platform refuses every other.
 ///
 /// # Implementing

@@ -8,6 +8,7 @@ use kfm_lineage::graph::{
 };
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Domain, EntityId, Lsn, MemoryLineage, OperationId, OperationKind};
+use kfm_policy::Remedy;
 use kfm_wal::record::Derivative;
 
 use crate::assess::documents_at;
@@ -21,7 +22,7 @@ use crate::versions::VersionStore;
 pub(super) fn unfed(error: LineageError) -> Error {
     let (hint, next) = match &error {
         LineageError::Store { .. } => ("try again; the lineage's store did not answer", Vec::new()),
-        _ => ("verify the log; restore it from a backup if it is damaged", vec!["kfm wal verify".to_owned()]),
+        _ => ("verify the log; restore it from a backup if it is damaged", vec![Remedy::VerifyLog]),
     };
     let message = format!("lineage cannot be resolved from the log, {}", crate::error::text_of(&error));
     Error::Incomplete { message, hint: hint.into(), next }
@@ -187,7 +188,7 @@ impl Graph {
         let malformed = |what: String| Error::Incomplete {
             message: format!("the record of a derivative is not valid, {what}: operation={}", operation.id),
             hint: "verify the log; restore it from a backup if it is damaged".into(),
-            next: vec!["kfm wal verify".into()],
+            next: vec![Remedy::VerifyLog],
         };
         let kind: DerivativeKind = derivative.kind.parse().map_err(|error| malformed(format!("{error}")))?;
         let entity = EntityId::parse(&derivative.id).map_err(|error| malformed(error.to_string()))?;

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, IdKind, Lsn, OperationId, RollbackId, Step};
-use kfm_policy::{Decision, JudgedKind, RatchetMode, StepFacts, StepTreatment};
+use kfm_policy::{
+    Advice, Decision, JudgedKind, Parameter, RatchetMode, Remedy, StepFacts, StepTreatment, advice,
+};
 use kfm_wal::record::Correction;
 
 use super::scope::{scope_of_cells, scope_of_operation};
@@ -19,6 +21,7 @@ use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::integrity_change;
 use crate::history::{CellHistory, read_steps};
+use crate::remedy::without_it;
 use crate::report::{ConflictLine, SkippedLine};
 use crate::session::Session;
 use crate::skip;
@@ -238,15 +241,17 @@ fn name_remedies(session: &Session, wanted: &Wanted, steps: &[StepFacts], decisi
     let hidden: Vec<&str> = steps.iter().filter(is_hidden).map(|step| step.path.as_str()).collect();
     for finding in decision.findings.iter_mut().filter(|finding| finding.denies) {
         if let Some(path) = hidden.iter().find(|path| finding.message.contains(**path)) {
-            finding.remedy =
-                format!("today's protection hides {path}: {}; then plan again", crate::remedy::WITHOUT_IT);
+            let hides = Advice::from(format!("today's protection hides {path}: "));
+            finding.remedy = hides.and(without_it()).and("; then plan again");
             continue;
         }
         let owner = session.history.owner(&session.document(&finding.subject), None);
         if let Some(owner) = owner.filter(|owner| owner.operation != wanted.target) {
-            let undo = crate::remedy::undo_command(&owner.operation);
-            finding.remedy =
-                format!("{}; {} keeps it: undo that first, {undo}", finding.remedy, owner.operation);
+            let keeps = advice![
+                format!("; {} keeps it: undo that first, by ", owner.operation),
+                Remedy::undo(&owner.operation),
+            ];
+            finding.remedy = std::mem::take(&mut finding.remedy).and(keeps);
         }
     }
 }
@@ -334,16 +339,22 @@ fn gone(session: &Session, lost: &[Digest], may_force: bool) -> Error {
     };
     let cells = session.history.cells().filter(|(_, history)| is_lost(history));
     let first = cells.map(|(cell, _)| cell.key.as_str()).min().unwrap_or("-");
-    let leave_alone = match may_force {
-        true => ", or go on without them by '--force --justification', which leaves their cells alone",
-        false => "",
+    let restore = "restore the version store from a backup that has them; or publish a correction instead";
+    let hint = match may_force {
+        true => {
+            advice![
+                restore,
+                ", or go on without them by ",
+                Parameter::Force,
+                ", which leaves their cells alone"
+            ]
+        }
+        false => restore.into(),
     };
     Error::Incomplete {
         message: format!("versions that the log names are gone: versions={} first={first}", lost.len()),
-        hint: format!(
-            "restore the version store from a backup that has them; or publish a correction instead{leave_alone}"
-        ),
-        next: vec!["kfm doctor --digests".into()],
+        hint,
+        next: vec![Remedy::Examine { digests: true }],
     }
 }
 
@@ -371,6 +382,6 @@ fn refuse_dependents<'a>(
         message: format!("later work was derived from it: target={target} dependents={list}"),
         conflicts: dependents.iter().map(|id| dependent(id)).collect(),
         hint: "roll back what was derived from it first, the newest first".into(),
-        next: dependents.into_iter().rev().map(crate::remedy::undo_command).collect(),
+        next: dependents.into_iter().rev().map(Remedy::undo).collect(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kfm_policy::{Approval, Consent};
+use kfm_policy::{Approval, Consent, Remedy};
 use kfm_telemetry::slo::PHASE_POLICY_RECHECK;
 use kfm_wal::record::{Governance, OperationFrame, OperationPayload, Record};
 
@@ -69,7 +69,7 @@ pub(crate) fn refuse_cancelled(session: &Session, plan: &Plan) -> Result<()> {
         ),
         conflicts: Vec::new(),
         hint: "plan again".into(),
-        next: vec![crate::remedy::undo_command(&plan.content.target)],
+        next: vec![Remedy::undo(&plan.content.target)],
     })
 }
 
@@ -141,8 +141,8 @@ pub(crate) fn stands_as_planned(session: &Session, plan: &Plan, operation: &Oper
 
 fn stale(plan: &Plan, why: String, changes: Vec<ConflictLine>) -> Error {
     let again = match plan.content.kind {
-        PlanKind::Rollback => format!("kfm rollback plan --publish-id {}", plan.content.target),
-        _ => "kfm status".into(),
+        PlanKind::Rollback => Remedy::undo(&plan.content.target),
+        _ => Remedy::ShowStatus,
     };
     Error::Conflict {
         message: format!("the plan is stale, {why}: plan_id={}", plan.plan_id),
@@ -238,7 +238,7 @@ pub(crate) async fn execute_draft(
             hash_chain_before: session.wal.head().chain,
             correction: plan.content.correction.clone(),
         },
-        reversal: reversal(plan),
+        reversal: session.platform.say(&Remedy::undo(&plan.operation)),
         tier: DOCUMENT_TIER,
         governance: Governance {
             policy_snapshot_ref: *permit.policy_snapshot_ref(),
@@ -255,12 +255,4 @@ pub(crate) async fn execute_draft(
     open(session, permit, plan.plan_id, Record::Operation(Box::new(frame))).await?;
     let outcome = run(session, &plan.operation, Work::planned(prepared.steps)).await?;
     Ok(Executed::Done(Box::new(outcome)))
-}
-
-/// The command that takes an executed plan back.
-fn reversal(plan: &Plan) -> String {
-    match plan.content.kind {
-        PlanKind::Hotfix => format!("kfm hotfix revert --hotfix-id {} --reason '…'", plan.operation),
-        _ => format!("kfm rollback revert --rollback-id {} --reason '…'", plan.operation),
-    }
 }

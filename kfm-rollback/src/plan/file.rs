@@ -9,6 +9,7 @@ use std::path::Path;
 use bytes::Bytes;
 use kfm_lineage::canonical::canonical_of;
 use kfm_lineage::{Digest, OperationId, Status, canonical_json, read_once};
+use kfm_policy::Remedy;
 use kfm_wal::record::{PlanRecord, Record};
 
 use super::draft::Draft;
@@ -144,7 +145,7 @@ fn refuse_unknown(session: &Session, plan: &Plan) -> Result<()> {
         message: format!("{why}: plan_id={} operation={}", plan.plan_id, plan.operation),
         conflicts: Vec::new(),
         hint: "plan again on this platform; only what was planned here is approved and executed".into(),
-        next: vec!["kfm status".into()],
+        next: vec![Remedy::ShowStatus],
     })
 }
 

@@ -81,7 +81,7 @@ pub struct PlanContent {
     pub policy_snapshot_ref: Digest,
     /// Digest of the protection in force in the scope.
     pub protection: Digest,
-    /// Keys of the cells that the actor asked to leave alone (`--skip`).
+    /// Keys of the cells that the actor asked to leave alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skip: Vec<String>,
     /// Whether a document is hidden that today's protection does not let through and that cannot be masked.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kfm_lineage::{CellId, EntityId, IdKind, Step};
+use kfm_policy::Remedy;
 
 use super::draft::Draft;
 use super::{Plan, PlanKind};
@@ -120,14 +121,14 @@ pub(crate) fn report_of(
     }
 }
 
-/// The command that writes every entry. Only a stored plan and the rehearsal of a publish's rollback have one;
+/// What writes every entry. Only a stored plan and the rehearsal of a publish's rollback have one;
 /// other rehearsals keep nothing.
-fn all_of(plan: &Plan, is_stored: bool) -> Option<String> {
+fn all_of(plan: &Plan, is_stored: bool) -> Option<Remedy> {
     let target = &plan.content.target;
     match (is_stored, plan.content.kind, target.kind()) {
-        (true, ..) => Some(format!("kfm plan show {} --all", plan.plan_id)),
+        (true, ..) => Some(Remedy::ShowPlan { plan: plan.plan_id, entire: true }),
         (false, PlanKind::Rollback, IdKind::Publish) => {
-            Some(format!("kfm rollback dry-run --publish-id {target} --all"))
+            Some(Remedy::RehearseRollback { operation: target.clone() })
         }
         _ => None,
     }
@@ -147,17 +148,15 @@ fn scope_counts(draft: &Draft) -> ScopeCounts {
     }
 }
 
-fn next(plan: &Plan, status: Status) -> Vec<String> {
+fn next(plan: &Plan, status: Status) -> Vec<Remedy> {
+    let plan = plan.plan_id;
     match status {
         Status::AwaitingApproval => vec![
-            format!("kfm plan show {}", plan.plan_id),
-            format!("kfm approve {} --as NAME --role reviewer --key FILE", plan.plan_id),
-            format!("kfm rollback execute --plan {} --reason '…'", plan.plan_id),
+            Remedy::ShowPlan { plan, entire: false },
+            Remedy::ApprovePlan { plan },
+            Remedy::ExecutePlan { plan },
         ],
-        Status::Planned => vec![
-            format!("kfm rollback dry-run --plan {}", plan.plan_id),
-            format!("kfm rollback execute --plan {} --reason '…'", plan.plan_id),
-        ],
+        Status::Planned => vec![Remedy::RehearsePlan { plan }, Remedy::ExecutePlan { plan }],
         _ => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use kfm_lineage::{OperationKind, Status, Step, Value};
+use kfm_policy::{Remedy, advice};
 
 use super::draft::Wanted;
 use super::{PlanKind, skipped_line};
@@ -143,12 +144,12 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
         Status::Completed => Ok(target),
         Status::Aborted | Status::Failed => Err(Error::invalid(
             format!("nothing of it stands, it went back to the prior state: publish_id={}", target.id),
-            "look at 'kfm publish list' for the one that is meant",
+            advice!["look at ", Remedy::ListPublishes, " for the one that is meant"],
         )),
         status => Err(Error::Incomplete {
             message: format!("it has not ended: publish_id={} status={status}", target.id),
             hint: "resume or abort it first".into(),
-            next: crate::remedy::resume_commands(&target.id),
+            next: Remedy::both_ways(&target.id),
         }),
     }
 }
@@ -177,6 +178,6 @@ fn refuse_unknown_predecessor(
             target.id, own.cell
         ),
         hint: "adopt what stands in the stores before publishing onto it".into(),
-        next: vec!["kfm adopt".into()],
+        next: vec![Remedy::Adopt],
     })
 }

@@ -197,7 +197,7 @@ impl Noted {
     }
 }
 
-/// Notes in the lock's file which store its holder waits for, so that `kfm status` can say it. A note that cannot be
+/// Notes in the lock's file which store its holder waits for, so that the status can say it. A note that cannot be
 /// written is left out: it stops nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiting(Weak<Mutex<Noted>>);

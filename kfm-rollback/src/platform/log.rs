@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kfm_lineage::Lsn;
+use kfm_policy::Remedy;
 use kfm_retry::Clock;
 use kfm_wal::inspect::Inspection;
 use kfm_wal::local::repair::{RepairPlan, plan_repair};
@@ -375,7 +376,7 @@ impl Platform {
         Err(Error::Incomplete {
             message: format!("the log is missing, though the ledger has entries: place={}", self.wal_place()),
             hint: "restore the log from a backup, or mend [wal] url in kfm.toml".into(),
-            next: vec!["kfm doctor".into()],
+            next: vec![Remedy::Examine { digests: false }],
         })
     }
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::{Digest, OperationId};
-use kfm_policy::{Policy, PolicyCheck};
+use kfm_policy::{Parameter, Policy, PolicyCheck, Remedy, advice};
 use kfm_telemetry::{Alerts, Ledger, Notifier, RecordSink, TelemetryWriter};
 use kfm_wal::WalStore;
 use kfm_wal::local::disk::Disk;
@@ -90,7 +90,7 @@ impl Platform {
         let Some(text) = files::read_optional(&file)? else {
             return Err(Error::invalid(
                 format!("this folder is not a platform, it has no kfm.toml: path={}", root.display()),
-                "make one by 'kfm init', or name another by --root",
+                advice!["make one by ", Remedy::MakePlatform, ", or name another by ", Parameter::Root],
             ));
         };
         let settings = Settings::parse(&text, &file, &options.kinds)?;
@@ -380,6 +380,11 @@ impl Platform {
 
     pub(crate) fn records(&self) -> Arc<dyn RecordSink> {
         Arc::clone(&self.0.records)
+    }
+
+    /// Says a remedy in the words of this program's records.
+    pub(crate) fn say(&self, remedy: &Remedy) -> String {
+        (self.0.options.say)(remedy)
     }
 
     pub(crate) fn alerts(&self) -> Alerts {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use kfm_policy::Remedy;
 use kfm_retry::Clock;
 use kfm_wal::local::disk::{Disk, RealDisk};
 
@@ -36,8 +37,11 @@ pub struct OpenOptions {
     pub kinds: Kinds,
     /// What authenticates this process to the servers that the settings name.
     pub credentials: Credentials,
-    /// Whether nothing may be written, as with `--ci`: then a verdict brings no entry into force.
+    /// Whether nothing may be written: then a verdict brings no entry into force.
     pub rehearses: bool,
+    /// How a remedy is said in records, where a person reads it without this program: what takes an operation back, in
+    /// its record and its manifest, and what goes on with one, in an alert. By default in the libraries' words.
+    pub say: fn(&Remedy) -> String,
 }
 
 /// Returns the kinds of this crate: `static` and `embedded`.
@@ -61,6 +65,7 @@ impl OpenOptions {
             kinds: built_in_kinds(),
             credentials: Credentials::default(),
             rehearses: false,
+            say: ToString::to_string,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Policy's own files as they are now: the registries of labels and withdrawals, and the list of principals.
 //!
-//! `kfm init` makes all three. A missing one was removed, or `kfm.toml` names another place: then nothing may be
-//! judged by the files that are left. A file that could not be read this time says nothing about its content, and
+//! [`Platform::init`] makes all three. A missing one was removed, or `kfm.toml` names another place: then nothing may
+//! be judged by the files that are left. A file that could not be read this time says nothing about its content, and
 //! is no verdict.
 
 use std::collections::BTreeMap;
@@ -186,7 +186,7 @@ impl Platform {
             Some(_) => format!("see that {shown} is a text file that may be read"),
         };
         let source = Some(Box::new(NoFile { what, why, path: shown, source }).into());
-        Err(Error::Invalid { message: NOT_RIGHT.into(), hint, source })
+        Err(Error::Invalid { message: NOT_RIGHT.into(), hint: hint.into(), source })
     }
 }
 

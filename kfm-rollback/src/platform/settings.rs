@@ -230,7 +230,7 @@ impl Default for LimitSettings {
 }
 
 impl Settings {
-    /// The settings that `kfm init` writes, as text with comments.
+    /// The settings of a new platform, as text with comments.
     pub const EMBEDDED: &'static str = include_str!("embedded.toml");
 
     /// Reads the text of a `kfm.toml` whose stores are of these kinds.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use kfm_lineage::Lsn;
+use kfm_policy::Remedy;
 use kfm_wal::log::INDEX;
 use kfm_wal::snapshot::Snapshots;
 use kfm_wal::{Wal, WalStore};
@@ -71,8 +72,8 @@ impl Platform {
         match error {
             Error::Versions(error) if error.lost().is_some() => Error::Incomplete {
                 message: format!("the version store lacks a list that the log names, {}", text_of(&error)),
-                hint: self.restore_versions(),
-                next: vec!["kfm doctor --digests".into()],
+                hint: self.restore_versions().into(),
+                next: vec![Remedy::Examine { digests: true }],
             },
             error => error,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_lineage::{CellId, Domain, OperationId, Slug, Step, Value, Version};
-use kfm_policy::{Consent, JudgedKind, RatchetMode};
+use kfm_policy::{Consent, JudgedKind, RatchetMode, Remedy};
 use kfm_wal::record::{PublishKind, Record};
 
 use super::changes::Changes;
@@ -84,7 +84,7 @@ async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
 /// Records the documents and cells that the log does not know as a genesis publish.
 ///
 /// If that made documents known, the derived stores are projected too, unless the actor leaves that to
-/// `kfm project`.
+/// a projection of its own.
 pub(crate) async fn adopt(
     session: &mut Session,
     store: Option<&str>,
@@ -110,10 +110,10 @@ pub(crate) async fn adopt(
     };
     let mut next = Vec::new();
     if !projects && documents > 0 {
-        next.push("kfm project".to_owned());
+        next.push(Remedy::Project);
     }
     if findings.total > 0 {
-        next.extend(["kfm labels list".to_owned(), "kfm catalog check".to_owned()]);
+        next.extend([Remedy::ListLabels, Remedy::CheckCatalog]);
     }
     Ok(AdoptReport { publish_id, cells, documents, projection, findings, next })
 }
@@ -210,15 +210,15 @@ pub(crate) async fn reconcile(session: &mut Session, adopt: bool) -> Result<Reco
     let mut next = Vec::new();
     match &publish_id {
         // What was recorded may be wrong, and then it is taken back as any publish is.
-        Some(recorded) => next.push(format!("kfm rollback plan --publish-id {recorded}")),
-        None if listing.total > 0 => next.push("kfm reconcile --adopt".to_owned()),
+        Some(recorded) => next.push(Remedy::undo(&recorded.clone().into())),
+        None if listing.total > 0 => next.push(Remedy::AdoptForeign),
         None => {}
     }
     if projection.is_none() && findings.by_rule.contains_key(SKEW) {
-        next.push("kfm project".to_owned());
+        next.push(Remedy::Project);
     }
     if adopt && findings.total > 0 {
-        next.push("kfm catalog check".to_owned());
+        next.push(Remedy::CheckCatalog);
     }
     Ok(ReconcileReport { foreign: listing, findings, publish_id, projection, next })
 }

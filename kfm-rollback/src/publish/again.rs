@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::{CellId, Lsn, OperationId, OperationKind, PublishId, Status, Step, Value};
+use kfm_policy::Remedy;
 
 use super::folder;
 use super::from_folder::PublishFolder;
@@ -100,7 +101,7 @@ fn counted(
 pub(super) fn id_is_taken(publish: &Operation) -> Error {
     let status = publish.status(false);
     let (hint, next) = if status.is_open() {
-        ("resume or abort it", crate::remedy::resume_commands(&publish.id))
+        ("resume or abort it", Remedy::both_ways(&publish.id))
     } else {
         ("take a new id", Vec::new())
     };

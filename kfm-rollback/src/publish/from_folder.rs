@@ -1,9 +1,10 @@
-//! `kfm publish`: the ready-made pipeline for STAC documents.
+//! Publishing a folder: the ready-made pipeline for STAC documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use kfm_lineage::{PublishId, Slug, Status};
+use kfm_policy::{Parameter, Remedy, advice};
 
 use super::again::{publish_again, taken};
 use super::changes::Changes;
@@ -20,7 +21,7 @@ use crate::platform::Platform;
 use crate::report::{PublishReport, SweepLine};
 use crate::session::Session;
 
-/// What `kfm publish` is asked to do.
+/// What a publish of a folder is asked to do.
 #[derive(Debug, Clone)]
 pub struct PublishFolder {
     /// The folder that holds the documents.
@@ -126,7 +127,12 @@ fn refused_sweep(sweep: &SweepLine) -> Error {
     };
     Error::invalid(
         format!("the mirror would retire {} of {} documents{emptied}", sweep.retires, sweep.documents),
-        "look at it by --dry-run; if the folder is right and whole, add --yes",
+        advice![
+            "look at it by ",
+            Parameter::DryRun,
+            "; if the folder is right and whole, add ",
+            Parameter::MaySweep,
+        ],
     )
 }
 
@@ -187,7 +193,11 @@ fn refuse_own_folder(platform: &Platform, from: &Path) -> Result<()> {
                 from.display(),
                 own.display()
             ),
-            "publish from a folder outside of it; 'kfm reconcile' lists what was edited in place",
+            advice![
+                "publish from a folder outside of it; ",
+                Remedy::ListForeign,
+                " lists what was edited in place",
+            ],
         )),
     }
 }

@@ -23,7 +23,7 @@ use crate::other_catalogs::against_in_stores;
 use crate::report::{CellCount, FindingLine, Listing, PublishReport};
 use crate::session::Session;
 
-/// What `kfm project` is asked to do.
+/// What a projection is asked to do.
 #[derive(Debug, Clone, Default)]
 pub struct Project {
     /// Project only into this derived store; `None` is all.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kfm_lineage::document::DocumentKind;
 use kfm_lineage::{OperationId, PublishId, Slug, Status, Step, Timestamp, Version};
-use kfm_policy::{Consent, JudgedKind, RatchetMode};
+use kfm_policy::{Advice, Consent, JudgedKind, RatchetMode, Remedy, advice};
 use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
 use serde::Serialize;
 
@@ -233,11 +233,11 @@ async fn refuse_unknown(session: &Session, steps: &[Step]) -> Result<()> {
     let unknown = steps.iter().find(|step| {
         session.history.cell(&step.cell).is_none() && foreign.contains(step.cell.to_string().as_str())
     });
-    let (message, hint, command) = match unknown {
+    let (message, hint, remedy) = match unknown {
         Some(step) => (
             format!("a document stands there that the log does not know: path={}", step.cell.key),
-            "adopt what stands in the catalog first",
-            "kfm adopt",
+            Advice::from("adopt what stands in the catalog first"),
+            Remedy::Adopt,
         ),
         None => (
             format!(
@@ -245,11 +245,11 @@ async fn refuse_unknown(session: &Session, steps: &[Step]) -> Result<()> {
                 conflicts.len(),
                 conflicts[0].subject
             ),
-            "look at them, and record them by 'kfm reconcile --adopt'",
-            "kfm reconcile",
+            advice!["look at them, and record them by ", Remedy::AdoptForeign],
+            Remedy::ListForeign,
         ),
     };
-    Err(Error::Conflict { message, conflicts, hint: hint.into(), next: vec![command.into()] })
+    Err(Error::Conflict { message, conflicts, hint, next: vec![remedy] })
 }
 
 async fn steps_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<Vec<Step>> {

@@ -1,6 +1,7 @@
 //! Answers of `adopt` and `reconcile`: what stands in the stores.
 
 use kfm_lineage::{PublishId, Value};
+use kfm_policy::Remedy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,14 +18,14 @@ pub struct AdoptReport {
     /// How many of them are documents.
     pub documents: u64,
     /// The projection into the derived stores; left out if nothing differed there, or if it was left to
-    /// `kfm project`.
+    /// a projection of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projection: Option<ProjectionLine>,
     /// What policy found in the documents, missing labels included. No finding denies an adoption.
     pub findings: Listing<FindingLine>,
-    /// Commands to run next, as they stand; empty if nothing is left to do.
+    /// What can be done next; empty if nothing is left to do.
     #[serde(default)]
-    pub next: Vec<String>,
+    pub next: Vec<Remedy>,
 }
 
 /// A value that the log does not know.
@@ -61,9 +62,9 @@ pub struct ReconcileReport {
     /// The correction of the derived stores; left out if values were not adopted, or nothing differed there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub projection: Option<ProjectionLine>,
-    /// Commands to run next, as they stand; empty if nothing is left to do.
+    /// What can be done next; empty if nothing is left to do.
     #[serde(default)]
-    pub next: Vec<String>,
+    pub next: Vec<Remedy>,
 }
 
 /// The derived cells that an adoption or a reconcile moved to what the documents say.

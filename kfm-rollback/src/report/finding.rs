@@ -1,5 +1,6 @@
 //! What rules found, and what stands in the way.
 
+use kfm_policy::Advice;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ pub struct FindingLine {
     /// What the rule found.
     pub message: String,
     /// What to do about it.
-    pub remedy: String,
+    pub remedy: Advice,
     /// Whether it denies the operation.
     pub denies: bool,
 }
@@ -56,7 +57,11 @@ impl Grouped for FindingLine {
     /// Findings of one rule can be about different things: two broken links, a label that is missing and one that is
     /// too low. What is alike has the same message and the same remedy.
     fn says(&self) -> Option<(String, &str)> {
-        let says = format!("{}\n{}", self.without_subject(&self.message), self.without_subject(&self.remedy));
+        let says = format!(
+            "{}\n{}",
+            self.without_subject(&self.message),
+            self.without_subject(&self.remedy.to_string())
+        );
         Some((says, &self.subject))
     }
 }

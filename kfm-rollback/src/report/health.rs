@@ -1,6 +1,7 @@
 //! Answers of `init` and of the commands that only look.
 
 use kfm_lineage::Digest;
+use kfm_policy::{Advice, Remedy};
 use kfm_telemetry::ledger::LedgerReport;
 use kfm_wal::local::probe::DurabilityReport;
 use kfm_wal::slots::probe::StoreReport;
@@ -85,7 +86,7 @@ pub struct DoctorReport {
     /// The platform's own parts: log, versions, ledger, telemetry and policy's files.
     pub own: Vec<OwnHealth>,
     /// What is set up wrongly or not used, one sentence each.
-    pub findings: Vec<String>,
+    pub findings: Vec<Advice>,
 }
 
 /// One of the platform's own parts, as `doctor` finds it.
@@ -103,7 +104,7 @@ pub struct OwnHealth {
     pub ok: bool,
     /// Why it cannot be used; left out if it can.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<Advice>,
 }
 
 /// A store as `doctor` finds it.
@@ -130,13 +131,13 @@ pub struct StoreHealth {
     /// The error of the store; left out if it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The command that mends it; left out if there is none.
+    /// What mends it; left out if the engine has nothing that does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
-    /// How many cells it holds; only with `--digests`.
+    pub remedy: Option<Remedy>,
+    /// How many cells it holds; only if digests were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cells: Option<u64>,
-    /// The digest of all that it holds; only with `--digests`.
+    /// The digest of all that it holds; only if digests were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }
@@ -158,7 +159,7 @@ pub struct CheckLine {
     /// Whether it passed.
     pub ok: bool,
     /// What was found.
-    pub detail: String,
+    pub detail: Advice,
     /// How many things the check could not judge; left out if it judged all. They do not count as passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_judged: Option<u64>,

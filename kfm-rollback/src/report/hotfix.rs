@@ -1,6 +1,7 @@
 //! Answers of `hotfix`.
 
 use kfm_lineage::{Digest, HotfixId, RollbackId, Status};
+use kfm_policy::Remedy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,8 +60,8 @@ pub struct HotfixReport {
     /// Why there was nothing to do; left out if there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Commands to run next, as they stand.
-    pub next: Vec<String>,
+    /// What can be done next.
+    pub next: Vec<Remedy>,
 }
 
 impl Grouped for FieldChange {}

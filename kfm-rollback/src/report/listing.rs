@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use kfm_lineage::OperationId;
+use kfm_policy::Remedy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,9 +43,9 @@ pub struct Listing<T> {
     pub groups: Vec<Group<T>>,
     /// The first entries, at most 1,000 unless the caller asked for more.
     pub first: Vec<T>,
-    /// The command that writes every entry, one JSON object a line; left out if there is none.
+    /// What writes every entry; left out if nothing does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub all: Option<String>,
+    pub all: Option<Remedy>,
 }
 
 /// Entries of a list that belong together.
@@ -228,10 +229,10 @@ impl<T> Listing<T> {
         }
     }
 
-    /// Sets the command that writes every entry.
+    /// Sets what writes every entry.
     #[must_use]
-    pub fn with_all(mut self, command: impl Into<String>) -> Self {
-        self.all = Some(command.into());
+    pub fn with_all(mut self, remedy: Remedy) -> Self {
+        self.all = Some(remedy);
         self
     }
 }

@@ -1,4 +1,4 @@
-//! What operations answer: the data behind every screen and every `--json` object.
+//! What operations answer: the data behind every screen and every answer of a command.
 //!
 //! Each report serialises to the keys of the command's contract; the command adds `schema`, `ok` and `exit_code`. A
 //! list of any length carries its total, the first [`FIRST_MAX`] entries and, in `all`, the command that writes

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kfm_lineage::{Digest, HotfixId, OperationId, RollbackId, Status, Timestamp, Value};
+use kfm_policy::{Advice, Remedy};
 use kfm_wal::record::TreatedCell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,8 +50,8 @@ pub struct ExecuteReport {
     /// Why there was nothing to do; left out if there was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Commands to run next, as they stand.
-    pub next: Vec<String>,
+    /// What can be done next.
+    pub next: Vec<Remedy>,
 }
 
 /// A cell that protection left at another value than the operation's end asks for.
@@ -124,8 +125,8 @@ pub struct OperationLine {
     /// Its plan; left out if it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Digest>,
-    /// Commands to run next, as they stand.
-    pub next: Vec<String>,
+    /// What can be done next.
+    pub next: Vec<Remedy>,
 }
 
 /// Answer of `rollback list`.
@@ -151,7 +152,7 @@ pub struct RollbackShow {
     /// The manifest; left out until the operation is completed or aborted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<serde_json::Value>,
-    /// The approvals of its plan, in the log's order; whether each counts, `kfm approvals` says.
+    /// The approvals of its plan, in the log's order; whether each counts, the list of approvals says.
     #[serde(default)]
     pub approvals: Vec<GivenApproval>,
     /// What happened to it, from its plan to its end, in the log's order.
@@ -203,7 +204,7 @@ pub struct StatusReport {
     pub running: Option<RunningLine>,
     /// What is still to be done by people or by the next command, one sentence each: approvals, reviews that are
     /// due, ledger entries.
-    pub owed: Vec<String>,
+    pub owed: Vec<Advice>,
 }
 
 /// A process at work: it holds the platform's lock or, on a log that hosts share, the log.

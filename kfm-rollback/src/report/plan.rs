@@ -1,6 +1,7 @@
 //! Answers of `rollback plan` and `rollback dry-run`.
 
 use kfm_lineage::{Digest, OperationId, RollbackId, Status, Value};
+use kfm_policy::Remedy;
 use kfm_wal::record::Correction;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -151,8 +152,8 @@ pub struct PlanReport {
     /// executed. Left out if there is none, or if a store did not answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<ConflictLine>,
-    /// Commands to run next, as they stand.
-    pub next: Vec<String>,
+    /// What can be done next.
+    pub next: Vec<Remedy>,
 }
 
 /// Answer of `rollback dry-run`.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kfm_lineage::{PublishId, RollbackId, Status, Timestamp};
+use kfm_policy::Remedy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +120,6 @@ pub struct PublishShow {
     /// The reason that the actor gave; left out if the actor gave none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Commands to run next, as they stand.
-    pub next: Vec<String>,
+    /// What can be done next.
+    pub next: Vec<Remedy>,
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use kfm_lineage::{CellId, OperationId};
+use kfm_policy::Remedy;
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::remedy::resume_commands;
 use crate::report::ConflictLine;
 
 impl Session {
     /// Refuses to go on if an open operation keeps one of these cells.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::Error::Conflict): names the operation and the command that ends it.
+    /// [`Error::Conflict`](crate::Error::Conflict): names the operation and what ends it.
     pub(crate) async fn refuse_kept_cells<'a>(
         &self,
         cells: impl IntoIterator<Item = &'a CellId>,
@@ -47,6 +47,6 @@ pub(crate) fn kept_by(operation: &OperationId, cell: &CellId) -> Error {
             message: format!("{operation} has not ended"),
         }],
         hint: "resume or abort it first".into(),
-        next: resume_commands(operation),
+        next: Remedy::both_ways(operation),
     }
 }

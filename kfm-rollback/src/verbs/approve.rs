@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kfm_lineage::{RiskLevel, Timestamp};
 use kfm_policy::{
-    Approval, ApprovalContext, Principal, Principals, PrivateKey, PublicKey, Role, Tally, is_same_name,
+    Approval, ApprovalContext, Parameter, Principal, Principals, PrivateKey, PublicKey, Remedy, Role, Tally,
+    advice, is_same_name,
 };
 use kfm_wal::record::Record;
 
@@ -46,7 +47,7 @@ impl Platform {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| Error::Invalid {
             message: "the system gives no randomness for a key".into(),
-            hint: "try again, or bring a key by --public-key".into(),
+            hint: advice!["try again, or bring a key by ", Parameter::PublicKey],
             source: Some(Box::new(error)),
         })?;
         let key = PrivateKey::from_seed(seed);
@@ -172,7 +173,7 @@ impl Platform {
         session.log(Record::Approval(record)).await?;
         self.enter(&entry, signed_at).await.map_err(|error| {
             let message = "the approval counts, and the ledger does not have it yet";
-            Error::owed(message, "kfm ledger repair", error)
+            Error::owed(message, Remedy::RepairLedger, error)
         })?;
         Ok(self.approvals_report(session, plan, NOT_KNOWN))
     }
@@ -236,7 +237,7 @@ async fn refuse_past(session: &Session, plan: &Plan) -> Result<()> {
         message: format!("the plan can no longer be executed, {why}: plan_id={}", plan.plan_id),
         conflicts: Vec::new(),
         hint: "plan again, and approve the new plan".into(),
-        next: vec![format!("kfm plan show {}", plan.plan_id)],
+        next: vec![Remedy::ShowPlan { plan: plan.plan_id, entire: false }],
     })
 }
 
@@ -288,7 +289,11 @@ fn with_principal(
     if let Some(taken) = session.principals.iter().find(|other| other.public_key == public_key) {
         return Err(Error::invalid(
             format!("the key is another principal's: principal={}", taken.name),
-            "each principal signs with a key of its own: bring another, or leave --public-key out to make one",
+            advice![
+                "each principal signs with a key of its own: bring another, or leave ",
+                Parameter::PublicKey,
+                " out to make one",
+            ],
         ));
     }
     let principal = Principal { name: name.to_owned(), roles: roles.into_iter().collect(), public_key };

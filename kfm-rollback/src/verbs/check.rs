@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kfm_lineage::integrity::CatalogView;
+use kfm_policy::{Advice, Remedy, advice};
 
 use super::Platform;
 use crate::assess::catalog_now;
@@ -96,7 +97,7 @@ impl Platform {
                 SKEW,
                 cell,
                 "it shows what the log says, and the catalog holds something else",
-                "'kfm reconcile' lists what another hand changed in the catalog",
+                advice![Remedy::ListForeign, " lists what another hand changed in the catalog"],
             ),
         }));
         Ok(CatalogReport {
@@ -117,7 +118,7 @@ impl Platform {
     }
 }
 
-fn finding(rule: &str, subject: &str, message: &str, remedy: &str) -> FindingLine {
+fn finding(rule: &str, subject: &str, message: &str, remedy: impl Into<Advice>) -> FindingLine {
     FindingLine {
         rule: rule.into(),
         code: None,

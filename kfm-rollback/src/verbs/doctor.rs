@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kfm_lineage::{CellId, Value};
+use kfm_policy::{Advice, Remedy, advice};
 
 use super::ledger::disagreement;
 use super::status::lost;
@@ -31,7 +32,7 @@ impl Platform {
     /// # Errors
     /// None: a store that does not answer is in the report.
     pub async fn doctor(&self, digests: bool) -> Result<DoctorReport> {
-        let (mut stores, mut findings) = (Vec::new(), Vec::new());
+        let (mut stores, mut findings): (_, Vec<Advice>) = (Vec::new(), Vec::new());
         for store in self.stores() {
             let settings = self.settings().stores.get(store.name());
             let probed = store.probe().await.map_err(Error::from);
@@ -47,11 +48,12 @@ impl Platform {
             let misconfigured = probe.iter().flat_map(|probe| &probe.findings);
             let is_reliable = misconfigured.clone().all(|finding| !finding.breaks_promise);
             findings.extend(misconfigured.map(|Misconfigured { what, remedy, .. }| {
-                format!("the product is misconfigured, {what}: store={}; {remedy}", store.name())
+                format!("the product is misconfigured, {what}: store={}; {remedy}", store.name()).into()
             }));
             findings.extend(held.iter().flat_map(|held| &held.other_than_marked).map(|key| {
                 let key = crate::blob::key::shown(key);
                 format!("a content is not what the mark beside it says: store={} key={key}", store.name())
+                    .into()
             }));
             stores.push(StoreHealth {
                 name: store.name().to_owned(),
@@ -62,7 +64,7 @@ impl Platform {
                 role: self.role(store.name()),
                 capabilities: store.capabilities(),
                 ok: error.is_none() && is_reliable,
-                remedy: error.as_ref().and_then(remedy_of).map(str::to_owned),
+                remedy: error.as_ref().and_then(remedy_of),
                 error: error.map(|error| said(&error)),
                 cells: held.as_ref().map(|held| held.cells),
                 digest: held.map(|held| held.digest),
@@ -77,23 +79,21 @@ impl Platform {
             // A store that does not answer is in the report already.
             for stray in store.strays().await.unwrap_or_default() {
                 let path = crate::blob::key::shown(&stray.path);
-                findings.push(format!(
-                    "no document can lie there, {}: store={} path={path}",
-                    stray.why,
-                    store.name()
-                ));
+                let why =
+                    format!("no document can lie there, {}: store={} path={path}", stray.why, store.name());
+                findings.push(why.into());
             }
         }
         // A log that does not answer is waited for once, not once for each question.
         let log = self.wal_reader().await;
         let (mut server, mut lacks, mut ledger) = (None, None, Vec::new());
         if let Ok(log) = &log {
-            findings.extend(self.unused_snapshots(&**log).await);
+            findings.extend(self.unused_snapshots(&**log).await.into_iter().map(Advice::from));
             findings.extend(self.idle_entries().await);
             match Session::read_without_lost(self, digests).await {
                 Ok(session) => {
                     findings.extend(missing_parts(&session));
-                    findings.extend(misfits(&session).await);
+                    findings.extend(misfits(&session).await.into_iter().map(Advice::from));
                     findings.extend(protected_at_another_path(&session).await);
                     lacks = lost(&session);
                     if digests && lacks.is_none() {
@@ -126,22 +126,28 @@ impl Platform {
         log: Result<()>,
         server: Option<String>,
         lost: Option<String>,
-        ledger: Vec<String>,
+        ledger: Vec<Advice>,
     ) -> Vec<OwnHealth> {
-        let ledger = match ledger.is_empty() {
-            true => self.lists_or_is_none(&self.ledger_dir()),
-            false => Err(ledger.join("; ")),
+        let ledger = match ledger.into_iter().reduce(|said, more| said.and("; ").and(more)) {
+            None => self.lists_or_is_none(&self.ledger_dir()).map_err(Advice::from),
+            Some(said) => Err(said),
         };
-        let log = log.map_err(|error| text_of(&error));
+        let log = log.map_err(|error| Advice::from(text_of(&error)));
         let policy = |result: Result<()>| {
-            result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)))
+            result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)).into())
         };
+        let lost = lost.map_or(Ok(()), Err);
         let versions = self.versions_dir();
         let parts = [
             ("log", PathBuf::from(self.wal_place()), server, log),
-            ("versions", versions.clone(), None, self.lists(&versions).and(lost.map_or(Ok(()), Err))),
+            ("versions", versions.clone(), None, self.lists(&versions).and(lost).map_err(Advice::from)),
             ("ledger", self.ledger_dir(), None, ledger),
-            ("telemetry", self.telemetry_dir(), None, self.lists_or_is_none(&self.telemetry_dir())),
+            (
+                "telemetry",
+                self.telemetry_dir(),
+                None,
+                self.lists_or_is_none(&self.telemetry_dir()).map_err(Advice::from),
+            ),
             (LABELS, self.policy_path(LABELS), None, policy(self.check_policy_file(LABELS))),
             (
                 SUPPRESSIONS,
@@ -163,7 +169,7 @@ impl Platform {
 
     /// Lists the entries of the registries that cover nothing although there are documents. A registry that cannot
     /// be read is reported by `own_health`.
-    async fn idle_entries(&self) -> Vec<String> {
+    async fn idle_entries(&self) -> Vec<Advice> {
         let Ok(report) = self.labels().await else { return Vec::new() };
         let idle = report.labels.iter().filter(|line| line.covers == 0 && report.documents > 0);
         let about = |line: &LabelLine| {
@@ -171,12 +177,16 @@ impl Platform {
             keys.filter_map(|key| Some(format!("{key} = {:?}", line.entry[key].as_str()?)))
                 .collect::<String>()
         };
-        let mut lines: Vec<String> =
-            idle.map(|line| format!("an entry covers nothing: {}", about(line))).collect();
+        let mut lines: Vec<Advice> =
+            idle.map(|line| format!("an entry covers nothing: {}", about(line)).into()).collect();
         if lines.len() > LISTED_MAX {
             let more = lines.len() - LISTED_MAX;
             lines.truncate(LISTED_MAX);
-            lines.push(format!("{more} more entries cover nothing: 'kfm labels list' counts each"));
+            lines.push(advice![
+                format!("{more} more entries cover nothing: "),
+                Remedy::ListLabels,
+                " counts each",
+            ]);
         }
         lines
     }
@@ -206,9 +216,9 @@ async fn versions_gone(session: &Session) -> Option<String> {
 }
 
 /// Lists the stores and checks that the log knows and this program lacks.
-fn missing_parts(session: &Session) -> Vec<String> {
+fn missing_parts(session: &Session) -> Vec<Advice> {
     let lines = missing_lines(&session.platform, &session.history).into_iter();
-    lines.map(|line| format!("{}: {}; {}", line.message, line.subject, line.remedy)).collect()
+    lines.map(|line| Advice::from(format!("{}: {}; ", line.message, line.subject)).and(line.remedy)).collect()
 }
 
 /// Lists the operations that do not fit and the records that are passed over: this engine writes none of them.
@@ -232,27 +242,32 @@ async fn misfits(session: &Session) -> Vec<String> {
 
 /// Lists the documents that are protected at another path only. What cannot be read is reported elsewhere, and where
 /// lists of the log are lost, nothing can be said of documents.
-async fn protected_at_another_path(session: &Session) -> Vec<String> {
+async fn protected_at_another_path(session: &Session) -> Vec<Advice> {
     if !session.history.lost().is_empty() || !session.registry.entries().iter().any(|entry| entry.raises()) {
         return Vec::new();
     }
     let Ok(now) = catalog_now(session).await else { return Vec::new() };
     let found = protected_elsewhere(session, &now, now.iter().map(|(path, _)| path)).await;
     let found = found.unwrap_or_default();
-    let mut lines: Vec<String> =
-        found.iter().take(LISTED_MAX).map(|line| format!("{}: {}", line.subject, line.message)).collect();
+    let mut lines: Vec<Advice> = found
+        .iter()
+        .take(LISTED_MAX)
+        .map(|line| format!("{}: {}", line.subject, line.message).into())
+        .collect();
     if found.len() > LISTED_MAX {
         let more = found.len() - LISTED_MAX;
-        lines.push(format!(
-            "{more} more documents are protected at another path: 'kfm catalog check' lists them"
-        ));
+        lines.push(advice![
+            format!("{more} more documents are protected at another path: "),
+            Remedy::CheckCatalog,
+            " lists them",
+        ]);
     }
     lines
 }
 
-/// Returns the command that mends a store, where there is one.
-fn remedy_of(error: &Error) -> Option<&'static str> {
-    matches!(error, Error::Store(OpError::Missing { derived: true, .. })).then_some("kfm project")
+/// Returns what mends a store, where the engine can.
+fn remedy_of(error: &Error) -> Option<Remedy> {
+    matches!(error, Error::Store(OpError::Missing { derived: true, .. })).then_some(Remedy::Project)
 }
 
 /// Says what a store answered, without saying that it is a store.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Digest, HotfixId, IdKind, OperationId, Slug, Step, Version};
+use kfm_policy::{Parameter, advice};
 use kfm_wal::record::Correction;
 
 use super::Platform;
@@ -297,7 +298,7 @@ async fn allowed(session: &mut Session, wanted: Wanted, request: &HotfixRequest)
         return Err(Error::Conflict {
             message: "the hotfix would change something else than was shown".into(),
             conflicts: Vec::new(),
-            hint: "rehearse it again with --dry-run".into(),
+            hint: advice!["rehearse it again with ", Parameter::DryRun],
             next: Vec::new(),
         });
     }

@@ -14,7 +14,7 @@ use crate::report::{InitReport, StoreSummary};
 
 const LABELS: &str = "\
 # The label registry: how entities are protected, and by whose decision. Where no entry applies, policy denies.
-# 'kfm labels assign' writes an entry; docs/guides/labels.md has every form of one. It looks like this:
+# The assignment of a label writes an entry; docs/guides/labels.md has every form of one. It looks like this:
 #
 # [[label]]
 # entity = \"stac/collections/elevation.json\"   # a path in the catalog, or an id; or instead of it
@@ -42,7 +42,7 @@ const SUPPRESSIONS: &str = "\
 # reason = \"why\"
 ";
 const PRINCIPALS: &str = "\
-# The principals, whose approvals count: 'kfm principals add' writes an entry. It looks like this:
+# The principals, whose approvals count. Adding a principal writes an entry. It looks like this:
 #
 # [[principal]]
 # name = \"maria\"

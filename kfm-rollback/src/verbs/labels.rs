@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kfm_lineage::Value;
 use kfm_lineage::integrity::CatalogView;
-use kfm_policy::{CareLabel, LabelRegistry, RegistryEntry};
+use kfm_policy::{CareLabel, LabelRegistry, Parameter, RegistryEntry, Remedy, advice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,9 +69,9 @@ pub struct LabelsReport {
     /// How many cells of graph, search and cache have to be projected anew once the entry is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_project: Option<u64>,
-    /// Commands to run next, as they stand.
+    /// What can be done next.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub next: Vec<String>,
+    pub next: Vec<Remedy>,
 }
 
 /// An entry of the registries.
@@ -97,7 +97,7 @@ impl Platform {
         let coverage = coverage(&session, &registry).await?;
         let mut report = report(&registry, &coverage);
         if registry.in_force() < registry.entries().len() {
-            report.next.push("kfm catalog check".into());
+            report.next.push(Remedy::CheckCatalog);
         }
         Ok(report)
     }
@@ -186,10 +186,10 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
     let to_show = projected(session, &now).await;
     report.to_project = shown.zip(to_show).map(|(shown, to_show)| differing(&shown, &to_show));
     if report.stand_against_total > 0 {
-        report.next.push("kfm catalog check".into());
+        report.next.push(Remedy::CheckCatalog);
     }
     if report.to_project.is_some_and(|cells| cells > 0) {
-        report.next.push("kfm project".into());
+        report.next.push(Remedy::Project);
     }
     Ok(report)
 }
@@ -237,7 +237,11 @@ fn covers_nothing(session: &Session, entry: &RegistryEntry, documents: u64) -> E
     });
     Error::invalid(
         format!("it covers 0 of {documents} documents: is {about:?} right?{meant}"),
-        "give the path or the id as the catalog has it; or add --yes, if it is meant for documents to come",
+        advice![
+            "give the path or the id as the catalog has it; or add ",
+            Parameter::EvenIfNothing,
+            ", if it is meant for documents to come",
+        ],
     )
 }
 
@@ -268,24 +272,25 @@ fn report(registry: &LabelRegistry, coverage: &Coverage) -> LabelsReport {
 
 /// Makes the entry. That it is complete and about exactly one thing, the registry's own reader checks.
 fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEntry> {
-    let invalid = |what: &str, hint: &str| Error::invalid(what.to_owned(), hint.to_owned());
     if assign.entity.is_some() == assign.under.is_some() {
-        return Err(invalid(
+        return Err(Error::invalid(
             "a label is about one entity or about everything under a folder",
-            "give --entity or --under",
+            advice!["give ", Parameter::Entity, " or ", Parameter::Under],
         ));
     }
     let care = CareLabel::parse(&assign.care).map_err(|_| {
-        invalid(
-            &format!("the label is not known: care={}", assign.care),
+        Error::invalid(
+            format!("the label is not known: care={}", assign.care),
             "give public, sensitive or restricted",
         )
     })?;
-    let review_by: jiff::civil::Date =
-        assign.review_by.parse().map_err(|_| invalid("review-by is not a date", "give it as 2027-06-30"))?;
+    let review_by: jiff::civil::Date = assign
+        .review_by
+        .parse()
+        .map_err(|_| Error::invalid("review-by is not a date", "give it as 2027-06-30"))?;
     if review_by < today {
-        return Err(invalid(
-            &format!("the day of the next review has passed: review_by={review_by}"),
+        return Err(Error::invalid(
+            format!("the day of the next review has passed: review_by={review_by}"),
             "give a day in the future",
         ));
     }
@@ -303,9 +308,12 @@ fn entry_of(assign: &LabelAssign, today: jiff::civil::Date) -> Result<RegistryEn
         assign.entity.as_ref().or(assign.under.as_ref()).map_or("", |it| it),
     );
     match entry.misspelt() {
-        Some(why) => Err(invalid(
-            &format!("no document and no id can have this name, {why}: label={about}"),
-            "give the document's path as the catalog has it, its id, or a folder by --under",
+        Some(why) => Err(Error::invalid(
+            format!("no document and no id can have this name, {why}: label={about}"),
+            advice![
+                "give the document's path as the catalog has it, its id, or a folder by ",
+                Parameter::Under
+            ],
         )),
         None => Ok(entry),
     }

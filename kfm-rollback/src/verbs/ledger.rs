@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kfm_lineage::{Lsn, Status, Timestamp};
+use kfm_policy::{Advice, Remedy, advice};
 use kfm_telemetry::ledger::{LedgerReport, StoredEntry};
 use kfm_telemetry::{Label, Ledger, LedgerEntry};
 
@@ -108,7 +109,7 @@ pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry
     let mut check = line("every operation in the ledger", &missing, entries.len());
     if not_judged > 0 {
         check.not_judged = Some(not_judged);
-        check.detail = format!("{}; not judged={not_judged}, ended by other hosts", check.detail);
+        check.detail.push(format!("; not judged={not_judged}, ended by other hosts"));
     }
     Ok(check)
 }
@@ -138,35 +139,44 @@ async fn lacking(session: &Session, entries: &[StoredEntry]) -> Result<(Vec<Stri
 /// Says where ledger and log do not know the same operations, as after one of them was lost or restored from an older
 /// backup, and what mends it. Nothing is said while a process works, which may be between the two, and while lists of the
 /// log are lost, which have to be restored first.
-pub(super) async fn disagreement(session: &Session) -> Vec<String> {
+pub(super) async fn disagreement(session: &Session) -> Vec<Advice> {
     if !session.history.lost().is_empty() || !matches!(running(session).await, Ok(None)) {
         return Vec::new();
     }
     let entries = match session.platform.ledger_entries().await {
         Ok(entries) => entries,
         Err(error) => {
-            return vec![format!(
-                "the ledger cannot be read, {}; 'kfm ledger verify' says more",
-                text_of(&error)
-            )];
+            return vec![advice![
+                format!("the ledger cannot be read, {}; ", text_of(&error)),
+                Remedy::VerifyLedger,
+                " says more",
+            ]];
         }
     };
     let mut said = Vec::new();
     let (lacking, _) = lacking(session, &entries).await.unwrap_or_default();
     if let Some(first) = lacking.first() {
-        said.push(format!(
-            "the ledger lacks operations that the log has: operations={} first={first}; it was lost or is an older \
-             one: 'kfm ledger repair' enters them again",
-            lacking.len()
-        ));
+        said.push(advice![
+            format!(
+                "the ledger lacks operations that the log has: operations={} first={first}; it was lost or is an older \
+                 one: ",
+                lacking.len()
+            ),
+            Remedy::RepairLedger,
+            " enters them again",
+        ]);
     }
     let unknown = unknown_to_log(session, &entries);
     if let Some(first) = unknown.first() {
-        said.push(format!(
-            "the ledger has operations that the log does not know: operations={} first={first}; the log is an older \
-             one: restore the newest one there is (docs/guides/restore.md), 'kfm ledger verify' says whether they agree",
-            unknown.len()
-        ));
+        said.push(advice![
+            format!(
+                "the ledger has operations that the log does not know: operations={} first={first}; the log is an older \
+                 one: restore the newest one there is (docs/guides/restore.md), ",
+                unknown.len()
+            ),
+            Remedy::VerifyLedger,
+            " says whether they agree",
+        ]);
     }
     said
 }
@@ -200,7 +210,7 @@ async fn snapshots_as_the_log(session: &Session) -> Result<CheckLine> {
             platform.shown(&platform.own("snapshots"))
         ),
     };
-    Ok(CheckLine { name: "snapshots as the log".into(), ok, detail, not_judged: None })
+    Ok(CheckLine { name: "snapshots as the log".into(), ok, detail: detail.into(), not_judged: None })
 }
 
 fn line(name: &str, missing: &[String], entries: usize) -> CheckLine {
@@ -211,9 +221,9 @@ fn line(name: &str, missing: &[String], entries: usize) -> CheckLine {
             format!("restore ledger and log from one backup: missing={} first={first}", some.len())
         }
     };
-    CheckLine { name: name.into(), ok: missing.is_empty(), detail, not_judged: None }
+    CheckLine { name: name.into(), ok: missing.is_empty(), detail: detail.into(), not_judged: None }
 }
 
 fn failed(name: &str, detail: String) -> CheckLine {
-    CheckLine { name: name.into(), ok: false, detail, not_judged: None }
+    CheckLine { name: name.into(), ok: false, detail: detail.into(), not_judged: None }
 }

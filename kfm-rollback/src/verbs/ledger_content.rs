@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::{Digest, Lsn, OperationId, Status};
-use kfm_policy::RegistryEntry;
+use kfm_policy::{Advice, RegistryEntry, Remedy, advice};
 use kfm_telemetry::ledger::{EntryKind, StoredEntry};
 use kfm_telemetry::{EventId, Label, LedgerEntry, Reason};
 use kfm_wal::record::{Close, EndState, Record};
@@ -184,15 +184,15 @@ fn is_of_a_stopped_run(session: &Session, entry: &LedgerEntry) -> bool {
 
 fn line(missing: &[String], changed: &[String], surplus: &[String], entries: usize) -> CheckLine {
     let ok = missing.is_empty() && changed.is_empty() && surplus.is_empty();
-    let mut detail = format!("entries={entries}");
+    let mut detail = Advice::from(format!("entries={entries}"));
     for (word, names) in [("missing", missing), ("changed", changed), ("surplus", surplus)] {
         if !names.is_empty() {
             let first = names.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-            detail.push_str(&format!(" {word}={} first={first}", names.len()));
+            detail.push(format!(" {word}={} first={first}", names.len()));
         }
     }
     if !missing.is_empty() && changed.is_empty() && surplus.is_empty() {
-        detail.push_str("; 'kfm ledger repair' enters again what the log has");
+        detail = detail.and(advice!["; ", Remedy::RepairLedger, " enters again what the log has"]);
     }
     CheckLine { name: "every entry as recorded".into(), ok, detail, not_judged: None }
 }

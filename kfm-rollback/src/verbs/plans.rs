@@ -1,6 +1,7 @@
 //! Stored plans: shown, listed and taken back, on any host that shares the log.
 
-use kfm_lineage::{CellId, Digest, OperationKind, Status};
+use kfm_lineage::{CellId, OperationKind, Status};
+use kfm_policy::Remedy;
 use kfm_telemetry::{EventId, Label, OperationRecord, RecordKind, Stage};
 use kfm_wal::record::{PlanCancelled, PlanRecord, Record};
 
@@ -15,7 +16,7 @@ use crate::history::Operation;
 use crate::plan::{Draft, Drafted, Plan, PlanCells, PlanKind, PlanStep, draft_again, load_plan, report_of};
 use crate::refusal::recorded;
 use crate::report::{ConflictLine, FIRST_MAX, FindingLine, PlanCancel, PlanLine, PlanList, PlanShow};
-use crate::resolve::operation_commands;
+use crate::resolve::remedies_of;
 use crate::session::Session;
 
 impl Platform {
@@ -118,7 +119,7 @@ pub(in crate::verbs) async fn cancel(
             ),
             conflicts: Vec::new(),
             hint: "end or undo the operation instead".into(),
-            next: operation_commands(session, operation),
+            next: remedies_of(session, operation),
         });
     }
     let before = session.history.cancelled(&plan.plan_id).cloned();
@@ -135,8 +136,8 @@ pub(in crate::verbs) async fn cancel(
     }
     // Also if the log had it as cancelled before: what an earlier run could not write is written now.
     record_cancelled(session, &cancelled).await.map_err(|error| {
-        let again = format!("kfm plan cancel {} --reason '…'", cancelled.plan_id);
-        Error::owed("the plan is cancelled, and ledger or telemetry do not have it yet", &again, error)
+        let again = Remedy::CancelPlan { plan: cancelled.plan_id };
+        Error::owed("the plan is cancelled, and ledger or telemetry do not have it yet", again, error)
     })?;
     let PlanCancelled { plan_id, operation, requested_by, at, reason } = cancelled;
     Ok(PlanCancel { plan_id, operation, status: Status::Cancelled, requested_by, at, reason, already })
@@ -328,18 +329,16 @@ pub(crate) async fn status_of_waiting(session: &Session, record: &PlanRecord) ->
     }
 }
 
-fn next_of(session: &Session, plan: &Plan, status: Status, is_fresh: bool) -> Vec<String> {
-    let id: &Digest = &plan.plan_id;
+fn next_of(session: &Session, plan: &Plan, status: Status, is_fresh: bool) -> Vec<Remedy> {
     if let Some(operation) = session.history.operation(&plan.operation) {
-        return operation_commands(session, operation);
+        return remedies_of(session, operation);
     }
-    let cancel = format!("kfm plan cancel {id} --reason '…'");
+    let plan_id = plan.plan_id;
+    let cancel = Remedy::CancelPlan { plan: plan_id };
     match status {
-        Status::Cancelled => vec![crate::remedy::undo_command(&plan.content.target)],
+        Status::Cancelled => vec![Remedy::undo(&plan.content.target)],
         _ if !is_fresh => vec![cancel],
-        Status::AwaitingApproval => {
-            vec![format!("kfm approve {id} --as NAME --role reviewer --key FILE"), cancel]
-        }
-        _ => vec![format!("kfm rollback execute --plan {id} --reason '…'"), cancel],
+        Status::AwaitingApproval => vec![Remedy::ApprovePlan { plan: plan_id }, cancel],
+        _ => vec![Remedy::ExecutePlan { plan: plan_id }, cancel],
     }
 }

@@ -1,6 +1,7 @@
 //! Publishing, adopting and reconciling, as methods of a platform.
 
 use kfm_lineage::{IdKind, OperationId, OperationKind, PublishId, Slug};
+use kfm_policy::Remedy;
 
 use super::Platform;
 use crate::asked::Asked;
@@ -156,11 +157,11 @@ impl Platform {
         let at_work = super::standing::at_work(&session).await?.as_ref() == Some(&publish.id);
         let steps = read_steps(&session.versions(), &publish.steps).await?;
         let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
-            .with_all(format!("kfm publish show {} --all", publish.id));
+            .with_all(Remedy::ShowOperation { operation: publish.id.clone(), entire: true });
         let next = match publish.status(at_work) {
-            Status::Interrupted | Status::Held => crate::remedy::resume_commands(&publish.id),
+            Status::Interrupted | Status::Held => Remedy::both_ways(&publish.id),
             Status::Completed if session.history.stands(&publish.id) => {
-                vec![format!("kfm rollback plan --publish-id {}", publish.id)]
+                vec![Remedy::undo(&publish.id)]
             }
             _ => Vec::new(),
         };

@@ -1,6 +1,7 @@
 //! Where operations and plans stand, and which process is at work.
 
 use kfm_lineage::{OperationId, OperationKind, RollbackId, Status, Timestamp};
+use kfm_policy::Remedy;
 use kfm_wal::record::Direction;
 
 use super::plans::status_of_waiting;
@@ -9,7 +10,7 @@ use crate::history::{Operation, read_steps};
 use crate::order::Phase;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
-use crate::remedy::{plan_commands, resume_commands, undo_command};
+use crate::remedy;
 use crate::report::{OperationLine, RunningLine, StoreWait};
 use crate::session::Session;
 
@@ -96,15 +97,15 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
         }
     };
     let next = match (status, operation.kind) {
-        (Status::Interrupted | Status::Held, _) => resume_commands(&operation.id),
+        (Status::Interrupted | Status::Held, _) => Remedy::both_ways(&operation.id),
         (Status::Completed, OperationKind::Rollback)
             if session.history.undone_by(&operation.target).map(RollbackId::as_str)
                 == Some(operation.id.as_str()) =>
         {
-            vec![format!("kfm rollback revert --rollback-id {} --reason '…'", operation.id)]
+            vec![Remedy::undo(&operation.id)]
         }
         (Status::Completed, OperationKind::Hotfix) if session.history.stands(&operation.id) => {
-            vec![undo_command(&operation.id)]
+            vec![Remedy::undo(&operation.id)]
         }
         _ => Vec::new(),
     };
@@ -156,9 +157,10 @@ pub(crate) async fn plan_line(
         next: match status {
             Status::Cancelled => Vec::new(),
             Status::AwaitingApproval => {
-                vec![format!("kfm plan show {}", plan.plan_id), format!("kfm approvals {}", plan.plan_id)]
+                let plan = plan.plan_id;
+                vec![Remedy::ShowPlan { plan, entire: false }, Remedy::ListApprovals { plan }]
             }
-            _ => plan_commands(&plan.plan_id),
+            _ => remedy::of_plan(&plan.plan_id),
         },
     })
 }

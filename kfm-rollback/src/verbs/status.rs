@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kfm_lineage::{Digest, Status};
+use kfm_policy::{Advice, Remedy, advice};
 use kfm_wal::record::PlanRecord;
 
 use super::Platform;
@@ -27,14 +28,14 @@ impl Platform {
             open.push(operation_line(&session, operation).await?);
         }
         let missing = missing_lines(self, &session.history);
-        let mut owed: Vec<String> = missing
+        let mut owed: Vec<Advice> = missing
             .into_iter()
-            .map(|line| format!("{}: {}; {}", line.subject, line.message, line.remedy))
+            .map(|line| Advice::from(format!("{}: {}; ", line.subject, line.message)).and(line.remedy))
             .collect();
         owed.extend(missing_stores(self).await);
         match lost(&session) {
             // Of the cells nothing can be said.
-            Some(lost) => owed.push(lost),
+            Some(lost) => owed.push(lost.into()),
             None => {
                 owed.extend(owed_plans(&session).await);
                 owed.extend(protection_owed(&session).await?);
@@ -47,16 +48,17 @@ impl Platform {
 }
 
 /// Says which stores are missing, and what brings each back.
-async fn missing_stores(platform: &Platform) -> Vec<String> {
+async fn missing_stores(platform: &Platform) -> Vec<Advice> {
     let mut owed = Vec::new();
     for store in platform.stores() {
         if let Err(OpError::Missing { store, place, derived }) = store.probe().await {
             let place = platform.shown(Path::new(&place));
             owed.push(match derived {
-                true => {
-                    format!("the derived store {store} is missing at {place}; make and fill it: kfm project")
-                }
-                false => format!("the store {store} is missing at {place}: restore it from a backup"),
+                true => advice![
+                    format!("the derived store {store} is missing at {place}; make and fill it: "),
+                    Remedy::Project,
+                ],
+                false => format!("the store {store} is missing at {place}: restore it from a backup").into(),
             });
         }
     }
@@ -75,45 +77,60 @@ pub(super) fn lost(session: &Session) -> Option<String> {
 const AGAINST_MAX: usize = 20;
 
 /// Lists the documents that stand against today's protection, and says whether the ledger lacks something.
-async fn protection_owed(session: &Session) -> Result<Vec<String>> {
-    let mut owed = Vec::new();
+async fn protection_owed(session: &Session) -> Result<Vec<Advice>> {
+    let mut owed: Vec<Advice> = Vec::new();
     if session.owes_ledger()? {
         owed.push(
             "the ledger lacks what came into force; the next command that changes something enters it".into(),
         );
     }
     if session.require_policy("status").is_err() {
-        owed.push("policy's files cannot be read, so nothing may be judged; 'kfm doctor' says which".into());
+        owed.push(advice![
+            "policy's files cannot be read, so nothing may be judged; ",
+            Remedy::Examine { digests: false },
+            " says which",
+        ]);
         return Ok(owed);
     }
     let new = session.registry.entries().len() - session.registry.in_force();
     if new > 0 {
-        owed.push(format!(
-            "entries of policy's files are not in force yet: entries={new}; the next command that judges, such as \
-             'kfm catalog check', brings them into force"
-        ));
+        owed.push(advice![
+            format!("entries of policy's files are not in force yet: entries={new}; the next command that judges, "),
+            "such as ",
+            Remedy::CheckCatalog,
+            ", brings them into force",
+        ]);
     }
     let against = crate::coverage::owed(session).await?;
     let shown = crate::coverage::still_shown(session, &against).await;
     if shown > 0 {
-        owed.push(format!(
-            "derived stores still show documents that protection hides: cells={shown}; take them out: kfm project"
-        ));
+        owed.push(advice![
+            format!(
+                "derived stores still show documents that protection hides: cells={shown}; take them out: "
+            ),
+            Remedy::Project,
+        ]);
     }
     let lines = against.iter().take(AGAINST_MAX);
-    owed.extend(lines.map(|line| format!("{} {}: {}", line.subject, line.message, line.remedy)));
+    owed.extend(
+        lines.map(|line| {
+            Advice::from(format!("{} {}: ", line.subject, line.message)).and(line.remedy.clone())
+        }),
+    );
     if against.len() > AGAINST_MAX {
         let more = against.len() - AGAINST_MAX;
-        owed.push(format!(
-            "and {more} more documents stand against protection; 'kfm catalog check' lists them"
-        ));
+        owed.push(advice![
+            format!("and {more} more documents stand against protection; "),
+            Remedy::CheckCatalog,
+            " lists them",
+        ]);
     }
     Ok(owed)
 }
 
 /// Lists the plans that need approvals and can still be executed. Of several plans of the same change it lists
 /// the one that has approvals, or else the newest.
-async fn owed_plans(session: &Session) -> Vec<String> {
+async fn owed_plans(session: &Session) -> Vec<Advice> {
     let mut newest: BTreeMap<Digest, &PlanRecord> = BTreeMap::new();
     for plan in waiting(session) {
         let is_approved = |plan: &PlanRecord| session.history.approvals(&plan.plan_id).next().is_some();
@@ -132,10 +149,11 @@ async fn owed_plans(session: &Session) -> Vec<String> {
             let status = status_of_waiting(session, plan).await;
             let (id, plan) = (&plan.operation, plan.plan_id);
             owed.push(match status {
-                Status::AwaitingApproval => {
-                    format!("{id} waits for approvals of plan {plan}: kfm plan show {plan}")
-                }
-                _ => format!("{id} is approved and ready: kfm rollback execute --plan {plan} --reason '…'"),
+                Status::AwaitingApproval => advice![
+                    format!("{id} waits for approvals of plan {plan}: "),
+                    Remedy::ShowPlan { plan, entire: false },
+                ],
+                _ => advice![format!("{id} is approved and ready: "), Remedy::ExecutePlan { plan }],
             });
         }
     }

@@ -77,7 +77,7 @@ impl Platform {
         let rollback = resolve::rollback_or_hotfix(&session, id)?;
         let mut checks = Vec::new();
         let mut check = |name: &str, ok: bool, detail: String| {
-            checks.push(CheckLine { name: name.into(), ok, detail, not_judged: None });
+            checks.push(CheckLine { name: name.into(), ok, detail: detail.into(), not_judged: None });
         };
         let wal = self.wal_verify().await?;
         check("log", wal.ok, format!("records={} segments={}", wal.records, wal.segments));

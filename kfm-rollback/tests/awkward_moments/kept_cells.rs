@@ -2,6 +2,8 @@
 
 use kfm_rollback::{Error, PlanRequest};
 
+use kfm_policy::Remedy;
+
 use crate::small::{item, item_at_a_place, open_stopping_at, put, try_put};
 use crate::support::World;
 
@@ -17,7 +19,7 @@ async fn an_open_operation_keeps_the_alias_of_its_collection() {
     let plan = world.open().await.plan(PlanRequest::new(&earlier)).await.unwrap_err();
     for refused in [other, plan] {
         let Error::Conflict { next, .. } = &refused else { panic!("{refused}") };
-        assert_eq!(next[0], format!("kfm publish resume --publish-id {operation}"));
+        assert_eq!(*next, Remedy::both_ways(operation));
     }
 
     world.open().await.publish_resume(operation.as_str(), false).await.unwrap();

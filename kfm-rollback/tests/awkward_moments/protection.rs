@@ -176,7 +176,7 @@ async fn cells_that_protection_treats_and_cells_without_a_foreign_value_are_not_
         world.open().await.plan(planned).await.map(drop),
         world.open().await.execute(request()).await.map(drop),
     ] {
-        assert_eq!(refused.unwrap_err().exit_code(), 2);
+        assert_eq!(refused.unwrap_err().kind(), "invalid");
     }
     let stopping = open_stopping_at(&world, "derive").await;
     let stopped = stopping.execute(roll_back(&publish)).await.unwrap_err();
@@ -186,12 +186,12 @@ async fn cells_that_protection_treats_and_cells_without_a_foreign_value_are_not_
         // would say 'as before'.
         let refused =
             world.open().await.rollback_resume(operation.as_str(), abort, skip()).await.unwrap_err();
-        assert_eq!(refused.exit_code(), 2, "{refused}");
+        assert_eq!(refused.kind(), "invalid", "{refused}");
     }
     std::fs::write(world.catalog().join("a.json"), "{\"by\": \"hand\"}").unwrap();
     suppress(&world, SUPPRESSION);
     let refused = world.open().await.rollback_resume(operation.as_str(), false, skip()).await.unwrap_err();
-    assert!(refused.exit_code() == 2 && refused.to_string().contains("protection"), "{refused}");
+    assert!(refused.kind() == "invalid" && refused.to_string().contains("protection"), "{refused}");
     let status = world.open().await.status().await.unwrap();
     assert_eq!(status.open[0].status, Status::Interrupted, "a refusal notes nothing: {:?}", status.open);
 }

@@ -51,7 +51,7 @@ async fn a_host_that_is_followed_before_it_opened_its_operation_is_refused_and_h
     let platform = open_with_another_hand(&world, "prepare", follow).await;
     let refused = try_put(&platform, &[("a.json", Some(item("a")))]).await.unwrap_err();
     assert!(matches!(refused, Error::Locked { .. }), "{refused:?}");
-    assert_eq!(refused.exit_code(), 6, "a lock that another host holds (R101): {refused}");
+    assert_eq!(refused.kind(), "locked", "a lock that another host holds (R101): {refused}");
     assert!(world.documents().is_empty());
     let status = world.open().await.status().await.unwrap();
     assert!(status.open.is_empty(), "{status:?}");

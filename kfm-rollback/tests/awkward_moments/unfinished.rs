@@ -23,7 +23,7 @@ async fn a_store_that_is_lost_keeps_an_operation_open_and_says_so() {
     let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
     let platform = Failing::instead_of(world.open().await, "graph", 0, 1);
     let still = platform.publish_resume(operation.as_str(), false).await.unwrap_err();
-    assert_eq!(still.exit_code(), 7, "{still}");
+    assert_eq!(still.kind(), "unfinished", "{still}");
     assert!(still.to_string().contains("as the test wants it"), "{still}");
     let resumed = platform.publish_resume(operation.as_str(), false).await.unwrap();
     assert_eq!(resumed.status, Status::Completed);
@@ -85,7 +85,7 @@ async fn what_cannot_be_recorded_is_held_though_readers_see_it_and_completes_whe
     assert_eq!(world.open().await.status().await.unwrap().open[0].status, Status::Held);
 
     let refused = world.open().await.plan(PlanRequest::new(&publish)).await.unwrap_err();
-    assert_eq!(refused.exit_code(), 6, "the open rollback keeps its cells: {refused}");
+    assert_eq!(refused.kind(), "conflict", "the open rollback keeps its cells: {refused}");
     let done = world.open().await.rollback_resume(operation.as_str(), false, Vec::new()).await.unwrap();
     assert_eq!((done.status, done.applied.total > 0), (Status::Completed, true));
     assert!(world.open().await.verify(operation.as_str()).await.unwrap().ok);
@@ -105,7 +105,7 @@ async fn an_abort_that_the_engine_began_has_failed_unless_somebody_asks_for_it()
     let publish = held_on_its_way_back(&world).await;
     let failed = world.open().await.publish_resume(&publish, false).await.unwrap_err();
     let Error::Failed { status: Status::Aborted, .. } = &failed else { panic!("{failed}") };
-    assert_eq!(failed.exit_code(), 1);
+    assert_eq!(failed.kind(), "failed");
 
     let publish = held_on_its_way_back(&world).await;
     let done = world.open().await.publish_resume(&publish, true).await.unwrap();
@@ -137,7 +137,7 @@ async fn a_policy_that_cannot_be_evaluated_raises_an_alert() {
     let world = World::new().await;
     std::fs::write(world.root().join("policy/labels.toml"), "this is [no TOML").unwrap();
     let denied = try_put(&world.open().await, &[("a.json", Some(item("a")))]).await.unwrap_err();
-    assert_eq!(denied.exit_code(), 3, "{denied}");
+    assert_eq!(denied.kind(), "denied", "{denied}");
     assert_eq!(alerts(&world), ["policy_unavailable"]);
 }
 
@@ -159,7 +159,7 @@ async fn what_went_back_and_cannot_be_recorded_is_not_called_done() {
     }
     assert!(world.documents().is_empty());
     let failed = world.open().await.publish_resume(operation.as_str(), false).await.unwrap_err();
-    assert_eq!(failed.exit_code(), 1, "{failed}");
+    assert_eq!(failed.kind(), "failed", "{failed}");
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn a_store_that_another_process_writes_to_says_which_and_what_to_do() {
     let options = LocalOptions::new(clock).with_holder("pid=77");
     let (paused, _) = LocalLog::open(world.root().join("graph/log"), options).unwrap();
     let waits = world.open().await.publish_resume(operation.as_str(), false).await.unwrap_err();
-    assert_eq!(waits.exit_code(), 7, "{waits}");
+    assert_eq!(waits.kind(), "unfinished", "{waits}");
     for said in ["store=graph", "another process writes to it", "let it go on or end it", "holder=pid=77"] {
         assert!(waits.to_string().contains(said), "{waits}");
     }

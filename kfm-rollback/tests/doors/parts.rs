@@ -75,8 +75,8 @@ async fn told(platform: &Platform) -> [Vec<String>; 4] {
     let subject = |line: &kfm_rollback::report::FindingLine| line.subject.clone();
     let of = |texts: Vec<String>| texts.into_iter().filter(is_told).collect();
     [
-        of(platform.status().await.unwrap().owed),
-        of(platform.doctor(false).await.unwrap().findings),
+        of(platform.status().await.unwrap().owed.iter().map(ToString::to_string).collect()),
+        of(platform.doctor(false).await.unwrap().findings.iter().map(ToString::to_string).collect()),
         of(platform.catalog_check().await.unwrap().findings.first.iter().map(subject).collect()),
         of(platform.reconcile(false).await.unwrap().findings.first.iter().map(subject).collect()),
     ]
@@ -95,7 +95,7 @@ async fn a_program_without_a_store_or_a_check_of_the_platform_looks_and_is_told_
 
     let last = world.open().await.wal_reader().await.unwrap().head().await.unwrap().lsn;
     let refused = put_one(&world.open().await, "frozen").await.unwrap_err();
-    assert_eq!(refused.exit_code(), 2);
+    assert_eq!(refused.kind(), "invalid");
     for part in ["store=tiles domain=cache", "check=X-freeze"] {
         assert!(refused.to_string().contains(part), "{refused}");
     }

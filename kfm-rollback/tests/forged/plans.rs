@@ -24,7 +24,7 @@ async fn assert_no_plan(world: &World, plan: &Value) {
     ];
     for refused in refused {
         let error = refused.unwrap_err();
-        assert_eq!(error.exit_code(), 6, "{error}: {plan}");
+        assert_eq!(error.kind(), "conflict", "{error}: {plan}");
     }
     assert_eq!(world.documents(), before);
     assert!(world.open().await.status().await.unwrap().open.is_empty());

@@ -1,6 +1,7 @@
 //! Records in the log that this engine would not write.
 
 use kfm_lineage::OperationId;
+use kfm_policy::Remedy;
 use kfm_rollback::Error;
 use kfm_rollback::report::Status;
 use kfm_wal::record::{
@@ -31,11 +32,11 @@ async fn an_operation_under_an_id_that_does_not_fit_can_be_aborted_and_nothing_e
     let status = world.open().await.status().await.unwrap();
     assert_eq!(status.open.len(), 1);
     let doctor = world.open().await.doctor(false).await.unwrap();
-    assert!(doctor.findings.iter().any(|finding| finding.contains(id.as_str())), "{doctor:?}");
+    assert!(doctor.findings.iter().any(|finding| finding.to_string().contains(id.as_str())), "{doctor:?}");
     let refused = world.open().await.publish_resume(id.as_str(), false).await.unwrap_err();
     let Error::Unfinished { next, message, .. } = &refused else { panic!("{refused}") };
     assert!(message.contains("does not fit") && message.contains("lsn="), "{message}");
-    assert!(next.iter().all(|command| command.contains("--abort")), "{next:?}");
+    assert!(next.iter().all(|remedy| matches!(remedy, Remedy::Abort { .. })), "{next:?}");
 
     let aborted = world.open().await.publish_resume(id.as_str(), true).await.unwrap();
     assert_eq!(aborted.status, Status::Aborted);
@@ -60,7 +61,10 @@ async fn assert_only_aborted(world: &crate::support::World, id: &str, why: &str)
     let before = world.documents();
     let doctor = world.open().await.doctor(false).await.unwrap();
     assert!(
-        doctor.findings.iter().any(|finding| finding.contains(id) && finding.contains(why)),
+        doctor
+            .findings
+            .iter()
+            .any(|finding| finding.to_string().contains(id) && finding.to_string().contains(why)),
         "{doctor:?}"
     );
     let resume = async |abort| match id.get(..3) {
@@ -158,7 +162,9 @@ async fn what_is_opened_or_ended_twice_stays_what_it_is_and_is_named() {
     let findings = world.open().await.doctor(false).await.unwrap().findings;
     for said in ["it opens again what is open or has ended", "it ends again what has ended"] {
         assert!(
-            findings.iter().any(|finding| finding.contains(said) && finding.contains(&publish)),
+            findings
+                .iter()
+                .any(|finding| finding.to_string().contains(said) && finding.to_string().contains(&publish)),
             "{findings:?}"
         );
     }

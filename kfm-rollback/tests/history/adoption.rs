@@ -5,6 +5,8 @@ use std::path::Path;
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, ExecuteRequest, PlanTarget, PublishFolder};
 
+use kfm_policy::Remedy;
+
 use crate::acts::{plan, publish_step, revert, roll_back, seen, signer, try_roll_back};
 use crate::small::{item, path, put, said, titles, try_put};
 use crate::support::{History, World};
@@ -59,9 +61,9 @@ async fn publishing_onto_documents_that_nobody_adopted_is_refused_and_names_the_
 
     let request = PublishFolder::new(history.folder.path(), "ingest".parse().unwrap());
     let refused = world.open().await.publish_folder(request).await.unwrap_err();
-    assert_eq!(refused.exit_code(), 6);
+    assert_eq!(refused.kind(), "conflict");
     let Error::Conflict { next, .. } = refused else { panic!("{refused}") };
-    assert_eq!(next, ["kfm adopt"]);
+    assert_eq!(next, [Remedy::Adopt]);
     assert_eq!(world.documents(), before);
     assert!(world.open().await.publishes().await.unwrap().publishes.is_empty());
 }
@@ -72,7 +74,7 @@ async fn a_genesis_cannot_be_rolled_back() {
     old_catalog(&world).await;
     let genesis = world.open().await.adopt(None, None).await.unwrap().publish_id.unwrap();
     let refused = try_roll_back(&world, genesis.as_str()).await.unwrap_err();
-    assert_eq!(refused.exit_code(), 2, "{refused}");
+    assert_eq!(refused.kind(), "invalid", "{refused}");
 }
 
 #[tokio::test]
@@ -114,11 +116,11 @@ async fn a_document_changed_by_hand_is_kept_and_what_would_overwrite_it_is_refus
     let publish = try_put(&world.open().await, &[("a", Some(item("a", "third")))]).await.unwrap_err();
     let rollback = try_roll_back(&world, &second).await.unwrap_err();
     for refused in [publish, rollback] {
-        assert_eq!(refused.exit_code(), 6, "{refused}");
+        assert_eq!(refused.kind(), "conflict", "{refused}");
         let Error::Conflict { conflicts, next, .. } = refused else { panic!("{refused}") };
         assert_eq!(conflicts.len(), 1);
         assert!(conflicts[0].subject.ends_with(&path("a")), "{conflicts:?}");
-        assert_eq!(next, ["kfm reconcile"]);
+        assert_eq!(next, [Remedy::ListForeign]);
     }
     assert_eq!(seen(&world.open().await).await, before);
 

@@ -36,7 +36,7 @@ async fn loosening(world: &World) -> String {
 async fn refused(world: &World, platform: Platform, plan_id: &str) -> Vec<String> {
     let before = seen(&world.open().await).await;
     let error = execute_as(platform, plan_id).await.unwrap_err();
-    assert_eq!(error.exit_code(), 5, "{error}");
+    assert_eq!(error.kind(), "approval_required", "{error}");
     assert_eq!(seen(&world.open().await).await, before);
     let Error::ApprovalRequired { refused, needed, .. } = error else { panic!("{error}") };
     assert!(!needed.is_empty());
@@ -187,7 +187,7 @@ async fn a_clock_that_no_record_can_hold_changes_nothing() {
     world.clock.advance(beyond);
     let platform = world.open().await;
     let refused = execute_as(platform, &plan_id).await.unwrap_err();
-    assert!(refused.exit_code() == 2 && refused.to_string().contains("clock"), "{refused}");
+    assert!(refused.kind() == "invalid" && refused.to_string().contains("clock"), "{refused}");
     world.clock.set_back(beyond);
     assert_eq!(seen(&world.open().await).await, before);
     assert!(world.open().await.status().await.unwrap().open.is_empty());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, OperationId, PublishId, Step};
+use kfm_policy::Remedy;
 use kfm_rollback::{Error, PlanRequest};
 use kfm_wal::local::LocalLog;
 use kfm_wal::record::{PublishCompletion, PublishIntent, Record};
@@ -67,10 +68,10 @@ async fn assert_refused(world: &World, publish: &str) {
     let planned = world.open().await.plan(PlanRequest::new(publish)).await.unwrap_err();
     let executed = try_roll_back(world, publish).await.unwrap_err();
     for refused in [planned, executed] {
-        assert_eq!(refused.exit_code(), 4, "{refused}");
+        assert_eq!(refused.kind(), "incomplete", "{refused}");
         let Error::Incomplete { message, next, .. } = &refused else { panic!("{refused}") };
         assert!(message.contains("does not know the version before"), "{message}");
-        assert_eq!(*next, ["kfm adopt"]);
+        assert_eq!(*next, [Remedy::Adopt]);
     }
     assert_eq!(world.documents(), before);
 }

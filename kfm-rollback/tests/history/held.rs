@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::Domain;
+use kfm_policy::Remedy;
 use kfm_rollback::context::WriteContext;
 use kfm_rollback::memory::MemoryOp;
 use kfm_rollback::op::{
@@ -93,10 +94,10 @@ async fn a_document_changed_by_hand_after_the_first_intent_holds_the_rollback_un
     };
     let request = ExecuteRequest::new(PlanTarget::Publish(publish.to_string()), "it was wrong");
     let held = world.open().await.with_store(Arc::new(edited)).execute(request).await.unwrap_err();
-    assert_eq!(held.exit_code(), 7);
+    assert_eq!(held.kind(), "unfinished");
     let Error::Unfinished { operation, status, held_reason, next, .. } = held else { panic!("{held}") };
     assert_eq!((status, held_reason.as_deref()), (Status::Held, Some("foreign_value")));
-    assert_eq!(next[0], format!("kfm rollback resume --rollback-id {operation}"));
+    assert_eq!(next, Remedy::both_ways(&operation));
     assert_eq!(title(&catalog, "b").await, "by hand");
     let open_now = open(&world, &catalog).await.status().await.unwrap().open;
     assert_eq!((open_now[0].id.clone(), open_now[0].status), (operation.clone(), Status::Held));
@@ -105,7 +106,7 @@ async fn a_document_changed_by_hand_after_the_first_intent_holds_the_rollback_un
     for abort in [false, true] {
         let platform = open(&world, &catalog).await;
         let again = platform.rollback_resume(operation.as_str(), abort, Vec::new()).await.unwrap_err();
-        assert_eq!(again.exit_code(), 7);
+        assert_eq!(again.kind(), "unfinished");
         assert_eq!(title(&catalog, "b").await, "by hand");
         if !abort {
             assert_eq!(title(&catalog, "a").await, "first");

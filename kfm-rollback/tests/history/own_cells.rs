@@ -1,5 +1,6 @@
 //! Cells of graph, search and cache: those that are projected, and those that a pipeline keeps itself.
 
+use kfm_policy::Remedy;
 use kfm_rollback::Error;
 use kfm_rollback::op::DomainOpExt;
 use serde_json::{Value, json};
@@ -66,9 +67,9 @@ async fn an_interrupted_publish_keeps_what_is_projected_from_its_documents_too()
     let publish = try_put(&world.open().await, &[("b", Some(item("b", "new")))]).await.unwrap_err();
     let rollback = crate::acts::try_roll_back(&world, &apart).await.unwrap_err();
     for refused in [publish, rollback] {
-        assert_eq!(refused.exit_code(), 6, "{refused}");
+        assert_eq!(refused.kind(), "conflict", "{refused}");
         let Error::Conflict { next, .. } = refused else { panic!("{refused}") };
-        assert_eq!(next[0], format!("kfm publish resume --publish-id {operation}"));
+        assert_eq!(next, Remedy::both_ways(&operation));
     }
     world.open().await.publish_resume(operation.as_str(), false).await.unwrap();
     assert_projected(&world).await;
@@ -96,7 +97,7 @@ async fn what_a_pipeline_keeps_of_a_withdrawn_place_comes_back_by_no_operation()
         "[[suppression]]\nentity = \"site-42\"\nauthority = \"Prairie Band Council\"\nreason = \"asked\"\n";
     std::fs::write(world.root().join("policy/suppressions.toml"), suppression).unwrap();
     let refused = try_node(&world, Some(&place)).await.unwrap_err();
-    assert_eq!(refused.exit_code(), 3, "{refused}");
+    assert_eq!(refused.kind(), "denied", "{refused}");
     roll_back(&world, &retired).await;
     assert_eq!(node(&world).await, None);
 }
@@ -109,7 +110,7 @@ async fn what_a_pipeline_keeps_of_a_restricted_place_is_not_shown_again() {
     let retired = try_node(&world, None).await.unwrap();
     world.label_document("site-42", "restricted").await;
     let refused = crate::acts::try_roll_back(&world, &retired).await.unwrap_err();
-    assert_eq!(refused.exit_code(), 3, "{refused}");
-    assert_eq!(try_node(&world, Some(&place)).await.unwrap_err().exit_code(), 3);
+    assert_eq!(refused.kind(), "denied", "{refused}");
+    assert_eq!(try_node(&world, Some(&place)).await.unwrap_err().kind(), "denied");
     assert_eq!(node(&world).await, None);
 }

@@ -129,7 +129,7 @@ async fn a_projection_is_no_publish_that_could_be_rolled_back() {
     let world = adopted(true).await;
     let publish = put(&world, &[("a", Some(item("a", "second")))]).await;
     let id = project(&world, Project::default()).await.unwrap().publish_id.unwrap();
-    assert_eq!(try_roll_back(&world, id.as_str()).await.unwrap_err().exit_code(), 2);
+    assert_eq!(try_roll_back(&world, id.as_str()).await.unwrap_err().kind(), "invalid");
     assert_eq!(plan(&world, "latest").await.publish_id.as_str(), publish, "it is not the latest publish");
     roll_back(&world, &publish).await;
     assert_eq!(skew(&world).await, 0);
@@ -142,7 +142,7 @@ async fn an_interrupted_projection_is_resumed_or_taken_back() {
         let stopped = world.open_stopping().await.project(Project::default()).await.unwrap_err();
         let Error::Unfinished { operation, .. } = &stopped else { panic!("{stopped}") };
         let refused = project(&world, Project::default()).await.unwrap_err();
-        assert_eq!(refused.exit_code(), 6, "it keeps its cells: {refused}");
+        assert_eq!(refused.kind(), "conflict", "it keeps its cells: {refused}");
         let report = world.open().await.publish_resume(operation.as_str(), abort).await.unwrap();
         let (status, left) = if abort { (Status::Aborted, 4) } else { (Status::Completed, 0) };
         assert_eq!((report.status, skew(&world).await), (status, left));

@@ -30,7 +30,7 @@ fn hold(world: &World, id: &str) {
 }
 
 fn denials(error: Error) -> Vec<FindingLine> {
-    assert_eq!(error.exit_code(), 3, "{error}");
+    assert_eq!(error.kind(), "denied", "{error}");
     let Error::Denied { findings, .. } = error else { panic!("{error}") };
     findings.into_iter().filter(|finding| finding.denies).collect()
 }
@@ -147,7 +147,7 @@ async fn protection_that_rises_between_plan_and_execute_denies_or_makes_the_plan
     let planned = plan(&world, &publish).await.plan_id.to_string();
     withdraw(&world, "a");
     let stale = execute_plan(&world, &planned).await.unwrap_err();
-    assert_eq!(stale.exit_code(), 6, "{stale}");
+    assert_eq!(stale.kind(), "conflict", "{stale}");
     assert_eq!(titles(&world), said(&[("a", "vague"), ("b", "second")]));
 }
 

@@ -17,7 +17,7 @@ async fn two_publishes(world: &World) -> String {
 async fn refused_as_stale(world: &World, plan_id: &str) -> Vec<String> {
     let before = seen(&world.open().await).await;
     let refused = execute_plan(world, plan_id).await.unwrap_err();
-    assert_eq!(refused.exit_code(), 6);
+    assert_eq!(refused.kind(), "conflict");
     assert!(refused.to_string().contains("stale"), "{refused}");
     assert_eq!(seen(&world.open().await).await, before);
     let Error::Conflict { conflicts, .. } = refused else { panic!("{refused}") };

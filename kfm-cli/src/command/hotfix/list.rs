@@ -14,5 +14,5 @@ pub(crate) async fn run(cx: &Context<'_>) -> Result<Answer> {
     };
     let mut screen = Screen::new(Tone::Plain, heading);
     screen.newest(&report.hotfixes, row, ["hotfix", "status", "steps", "at", "by"]);
-    Answer::new(&report, screen)
+    Answer::with_next(cx, &report, screen)
 }

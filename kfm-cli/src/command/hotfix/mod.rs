@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::findings::{conflict_list, finding_list, protected_list};
 use crate::output::{Answer, Screen, Tone, words};
-use crate::shell;
+use crate::{say, shell};
 
 /// Commands of `kfm hotfix`.
 #[derive(Debug, Subcommand)]
@@ -44,19 +44,18 @@ impl Hotfix {
 
 /// Makes the answer of a hotfix: a rehearsal whose execution would be refused exits 6, one that only lacks
 /// approvals 5.
-fn answer(cx: &Context<'_>, mut report: HotfixReport) -> Result<Answer> {
-    report.next = cx.runnable(&report.next);
+fn answer(cx: &Context<'_>, report: HotfixReport) -> Result<Answer> {
     let mut screen = screen(&report);
-    screen.next(&report.next);
+    screen.next(&cx.commands(&report.next));
     let complaint = complaint(&report);
-    Ok(Answer::new(&report, screen)?.complain(complaint))
+    Ok(Answer::with_next(cx, &report, screen)?.complain(complaint))
 }
 
 fn complaint(report: &HotfixReport) -> Option<Failure> {
     if report.ready != Some(false) {
         return None;
     }
-    let next = report.next.clone();
+    let next = report.next.iter().map(say::command_line);
     if report.against.conflicts.iter().all(|conflict| conflict.kind == "approvals") {
         let hint = "ask for it without --dry-run; it is then planned and can be approved";
         return Some(Failure::not_approved("approvals are missing").with_hint(hint).with_next(next));

@@ -4,10 +4,13 @@ use clap::Args;
 use kfm_rollback::report::DryRunReport;
 use kfm_rollback::{DryRunRequest, PlanTarget};
 
+use kfm_policy::Remedy;
+
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::output::findings::conflict_list;
 use crate::output::{Answer, Screen, Tone, ndjson};
+use crate::say;
 
 use super::{Skip, Target, plan_screen};
 
@@ -42,36 +45,32 @@ impl DryRun {
     }
 }
 
-/// Returns the commands to run after a rehearsal: what removes each kind of conflict, or the execution itself.
-fn next(report: &DryRunReport, stored: bool) -> Vec<String> {
+/// Returns what to do after a rehearsal: what removes each kind of conflict, or the execution itself.
+fn next(report: &DryRunReport, stored: bool) -> Vec<Remedy> {
     let plan = &report.plan;
     if plan.steps.total == 0 {
         return plan.next.clone();
     }
     if report.ready {
         return match (&plan.reverts, stored) {
-            (_, true) => vec![format!("kfm rollback execute --plan {} --reason '…'", plan.plan_id)],
-            (Some(reverts), false) => {
-                vec![format!("kfm rollback revert --rollback-id {reverts} --reason '…'")]
-            }
-            (None, false) => {
-                vec![format!("kfm rollback execute --publish-id {} --reason '…'", plan.publish_id)]
-            }
+            (_, true) => vec![Remedy::ExecutePlan { plan: plan.plan_id }],
+            (Some(reverts), false) => vec![Remedy::undo(&reverts.clone().into())],
+            (None, false) => vec![Remedy::RollBack { operation: plan.publish_id.clone() }],
         };
     }
     let has = |kind: &str| report.against.conflicts.iter().any(|conflict| conflict.kind == kind);
     let mut next = Vec::new();
     if has("foreign") {
-        next.push("kfm reconcile".to_owned());
+        next.push(Remedy::ListForeign);
     }
     if has("stale") {
-        next.push(format!("kfm rollback plan --publish-id {}", plan.publish_id));
+        next.push(Remedy::undo(&plan.publish_id));
     }
     if has("approvals") && stored {
-        next.push(format!("kfm approvals {}", plan.plan_id));
+        next.push(Remedy::ListApprovals { plan: plan.plan_id });
     }
     if has("open_operation") {
-        next.push("kfm status".to_owned());
+        next.push(Remedy::ShowStatus);
     }
     next
 }
@@ -82,19 +81,19 @@ fn next(report: &DryRunReport, stored: bool) -> Vec<String> {
 pub(crate) fn answer(cx: &Context<'_>, mut report: DryRunReport, stored: bool) -> Result<Answer> {
     let screen = screen(cx, &mut report, stored);
     let complaint = complaint(&report);
-    Ok(Answer::new(&report, screen)?.complain(complaint))
+    Ok(Answer::with_next(cx, &report, screen)?.complain(complaint))
 }
 
 /// Makes the answer of the rehearsal of a planning: what only stands against executing the plan does not stop it.
 pub(crate) fn planned(cx: &Context<'_>, mut report: DryRunReport) -> Result<Answer> {
     let screen = screen(cx, &mut report, false);
     let complaint = complaint(&report).filter(|_| report.plan.steps.total == 0);
-    Ok(Answer::new(&report, screen)?.complain(complaint))
+    Ok(Answer::with_next(cx, &report, screen)?.complain(complaint))
 }
 
 /// Shows a rehearsal, and notes in the report what to run next.
 fn screen(cx: &Context<'_>, report: &mut DryRunReport, stored: bool) -> Screen {
-    report.plan.next = cx.runnable(&next(report, stored));
+    report.plan.next = next(report, stored);
     let mut screen = match lacks(report) {
         Lacks::Nothing => Screen::new(Tone::Good, "Dry-run: every precondition holds; nothing was written"),
         Lacks::Approvals => {
@@ -104,7 +103,7 @@ fn screen(cx: &Context<'_>, report: &mut DryRunReport, stored: bool) -> Screen {
     };
     screen.append(conflict_list(&report.against));
     screen.append(plan_screen(&report.plan));
-    screen.next(&report.plan.next);
+    screen.next(&cx.commands(&report.plan.next));
     screen
 }
 
@@ -126,7 +125,7 @@ fn lacks(report: &DryRunReport) -> Lacks {
 }
 
 fn complaint(report: &DryRunReport) -> Option<Failure> {
-    let next = report.plan.next.clone();
+    let next = report.plan.next.iter().map(say::command_line);
     match lacks(report) {
         Lacks::Nothing => None,
         Lacks::Approvals => Some(Failure::not_approved("approvals are missing").with_next(next)),

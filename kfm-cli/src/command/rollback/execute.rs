@@ -144,8 +144,7 @@ pub(crate) fn question(plan: &PlanReport) -> String {
 }
 
 /// Makes the answer after a plan was executed, by `execute`, `resume` or `revert`.
-pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<Answer> {
-    report.next = cx.runnable(&report.next);
+pub(crate) fn executed(cx: &Context<'_>, report: ExecuteReport) -> Result<Answer> {
     let mut screen = Screen::new(tone(&report), headline(&report));
     screen.fact_if("rollback", report.rollback_id.as_ref()).fact_if("hotfix", report.hotfix_id.as_ref());
     screen.fact("moved", words::cells(&report.applied));
@@ -158,8 +157,8 @@ pub(crate) fn executed(cx: &Context<'_>, mut report: ExecuteReport) -> Result<An
     screen.fact("took", took(&report));
     show_skipped(&mut screen, &report.skipped);
     protected_list(&mut screen, &report.protected);
-    screen.next(&report.next);
-    Answer::new(&report, screen)
+    screen.next(&cx.commands(&report.next));
+    Answer::with_next(cx, &report, screen)
 }
 
 fn headline(report: &ExecuteReport) -> String {

@@ -11,7 +11,7 @@ pub(crate) async fn run(cx: &Context<'_>) -> Result<Answer> {
     let report = cx.platform().await?.rollbacks().await?;
     let mut screen = Screen::new(Tone::Plain, words::count(report.rollbacks.len() as u64, "rollback"));
     screen.newest(&report.rollbacks, row, ["rollback", "status", "steps", "at", "by"]);
-    Answer::new(&report, screen)
+    Answer::with_next(cx, &report, screen)
 }
 
 pub(crate) fn row(line: &OperationLine) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::ids::{self, PublishArg};
 use crate::output::findings::finding_list;
 use crate::output::{Answer, LIST_LINES_MAX, Screen, Tone, words};
-use crate::shell;
+use crate::{say, shell};
 
 use super::{Force, Skip};
 
@@ -67,11 +67,10 @@ impl Plan {
             force: self.force.justification,
             reason: self.reason,
         };
-        let mut report = platform.plan(request).await?;
-        report.next = cx.runnable(&report.next);
+        let report = platform.plan(request).await?;
         let mut screen = plan_screen(&report);
-        screen.next(&report.next);
-        Answer::new(&report, screen)
+        screen.next(&cx.commands(&report.next));
+        Answer::with_next(cx, &report, screen)
     }
 }
 
@@ -196,7 +195,7 @@ pub(crate) fn show_steps(screen: &mut Screen, steps: &Listing<StepLine>) {
     if let Some(all) = &steps.all
         && steps.total > steps.first.len() as u64
     {
-        screen.item(Tone::Dim, format!("every one, a line each: {all}"));
+        screen.item(Tone::Dim, format!("every one, a line each: {}", say::command_line(all)));
     }
 }
 
@@ -227,5 +226,5 @@ pub(crate) fn show_skipped(screen: &mut Screen, skipped: &Listing<SkippedLine>) 
             }
         }
     }
-    screen.more(skipped.groups.len().saturating_sub(LIST_LINES_MAX) as u64, skipped.all.as_deref());
+    screen.more(skipped.groups.len().saturating_sub(LIST_LINES_MAX) as u64, skipped.all.as_ref());
 }

@@ -45,8 +45,7 @@ pub(crate) async fn operation(cx: &Context<'_>, kind: IdKind, id: String, all: b
     if all { ndjson::cells(cx, &report.cells) } else { answer(cx, report) }
 }
 
-fn answer(cx: &Context<'_>, mut report: RollbackShow) -> Result<Answer> {
-    report.line.next = cx.runnable(&report.line.next);
+fn answer(cx: &Context<'_>, report: RollbackShow) -> Result<Answer> {
     let mut screen = Screen::default();
     show_operation(&mut screen, &report.line);
     let reason = report.manifest.as_ref().and_then(|manifest| manifest.get("reason"));
@@ -65,6 +64,6 @@ fn answer(cx: &Context<'_>, mut report: RollbackShow) -> Result<Answer> {
         screen.row([words::time(moment.at).as_str(), &moment.what, &by, &detail]);
     }
     screen.more(older as u64, None);
-    screen.next(&report.line.next);
-    Answer::new(&report, screen)
+    screen.next(&cx.commands(&report.line.next));
+    Answer::with_next(cx, &report, screen)
 }

@@ -41,7 +41,8 @@ impl Status {
         let open = lines.iter().rposition(|line| line.status.is_open());
         match open.or(lines.len().checked_sub(1)).and_then(|at| lines.into_iter().nth(at)) {
             Some(line) => answer(cx, line),
-            None => Answer::new(
+            None => Answer::with_next(
+                cx,
                 &Stands { line: None, rollbacks: Some(Vec::new()) },
                 Screen::new(Tone::Good, "There is no rollback in this platform"),
             ),
@@ -56,10 +57,9 @@ fn answer(cx: &Context<'_>, line: OperationLine) -> Result<Answer> {
 }
 
 /// Makes the answer for one rollback, open or not, as a rehearsal of its resume.
-pub(crate) fn rehearsed(cx: &Context<'_>, mut line: OperationLine) -> Result<Answer> {
-    line.next = cx.runnable(&line.next);
+pub(crate) fn rehearsed(cx: &Context<'_>, line: OperationLine) -> Result<Answer> {
     let mut screen = Screen::default();
     show_operation(&mut screen, &line);
-    screen.next(&line.next);
-    Answer::new(&line, screen)
+    screen.next(&cx.commands(&line.next));
+    Answer::with_next(cx, &line, screen)
 }

@@ -1,6 +1,7 @@
 //! The answer after an execution, and the answer if there was nothing to do.
 
 use kfm_lineage::{HotfixId, IdKind, OperationId, RollbackId, Status};
+use kfm_policy::Remedy;
 
 use crate::error::{Result, text_of};
 use crate::execute::Outcome;
@@ -49,12 +50,8 @@ pub(in crate::verbs) async fn executed(
         phases_ms: session.phases_ms.clone(),
         note,
         next: match id.kind() {
-            IdKind::Rollback if reversible => vec![
-                format!("kfm verify --rollback-id {id}"),
-                format!("kfm rollback revert --rollback-id {id} --reason '…'"),
-            ],
-            IdKind::Hotfix if reversible => {
-                vec![format!("kfm verify {id}"), format!("kfm hotfix revert --hotfix-id {id} --reason '…'")]
+            IdKind::Rollback | IdKind::Hotfix if reversible => {
+                vec![Remedy::VerifyOperation { operation: id.clone() }, Remedy::undo(id)]
             }
             _ => Vec::new(),
         },
@@ -111,7 +108,7 @@ pub(super) async fn nothing_report(
 ) -> Result<PlanReport> {
     let now = crate::assess::catalog_now(session).await?.census().counts();
     let empty = crate::scope::scope_digest([]);
-    let next = remedy::owner_commands(&skipped);
+    let next = remedy::of_owners(&skipped);
     Ok(PlanReport {
         plan_id: empty,
         content_id: empty,

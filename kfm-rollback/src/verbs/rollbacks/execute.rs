@@ -1,6 +1,7 @@
 //! Executes plans, those of reverts and hotfixes too, and goes on with operations that did not end.
 
 use kfm_lineage::{IdKind, RollbackId};
+use kfm_policy::{Parameter, advice};
 
 use kfm_wal::record::PlanRecord;
 
@@ -100,7 +101,7 @@ impl Platform {
                 done
             }
             Planned::Nothing { note, skipped, last } => {
-                let next = remedy::owner_commands(&skipped);
+                let next = remedy::of_owners(&skipped);
                 let mut report = executed_nothing(session, note, last).await?;
                 report.skipped = Listing::of(skipped);
                 report.next = next;
@@ -203,7 +204,10 @@ enum Planned {
 
 pub(in crate::verbs) fn require_reason(reason: &str) -> Result<()> {
     if reason.trim().is_empty() {
-        return Err(Error::invalid("a reason is needed, and this one is empty", "say why in --reason"));
+        return Err(Error::invalid(
+            "a reason is needed, and this one is empty",
+            advice!["say why in ", Parameter::Reason],
+        ));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Where rollbacks and hotfixes stand.
 
 use kfm_lineage::{IdKind, OperationKind};
+use kfm_policy::Remedy;
 
 use crate::error::{Error, Result};
 use crate::execute::protected_by_log;
@@ -107,7 +108,7 @@ impl Platform {
                     .ok_or_else(|| Error::NotFound { kind: kind.as_str(), text: id.to_owned() })?;
                 let steps = cells_of(&session, &plan, None).await?.steps;
                 let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
-                    .with_all(format!("kfm plan show {} --all", record.plan_id));
+                    .with_all(Remedy::ShowPlan { plan: record.plan_id, entire: true });
                 let approvals = course::approvals_of(&session, Some(&record.plan_id));
                 let history = course::planned_moments(&session, &record.plan_id);
                 let protected = Listing::default();
@@ -117,7 +118,7 @@ impl Platform {
         };
         let steps = read_steps(&session.versions(), &operation.steps).await?;
         let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
-            .with_all(format!("kfm {kind} show {} --all", operation.id));
+            .with_all(Remedy::ShowOperation { operation: operation.id.clone(), entire: true });
         let manifest = match operation.closed.as_ref().and_then(|closed| closed.close.manifest) {
             Some(digest) => serde_json::from_slice(&session.versions().get(&digest).await?).ok(),
             None => None,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kfm_lineage::{IdKind, OperationId, RollbackId};
+use kfm_policy::Remedy;
 use kfm_wal::record::PlanRecord;
 
 use super::answer::nothing_report;
@@ -116,19 +117,18 @@ impl Platform {
     }
 }
 
-/// The most cells that a command names to leave them alone.
+/// The most cells that a remedy names to leave them alone.
 const SKIPPED_MAX: usize = 20;
 
-/// The commands that go on where another hand changed cells of a plan: look at all of them, or plan without them.
-pub(in crate::verbs) fn foreign_remedies(draft: &Draft, foreign: &[ConflictLine]) -> Vec<String> {
-    let mut next = vec!["kfm reconcile".to_owned()];
+/// What goes on where another hand changed cells of a plan: look at all of them, or plan without them.
+pub(in crate::verbs) fn foreign_remedies(draft: &Draft, foreign: &[ConflictLine]) -> Vec<Remedy> {
+    let mut next = vec![Remedy::ListForeign];
     let (target, steps) = (&draft.content.target, draft.bare_steps());
     let changed: BTreeSet<&str> = foreign.iter().map(|line| line.subject.as_str()).collect();
     let keys = steps.iter().filter(|step| changed.contains(step.cell.to_string().as_str()));
-    let keys: Vec<&str> = keys.map(|step| step.cell.key.as_str()).collect();
-    let is_plain = |key: &&str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
-    if target.kind() == IdKind::Publish && keys.len() <= SKIPPED_MAX && keys.iter().all(is_plain) {
-        next.push(format!("kfm rollback plan --publish-id {target} --skip {}", keys.join(" ")));
+    let skip: Vec<String> = keys.map(|step| step.cell.key.clone()).collect();
+    if target.kind() == IdKind::Publish && (1..=SKIPPED_MAX).contains(&skip.len()) {
+        next.push(Remedy::Undo { operation: target.clone(), skip });
     }
     next
 }

@@ -76,7 +76,7 @@ pub(super) fn refuse_other_plan(skip: &[String], force: Option<&String>) -> Resu
         return Ok(());
     }
     Err(Error::invalid(
-        "a plan is executed exactly as it was made, without --skip or --force",
+        "a plan is executed exactly as it was made: nothing more is left alone, and nothing is forced",
         "plan again with what is to be left alone",
     ))
 }

@@ -1,14 +1,15 @@
 //! What a revert of a rollback does: it turns the rollback's target the other way (R45).
 
 use kfm_lineage::{OperationKind, RollbackId};
+use kfm_policy::Remedy;
 
 use crate::asked::Asked;
 use crate::error::{Error, Result};
 use crate::history::Operation;
 use crate::plan::{PlanKind, Wanted};
 use crate::refusal::recorded;
+use crate::resolve;
 use crate::session::Session;
-use crate::{remedy, resolve};
 
 /// Finds what reverting a rollback has to do, and records the refusal if it cannot be done (R6).
 ///
@@ -39,7 +40,7 @@ pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<St
             true => Error::Incomplete {
                 message: format!("it has not ended: rollback_id={} status={status}", rollback.id),
                 hint: "resume or abort it first".into(),
-                next: remedy::resume_commands(&rollback.id),
+                next: Remedy::both_ways(&rollback.id),
             },
             false => Error::invalid(
                 format!("nothing of it stands, it went back to the prior state: rollback_id={}", rollback.id),
@@ -58,7 +59,7 @@ pub(super) fn turn_of(session: &Session, rollback: &Operation, reason: Option<St
             ),
             conflicts: Vec::new(),
             hint: "revert the later one".into(),
-            next: vec![format!("kfm rollback revert --rollback-id {} --reason '…'", last.id)],
+            next: vec![Remedy::undo(&last.id)],
         });
     }
     let kind = match rollback.kind {

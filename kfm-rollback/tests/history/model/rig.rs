@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, Domain, canonical_json};
+use kfm_policy::Remedy;
 use kfm_rollback::memory::MemoryOp;
 use kfm_rollback::op::DomainOpExt;
 use kfm_rollback::report::{ExecuteReport, SkippedLine, Status};
@@ -315,13 +316,11 @@ fn answer(result: Result<ExecuteReport, Error>, stop: Option<Stop>) -> Answer {
     }
 }
 
-/// The operation that a command undoes.
-fn undone_by(command: &String) -> String {
-    let words: Vec<&str> = command.split(' ').collect();
-    match words[..] {
-        ["kfm", "rollback", "plan", "--publish-id", id] => id.to_owned(),
-        ["kfm", "hotfix", "revert", "--hotfix-id", id, "--reason", _] => id.to_owned(),
-        _ => panic!("it undoes nothing: {command}"),
+/// The operation that a remedy undoes.
+fn undone_by(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::Undo { operation, skip } if skip.is_empty() => operation.to_string(),
+        _ => panic!("it undoes nothing: {remedy}"),
     }
 }
 
