@@ -193,3 +193,14 @@ fn an_operation_of_which_no_step_is_confirmed_says_so_and_which_command_leads_wh
         assert!(screen.contains(said), "{said}: {screen}");
     }
 }
+
+#[test]
+fn a_hotfix_that_is_denied_advises_to_undo_nothing() {
+    let sandbox = Sandbox::platform();
+    sandbox.publish("one", &first_version());
+    let hotfix = ["hotfix", "stac", "--collection", "things", "--field", "stac_version"];
+    let words = ["--from", "1.1.0", "--to", "1.0.0", "--reason", "r"];
+    let denied = sandbox.json(3, &[&hotfix[..], &words].concat());
+    let way = remedy(&denied["findings"], "GOV-hotfix");
+    assert_eq!(way, "publish it, so that the run that made it is recorded with it");
+}

@@ -246,7 +246,7 @@ fn name_remedies(session: &Session, wanted: &Wanted, steps: &[StepFacts], decisi
             continue;
         }
         let owner = session.history.owner(&session.document(&finding.subject), None);
-        if let Some(owner) = owner.filter(|owner| owner.operation != wanted.target) {
+        if let Some(owner) = owner.filter(|owner| is_later(session, &owner.operation, wanted)) {
             let keeps = advice![
                 format!("; {} keeps it: undo that first, by ", owner.operation),
                 Remedy::undo(&owner.operation),
@@ -254,6 +254,13 @@ fn name_remedies(session: &Session, wanted: &Wanted, steps: &[StepFacts], decisi
             finding.remedy = std::mem::take(&mut finding.remedy).and(keeps);
         }
     }
+}
+
+/// Says whether an operation was opened after the one that is undone or made again. A hotfix undoes none: what stands
+/// before it is in nothing's way.
+fn is_later(session: &Session, operation: &OperationId, wanted: &Wanted) -> bool {
+    let opened = |id: &OperationId| session.history.operation(id).map(|operation| operation.opened);
+    wanted.kind != PlanKind::Hotfix && opened(operation) > opened(&wanted.target)
 }
 
 fn protection_digest(steps: &[StepFacts]) -> Result<Digest> {
