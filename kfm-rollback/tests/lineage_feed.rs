@@ -10,7 +10,7 @@ use kfm_lineage::OperationId;
 use kfm_lineage::graph::{LineageReader, LineageVersion, VersionRef};
 use kfm_rollback::blob::LocalBlobs;
 use kfm_rollback::versions::VersionStore;
-use kfm_rollback::{Error, ExecuteRequest, LineageFeed, PlanRequest, PlanTarget, Platform};
+use kfm_rollback::{Error, ExecuteRequest, LineageFeed, PlanRequest, PlanTarget, Platform, Remedy};
 use kfm_wal::record::Derivative;
 use kfm_wal::{Follower, Lsn, StoredRecord};
 use serde_json::{Value, json};
@@ -205,7 +205,11 @@ async fn it_tells_what_a_plan_is_told() {
     for publish in publishes {
         let mut refused_for: Vec<String> = match platform.plan(PlanRequest::new(publish.as_str())).await {
             Err(Error::Conflict { next, .. }) => {
-                next.iter().map(|command| command.rsplit(' ').next().unwrap().to_owned()).collect()
+                let undone = |remedy: &Remedy| match remedy {
+                    Remedy::Undo { operation, .. } => operation.to_string(),
+                    other => panic!("{other:?}"),
+                };
+                next.iter().map(undone).collect()
             }
             _ => Vec::new(),
         };

@@ -150,7 +150,7 @@ async fn a_damaged_snapshot_changes_nothing_and_doctor_says_so() {
     let world = World::new().await;
     put(&world, &[("a", Some(item("a", "first")))]).await;
     keep(&world, |_| {}).await;
-    assert_eq!(world.open().await.doctor(false).await.unwrap().findings, [] as [&str; 0]);
+    assert_eq!(world.open().await.doctor(false).await.unwrap().findings, []);
     for file in files(&world) {
         let mut bytes = std::fs::read(&file).unwrap();
         let middle = bytes.len() / 2;
@@ -161,7 +161,7 @@ async fn a_damaged_snapshot_changes_nothing_and_doctor_says_so() {
     let findings = world.open().await.doctor(false).await.unwrap().findings;
     assert_eq!(findings.len(), 2);
     assert!(
-        findings.iter().all(|finding| finding.starts_with("a snapshot is damaged: path=")),
+        findings.iter().all(|finding| finding.to_string().starts_with("a snapshot is damaged: path=")),
         "{findings:?}"
     );
     put(&world, &[("a", Some(item("a", "second")))]).await;
