@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Made from the elevation, as its link says.
     let slope = publish(&platform, "slope", Some("elevation.json")).await?;
     follow(&mut follower, &mut feed).await?;
-    assert_eq!(dependents(&mut feed, &elevation).await?, [slope.clone()]);
+    assert_eq!(dependents(&mut feed, &elevation).await?, std::slice::from_ref(&slope));
 
     // What was taken back depends on nothing any more.
     platform.execute(ExecuteRequest::new(PlanTarget::Publish(slope.to_string()), "made of noise")).await?;

@@ -212,12 +212,10 @@ impl From<Error> for Box<Failure> {
                 failure = failure.with_key("status", Status::Cancelled);
             }
             Error::File { .. } => failure.hint = FILE_HINT.to_owned(),
-            Error::NotFound { kind, .. } => {
-                if kind == "plan" {
-                    failure.hint =
-                        "give its id, a unique prefix of it, or the file that --out wrote".to_owned();
-                }
+            Error::NotFound { kind: "plan", .. } => {
+                failure.hint = "give its id, a unique prefix of it, or the file that --out wrote".to_owned();
             }
+            Error::NotFound { .. } => {}
             Error::OtherKind { .. } => failure.hint = "these commands take it".to_owned(),
             Error::Ambiguous { candidates, .. } => {
                 failure.hint = "give more of the id".to_owned();
