@@ -6,9 +6,6 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_security::confusable_detection::skeleton;
-
 /// Says whether a character cannot be seen, or moves the characters around it.
 ///
 /// These are controls (C0 and C1), separators of lines and paragraphs, marks and overrides of the direction,
@@ -91,19 +88,31 @@ fn belongs_to_picture(before: char, c: char) -> bool {
 /// each character beyond ASCII as the prototype that it is confusable with (Unicode Technical Standard 39, 4), without
 /// what cannot be seen. Characters of ASCII stay as they are.
 ///
+/// Without the feature `lookalikes` only what cannot be seen is left out.
+///
 /// ```
+/// # #[cfg(feature = "lookalikes")]
 /// assert_eq!(kfm_lineage::text::lookalike("d\u{430}ta\u{2215}ｒａｗ"), "data/raw");
 /// ```
 pub fn lookalike(text: &str) -> String {
-    let seen = text.nfkc().filter(|c| !is_hidden(*c));
-    let mut likeness = String::with_capacity(text.len());
-    for c in seen {
+    #[cfg(feature = "lookalikes")]
+    let text = plain_letters(text);
+    text.chars().filter(|c| !is_hidden(*c)).collect()
+}
+
+#[cfg(feature = "lookalikes")]
+fn plain_letters(text: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    use unicode_security::confusable_detection::skeleton;
+
+    let mut plain = String::with_capacity(text.len());
+    for c in text.nfkc() {
         match c.is_ascii() {
-            true => likeness.push(c),
-            false => likeness.extend(skeleton(c.encode_utf8(&mut [0; 4]))),
+            true => plain.push(c),
+            false => plain.extend(skeleton(c.encode_utf8(&mut [0; 4]))),
         }
     }
-    likeness
+    plain
 }
 
 #[cfg(test)]
