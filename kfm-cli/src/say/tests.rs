@@ -85,7 +85,7 @@ fn each_remedy_has_its_command_line() {
     for (remedy, line) in table {
         assert_eq!(command_line(&remedy), line, "{remedy:?}");
         // What is on a screen can be typed: the parser knows each of its words.
-        let words = line.replace("'…'", "why").replace("'b c.json'", "bc.json");
+        let words = line.replace("'…'", "why").replace("'b c.json'", "bc.json").replace("NAME", "name");
         let arguments: Vec<std::ffi::OsString> = words.split(' ').map(Into::into).collect();
         let parsed = crate::cli::parse(&arguments);
         assert!(
