@@ -123,7 +123,7 @@ fn what_changed_behind_the_logs_back_is_refused_with_the_key_that_leaves_it_alon
     says(&sandbox.refuses(6, &PUBLISH), &["another hand", "things/a.json"]);
     let execute = ["rollback", "execute", "--publish-id", &second, "--reason", "r", "--yes"];
     let refused = sandbox.refuses(6, &execute);
-    says(&refused, &["--skip KEY"]);
+    says(&refused, &["leave them alone", "--skip"]);
     assert_eq!(refused["conflicts"][0]["subject"], "stac:catalog/things/a.json");
     sandbox.json(0, &[&execute[..], &["--skip", "things/a.json"]].concat());
 }
