@@ -32,7 +32,7 @@ use crate::stac::DocumentPath;
 /// publish.put("stac/items/a.json", &b"{\"type\": \"Feature\", \"id\": \"a\"}"[..])?;
 /// publish.retire("stac/items/old.json")?;
 /// let report = publish.complete().await?;
-/// println!("{:?} moved {} references", report.publish_id, report.moves.total);
+/// println!("{:?} moved {} references", report.publish_id, report.steps.total);
 /// # Ok(())
 /// # }
 /// ```
