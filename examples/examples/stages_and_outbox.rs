@@ -78,7 +78,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(tile(&states, folder.path(), false, &mut listeners).await?, ["index"]);
     assert_eq!(listeners.known.len(), 2);
 
-    // The index is lost: it is made again, and nobody hears of something new.
+    // The index is lost: the next run makes it again, and the listeners get no new event.
     fs::remove_file(folder.path().join("index"))?;
     assert_eq!(tile(&states, folder.path(), false, &mut listeners).await?, ["index"]);
     assert_eq!(listeners.known.len(), 2);

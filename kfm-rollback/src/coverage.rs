@@ -25,7 +25,7 @@ use crate::report::FindingLine;
 use crate::session::Session;
 
 /// The rule of a finding about a document that stands against the protection of today.
-pub(crate) const STANDS_AGAINST: &str = "stands_against_protection";
+const STANDS_AGAINST: &str = "stands_against_protection";
 
 /// How far the entries of a registry reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +159,7 @@ async fn against_among(
                 }
                 Advised::WithoutUndoing => Advice::default(),
             };
-            findings.push(finding(path, asked, rule, undo));
+            findings.push(standing_line(path.to_owned(), asked, rule, way_out(asked, undo)));
         }
     }
     Ok(findings)
@@ -181,8 +181,9 @@ fn linked_by(view: &CatalogView) -> BTreeMap<&str, BTreeSet<&str>> {
     linked
 }
 
-fn finding(path: &str, asked: Treatment, rule: &str, undo: Advice) -> FindingLine {
-    let remedy = match asked {
+/// What leads on from a document of the target that stands against protection.
+fn way_out(asked: Treatment, undo: Advice) -> Advice {
+    match asked {
         Treatment::Quarantined => {
             "a hold refuses every change of it, and lifting a hold is not built yet (docs/states.md, 'Not built yet'); \
              its authority can withdraw the document, by an entry of the suppression list"
@@ -190,12 +191,16 @@ fn finding(path: &str, asked: Treatment, rule: &str, undo: Advice) -> FindingLin
         }
         Treatment::Withdrawn => without_it().and(undo),
         _ => Advice::from("publish a masked version of it; or ").and(without_it()).and(undo),
-    };
+    }
+}
+
+/// The finding about what stands against today's protection: a document's path in the target, or a cell.
+pub(crate) fn standing_line(subject: String, asked: Treatment, rule: &str, remedy: Advice) -> FindingLine {
     FindingLine {
         rule: STANDS_AGAINST.into(),
         code: None,
         severity: "block".into(),
-        subject: path.to_owned(),
+        subject,
         message: format!("readers see it, though today's protection asks for {asked} ({rule})"),
         remedy,
         denies: false,

@@ -50,7 +50,8 @@ impl Facts {
         self.lock().entry(digest).or_insert(facts).clone()
     }
 
-    /// Takes a version whose bytes are gone for a document that says nothing. It must be one in which no protection is read.
+    /// Takes a version whose bytes are gone for a document that says nothing. The caller makes sure that policy reads no
+    /// protection in it.
     pub(crate) fn stand_in_for(&self, lost: &Digest) {
         self.project(*lost, b"");
     }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Domain};
-use kfm_policy::{Remedy, advice, stands_against};
+use kfm_policy::{Advice, Remedy, advice, stands_against};
 
 use crate::bulk;
-use crate::coverage::STANDS_AGAINST;
+use crate::coverage::standing_line;
 use crate::derive::known_derived_cells;
 use crate::error::Result;
 use crate::facts::facts_of;
@@ -89,36 +89,28 @@ async fn against(session: &Session, view: &CatalogView, documents: Documents) ->
         for (cell, document) in of_store() {
             let protection = protections.of(&cell.key).await?;
             if let Some(against) = stands_against(document, &protection) {
-                findings.push(finding(session, cell, &against.asked.to_string(), against.rule));
+                let remedy = way_out(session, cell);
+                findings.push(standing_line(cell.to_string(), against.asked, against.rule, remedy));
             }
         }
     }
     Ok(findings)
 }
 
-fn finding(session: &Session, cell: &CellId, asked: &str, rule: &str) -> FindingLine {
-    let is_known = session.history.value(cell).is_some();
-    let remedy = match is_known {
-        true => advice![
+/// What leads on from such a document: its cell has a value in the log, or another hand wrote it.
+fn way_out(session: &Session, cell: &CellId) -> Advice {
+    match session.history.value(cell) {
+        Some(_) => advice![
             "take it out of that store, and record that by ",
             Remedy::AdoptForeign,
             "; ",
             Remedy::Project,
             " leaves it, since no document of the target is shown there",
         ],
-        false => advice![
+        None => advice![
             "take it out of that store by hand; ",
             Remedy::Project,
             " leaves it, since it did not make it",
         ],
-    };
-    FindingLine {
-        rule: STANDS_AGAINST.into(),
-        code: None,
-        severity: "block".into(),
-        subject: cell.to_string(),
-        message: format!("readers see it, though today's protection asks for {asked} ({rule})"),
-        remedy,
-        denies: false,
     }
 }

@@ -140,11 +140,8 @@ pub fn leads_below(document: &str, href: &str, folder: &[&str]) -> bool {
 /// references of HTML are undone and letters of other scripts are the letters that they look like.
 fn lenient(href: &str) -> Vec<String> {
     let mut readings = decodings(href);
-    for round in 0..ENCODINGS_MAX {
-        let Some(last) = readings.last().filter(|last| round == 0 || !last.is_ascii() || last.contains('&'))
-        else {
-            break;
-        };
+    for _ in 0..ENCODINGS_MAX {
+        let Some(last) = readings.last() else { break };
         let likeness = lookalike(&without_character_references(last));
         if likeness == *last {
             break;
@@ -237,7 +234,7 @@ pub fn decoded(href: &str) -> String {
 pub(crate) fn may_name(href: &str, name: &str) -> bool {
     let names = |text: &str| text.to_ascii_lowercase().contains(name);
     let may_hide = |c: char| matches!(c, '%' | '&') || !c.is_ascii() || is_hidden(c);
-    names(href) || (href.contains(may_hide) && lenient(href).iter().any(|text| names(&lookalike(text))))
+    names(href) || (href.contains(may_hide) && lenient(href).iter().any(|text| names(text)))
 }
 
 /// Returns the readings of a reference, from the text itself to the text with all escapes undone.

@@ -78,9 +78,7 @@ impl Outcome {
             manifest: None,
         })
     }
-}
 
-impl Outcome {
     /// Lists the cells that protection changed; it keeps the first `first_max`.
     pub(crate) fn protected(&self, first_max: usize) -> Listing<ProtectedLine> {
         protected(&self.treated, first_max)

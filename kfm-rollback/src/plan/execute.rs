@@ -107,7 +107,7 @@ async fn executed_before(session: &mut Session, plan: &Plan, operation: &Operati
     Ok(Executed::Before)
 }
 
-/// Refuses a plan whose operation is in the log and is not open, nor stands as it was planned.
+/// Refuses a plan whose operation in the log has ended and does not stand as it was planned.
 ///
 /// # Errors
 /// [`Error::Conflict`]: it was executed and went back, or was reverted since, or another plan has its id.

@@ -18,22 +18,17 @@ impl Platform {
     /// or a check that the log knows. [`Error::Locked`]: another process works here; wait for it.
     pub async fn may_change(&self) -> Result<()> {
         refuse_hidden_in(&self.options().actor)?;
-        if self.options().rehearses {
-            self.refuse_while_another_works().await?;
+        let rehearses = self.options().rehearses;
+        if rehearses {
+            PlatformLock::wait_until_free(&self.lock_path(), self.options()).await?;
         }
         let session = Session::read(self).await?;
-        refuse_missing(self, &session.history)
-    }
-
-    async fn refuse_while_another_works(&self) -> Result<()> {
-        PlatformLock::wait_until_free(&self.lock_path(), self.options()).await?;
-        let session = Session::read(self).await?;
         // The lock is free: on a log that hosts share it is another host's process that works.
-        if let Some(other) = running(&session).await? {
+        if rehearses && let Some(other) = running(&session).await? {
             let (doing, by, host, pid) = (other.doing, other.requested_by, other.host, other.pid);
             let holder = format!("{doing} by {by} since {} (host={host} pid={pid})", other.since);
             return Err(Error::Locked { holder });
         }
-        Ok(())
+        refuse_missing(self, &session.history)
     }
 }
