@@ -26,7 +26,7 @@ fn a_plans_file_takes_the_place_of_nothing_but_an_older_plan() {
         "policy/labels.toml",
         ".kfm/lock",
         ".kfm/versions/new",
-        "graph/log/FORMAT",
+        "graph/cells.sqlite3",
         "data/processed/telemetry/new.json",
         "link.json",
         "notes.json",

@@ -1,11 +1,10 @@
-//! JSON Schemas of plans, manifests, `kfm.toml` and the embedded stores' records (R96).
+//! JSON Schemas of plans, manifests and `kfm.toml` (R96).
 //!
 //! The answers of the command are made of the types in [`crate::report`]; the command has their schemas.
 
 use kfm_lineage::schema::SchemaFile;
 use serde_json::json;
 
-use crate::embedded::record::CellBatch;
 use crate::kind::{Kinds, StoreKind};
 use crate::manifest::{HotfixManifest, RollbackManifest};
 use crate::plan::{Plan, PlanStep};
@@ -15,7 +14,6 @@ use crate::report::SkippedLine;
 /// Returns every schema of this crate, in the order of their files.
 pub fn schemas() -> Vec<SchemaFile> {
     vec![
-        SchemaFile::of::<CellBatch>("embedded/cell-batch-v1.json"),
         SchemaFile::of::<HotfixManifest>("manifest/hotfix-v1.json"),
         SchemaFile::of::<RollbackManifest>("manifest/rollback-v1.json"),
         SchemaFile::of::<Plan>("plan/plan-v1.json"),

@@ -3,21 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use kfm_lineage::{Digest, Value, canonical_json};
-use kfm_retry::{Clock, ManualClock};
 use kfm_rollback::blob::ObjectBlobs;
 use kfm_rollback::context::WriteContext;
 use kfm_rollback::embedded::{EmbeddedCache, EmbeddedGraph, EmbeddedSearch};
 use kfm_rollback::op::{Depth, DomainOp, DomainOpExt, OpError, Seen, Swap, Swapped};
 use kfm_rollback::versions::VersionStore;
-use kfm_wal::local::disk::{Access, Disk, DiskFile, DiskLock, RealDisk};
+use rusqlite::Connection;
 use serde_json::json;
 
 /// What became of a swap, without its generation.
@@ -45,7 +41,6 @@ async fn values(op: &dyn DomainOp, keys: &[&str]) -> Vec<Value> {
 
 struct World {
     folder: tempfile::TempDir,
-    clock: Arc<ManualClock>,
     versions: Arc<VersionStore>,
 }
 
@@ -53,25 +48,24 @@ impl World {
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
-            clock: Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH)),
             versions: Arc::new(VersionStore::new(Arc::new(ObjectBlobs::in_memory()))),
         }
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.clock) as _
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("cells.sqlite3")
     }
 
     fn graph(&self) -> EmbeddedGraph {
-        EmbeddedGraph::new("graph", self.folder.path(), self.clock())
+        EmbeddedGraph::new("graph", self.folder.path())
     }
 
     fn search(&self) -> EmbeddedSearch {
-        EmbeddedSearch::new("search", self.folder.path(), self.clock())
+        EmbeddedSearch::new("search", self.folder.path())
     }
 
     fn cache(&self) -> EmbeddedCache {
-        EmbeddedCache::new("cache", self.folder.path(), self.clock())
+        EmbeddedCache::new("cache", self.folder.path())
     }
 
     async fn value(&self, content: &serde_json::Value) -> Value {
@@ -118,18 +112,16 @@ async fn a_retired_node_is_kept_and_marked_with_time_and_operation() {
     let graph = world.graph();
     let (a, b) = (world.value(&json!({"v": 1})).await, world.value(&json!({"v": 2})).await);
     world.swap(&graph, "x.json", None, a).await;
-    world.clock.advance(Duration::from_secs(60));
     world.swap(&graph, "x.json", a, b).await;
     world.swap(&graph, "x.json", b, a).await;
-    world.clock.advance(Duration::from_secs(60));
     world.swap(&graph, "x.json", a, None).await;
 
     let node = world.graph().node("x.json").await.unwrap().unwrap();
     assert_eq!(node.current, None);
     assert_eq!(node.versions.iter().map(|version| Some(version.v)).collect::<Vec<_>>(), [a, b]);
-    assert_eq!(node.versions[1].v_from.to_string(), "1970-01-01T00:01:00Z");
+    assert_eq!(node.versions[1].v_from, world.context().now());
     let deleted = node.deleted.unwrap();
-    assert_eq!(deleted.deleted_at.to_string(), "1970-01-01T00:02:00Z");
+    assert_eq!(deleted.deleted_at, world.context().now());
     assert_eq!(deleted.deleted_by.as_str(), "pub_2025_11_14T03_15_42Z_conformance");
     assert!(graph.keys().await.unwrap().is_empty());
 
@@ -193,41 +185,36 @@ async fn a_generation_rises_with_every_change_in_either_direction_and_with_nothi
 async fn a_folder_that_is_missing_does_not_pass_for_an_empty_store() {
     let world = World::new();
     let folder = world.folder.path().join("later");
-    let cache = EmbeddedCache::new("cache", &folder, world.clock());
+    let cache = EmbeddedCache::new("cache", &folder);
     assert!(matches!(cache.keys().await, Err(OpError::Missing { .. })));
     world.recover(&cache).await;
     assert!(!folder.exists());
     cache.create().await.unwrap();
     cache.create().await.unwrap();
-    assert!(folder.join("log").is_dir());
+    assert!(folder.join("cells.sqlite3").is_file());
     assert!(cache.keys().await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn large_contents_lie_beside_the_log_once_however_often_they_come_back() {
+async fn a_content_of_any_size_is_kept_while_readers_see_it_and_overwritten_after() {
     let world = World::new();
     let search = world.search();
-    let large = world.value(&json!(["x".repeat(100_000)])).await;
-    for (from, to) in [(None, large), (large, None), (None, large)] {
+    let large = world.value(&json!(["recognise me ".repeat(100_000)])).await;
+    for (from, to) in [(None, large), (large, None), (None, large), (large, None)] {
         assert_eq!(world.swap(&search, "kfm-c", from, to).await, SwapOutcome::Applied);
+        let is_there = search.content("kfm-c").await.unwrap().map(|bytes| Digest::of_canonical_bytes(&bytes));
+        assert_eq!(is_there, to);
     }
-    let digest = large.unwrap();
-    let hex = digest.hex();
-    let place = world.folder.path().join("contents/jcs-sha256").join(&hex[..2]);
-    assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
-
-    fs::write(place.join(".kfm-4711-0.tmp"), "half").unwrap();
-    world.recover(&search).await;
-    assert_eq!(fs::read_dir(&place).unwrap().count(), 1, "recovery sweeps the contents");
-
-    fs::write(place.join(&hex), "damaged").unwrap();
+    let bytes = fs::read(world.database()).unwrap();
+    assert!(bytes.len() > 1_000_000, "the pages are kept for what comes next");
     assert!(
-        matches!(search.content("kfm-c").await, Err(OpError::Content { digest: named, .. }) if named == digest)
+        !bytes.windows(12).any(|window| window == b"recognise me"),
+        "what was withdrawn is gone from them"
     );
 }
 
 #[tokio::test]
-async fn a_batch_above_the_limit_of_an_append_is_taken() {
+async fn a_batch_of_many_large_contents_is_taken() {
     let world = World::new();
     let filling = "\"".repeat(30_000);
     let mut swaps = Vec::new();
@@ -251,174 +238,103 @@ async fn a_value_that_is_no_digest_of_canonical_json_is_refused() {
 }
 
 #[tokio::test]
-async fn a_store_that_another_process_writes_is_busy_for_writers_and_open_to_readers() {
+async fn a_store_that_another_process_changes_is_waited_for_and_then_busy() {
     let world = World::new();
     let graph = world.graph();
     let a = world.value(&json!({"v": 1})).await;
     world.swap(&graph, "x.json", None, a).await;
-    let options = kfm_wal::local::LocalOptions::new(world.clock());
-    let other = kfm_wal::local::LocalLog::open(world.folder.path().join("log"), options).unwrap();
+    let other = Connection::open(world.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(values(&graph, &["x.json"]).await, [a], "readers see what was before");
     let answer = world.try_swap(&graph, &[("x.json", a, None)]).await;
-    assert!(matches!(answer, Err(OpError::Transient { .. })));
-    assert_eq!(values(&graph, &["x.json"]).await, [a]);
-    drop(other);
+    assert!(matches!(answer, Err(OpError::Transient { .. })), "{answer:?}");
+    other.execute_batch("COMMIT").unwrap();
     assert_eq!(world.swap(&graph, "x.json", a, None).await, SwapOutcome::Applied);
 }
 
 #[tokio::test]
-async fn a_log_with_a_flipped_byte_is_an_error_and_never_an_empty_store() {
+async fn a_content_with_a_flipped_byte_is_another_value() {
     let world = World::new();
     let a = world.value(&json!({"v": "recognise me"})).await;
     world.swap(&world.graph(), "x.json", None, a).await;
-    world.swap(&world.graph(), "y.json", None, a).await;
-    let log = world.folder.path().join("log");
-    let segment = fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path());
-    let segment = segment.into_iter().find(|path| path.extension().is_some_and(|ext| ext == "kfw")).unwrap();
-    let mut bytes = fs::read(&segment).unwrap();
-    let place = bytes.windows(9).position(|window| window == b"recognise").unwrap();
+    flip(&world.database(), b"recognise me");
+    let seen = world.graph().observe(&["x.json".to_owned()], Depth::Content).await.unwrap();
+    let content = world.graph().content("x.json").await.unwrap().unwrap();
+    assert_eq!(seen[0].value, Some(Digest::of_canonical_bytes(&content)));
+    assert_ne!(seen[0].value, a);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_of_ours_is_an_error_and_never_an_empty_store() {
+    let world = World::new();
+    let a = world.value(&json!({"v": 1})).await;
+    let of_somebody = |sql: &str| {
+        let _ = fs::remove_file(world.database());
+        Connection::open(world.database()).unwrap().execute_batch(sql).unwrap();
+    };
+    let damaged = || {
+        of_somebody("PRAGMA application_id = 0x6b666d63; PRAGMA user_version = 1; CREATE TABLE cells (key)");
+        let mut bytes = fs::read(world.database()).unwrap();
+        bytes[..16].fill(b'x');
+        fs::write(world.database(), bytes).unwrap();
+    };
+    let others: [&dyn Fn(); 5] = [
+        &|| fs::write(world.database(), "no database at all, and long enough to be looked at").unwrap(),
+        &|| of_somebody("CREATE TABLE songs (title)"),
+        &|| of_somebody("PRAGMA application_id = 1; CREATE TABLE songs (title)"),
+        &|| of_somebody("PRAGMA application_id = 0x6b666d63; PRAGMA user_version = 2"),
+        &damaged,
+    ];
+    for (n, make) in others.iter().enumerate() {
+        make();
+        let before = fs::read(world.database()).unwrap();
+        let listed = world.graph().keys().await;
+        assert!(matches!(listed, Err(OpError::Permanent { .. })), "{n}: {listed:?}");
+        let answer = world.try_swap(&world.graph(), &[("z.json", None, a)]).await;
+        assert!(matches!(answer, Err(OpError::Permanent { .. })), "{n}: {answer:?}");
+        assert!(fs::read(world.database()).unwrap() == before, "{n}: it was changed");
+    }
+}
+
+/// A process that dies in the middle of a change leaves the pages of the new state in the database, and those of the old
+/// one in the journal.
+#[tokio::test]
+async fn a_change_that_a_dead_process_began_is_taken_back_by_the_next_look() {
+    let world = World::new();
+    let keys: Vec<_> = (0..500).map(|n| format!("{n:04}.json")).collect();
+    let a = world.value(&json!({"v": "x".repeat(2_000)})).await;
+    let swaps: Vec<_> = keys.iter().map(|key| (key.as_str(), None, a)).collect();
+    world.try_swap(&world.graph(), &swaps).await.unwrap();
+    let journal = world.folder.path().join("cells.sqlite3-journal");
+    let before = fs::read(world.database()).unwrap();
+
+    let dying = Connection::open(world.database()).unwrap();
+    dying
+        .execute_batch("PRAGMA cache_size = 2; BEGIN IMMEDIATE; UPDATE contents SET content = '{}'")
+        .unwrap();
+    let (database, left) = (fs::read(world.database()).unwrap(), fs::read(&journal).unwrap());
+    drop(dying);
+    assert_ne!(database, before, "nothing was written in the middle of the change");
+    fs::write(world.database(), database).unwrap();
+    fs::write(&journal, left).unwrap();
+
+    let seen = world.graph().observe(&keys, Depth::Content).await.unwrap();
+    assert!(seen.iter().all(|seen| seen.value == a));
+    assert!(!journal.exists());
+}
+
+#[tokio::test]
+async fn a_store_in_the_form_of_an_earlier_version_says_so_and_is_empty() {
+    let world = World::new();
+    fs::create_dir(world.folder.path().join("log")).unwrap();
+    let probe = world.graph().probe().await.unwrap();
+    assert!(probe.findings[0].what.contains("earlier version"), "{probe:?}");
+    assert!(world.graph().keys().await.unwrap().is_empty());
+}
+
+fn flip(path: &Path, content: &[u8]) {
+    let mut bytes = fs::read(path).unwrap();
+    let place = bytes.windows(content.len()).position(|window| window == content).unwrap();
     bytes[place] ^= 1;
-    fs::write(&segment, bytes).unwrap();
-    assert!(matches!(world.graph().keys().await, Err(OpError::Permanent { .. })));
-    let answer = world.try_swap(&world.graph(), &[("z.json", None, a)]).await;
-    assert!(matches!(answer, Err(OpError::Permanent { .. })));
-}
-
-/// Every call of the disk that can fail is made to fail once, in a swap over two cells. Afterwards both cells have
-/// their old values or both have their new ones, the answer was true, and the swap can be made again.
-#[tokio::test]
-async fn a_swap_that_fails_anywhere_leaves_both_cells_old_or_both_new() {
-    let mut failures = 0;
-    for nth in 1.. {
-        let world = World::new();
-        let (a, b) = (world.value(&json!({"v": 1})).await, world.value(&json!({"v": 2})).await);
-        world.try_swap(&world.graph(), &[("x.json", None, a), ("y.json", None, a)]).await.unwrap();
-        let disk = Arc::new(FaultyDisk::default());
-        let batch = [("x.json", a, b), ("y.json", a, None)];
-        disk.left.store(nth, Ordering::SeqCst);
-        let answer = world.try_swap(&world.graph().with_disk(Arc::clone(&disk) as _), &batch).await;
-        let failed = disk.left.load(Ordering::SeqCst) <= 0;
-
-        let graph = world.graph();
-        world.recover(&graph).await;
-        let seen = values(&graph, &["x.json", "y.json"]).await;
-        match &answer {
-            Ok(outcomes) => assert_eq!(
-                (outcomes.as_slice(), seen.as_slice()),
-                (&[SwapOutcome::Applied; 2][..], &[b, None][..])
-            ),
-            Err(OpError::Unknown { .. }) => assert!(seen == [a, a] || seen == [b, None], "{nth}: {seen:?}"),
-            Err(_) => assert_eq!(seen, [a, a], "{nth}: {answer:?}"),
-        }
-        world.try_swap(&graph, &batch).await.unwrap();
-        assert_eq!(values(&graph, &["x.json", "y.json"]).await, [b, None]);
-        if !failed {
-            break;
-        }
-        failures += 1;
-    }
-    assert!(failures >= 5, "only {failures} calls could fail");
-}
-
-#[tokio::test]
-async fn an_operation_whose_log_failed_opens_it_anew_and_goes_on() {
-    for nth in 1..10 {
-        let world = World::new();
-        let a = world.value(&json!({"v": 1})).await;
-        let disk = Arc::new(FaultyDisk::default());
-        let graph = world.graph().with_disk(Arc::clone(&disk) as _);
-        let cx = world.context();
-        let add = async |key: &str| -> Result<SwapOutcome, OpError> {
-            let swap = Swap { key: key.to_owned(), from: Seen::default(), to: a };
-            graph.swap(&cx, &[swap]).await?.remove(0).map(SwapOutcome::from)
-        };
-        assert_eq!(add("x.json").await.unwrap(), SwapOutcome::Applied);
-        disk.left.store(nth, Ordering::SeqCst);
-        if add("y.json").await.is_err() {
-            world.recover(&world.graph()).await;
-        }
-        let again = add("y.json").await.unwrap();
-        assert!(matches!(again, SwapOutcome::Applied | SwapOutcome::Already), "{again:?}");
-        // The next change finds out what failed behind an acknowledged one.
-        let last = add("z.json").await;
-        assert!(matches!(last, Ok(SwapOutcome::Applied) | Err(OpError::Transient { .. })), "{nth}: {last:?}");
-        assert!(matches!(add("z.json").await, Ok(SwapOutcome::Applied | SwapOutcome::Already)));
-        drop(cx);
-        // A change that only lacks its witness is settled by the next writer.
-        world.recover(&world.graph()).await;
-        assert_eq!(world.graph().keys().await.unwrap(), ["x.json", "y.json", "z.json"]);
-    }
-}
-
-/// The real disk, on which the `left`th write or sync fails, once; a write that fails is half done.
-#[derive(Debug, Default)]
-struct FaultyDisk {
-    left: Arc<AtomicI64>,
-}
-
-impl Disk for FaultyDisk {
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        RealDisk.create_dir(dir)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        RealDisk.list(dir)
-    }
-
-    fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        let file = RealDisk.open(path, access)?;
-        Ok(Box::new(FaultyFile { file, left: Arc::clone(&self.left) }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealDisk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        RealDisk.sync_dir(dir)
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
-        RealDisk.lock(path)
-    }
-}
-
-#[derive(Debug)]
-struct FaultyFile {
-    file: Box<dyn DiskFile>,
-    left: Arc<AtomicI64>,
-}
-
-impl FaultyFile {
-    fn fails(&self) -> bool {
-        self.left.fetch_sub(1, Ordering::SeqCst) == 1
-    }
-}
-
-impl DiskFile for FaultyFile {
-    fn bytes(&mut self) -> io::Result<u64> {
-        self.file.bytes()
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read_at(offset, buffer)
-    }
-
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.fails() {
-            self.file.write_at(offset, &bytes[..bytes.len() / 2])?;
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.file.write_at(offset, bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        if self.fails() {
-            return Err(io::Error::other("the disk is gone"));
-        }
-        self.file.sync()
-    }
+    fs::write(path, bytes).unwrap();
 }

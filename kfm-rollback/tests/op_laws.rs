@@ -5,12 +5,10 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::Domain;
-use kfm_retry::{Clock, ManualClock};
 use kfm_rollback::blob::{BlobStoreExt, ObjectBlobs};
 use kfm_rollback::conformance::{Cut, Fixture, State};
 use kfm_rollback::context::WriteContext;
@@ -22,6 +20,7 @@ use kfm_rollback::op::{
 };
 use kfm_rollback::op_conformance;
 use kfm_rollback::stac::StaticCatalog;
+use rusqlite::Connection;
 
 /// A store over a connection that is cut once, at the next swap.
 #[derive(Debug)]
@@ -167,33 +166,49 @@ fn in_memory(op: MemoryOp) -> Fixture {
 }
 
 /// A store in a folder that is not there yet.
-fn embedded<D: Semantics>() -> Fixture {
+fn embedded<D: Semantics>(set_up: fn(Embedded<D>) -> Embedded<D>) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("store");
     fs::create_dir(&root).unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
-    let open =
-        move || -> Arc<dyn DomainOp> { Arc::new(Embedded::<D>::new("store", &root, Arc::clone(&clock))) };
-    let reopen = open.clone();
+    let database = root.join("cells.sqlite3");
+    let open = move || -> Arc<dyn DomainOp> { Arc::new(set_up(Embedded::new("store", &root))) };
+    let (reopen, edited) = (open.clone(), database.clone());
     Fixture::new(open)
         .in_folder(folder.path())
         .cut_by(move |cut| OverACutWire::to(reopen(), cut))
+        .edited_by(move |key, content| {
+            let edit = "UPDATE contents SET content = ?2 WHERE key = ?1";
+            let content = String::from_utf8(content.into()).unwrap();
+            assert_eq!(Connection::open(&edited).unwrap().execute(edit, (key, content)).unwrap(), 1);
+            std::future::ready(())
+        })
+        .read_by(move |key| {
+            let read = "SELECT content FROM contents WHERE key = ?1";
+            let content: rusqlite::Result<String> =
+                Connection::open(&database).unwrap().query_row(read, [key], |row| row.get(0));
+            std::future::ready(content.ok().map(Bytes::from))
+        })
         .keeping(folder)
 }
 
 async fn an_embedded_graph() -> Fixture {
-    embedded::<Graph>()
+    embedded::<Graph>(|store| store)
+}
+
+async fn an_embedded_graph_of_many_hosts() -> Fixture {
+    embedded::<Graph>(Embedded::shared_by_hosts)
 }
 
 async fn an_embedded_search_engine() -> Fixture {
-    embedded::<Search>()
+    embedded::<Search>(|store| store)
 }
 
 async fn an_embedded_cache() -> Fixture {
-    embedded::<Cache>()
+    embedded::<Cache>(|store| store)
 }
 
 op_conformance!(embedded_graph, an_embedded_graph);
+op_conformance!(embedded_graph_of_many_hosts, an_embedded_graph_of_many_hosts);
 op_conformance!(embedded_search, an_embedded_search_engine);
 op_conformance!(embedded_cache, an_embedded_cache);
 op_conformance!(local_catalog, a_local_catalog);

@@ -94,22 +94,29 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
     ANSWER(fate, real(fd, parts, count));
 }
 
-ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset) {
-    REAL(pwrite64);
-    int fate = judge_fd("write", fd);
-    if (fate == FAIL) return -1;
-    if (fate == SHORT && size > 1) size /= 2;
-    undo_bytes(fd, offset, size);
-    ANSWER(fate, real(fd, bytes, size, offset));
-}
+/* Rust's library calls the names that end in 64, SQLite the others. */
+#define PWRITE(name, offset_type) \
+    ssize_t name(int fd, const void *bytes, size_t size, offset_type offset) { \
+        REAL(name); \
+        int fate = judge_fd("write", fd); \
+        if (fate == FAIL) return -1; \
+        if (fate == SHORT && size > 1) size /= 2; \
+        undo_bytes(fd, offset, size); \
+        ANSWER(fate, real(fd, bytes, size, offset)); \
+    }
+PWRITE(pwrite64, off64_t)
+PWRITE(pwrite, off_t)
 
-int ftruncate64(int fd, off64_t length) {
-    REAL(ftruncate64);
-    int fate = judge_fd("truncate", fd);
-    if (fate == FAIL) return -1;
-    undo_bytes(fd, length, SIZE_MAX);
-    ANSWER(fate, real(fd, length));
-}
+#define FTRUNCATE(name, offset_type) \
+    int name(int fd, offset_type length) { \
+        REAL(name); \
+        int fate = judge_fd("truncate", fd); \
+        if (fate == FAIL) return -1; \
+        undo_bytes(fd, length, SIZE_MAX); \
+        ANSWER(fate, real(fd, length)); \
+    }
+FTRUNCATE(ftruncate64, off64_t)
+FTRUNCATE(ftruncate, off_t)
 
 ssize_t read(int fd, void *bytes, size_t size) {
     REAL(read);
@@ -118,12 +125,15 @@ ssize_t read(int fd, void *bytes, size_t size) {
     ANSWER(fate, real(fd, bytes, size));
 }
 
-ssize_t pread64(int fd, void *bytes, size_t size, off64_t offset) {
-    REAL(pread64);
-    int fate = judge_fd("read", fd);
-    if (fate == FAIL) return -1;
-    ANSWER(fate, real(fd, bytes, size, offset));
-}
+#define PREAD(name, offset_type) \
+    ssize_t name(int fd, void *bytes, size_t size, offset_type offset) { \
+        REAL(name); \
+        int fate = judge_fd("read", fd); \
+        if (fate == FAIL) return -1; \
+        ANSWER(fate, real(fd, bytes, size, offset)); \
+    }
+PREAD(pread64, off64_t)
+PREAD(pread, off_t)
 
 int fsync(int fd) {
     REAL(fsync);
@@ -143,17 +153,20 @@ int fdatasync(int fd) {
     ANSWER(fate, answer);
 }
 
-int open64(const char *path, int flags, ...) {
-    REAL(open64);
-    va_list more;
-    va_start(more, flags);
-    mode_t mode = va_arg(more, mode_t);
-    va_end(more);
-    int fate = judge(flags & (O_WRONLY | O_RDWR) ? "open-to-write" : "open", path);
-    if (fate == FAIL) return -1;
-    undo_open(path, flags);
-    ANSWER(fate, real(path, flags, mode));
-}
+#define OPEN(name) \
+    int name(const char *path, int flags, ...) { \
+        REAL(name); \
+        va_list more; \
+        va_start(more, flags); \
+        mode_t mode = va_arg(more, mode_t); \
+        va_end(more); \
+        int fate = judge(flags & (O_WRONLY | O_RDWR) ? "open-to-write" : "open", path); \
+        if (fate == FAIL) return -1; \
+        undo_open(path, flags); \
+        ANSWER(fate, real(path, flags, mode)); \
+    }
+OPEN(open64)
+OPEN(open)
 
 DIR *opendir(const char *path) {
     REAL(opendir);

@@ -2,7 +2,6 @@
 
 use kfm_lineage::Domain;
 
-use super::cells::Cell;
 use super::{Embedded, Semantics};
 use crate::op::OpError;
 
@@ -24,6 +23,6 @@ impl Embedded<Cache> {
     /// As [`DomainOp::observe`](crate::op::DomainOp::observe).
     pub async fn generation(&self, namespace: &str) -> Result<u64, OpError> {
         let namespace = namespace.to_owned();
-        self.look(move |cells| cells.get(&namespace).map_or(0, Cell::generation)).await
+        self.look(move |cells| cells.generation(&namespace)).await
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kfm_lineage::{Digest, Domain, OperationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::cells::Cell;
+use super::cells::Change;
 use super::{Embedded, Semantics};
 use crate::op::{DomainOp, OpError};
 
@@ -59,7 +59,7 @@ impl Embedded<Graph> {
     /// As [`DomainOp::observe`].
     pub async fn node(&self, key: &str) -> Result<Option<Node>, OpError> {
         let key = key.to_owned();
-        self.look(move |cells| cells.get(&key).map(|cell| node(&key, cell))).await
+        self.look(move |cells| Ok(node(&key, cells.changes(&key)?))).await
     }
 
     /// Returns the bare nodes that relationships of current nodes lead to: nodes without a document, named
@@ -83,16 +83,17 @@ impl Embedded<Graph> {
     }
 }
 
-fn node(key: &str, cell: &Cell) -> Node {
+/// Makes a node of its cell's changes.
+fn node(key: &str, changes: Vec<Change>) -> Option<Node> {
+    let last = changes.last()?.clone();
     let mut versions: Vec<NodeVersion> = Vec::new();
-    for change in &cell.changes {
+    for change in changes {
         if let Some(v) = change.value
             && versions.iter().all(|version| version.v != v)
         {
-            versions.push(NodeVersion { v, v_from: change.at, v_tag: (*change.by).clone() });
+            versions.push(NodeVersion { v, v_from: change.at, v_tag: change.by });
         }
     }
-    let retired = cell.changes.last().filter(|change| change.value.is_none());
-    let deleted = retired.map(|change| Deleted { deleted_at: change.at, deleted_by: (*change.by).clone() });
-    Node { kfm_id: key.to_owned(), versions, current: cell.value(), deleted }
+    let deleted = last.value.is_none().then_some(Deleted { deleted_at: last.at, deleted_by: last.by });
+    Some(Node { kfm_id: key.to_owned(), versions, current: last.value, deleted })
 }

@@ -42,11 +42,10 @@ impl StoreKind for EmbeddedKind {
             let message = format!("only a search store has a mode: store={name} domain={domain}");
             return Err(Error::invalid(message, "remove the key mode from the store's table in kfm.toml"));
         }
-        let clock = Arc::clone(&at.clock);
         Ok(match domain {
-            Domain::Graph => set_up(EmbeddedGraph::new(name, folder, clock), at),
-            Domain::Search => set_up(EmbeddedSearch::new(name, folder, clock), at),
-            Domain::Cache => set_up(EmbeddedCache::new(name, folder, clock), at),
+            Domain::Graph => set_up(EmbeddedGraph::new(name, folder), at),
+            Domain::Search => set_up(EmbeddedSearch::new(name, folder), at),
+            Domain::Cache => set_up(EmbeddedCache::new(name, folder), at),
             Domain::Stac => {
                 let message = format!("no embedded store holds documents: store={name}");
                 return Err(Error::invalid(message, "use kind = \"static\""));
@@ -56,6 +55,5 @@ impl StoreKind for EmbeddedKind {
 }
 
 fn set_up<D: Semantics>(store: Embedded<D>, at: &Surroundings<'_>) -> Arc<dyn DomainOp> {
-    let store = store.with_disk(Arc::clone(&at.disk));
     Arc::new(if at.shared_by_hosts { store.shared_by_hosts() } else { store })
 }

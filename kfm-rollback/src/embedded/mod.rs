@@ -3,26 +3,21 @@
 //! One small persistent cell store keeps them all; each has its domain's semantics on top: a graph
 //! forgets no node, a search engine builds an index beside and switches the alias, a cache opens a generation.
 
-mod append;
 mod cache;
 mod cells;
+mod database;
 mod graph;
 mod kind;
-pub mod record;
 mod search;
 mod store;
-mod writers;
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::Domain;
-use kfm_retry::Clock;
-use kfm_wal::local::disk::Disk;
 
 pub use cache::Cache;
 pub use graph::{Deleted, Graph, Node, NodeVersion};
@@ -44,12 +39,15 @@ pub type EmbeddedSearch = Embedded<Search>;
 /// The embedded cache store.
 pub type EmbeddedCache = Embedded<Cache>;
 
-/// A persistent store of one domain in a folder, for one writer at a time and any number of readers.
+/// A persistent store of one domain in a folder: a SQLite database, for any number of processes of one machine.
 ///
 /// A value is the digest of a content's canonical JSON; the store keeps its own copy of the content. The folder
-/// must exist, since a missing one must not pass for an empty store; [`create`](Self::create) makes it. Each
-/// process reads the whole store and holds it in memory, except contents above 64 KiB: the store is for platforms
-/// that fit on one machine.
+/// must exist, since a missing one must not pass for an empty store; [`create`](Self::create) makes it. A call opens the
+/// database, and memory holds what the call asks for. The tables `cells`, `contents` and `changes` of `cells.sqlite3` can
+/// be read with any SQLite client while the platform works; a change by another hand is found as a foreign value.
+///
+/// The file system must have locks that hold between all processes that use it (POSIX `fcntl`): a local one has, some
+/// network file systems do not.
 #[derive(Debug)]
 pub struct Embedded<D> {
     store: CellStore,
@@ -72,19 +70,13 @@ mod sealed {
 }
 
 impl<D: Semantics> Embedded<D> {
-    /// Takes a folder as a store named `name`; `clock` gives the time of each change.
-    pub fn new(name: &str, folder: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { store: CellStore::new(name, folder.into(), clock), domain: PhantomData }
+    /// Takes a folder as a store named `name`.
+    pub fn new(name: &str, folder: impl Into<PathBuf>) -> Self {
+        Self { store: CellStore::new(name, folder.into()), domain: PhantomData }
     }
 
-    /// Sets the file system that the log is on; a test gives one that fails.
-    #[must_use]
-    pub fn with_disk(self, disk: Arc<dyn Disk>) -> Self {
-        Self { store: self.store.with_disk(disk), domain: PhantomData }
-    }
-
-    /// Says that hosts share the platform: another host may take over from one that is silent, so the store keeps nothing
-    /// open between two calls.
+    /// Says that hosts share the platform: another host may take over from one that is silent and wakes later, so the
+    /// store itself refuses what carries an older token.
     #[must_use]
     pub fn shared_by_hosts(self) -> Self {
         Self { store: self.store.shared(), domain: PhantomData }
@@ -100,7 +92,7 @@ impl<D: Semantics> Embedded<D> {
 
     async fn look<T: Send + 'static>(
         &self,
-        answer: impl FnOnce(&Cells) -> T + Send + 'static,
+        answer: impl FnOnce(&Cells<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, OpError> {
         self.store.look(answer).await
     }
@@ -126,17 +118,19 @@ impl<D: Semantics> DomainOp for Embedded<D> {
         Capabilities {
             put: CompareAndSet::Generation,
             retire: CompareAndSet::Generation,
-            fence: Fence::Lock,
+            fence: if self.store.is_shared() { Fence::Token } else { Fence::Lock },
             durable_ack: true,
-            value_is: ValueIs::Content,
+            value_is: ValueIs::Mark,
             visible: Visible::AtOnce,
             cells_max: u32::MAX,
         }
     }
 
     async fn probe(&self) -> Result<Probe, OpError> {
-        self.look(|_| ()).await?;
-        Ok(Probe::healthy(D::PRODUCT, record::CELL_BATCH_SCHEMA.to_string()))
+        self.look(|_| Ok(())).await?;
+        let mut probe = Probe::healthy(D::PRODUCT, database::FORM.to_string());
+        probe.findings.extend(self.store.earlier_form());
+        Ok(probe)
     }
 
     async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
@@ -144,26 +138,28 @@ impl<D: Semantics> DomainOp for Embedded<D> {
         self.look(move |cells| cells.scan(after.as_deref(), limit)).await
     }
 
-    async fn observe(&self, keys: &[String], _: Depth) -> Result<Vec<Seen>, OpError> {
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<Seen>, OpError> {
         keys.iter().try_for_each(|key| self.store.check_key(key))?;
         let keys = keys.to_vec();
-        self.look(move |cells| keys.iter().map(|key| cells.seen(key)).collect()).await
+        self.look(move |cells| {
+            let seen = |key: &String| match depth {
+                Depth::Mark => cells.seen(key),
+                Depth::Content => cells.seen_in_content(key),
+            };
+            keys.iter().map(seen).collect()
+        })
+        .await
     }
 
     async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
         keys.iter().try_for_each(|key| self.store.check_key(key))?;
         let keys = keys.to_vec();
-        let content = move |cells: &Cells, key: &String| cells.get(key).and_then(|cell| cell.content.clone());
-        let found: Vec<_> =
-            self.look(move |cells| keys.iter().map(|key| content(cells, key)).collect()).await?;
-        let mut contents = Vec::with_capacity(found.len());
-        for content in found {
-            contents.push(match content {
-                Some(content) => Some(self.store.bytes(content).await?),
-                None => None,
-            });
-        }
-        Ok(contents)
+        self.look(move |cells| keys.iter().map(|key| Ok(cells.content(key)?.map(Bytes::from))).collect())
+            .await
+    }
+
+    async fn fence(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.store.fence(cx).await
     }
 
     async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
@@ -172,9 +168,5 @@ impl<D: Semantics> DomainOp for Embedded<D> {
 
     async fn recover(&self, _: &WriteContext) -> Result<(), OpError> {
         self.store.recover().await
-    }
-
-    async fn end(&self, cx: &WriteContext) -> Result<(), OpError> {
-        self.store.end(cx).await
     }
 }

@@ -3,7 +3,7 @@
 use kfm_lineage::{Digest, Domain, OperationId};
 use serde::{Deserialize, Serialize};
 
-use super::cells::Cell;
+use super::cells::Change;
 use super::{Embedded, Semantics};
 use crate::op::OpError;
 
@@ -38,9 +38,9 @@ impl Embedded<Search> {
     pub async fn index_of(&self, alias: &str) -> Result<Option<String>, OpError> {
         let alias = alias.to_owned();
         self.look(move |cells| {
-            let cell = cells.get(&alias)?;
-            let digest = cell.value()?;
-            indexes(&alias, cell).into_iter().find(|index| index.digest == digest).map(|index| index.name)
+            let Some(digest) = cells.value(&alias)? else { return Ok(None) };
+            let indexes = indexes(&alias, cells.changes(&alias)?);
+            Ok(indexes.into_iter().find(|index| index.digest == digest).map(|index| index.name))
         })
         .await
     }
@@ -51,14 +51,14 @@ impl Embedded<Search> {
     /// As [`DomainOp::observe`](crate::op::DomainOp::observe).
     pub async fn indexes(&self, alias: &str) -> Result<Vec<Index>, OpError> {
         let alias = alias.to_owned();
-        self.look(move |cells| cells.get(&alias).map(|cell| indexes(&alias, cell)).unwrap_or_default()).await
+        self.look(move |cells| Ok(indexes(&alias, cells.changes(&alias)?))).await
     }
 }
 
 /// An index is built when a content comes for the first time, and used again when the content comes back.
-fn indexes(alias: &str, cell: &Cell) -> Vec<Index> {
+fn indexes(alias: &str, changes: Vec<Change>) -> Vec<Index> {
     let mut indexes: Vec<Index> = Vec::new();
-    for change in &cell.changes {
+    for change in changes {
         let Some(digest) = change.value else { continue };
         if indexes.iter().any(|index| index.digest == digest) {
             continue;
@@ -67,7 +67,7 @@ fn indexes(alias: &str, cell: &Cell) -> Vec<Index> {
         let short = format!("{alias}-{}", &hex[..NAME_DIGITS]);
         let taken = indexes.iter().any(|index| index.name == short);
         let name = if taken { format!("{alias}-{hex}") } else { short };
-        indexes.push(Index { name, digest, built_by: (*change.by).clone() });
+        indexes.push(Index { name, digest, built_by: change.by });
     }
     indexes
 }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use kfm_lineage::Domain;
 use kfm_retry::Clock;
-use kfm_wal::local::disk::Disk;
 
 pub use credentials::Credentials;
 pub use settings::{Patience, StoreSettings, local_path};
@@ -114,8 +113,6 @@ pub struct Surroundings<'a> {
     pub root: &'a Path,
     /// The clock for every time stamp and wait.
     pub clock: Arc<dyn Clock>,
-    /// The file system, for stores in folders.
-    pub disk: Arc<dyn Disk>,
     /// Whether hosts share the platform's log, so that another host may take over from this process.
     pub shared_by_hosts: bool,
     /// What authenticates the process to this store, under the product's own names.

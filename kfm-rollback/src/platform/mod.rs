@@ -117,7 +117,6 @@ impl Platform {
                 role: settings.role(name),
                 root: &root,
                 clock: Arc::clone(&options.clock),
-                disk: Arc::clone(&options.disk),
                 shared_by_hosts: matches!(log, LogPlace::Slots(_)),
                 credentials:
                     kind.map_or_else(Credentials::default, |kind| options.credentials.of_store(name, kind)),

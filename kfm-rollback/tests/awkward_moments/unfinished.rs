@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kfm_retry::Clock;
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, PlanRequest};
 use kfm_telemetry::{AlertRecord, OperationRecord, RecordSink, TelemetryError};
-use kfm_wal::local::{LocalLog, LocalOptions};
+use rusqlite::Connection;
 
 use crate::failing::Failing;
 use crate::small::{item, open_stopping_at, open_with_another_hand, put, roll_back, try_put};
@@ -176,7 +175,7 @@ async fn an_operation_never_ends_before_it_began() {
 }
 
 #[tokio::test]
-async fn a_store_that_another_process_writes_to_says_which_and_what_to_do() {
+async fn a_store_that_another_process_is_changing_says_so_and_what_to_do() {
     let world = World::new().await;
     let stopping = open_stopping_at(&world, "derive").await;
     let stopped = try_put(&stopping, &[("a.json", Some(item("a")))]).await.unwrap_err();
@@ -184,12 +183,11 @@ async fn a_store_that_another_process_writes_to_says_which_and_what_to_do() {
     let file = world.root().join("kfm.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("\"file:graph\"", "\"file:graph\"\npatience = \"100ms\"")).unwrap();
-    let clock: Arc<dyn Clock> = world.clock.clone();
-    let options = LocalOptions::new(clock).with_holder("pid=77");
-    let (paused, _) = LocalLog::open(world.root().join("graph/log"), options).unwrap();
+    let paused = Connection::open(world.root().join("graph/cells.sqlite3")).unwrap();
+    paused.execute_batch("BEGIN IMMEDIATE").unwrap();
     let waits = world.open().await.publish_resume(operation.as_str(), false).await.unwrap_err();
     assert_eq!(waits.kind(), "unfinished", "{waits}");
-    for said in ["store=graph", "another process writes to it", "let it go on or end it", "holder=pid=77"] {
+    for said in ["store=graph", "another process is changing it", "let it go on or end it"] {
         assert!(waits.to_string().contains(said), "{waits}");
     }
     drop(paused);

@@ -1,14 +1,17 @@
 //! A fuse below a platform: after so many writes nothing reaches its disk any more, as if the process had been
 //! killed.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use kfm_lineage::Value;
+use kfm_lineage::{Domain, Value};
 use kfm_rollback::blob::{BlobError, BlobStore, BlobSwap, LocalBlobs, SwapOutcome};
+use kfm_rollback::context::WriteContext;
+use kfm_rollback::op::{Capabilities, Depth, DomainOp, Listed, OpError, Outcomes, Probe, Seen, Swap};
 use kfm_telemetry::{AlertRecord, OperationRecord, RecordSink, TelemetryError, TelemetryWriter};
 use kfm_wal::local::disk::{Access, Disk, DiskFile, DiskLock, RealDisk};
 
@@ -224,6 +227,65 @@ impl BlobStore for FusedBlobs {
 
     async fn sweep(&self) -> Result<(), BlobError> {
         if self.fuse.is_burnt() { Err(gone_blob("-")) } else { self.inner.sweep().await }
+    }
+}
+
+/// An embedded store with a fuse: a database changes all cells of a batch or none, so the process is killed before the
+/// change, or after it and before its answer.
+#[derive(Debug)]
+pub struct FusedStore {
+    pub inner: Arc<dyn DomainOp>,
+    pub fuse: Fuse,
+}
+
+impl FusedStore {
+    fn pass(&self) -> Result<(), OpError> {
+        let killed =
+            || OpError::permanent(self.name(), "-", Box::new(gone()) as Box<dyn Error + Send + Sync>);
+        if self.fuse.write(self.name()) == Fate::Passes { Ok(()) } else { Err(killed()) }
+    }
+}
+
+#[async_trait]
+impl DomainOp for FusedStore {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn domain(&self) -> Domain {
+        self.inner.domain()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn probe(&self) -> Result<Probe, OpError> {
+        self.inner.probe().await
+    }
+
+    async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
+        self.inner.scan(after, limit).await
+    }
+
+    async fn observe(&self, keys: &[String], depth: Depth) -> Result<Vec<Seen>, OpError> {
+        self.inner.observe(keys, depth).await
+    }
+
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
+        self.inner.read(keys).await
+    }
+
+    async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
+        self.pass()?;
+        let outcomes = self.inner.swap(cx, batch).await?;
+        self.pass()?;
+        Ok(outcomes)
+    }
+
+    async fn recover(&self, cx: &WriteContext) -> Result<(), OpError> {
+        self.pass()?;
+        self.inner.recover(cx).await
     }
 }
 

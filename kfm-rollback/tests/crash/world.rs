@@ -8,13 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use kfm_retry::clock::Sleep;
 use kfm_retry::{Clock, SystemClock};
-use kfm_rollback::op::DomainOpExt;
+use kfm_rollback::embedded::{EmbeddedCache, EmbeddedGraph, EmbeddedSearch};
+use kfm_rollback::op::{DomainOp, DomainOpExt};
 use kfm_rollback::stac::StaticCatalog;
 use kfm_rollback::versions::VersionStore;
 use kfm_rollback::{LabelAssign, OpenOptions, Platform};
 use kfm_telemetry::TelemetryWriter;
 
-use crate::fuse::{Fuse, FusedBlobs, FusedDisk, FusedRecords};
+use crate::fuse::{Fuse, FusedBlobs, FusedDisk, FusedRecords, FusedStore};
 
 /// What readers see: by store and key, the content. Nothing else may ever be there.
 pub type Seen = BTreeMap<(String, String), Vec<u8>>;
@@ -77,7 +78,11 @@ pub async fn open(root: &Path, fuse: &Fuse) -> Platform {
     let platform = Platform::open(root, options).await.unwrap();
     let blobs = |folder, place| Arc::new(FusedBlobs::new(root.join(folder), place, fuse.clone()));
     let records = TelemetryWriter::new(platform.telemetry_dir(), clock);
+    let fused = |inner: Arc<dyn DomainOp>| Arc::new(FusedStore { inner, fuse: fuse.clone() });
     platform
+        .with_store(fused(Arc::new(EmbeddedGraph::new("graph", root.join("graph")))))
+        .with_store(fused(Arc::new(EmbeddedSearch::new("search", root.join("search")))))
+        .with_store(fused(Arc::new(EmbeddedCache::new("cache", root.join("cache")))))
         .with_versions(VersionStore::new(blobs(".kfm/versions", "versions")))
         .with_store(Arc::new(StaticCatalog::new("catalog", blobs("catalog", "catalog"))))
         .with_records(Arc::new(FusedRecords { inner: records, fuse: fuse.clone() }))

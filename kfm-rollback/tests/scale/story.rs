@@ -6,7 +6,6 @@ use std::process::Command;
 use std::sync::Arc;
 
 use kfm_rollback::{ExecuteRequest, OpenOptions, PlanTarget, Platform, PublishFolder};
-use kfm_wal::LocalLog;
 use serde::{Deserialize, Serialize};
 
 use super::items::{Item, lay};
@@ -69,10 +68,12 @@ pub async fn story(items: &[Item]) -> Vec<(&'static str, Taken)> {
 /// Starts a process that makes one operation, and reads what it used.
 async fn start(operation: &str, world: &World, source: &Path) -> Taken {
     let records = async || world.open().await.wal_verify().await.unwrap().records;
-    // Every opening of a log for writing claims an epoch.
-    let openings =
-        || LocalLog::open_read_only(world.root().join("graph/log")).map_or(0, |log| log.report().epoch);
-    let before = (records().await, openings());
+    // SQLite counts the transactions of a database in its header (https://sqlite.org/fileformat.html, section 1.3.7).
+    let changes = || {
+        let header = std::fs::read(world.root().join("graph/cells.sqlite3")).unwrap_or_default();
+        header.get(24..28).map_or(0, |bytes| u64::from(u32::from_be_bytes(bytes.try_into().unwrap())))
+    };
+    let before = (records().await, changes());
     let order = format!("{operation}\n{}\n{}", world.root().display(), source.display());
     let done = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "the_process_that_is_measured", "--ignored", "--nocapture"])
@@ -84,7 +85,7 @@ async fn start(operation: &str, world: &World, source: &Path) -> Taken {
     let line = text.lines().find_map(|line| line.strip_prefix(TAKEN)).unwrap();
     let mut taken: Taken = serde_json::from_str(line).unwrap();
     taken.work.insert("records".to_owned(), records().await - before.0);
-    taken.work.insert("openings".to_owned(), openings() - before.1);
+    taken.work.insert("changes".to_owned(), changes() - before.1);
     taken
 }
 
