@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{CellId, Digest, Domain, Step, Value};
+use kfm_lineage::{CanonicalError, CellId, Digest, Domain, Step, Value};
 use kfm_policy::stands_against;
 
 use crate::bulk;
@@ -18,7 +18,7 @@ use crate::carrier::Carrier;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::op::Depth;
-use crate::projector;
+use crate::projector::{self, Listing};
 use crate::protections::Protections;
 use crate::session::Session;
 
@@ -158,6 +158,8 @@ pub(crate) fn shows_one(domain: Domain) -> bool {
 pub(crate) enum Shown {
     /// A content that the projector made, under its digest.
     Made(Digest, Bytes),
+    /// The root of a collection's listing, under its digest, and the listing.
+    Listed(Digest, Bytes, Listing),
     /// A document as it is: the version store has its bytes.
     Document(Digest),
 }
@@ -166,7 +168,7 @@ impl Shown {
     /// Returns the cell's value.
     pub(crate) fn digest(&self) -> Digest {
         match self {
-            Self::Made(digest, _) | Self::Document(digest) => *digest,
+            Self::Made(digest, _) | Self::Listed(digest, ..) | Self::Document(digest) => *digest,
         }
     }
 }
@@ -202,7 +204,7 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
     /// # Errors
     /// [`Error::Invalid`]: the content has no canonical form; repair the document.
     pub(crate) fn shown(&self, derived: &DerivedCell) -> Result<Option<Shown>> {
-        let content = match &derived.source {
+        let node = match &derived.source {
             Source::Document(path) if self.hidden.contains(path) => None,
             Source::Document(path) if derived.cell.domain == Domain::Stac => {
                 return Ok(self.after.get(path).map(|document| Shown::Document(document.digest)));
@@ -211,28 +213,29 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
                 self.after.get(path).and_then(|document| projector::node(path, document, (self.label)(path)))
             }
             Source::Collection(id) => {
-                let members = self.members.get(id.as_str()).filter(|members| !members.is_empty());
-                members.and_then(projector::collection_listing)
+                let Some(members) = self.members.get(id.as_str()) else { return Ok(None) };
+                let listing = Listing::of(members).map_err(|error| no_form(&derived.cell, error))?;
+                let Some(listing) = listing else { return Ok(None) };
+                let (digest, bytes) = self.formed(&derived.cell, &listing.root)?;
+                return Ok(Some(Shown::Listed(digest, bytes, listing)));
             }
         };
-        let made = content.map(|content| self.formed(&derived.cell, &content)).transpose()?;
+        let made = node.map(|node| self.formed(&derived.cell, &node)).transpose()?;
         Ok(made.map(|(digest, bytes)| Shown::Made(digest, bytes)))
     }
 
     /// Returns a content in the form of the cell's store, and its digest.
     fn formed(&self, cell: &CellId, content: &serde_json::Value) -> Result<(Digest, Bytes)> {
-        let bytes = kfm_lineage::canonical_json(content).map_err(|error| Error::Invalid {
-            message: format!("a derived value has no canonical form: cell={cell}"),
-            hint: "repair the document that it is projected from".into(),
-            source: Some(Box::new(error)),
-        })?;
+        let bytes = kfm_lineage::canonical_json(content).map_err(|error| no_form(cell, error))?;
         Ok(self.session.store(cell)?.form(&cell.key, Bytes::from(bytes))?)
     }
 
-    /// Returns the value of each cell, and stores the contents in the version store: durable on return.
+    /// Returns the value of each cell, and stores the contents in the version store: durable on return. Of a listing those
+    /// nodes are stored that are not part of the one in its cell.
     ///
     /// # Errors
-    /// As [`shown`](Self::shown); [`Error::Versions`]: a content could not be stored.
+    /// As [`shown`](Self::shown); [`Error::Versions`]: a content could not be stored. [`Error::Store`]: a cell cannot be
+    /// looked at.
     pub(crate) async fn keep(&self, cells: BTreeSet<DerivedCell>) -> Result<Vec<(DerivedCell, Value)>> {
         let mut values = Vec::with_capacity(cells.len());
         let versions = self.session.versions();
@@ -240,13 +243,51 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
         for derived in cells {
             self.session.stop_before_begun()?;
             let shown = self.shown(&derived)?;
-            values.push((derived, shown.as_ref().map(Shown::digest)));
-            if let Some(Shown::Made(digest, bytes)) = shown {
-                carrier.add(digest, bytes).await?;
+            let digest = shown.as_ref().map(Shown::digest);
+            match shown {
+                None | Some(Shown::Document(_)) => {}
+                Some(Shown::Made(digest, bytes)) => carrier.add(digest, bytes).await?,
+                Some(Shown::Listed(digest, bytes, listing)) => {
+                    let known = self.shared(&derived.cell, &listing).await?;
+                    for (digest, bytes) in listing.nodes_but(&known) {
+                        carrier.add(digest, bytes).await?;
+                    }
+                    carrier.add(digest, bytes).await?;
+                }
             }
+            values.push((derived, digest));
         }
         carrier.finish().await?;
         Ok(values)
+    }
+
+    /// Names the nodes of a listing that are part of the one in its cell too, and so in the version store; those below
+    /// them are not named.
+    async fn shared(&self, cell: &CellId, listing: &Listing) -> Result<BTreeSet<Digest>> {
+        let (versions, mut shared) = (self.session.versions(), BTreeSet::new());
+        let standing = bulk::values(&*self.session.store(cell)?, &[cell.key.clone()], Depth::Mark).await?;
+        let mut open: Vec<Digest> = standing.into_iter().flatten().collect();
+        while let Some(digest) = open.pop() {
+            if listing.has(&digest) {
+                shared.insert(digest);
+                continue;
+            }
+            match versions.get(&digest).await {
+                Ok(content) => open.extend(projector::below(&content)),
+                // What another hand put there is no listing of ours.
+                Err(error) if error.lost().is_some() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(shared)
+    }
+}
+
+fn no_form(cell: &CellId, error: CanonicalError) -> Error {
+    Error::Invalid {
+        message: format!("a derived value has no canonical form: cell={cell}"),
+        hint: "repair the document that it is projected from".into(),
+        source: Some(Box::new(error)),
     }
 }
 

@@ -1,16 +1,21 @@
-//! The projector `kfm-stac/1`: what graph, search and cache show of documents (`docs/states.md` section 1).
+//! The projector `kfm-stac/2`: what graph, search and cache show of documents (`docs/states.md` section 1).
 //!
 //! Pure functions from facts to contents. A content is stored in canonical form and its digest is the cell's value.
 //! So a change of these functions that changes any content makes a new projector, with a new name: the log names
 //! the projector of each publish, and a rollback projects again.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod listing;
+
+use std::collections::BTreeSet;
 
 use kfm_lineage::{Digest, DocumentFacts, DocumentKind};
 use serde_json::{Map, Value, json};
 
+pub use listing::Listing;
+pub(crate) use listing::below;
+
 /// Name and version of this projector, as the log has it.
-pub const PROJECTOR: &str = "kfm-stac/1";
+pub const PROJECTOR: &str = "kfm-stac/2";
 
 /// The most bytes of an alias: an index's suffix still fits into the 255 bytes that search engines allow.
 const ALIAS_BYTES_MAX: usize = 200;
@@ -66,13 +71,6 @@ fn asset_id(path: &str, href: &str) -> String {
     } else {
         format!("{folder}/{href}")
     }
-}
-
-/// Projects the documents of a collection, by path, to the content of its alias and its namespace; `None` if the
-/// collection has no documents.
-pub fn collection_listing(documents: &BTreeMap<&str, Digest>) -> Option<Value> {
-    let pairs = documents.iter().map(|(path, digest)| json!([path, digest.to_string()]));
-    (!documents.is_empty()).then(|| pairs.collect())
 }
 
 /// Names the alias of a collection, and its cache namespace: `kfm-` and the id.
@@ -155,14 +153,6 @@ mod tests {
             let node = node("c.json", &facts(text), None);
             assert_eq!(node.as_ref().map(|node| node["labels"][0].as_str().unwrap()), label, "{text}");
         }
-    }
-
-    #[test]
-    fn a_listing_is_sorted_by_path_and_none_without_documents() {
-        let (a, b) = (Digest::of_bytes(b"a"), Digest::of_bytes(b"b"));
-        let listing = collection_listing(&BTreeMap::from([("z.json", a), ("b/y.json", b)])).unwrap();
-        assert_eq!(listing, json!([["b/y.json", b.to_string()], ["z.json", a.to_string()]]));
-        assert_eq!(collection_listing(&BTreeMap::new()), None);
     }
 
     #[test]
