@@ -6,11 +6,14 @@
 //! cargo run --release -- retry --json   # an object a line
 //! chrt -r 1 cargo run --release -- wal  # needs a disk of which fdatasync is honest
 //! cargo run --release -- wal shared     # one question of it: appends, replay, or many hosts on one slow store
+//! cargo run --release -- engine ../target/release/kfm   # one document of catalogs of 1,000 and 10,000
 //! cargo run --release -- honesty        # single faults on what was acknowledged
 //! cargo test                            # the peers' defects, each reproduced and shown to be absent here
 //! ```
 
 mod alloc;
+#[cfg(feature = "wal")]
+mod engine;
 mod measure;
 mod report;
 mod retry;
@@ -36,6 +39,10 @@ fn main() -> std::process::ExitCode {
         #[cfg(feature = "wal")]
         ["wal", question] => wal::answers(Some(question)),
         #[cfg(feature = "wal")]
+        ["engine", kfm] => Some(engine::answers(std::path::Path::new(kfm), None)),
+        #[cfg(feature = "wal")]
+        ["engine", kfm, sizes] => Some(engine::answers(std::path::Path::new(kfm), Some(sizes))),
+        #[cfg(feature = "wal")]
         ["honesty"] => {
             wal::honesty(json);
             return std::process::ExitCode::SUCCESS;
@@ -49,7 +56,9 @@ fn main() -> std::process::ExitCode {
         _ => None,
     };
     let Some(rows) = rows else {
-        eprintln!("usage: kfm-bench retry | wal [appends|replay|shared] | honesty [--json]");
+        eprintln!(
+            "usage: kfm-bench retry | wal [appends|replay|shared] | engine KFM [1000,10000] | honesty [--json]"
+        );
         return std::process::ExitCode::from(2);
     };
     report::print(&rows, json);
