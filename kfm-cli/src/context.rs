@@ -116,7 +116,19 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Makes the options of a look at documents outside of any platform.
+    pub(crate) fn options_to_read(&self) -> OpenOptions {
+        self.options("unknown".to_owned(), Interrupt::default())
+    }
+
     async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
+        let options = self.options(actor, interrupt);
+        let platform = self.own.platform(Platform::open(&self.root()?, options).await?);
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(platform.clone());
+        Ok(platform)
+    }
+
+    fn options(&self, actor: String, interrupt: Interrupt) -> OpenOptions {
         let mut options = self.own.options(OpenOptions {
             host: host_name(),
             progress: self.progress(),
@@ -127,9 +139,7 @@ impl<'a> Context<'a> {
             ..OpenOptions::new(actor)
         });
         options.credentials = Environment::credentials(&options.kinds);
-        let platform = self.own.platform(Platform::open(&self.root()?, options).await?);
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(platform.clone());
-        Ok(platform)
+        options
     }
 
     /// Notes what `latest` was resolved to.

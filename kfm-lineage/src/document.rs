@@ -157,6 +157,14 @@ impl DocumentFacts {
         }
     }
 
+    /// Leaves out what a census does not count ([`CatalogView::census`](crate::integrity::CatalogView::census)), so that
+    /// many documents can be held at once. What is left says nothing of the document's protection.
+    #[must_use]
+    pub fn to_be_counted(self) -> Self {
+        let Self { digest, bytes, kind, id, collection, deprecated, links, .. } = self;
+        Self { digest, bytes, kind, id, collection, deprecated, links, ..Self::of_nothing(b"") }
+    }
+
     /// Returns the collection that the document belongs to: an item's `collection`, or a collection's own id.
     ///
     /// It is the document's unit. Catalogs and items without a collection have `None`, which the log writes

@@ -35,8 +35,10 @@ mod asked;
 mod assess;
 mod bulk;
 mod carrier;
+mod catalog_findings;
 mod coverage;
 mod derive;
+mod documents;
 mod elsewhere;
 mod entries;
 mod execute;
@@ -61,5 +63,5 @@ pub use publish::{Project, Publish, PublishFolder};
 pub use stage::LogStages;
 pub use verbs::{
     DryRunRequest, ExecuteRequest, Hotfix, HotfixDone, HotfixRequest, LabelAssign, LabelLine, LabelsReport,
-    PlanRequest, PlanTarget, StandingDocument,
+    PlanRequest, PlanTarget, StandingDocument, check_documents,
 };

@@ -203,6 +203,11 @@ impl Noted {
 pub(crate) struct Waiting(Weak<Mutex<Noted>>);
 
 impl Waiting {
+    /// Notes that nothing reads: no lock is held.
+    pub(crate) fn without_lock() -> Self {
+        Self(Weak::new())
+    }
+
     /// Notes that a store does not answer; since when, the first note of it says.
     pub(crate) fn for_store(&self, store: &str, clock: &dyn Clock) {
         let Some(noted) = self.0.upgrade() else { return };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use kfm_lineage::{Digest, DigestKind, Domain, Value};
 
 use super::{DOCUMENT_SUFFIXES, DocumentPath};
@@ -25,6 +26,9 @@ const CHUNK_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Documents whose contents are asked for together, before their bytes are counted.
 const READ_CELLS_MAX: usize = 8;
+
+/// Documents of one call that are read at the same time.
+const READS_AT_ONCE: usize = 16;
 
 /// A static catalog: the cell is the document at a path, its value the digest of its exact bytes.
 ///
@@ -154,11 +158,10 @@ impl DomainOp for StaticCatalog {
 
     async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
         keys.iter().try_for_each(|key| self.check_key(key))?;
-        let mut contents = Vec::with_capacity(keys.len());
-        for key in keys {
-            contents.push(self.blobs.get(key).await.map_err(|error| self.error(error))?);
-        }
-        Ok(contents)
+        // Collected first: a stream that borrows from its closure is not `Send`.
+        let reads: Vec<_> = keys.iter().map(|key| self.blobs.get(key)).collect();
+        let contents = futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await;
+        contents.map_err(|error| self.error(error))
     }
 
     async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 mod kind;
+mod place;
 
 pub use catalog::StaticCatalog;
 pub use kfm_lineage::document_path::{DOCUMENT_SUFFIXES, DocumentPath, DocumentPathError};

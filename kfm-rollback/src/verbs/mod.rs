@@ -19,6 +19,7 @@ mod standing;
 mod status;
 mod verify;
 
+pub use check::check_documents;
 pub use hotfixes::{Hotfix, HotfixDone, HotfixRequest, StandingDocument};
 pub use labels::{LabelAssign, LabelLine, LabelsReport};
 pub use rollbacks::{DryRunRequest, ExecuteRequest, PlanRequest, PlanTarget};

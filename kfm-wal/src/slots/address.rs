@@ -17,13 +17,13 @@ pub const SCHEMES: &[&str] = &["s3", "az", "postgres", "postgresql", "object+fil
 pub enum AddressError {
     /// The address cannot be read: use `s3://bucket/prefix`, `az://container/prefix`,
     /// `postgres://host/database` or `object+file:folder`.
-    #[error("address of the log is not understood: url={url}")]
+    #[error("address is not understood: url={url}")]
     Unreadable {
         /// The address, as the caller gave it.
         url: String,
     },
     /// This build has no client for such an address: build with the feature.
-    #[error("this build has no client for such a log: url={url} feature={feature}")]
+    #[error("this build has no client for such an address: url={url} feature={feature}")]
     NotBuilt {
         /// The address, or only its scheme where the rest may hold a secret.
         url: String,
@@ -32,7 +32,7 @@ pub enum AddressError {
     },
     /// The client cannot be made, because of a part of the address, of a pair of the environment or because a
     /// pair is missing: repair that.
-    #[error("client for the log cannot be made")]
+    #[error("client for the address cannot be made")]
     Client {
         /// Why the client cannot be made.
         #[source]

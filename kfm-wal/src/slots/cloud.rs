@@ -29,7 +29,18 @@ const SERVER_CHARS_MAX: usize = 200;
 /// How long a request may take; after that it is not known what became of it.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// Makes slots at `s3://bucket/prefix` or `az://container/prefix`.
+/// Makes slots at `s3://bucket/prefix` or `az://container/prefix`, through the client that [`object_store`] makes.
+///
+/// # Errors
+/// As [`object_store`].
+pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots, AddressError> {
+    let server = Heard::default();
+    let (store, prefix) = client(url, environment, &server)?;
+    Ok(ObjectSlots::new(store, prefix).with_place(url).with_server(server))
+}
+
+/// Makes a client for `s3://bucket/prefix` or `az://container/prefix`, and returns it with the prefix. It tries nothing
+/// again by itself.
 ///
 /// Nothing is connected yet. Of the pairs in `environment` those are used whose names begin with `AWS_` or
 /// `AZURE_`, under the names that object_store's builders know: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`,
@@ -40,7 +51,18 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`AddressError`]: the address or one of the pairs is not valid; repair it.
-pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots, AddressError> {
+pub fn object_store(
+    url: &str,
+    environment: &[(String, String)],
+) -> Result<(Arc<dyn ObjectStore>, Path), AddressError> {
+    client(url, environment, &Heard::default())
+}
+
+fn client(
+    url: &str,
+    environment: &[(String, String)],
+    server: &Heard,
+) -> Result<(Arc<dyn ObjectStore>, Path), AddressError> {
     let unreadable = || AddressError::Unreadable { url: url.to_owned() };
     let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
     let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -48,14 +70,13 @@ pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots,
         return Err(unreadable());
     }
     let prefix = Path::parse(prefix).map_err(|_| unreadable())?;
-    let server = Heard::default();
-    let connector = Connector { server: Arc::clone(&server), proxies: proxies(environment)? };
+    let connector = Connector { server: Arc::clone(server), proxies: proxies(environment)? };
     let store = match scheme {
         "s3" => s3(url, environment, connector)?,
         "az" => azure(url, environment, connector)?,
         _ => return Err(unreadable()),
     };
-    Ok(ObjectSlots::new(store, prefix).with_place(url).with_server(server))
+    Ok((store, prefix))
 }
 
 /// Returns the settings of one product among the pairs, under the names that its builder knows.
