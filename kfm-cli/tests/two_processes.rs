@@ -111,3 +111,30 @@ fn of_many_processes_at_once_each_has_its_turn() {
     run_to(root, &["wal", "verify"], 0);
     run_to(root, &["ledger", "verify"], 0);
 }
+
+#[test]
+fn an_operation_that_ends_while_somebody_looks_is_never_called_interrupted() {
+    let root = stage::platform();
+    let root = root.path();
+    let documents = |round: usize| {
+        let text = format!(r#"{{"type": "Catalog", "id": "r", "title": "{round}", "links": []}}"#);
+        [("round.json".to_owned(), text.into_bytes())].into()
+    };
+    let looks = std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| {
+            for round in 0..12 {
+                stage::write(&root.join("rounds"), &documents(round));
+                run_to(root, &["publish", "--from", "rounds", "--pipeline", "round"], 0);
+            }
+        });
+        let mut looks = Vec::new();
+        while !publishing.is_finished() {
+            let output = stage::command(root, &["status", "--json"]).output().unwrap();
+            let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+            looks.extend(status["open"].as_array().unwrap().iter().map(|open| open["status"].clone()));
+        }
+        publishing.join().unwrap();
+        looks
+    });
+    assert!(looks.iter().all(|status| status == "running"), "{looks:?}");
+}

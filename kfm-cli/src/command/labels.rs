@@ -165,7 +165,8 @@ fn reach(screen: &mut Screen, report: &LabelsReport) {
     if let Some(cells) = report.to_project.filter(|cells| *cells > 0) {
         screen.fact("to project", format!("{} of graph, search and cache", words::count(cells, "cell")));
     }
-    if report.stand_against_total == 0 {
+    let total = report.stand_against_total.unwrap_or_default();
+    if total == 0 {
         return;
     }
     screen.heading("documents that readers see and should not");
@@ -173,7 +174,7 @@ fn reach(screen: &mut Screen, report: &LabelsReport) {
         screen.item(Tone::Warn, &line.subject);
         screen.detail(say::sentence(&line.remedy));
     }
-    screen.more(report.stand_against_total.saturating_sub(STANDING_MAX as u64), None);
+    screen.more(total.saturating_sub(STANDING_MAX as u64), None);
 }
 
 /// Documents that stand against a label and are shown one by one.

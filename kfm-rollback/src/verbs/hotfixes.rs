@@ -144,7 +144,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no hotfix, or more than one.
     pub async fn hotfix_status(&self, id: &str) -> Result<OperationLine> {
-        let session = Session::read(self).await?;
+        let session = standing::read(self).await?;
         standing::operation_line(&session, &resolve::hotfix(&session, id)?).await
     }
 

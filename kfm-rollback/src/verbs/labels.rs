@@ -63,9 +63,9 @@ pub struct LabelsReport {
     /// The first documents that readers see although the assigned entry would not let them through.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stand_against: Vec<FindingLine>,
-    /// How many such documents there are.
-    #[serde(default)]
-    pub stand_against_total: u64,
+    /// How many such documents there are; left out where no entry was assigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_against_total: Option<u64>,
     /// How many cells of graph, search and cache have to be projected anew once the entry is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_project: Option<u64>,
@@ -174,18 +174,19 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
     report.covers = position.map(|position| coverage.by_entry[position]);
     report.already = !is_new;
     report.outdone = position.map(|position| coverage.outdone[position]);
+    report.stand_against_total = Some(0);
     if entry.raises() {
         let before: BTreeSet<(&str, &str)> =
             before.iter().map(|line| (line.subject.as_str(), line.message.as_str())).collect();
         let mut against = standing_against(session, &now, paths()).await?;
         against.retain(|line| !before.contains(&(line.subject.as_str(), line.message.as_str())));
-        report.stand_against_total = against.len() as u64;
+        report.stand_against_total = Some(against.len() as u64);
         against.truncate(FIRST_MAX);
         report.stand_against = against;
     }
     let to_show = projected(session, &now).await;
     report.to_project = shown.zip(to_show).map(|(shown, to_show)| differing(&shown, &to_show));
-    if report.stand_against_total > 0 {
+    if report.stand_against_total.is_some_and(|total| total > 0) {
         report.next.push(Remedy::CheckCatalog);
     }
     if report.to_project.is_some_and(|cells| cells > 0) {
@@ -264,7 +265,7 @@ fn report(registry: &LabelRegistry, coverage: &Coverage) -> LabelsReport {
         outdone: None,
         already: false,
         stand_against: Vec::new(),
-        stand_against_total: 0,
+        stand_against_total: None,
         to_project: None,
         next: Vec::new(),
     }

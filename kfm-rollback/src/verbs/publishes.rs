@@ -130,7 +130,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn publishes(&self) -> Result<PublishList> {
-        let session = Session::read(self).await?;
+        let session = super::standing::read(self).await?;
         let at_work = super::standing::at_work(&session).await?;
         let is_at_work = |publish: &Operation| at_work.as_ref() == Some(&publish.id);
         let publishes = session.history.publishes().filter(|publish| publish.kind != OperationKind::Project);
@@ -152,7 +152,7 @@ impl Platform {
     /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names no
     /// publish, or more than one.
     pub async fn publish_show_first(&self, id: &str, first_max: usize) -> Result<PublishShow> {
-        let session = Session::read(self).await?;
+        let session = super::standing::read(self).await?;
         let publish = crate::resolve::publish(&session, id)?;
         let at_work = super::standing::at_work(&session).await?.as_ref() == Some(&publish.id);
         let steps = read_steps(&session.versions(), &publish.steps).await?;

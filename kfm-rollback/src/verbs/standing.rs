@@ -1,5 +1,7 @@
 //! Where operations and plans stand, and which process is at work.
 
+use std::collections::BTreeSet;
+
 use kfm_lineage::{OperationId, OperationKind, RollbackId, Status, Timestamp};
 use kfm_policy::Remedy;
 use kfm_wal::record::Direction;
@@ -8,6 +10,7 @@ use super::plans::status_of_waiting;
 use crate::error::{Error, Result};
 use crate::history::{Operation, read_steps};
 use crate::order::Phase;
+use crate::platform::Platform;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
 use crate::remedy;
@@ -68,6 +71,41 @@ fn worked_on(session: &Session, holder: &Holder, since: Timestamp) -> Option<Ope
             || worker.is_some_and(|(host, pid)| (host, *pid) == (&holder.host, holder.pid))
     };
     session.history.open_operations().filter(is_its).last().map(|open| open.id.clone())
+}
+
+/// Opens a session for a look at where operations stand.
+///
+/// The log is read before the lock is looked at, and a process that ends in between looks as if it had died: its operation
+/// is open in what was read, and no process holds the lock. So an operation that seems to be left is one only if it is
+/// open in a second reading, too: a process that works holds the lock from before an operation is open until after it has
+/// ended.
+///
+/// # Errors
+/// As [`Session::read`].
+pub(crate) async fn read(platform: &Platform) -> Result<Session> {
+    settled(platform, false).await
+}
+
+/// The same, although lists that the log names are lost.
+pub(crate) async fn read_without_lost(platform: &Platform) -> Result<Session> {
+    settled(platform, true).await
+}
+
+async fn settled(platform: &Platform, without_lost: bool) -> Result<Session> {
+    let mut before: Option<BTreeSet<OperationId>> = None;
+    loop {
+        let session = match without_lost {
+            true => Session::read_without_lost(platform, false).await?,
+            false => Session::read(platform).await?,
+        };
+        let at_work = at_work(&session).await?;
+        let open = session.history.open_operations().map(|open| open.id.clone());
+        let left: BTreeSet<OperationId> = open.filter(|open| at_work.as_ref() != Some(open)).collect();
+        if before.is_some_and(|before| left.is_subset(&before)) || left.is_empty() {
+            return Ok(session);
+        }
+        before = Some(left);
+    }
 }
 
 /// Returns the operation that is worked on now, by a process of this platform or of another host.

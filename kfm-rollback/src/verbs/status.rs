@@ -10,7 +10,7 @@ use kfm_wal::record::PlanRecord;
 use super::Platform;
 use super::ledger::disagreement;
 use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
-use super::standing::{operation_line, running};
+use super::standing::{self, operation_line, running};
 use crate::error::Result;
 use crate::op::OpError;
 use crate::report::StatusReport;
@@ -22,7 +22,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn status(&self) -> Result<StatusReport> {
-        let session = Session::read_without_lost(self, false).await?;
+        let session = standing::read_without_lost(self).await?;
         let mut open = Vec::new();
         for operation in session.history.open_operations() {
             open.push(operation_line(&session, operation).await?);

@@ -92,6 +92,7 @@ impl Platform {
             Ok(Drafted::Nothing { note, skipped }) => {
                 let against = Conflicts::of(vec![stale(&plan, &note)]);
                 let plan = nothing_report(&session, &wanted, note, skipped).await?;
+                let plan = PlanReport { status: Status::DryRun, ..plan };
                 Ok(DryRunReport { plan, ready: false, against })
             }
             Err(error) => refused_rehearsal(&session, &wanted, error).await,
@@ -138,7 +139,8 @@ pub(in crate::verbs) async fn refused_rehearsal(
         false => conflicts,
     };
     let plan = nothing_report(session, wanted, message, Vec::new()).await?;
-    Ok(DryRunReport { plan: PlanReport { next, ..plan }, ready: false, against: Conflicts::of(against) })
+    let plan = PlanReport { status: Status::DryRun, next, ..plan };
+    Ok(DryRunReport { plan, ready: false, against: Conflicts::of(against) })
 }
 
 fn stale(plan: &Plan, why: &str) -> ConflictLine {

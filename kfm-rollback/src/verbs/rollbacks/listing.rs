@@ -10,7 +10,6 @@ use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
 use crate::report::{FIRST_MAX, HotfixList, Listing, OperationLine, RollbackList, RollbackShow};
 use crate::resolve;
-use crate::session::Session;
 use crate::verbs::plans::cells_of;
 use crate::verbs::{course, standing};
 
@@ -20,7 +19,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: the log cannot be read.
     pub async fn rollbacks(&self) -> Result<RollbackList> {
-        let session = Session::read(self).await?;
+        let session = standing::read(self).await?;
         let mut rollbacks = Vec::new();
         for operation in session.history.operations() {
             if matches!(operation.kind, OperationKind::Rollback | OperationKind::Revert) {
@@ -39,7 +38,7 @@ impl Platform {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no rollback, or more than one.
     pub async fn rollback_status(&self, id: &str) -> Result<OperationLine> {
-        let session = Session::read(self).await?;
+        let session = standing::read(self).await?;
         match resolve::rollback(&session, id) {
             Ok(rollback) => standing::operation_line(&session, &rollback).await,
             Err(error) => match resolve::planned_as(&session, id) {
@@ -71,7 +70,7 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: the log cannot be read.
     pub async fn hotfixes(&self) -> Result<HotfixList> {
-        let session = Session::read(self).await?;
+        let session = standing::read(self).await?;
         let mut hotfixes = Vec::new();
         for operation in
             session.history.operations().filter(|operation| operation.kind == OperationKind::Hotfix)
@@ -95,7 +94,7 @@ impl Platform {
     }
 
     async fn operation_show(&self, kind: IdKind, id: &str, first_max: usize) -> Result<RollbackShow> {
-        let session = Session::read(self).await?;
+        let session = standing::read(self).await?;
         let found = match kind {
             IdKind::Hotfix => resolve::hotfix(&session, id),
             _ => resolve::rollback(&session, id),
