@@ -102,6 +102,7 @@ fn a_dry_run_that_is_refused_before_it_is_planned_is_not_ready_and_says_what_sta
     let report = sandbox.json(6, &["rollback", "dry-run", "--publish-id", &second]);
     has_keys(&report, "plan_id ready conflicts conflicts_total steps skipped");
     assert_eq!((&report["ready"], &report["conflicts_total"]), (&false.into(), &1.into()));
+    assert_eq!(report["status"], "dry_run");
     let conflict = &report["conflicts"][0];
     assert_eq!((&conflict["kind"], &conflict["subject"]), (&"dependent".into(), &hotfix.as_str().into()));
     let undo = format!("kfm hotfix revert --hotfix-id {hotfix} --reason");
