@@ -23,6 +23,11 @@ fn the_guide_for_a_catalog_of_ones_own_runs_as_it_stands() {
 }
 
 #[test]
+fn the_guide_to_checks_in_ci_runs_as_it_stands() {
+    runs("check-in-ci.md", 2);
+}
+
+#[test]
 fn the_guide_to_backups_runs_as_it_stands() {
     runs("restore.md", 20);
 }

@@ -51,7 +51,7 @@ fn answer(report: CatalogReport, is_platforms: bool) -> Result<Answer> {
         ("duplicate ids", report.duplicate_ids),
         ("wrong self links", report.wrong_self_links),
         ("not JSON", report.not_json),
-        ("no documents", report.strays),
+        ("strays", report.strays),
     ];
     let platform = [
         ("store skew", report.store_skew),
