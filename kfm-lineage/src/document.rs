@@ -150,10 +150,15 @@ impl DocumentFacts {
     /// assert_eq!(broken.ids().collect::<Vec<_>>(), ["a"]);
     /// ```
     pub fn project(bytes: &[u8]) -> Self {
+        Self::project_as(Digest::of_bytes(bytes), bytes)
+    }
+
+    /// Projects the bytes of a document whose digest is known already.
+    pub fn project_as(digest: Digest, bytes: &[u8]) -> Self {
         match reader::read(&reader::decode(bytes)) {
-            Reading::Object(tree) => Self::of_object(bytes, tree.root()),
-            Reading::Tokens(tree) => Self::of_tokens(bytes, tree.root()),
-            Reading::Nothing => Self::of_nothing(bytes),
+            Reading::Object(tree) => Self::of_object(digest, bytes, tree.root()),
+            Reading::Tokens(tree) => Self::of_tokens(digest, bytes, tree.root()),
+            Reading::Nothing => Self::of_nothing(digest, bytes),
         }
     }
 
@@ -162,7 +167,7 @@ impl DocumentFacts {
     #[must_use]
     pub fn to_be_counted(self) -> Self {
         let Self { digest, bytes, kind, id, collection, deprecated, links, .. } = self;
-        Self { digest, bytes, kind, id, collection, deprecated, links, ..Self::of_nothing(b"") }
+        Self { bytes, kind, id, collection, deprecated, links, ..Self::of_nothing(digest, b"") }
     }
 
     /// Returns the collection that the document belongs to: an item's `collection`, or a collection's own id.
@@ -200,9 +205,9 @@ impl DocumentFacts {
         links.chain(self.ties.iter().map(|tie| (tie.relation, tie.target.as_str())))
     }
 
-    fn of_nothing(bytes: &[u8]) -> Self {
+    fn of_nothing(digest: Digest, bytes: &[u8]) -> Self {
         Self {
-            digest: Digest::of_bytes(bytes),
+            digest,
             bytes: bytes.len() as u64,
             kind: DocumentKind::NotJson,
             id: None,
@@ -230,7 +235,7 @@ impl DocumentFacts {
         }
     }
 
-    fn of_tokens(bytes: &[u8], root: Statement<'_>) -> Self {
+    fn of_tokens(digest: Digest, bytes: &[u8], root: Statement<'_>) -> Self {
         let names = Names::of_tokens(root);
         let licences = root.inside().filter(|statement| statement.name() == Some("license"));
         Self {
@@ -242,11 +247,11 @@ impl DocumentFacts {
             has_places_in_texts: coordinates::places(root).in_texts,
             ties: ties::stated(root, |_| false),
             raw_mentions: mention::mentions(root, "raw"),
-            ..Self::of_nothing(bytes)
+            ..Self::of_nothing(digest, bytes)
         }
     }
 
-    fn of_object(bytes: &[u8], document: Statement<'_>) -> Self {
+    fn of_object(digest: Digest, bytes: &[u8], document: Statement<'_>) -> Self {
         let kind = match document.last("type").and_then(Statement::text) {
             Some("Feature") => DocumentKind::Item,
             Some("Collection") => DocumentKind::Collection,
@@ -264,7 +269,7 @@ impl DocumentFacts {
         let is_true = |statement: Statement<'_>| *statement.scalar() == Scalar::Bool(true);
         let places = coordinates::places(document);
         Self {
-            digest: Digest::of_bytes(bytes),
+            digest,
             bytes: bytes.len() as u64,
             kind,
             other_ids: others(names.ids, id.as_deref()),

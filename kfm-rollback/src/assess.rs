@@ -40,6 +40,7 @@ pub(crate) async fn documents_at(
     store: &str,
     lsn: Lsn,
 ) -> Result<CatalogView> {
+    facts.read_ahead(history.documents_at(store, lsn).map(|(_, digest)| digest)).await?;
     let mut view = CatalogView::default();
     for (path, digest) in history.documents_at(store, lsn) {
         view.insert(path.to_owned(), facts.of(&digest).await?);
@@ -50,7 +51,9 @@ pub(crate) async fn documents_at(
 /// Returns a view with the steps of documents made.
 pub(crate) async fn with_steps(session: &Session, view: &CatalogView, steps: &[Step]) -> Result<CatalogView> {
     let mut view = view.clone();
-    for step in steps.iter().filter(|step| session.is_document(&step.cell)) {
+    let steps = || steps.iter().filter(|step| session.is_document(&step.cell));
+    session.facts.read_ahead(steps().filter_map(|step| step.after)).await?;
+    for step in steps() {
         match session.facts.of_value(step.after).await? {
             Some(facts) => view.insert(step.cell.key.clone(), facts),
             None => view.remove(&step.cell.key),

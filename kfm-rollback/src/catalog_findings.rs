@@ -8,7 +8,6 @@ use kfm_policy::Advice;
 
 use crate::documents;
 use crate::error::Result;
-use crate::facts::facts_of;
 use crate::op::{DomainOp, Stray};
 use crate::platform::Progress;
 use crate::report::FindingLine;
@@ -34,7 +33,7 @@ impl Standing {
             catalog.scan(None, usize::MAX).await?.into_iter().map(|(path, _)| path).collect();
         let mut standing = Self { view: CatalogView::default(), strays: catalog.strays().await? };
         progress.phase("read documents", paths.len() as u64);
-        let look = |_: &str, digest, bytes: &[u8]| facts_of(digest, bytes);
+        let look = |_: &str, digest, bytes: &[u8]| DocumentFacts::project_as(digest, bytes);
         documents::each(catalog, &paths, progress, look, |path, facts| {
             standing.view.insert(path, Arc::new(keep(facts)));
         })

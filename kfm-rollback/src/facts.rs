@@ -3,18 +3,21 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use kfm_lineage::Digest;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::validity::{self, ValidityFault};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::platform::Interrupt;
 use crate::versions::VersionStore;
 
-/// Projects the bytes of a version, whose digest is the one that the catalog's form has.
-pub(crate) fn facts_of(digest: Digest, bytes: &[u8]) -> DocumentFacts {
-    DocumentFacts { digest, ..DocumentFacts::project(bytes) }
-}
+/// Versions that are read one after the other, and projected together.
+const CHUNK_VERSIONS: usize = 16;
+
+/// Such chunks that are read at the same time. So at most 256 versions are in memory.
+const CHUNKS_AT_ONCE: usize = 16;
 
 /// Facts of document versions by digest.
 ///
@@ -46,7 +49,7 @@ impl Facts {
 
     /// Projects the bytes of a version; the digest is the one that the catalog's form has.
     pub(crate) fn project(&self, digest: Digest, bytes: &[u8]) -> Arc<DocumentFacts> {
-        let facts = Arc::new(facts_of(digest, bytes));
+        let facts = Arc::new(DocumentFacts::project_as(digest, bytes));
         self.lock().entry(digest).or_insert(facts).clone()
     }
 
@@ -54,6 +57,42 @@ impl Facts {
     /// protection in it.
     pub(crate) fn stand_in_for(&self, lost: &Digest) {
         self.project(*lost, b"");
+    }
+
+    /// Reads the facts of those versions that are not known yet: many at a time, and projected on threads of their own.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of), of the first version in the order of `digests` that cannot be read.
+    pub(crate) async fn read_ahead(&self, digests: impl IntoIterator<Item = Digest>) -> Result<()> {
+        let unknown: Vec<Digest> = {
+            let known = self.lock();
+            digests.into_iter().filter(|digest| !known.contains_key(digest)).collect()
+        };
+        let read = |digests: &[Digest]| {
+            let (digests, versions) = (digests.to_vec(), Arc::clone(&self.versions));
+            async move {
+                let mut found = Vec::with_capacity(digests.len());
+                for digest in digests {
+                    found.push((digest, versions.get(&digest).await?));
+                }
+                let project = move || {
+                    let facts = |(digest, bytes): (Digest, Bytes)| {
+                        (digest, Arc::new(DocumentFacts::project_as(digest, &bytes)))
+                    };
+                    found.into_iter().map(facts).collect::<Vec<_>>()
+                };
+                // A projection takes any bytes and does not panic; it ends early only with the runtime.
+                Ok::<_, Error>(tokio::task::spawn_blocking(project).await.unwrap_or_default())
+            }
+        };
+        // Collected first: a stream that borrows from its closure is not `Send`.
+        let reads: Vec<_> = unknown.chunks(CHUNK_VERSIONS).map(read).collect();
+        let mut reads = futures::stream::iter(reads).buffered(CHUNKS_AT_ONCE);
+        while let Some(facts) = reads.try_next().await? {
+            self.interrupt.stop_before_begun()?;
+            self.lock().extend(facts);
+        }
+        Ok(())
     }
 
     /// Returns the facts of a version, read from the version store if they are not known yet.

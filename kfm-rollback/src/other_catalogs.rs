@@ -15,7 +15,6 @@ use crate::bulk;
 use crate::coverage::standing_line;
 use crate::derive::known_derived_cells;
 use crate::error::Result;
-use crate::facts::facts_of;
 use crate::op::DomainOpExt;
 use crate::protections::Protections;
 use crate::report::FindingLine;
@@ -46,7 +45,7 @@ pub(crate) async fn against_in_stores(session: &Session, view: &CatalogView) -> 
             for (key, bytes) in keys.iter().zip(bulk::read(&**store, keys).await?) {
                 let Some(bytes) = bytes else { continue };
                 let (digest, bytes) = store.form(key, bytes)?;
-                documents.insert(cell(key), Arc::new(facts_of(digest, &bytes)));
+                documents.insert(cell(key), Arc::new(DocumentFacts::project_as(digest, &bytes)));
             }
         }
     }

@@ -254,6 +254,8 @@ async fn refuse_unknown(session: &Session, steps: &[Step]) -> Result<()> {
 
 async fn steps_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<Vec<Step>> {
     let version = Version::from_time(unit.started_at);
+    let standing = changes.documents.keys().filter_map(|path| session.history.value(&session.document(path)));
+    session.facts.read_ahead(standing).await?;
     let mut steps = Vec::new();
     for (path, after) in &changes.documents {
         let before = session.history.value(&session.document(path));
