@@ -18,7 +18,7 @@ const SIZES: [usize; 2] = [1_000, 10_000];
 /// Times that each verb is run.
 const ROUNDS: usize = 5;
 
-/// The most that a process may hold (R77).
+/// The most that a process may hold.
 const PEAK_MIB_MAX: f64 = 128.0;
 
 /// Answers the question with the command at `kfm`.
