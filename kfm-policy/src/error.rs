@@ -110,7 +110,7 @@ pub enum PolicyError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A private key file does not contain a key: give the file that `kfm principals add` wrote.
+    /// A private key file does not contain a key: give the file that was written when the principal was added.
     #[error("{file} is not in the form `kfm-ed25519-v1 <64 hex digits>`", file = PolicyFile::PrivateKey)]
     NotAKey,
 }

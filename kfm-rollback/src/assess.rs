@@ -7,8 +7,8 @@ use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange, Lead};
 use kfm_lineage::{Digest, Domain, Lsn, OtherNames, Step, Value};
 use kfm_policy::{
-    Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, RatchetMode, Severity,
-    StepFacts, StepTreatment, ValidityChange,
+    Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, Protection, RatchetMode,
+    Severity, StepFacts, StepTreatment, ValidityChange,
 };
 
 use crate::error::{Error, Result};
@@ -211,10 +211,7 @@ pub(crate) async fn treat_steps(
         let (before, target) = (facts(step.before).await?, facts(step.after).await?);
         let of_catalog = of_catalogs.get(step.cell.store.as_str()).filter(|_| is_document);
         let protection = of_catalog.unwrap_or(&protections).of(&step.cell.key).await?;
-        let outcome = match step.after {
-            Some(_) if !is_document => kfm_policy::treat_unread(&protection, mode),
-            _ => kfm_policy::treat(target.as_deref(), &protection, mode),
-        };
+        let outcome = treatment_of(step, target.as_deref(), &protection, mode);
         treated.push(StepFacts {
             entity: step.entity.clone(),
             path: step.cell.key.clone(),
@@ -226,6 +223,20 @@ pub(crate) async fn treat_steps(
         });
     }
     Ok(treated)
+}
+
+/// Decides what the ratchet does with one step, which brings `document` if its cell keeps documents. Of every other cell
+/// policy does not read the content.
+fn treatment_of(
+    step: &Step,
+    document: Option<&DocumentFacts>,
+    protection: &Protection,
+    mode: RatchetMode,
+) -> StepTreatment {
+    match step.after {
+        Some(_) if step.cell.domain != Domain::Stac => kfm_policy::treat_unread(protection, mode),
+        _ => kfm_policy::treat(document, protection, mode),
+    }
 }
 
 /// Returns, for each other catalog than the target that documents are moved in, the target as it would be with these
@@ -328,3 +339,7 @@ fn other_names(document: &DocumentFacts) -> OtherNames {
     let collections = document.stated_collections().filter(|name| document.collections() != Some(name));
     OtherNames { ids: document.other_ids.to_vec(), collections: collections.map(str::to_owned).collect() }
 }
+
+#[cfg(test)]
+#[path = "assess_tests.rs"]
+mod tests;

@@ -16,7 +16,7 @@ use kfm_policy::{Advice, Against, LabelRegistry, Remedy, Treatment, advice, meas
 use crate::bulk;
 use crate::derive::shows_one;
 use crate::error::{Error, Result};
-use crate::history::CellHistory;
+use crate::history::{CellHistory, History, Operation, Write};
 use crate::op::{Depth, DomainOpExt};
 use crate::other_catalogs::against_by_log;
 use crate::protections::Protections;
@@ -53,10 +53,14 @@ struct Named {
 /// [`Error::Store`](crate::Error::Store): the catalog cannot be read. [`Error::Versions`](crate::Error::Versions): an
 /// entry is about content, and a version is missing.
 pub(crate) async fn coverage(session: &Session, registry: &LabelRegistry) -> Result<Coverage> {
-    let named = everything_named(session, registry.names_content()).await?;
+    Ok(counted(registry, &everything_named(session, registry.names_content()).await?))
+}
+
+/// Counts how many of the documents each entry covers, and how many of those an entry that asks for more covers, too.
+fn counted(registry: &LabelRegistry, named: &[Named]) -> Coverage {
     let entries = registry.entries();
     let (mut by_entry, mut outdone) = (vec![0; entries.len()], vec![0; entries.len()]);
-    for Named { path, ids, collections, contents } in &named {
+    for Named { path, ids, collections, contents } in named {
         let subject = Subject { path, ids, collections, own: &[], content: None };
         let mut covering = registry.applying(&subject);
         for content in contents {
@@ -68,7 +72,7 @@ pub(crate) async fn coverage(session: &Session, registry: &LabelRegistry) -> Res
             outdone[position] += u64::from(most > Some(entries[position].asks()));
         }
     }
-    Ok(Coverage { documents: named.len() as u64, by_entry, outdone })
+    Coverage { documents: named.len() as u64, by_entry, outdone }
 }
 
 async fn everything_named(session: &Session, with_contents: bool) -> Result<Vec<Named>> {
@@ -216,34 +220,46 @@ async fn undoing(
     asked: Treatment,
     linked: &BTreeMap<&str, BTreeSet<&str>>,
 ) -> Result<Advice> {
-    let owner = session.history.owner(&session.document(path), None);
-    let operation = owner.and_then(|owner| session.history.operation(&owner.operation));
-    let (Some(owner), Some(operation)) = (owner, operation.filter(|operation| operation.moves_references()))
-    else {
+    let catalog = session.catalog();
+    let Some(owner) = taken_back_alone(&session.history, catalog.name(), path, linked) else {
         return Ok(Advice::default());
     };
-    let is_of_another = |other: &&str| {
-        let other = session.history.owner(&session.document(other), None);
-        other.is_none_or(|other| other.operation != owner.operation)
-    };
-    if linked.get(path).into_iter().flatten().any(is_of_another) {
-        return Ok(Advice::default());
-    }
     let earlier = match session.facts.of_value(owner.step.before).await {
         Ok(earlier) => earlier,
         Err(Error::Versions(error)) if error.lost().is_some() => return Ok(Advice::default()),
         Err(error) => return Err(error),
     };
-    if asked < Treatment::Withdrawn && earlier.is_some_and(|earlier| measured(&earlier) < asked) {
-        return Ok(Advice::default());
-    }
-    Ok(advice![", or take back what brought it, by ", Remedy::undo(&operation.id)])
+    Ok(match is_better(asked, earlier.as_deref()) {
+        true => advice![", or take back what brought it, by ", Remedy::undo(&owner.operation)],
+        false => Advice::default(),
+    })
 }
 
-/// Lists the documents that stand against today's protection, for `status`, without reading the whole catalog:
+/// Returns the write that brought a document, if the operation that made it can be taken back: it moved references, and no
+/// document of another operation links to this one.
+fn taken_back_alone<'h>(
+    history: &'h History,
+    catalog: &str,
+    path: &str,
+    linked: &BTreeMap<&str, BTreeSet<&str>>,
+) -> Option<&'h Write> {
+    let owner = |path: &str| history.owner(&CellId::new(Domain::Stac, catalog, path), None);
+    let own = owner(path)?;
+    let is_of_another = |other: &&str| owner(other).is_none_or(|other| other.operation != own.operation);
+    let moves = history.operation(&own.operation).is_some_and(Operation::moves_references);
+    (moves && !linked.get(path).into_iter().flatten().any(is_of_another)).then_some(own)
+}
+
+/// Says whether the version before would be let through where protection asks for `asked`. An absent one would, and of what
+/// is withdrawn the ratchet leaves none.
+fn is_better(asked: Treatment, earlier: Option<&DocumentFacts>) -> bool {
+    asked == Treatment::Withdrawn || earlier.is_none_or(|earlier| measured(earlier) >= asked)
+}
+
+/// Lists the documents that stand against today's protection, without reading the whole catalog:
 /// those that an entry names, and those in a collection whose own document is protected.
 ///
-/// A document that is protected only through a chain of sources is not in this list; `catalog check` finds it.
+/// A document that is protected only through a chain of sources is not in this list; a check of the whole catalog finds it.
 ///
 /// # Errors
 /// As [`standing_against`].
@@ -299,9 +315,13 @@ async fn is_raised(
 ) -> Result<bool> {
     let content = session.facts.of_value(content).await?;
     let (ids, collections) = (&history.ids, &history.collections);
-    let subject = Subject { path, ids, collections, own: &[], content: content.as_deref() };
-    let entries = session.registry.entries();
-    Ok(session.registry.applying(&subject).into_iter().any(|position| entries[position].raises()))
+    Ok(raises(&session.registry, &Subject { path, ids, collections, own: &[], content: content.as_deref() }))
+}
+
+/// Says whether an entry that asks for more protection than public is about a subject.
+fn raises(registry: &LabelRegistry, subject: &Subject<'_>) -> bool {
+    let entries = registry.entries();
+    registry.applying(subject).into_iter().any(|position| entries[position].raises())
 }
 
 /// Lists the ids of the collections whose own document is protected.
@@ -315,3 +335,7 @@ async fn protected_collections(session: &Session, collections: &CatalogView) -> 
     }
     Ok(ids)
 }
+
+#[cfg(test)]
+#[path = "coverage_tests.rs"]
+mod tests;

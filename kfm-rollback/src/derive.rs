@@ -17,6 +17,7 @@ use crate::bulk;
 use crate::carrier::Carrier;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::op::Depth;
 use crate::projector::{self, Listing};
 use crate::protections::Protections;
@@ -43,36 +44,58 @@ enum Source {
 ///
 /// A cell that a pipeline keeps itself is left out, whatever its key: nothing is projected onto it.
 pub(crate) async fn derived_cells(session: &Session, steps: &[Step]) -> Result<BTreeSet<DerivedCell>> {
+    let stores = projected(session);
     let mut cells = BTreeSet::new();
     for step in steps.iter().filter(|step| session.is_document(&step.cell)) {
         let before = session.facts.of_value(step.before).await?;
         let after = session.facts.of_value(step.after).await?;
-        let collections = projector::fed_by(before.as_deref(), after.as_deref());
-        for store in session.projected_stores() {
-            let (domain, name) = (store.domain(), store.name());
-            match domain {
-                Domain::Stac | Domain::Graph => {
-                    let path = step.cell.key.clone();
-                    let cell = CellId::new(domain, name, path.clone());
-                    cells.insert(DerivedCell {
-                        cell,
-                        unit: step.unit.clone(),
-                        source: Source::Document(path),
-                    });
-                }
-                Domain::Search | Domain::Cache => {
-                    for collection in &collections {
-                        let cell = CellId::new(domain, name, projector::alias_name(collection));
-                        let source = Source::Collection(collection.clone());
-                        cells.insert(DerivedCell { cell, unit: collection.clone(), source });
-                    }
-                }
-            }
+        cells.extend(cells_of_document(&stores, &step.cell.key, &step.unit));
+        for collection in projector::fed_by(before.as_deref(), after.as_deref()) {
+            cells.extend(cells_of_collection(&stores, &collection));
         }
     }
+    Ok(projected_onto(cells, steps, &session.history))
+}
+
+/// Returns domain and name of each store that documents are projected into.
+fn projected(session: &Session) -> Vec<(Domain, &str)> {
+    session.projected_stores().map(|store| (store.domain(), store.name())).collect()
+}
+
+/// Names the cells that show one document of the target: its copies and its nodes.
+fn cells_of_document<'s>(
+    stores: &'s [(Domain, &'s str)],
+    path: &'s str,
+    unit: &'s str,
+) -> impl Iterator<Item = DerivedCell> + 's {
+    stores.iter().filter(|(domain, _)| shows_one(*domain)).map(move |(domain, store)| DerivedCell {
+        cell: CellId::new(*domain, *store, path),
+        unit: unit.to_owned(),
+        source: Source::Document(path.to_owned()),
+    })
+}
+
+/// Names the cells that show the documents of a collection: its aliases and its namespaces.
+fn cells_of_collection<'s>(
+    stores: &'s [(Domain, &'s str)],
+    id: &'s str,
+) -> impl Iterator<Item = DerivedCell> + 's {
+    stores.iter().filter(|(domain, _)| !shows_one(*domain)).map(move |(domain, store)| DerivedCell {
+        cell: CellId::new(*domain, *store, projector::alias_name(id)),
+        unit: id.to_owned(),
+        source: Source::Collection(id.to_owned()),
+    })
+}
+
+/// Leaves out the cells that a pipeline keeps itself, by the log or by these steps: nothing is projected onto them.
+fn projected_onto(
+    mut cells: BTreeSet<DerivedCell>,
+    steps: &[Step],
+    history: &History,
+) -> BTreeSet<DerivedCell> {
     let own: BTreeSet<&CellId> = steps.iter().filter(|step| !step.derived).map(|step| &step.cell).collect();
-    cells.retain(|derived| !own.contains(&derived.cell) && !session.history.is_a_pipelines(&derived.cell));
-    Ok(cells)
+    cells.retain(|derived| !own.contains(&derived.cell) && !history.is_a_pipelines(&derived.cell));
+    cells
 }
 
 /// Names the documents behind derived cells that stand against today's protection.
@@ -88,17 +111,9 @@ pub(crate) async fn hidden(
     after: &CatalogView,
     cells: &BTreeSet<DerivedCell>,
 ) -> Result<BTreeSet<String>> {
-    let members = members(after);
-    let behind = cells.iter().flat_map(|derived| match &derived.source {
-        Source::Document(path) => vec![path.as_str()],
-        Source::Collection(id) => {
-            members.get(id.as_str()).into_iter().flat_map(|paths| paths.keys().copied()).collect()
-        }
-    });
-    let behind: BTreeSet<&str> = behind.collect();
     let protections = Protections::new(session, now, after);
     let mut hidden = BTreeSet::new();
-    for path in behind {
+    for path in behind(cells, &members(after)) {
         let Some(document) = after.get(path) else { continue };
         if stands_against(document, &protections.of(path).await?).is_some() {
             hidden.insert(path.to_owned());
@@ -107,33 +122,38 @@ pub(crate) async fn hidden(
     Ok(hidden)
 }
 
+/// Names the documents that derived cells show.
+fn behind<'c>(
+    cells: &'c BTreeSet<DerivedCell>,
+    members: &BTreeMap<&'c str, BTreeMap<&'c str, Digest>>,
+) -> BTreeSet<&'c str> {
+    let mut behind = BTreeSet::new();
+    for derived in cells {
+        match &derived.source {
+            Source::Document(path) => drop(behind.insert(path.as_str())),
+            Source::Collection(id) => {
+                behind.extend(members.get(id.as_str()).into_iter().flat_map(|paths| paths.keys()));
+            }
+        }
+    }
+    behind
+}
+
 /// Names the derived cells of every document that the log ever knew, in order. Cells that a pipeline keeps itself
 /// are left out.
 pub(crate) fn known_derived_cells(session: &Session) -> BTreeSet<DerivedCell> {
-    let documents: Vec<_> = session.history.cells().filter(|(cell, _)| session.is_document(cell)).collect();
-    let collections: BTreeSet<&String> =
-        documents.iter().flat_map(|(_, history)| &history.collections).collect();
+    let stores = projected(session);
     let mut cells = BTreeSet::new();
-    for store in session.projected_stores() {
-        let (domain, name) = (store.domain(), store.name());
-        match domain {
-            Domain::Stac | Domain::Graph => {
-                cells.extend(documents.iter().map(|(cell, history)| DerivedCell {
-                    cell: CellId::new(domain, name, cell.key.clone()),
-                    unit:
-                        history.writes.last().map_or_else(|| "-".to_owned(), |write| write.step.unit.clone()),
-                    source: Source::Document(cell.key.clone()),
-                }))
-            }
-            Domain::Search | Domain::Cache => cells.extend(collections.iter().map(|id| DerivedCell {
-                cell: CellId::new(domain, name, projector::alias_name(id)),
-                unit: (*id).clone(),
-                source: Source::Collection((*id).clone()),
-            })),
-        }
+    let mut collections: BTreeSet<&String> = BTreeSet::new();
+    for (cell, history) in session.history.cells().filter(|(cell, _)| session.is_document(cell)) {
+        let unit = history.writes.last().map_or("-", |write| &write.step.unit);
+        cells.extend(cells_of_document(&stores, &cell.key, unit));
+        collections.extend(&history.collections);
     }
-    cells.retain(|derived| !session.history.is_a_pipelines(&derived.cell));
-    cells
+    for id in collections {
+        cells.extend(cells_of_collection(&stores, id));
+    }
+    projected_onto(cells, &[], &session.history)
 }
 
 impl DerivedCell {
@@ -173,14 +193,58 @@ impl Shown {
     }
 }
 
-/// Projects derived cells from the documents that a change leaves, one by one.
-pub(crate) struct Projection<'a, L> {
-    session: &'a Session,
+/// What a derived cell shows, before it has the form of its store.
+enum Content<'a> {
+    /// A document as it is.
+    Document(Digest),
+    /// The node that the projector makes of a document.
+    Node(serde_json::Value),
+    /// The listing of these documents, by path; at least one.
+    Listed(&'a BTreeMap<&'a str, Digest>),
+}
+
+/// The documents that a change leaves, as derived cells show them.
+struct Documents<'a, L> {
     after: &'a CatalogView,
     /// Documents that stand against today's protection: a new projection does not show them.
     hidden: BTreeSet<String>,
+    /// The documents of each collection that are not hidden.
     members: BTreeMap<&'a str, BTreeMap<&'a str, Digest>>,
+    /// Returns the label in force at a path, which a node shows.
     label: L,
+}
+
+impl<'a, L: Fn(&str) -> Option<&'static str>> Documents<'a, L> {
+    fn new(after: &'a CatalogView, hidden: BTreeSet<String>, label: L) -> Self {
+        let mut members = members(after);
+        for members in members.values_mut() {
+            members.retain(|path, _| !hidden.contains(*path));
+        }
+        Self { after, hidden, members, label }
+    }
+
+    /// Returns what a cell is to show; `None` if it is to be absent.
+    fn content(&self, derived: &DerivedCell) -> Option<Content<'_>> {
+        match &derived.source {
+            Source::Document(path) if self.hidden.contains(path) => None,
+            Source::Document(path) if derived.cell.domain == Domain::Stac => {
+                self.after.get(path).map(|document| Content::Document(document.digest))
+            }
+            Source::Document(path) => {
+                let document = self.after.get(path)?;
+                projector::node(path, document, (self.label)(path)).map(Content::Node)
+            }
+            Source::Collection(id) => {
+                self.members.get(id.as_str()).filter(|members| !members.is_empty()).map(Content::Listed)
+            }
+        }
+    }
+}
+
+/// Projects derived cells from the documents that a change leaves, one by one.
+pub(crate) struct Projection<'a, L> {
+    session: &'a Session,
+    documents: Documents<'a, L>,
 }
 
 impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
@@ -192,11 +256,7 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
         hidden: BTreeSet<String>,
         label: L,
     ) -> Self {
-        let mut members = members(after);
-        for members in members.values_mut() {
-            members.retain(|path, _| !hidden.contains(*path));
-        }
-        Self { session, after, hidden, members, label }
+        Self { session, documents: Documents::new(after, hidden, label) }
     }
 
     /// Returns what a cell is to show; `None` if it is to be absent.
@@ -204,24 +264,20 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
     /// # Errors
     /// [`Error::Invalid`]: the content has no canonical form; repair the document.
     pub(crate) fn shown(&self, derived: &DerivedCell) -> Result<Option<Shown>> {
-        let node = match &derived.source {
-            Source::Document(path) if self.hidden.contains(path) => None,
-            Source::Document(path) if derived.cell.domain == Domain::Stac => {
-                return Ok(self.after.get(path).map(|document| Shown::Document(document.digest)));
+        match self.documents.content(derived) {
+            None => Ok(None),
+            Some(Content::Document(digest)) => Ok(Some(Shown::Document(digest))),
+            Some(Content::Node(node)) => {
+                let (digest, bytes) = self.formed(&derived.cell, &node)?;
+                Ok(Some(Shown::Made(digest, bytes)))
             }
-            Source::Document(path) => {
-                self.after.get(path).and_then(|document| projector::node(path, document, (self.label)(path)))
-            }
-            Source::Collection(id) => {
-                let Some(members) = self.members.get(id.as_str()) else { return Ok(None) };
+            Some(Content::Listed(members)) => {
                 let listing = Listing::of(members).map_err(|error| no_form(&derived.cell, error))?;
                 let Some(listing) = listing else { return Ok(None) };
                 let (digest, bytes) = self.formed(&derived.cell, &listing.root)?;
-                return Ok(Some(Shown::Listed(digest, bytes, listing)));
+                Ok(Some(Shown::Listed(digest, bytes, listing)))
             }
-        };
-        let made = node.map(|node| self.formed(&derived.cell, &node)).transpose()?;
-        Ok(made.map(|(digest, bytes)| Shown::Made(digest, bytes)))
+        }
     }
 
     /// Returns a content in the form of the cell's store, and its digest.
@@ -265,7 +321,8 @@ impl<'a, L: Fn(&str) -> Option<&'static str>> Projection<'a, L> {
     /// them are not named.
     async fn shared(&self, cell: &CellId, listing: &Listing) -> Result<BTreeSet<Digest>> {
         let (versions, mut shared) = (self.session.versions(), BTreeSet::new());
-        let standing = bulk::values(&*self.session.store(cell)?, &[cell.key.clone()], Depth::Mark).await?;
+        let standing =
+            bulk::values(&*self.session.store(cell)?, std::slice::from_ref(&cell.key), Depth::Mark).await?;
         let mut open: Vec<Digest> = standing.into_iter().flatten().collect();
         while let Some(digest) = open.pop() {
             if listing.has(&digest) {
@@ -327,25 +384,27 @@ pub(crate) async fn derived_steps(
         let cells: Vec<_> = projected.iter().filter(|(cell, _)| cell.cell.store == store.name()).collect();
         let keys: Vec<String> = cells.iter().map(|(cell, _)| cell.cell.key.clone()).collect();
         let observed = bulk::values(&**store, &keys, Depth::Mark).await?;
-        for ((derived, after), before) in cells.into_iter().zip(observed) {
-            if before != *after {
-                steps.push(Step {
-                    cell: derived.cell.clone(),
-                    unit: derived.unit.clone(),
-                    entity: cell_entity(&derived.cell),
-                    from_version: None,
-                    to_version: None,
-                    before,
-                    after: *after,
-                    derived: true,
-                    stac_id: None,
-                    collection: None,
-                    other_names: kfm_lineage::OtherNames::default(),
-                });
-            }
-        }
+        let steps_of = cells.into_iter().zip(observed);
+        steps.extend(steps_of.filter_map(|((derived, after), before)| derived_step(derived, before, *after)));
     }
     Ok(steps)
+}
+
+/// Makes the step of a derived cell, from the value in its store to its projection; equal: no step.
+fn derived_step(derived: &DerivedCell, before: Value, after: Value) -> Option<Step> {
+    (before != after).then(|| Step {
+        cell: derived.cell.clone(),
+        unit: derived.unit.clone(),
+        entity: cell_entity(&derived.cell),
+        from_version: None,
+        to_version: None,
+        before,
+        after,
+        derived: true,
+        stac_id: None,
+        collection: None,
+        other_names: kfm_lineage::OtherNames::default(),
+    })
 }
 
 /// The documents of each collection: its items, and the collections that carry its id.
@@ -358,3 +417,7 @@ pub(crate) fn members(view: &CatalogView) -> BTreeMap<&str, BTreeMap<&str, Diges
     }
     members
 }
+
+#[cfg(test)]
+#[path = "derive_tests.rs"]
+mod tests;

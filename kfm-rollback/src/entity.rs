@@ -4,12 +4,12 @@ use kfm_lineage::{CellId, EntityId};
 
 /// Names a document's entity by its store and path. The document's STAC id is only an attribute, since real
 /// catalogs repeat and change ids.
-pub fn document_entity(store: &str, path: &str) -> EntityId {
+pub(crate) fn document_entity(store: &str, path: &str) -> EntityId {
     name("kfm-stac", store, path)
 }
 
 /// Names the entity of any cell.
-pub fn cell_entity(cell: &CellId) -> EntityId {
+pub(crate) fn cell_entity(cell: &CellId) -> EntityId {
     entity_in(cell.domain.as_str(), &cell.store, &cell.key)
 }
 

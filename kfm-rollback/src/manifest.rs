@@ -24,7 +24,7 @@ pub struct RollbackManifest {
     /// The rollback that was taken back; only in the manifest of a revert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<RollbackId>,
-    /// The actor that asked for it, as `--actor`, `KFM_ACTOR` or the system's user name gave it.
+    /// The actor that asked for it, under the name that the caller gave.
     pub requested_by: String,
     /// When it was planned.
     pub requested_at: Timestamp,
@@ -149,7 +149,7 @@ pub struct HotfixManifest {
     pub timestamp: Timestamp,
     /// The tier, 0 to 4: which kind of change it is.
     pub tier: u8,
-    /// The actor that asked for it, as `--actor`, `KFM_ACTOR` or the system's user name gave it.
+    /// The actor that asked for it, under the name that the caller gave.
     pub author: String,
     /// The reason that the actor gave.
     pub reason: String,

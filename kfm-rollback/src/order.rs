@@ -10,11 +10,11 @@ use kfm_lineage::{CellId, Domain, Step};
 use kfm_wal::record::Batch;
 
 /// The most steps that one intent announces.
-pub const BATCH_STEPS_MAX: usize = 1_000;
+pub(crate) const BATCH_STEPS_MAX: usize = 1_000;
 
 /// Where a step stands in the order for readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Documents of the target appear or change.
     Expand,
     /// Derived stores switch.
@@ -25,7 +25,7 @@ pub enum Phase {
 
 impl Phase {
     /// Returns the phase of a step.
-    pub fn of(step: &Step) -> Self {
+    pub(crate) fn of(step: &Step) -> Self {
         match step.after {
             _ if step.derived || step.cell.domain != Domain::Stac => Self::Derive,
             Some(_) => Self::Expand,
@@ -34,7 +34,7 @@ impl Phase {
     }
 
     /// Returns the word used in output.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Expand => "expand",
             Self::Derive => "derive",
@@ -44,7 +44,7 @@ impl Phase {
 }
 
 /// What a document lists, by path, before and after: its `child` and `item` targets in the store.
-pub type Listings = BTreeMap<String, Vec<String>>;
+pub(crate) type Listings = BTreeMap<String, Vec<String>>;
 
 /// Puts steps in order: adds (the listed document before the document that lists it), changes, derived cells,
 /// retires (the listing document before the listed one). A document that is in the way of another one disappears
@@ -53,7 +53,7 @@ pub type Listings = BTreeMap<String, Vec<String>>;
 ///
 /// `after` holds what documents list once the steps are made, `before` what they list now; documents that do
 /// not move need not be in them. Reference cycles, which real catalogs have, are cut at the smallest path.
-pub fn order_steps(mut steps: Vec<Step>, before: &Listings, after: &Listings) -> Vec<Step> {
+pub(crate) fn order_steps(mut steps: Vec<Step>, before: &Listings, after: &Listings) -> Vec<Step> {
     steps.sort_by(|a, b| a.cell.cmp(&b.cell));
     let level_after = levels(&steps, after);
     let level_before = levels(&steps, before);
@@ -151,7 +151,7 @@ fn levels(steps: &[Step], listings: &Listings) -> BTreeMap<String, usize> {
 /// does not matter to readers.
 ///
 /// Where what a document lists is not known, `before` and `after` have no entry for it; then it stands alone.
-pub fn barriers(steps: &[Step], before: &Listings, after: &Listings) -> BTreeSet<usize> {
+pub(crate) fn barriers(steps: &[Step], before: &Listings, after: &Listings) -> BTreeSet<usize> {
     let mut barriers = BTreeSet::new();
     // The documents since the last barrier, and what they list.
     let (mut made, mut listed) = (BTreeSet::new(), BTreeSet::new());
@@ -182,7 +182,7 @@ pub fn barriers(steps: &[Step], before: &Listings, after: &Listings) -> BTreeSet
 }
 
 /// Cuts ordered steps into batches: each has steps of one store and one phase, at most [`BATCH_STEPS_MAX`].
-pub fn batches(steps: &[Step]) -> Vec<Batch> {
+pub(crate) fn batches(steps: &[Step]) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut last: Option<(&str, Phase)> = None;
     for (index, step) in steps.iter().enumerate() {
@@ -351,5 +351,65 @@ mod tests {
         let sizes: Vec<u64> = batches.iter().map(|batch| batch.count).collect();
         assert_eq!(sizes, [1_000, 1_000, 500, 1]);
         assert!(batches.windows(2).all(|pair| pair[0].first + pair[0].count == pair[1].first));
+    }
+
+    #[test]
+    fn a_document_stands_one_level_above_the_highest_of_those_it_lists() {
+        for (rule, moved, tree, expected) in [
+            ("what lists nothing stands at the bottom", "a b", &[][..], "a=0 b=0"),
+            (
+                "a collection above its items, the root above it",
+                "c i r",
+                &[("c", &["i"][..]), ("r", &["c"])],
+                "c=1 i=0 r=2",
+            ),
+            ("it goes by the highest", "c i r", &[("c", &["i"]), ("r", &["i", "c"])], "c=1 i=0 r=2"),
+            ("documents that do not move do not count", "i r", &[("c", &["i"]), ("r", &["c"])], "i=0 r=0"),
+            (
+                "a document listed twice stands where it stands",
+                "c d i",
+                &[("c", &["i"]), ("d", &["i"])],
+                "c=1 d=1 i=0",
+            ),
+            ("of a cycle, the smallest path comes last", "a b", &[("a", &["b"]), ("b", &["a"])], "a=1 b=0"),
+            ("a document that lists itself", "a", &[("a", &["a"])], "a=0"),
+        ] {
+            let steps: Vec<Step> =
+                moved.split(' ').map(|path| step(Domain::Stac, path, false, true)).collect();
+            let found = levels(&steps, &listings(tree));
+            let found: Vec<String> = found.iter().map(|(path, level)| format!("{path}={level}")).collect();
+            assert_eq!(found.join(" "), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_chain_of_catalogs_may_be_as_long_as_the_whole_catalog() {
+        let path = |n: usize| format!("{n:06}");
+        let steps: Vec<Step> = (0..50_000).map(|n| step(Domain::Stac, &path(n), false, true)).collect();
+        let chain: Listings = (1..50_000).map(|n| (path(n), vec![path(n - 1)])).collect();
+        assert_eq!(levels(&steps, &chain)[&path(49_999)], 49_999);
+    }
+
+    #[test]
+    fn a_step_has_its_phase_by_its_store_and_by_what_it_leaves() {
+        for (rule, step, phase) in [
+            ("a document appears", step(Domain::Stac, "a", false, true), Phase::Expand),
+            ("a document changes", step(Domain::Stac, "a", true, true), Phase::Expand),
+            ("a document disappears", step(Domain::Stac, "a", true, false), Phase::Contract),
+            ("a node appears", step(Domain::Graph, "a", false, true), Phase::Derive),
+            ("an alias disappears", step(Domain::Search, "a", true, false), Phase::Derive),
+            (
+                "a document of a derived catalog disappears",
+                Step { derived: true, ..step(Domain::Stac, "a", true, false) },
+                Phase::Derive,
+            ),
+            (
+                "a cell that a pipeline keeps in the graph",
+                Step { derived: false, ..step(Domain::Graph, "a", true, false) },
+                Phase::Derive,
+            ),
+        ] {
+            assert_eq!(Phase::of(&step), phase, "{rule}");
+        }
     }
 }

@@ -15,7 +15,7 @@ pub use listing::Listing;
 pub(crate) use listing::below;
 
 /// Name and version of this projector, as the log has it.
-pub const PROJECTOR: &str = "kfm-stac/2";
+pub(crate) const PROJECTOR: &str = "kfm-stac/2";
 
 /// The most bytes of an alias: an index's suffix still fits into the 255 bytes that search engines allow.
 const ALIAS_BYTES_MAX: usize = 200;
@@ -30,7 +30,7 @@ const ALIAS_KEPT_BYTES: usize = 160;
 /// The node is keyed by the document's path (`kfm_id`), since real catalogs repeat and change ids. Its
 /// relationships lead to bare nodes, named by label and id: the collection that an item names, and each asset,
 /// named by its href, with the document's folder before it if the href is relative.
-pub fn node(path: &str, facts: &DocumentFacts, label: Option<&str>) -> Option<Value> {
+pub(crate) fn node(path: &str, facts: &DocumentFacts, label: Option<&str>) -> Option<Value> {
     let kind = match facts.kind {
         DocumentKind::Item => "StacItem",
         DocumentKind::Collection => "StacCollection",
@@ -79,7 +79,7 @@ fn asset_id(path: &str, href: &str) -> String {
 /// different ids have different names that every search engine takes: `Landsat 9` is `kfm-~4candsat~209`. A name
 /// above 200 bytes keeps its first 160; then come `~~`, with which no escape begins, and 32 hex digits of the id's
 /// SHA-256.
-pub fn alias_name(collection: &str) -> String {
+pub(crate) fn alias_name(collection: &str) -> String {
     let mut name = String::from("kfm-");
     for byte in collection.bytes() {
         match byte {
@@ -96,7 +96,7 @@ pub fn alias_name(collection: &str) -> String {
 }
 
 /// Lists the collections that a change of one document feeds: its old one and its new one.
-pub fn fed_by(before: Option<&DocumentFacts>, after: Option<&DocumentFacts>) -> BTreeSet<String> {
+pub(crate) fn fed_by(before: Option<&DocumentFacts>, after: Option<&DocumentFacts>) -> BTreeSet<String> {
     [before, after].into_iter().flatten().filter_map(|facts| facts.collections()).map(str::to_owned).collect()
 }
 

@@ -24,7 +24,7 @@ pub fn schemas() -> Vec<SchemaFile> {
 }
 
 /// Returns the schema of a `kfm.toml` whose stores are of these kinds, with the keys that each kind has.
-pub fn kfm_toml(kinds: &Kinds) -> SchemaFile {
+pub(crate) fn kfm_toml(kinds: &Kinds) -> SchemaFile {
     let mut file = SchemaFile::of_input::<Settings>("platform/kfm-toml-v1.json");
     let keys = file.schema.pointer_mut("/$defs/StoreSettings/properties");
     let keys = keys.and_then(serde_json::Value::as_object_mut).expect("a store's table has keys");

@@ -72,3 +72,47 @@ pub(crate) fn protected(cell: &CellId) -> Error {
 pub(crate) async fn observed(session: &Session, cell: &CellId) -> Result<Value> {
     Ok(session.store(cell)?.value(&cell.key).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::given::{Given, cell};
+
+    #[test]
+    fn only_keys_of_the_operations_own_cells_may_be_left_alone() {
+        for (rule, steps, skip, refused) in [
+            ("nothing is left alone", "a=1 b=1", "", None),
+            ("a key of the operation", "a=1 b=1", "b", None),
+            ("all of its keys", "a=1 b=1", "b a", None),
+            ("a mistyped key", "a=1 b=1", "a A", Some("A")),
+            ("the key of a derived cell only: it is projected, not moved", "a=1 *graph:x=1", "x", Some("x")),
+            ("the operation has no cell", "", "a", Some("a")),
+        ] {
+            let skip: Vec<String> = skip.split_whitespace().map(str::to_owned).collect();
+            let found = refuse_unknown_keys(&Given::log("").steps(steps), &skip);
+            assert_eq!(key_of(found), refused.map(str::to_owned), "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_cell_is_left_alone_only_while_it_holds_a_foreign_value() {
+        for (rule, skip, foreign, refused) in [
+            ("nothing is left alone, nothing is foreign", "", "", None),
+            ("what is foreign need not be left alone here", "", "a", None),
+            ("a foreign value", "a", "a", None),
+            ("a value that the log knows", "a", "", Some("a")),
+            ("another cell is foreign", "a b", "b", Some("a")),
+            ("a cell of this key in another store is foreign", "x", "graph:x", None),
+        ] {
+            let skip: Vec<String> = skip.split_whitespace().map(str::to_owned).collect();
+            let foreign: BTreeSet<CellId> = foreign.split_whitespace().map(cell).collect();
+            let found = refuse_known_values(&skip, &foreign);
+            assert_eq!(key_of(found), refused.map(str::to_owned), "{rule}");
+        }
+    }
+
+    fn key_of(found: Result<()>) -> Option<String> {
+        let Err(Error::Invalid { message, .. }) = found else { return None };
+        message.rsplit_once("key=").map(|(_, key)| key.to_owned())
+    }
+}

@@ -3,6 +3,7 @@
 //! One machine serves publish, rollback, revert and hotfix in both directions, and starting is resuming with an
 //! empty journal. The end is judged by the digest of the scope, never by the absence of errors.
 
+mod decide;
 pub(crate) mod fit;
 mod halt;
 mod open;
@@ -10,10 +11,11 @@ mod outcome;
 mod records;
 mod resume;
 mod steps;
+mod today;
 mod treated;
 mod verify;
 
-use kfm_lineage::{OperationId, Status};
+use kfm_lineage::{OperationId, OperationKind, Status};
 use kfm_policy::Remedy;
 use kfm_wal::Outlook;
 use kfm_wal::record::{Close, Direction, EndState, JournalEntry, SegmentRef};
@@ -24,6 +26,8 @@ pub(crate) use outcome::{Outcome, change as integrity_change};
 pub(crate) use records::{raise_due, telemetry_ref};
 pub(crate) use resume::{Resume, resume, still_open};
 pub(crate) use treated::{Work, protected_by_log};
+
+use decide::{Next, next};
 
 use crate::context::WriteContext;
 use crate::error::{Error, Result, recorded_text};
@@ -74,34 +78,39 @@ async fn run_to_end(
             },
             Err(halt) => halt,
         };
-        match (halt, direction) {
-            (Halt::Interrupted, _) => {
-                let followed = session.refuse_if_followed().await.err();
-                let halt = followed.map_or(Halt::Interrupted, Halt::of_log);
+        match next(&halt, direction) {
+            Next::Wait => {
+                let halt = match halt {
+                    Halt::Interrupted => {
+                        session.refuse_if_followed().await.err().map_or(Halt::Interrupted, Halt::of_log)
+                    }
+                    halt => halt,
+                };
                 return Err(unfinished(id, Status::Interrupted, &halt));
             }
-            // A store or a log that did not answer is no reason to undo anything.
-            (halt, _) if halt.may_pass() => return Err(unfinished(id, Status::Interrupted, &halt)),
-            (halt @ (Halt::Store(_) | Halt::Verification(_)), Direction::Forward) => {
-                tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
-                let reason = recorded_text(format!("{}: {halt}", halt.reason()));
-                let abort = JournalEntry::AbortRequested { by: ENGINE.into(), reason };
-                if let Err(error) = session.journal(id, abort).await {
-                    return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
-                }
-                // What was visible before may be protected by now, so the prior state is joined with today's
-                // protection too.
-                match resume::treated_today(session, operation.kind, &work, Direction::Backward).await {
-                    Ok(treated) => {
-                        if let Err(error) = work.treat(session, id, treated).await {
-                            return Err(unfinished(id, Status::Interrupted, &Halt::of_log(error)));
-                        }
-                    }
-                    Err(halt) => return Err(hold(session, id, &halt, Direction::Backward).await),
-                }
-            }
-            (halt, direction) => return Err(hold(session, id, &halt, direction).await),
+            Next::GoBack => go_back(session, id, operation.kind, &halt, &mut work).await?,
+            Next::Hold => return Err(hold(session, id, &halt, direction).await),
         }
+    }
+}
+
+/// Notes in the journal that the operation goes back to the prior state, and what today's protection asks of its cells
+/// there: what was visible before may be protected by now.
+async fn go_back(
+    session: &mut Session,
+    id: &OperationId,
+    kind: OperationKind,
+    halt: &Halt,
+    work: &mut Work,
+) -> Result<()> {
+    tracing::warn!(operation = %id, reason = halt.reason(), "going back to the prior state");
+    let interrupted = |error| unfinished(id, Status::Interrupted, &Halt::of_log(error));
+    let reason = recorded_text(format!("{}: {halt}", halt.reason()));
+    let abort = JournalEntry::AbortRequested { by: ENGINE.into(), reason };
+    session.journal(id, abort).await.map_err(interrupted)?;
+    match today::treated_today(session, kind, work, Direction::Backward).await {
+        Ok(treated) => work.treat(session, id, treated).await.map_err(interrupted),
+        Err(halt) => Err(hold(session, id, &halt, Direction::Backward).await),
     }
 }
 

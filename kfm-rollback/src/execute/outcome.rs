@@ -8,11 +8,11 @@ use kfm_lineage::{Digest, OperationId, OperationKind, Step, Timestamp, Value};
 use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
-use super::Work;
 use super::treated::protected;
+use super::{Work, decide};
 use crate::assess::{catalog_at, with_steps};
 use crate::error::Result;
-use crate::history::{ENGINE, Operation};
+use crate::history::Operation;
 use crate::report::{CellCount, Listing, ProtectedLine};
 use crate::session::Session;
 
@@ -48,14 +48,7 @@ impl Outcome {
     ) -> Result<Self> {
         let operation = session.history.require(id)?.clone();
         let treated = work.deviations();
-        let (end, error) = match (direction, &operation.journal.abort) {
-            (Direction::Forward, _) => (EndState::Completed, None),
-            (Direction::Backward, Some((by, reason))) if by == ENGINE => {
-                let has_moved = !operation.journal.intended.is_empty() || !treated.is_empty();
-                (if has_moved { EndState::Aborted } else { EndState::Failed }, Some(reason.clone()))
-            }
-            (Direction::Backward, _) => (EndState::Aborted, None),
-        };
+        let (end, error) = decide::end_of(direction, &operation.journal, !treated.is_empty());
         let log = session.wal.by_operation(id).await?;
         let (applied, already) = match direction {
             Direction::Forward => {

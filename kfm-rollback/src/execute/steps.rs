@@ -14,6 +14,7 @@ use super::{Halt, Work};
 use crate::assess::listings_among;
 use crate::bulk;
 use crate::context::WriteContext;
+use crate::history::JournalState;
 use crate::op::{Depth, DomainOp, Fence, Seen, Swap, Swapped, Visible};
 use crate::order::{Phase, barriers, batches};
 use crate::session::Session;
@@ -31,7 +32,11 @@ pub(crate) async fn make_steps(
     let before = listings_among(session, &work.steps, |step| step.before).await;
     let after = listings_among(session, &work.steps, |step| step.after).await;
     let barriers = barriers(&work.steps, &before, &after);
-    let mut pending = pending_batches(session, cx, work, direction);
+    let journal = session.history.operation(cx.operation()).map(|operation| operation.journal.clone());
+    let journal = journal.unwrap_or_default();
+    let mut pending = pending_batches(work, &journal, direction, |step| {
+        session.store(&step.cell).is_ok_and(|store| store.capabilities().durable_ack)
+    });
     if direction == Direction::Backward {
         pending.reverse();
     }
@@ -59,7 +64,7 @@ pub(crate) async fn make_steps(
                 return Err(Halt::Interrupted);
             }
             let range = batch.range(work.steps.len());
-            let is_announced = is_announced(session, cx, &range);
+            let is_announced = is_announced(&journal, &range);
             session
                 .journal(cx.operation(), JournalEntry::Intent { direction, batch })
                 .await
@@ -147,9 +152,12 @@ async fn settle_earlier(session: &Session, cx: &WriteContext, work: &Work) -> Re
 /// Forward, these are all batches without an outcome. Backward, they are the announced batches less those undone: a
 /// batch that was never announced has changed nothing. They are cut anew around what is done, so that an engine
 /// with other batch sizes can resume what an older one began.
-fn pending_batches(session: &Session, cx: &WriteContext, work: &Work, direction: Direction) -> Vec<Batch> {
-    let journal = session.history.operation(cx.operation()).map(|operation| operation.journal.clone());
-    let journal = journal.unwrap_or_default();
+fn pending_batches(
+    work: &Work,
+    journal: &JournalState,
+    direction: Direction,
+    is_durable: impl Fn(&Step) -> bool,
+) -> Vec<Batch> {
     let mut pending = vec![direction == Direction::Forward; work.steps.len()];
     let mut mark = |batches: &BTreeSet<Batch>, value: bool| {
         for batch in batches {
@@ -157,11 +165,9 @@ fn pending_batches(session: &Session, cx: &WriteContext, work: &Work, direction:
         }
     };
     // Where a store may lose what it has answered, an outcome in the journal proves nothing.
-    let is_durable =
-        |step: &Step| session.store(&step.cell).is_ok_and(|store| store.capabilities().durable_ack);
     let lasting = |batches: &BTreeSet<Batch>| -> BTreeSet<Batch> {
         let first = |batch: &Batch| work.steps[batch.range(work.steps.len())].first();
-        batches.iter().filter(|batch| first(batch).is_some_and(is_durable)).copied().collect()
+        batches.iter().filter(|batch| first(batch).is_some_and(&is_durable)).copied().collect()
     };
     match direction {
         Direction::Forward => mark(&lasting(&journal.made), false),
@@ -192,11 +198,9 @@ fn pending_batches(session: &Session, cx: &WriteContext, work: &Work, direction:
 }
 
 /// Says whether an earlier run of the operation was about to make some of these steps.
-fn is_announced(session: &Session, cx: &WriteContext, steps: &Range<usize>) -> bool {
-    session.history.operation(cx.operation()).is_some_and(|operation| {
-        let mut intended = operation.journal.intended.iter().map(|batch| batch.range(usize::MAX));
-        intended.any(|batch| batch.start < steps.end && steps.start < batch.end)
-    })
+fn is_announced(earlier: &JournalState, steps: &Range<usize>) -> bool {
+    let mut intended = earlier.intended.iter().map(|batch| batch.range(usize::MAX));
+    intended.any(|batch| batch.start < steps.end && steps.start < batch.end)
 }
 
 /// What a batch changed, and what had its value before.
@@ -245,18 +249,8 @@ async fn make_at_once(
     let steps: Vec<&Step> = steps.iter().filter(|step| !work.skip.contains(&step.cell)).collect();
     let keys: Vec<String> = steps.iter().map(|step| step.cell.key.clone()).collect();
     let seen = bulk::observe(store, &keys, Depth::Mark).await.map_err(Halt::Store)?;
-    let mut made = Made::default();
-    let mut swaps = Vec::with_capacity(steps.len());
-    for (step, from) in steps.iter().zip(seen) {
-        let to = work.target(step, direction);
-        if from.value != to && !work.knows(step, from.value) {
-            return Err(Halt::Foreign { cell: step.cell.clone(), observed: from.value });
-        }
-        // A cell that has its value already is swapped too: a process that was killed may have left the value
-        // visible and not durable, and the store makes it durable before it answers.
-        made.already += u64::from(from.value == to);
-        swaps.push(Swap { key: step.cell.key.clone(), from, to });
-    }
+    let (mut swaps, already) = swaps(work, &steps, seen, direction)?;
+    let mut made = Made { applied: 0, already };
     if swaps.is_empty() {
         return Ok(Made::default());
     }
@@ -296,3 +290,29 @@ async fn make_at_once(
     }
     Ok(made)
 }
+
+/// Decides what the cells of steps are swapped to, from what they were `seen` to hold, and counts those that have their
+/// value already. What another hand wrote is left alone.
+fn swaps(
+    work: &Work,
+    steps: &[&Step],
+    seen: Vec<Seen>,
+    direction: Direction,
+) -> Result<(Vec<Swap>, u64), Halt> {
+    let (mut swaps, mut already) = (Vec::with_capacity(steps.len()), 0);
+    for (step, from) in steps.iter().zip(seen) {
+        let to = work.target(step, direction);
+        if from.value != to && !work.knows(step, from.value) {
+            return Err(Halt::Foreign { cell: step.cell.clone(), observed: from.value });
+        }
+        // A cell that has its value already is swapped too: a process that was killed may have left the value
+        // visible and not durable, and the store makes it durable before it answers.
+        already += u64::from(from.value == to);
+        swaps.push(Swap { key: step.cell.key.clone(), from, to });
+    }
+    Ok((swaps, already))
+}
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;

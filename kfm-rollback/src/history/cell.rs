@@ -9,16 +9,16 @@ use kfm_lineage::{Lsn, OperationId, Step, Value, Version};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
     /// The position of the record that opened the operation.
-    pub lsn: Lsn,
+    pub(crate) lsn: Lsn,
     /// The operation that wrote it.
-    pub operation: OperationId,
+    pub(crate) operation: OperationId,
     /// The step that it made.
-    pub step: Arc<Step>,
+    pub(crate) step: Arc<Step>,
 }
 
 impl Write {
     /// Makes the write of a step by an operation.
-    pub fn new(lsn: Lsn, operation: OperationId, step: Arc<Step>) -> Self {
+    pub(crate) fn new(lsn: Lsn, operation: OperationId, step: Arc<Step>) -> Self {
         Self { lsn, operation, step }
     }
 }
@@ -27,16 +27,16 @@ impl Write {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CellHistory {
     /// What content operations wrote, oldest first.
-    pub writes: Vec<Write>,
+    pub(crate) writes: Vec<Write>,
     /// What readers saw from each position on, oldest first.
     pub(super) seen: Vec<(Lsn, Value)>,
     /// Every STAC id that the document carried.
-    pub ids: BTreeSet<String>,
+    pub(crate) ids: BTreeSet<String>,
     /// Every collection that the document belonged to or was.
-    pub collections: BTreeSet<String>,
+    pub(crate) collections: BTreeSet<String>,
     /// Every version number that an operation gave the document, also an operation that went back: no number is
     /// used for two contents.
-    pub versions: BTreeSet<Version>,
+    pub(crate) versions: BTreeSet<Version>,
 }
 
 impl CellHistory {
@@ -55,17 +55,17 @@ impl CellHistory {
     }
 
     /// Returns what readers see now.
-    pub fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         self.seen.last().and_then(|(_, value)| *value)
     }
 
     /// Returns the last value that readers saw and that was not absent.
-    pub fn last_seen(&self) -> Value {
+    pub(crate) fn last_seen(&self) -> Value {
         self.seen.iter().rev().find_map(|(_, value)| *value)
     }
 
     /// Returns where the log last moved the cell. In a store without generations this is the cell's generation.
-    pub fn generation(&self) -> Lsn {
+    pub(crate) fn generation(&self) -> Lsn {
         self.seen.last().map_or(Lsn::ZERO, |(lsn, _)| *lsn)
     }
 
@@ -80,7 +80,7 @@ impl CellHistory {
     }
 
     /// Returns what readers saw after the record at `lsn`.
-    pub fn value_at(&self, lsn: Lsn) -> Value {
+    pub(crate) fn value_at(&self, lsn: Lsn) -> Value {
         let after = self.seen.partition_point(|(at, _)| *at <= lsn);
         self.seen[..after].last().and_then(|(_, value)| *value)
     }

@@ -12,13 +12,13 @@ use crate::versions::VersionStore;
 
 /// A list that the log names and that is missing, or is not what the log says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
+pub(crate) struct Lost {
     /// The record that names it, or names the operation that it is of.
-    pub lsn: Lsn,
+    pub(crate) lsn: Lsn,
     /// The operation, if it is one's.
-    pub operation: Option<OperationId>,
+    pub(crate) operation: Option<OperationId>,
     /// The list.
-    pub digest: Digest,
+    pub(crate) digest: Digest,
 }
 
 impl std::fmt::Display for Lost {
@@ -67,7 +67,7 @@ impl History {
     }
 
     /// Returns the lists that were not there when the log was folded, in the log's order.
-    pub fn lost(&self) -> &[Lost] {
+    pub(crate) fn lost(&self) -> &[Lost] {
         &self.lost
     }
 

@@ -6,19 +6,20 @@
 //! rollbacks does not depend on their order, and a rollback with its revert changes nothing.
 
 mod cell;
+mod fold;
+#[cfg(test)]
+pub(crate) mod given;
 mod kept;
 mod labels;
 mod lost;
 mod operation;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use kfm_lineage::{
-    CellId, Digest, Lsn, OperationId, OperationKind, PublishId, RollbackId, Step, Timestamp, Value,
-};
-use kfm_policy::Remedy;
+use kfm_lineage::{CellId, Digest, Lsn, OperationId, OperationKind, PublishId, RollbackId, Step, Value};
 use kfm_wal::record::{
     ApprovalRecord, Close, EndState, PlanCancelled, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
     TreatedCell,
@@ -26,9 +27,9 @@ use kfm_wal::record::{
 
 pub use cell::{CellHistory, Write};
 pub use kept::HISTORY;
-pub use lost::Lost;
-pub use operation::{Closed, JournalState, Operation};
-pub(crate) use operation::{ENGINE, misfit};
+pub(crate) use lost::Lost;
+pub(crate) use operation::{Closed, ENGINE, misfit};
+pub use operation::{JournalState, Operation};
 pub use parts::Parts;
 
 use crate::error::{Error, Result};
@@ -75,7 +76,7 @@ impl History {
     ///
     /// # Errors
     /// As [`fold`](Self::fold).
-    pub async fn catch_up(&mut self, wal: &kfm_wal::Wal, versions: &VersionStore) -> Result<()> {
+    pub(crate) async fn catch_up(&mut self, wal: &kfm_wal::Wal, versions: &VersionStore) -> Result<()> {
         for entry in wal.entries_from(self.folded.next()).await? {
             self.take_next(entry.lsn, Some(&entry.record), versions).await?;
         }
@@ -103,7 +104,7 @@ impl History {
     }
 
     /// Returns the position of the last record that was folded.
-    pub fn position(&self) -> Lsn {
+    pub(crate) fn position(&self) -> Lsn {
         self.folded
     }
 
@@ -159,111 +160,31 @@ impl History {
         Ok(())
     }
 
-    /// Notes an operation. An operation is opened once: a record of another kind that opens it again changes nothing.
-    fn open(&mut self, operation: Operation) {
-        if self.operations.contains_key(&operation.id) {
-            let why = format!("it opens again what is open or has ended: operation={}", operation.id);
-            self.passed_over.push((operation.opened, why));
-            return;
-        }
-        self.order.push(operation.id.clone());
-        self.operations.insert(operation.id.clone(), operation);
-    }
-
-    /// Notes the ids and collections that documents carry, also of an operation that has not ended: a label must
-    /// cover what readers may have seen.
     async fn note_names(&mut self, operation: &Operation, versions: &VersionStore) -> Result<()> {
-        let steps = read_steps(versions, &operation.steps).await?;
-        self.note_stores(&steps);
-        for step in steps.iter().filter(|step| !step.derived) {
-            self.cells.entry(step.cell.clone()).or_default().note_names(step);
-        }
+        self.note_names_of(&read_steps(versions, &operation.steps).await?);
         Ok(())
     }
 
-    fn note_stores(&mut self, steps: &[Step]) {
-        for Step { cell, .. } in steps {
-            self.parts.has_store(cell.domain, &cell.store);
-        }
-    }
-
     async fn close(&mut self, id: &OperationId, closed: Closed, versions: &VersionStore) -> Result<()> {
-        let Some(operation) = self.operations.get(id) else {
-            return Err(Error::Incomplete {
-                message: format!(
-                    "the log ends an operation that it does not begin: operation={id} lsn={}",
-                    closed.lsn
-                ),
-                hint: "verify the log; restore it from a backup if it is damaged".into(),
-                next: vec![Remedy::VerifyLog],
-            });
-        };
-        if operation.closed.is_some() {
-            let why = format!("it ends again what has ended: operation={id}");
-            self.passed_over.push((closed.lsn, why));
-            return Ok(());
-        }
-        let operation = Operation { closed: Some(closed.clone()), ..operation.clone() };
+        let Some(operation) = self.ending(id, closed.lsn)? else { return Ok(()) };
         // Everything is read before anything is noted, so a call that fails here can be repeated.
         let steps = match closed.close.end {
             EndState::Completed => read_steps(versions, &operation.steps).await?,
             EndState::Aborted | EndState::Failed => Vec::new(),
         };
         let treated = read_treated(versions, &closed.close).await?;
-        self.operations.insert(id.clone(), operation.clone());
-        let treated: BTreeMap<&CellId, Value> =
-            treated.iter().map(|treated| (&treated.cell, treated.value)).collect();
-        match closed.close.end {
-            EndState::Completed => {
-                let moved = !steps.is_empty();
-                self.note_stores(&steps);
-                for mut step in steps.into_iter().filter(|step| !step.derived) {
-                    if let Some(value) = treated.get(&step.cell) {
-                        step.after = *value;
-                    }
-                    let history = self.cells.entry(step.cell.clone()).or_default();
-                    history.note_names(&step);
-                    history.observe(operation.opened, step.after);
-                    if operation.is_content() {
-                        history.writes.push(Write::new(operation.opened, id.clone(), Arc::new(step)));
-                    }
-                }
-                if moved || operation.kind == OperationKind::Revert {
-                    self.turn(&operation);
-                }
-            }
-            EndState::Aborted => {
-                for (cell, value) in treated {
-                    self.cells.entry(cell.clone()).or_default().observe(operation.opened, value);
-                }
-            }
-            EndState::Failed => {}
-        }
+        self.end(operation, closed, steps, &treated);
         Ok(())
-    }
-
-    /// Notes that a completed operation changed whether its target stands, if it is one that does.
-    fn turn(&mut self, operation: &Operation) {
-        match operation.kind {
-            // A rollback whose record does not fit together undoes nothing; `doctor` names it.
-            OperationKind::Rollback => {
-                if let Ok(by) = RollbackId::parse(operation.id.as_str()) {
-                    self.undone.insert(operation.target.clone(), by);
-                }
-            }
-            OperationKind::Revert => drop(self.undone.remove(&operation.target)),
-            _ => {}
-        }
     }
 
     /// Returns the positions of the records that change nothing since this engine does not write such records, each
     /// with the reason.
-    pub fn passed_over(&self) -> &[(Lsn, String)] {
+    pub(crate) fn passed_over(&self) -> &[(Lsn, String)] {
         &self.passed_over
     }
 
     /// Returns an operation; `None` if the log does not know the id.
-    pub fn operation(&self, id: &OperationId) -> Option<&Operation> {
+    pub(crate) fn operation(&self, id: &OperationId) -> Option<&Operation> {
         self.operations.get(id)
     }
 
@@ -281,17 +202,17 @@ impl History {
     }
 
     /// Returns the operations that have begun and not ended.
-    pub fn open_operations(&self) -> impl Iterator<Item = &Operation> {
+    pub(crate) fn open_operations(&self) -> impl Iterator<Item = &Operation> {
         self.operations().filter(|operation| operation.closed.is_none())
     }
 
     /// Returns the publishes, in the log's order.
-    pub fn publishes(&self) -> impl DoubleEndedIterator<Item = &Operation> {
+    pub(crate) fn publishes(&self) -> impl DoubleEndedIterator<Item = &Operation> {
         self.operations().filter(|operation| PublishId::parse(operation.id.as_str()).is_ok())
     }
 
     /// Returns a cell's history; none if the log does not know the cell.
-    pub fn cell(&self, cell: &CellId) -> Option<&CellHistory> {
+    pub(crate) fn cell(&self, cell: &CellId) -> Option<&CellHistory> {
         self.cells.get(cell)
     }
 
@@ -311,17 +232,17 @@ impl History {
     }
 
     /// Returns the standing rollback that undid a content operation.
-    pub fn undone_by(&self, id: &OperationId) -> Option<&RollbackId> {
+    pub(crate) fn undone_by(&self, id: &OperationId) -> Option<&RollbackId> {
         self.undone.get(id)
     }
 
     /// Returns the content operations that do not stand, with the rollback that undid each.
-    pub fn undone(&self) -> impl Iterator<Item = (&OperationId, &RollbackId)> {
+    pub(crate) fn undone(&self) -> impl Iterator<Item = (&OperationId, &RollbackId)> {
         self.undone.iter()
     }
 
     /// Returns how far a stage has come, by its idempotency key.
-    pub fn stage(&self, idempotency_key: &Digest) -> Option<&StageRecord> {
+    pub(crate) fn stage(&self, idempotency_key: &Digest) -> Option<&StageRecord> {
         self.stages.get(idempotency_key)
     }
 
@@ -362,54 +283,53 @@ impl History {
     }
 
     /// Returns the documents of a store as they stood after the record at `lsn`, without absent ones.
-    pub fn documents_at<'a>(&'a self, store: &'a str, lsn: Lsn) -> impl Iterator<Item = (&'a str, Digest)> {
+    pub(crate) fn documents_at<'a>(
+        &'a self,
+        store: &'a str,
+        lsn: Lsn,
+    ) -> impl Iterator<Item = (&'a str, Digest)> {
         self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store)).filter_map(
             move |(cell, history)| history.value_at(lsn).map(|digest| (cell.key.as_str(), digest)),
         )
     }
 
     /// Returns a stored plan.
-    pub fn plan(&self, plan_id: &Digest) -> Option<&PlanRecord> {
+    pub(crate) fn plan(&self, plan_id: &Digest) -> Option<&PlanRecord> {
         self.plans.get(plan_id).map(|(_, plan)| plan)
     }
 
     /// Returns the stored plans in the log's order.
-    pub fn plans(&self) -> Vec<&PlanRecord> {
+    pub(crate) fn plans(&self) -> Vec<&PlanRecord> {
         let mut plans: Vec<_> = self.plans.values().collect();
         plans.sort_by_key(|(lsn, _)| *lsn);
         plans.into_iter().map(|(_, plan)| plan).collect()
     }
 
     /// Returns the record by which a plan was taken back; `None` if it was not.
-    pub fn cancelled(&self, plan_id: &Digest) -> Option<&PlanCancelled> {
+    pub(crate) fn cancelled(&self, plan_id: &Digest) -> Option<&PlanCancelled> {
         self.cancelled.get(plan_id)
     }
 
     /// Returns the approvals of a plan, in the log's order.
-    pub fn approvals<'a>(&'a self, plan_id: &'a Digest) -> impl Iterator<Item = &'a ApprovalRecord> {
+    pub(crate) fn approvals<'a>(&'a self, plan_id: &'a Digest) -> impl Iterator<Item = &'a ApprovalRecord> {
         self.approvals.iter().filter(move |approval| approval.plan_id == *plan_id)
     }
 
     /// Returns the label entries that are in force.
-    pub fn labels(&self) -> &[serde_json::Value] {
+    pub(crate) fn labels(&self) -> &[serde_json::Value] {
         &self.labels
     }
 
     /// Returns the digest of a policy file as the log last recorded it. Of a registry's file, all entries are in
     /// force then.
-    pub fn policy_file(&self, name: &str) -> Option<Digest> {
+    pub(crate) fn policy_file(&self, name: &str) -> Option<Digest> {
         self.policy_files.get(name).copied()
     }
 
     /// Returns every operation id that is in use, by an operation or by a plan.
-    pub fn taken_ids(&self) -> BTreeSet<&str> {
+    pub(crate) fn taken_ids(&self) -> BTreeSet<&str> {
         let planned = self.plans.values().map(|(_, plan)| plan.operation.as_str());
         self.operations.keys().map(OperationId::as_str).chain(planned).collect()
-    }
-
-    /// Returns the time of the newest operation, for display.
-    pub fn newest(&self) -> Option<Timestamp> {
-        self.operations().next_back().map(|operation| operation.opened_at)
     }
 }
 
@@ -422,7 +342,7 @@ fn is_document_of(cell: &CellId, store: &str) -> bool {
 ///
 /// # Errors
 /// [`Error::Versions`]: the list is missing or damaged.
-pub async fn read_steps(versions: &VersionStore, steps: &SegmentRef) -> Result<Vec<Step>> {
+pub(crate) async fn read_steps(versions: &VersionStore, steps: &SegmentRef) -> Result<Vec<Step>> {
     if steps.count == 0 {
         return Ok(Vec::new());
     }
@@ -433,7 +353,7 @@ pub async fn read_steps(versions: &VersionStore, steps: &SegmentRef) -> Result<V
 ///
 /// # Errors
 /// As [`read_steps`].
-pub async fn read_treated(versions: &VersionStore, close: &Close) -> Result<Vec<TreatedCell>> {
+pub(crate) async fn read_treated(versions: &VersionStore, close: &Close) -> Result<Vec<TreatedCell>> {
     match &close.treated_segment {
         Some(segment) => Ok(versions.read_segment(segment).await?),
         None => Ok(close.treated.clone()),

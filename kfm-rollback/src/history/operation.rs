@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Closed {
+pub(crate) struct Closed {
     /// The position of the record that says so.
-    pub lsn: Lsn,
+    pub(crate) lsn: Lsn,
     /// When that record was written.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The end, with its counts and digests.
-    pub close: Close,
+    pub(crate) close: Close,
 }
 
 /// One operation as the log has it.
@@ -28,51 +28,51 @@ pub struct Operation {
     /// The operation's id.
     pub id: OperationId,
     /// Which kind of operation it is.
-    pub kind: OperationKind,
+    pub(crate) kind: OperationKind,
     /// The position of the record that opens it.
-    pub opened: Lsn,
+    pub(crate) opened: Lsn,
     /// When it was opened.
-    pub opened_at: Timestamp,
+    pub(crate) opened_at: Timestamp,
     /// The actor that asked for it.
-    pub requested_by: String,
+    pub(crate) requested_by: String,
     /// The reason that the actor gave.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// The pipeline of a publish; of other operations the name of their kind.
-    pub pipeline: String,
+    pub(crate) pipeline: String,
     /// Its steps, in order.
     #[serde(rename = "moves")]
-    pub steps: SegmentRef,
+    pub(crate) steps: SegmentRef,
     /// Derived cells that had their value when it was opened, for which it has no step.
     #[serde(default)]
-    pub already: u64,
+    pub(crate) already: u64,
     /// What the run of a publish made besides, such as tiles or reports.
-    pub derivatives: Option<SegmentRef>,
+    pub(crate) derivatives: Option<SegmentRef>,
     /// Cells of the target that the operation leaves alone.
-    pub skipped: Option<SegmentRef>,
+    pub(crate) skipped: Option<SegmentRef>,
     /// The publish or hotfix that it is about; a content operation names itself.
     pub target: OperationId,
     /// The rollback that a revert takes back.
-    pub reverts: Option<RollbackId>,
+    pub(crate) reverts: Option<RollbackId>,
     /// The policy under which it was opened.
-    pub policy_snapshot_ref: Digest,
+    pub(crate) policy_snapshot_ref: Digest,
     /// Digest of the scope before.
-    pub pre_state_hash: Digest,
+    pub(crate) pre_state_hash: Digest,
     /// Digest of the scope as planned.
-    pub post_state_expected: Digest,
+    pub(crate) post_state_expected: Digest,
     /// The bill of materials of the release that opened it.
-    pub sbom_ref: Option<ReleaseRef>,
+    pub(crate) sbom_ref: Option<ReleaseRef>,
     /// The manifest of the release that opened it.
-    pub manifest_ref: Option<ReleaseRef>,
+    pub(crate) manifest_ref: Option<ReleaseRef>,
     /// The plan that it executes.
-    pub plan_id: Option<Digest>,
+    pub(crate) plan_id: Option<Digest>,
     /// The digest of the plan's content.
-    pub content_id: Option<Digest>,
+    pub(crate) content_id: Option<Digest>,
     /// The opening record of a rollback, revert or hotfix; `None` for a publish.
-    pub frame: Option<Box<OperationFrame>>,
+    pub(crate) frame: Option<Box<OperationFrame>>,
     /// Its journal so far.
     pub journal: JournalState,
     /// Its end; `None` while it is open.
-    pub closed: Option<Closed>,
+    pub(crate) closed: Option<Closed>,
 }
 
 impl Operation {
@@ -148,17 +148,17 @@ impl Operation {
     }
 
     /// Says whether it writes values of its own.
-    pub fn is_content(&self) -> bool {
+    pub(crate) fn is_content(&self) -> bool {
         !matches!(self.kind, OperationKind::Rollback | OperationKind::Revert)
     }
 
     /// Says whether it moves references; a genesis and a reconcile only record what stands.
-    pub fn moves_references(&self) -> bool {
+    pub(crate) fn moves_references(&self) -> bool {
         !matches!(self.kind, OperationKind::Adopt | OperationKind::Reconcile)
     }
 
     /// Says whether readers see what it planned.
-    pub fn is_completed(&self) -> bool {
+    pub(crate) fn is_completed(&self) -> bool {
         self.closed.as_ref().is_some_and(|closed| closed.close.end == EndState::Completed)
     }
 
@@ -208,31 +208,31 @@ pub(crate) const ENGINE: &str = "engine";
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JournalState {
     /// Number of its lines.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// Batches that were announced forward: the intent is in the log, the act may have been made.
-    pub intended: BTreeSet<Batch>,
+    pub(crate) intended: BTreeSet<Batch>,
     /// Batches that are durable at their planned value.
-    pub made: BTreeSet<Batch>,
+    pub(crate) made: BTreeSet<Batch>,
     /// Batches that are durable at their prior value, since the abort began.
-    pub unmade: BTreeSet<Batch>,
+    pub(crate) unmade: BTreeSet<Batch>,
     /// The actor that first began the abort, or `engine`, and its reason; `None` as long as no abort has begun.
-    pub abort: Option<(String, String)>,
+    pub(crate) abort: Option<(String, String)>,
     /// Whether an actor asked for the abort, also after the engine had begun it.
-    pub abort_asked: bool,
+    pub(crate) abort_asked: bool,
     /// Why it is held, as the reason's name and details; `None` if it is not, or was taken up again.
-    pub held: Option<(String, String)>,
+    pub(crate) held: Option<(String, String)>,
     /// Whether a process took it up again.
-    pub resumed: bool,
+    pub(crate) resumed: bool,
     /// The host and the process number of the last process that took it up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worker: Option<(String, u32)>,
+    pub(crate) worker: Option<(String, u32)>,
     /// Lists of cells to which protection gave another value than planned; each run notes its list before it acts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub treated: Vec<SegmentRef>,
+    pub(crate) treated: Vec<SegmentRef>,
     /// Cells changed by the run forward.
-    pub applied: u64,
+    pub(crate) applied: u64,
     /// Cells that had their value before the operation came to them, by the outcomes of its runs forward.
-    pub already: u64,
+    pub(crate) already: u64,
 }
 
 impl JournalState {
@@ -267,7 +267,7 @@ impl JournalState {
     }
 
     /// Returns the direction in which the operation goes on: backward once an abort has begun.
-    pub fn direction(&self) -> Direction {
+    pub(crate) fn direction(&self) -> Direction {
         if self.abort.is_some() { Direction::Backward } else { Direction::Forward }
     }
 

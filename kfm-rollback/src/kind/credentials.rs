@@ -41,7 +41,7 @@ impl Credentials {
     }
 
     /// Returns all pairs; those for one store alone have their whole names.
-    pub fn pairs(&self) -> &[(String, String)] {
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
 

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, IdKind, Lsn, OperationId, RollbackId, Step};
-use kfm_policy::{
-    Advice, Decision, JudgedKind, Parameter, RatchetMode, Remedy, StepFacts, StepTreatment, advice,
-};
+use kfm_lineage::{Digest, Lsn, OperationId, RollbackId, Step};
+use kfm_policy::{Decision, RatchetMode, StepFacts};
 use kfm_wal::record::Correction;
 
+use super::decide::{
+    first_hidden, gone, judged_kind, name_remedies, nothing_to_do, ratchet_mode, refuse_dependents,
+    without_missing,
+};
+use super::gather::{lacking, standing, turned_steps};
 use super::scope::{scope_of_cells, scope_of_operation};
-use super::turn::{Turned, turned_steps};
+use super::turn::Turned;
 use super::{PlanContent, PlanKind, PlanStep, skipped_line};
 use crate::assess::{
     Case, apply_treatments, catalog_now, labels_of, look_at_validity, treat_steps, with_steps,
@@ -20,9 +23,7 @@ use crate::assess::{
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::integrity_change;
-use crate::history::{CellHistory, read_steps};
-use crate::remedy::without_it;
-use crate::report::{ConflictLine, SkippedLine};
+use crate::report::SkippedLine;
 use crate::session::Session;
 use crate::skip;
 use crate::versions::segment_of;
@@ -111,7 +112,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     }
     match draft_wanted(session, wanted).await {
         Err(Error::Versions(error)) => Err(match error.lost() {
-            Some(lost) => gone(session, &[lost], !forced && session.is_outlived(&lost)),
+            Some(lost) => gone(&session.history, &[lost], !forced && session.is_outlived(&lost)),
             None => error.into(),
         }),
         drafted => drafted,
@@ -131,12 +132,10 @@ async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> 
     };
     session.refuse_kept_cells(steps.iter().map(|step| &step.cell)).await?;
     refuse_protected(session, &now, &left_alone).await?;
-    let steps = without_missing(session, &wanted, steps, &mut skipped).await?;
-    let mode = match wanted.kind {
-        PlanKind::Hotfix => RatchetMode::Forward,
-        _ if wanted.hide_unmaskable => RatchetMode::Hide,
-        _ => RatchetMode::Refuse,
-    };
+    let lacking = lacking(session, &wanted, &steps).await?;
+    let (steps, missing) = without_missing(&session.history, steps, &lacking, wanted.forced.is_some())?;
+    skipped.extend(missing);
+    let mode = ratchet_mode(wanted.kind, wanted.hide_unmaskable);
     let mut facts = treat_steps(session, &now, &steps, mode).await?;
     // The new bytes are not in the version store yet, so their validity is noted from the bytes themselves.
     if wanted.kind == PlanKind::Hotfix {
@@ -153,35 +152,20 @@ async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> 
         PlanKind::Hotfix => scope_of_cells(session, steps.iter().map(|step| &step.cell)).await?,
         PlanKind::Rollback | PlanKind::Revert => scope_of_operation(session, &wanted.target).await?,
     };
-    if wanted.kind == PlanKind::Rollback {
-        // Before the answer 'nothing to do': where a hotfix patched every cell of the target, the hotfix is what
-        // stands in the way, and the actor must be told.
-        let later = scope.dependents.iter().map(|later| &later.operation);
-        refuse_dependents(&wanted.target, later.filter(|id| id.kind() == IdKind::Hotfix))?;
-    }
-    // A revert makes its target stand again, also if no cell moves by that.
-    if steps.is_empty() && wanted.kind != PlanKind::Revert {
-        let note = match skipped.first() {
-            Some(line) if skipped.iter().all(|line| line.by.is_some()) => format!(
-                "nothing to do: later operations own every cell of it, the newest is {}",
-                line.by.as_ref().map_or("-", |by| by.as_str())
-            ),
-            _ => "nothing to do: every cell has its value already".to_owned(),
-        };
+    // Before the answer 'nothing to do', which would not name a hotfix of every cell of the target.
+    refuse_dependents(wanted.kind, &wanted.target, &scope.dependents, !steps.is_empty())?;
+    if let Some(note) = nothing_to_do(wanted.kind, &steps, &skipped) {
         return Ok(Drafted::Nothing { note, skipped });
     }
     steps.sort_by(|a, b| a.cell.cmp(&b.cell));
     let after = with_steps(session, &now, &steps).await?;
-    // Only now, since a rollback that moves no cell disturbs no later work.
-    if wanted.kind == PlanKind::Rollback {
-        refuse_dependents(&wanted.target, scope.dependents.iter().map(|later| &later.operation))?;
-    }
     let derived = derived_cells(session, &steps).await?;
     session.refuse_kept_cells(derived.iter().map(|derived| &derived.cell)).await?;
     let labels = labels_of(&facts);
     let case = case(session, &wanted, &now, &after, &steps, facts, &derived, &skipped).await?;
     let mut decision = case.judge(session);
-    name_remedies(session, &wanted, &case.steps, &mut decision);
+    let (catalog, turn) = (session.catalog(), (wanted.kind, &wanted.target));
+    name_remedies(&session.history, catalog.name(), turn, &case.steps, &mut decision);
     let steps: Vec<PlanStep> = steps
         .into_iter()
         .map(|step| PlanStep {
@@ -226,41 +210,10 @@ async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> 
 /// Refuses to leave a cell alone that protection hides: the value that stands there would stay visible.
 async fn refuse_protected(session: &mut Session, now: &CatalogView, left_alone: &[Step]) -> Result<()> {
     let facts = treat_steps(session, now, left_alone, RatchetMode::Unfinished).await?;
-    let is_treated = |facts: &StepFacts| matches!(facts.outcome, StepTreatment::Absent { .. });
-    match left_alone.iter().zip(&facts).find(|(_, facts)| is_treated(facts)) {
+    match first_hidden(left_alone, &facts) {
         None => Ok(()),
-        Some((step, _)) => Err(skip::protected(&step.cell)),
+        Some(step) => Err(skip::protected(&step.cell)),
     }
-}
-
-/// Says for each finding that denies what leads on. Where it denies because protection hides another document, that
-/// one has to leave the catalog first; a document of a later operation is named with that operation, which has to be
-/// undone first.
-fn name_remedies(session: &Session, wanted: &Wanted, steps: &[StepFacts], decision: &mut Decision) {
-    let is_hidden = |step: &&StepFacts| matches!(step.outcome, StepTreatment::Absent { .. });
-    let hidden: Vec<&str> = steps.iter().filter(is_hidden).map(|step| step.path.as_str()).collect();
-    for finding in decision.findings.iter_mut().filter(|finding| finding.denies) {
-        if let Some(path) = hidden.iter().find(|path| finding.message.contains(**path)) {
-            let hides = Advice::from(format!("today's protection hides {path}: "));
-            finding.remedy = hides.and(without_it()).and("; then plan again");
-            continue;
-        }
-        let owner = session.history.owner(&session.document(&finding.subject), None);
-        if let Some(owner) = owner.filter(|owner| is_later(session, &owner.operation, wanted)) {
-            let keeps = advice![
-                format!("; {} keeps it: undo that first, by ", owner.operation),
-                Remedy::undo(&owner.operation),
-            ];
-            finding.remedy = std::mem::take(&mut finding.remedy).and(keeps);
-        }
-    }
-}
-
-/// Says whether an operation was opened after the one that is undone or made again. A hotfix undoes none: what stands
-/// before it is in nothing's way.
-fn is_later(session: &Session, operation: &OperationId, wanted: &Wanted) -> bool {
-    let opened = |id: &OperationId| session.history.operation(id).map(|operation| operation.opened);
-    wanted.kind != PlanKind::Hotfix && opened(operation) > opened(&wanted.target)
 }
 
 fn protection_digest(steps: &[StepFacts]) -> Result<Digest> {
@@ -279,18 +232,13 @@ async fn case(
     derived: &BTreeSet<DerivedCell>,
     skipped: &[SkippedLine],
 ) -> Result<Case> {
-    let judged = match wanted.kind {
-        PlanKind::Rollback => JudgedKind::Rollback,
-        PlanKind::Revert => JudgedKind::Revert,
-        PlanKind::Hotfix => JudgedKind::Hotfix,
-    };
     if facts.is_empty() {
         // A revert that moves no cell is judged by what the cells of its target hold.
         let standing = standing(session, &wanted.target).await?;
         facts = treat_steps(session, now, &standing, RatchetMode::Refuse).await?;
     }
     Ok(Case {
-        kind: judged,
+        kind: judged_kind(wanted.kind),
         reason: wanted.reason.clone(),
         strict: false,
         steps: facts,
@@ -298,97 +246,5 @@ async fn case(
         skipped: skipped.len() as u64,
         integrity: integrity_change(session, wanted.kind.into(), &wanted.target, now, after, steps).await?,
         forced: wanted.forced.is_some(),
-    })
-}
-
-/// Returns the cells of an operation as steps that change nothing.
-async fn standing(session: &Session, target: &OperationId) -> Result<Vec<Step>> {
-    let Some(target) = session.history.operation(target) else { return Ok(Vec::new()) };
-    let mut standing = read_steps(&session.versions(), &target.steps).await?;
-    standing.retain(|step| !step.derived);
-    for step in &mut standing {
-        step.before = session.history.value(&step.cell);
-        step.after = step.before;
-    }
-    Ok(standing)
-}
-
-/// Refuses steps to versions whose bytes are gone; by force (R46) it leaves their cells alone.
-async fn without_missing(
-    session: &Session,
-    wanted: &Wanted,
-    steps: Vec<Step>,
-    skipped: &mut Vec<SkippedLine>,
-) -> Result<Vec<Step>> {
-    let named: BTreeSet<Digest> = steps.iter().filter_map(|step| step.after).collect();
-    let named: Vec<Digest> = named.into_iter().collect();
-    let mut lacking: BTreeSet<Digest> = session.versions().lacking(&named).await?.into_iter().collect();
-    for (digest, _) in &wanted.contents {
-        lacking.remove(digest);
-    }
-    if lacking.is_empty() {
-        return Ok(steps);
-    }
-    let (missing, present): (Vec<Step>, Vec<Step>) =
-        steps.into_iter().partition(|step| step.after.is_some_and(|digest| lacking.contains(&digest)));
-    if wanted.forced.is_none() || present.is_empty() {
-        let lost: Vec<Digest> = missing.iter().filter_map(|step| step.after).collect();
-        return Err(gone(session, &lost, wanted.forced.is_none() && !present.is_empty()));
-    }
-    skipped.extend(missing.iter().map(|step| skipped_line(step, "missing", None)));
-    Ok(present)
-}
-
-/// The error of a change that needs versions whose bytes are gone; `may_force` says whether force helps (R46).
-fn gone(session: &Session, lost: &[Digest], may_force: bool) -> Error {
-    let is_lost = |history: &CellHistory| {
-        history.writes.iter().any(|write| write.step.after.is_some_and(|after| lost.contains(&after)))
-    };
-    let cells = session.history.cells().filter(|(_, history)| is_lost(history));
-    let first = cells.map(|(cell, _)| cell.key.as_str()).min().unwrap_or("-");
-    let restore = "restore the version store from a backup that has them; or publish a correction instead";
-    let hint = match may_force {
-        true => {
-            advice![
-                restore,
-                ", or go on without them by ",
-                Parameter::Force,
-                ", which leaves their cells alone"
-            ]
-        }
-        false => restore.into(),
-    };
-    Error::Incomplete {
-        message: format!("versions that the log names are gone: versions={} first={first}", lost.len()),
-        hint,
-        next: vec![Remedy::Examine { digests: true }],
-    }
-}
-
-fn dependent(id: &OperationId) -> ConflictLine {
-    ConflictLine {
-        kind: "dependent".into(),
-        subject: id.to_string(),
-        expected: None,
-        observed: None,
-        message: format!("{id} was derived from it"),
-    }
-}
-
-/// Refuses to undo an operation that later work was derived from (`docs/states.md` section 3).
-fn refuse_dependents<'a>(
-    target: &OperationId,
-    dependents: impl Iterator<Item = &'a OperationId>,
-) -> Result<()> {
-    let dependents: Vec<&OperationId> = dependents.collect();
-    if dependents.is_empty() {
-        return Ok(());
-    }
-    let list = dependents.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
-    Err(Error::Conflict {
-        message: format!("later work was derived from it: target={target} dependents={list}"),
-        conflicts: dependents.iter().map(|id| dependent(id)).collect(),
-        hint: "roll back what was derived from it first, the newest first".into(),
-        next: dependents.into_iter().rev().map(Remedy::undo).collect(),
     })
 }

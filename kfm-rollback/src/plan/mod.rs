@@ -5,9 +5,11 @@
 //! the same change twice gives the same one. `plan_id` names the whole header, with the actor and the time;
 //! approvals and executions name it. A plan is stale if planning it again now gives another `content_id`.
 
+mod decide;
 mod draft;
 mod execute;
 mod file;
+mod gather;
 mod report;
 mod scope;
 mod turn;

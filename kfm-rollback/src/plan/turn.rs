@@ -1,19 +1,16 @@
 //! Which cells move when an operation ceases to stand or stands again, and from what to what (`docs/states.md`
-//! section 2).
+//! section 2). It decides from the log alone; what a draft reads besides is in `gather`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use kfm_lineage::{OperationKind, Status, Step, Value};
+use kfm_lineage::{CellId, OperationId, OperationKind, Status, Step, Value};
 use kfm_policy::{Remedy, advice};
 
-use super::draft::Wanted;
-use super::{PlanKind, skipped_line};
-use crate::assess::describe_step;
+use super::skipped_line;
 use crate::error::{Error, Result};
-use crate::history::{Operation, Write, read_steps};
+use crate::history::{History, Operation, Write};
 use crate::report::SkippedLine;
-use crate::session::Session;
-use crate::skip;
 
 /// What becomes of the cells of a target.
 #[derive(Debug, Default)]
@@ -26,107 +23,99 @@ pub(super) struct Turned {
     pub skipped: Vec<SkippedLine>,
 }
 
-/// Finds the cells that move when a target ceases to stand, or stands again.
-///
-/// The inner error is a note for the actor: there is nothing to turn.
-pub(super) async fn turned_steps(
-    session: &Session,
-    wanted: &Wanted,
-) -> Result<std::result::Result<Turned, String>> {
-    let stands = wanted.kind == PlanKind::Revert;
-    let target = turnable(session, wanted)?;
-    match (stands, session.history.undone_by(&target.id)) {
-        (false, Some(by)) => return Ok(Err(format!("nothing to do: {by} undid it already"))),
-        (true, None) => return Ok(Err("nothing to do: the operation stands already".to_owned())),
-        _ => {}
+/// Says why there is nothing to turn: the target does not stand already, or stands.
+pub(super) fn nothing_to_turn(history: &History, target: &OperationId, stands: bool) -> Option<String> {
+    match (stands, history.undone_by(target)) {
+        (false, Some(by)) => Some(format!("nothing to do: {by} undid it already")),
+        (true, None) => Some("nothing to do: the operation stands already".to_owned()),
+        _ => None,
     }
+}
+
+/// Sorts the cells of a target that ceases to stand or, with `stands`, stands again.
+///
+/// `own` are the steps of the target. `foreign` are those of its cells that are left alone on request, since they hold
+/// another value than the log says.
+///
+/// # Errors
+/// [`Error::Incomplete`]: the log does not know the value before.
+pub(super) fn turned(
+    history: &History,
+    target: &Operation,
+    own: &[Step],
+    stands: bool,
+    foreign: &BTreeSet<CellId>,
+) -> Result<Turned> {
     let Turned { mut steps, mut left_alone, mut skipped } = Turned::default();
-    let target_steps = read_steps(&session.versions(), &target.steps).await?;
-    skip::refuse_unknown_keys(&target_steps, &wanted.skip)?;
-    let mut foreign = BTreeSet::new();
-    // Only a cell whose store holds another value than the log says may be left alone on request.
-    for own in target_steps.iter().filter(|step| !step.derived) {
-        if wanted.skip.contains(&own.cell.key)
-            && skip::observed(session, &own.cell).await? != session.history.value(&own.cell)
-        {
-            foreign.insert(own.cell.clone());
-        }
-        // For a revert, the owner as it will be: the target is assumed to stand.
-        let owner = session.history.owner(&own.cell, stands.then_some((&target.id, true)));
-        let now = session.history.value(&own.cell);
-        let owns = match owner {
-            Some(write) => write.operation == target.id,
-            None => false,
-        };
+    for own in own.iter().filter(|step| !step.derived) {
         let is_left_alone = foreign.contains(&own.cell);
         if is_left_alone {
             skipped.push(skipped_line(own, "asked", None));
         }
-        if !owns {
-            if !is_left_alone {
-                let by = owner.map(|write| write.operation.clone());
-                skipped.push(skipped_line(own, "superseded", by));
+        let (why, by) = match turned_cell(history, target, own, stands)? {
+            TurnedCell::Moves(step) if is_left_alone => {
+                left_alone.push(*step);
+                continue;
             }
-            continue;
-        }
-        let source = session.history.owner(&own.cell, Some((&target.id, stands)));
-        refuse_unknown_predecessor(session, &target, own, source, stands)?;
-        let to: Value = source.and_then(|write| write.step.after);
-        if now == to {
-            if !is_left_alone {
-                skipped.push(skipped_line(own, "unchanged", None));
+            TurnedCell::Moves(step) => {
+                steps.push(*step);
+                continue;
             }
-            continue;
-        }
-        let step = turned(session, own, now, to, source).await?;
-        if is_left_alone {
-            left_alone.push(step);
-        } else {
-            steps.push(step);
+            TurnedCell::Superseded(by) => ("superseded", by),
+            TurnedCell::Unchanged => ("unchanged", None),
+        };
+        if !is_left_alone {
+            skipped.push(skipped_line(own, why, by));
         }
     }
-    skip::refuse_known_values(&wanted.skip, &foreign)?;
     skipped.sort_by(|a, b| (&a.domain, &a.store, &a.key).cmp(&(&b.domain, &b.store, &b.key)));
     // The newest owner first, since it has to be rolled back first.
     skipped.sort_by_key(|line| {
-        std::cmp::Reverse(line.by.as_ref().and_then(|by| session.history.operation(by)).map(|by| by.opened))
+        Reverse(line.by.as_ref().and_then(|by| history.operation(by)).map(|by| by.opened))
     });
-    Ok(Ok(Turned { steps, left_alone, skipped }))
+    Ok(Turned { steps, left_alone, skipped })
 }
 
-async fn turned(
-    session: &Session,
-    own: &Step,
-    now: Value,
-    to: Value,
-    source: Option<&Write>,
-) -> Result<Step> {
-    let from_version = session.history.owner(&own.cell, None).and_then(|write| write.step.to_version.clone());
-    let to_version = to.and(source.and_then(|write| write.step.to_version.clone()));
-    if !session.is_document(&own.cell) {
-        return Ok(Step { before: now, after: to, from_version, to_version, ..own.clone() });
+/// What becomes of one cell of a target.
+enum TurnedCell {
+    /// It moves.
+    Moves(Box<Step>),
+    /// It belongs to another operation, or to none.
+    Superseded(Option<OperationId>),
+    /// It has its value already.
+    Unchanged,
+}
+
+fn turned_cell(history: &History, target: &Operation, own: &Step, stands: bool) -> Result<TurnedCell> {
+    // For a revert, the owner as it will be: the target is assumed to stand.
+    let owner = history.owner(&own.cell, stands.then_some((&target.id, true)));
+    if owner.is_none_or(|write| write.operation != target.id) {
+        return Ok(TurnedCell::Superseded(owner.map(|write| write.operation.clone())));
     }
-    let before = session.facts.of_value(now).await?;
-    let after = match session.facts.of_value(to).await {
-        Ok(after) => after,
-        // `without_missing` deals with all missing bytes together.
-        Err(Error::Versions(_)) => None,
-        Err(error) => return Err(error),
-    };
-    let mut step = describe_step(session, &own.cell.key, now, before.as_ref(), after.as_ref());
-    step.after = to;
-    step.from_version = from_version.or(step.from_version);
-    step.to_version = to_version.or(step.to_version);
-    Ok(step)
+    let source = history.owner(&own.cell, Some((&target.id, stands)));
+    refuse_unknown_predecessor(history, target, own, source, stands)?;
+    let (now, to): (Value, Value) = (history.value(&own.cell), source.and_then(|write| write.step.after));
+    if now == to {
+        return Ok(TurnedCell::Unchanged);
+    }
+    let version = |write: Option<&Write>| write.and_then(|write| write.step.to_version.clone());
+    Ok(TurnedCell::Moves(Box::new(Step {
+        before: now,
+        after: to,
+        from_version: version(history.owner(&own.cell, None)),
+        to_version: to.and(version(source)),
+        ..own.clone()
+    })))
 }
 
 /// Returns the operation that is to be undone or made again, if it can be.
-fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
-    let target = session
-        .history
-        .operation(&wanted.target)
-        .cloned()
-        .ok_or_else(|| Error::NotFound { kind: "publish", text: wanted.target.to_string() })?;
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Rejected`], [`Error::Invalid`]: it never can be. [`Error::Incomplete`]: it has not ended.
+pub(super) fn turnable<'h>(history: &'h History, target: &OperationId) -> Result<&'h Operation> {
+    let target = history
+        .operation(target)
+        .ok_or_else(|| Error::NotFound { kind: "publish", text: target.to_string() })?;
     if target.kind == OperationKind::Adopt {
         return Err(Error::Rejected {
             message: format!("a genesis cannot be rolled back, it moved nothing: publish_id={}", target.id),
@@ -157,13 +146,13 @@ fn turnable(session: &Session, wanted: &Wanted) -> Result<Operation> {
 /// Refuses to guess the prior value of a cell (R23). The target's record says that there was one, and the log does
 /// not know it: a pipeline that writes its own records published onto a value that was never adopted.
 fn refuse_unknown_predecessor(
-    session: &Session,
+    history: &History,
     target: &Operation,
     own: &Step,
     source: Option<&Write>,
     stands: bool,
 ) -> Result<()> {
-    let before = session.history.cell(&own.cell).and_then(|cell| cell.value_at(target.opened.before()));
+    let before = history.cell(&own.cell).and_then(|cell| cell.value_at(target.opened.before()));
     if stands
         || source.is_some()
         || own.before.is_none()
@@ -181,3 +170,7 @@ fn refuse_unknown_predecessor(
         next: vec![Remedy::Adopt],
     })
 }
+
+#[cfg(test)]
+#[path = "turn_tests.rs"]
+mod tests;

@@ -256,7 +256,7 @@ impl Platform {
     }
 
     /// Says whether documents are projected into a store.
-    pub fn is_projected(&self, store: &str) -> bool {
+    pub(crate) fn is_projected(&self, store: &str) -> bool {
         self.role(store) == Role::Derived && !self.0.unprojected.contains(store)
     }
 

@@ -44,7 +44,7 @@ pub struct InitReport {
     pub stores: Vec<StoreSummary>,
 }
 
-/// Answer of `catalog check`.
+/// What a check of the catalog finds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CatalogReport {
     /// Documents that were read.
@@ -78,7 +78,7 @@ pub struct CatalogReport {
     pub findings: Listing<FindingLine>,
 }
 
-/// Answer of `doctor`.
+/// What an examination of the platform finds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DoctorReport {
     /// Each store that the platform has.
@@ -89,7 +89,7 @@ pub struct DoctorReport {
     pub findings: Vec<Advice>,
 }
 
-/// One of the platform's own parts, as `doctor` finds it.
+/// One of the platform's own parts, as an examination finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnHealth {
     /// log, versions, ledger, telemetry, labels, suppressions or principals.
@@ -107,7 +107,7 @@ pub struct OwnHealth {
     pub error: Option<Advice>,
 }
 
-/// A store as `doctor` finds it.
+/// A store, as an examination finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreHealth {
     /// Its name in the settings.

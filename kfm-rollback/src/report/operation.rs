@@ -92,7 +92,7 @@ impl From<&TreatedCell> for ProtectedLine {
     }
 }
 
-/// An operation in `status`, `rollback status` and `rollback list`.
+/// An operation, as the status and every list show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OperationLine {
     /// The operation's id.
@@ -129,7 +129,7 @@ pub struct OperationLine {
     pub next: Vec<Remedy>,
 }
 
-/// Answer of `rollback list`.
+/// The list of rollbacks and reverts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackList {
     /// Rollbacks and reverts, in the log's order.
@@ -143,7 +143,7 @@ pub struct HotfixList {
     pub hotfixes: Vec<OperationLine>,
 }
 
-/// Answer of `rollback show` and `hotfix show`.
+/// One rollback, revert or hotfix, with its course.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackShow {
     /// The rollback or hotfix, as its list shows it.
@@ -193,7 +193,7 @@ pub struct MomentLine {
     pub detail: Option<String>,
 }
 
-/// Answer of `status`.
+/// How the platform stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusReport {
     /// Every operation that keeps cells or waits for approvals.

@@ -39,7 +39,7 @@ pub struct SkippedLine {
     /// The cell's key; of a document, its path in the catalog.
     pub key: String,
     /// Why it is left alone. superseded: a later standing operation moved it. unchanged: it has its value already.
-    /// asked: the actor named it with `--skip`. missing: its bytes are gone, and the actor forced the plan through.
+    /// asked: the actor asked for that. missing: its bytes are gone, and the actor forced the plan through.
     /// stays absent: the rule that follows hides it.
     pub why: String,
     /// The operation that owns the cell; null if none does.

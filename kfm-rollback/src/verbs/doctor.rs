@@ -1,4 +1,4 @@
-//! `doctor`: what the stores are, whether they answer, and what they hold.
+//! Examines the platform: what the stores are, whether they answer, and what they hold.
 
 use std::path::{Path, PathBuf};
 
