@@ -73,6 +73,7 @@ fn commands_that_read_write_nothing() {
             (0, "ledger verify"),
             (0, "ledger list"),
             (0, "telemetry validate"),
+            (0, "slo"),
             (0, "verify --rollback-id latest"),
         ],
     );

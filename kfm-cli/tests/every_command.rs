@@ -264,6 +264,8 @@ fn the_records_are_looked_at(story: &Story<'_>) {
         story.run(root, &["ledger", "render"]);
         story.run(root, &["ledger", "repair"]);
         story.run(root, &["telemetry", "validate"]);
+        let slo = story.run(root, &["slo"]);
+        assert_eq!(slo["completeness"]["missing"], 0, "{slo:#}");
         assert!(story.run(root, &["telemetry", "aggregate"])["events"].as_u64() > Some(0));
     }
     assert_eq!(story.run(&story.hosts.b(), &["status"])["owed"], serde_json::json!([]));

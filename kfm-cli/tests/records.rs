@@ -91,6 +91,30 @@ fn telemetry_is_gathered_into_one_file_and_a_false_record_is_found() {
 }
 
 #[test]
+fn objectives_are_computed_from_the_records_and_a_record_that_is_missing_is_a_miss() {
+    let (sandbox, ..) = two_publishes();
+    let slo = sandbox.json(0, &["slo"]);
+    assert_eq!((&slo["completeness"]["count"], &slo["completeness"]["missing"]), (&2.into(), &0.into()));
+    assert_eq!(slo["recovery"]["p95"], "insufficient_data", "two operations are too few (R95)");
+    let records = "data/processed/telemetry/ops_publish.ndjson";
+    let kept = sandbox.read(records).unwrap();
+    sandbox.write(records, "{\"stage\":\"no such\"}\n");
+    let complete = &sandbox.json(1, &["slo"])["completeness"];
+    assert_eq!(
+        (&complete["state"], &complete["missing"], &complete["invalid_lines"]),
+        (&"missed".into(), &2.into(), &1.into())
+    );
+    let alerts = || sandbox.read("data/processed/telemetry/ops_alerts.ndjson").unwrap_or_default();
+    assert_eq!(alerts(), "", "an alert is raised only where that is asked for");
+    sandbox.json(1, &["slo", "--alert", "--ci"]);
+    assert_eq!(alerts(), "", "a rehearsal raises none");
+    sandbox.json(1, &["slo", "--alert"]);
+    assert!(alerts().contains("telemetry_missing"), "{}", alerts());
+    sandbox.write(records, &kept);
+    assert_eq!(sandbox.json(0, &["slo", "--days", "1"])["completeness"]["missing"], 0);
+}
+
+#[test]
 fn a_catalog_that_stood_before_is_adopted_before_it_is_published_onto() {
     let sandbox = Sandbox::platform();
     for (path, content) in first_version() {

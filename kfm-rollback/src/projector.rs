@@ -11,8 +11,7 @@ use std::collections::BTreeSet;
 use kfm_lineage::{Digest, DocumentFacts, DocumentKind};
 use serde_json::{Map, Value, json};
 
-pub use listing::Listing;
-pub(crate) use listing::below;
+pub(crate) use listing::{Listing, below};
 
 /// Name and version of this projector, as the log has it.
 pub(crate) const PROJECTOR: &str = "kfm-stac/2";

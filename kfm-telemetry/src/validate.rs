@@ -119,6 +119,27 @@ pub fn read_folder(folder: &Path) -> Result<Vec<OperationRecord>, TelemetryError
     Ok(records)
 }
 
+/// Reads the operation records of every tool in a folder that are valid, and counts the lines that are not.
+///
+/// # Errors
+/// [`TelemetryError::NotRead`]: a file or the folder cannot be read; look at its permissions.
+pub fn read_valid(folder: &Path) -> Result<(Vec<OperationRecord>, u64), TelemetryError> {
+    let listed = list(folder).map_err(|error| not_read(folder, error))?;
+    let (mut records, mut invalid) = (Vec::new(), 0);
+    for path in &listed.telemetry {
+        let tool = tool_of(path).filter(|tool| tool != ALERTS);
+        let Some(tool) = tool else { continue };
+        for_each_line(path, |_, bytes| {
+            match parse_record(bytes, Some(&tool)) {
+                Ok(record) => records.push(record),
+                Err(_) => invalid += 1,
+            }
+            Ok(())
+        })?;
+    }
+    Ok((records, invalid))
+}
+
 /// Reads the alerts of a folder; an empty list if there is no file of alerts.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ mod publish;
 mod reconcile;
 mod rollback;
 mod schemas;
+mod slo;
 mod status;
 mod telemetry;
 mod verify;
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     /// Validate or aggregate the operation records
     #[command(subcommand)]
     Telemetry(telemetry::Telemetry),
+    /// Show how the objectives stand, from the operation records; exits 1 if one is missed
+    Slo(slo::Slo),
     /// Check that manifest, log, ledger and stores agree about a rollback or a hotfix
     Verify(verify::Verify),
     /// Print the completions of a shell
@@ -117,6 +120,7 @@ pub(crate) async fn run(cli: Cli, environment: Environment, own: Own, out: &Outp
         Command::Wal(command) => command.run(&cx).await,
         Command::Ledger(command) => command.run(&cx).await,
         Command::Telemetry(command) => command.run(&cx).await,
+        Command::Slo(command) => command.run(&cx).await,
         Command::Verify(command) => command.run(&cx).await,
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(&cx),

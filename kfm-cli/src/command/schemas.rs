@@ -110,6 +110,7 @@ fn answers() -> Vec<SchemaFile> {
         answer_schema::<engine::RollbackShow>("rollback.show"),
         answer_schema::<rollback::Stands>("rollback.status"),
         answer_schema::<Listed>("schemas"),
+        answer_schema::<kfm_telemetry::slo::SloReport>("slo"),
         answer_schema::<engine::StatusReport>("status"),
         answer_schema::<telemetry::Aggregated>("telemetry.aggregate"),
         answer_schema::<kfm_telemetry::validate::FolderReport>("telemetry.validate"),

@@ -21,9 +21,9 @@ const LEAF_MAX: usize = 1 << BITS;
 
 /// A collection's listing: its root, which is the content of its alias and namespace, and the nodes below.
 #[derive(Debug, Clone)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// The root.
-    pub root: Value,
+    pub(crate) root: Value,
     /// Every node but the root, by digest.
     below: BTreeMap<Digest, Node>,
     /// The nodes right below the root.
@@ -44,7 +44,7 @@ impl Listing {
     ///
     /// # Errors
     /// [`CanonicalError`]: a path has no canonical form.
-    pub fn of(documents: &BTreeMap<&str, Digest>) -> Result<Option<Self>, CanonicalError> {
+    pub(crate) fn of(documents: &BTreeMap<&str, Digest>) -> Result<Option<Self>, CanonicalError> {
         let mut entries: Vec<Entry<'_>> = documents.iter().map(|(path, digest)| (*path, *digest)).collect();
         if entries.is_empty() {
             return Ok(None);

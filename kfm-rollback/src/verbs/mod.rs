@@ -12,6 +12,7 @@ mod latest;
 mod ledger;
 mod ledger_content;
 mod may_change;
+mod objectives;
 mod plans;
 mod publishes;
 mod rollbacks;
