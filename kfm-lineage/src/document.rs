@@ -19,7 +19,7 @@ mod shape;
 mod ties;
 
 pub use asset::AssetFact;
-pub use coordinates::has_place;
+pub use coordinates::{PlaceFact, Precision, has_place};
 pub use field::Field;
 pub use labels::CARE_KEYS;
 pub use link::LinkFact;
@@ -116,6 +116,9 @@ pub struct DocumentFacts {
     /// The finest resolution (0 to 15) of the cells of the H3 grid that the document names; none if it names
     /// none.
     pub finest_cell: Option<u8>,
+    /// The first members that have a place or a cell, each once: where in the document, and how precise. A document that
+    /// is not JSON has none here, whatever it says.
+    pub places: Box<[PlaceFact]>,
     /// The links, in the order of the document. A link is left out if its `rel` or its `href` is not a text.
     pub links: Vec<LinkFact>,
     /// What the document says it belongs to, comes from and holds, in other ways than [`Self::links`].
@@ -227,6 +230,7 @@ impl DocumentFacts {
             has_coordinates: !bytes.iter().all(u8::is_ascii_whitespace),
             has_places_in_texts: false,
             finest_cell: None,
+            places: Box::default(),
             links: Vec::new(),
             ties: Box::default(),
             assets: Vec::new(),
@@ -292,6 +296,7 @@ impl DocumentFacts {
             has_coordinates: places.anywhere,
             has_places_in_texts: places.in_texts,
             finest_cell: places.finest_cell,
+            places: places.found.into(),
             links: link::read(document),
             ties: ties::stated(document, |link| plain_links.binary_search(&link.position()).is_ok()),
             assets: asset::read(document),

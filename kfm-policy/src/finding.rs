@@ -19,6 +19,18 @@ pub enum Severity {
     Info,
 }
 
+impl Severity {
+    /// Returns the word used in records and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Block => "block",
+            Self::Warn => "warn",
+            Self::Info => "info",
+        }
+    }
+}
+
 /// One observation of a rule.
 ///
 /// Names the entity by its path and shows no text of a protected document, no coordinates and no personal

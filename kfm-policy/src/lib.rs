@@ -45,7 +45,9 @@ pub use permit::{Consent, Permit, PermitError, PermitRefused};
 pub use policy::Policy;
 pub use principals::{Principal, Principals, PrivateKey, PublicKey, Role, is_same_name};
 pub use protection::Protection;
-pub use ratchet::{Against, RatchetMode, StepTreatment, measured, stands_against, treat, treat_unread};
+pub use ratchet::{
+    Against, RatchetMode, StepTreatment, measured, stands_against, too_precise, treat, treat_unread,
+};
 pub use registry::{LabelRegistry, RegistryEntry, Subject};
 pub use remedy::Remedy;
 pub use risk::RiskReason;

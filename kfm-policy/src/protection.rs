@@ -7,7 +7,11 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::label::{CareLabel, UnknownLabel};
+use crate::registry::HoldEntry;
 use crate::treatment::Treatment;
+
+/// The most entries that a message about a hold names.
+const HOLDS_TOLD_MAX: usize = 3;
 
 /// The protection in force for one entity now, from the registries and from the labels of its own documents.
 ///
@@ -27,6 +31,10 @@ pub struct Protection {
     pub floor: Treatment,
     /// Whether the entity is under a hold.
     pub held: bool,
+    /// The entries that place the hold, those about its parents too, sorted, each once. They say whom to ask and
+    /// change no verdict, so they are in no record of a protection.
+    #[serde(skip)]
+    pub holds: Vec<HoldEntry>,
     /// Whether the entity was withdrawn, or is on the suppression list (R62).
     pub suppressed: bool,
     /// Whether the registry marks the entity as heritage (R65).
@@ -57,6 +65,7 @@ impl Protection {
             treatment: Treatment::Quarantined,
             floor: Treatment::Public,
             held: false,
+            holds: Vec::new(),
             suppressed: false,
             heritage: false,
             unidentified: false,
@@ -74,6 +83,7 @@ impl Protection {
     #[must_use]
     pub fn inherit<'a>(mut self, parents: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut authorities: BTreeSet<String> = self.authorities.drain(..).collect();
+        let mut holds: BTreeSet<HoldEntry> = self.holds.drain(..).collect();
         for parent in parents {
             match (self.label, parent.label) {
                 (Ok(own), Ok(inherited)) if inherited > own => {
@@ -89,6 +99,7 @@ impl Protection {
             self.suppressed |= parent.suppressed;
             self.heritage |= parent.heritage;
             authorities.extend(parent.authorities.iter().cloned());
+            holds.extend(parent.holds.iter().cloned());
             let asked =
                 if parent.label == Err(UnknownLabel::Absent) { parent.floor } else { parent.treatment };
             self.floor = self.floor.max(asked);
@@ -98,6 +109,7 @@ impl Protection {
             self.treatment = self.treatment.max(Treatment::Quarantined);
         }
         self.authorities = authorities.into_iter().collect();
+        self.holds = holds.into_iter().collect();
         self
     }
 
@@ -110,6 +122,23 @@ impl Protection {
         let held = if self.held { Treatment::Quarantined } else { Treatment::Public };
         let withdrawn = if self.is_withdrawn() { Treatment::Withdrawn } else { Treatment::Public };
         said.max(held).max(withdrawn)
+    }
+
+    /// Says that the entity is under a hold, and by which entries: whose decision each is, and what it is about.
+    pub fn under_hold(&self) -> String {
+        let mut said = "it is under a hold".to_owned();
+        for hold in self.holds.iter().take(HOLDS_TOLD_MAX) {
+            let about = match (&hold.entity, &hold.under) {
+                (Some(entity), _) => entity.clone(),
+                (None, Some(folder)) if !folder.is_empty() => format!("everything under {folder}"),
+                (None, _) => "everything".to_owned(),
+            };
+            said.push_str(&format!(", by the entry of {} about {about}", hold.authority));
+        }
+        if let Some(more) = self.holds.len().checked_sub(HOLDS_TOLD_MAX + 1) {
+            said.push_str(&format!(", and by {} more", more + 1));
+        }
+        said
     }
 
     /// Says whether the entity was withdrawn: it is not shown, and never again.
@@ -169,6 +198,26 @@ mod tests {
         };
         let child = labelled(CareLabel::Public).inherit([&withdrawn]);
         assert!(child.suppressed && child.treatment == Treatment::Withdrawn);
+    }
+
+    #[test]
+    fn a_hold_is_told_with_the_entries_that_place_it_those_of_parents_too() {
+        let hold = |entity: Option<&str>, under: Option<&str>| HoldEntry {
+            entity: entity.map(str::to_owned),
+            under: under.map(str::to_owned),
+            authority: "Kaw Nation".into(),
+            reason: "a reason stays out of messages".into(),
+            review_by: jiff::civil::date(2099, 12, 31),
+        };
+        let held = |holds: Vec<HoldEntry>| Protection { held: true, holds, ..labelled(CareLabel::Public) };
+        let parent = held(vec![hold(None, Some("sites/"))]);
+        let own = held(vec![hold(Some("a.json"), None)]);
+        let told = own.inherit([&parent, &parent]).under_hold();
+        let expected = "it is under a hold, by the entry of Kaw Nation about everything under sites/, by the entry of \
+                        Kaw Nation about a.json";
+        assert_eq!(told, expected);
+        let many = (0..5).map(|n| hold(Some(&n.to_string()), None)).collect();
+        assert!(held(many).under_hold().ends_with(", and by 2 more"));
     }
 
     #[test]

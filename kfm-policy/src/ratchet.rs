@@ -3,7 +3,7 @@
 //! A step makes visible `content(old) joined with protection(now)`. Masked versions are not made yet, so
 //! wherever the join differs from the old content the answer is 'denied' or 'absent', never 'almost'.
 
-use kfm_lineage::document::{DocumentFacts, DocumentKind};
+use kfm_lineage::document::{DocumentFacts, DocumentKind, PlaceFact, Precision};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,12 +69,46 @@ pub fn measured(document: &DocumentFacts) -> Treatment {
     if document.kind == DocumentKind::Other || document.has_coordinates {
         return Treatment::Public;
     }
-    match document.finest_cell {
-        None => Treatment::NoGeometry,
-        Some(0..=5) => Treatment::H3R5,
-        Some(6..=7) => Treatment::H3R7,
-        Some(_) => Treatment::Public,
+    document.finest_cell.map_or(Treatment::NoGeometry, of_cell)
+}
+
+/// Returns the treatment that a cell of the H3 grid fulfils, by its resolution.
+fn of_cell(resolution: u8) -> Treatment {
+    match resolution {
+        0..=5 => Treatment::H3R5,
+        6..=7 => Treatment::H3R7,
+        _ => Treatment::Public,
     }
+}
+
+/// Names the members of a document that are more precise than a treatment lets through, each with its precision, and never
+/// a value; empty if there is none.
+pub fn too_precise(document: &DocumentFacts, asked: Treatment) -> String {
+    if measured(document) >= asked {
+        return String::new();
+    }
+    match document.kind {
+        DocumentKind::NotJson => return "it is not valid JSON, so any of it may be a place".to_owned(),
+        DocumentKind::Other => {
+            return "it is of no type that STAC has, so any of it may be a place".to_owned();
+        }
+        DocumentKind::Item | DocumentKind::Collection | DocumentKind::Catalog => {}
+    }
+    let is_fine = |place: &&PlaceFact| match place.precision {
+        Precision::Cell(resolution) => of_cell(resolution) < asked,
+        Precision::Text | Precision::Other | Precision::Degrees(_) => true,
+    };
+    let told = document.places.iter().filter(is_fine).map(|place| {
+        let at = if place.at.is_empty() { "/" } else { &place.at };
+        match place.precision {
+            Precision::Text => format!("{at} reads like a place"),
+            Precision::Other => format!("{at} has a place"),
+            Precision::Cell(resolution) => format!("{at} has a cell of resolution {resolution}"),
+            Precision::Degrees(1) => format!("{at} has degrees with 1 digit after the point"),
+            Precision::Degrees(digits) => format!("{at} has degrees with {digits} digits after the point"),
+        }
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Decides what happens to a step that would make `old` visible; `None` for a step that goes to absent.
@@ -99,19 +133,17 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
         return StepTreatment::denied("CARE-A1-access", unknown.to_string());
     }
     if protection.held || protection.treatment == Treatment::Quarantined {
+        let why = protection.under_hold();
         return match mode {
-            RatchetMode::Unfinished => StepTreatment::absent("CARE-A2-hold", "it is under a hold"),
+            RatchetMode::Unfinished => StepTreatment::absent("CARE-A2-hold", why),
             RatchetMode::Forward | RatchetMode::Refuse | RatchetMode::Hide => {
-                StepTreatment::denied("CARE-A2-hold", "it is under a hold")
+                StepTreatment::denied("CARE-A2-hold", why)
             }
         };
     }
     let Some(old) = old else { return StepTreatment::Keep };
     let lowered = if measured(old) < protection.treatment {
-        (
-            "CARE-E1-geo",
-            format!("today's protection asks {} and the content is more precise", protection.treatment),
-        )
+        ("CARE-E1-geo", more_precise(old, protection.treatment))
     } else if left_by(old, protection) < protection.treatment {
         ("CARE-A2-authority", format!("it would take away the label that asks {}", protection.treatment))
     } else {
@@ -121,6 +153,14 @@ pub fn treat(old: Option<&DocumentFacts>, protection: &Protection, mode: Ratchet
         RatchetMode::Forward | RatchetMode::Refuse => StepTreatment::denied(lowered.0, lowered.1),
         RatchetMode::Hide | RatchetMode::Unfinished => StepTreatment::absent(lowered.0, lowered.1),
     }
+}
+
+/// Says that a document is more precise than protection asks for, and where.
+pub(crate) fn more_precise(document: &DocumentFacts, asked: Treatment) -> String {
+    format!(
+        "today's protection asks {asked} and the content is more precise: {}",
+        too_precise(document, asked)
+    )
 }
 
 /// Why a document that readers see does not have today's protection.

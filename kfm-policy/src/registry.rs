@@ -262,7 +262,7 @@ struct Joined {
     unreadable: Option<UnknownLabel>,
     own: Option<Treatment>,
     floor: Option<Treatment>,
-    held: bool,
+    holds: BTreeSet<HoldEntry>,
     suppressed: bool,
     heritage: bool,
     authorities: BTreeSet<String>,
@@ -294,7 +294,7 @@ impl Joined {
                 )
             }
             RegistryEntry::Hold(hold) => {
-                self.held = true;
+                self.holds.insert(hold.clone());
                 (Treatment::Quarantined, &hold.authority)
             }
             RegistryEntry::Suppression(suppression) => {
@@ -318,7 +318,8 @@ impl Joined {
             label,
             treatment: if label.is_err() { known.max(Treatment::Quarantined) } else { known },
             floor,
-            held: self.held,
+            held: !self.holds.is_empty(),
+            holds: self.holds.into_iter().collect(),
             suppressed: self.suppressed,
             heritage: self.heritage,
             unidentified: false,

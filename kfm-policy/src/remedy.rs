@@ -114,6 +114,16 @@ pub enum Remedy {
     ListPrincipals,
     /// Look at what each entry of the label registry covers.
     ListLabels,
+    /// Give an entity a label: which one, by whose decision, why, and until when, only the caller knows.
+    AssignLabel {
+        /// The document's path in the catalog, or its id.
+        entity: String,
+    },
+    /// Make a principal that can approve.
+    AddPrincipal {
+        /// The role that it is to have: reviewer or council.
+        role: String,
+    },
     /// Record what stands in the stores and the log does not know.
     Adopt,
     /// Look at the values that another hand changed.
@@ -122,6 +132,8 @@ pub enum Remedy {
     AdoptForeign,
     /// Make the derived stores what the documents say.
     Project,
+    /// Publish a folder: a document that the folder lacks stays as it is.
+    Publish,
     /// Publish a folder as the whole catalog: a document that the folder lacks is retired.
     PublishMirror,
     /// Check links, orphans, ids and protection of the catalog.
@@ -188,11 +200,14 @@ impl fmt::Display for Remedy {
             Self::ListRollbacks => f.write_str("the list of rollbacks"),
             Self::ListHotfixes => f.write_str("the list of hotfixes"),
             Self::ListPrincipals => f.write_str("the list of principals"),
+            Self::AssignLabel { entity } => write!(f, "a label for {entity}"),
+            Self::AddPrincipal { role } => write!(f, "a principal with the role {role}"),
             Self::ListLabels => f.write_str("the list of labels"),
             Self::Adopt => f.write_str("an adoption"),
             Self::ListForeign => f.write_str("a reconcile"),
             Self::AdoptForeign => f.write_str("a reconcile that adopts"),
             Self::Project => f.write_str("a projection"),
+            Self::Publish => f.write_str("a publish of a folder"),
             Self::PublishMirror => f.write_str("a publish that mirrors a folder"),
             Self::CheckCatalog => f.write_str("a check of the catalog"),
             Self::Examine { digests: false } => f.write_str("an examination of the platform"),

@@ -43,6 +43,23 @@ impl Treatment {
         }
     }
 
+    /// Says what content may have to be let through by this treatment; the sizes are those of the cells of the grid.
+    pub fn lets_through(self) -> &'static str {
+        match self {
+            Self::Public => "everything",
+            Self::H3R7 => {
+                "no coordinates, and only cells of the H3 grid of resolution 7 or coarser (5 km², about 3 km or 0.03 \
+                           degrees wide)"
+            }
+            Self::H3R5 => {
+                "no coordinates, and only cells of the H3 grid of resolution 5 or coarser (250 km², about 20 km or \
+                           0.2 degrees wide)"
+            }
+            Self::NoGeometry => "neither coordinates nor cells of the H3 grid",
+            Self::Quarantined | Self::Withdrawn => "nothing",
+        }
+    }
+
     /// Returns the word used in files, records and output.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -28,8 +28,32 @@ use key::Meaning;
 
 pub use written::has_place;
 
+/// One place that can be read from a document: where it stands, and how precise it is. It never says where on earth
+/// it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceFact {
+    /// The member that has it, as a JSON pointer. A `*` stands for each item of an array, each key of assets, and each
+    /// name that may tell a place itself.
+    pub at: Box<str>,
+    /// How precise it is; of several places in one member, the most precise one.
+    pub precision: Precision,
+}
+
+/// How precise a place is; the later ones of this list are the ones to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Precision {
+    /// A cell of the H3 grid, by its resolution, 0 to 15.
+    Cell(u8),
+    /// A text, or a name, that reads like a place.
+    Text,
+    /// A code, or numbers that are not degrees, such as metres of a projection.
+    Other,
+    /// Degrees with so many digits after the point.
+    Degrees(u8),
+}
+
 /// The places that can be read from a document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Places {
     /// Whether there is a place anywhere.
     pub(super) anywhere: bool,
@@ -37,20 +61,31 @@ pub(super) struct Places {
     pub(super) in_texts: bool,
     /// The finest resolution of the named cells of the H3 grid; none if no cell is named.
     pub(super) finest_cell: Option<u8>,
+    /// The first members that have a place or a cell, each once; at most [`FOUND_MAX`]. A place takes the room of a cell,
+    /// and a cell that of a coarser one.
+    pub(super) found: Vec<PlaceFact>,
 }
+
+/// The most members of a document that are kept as having a place.
+const FOUND_MAX: usize = 4;
 
 /// Looks for places in everything that a text states.
 pub(super) fn places(root: Statement<'_>) -> Places {
     let mut look = Look::default();
     look.at(root, Meaning::Plain);
-    // The values that contain the current one: where each ends, its meaning, and whether its names are keys
-    // of assets.
-    let mut around = vec![(root.end(), Meaning::Plain, false)];
     for statement in root.inside() {
-        while around.last().is_some_and(|(end, ..)| *end <= statement.position()) {
-            around.pop();
+        while look.around.last().is_some_and(|around| around.end <= statement.position()) {
+            look.around.pop();
         }
-        let (_, under, are_assets) = around.last().copied().unwrap_or((0, Meaning::Plain, false));
+        let (under, are_assets) = look
+            .around
+            .last()
+            .map_or((Meaning::Plain, false), |around| (around.meaning, around.holds_assets));
+        look.step = Step::of(statement, are_assets);
+        look.member = match look.step {
+            Step::Member(_) => statement.position(),
+            Step::Root | Step::Any => look.around.last().map_or(0, |around| around.member),
+        };
         let meaning = match statement.name() {
             Some(name) => {
                 let own = look.meaning(name);
@@ -61,9 +96,44 @@ pub(super) fn places(root: Statement<'_>) -> Places {
         };
         look.at(statement, meaning);
         let holds_assets = matches!(statement.name(), Some("assets" | "item_assets"));
-        around.push((statement.end(), meaning, holds_assets));
+        let (step, member) = (look.step, look.member);
+        look.around.push(Around { end: statement.end(), meaning, holds_assets, step, member });
     }
     look.places
+}
+
+/// A value that contains the current one.
+#[derive(Debug)]
+struct Around<'d> {
+    /// The number of the first value that is not inside it.
+    end: usize,
+    meaning: Meaning,
+    /// Whether its names are keys of assets.
+    holds_assets: bool,
+    step: Step<'d>,
+    /// The number of the innermost member that it is, or is in.
+    member: usize,
+}
+
+/// One step of a pointer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Step<'d> {
+    /// The document itself.
+    #[default]
+    Root,
+    /// A member with this name.
+    Member(&'d str),
+    /// An item of an array, or an asset.
+    Any,
+}
+
+impl<'d> Step<'d> {
+    fn of(statement: Statement<'d>, is_asset: bool) -> Self {
+        match statement.name() {
+            Some(name) if !is_asset => Self::Member(name),
+            _ => Self::Any,
+        }
+    }
 }
 
 /// A walk through a text.
@@ -72,6 +142,14 @@ struct Look<'d> {
     places: Places,
     /// The meanings of names that were met, since documents repeat their names.
     meanings: HashMap<&'d str, Meaning>,
+    /// The values that contain the current one.
+    around: Vec<Around<'d>>,
+    /// The last step to the current value.
+    step: Step<'d>,
+    /// The number of the innermost member that the current value is, or is in.
+    member: usize,
+    /// The member in which a place was found last, and its number among those that were found.
+    last: Option<(usize, usize)>,
 }
 
 impl<'d> Look<'d> {
@@ -86,8 +164,13 @@ impl<'d> Look<'d> {
             }
             Scalar::Array => self.items(statement, meaning),
             Scalar::Object => {
-                self.places.anywhere |=
-                    has_x_and_y(statement) || has_box(statement) || has_township(statement);
+                if has_x_and_y(statement) || has_box(statement) {
+                    let figures: Vec<Figure> = statement.children().filter_map(figure).collect();
+                    self.found(precision(&figures));
+                }
+                if has_township(statement) {
+                    self.found(Precision::Text);
+                }
             }
         }
         // A name and its value may be the two halves of a pair.
@@ -113,8 +196,11 @@ impl<'d> Look<'d> {
         let figures: Vec<Figure> = array.children().filter_map(figure).collect();
         let measured = meaning == Meaning::Quantity
             && figures.iter().all(|figure| (0.0..=WAVELENGTH_MICROMETRES_MAX).contains(&figure.value));
-        self.places.anywhere |= !measured && array::has_pair(&figures);
-        self.places.anywhere |= meaning == Meaning::Place && array::can_be_place(&figures);
+        if (!measured && array::has_pair(&figures))
+            || (meaning == Meaning::Place && array::can_be_place(&figures))
+        {
+            self.found(precision(&figures));
+        }
         // Two texts may be the two halves of a pair.
         let texts: Vec<&str> = array.children().filter_map(Statement::text).collect();
         let are_halves = texts.len() > 1 && texts.iter().all(|text| text.len() <= HALF_LENGTH_MAX);
@@ -125,9 +211,10 @@ impl<'d> Look<'d> {
 
     /// Reads a text, whatever its name is.
     fn text(&mut self, text: &str) {
-        let found = has_place(text);
-        self.places.in_texts |= found;
-        self.places.anywhere |= found;
+        if has_place(text) {
+            self.places.in_texts = true;
+            self.found(Precision::Text);
+        }
         cell::resolutions_in(text).for_each(|resolution| self.cell(resolution));
     }
 
@@ -135,7 +222,7 @@ impl<'d> Look<'d> {
     fn promised(&mut self, text: &str, meaning: Meaning) {
         let text = text.trim();
         let is_cell = cell::resolutions_in(text).count() > 0 && text.chars().all(char::is_alphanumeric);
-        self.places.anywhere |= match meaning {
+        let is_place = match meaning {
             Meaning::Plain | Meaning::About | Meaning::Quantity => false,
             Meaning::Place => written::has_two_degrees(text),
             Meaning::Grid => written::has_grid_reference(text),
@@ -147,13 +234,16 @@ impl<'d> Look<'d> {
                     && written::is_centred_system(text).unwrap_or_else(|| text.contains(char::is_numeric))
             }
         };
+        if is_place {
+            self.found(Precision::Text);
+        }
     }
 
     fn number(&mut self, number: &str, meaning: Meaning) {
         if let Some(resolution) = number.parse().ok().and_then(cell::resolution) {
             return self.cell(resolution);
         }
-        self.places.anywhere |= match meaning {
+        let is_place = match meaning {
             Meaning::Plain | Meaning::About | Meaning::Quantity => false,
             Meaning::Place => {
                 Figure::read(number).is_some_and(|figure| figure.is_degree(3) && figure.value.abs() >= 1.0)
@@ -161,12 +251,109 @@ impl<'d> Look<'d> {
             Meaning::Grid => written::has_grid_reference(number),
             Meaning::Code | Meaning::Coordinates => true,
         };
+        if is_place {
+            self.found(match meaning {
+                Meaning::Place | Meaning::Coordinates => precision(Figure::read(number).as_slice()),
+                _ => Precision::Other,
+            });
+        }
     }
 
     fn cell(&mut self, resolution: u8) {
         self.places.finest_cell = self.places.finest_cell.max(Some(resolution));
+        self.note(Precision::Cell(resolution));
+    }
+
+    fn found(&mut self, precision: Precision) {
+        self.places.anywhere = true;
+        self.note(precision);
+    }
+
+    /// Notes the member that the current value is in. A polygon has thousands of pairs, and all of them are in one member.
+    fn note(&mut self, precision: Precision) {
+        let found = match self.last {
+            Some((member, found)) if member == self.member => found,
+            _ => {
+                let Some(found) = self.room_for(precision) else { return };
+                self.last = Some((self.member, found));
+                found
+            }
+        };
+        let place = &mut self.places.found[found];
+        place.precision = place.precision.max(precision);
+    }
+
+    /// Returns the number of the current member among those that were found; `None` if there is no room for it.
+    fn room_for(&mut self, precision: Precision) -> Option<usize> {
+        let known = &self.places.found;
+        let is_coarser = |(_, place): &(usize, &PlaceFact)| {
+            matches!(place.precision, Precision::Cell(_)) && place.precision < precision
+        };
+        let coarser = known.iter().enumerate().filter(is_coarser).min_by_key(|(_, place)| place.precision);
+        let coarser = coarser.map(|(found, _)| found);
+        if known.len() == FOUND_MAX && coarser.is_none() {
+            return None;
+        }
+        let at = self.pointer();
+        let known = &mut self.places.found;
+        if let Some(found) = known.iter().position(|place| *place.at == *at) {
+            return Some(found);
+        }
+        let place = PlaceFact { at: at.into(), precision };
+        if known.len() < FOUND_MAX {
+            known.push(place);
+            return Some(known.len() - 1);
+        }
+        known[coarser?] = place;
+        coarser
+    }
+
+    /// Returns the pointer of the innermost member that contains the current value.
+    fn pointer(&self) -> String {
+        let steps = self.around.iter().map(|around| around.step).chain([self.step]);
+        let mut pointer = String::new();
+        let mut end = 0;
+        for step in steps {
+            match step {
+                Step::Root => continue,
+                Step::Any => pointer.push_str("/*"),
+                Step::Member(name) => {
+                    pointer.push('/');
+                    match tells_nothing(name) {
+                        true => pointer.push_str(&name.replace('~', "~0").replace('/', "~1")),
+                        false => pointer.push('*'),
+                    }
+                    end = pointer.len();
+                }
+            }
+        }
+        pointer.truncate(end);
+        pointer
     }
 }
+
+/// Returns the precision of numbers that can be a place.
+fn precision(figures: &[Figure]) -> Precision {
+    let digits = figures.iter().map(|figure| figure.fraction_digits).max().unwrap_or_default();
+    match !figures.is_empty() && figures.iter().all(|figure| figure.is_degree(0)) {
+        true => Precision::Degrees(u8::try_from(digits).unwrap_or(u8::MAX)),
+        false => Precision::Other,
+    }
+}
+
+/// Says whether a name can be shown: it is short, and does not tell a place, a cell or many digits.
+fn tells_nothing(name: &str) -> bool {
+    name.len() <= NAME_LENGTH_MAX
+        && name.chars().filter(char::is_ascii_digit).count() <= NAME_DIGITS_MAX
+        && !has_place(name)
+        && cell::resolutions_in(name).next().is_none()
+}
+
+/// The longest name that is shown, in bytes.
+const NAME_LENGTH_MAX: usize = 40;
+
+/// How many digits a name that is shown may have.
+const NAME_DIGITS_MAX: usize = 2;
 
 /// How many bytes one half of a place, a latitude or a longitude, may have.
 const HALF_LENGTH_MAX: usize = 32;

@@ -15,6 +15,16 @@ pub struct ShapeFault {
     pub fault: Fault,
 }
 
+impl std::fmt::Display for ShapeFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = match self.fault {
+            Fault::Missing => "is missing",
+            Fault::WrongType => "has the wrong type",
+        };
+        write!(f, "{} {words}", self.pointer)
+    }
+}
+
 /// What is wrong with a member.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,

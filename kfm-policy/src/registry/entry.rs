@@ -184,6 +184,15 @@ impl RegistryEntry {
         self.asks() > Treatment::Public
     }
 
+    /// Returns the day by which it must be looked at again; a withdrawal has none.
+    pub fn review_by(&self) -> Option<Date> {
+        match self {
+            Self::Label(label) => Some(label.review_by),
+            Self::Hold(hold) => Some(hold.review_by),
+            Self::Suppression(_) => None,
+        }
+    }
+
     /// Returns the treatment that it demands of what it covers.
     pub fn asks(&self) -> Treatment {
         match self {

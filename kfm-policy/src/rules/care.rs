@@ -13,7 +13,7 @@ use crate::facts::{JudgedKind, StepFacts};
 use crate::finding::Severity;
 use crate::label::{CareLabel, UnknownLabel};
 use crate::licence::LicenceClass;
-use crate::ratchet::{StepTreatment, left_by, measured};
+use crate::ratchet::{StepTreatment, left_by, measured, more_precise};
 use crate::remedy::Remedy;
 use crate::table::{Aspect, RuleClass};
 use crate::treatment::Treatment;
@@ -28,7 +28,10 @@ const fn rule(
     Rule { meta: RuleMeta { id, version: 1, severity, class: RuleClass::Protection, code, basis }, look }
 }
 
-const LABEL_IT: &str = "add an entry to the label registry, with authority, reason and review_by";
+/// What gives the entity of a step a label.
+fn label_it(step: &StepFacts) -> Advice {
+    advice!["add an entry to the label registry: ", Remedy::AssignLabel { entity: step.path.clone() }]
+}
 
 /// Runs a rule over every step that the ratchet has not denied; a step that it has denied is reported by the
 /// rule that the ratchet names.
@@ -38,11 +41,14 @@ fn each_step(view: &View<'_>, look: impl Fn(&StepFacts) -> Option<Observation>) 
 }
 
 /// Reports the steps that the ratchet has denied by one rule.
-fn denied_by(view: &View<'_>, rule: &str, remedy: impl Into<Advice>) -> Vec<Observation> {
-    let remedy = remedy.into();
+fn denied_by<A: Into<Advice>>(
+    view: &View<'_>,
+    rule: &str,
+    remedy: impl Fn(&StepFacts) -> A,
+) -> Vec<Observation> {
     let denied = |step: &StepFacts| match &step.outcome {
         StepTreatment::Denied { rule: by, why } if by == rule => {
-            Some(Observation::of_step(step, why.clone(), remedy.clone()))
+            Some(Observation::of_step(step, why.clone(), remedy(step)))
         }
         _ => None,
     };
@@ -61,7 +67,7 @@ pub(crate) const ACCESS: Rule = rule(
     Some("C-F01"),
     "CARE A1, FsF-A1-01M, R60",
     |view| {
-        let mut seen = denied_by(view, "CARE-A1-access", LABEL_IT);
+        let mut seen = denied_by(view, "CARE-A1-access", label_it);
         seen.extend(each_step(view, |step| {
             if only_hides_the_withdrawn(step) {
                 return None;
@@ -72,10 +78,11 @@ pub(crate) const ACCESS: Rule = rule(
             };
             let unknown = |unknown: UnknownLabel| {
                 let remedy = match unknown {
-                    UnknownLabel::Absent => LABEL_IT,
+                    UnknownLabel::Absent => label_it(step),
                     UnknownLabel::Malformed | UnknownLabel::Unrecognised => {
                         "repair the document's own label (public, sensitive or restricted); one that stands already is \
                          corrected in the store and adopted with reconcile"
+                            .into()
                     }
                 };
                 let observation = Observation::of_step(step, unknown.to_string(), remedy);
@@ -101,7 +108,7 @@ pub(crate) const AUTHORITY: Rule =
     rule("CARE-A2-authority", Severity::Critical, Some("C-F02"), "CARE A2, A3, R61", |view| {
         let remedy =
             "keep the label in the registry; lowering it is not built yet (docs/states.md, 'Not built yet')";
-        let mut seen = denied_by(view, "CARE-A2-authority", remedy);
+        let mut seen = denied_by(view, "CARE-A2-authority", |_| remedy);
         seen.extend(each_step(view, |step| {
             let document = step.visible()?;
             let label = step.protection.label.ok()?;
@@ -120,22 +127,55 @@ pub(crate) const AUTHORITY: Rule =
 
 /// Nothing under a hold changes.
 pub(crate) const HOLD: Rule = rule("CARE-A2-hold", Severity::Critical, None, "CARE A, R61", |view| {
-    let remedy = "leave the document out; lifting a hold is not built yet (docs/states.md, 'Not built yet')";
-    let mut seen = denied_by(view, "CARE-A2-hold", remedy);
-    seen.extend(each_step(view, |step| {
+    let held = |step: &StepFacts| match &step.outcome {
+        StepTreatment::Denied { rule, why } => (rule == "CARE-A2-hold").then(|| why.clone()),
         // If the ratchet hides a held document, an unfinished operation ends that way, which only raises
         // protection.
-        let moves = step.outcome == StepTreatment::Keep && !only_hides_the_withdrawn(step);
-        (step.protection.held && moves).then(|| Observation::of_step(step, "it is under a hold", remedy))
-    }));
-    seen
+        StepTreatment::Keep if step.protection.held && !only_hides_the_withdrawn(step) => {
+            Some(step.protection.under_hold())
+        }
+        _ => None,
+    };
+    let observed =
+        |step: &StepFacts| Some(Observation::of_step(step, held(step)?, past_a_hold(view.facts.kind, step)));
+    view.facts.steps.iter().filter_map(observed).collect()
 });
+
+/// What leads on where a step would change a document under a hold.
+fn past_a_hold(kind: JudgedKind, step: &StepFacts) -> Advice {
+    let way = match kind {
+        JudgedKind::Rollback | JudgedKind::Revert => advice![
+            "the whole operation is denied, since it goes back as one; the other documents are changed by a publish of a \
+             folder that has their earlier versions and not this one, by ",
+            Remedy::Publish,
+            "; or its authority withdraws it, by an entry of the suppression list, and planning again then takes it out \
+             of what readers see",
+        ],
+        JudgedKind::Hotfix => advice![
+            "the whole hotfix is denied; correct the other documents by a publish of a folder that does not have this \
+             one, by ",
+            Remedy::Publish,
+        ],
+        JudgedKind::Adopt | JudgedKind::Abort => "only its authority can change that".into(),
+        JudgedKind::Publish if step.after.is_none() => {
+            "put it into the folder as it stands in the catalog, byte for byte: a publish that mirrors retires what the \
+             folder lacks, and the hold refuses that too"
+                .into()
+        }
+        JudgedKind::Publish => {
+            "put it into the folder as it stands in the catalog, byte for byte; a publish that does not mirror may leave \
+             it out instead"
+                .into()
+        }
+    };
+    way.and("; lifting a hold is not built yet (docs/states.md, 'Not built yet')")
+}
 
 /// Nothing that was withdrawn comes back, by any operation (R62).
 pub(crate) const RESURRECT: Rule =
     rule("CARE-A3-resurrect", Severity::Critical, Some("C-F05"), "CARE A3, GDPR 17, R62", |view| {
         let remedy = "leave it out; lifting a withdrawal is not built yet (docs/states.md, 'Not built yet')";
-        let mut seen = denied_by(view, "CARE-A3-resurrect", remedy);
+        let mut seen = denied_by(view, "CARE-A3-resurrect", |_| remedy);
         seen.extend(each_step(view, |step| {
             (step.protection.is_withdrawn() && step.visible().is_some())
                 .then(|| Observation::of_step(step, "it was withdrawn and would be visible", remedy))
@@ -146,27 +186,32 @@ pub(crate) const RESURRECT: Rule =
 /// Content is no more precise than its protection demands (C-F04); a label that promises more is found here.
 pub(crate) const GEO: Rule =
     rule("CARE-E1-geo", Severity::Critical, Some("C-F04"), "CARE E1, GBIF categories 1 to 4", |view| {
-        let remedy = match view.facts.kind {
-            JudgedKind::Rollback | JudgedKind::Revert => advice![
-                "publish a masked version, or a folder without it and without links to it, by ",
-                Remedy::PublishMirror,
-                ", then plan again; if nothing links to it, plan with ",
-                Parameter::HideUnmaskable,
-            ],
-            _ => Advice::from("publish a masked version, or leave it out"),
-        };
-        let mut seen = denied_by(view, "CARE-E1-geo", remedy.clone());
+        let asked = |step: &StepFacts| step.protection.treatment;
+        let remedy = |step: &StepFacts| less_precise(view.facts.kind, asked(step));
+        let mut seen = denied_by(view, "CARE-E1-geo", remedy);
         seen.extend(each_step(view, |step| {
             let document = step.visible()?;
             step.protection.label.ok()?;
-            let asked = step.protection.treatment;
-            (measured(document) < asked && asked < Treatment::Quarantined).then(|| {
-                let message = format!("its protection asks {asked} and its content is more precise");
-                Observation::of_step(step, message, remedy.clone())
-            })
+            let is_finer = measured(document) < asked(step) && asked(step) < Treatment::Quarantined;
+            is_finer.then(|| Observation::of_step(step, more_precise(document, asked(step)), remedy(step)))
         }));
         seen
     });
+
+/// What leads on where a document is more precise than protection asks for.
+fn less_precise(kind: JudgedKind, asked: Treatment) -> Advice {
+    let version = format!("publish a version with {}", asked.lets_through());
+    match kind {
+        JudgedKind::Rollback | JudgedKind::Revert => advice![
+            version,
+            "; or a folder without it and without links to it, by ",
+            Remedy::PublishMirror,
+            ", then plan again; if nothing links to it, plan with ",
+            Parameter::HideUnmaskable,
+        ],
+        _ => advice![version, ", or leave it out"],
+    }
+}
 
 /// Texts do not tell a place that was masked.
 pub(crate) const TEXT: Rule = rule("CARE-E1-text", Severity::Block, None, "CARE E1, R61", |view| {
@@ -197,7 +242,7 @@ pub(crate) const REVIEW: Rule =
                 }
                 Some(_) => return None,
             };
-            Some(Observation::of_step(step, message, LABEL_IT))
+            Some(Observation::of_step(step, message, label_it(step)))
         })
     });
 

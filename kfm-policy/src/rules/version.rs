@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::DocumentKind;
-use kfm_lineage::document::{AssetFact, Fault};
+use kfm_lineage::document::AssetFact;
 use kfm_lineage::integrity::Place;
 
 use super::fair::{compare, rule};
@@ -83,12 +83,7 @@ const SHAPE: Rule = rule("VER-schema", Severity::Block, RuleClass::Fair, "STAC 1
         DocumentKind::NotJson => BTreeSet::from(["it is not a JSON object".to_owned()]),
         DocumentKind::Other => BTreeSet::from(["it is of no type that STAC has".to_owned()]),
         DocumentKind::Item | DocumentKind::Collection | DocumentKind::Catalog => {
-            let words = |fault| match fault {
-                Fault::Missing => "is missing",
-                Fault::WrongType => "has the wrong type",
-            };
-            let faults = document.shape_faults.iter();
-            faults.map(|fault| format!("{} {}", fault.pointer, words(fault.fault))).collect()
+            document.shape_faults.iter().map(ToString::to_string).collect()
         }
     })
 });

@@ -218,3 +218,37 @@ fn real_documents_without_their_geometry_hold_no_place() {
     assert!(read > 30, "{read}");
     assert_eq!(false_alarms, [""; 0]);
 }
+
+#[test]
+fn a_place_is_told_by_its_member_and_its_precision_and_never_by_a_value_or_a_name_that_tells_it() {
+    let told = |document: Value| -> Vec<(String, Precision)> {
+        look(document).found.into_iter().map(|place| (place.at.into(), place.precision)).collect()
+    };
+    let at = |at: &str, precision| vec![(at.to_owned(), precision)];
+    assert_eq!(told(json!({"geometry": null, "title": "a hill"})), []);
+    let polygon = json!({"geometry": {"coordinates": [[[-98.5, 38.125], [-98.25, 38.1], [-98.5, 38.125]]]}});
+    assert_eq!(told(polygon), at("/geometry/coordinates", Precision::Degrees(3)));
+    let sites = json!({"properties": {"sites": [{"lat": 38.1234}, {"lat": 38.12345}]}});
+    assert_eq!(told(sites), at("/properties/sites/*/lat", Precision::Degrees(5)));
+    let assets =
+        json!({"assets": {"chapel of the spring": {"proj:bbox": [623456, 4221234, 623556, 4221334]}}});
+    assert_eq!(told(assets), at("/assets/*/proj:bbox", Precision::Other));
+    assert_eq!(told(json!({"a/b": {"at 38.1234, -97.5678": 1}})), at("/a~1b/*", Precision::Text));
+    assert_eq!(told(json!({"notes": "near 38.1234, -97.5678"})), at("/notes", Precision::Text));
+    assert_eq!(told(json!({"h3": "85283473fffffff"})), at("/h3", Precision::Cell(5)));
+}
+
+#[test]
+fn of_many_places_the_first_are_kept_and_a_cell_makes_room_for_a_place() {
+    let mut document = serde_json::Map::new();
+    for n in 0..10 {
+        document.insert(format!("c{n}"), json!("85283473fffffff"));
+    }
+    document.insert("fine".into(), json!("8928308280fffff"));
+    document.insert("lat".into(), json!(38.1234));
+    let found = look(Value::Object(document)).found;
+    let told: Vec<_> = found.iter().map(|place| (&*place.at, place.precision)).collect();
+    assert_eq!(told.len(), FOUND_MAX);
+    assert!(told.contains(&("/fine", Precision::Cell(9))), "{told:?}");
+    assert!(told.contains(&("/lat", Precision::Degrees(4))), "{told:?}");
+}
