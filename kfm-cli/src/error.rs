@@ -234,8 +234,14 @@ impl From<Error> for Box<Failure> {
                     .with_key("operation", operation)
                     .with_key("findings", findings);
             }
-            Error::ApprovalRequired { plan_id, needed, refused } => {
-                failure.hint = format!("sign with: kfm approve {plan_id} --as NAME --role ROLE --key FILE");
+            Error::ApprovalRequired { plan_id, needed, refused, before } => {
+                let sign = format!("sign with: kfm approve {plan_id} --as NAME --role ROLE --key FILE");
+                failure.hint = match before.first() {
+                    Some(add) => {
+                        format!("no principal can give it yet: '{}'; then {sign}", say::command_line(add))
+                    }
+                    None => sign,
+                };
                 failure.details.heading("missing");
                 items(&mut failure.details, &needed);
                 if !refused.is_empty() {
@@ -286,17 +292,19 @@ impl From<Error> for Box<Failure> {
                 failure = failure.with_key("status", Status::Held).with_key("held_reason", "record_pending");
             }
             Error::Store(error) => {
-                let hint = match error {
-                    OpError::Missing { derived: true, .. } => {
-                        "it is derived from the catalog, so nothing is lost: 'kfm project' makes and fills it; or mend \
-                         its url in kfm.toml"
-                    }
-                    OpError::Missing { derived: false, .. } => {
-                        "restore it from a backup, or mend its url in kfm.toml"
-                    }
-                    _ => "",
+                let hint = match &error {
+                    OpError::Missing { store, derived: true, .. } => format!(
+                        "its place is the url under [stores.{store}] of kfm.toml: mend that if it is misspelt. It is derived \
+                         from the catalog, so nothing is lost: 'kfm project' makes and fills it"
+                    ),
+                    OpError::Missing { store, derived: false, .. } => format!(
+                        "its place is the url under [stores.{store}] of kfm.toml: mend that if it is misspelt, or restore it \
+                         from a backup. Without a backup, make an empty folder there: 'kfm reconcile --adopt', then \
+                         the rollback that it names, bring every document back from the version store"
+                    ),
+                    _ => String::new(),
                 };
-                failure.hint = hint.to_owned();
+                failure.hint = hint;
             }
             Error::Versions(error) => {
                 if matches!(error, VersionError::Missing { .. } | VersionError::Damaged { .. }) {

@@ -49,11 +49,17 @@ pub fn command_line(remedy: &Remedy) -> String {
         Remedy::ListRollbacks => "kfm rollback list".to_owned(),
         Remedy::ListHotfixes => "kfm hotfix list".to_owned(),
         Remedy::ListPrincipals => "kfm principals list".to_owned(),
+        Remedy::AssignLabel { entity } => format!(
+            "kfm labels assign --entity {} --care LABEL --authority NAME --reason '…' --review-by DATE",
+            shell::quote(entity)
+        ),
+        Remedy::AddPrincipal { role } => format!("kfm principals add NAME --role {role} --key-out FILE"),
         Remedy::ListLabels => "kfm labels list".to_owned(),
         Remedy::Adopt => "kfm adopt".to_owned(),
         Remedy::ListForeign => "kfm reconcile".to_owned(),
         Remedy::AdoptForeign => "kfm reconcile --adopt".to_owned(),
         Remedy::Project => "kfm project".to_owned(),
+        Remedy::Publish => "kfm publish --from FOLDER --pipeline NAME".to_owned(),
         Remedy::PublishMirror => "kfm publish --from FOLDER --pipeline NAME --mirror".to_owned(),
         Remedy::CheckCatalog => "kfm catalog check".to_owned(),
         Remedy::Examine { digests: false } => "kfm doctor".to_owned(),

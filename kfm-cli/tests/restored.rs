@@ -222,3 +222,68 @@ fn force_is_neither_advised_nor_of_use_where_nothing_is_left_to_go_back() {
         assert!(hint.contains("restore") && !hint.contains("--force"), "{refused:#}");
     }
 }
+
+#[test]
+fn a_catalog_that_is_gone_comes_back_from_an_empty_folder_as_the_error_and_status_say() {
+    let sandbox = Sandbox::platform();
+    sandbox.publish("one", &first_version());
+    sandbox.publish("two", &[("things/a.json", item("a", "second"))]);
+    let (catalog, before) = (sandbox.path().join("catalog"), sandbox.read("catalog/things/a.json"));
+    std::fs::remove_dir_all(&catalog).unwrap();
+    let gone = sandbox.json(2, &["reconcile"]);
+    let hint = gone["error"]["hint"].as_str().unwrap();
+    assert!(hint.contains("make an empty folder there: 'kfm reconcile --adopt'"), "{hint}");
+    let owed = || sandbox.json(0, &["status"])["owed"].clone();
+    assert!(
+        owed()[0].as_str().unwrap().contains("make an empty folder there, 'kfm reconcile --adopt'"),
+        "{}",
+        owed()
+    );
+    std::fs::create_dir(&catalog).unwrap();
+    let empty = owed()[0].as_str().unwrap().to_owned();
+    assert!(empty.contains("the store catalog is empty, and the log knows documents=4"), "{empty}");
+    let adopted = sandbox.json(0, &["reconcile", "--adopt"]);
+    assert_eq!(adopted["publish_id"].as_str().map(|id| id.contains("reconcile")), Some(true), "{adopted:#}");
+    sandbox.json(0, &EXECUTE);
+    assert_eq!(sandbox.read("catalog/things/a.json"), before);
+    assert_eq!(owed(), serde_json::json!([]));
+    sandbox.json(0, &["catalog", "check"]);
+}
+
+#[test]
+fn a_catalog_that_its_publishes_emptied_is_not_owed() {
+    let sandbox = Sandbox::platform();
+    sandbox.publish("one", &first_version());
+    sandbox.json(0, &EXECUTE);
+    assert_eq!(sandbox.json(0, &["status"])["owed"], serde_json::json!([]));
+}
+
+#[test]
+fn manifests_that_are_gone_are_written_again_by_the_next_command_that_changes_something() {
+    let sandbox = Sandbox::platform();
+    sandbox.publish("one", &first_version());
+    sandbox.publish("two", &[("things/a.json", item("a", "second"))]);
+    sandbox.json(0, &EXECUTE);
+    sandbox.json(0, &["rollback", "revert", "latest", "--reason", "r", "--yes"]);
+    let manifests = sandbox.path().join(".kfm/manifests");
+    let read = || -> Vec<(std::ffi::OsString, Vec<u8>)> {
+        let files = std::fs::read_dir(&manifests).into_iter().flatten().map(Result::unwrap);
+        let mut files: Vec<_> =
+            files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let before = read();
+    assert_eq!(before.len(), 2);
+    std::fs::remove_dir_all(&manifests).unwrap();
+    let failed = sandbox.json(1, &["verify", "latest"]);
+    let missing =
+        failed["checks"].as_array().unwrap().iter().find(|check| check["name"] == "manifest").unwrap();
+    assert!(missing["detail"].as_str().unwrap().ends_with("writes it again"), "{failed:#}");
+    sandbox.json(0, &["ledger", "repair"]);
+    assert_eq!(read(), before);
+    sandbox.json(0, &["verify", "latest"]);
+    std::fs::remove_file(manifests.join(&before[0].0)).unwrap();
+    sandbox.publish("three", &[("things/a.json", item("a", "third"))]);
+    assert_eq!(read(), before);
+}

@@ -7,8 +7,8 @@ use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, IntegrityChange, Lead};
 use kfm_lineage::{Digest, Domain, Lsn, OtherNames, Step, Value};
 use kfm_policy::{
-    Consent, Decision, Finding, JudgedKind, OperationFacts, Permit, PermitRefused, Protection, RatchetMode,
-    Severity, StepFacts, StepTreatment, ValidityChange,
+    Consent, Decision, JudgedKind, OperationFacts, Permit, PermitRefused, Protection, RatchetMode, Remedy,
+    Role, StepFacts, StepTreatment, ValidityChange, is_same_name,
 };
 
 use crate::error::{Error, Result};
@@ -143,6 +143,7 @@ impl Case {
             Ok((permit, _)) => Ok(permit),
             Err(PermitRefused::ApprovalsMissing { missing, refused, .. }) => Err(Error::ApprovalRequired {
                 plan_id: *plan_id,
+                before: principals_to_add(session, &missing),
                 needed: vec![missing],
                 refused: refused
                     .iter()
@@ -154,31 +155,25 @@ impl Case {
     }
 }
 
+/// Names the principals that must be there before the missing approvals can be given. The actor is none of them: no
+/// operation is approved by its own executor.
+fn principals_to_add(session: &Session, missing: &str) -> Vec<Remedy> {
+    let is_there = |roles: &[Role]| {
+        let others = session.principals.iter().filter(|other| !is_same_name(&other.name, session.actor()));
+        others.flat_map(|other| &other.roles).any(|role| roles.contains(role))
+    };
+    let lacks_council = missing.contains("council") && !is_there(&[Role::Council]);
+    let lacks_reviewer = missing.contains("reviewer") && !is_there(&[Role::Reviewer, Role::Council]);
+    let roles = [(lacks_council, Role::Council), (lacks_reviewer && !lacks_council, Role::Reviewer)];
+    let add = |role: Role| Remedy::AddPrincipal { role: role.as_str().to_owned() };
+    roles.into_iter().filter(|(lacks, _)| *lacks).map(|(_, role)| add(role)).collect()
+}
+
 /// Turns a denial into the error that lists its findings.
 pub(crate) fn denied(operation: &str, decision: &Decision) -> Error {
     Error::Denied {
         operation: operation.to_owned(),
         findings: decision.findings.iter().map(FindingLine::from).collect(),
-    }
-}
-
-impl From<&Finding> for FindingLine {
-    fn from(finding: &Finding) -> Self {
-        let severity = match finding.severity {
-            Severity::Critical => "critical",
-            Severity::Block => "block",
-            Severity::Warn => "warn",
-            Severity::Info => "info",
-        };
-        Self {
-            rule: finding.rule.clone(),
-            code: finding.code.clone(),
-            severity: severity.into(),
-            subject: finding.subject.clone(),
-            message: finding.message.clone(),
-            remedy: finding.remedy.clone(),
-            denies: finding.denies,
-        }
     }
 }
 

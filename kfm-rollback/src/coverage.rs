@@ -11,7 +11,10 @@ use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, Lead};
 use kfm_lineage::{CellId, Domain};
 use kfm_policy::registry::Subject;
-use kfm_policy::{Advice, Against, LabelRegistry, Remedy, Treatment, advice, measured, stands_against};
+use kfm_policy::{
+    Advice, Against, LabelRegistry, Remedy, Severity, Treatment, advice, measured, stands_against,
+    too_precise,
+};
 
 use crate::bulk;
 use crate::derive::shows_one;
@@ -155,7 +158,8 @@ async fn against_among(
     for path in paths {
         let Some(document) = view.get(path) else { continue };
         let protection = protections.of(path).await?;
-        if let Some(Against { asked, rule, .. }) = stands_against(document, &protection) {
+        if let Some(against) = stands_against(document, &protection) {
+            let asked = against.asked;
             let undo = match advised {
                 Advised::Whole => {
                     let linked = linked.get_or_insert_with(|| linked_by(view));
@@ -163,7 +167,7 @@ async fn against_among(
                 }
                 Advised::WithoutUndoing => Advice::default(),
             };
-            findings.push(standing_line(path.to_owned(), asked, rule, way_out(asked, undo)));
+            findings.push(standing_line(path.to_owned(), document, against, way_out(asked, undo)));
         }
     }
     Ok(findings)
@@ -194,21 +198,26 @@ fn way_out(asked: Treatment, undo: Advice) -> Advice {
                 .into()
         }
         Treatment::Withdrawn => without_it().and(undo),
-        _ => Advice::from("publish a masked version of it; or ").and(without_it()).and(undo),
+        _ => Advice::from(format!("publish a version of it with {}; or ", asked.lets_through()))
+            .and(without_it())
+            .and(undo),
     }
 }
 
 /// The finding about what stands against today's protection: a document's path in the target, or a cell.
-pub(crate) fn standing_line(subject: String, asked: Treatment, rule: &str, remedy: Advice) -> FindingLine {
-    FindingLine {
-        rule: STANDS_AGAINST.into(),
-        code: None,
-        severity: "block".into(),
-        subject,
-        message: format!("readers see it, though today's protection asks for {asked} ({rule})"),
-        remedy,
-        denies: false,
+pub(crate) fn standing_line(
+    subject: String,
+    document: &DocumentFacts,
+    against: Against,
+    remedy: Advice,
+) -> FindingLine {
+    let Against { asked, rule } = against;
+    let mut message = format!("readers see it, though today's protection asks for {asked} ({rule})");
+    let finer = too_precise(document, asked);
+    if asked < Treatment::Quarantined && !finer.is_empty() {
+        message = format!("{message}: {finer}");
     }
+    FindingLine::new(STANDS_AGAINST, Severity::Block, subject, message, remedy)
 }
 
 /// Names what takes back the operation that brought a document. It is not named where it would be denied: because the

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use kfm_lineage::Digest;
 use kfm_lineage::integrity::CatalogView;
-use kfm_policy::{Treatment, measured};
+use kfm_policy::{Severity, Treatment, measured};
 
 use crate::error::Result;
 use crate::history::CellHistory;
@@ -92,15 +92,8 @@ pub(crate) async fn protected_elsewhere<'p>(
 }
 
 fn finding(path: &str, shared: &str, asked: Treatment) -> FindingLine {
-    FindingLine {
-        rule: PROTECTED_ELSEWHERE.into(),
-        code: None,
-        severity: "warn".into(),
-        subject: path.to_owned(),
-        message: format!(
-            "it {shared}, for which an entry about that path asks {asked}; no entry covers it here"
-        ),
-        remedy: "if it is the same thing, protect it by its id or its digest, by an entry of its own".into(),
-        denies: false,
-    }
+    let message =
+        format!("it {shared}, for which an entry about that path asks {asked}; no entry covers it here");
+    let remedy = "if it is the same thing, protect it by its id or its digest, by an entry of its own";
+    FindingLine::new(PROTECTED_ELSEWHERE, Severity::Warn, path, message, remedy)
 }

@@ -107,6 +107,8 @@ pub enum Error {
         needed: Vec<String>,
         /// Approvals that were given and do not count, each with the reason.
         refused: Vec<String>,
+        /// What must be done before they can be given: a principal with the role that is asked for. Empty if there is one.
+        before: Vec<Remedy>,
     },
     /// Something differs from what the operation needs: read what differs, then plan again, wait, or reconcile.
     #[error("{message}")]
@@ -255,11 +257,14 @@ impl Error {
             Self::Unrecorded { refusal, .. } => refusal.next(),
             Self::NotFound { kind, .. } => list_of(kind).into_iter().collect(),
             Self::Denied { findings, .. } if findings.iter().any(is_unlabelled) => vec![Remedy::ListLabels],
-            Self::ApprovalRequired { plan_id: plan, .. } => vec![
-                Remedy::ShowPlan { plan: *plan, entire: false },
-                Remedy::ListApprovals { plan: *plan },
-                Remedy::ExecutePlan { plan: *plan },
-            ],
+            Self::ApprovalRequired { plan_id: plan, before, .. } => {
+                let then = [
+                    Remedy::ShowPlan { plan: *plan, entire: false },
+                    Remedy::ListApprovals { plan: *plan },
+                    Remedy::ExecutePlan { plan: *plan },
+                ];
+                before.iter().cloned().chain(then).collect()
+            }
             Self::Locked { .. } => vec![Remedy::ShowStatus],
             Self::Store(OpError::Missing { derived: true, .. }) => vec![Remedy::Project],
             Self::Store(_) => vec![Remedy::Examine { digests: false }],

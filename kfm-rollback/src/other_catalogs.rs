@@ -89,7 +89,7 @@ async fn against(session: &Session, view: &CatalogView, documents: Documents) ->
             let protection = protections.of(&cell.key).await?;
             if let Some(against) = stands_against(document, &protection) {
                 let remedy = way_out(session, cell);
-                findings.push(standing_line(cell.to_string(), against.asked, against.rule, remedy));
+                findings.push(standing_line(cell.to_string(), document, against, remedy));
             }
         }
     }

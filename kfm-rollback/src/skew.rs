@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{CellId, Step, Value};
-use kfm_policy::{Remedy, advice};
+use kfm_policy::{Remedy, Severity, advice};
 
 use crate::derive::{derived_steps, known_derived_cells, projected_now};
 use crate::error::Result;
@@ -45,13 +45,6 @@ pub(crate) async fn cells_in_flight(session: &Session) -> Result<BTreeMap<CellId
 
 /// The finding about such a cell.
 pub(crate) fn skewed(cell: &str) -> FindingLine {
-    FindingLine {
-        rule: SKEW.into(),
-        code: None,
-        severity: "warn".into(),
-        subject: cell.into(),
-        message: "it does not show what the documents say".into(),
-        remedy: advice!["project it again by ", Remedy::Project],
-        denies: false,
-    }
+    let remedy = advice!["project it again by ", Remedy::Project];
+    FindingLine::new(SKEW, Severity::Warn, cell, "it does not show what the documents say", remedy)
 }

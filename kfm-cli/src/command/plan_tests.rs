@@ -47,15 +47,8 @@ fn steps(documents: u64) -> Listing<StepLine> {
 }
 
 fn finding(rule: &str, n: u64, message: &str) -> FindingLine {
-    FindingLine {
-        rule: rule.into(),
-        code: None,
-        severity: "warn".into(),
-        subject: format!("naip/items/scene_{n:05}.json"),
-        message: message.into(),
-        remedy: "mend it".into(),
-        denies: false,
-    }
+    let subject = format!("naip/items/scene_{n:05}.json");
+    FindingLine::new(rule, kfm_policy::Severity::Warn, subject, message, "mend it")
 }
 
 fn plan(documents: u64, skipped: u64) -> PlanShow {

@@ -16,7 +16,8 @@ pub(crate) fn denial(findings: &Listing<FindingLine>) -> Screen {
     show_groups(&mut screen, denying.into_iter());
     let others: u64 = others.iter().map(|group| group.total).sum();
     if others > 0 {
-        screen.item(Tone::Dim, format!("and {} that do not deny", words::count(others, "finding")));
+        let deny = if others == 1 { "does" } else { "do" };
+        screen.item(Tone::Dim, format!("and {} that {deny} not deny", words::count(others, "finding")));
     }
     screen
 }
@@ -60,9 +61,9 @@ const KINDS_SHOWN: usize = 5;
 /// that of the kind below, is the same.
 fn show_kind(screen: &mut Screen, kind: &Alike<FindingLine>, names: bool, next_remedy: Option<&Advice>) {
     let Some(finding) = kind.first.first() else { return };
-    let text = |text: &str| match kind.subjects {
+    let text = |text: &str, instead: &str| match kind.subjects {
         1 => text.to_owned(),
-        _ => finding.without_subject(text),
+        _ => finding.without_subject(text, instead),
     };
     for sample in kind.first.iter().filter(|_| names) {
         screen.detail(&sample.subject);
@@ -71,9 +72,9 @@ fn show_kind(screen: &mut Screen, kind: &Alike<FindingLine>, names: bool, next_r
     if more > 0 {
         screen.detail(format!("and {} more", words::number(more)));
     }
-    screen.detail(format!("seen: {}", text(&finding.message)));
+    screen.detail(format!("seen: {}", text(&finding.message, "-")));
     if !finding.remedy.is_empty() && next_remedy != Some(&finding.remedy) {
-        screen.detail(format!("do: {}", text(&say::sentence(&finding.remedy))));
+        screen.detail(format!("do: {}", text(&say::sentence(&finding.remedy), "PATH")));
     }
 }
 
@@ -130,15 +131,7 @@ mod tests {
     use crate::output::paint::Paint;
 
     fn finding(rule: &str, subject: &str, message: &str, remedy: &str) -> FindingLine {
-        FindingLine {
-            rule: rule.into(),
-            code: None,
-            severity: "warn".into(),
-            subject: subject.into(),
-            message: message.into(),
-            remedy: remedy.into(),
-            denies: false,
-        }
+        FindingLine::new(rule, kfm_policy::Severity::Warn, subject, message, remedy)
     }
 
     fn shown(findings: impl IntoIterator<Item = FindingLine>) -> String {

@@ -73,6 +73,16 @@ fn each_remedy_has_its_command_line() {
         (Remedy::ListForeign, "kfm reconcile".into()),
         (Remedy::AdoptForeign, "kfm reconcile --adopt".into()),
         (Remedy::Project, "kfm project".into()),
+        (Remedy::Publish, "kfm publish --from FOLDER --pipeline NAME".into()),
+        (
+            Remedy::AssignLabel { entity: "b c.json".into() },
+            "kfm labels assign --entity 'b c.json' --care LABEL --authority NAME --reason '…' --review-by DATE"
+                .into(),
+        ),
+        (
+            Remedy::AddPrincipal { role: "reviewer".into() },
+            "kfm principals add NAME --role reviewer --key-out FILE".into(),
+        ),
         (Remedy::PublishMirror, "kfm publish --from FOLDER --pipeline NAME --mirror".into()),
         (Remedy::CheckCatalog, "kfm catalog check".into()),
         (Remedy::Examine { digests: false }, "kfm doctor".into()),
@@ -86,6 +96,7 @@ fn each_remedy_has_its_command_line() {
         assert_eq!(command_line(&remedy), line, "{remedy:?}");
         // What is on a screen can be typed: the parser knows each of its words.
         let words = line.replace("'…'", "why").replace("'b c.json'", "bc.json").replace("NAME", "name");
+        let words = words.replace("DATE", "2099-01-01");
         let arguments: Vec<std::ffi::OsString> = words.split(' ').map(Into::into).collect();
         let parsed = crate::cli::parse(&arguments);
         assert!(

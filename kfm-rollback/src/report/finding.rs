@@ -1,6 +1,6 @@
 //! What rules found, and what stands in the way.
 
-use kfm_policy::Advice;
+use kfm_policy::{Advice, Finding, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,13 @@ pub struct FindingLine {
     pub remedy: Advice,
     /// Whether it denies the operation.
     pub denies: bool,
+}
+
+impl From<&Finding> for FindingLine {
+    fn from(finding: &Finding) -> Self {
+        let Finding { rule, code, severity, subject, message, remedy, denies } = finding.clone();
+        Self { code, denies, ..Self::new(rule, severity, subject, message, remedy) }
+    }
 }
 
 /// How the messages of integrity rules begin if the operation makes something worse.
@@ -59,19 +66,38 @@ impl Grouped for FindingLine {
     fn says(&self) -> Option<(String, &str)> {
         let says = format!(
             "{}\n{}",
-            self.without_subject(&self.message),
-            self.without_subject(&self.remedy.to_string())
+            self.without_subject(&self.message, "-"),
+            self.without_subject(&self.remedy.to_string(), "-")
         );
         Some((says, &self.subject))
     }
 }
 
 impl FindingLine {
-    /// Returns a text of this finding with a dash where the text names the subject.
-    pub fn without_subject(&self, text: &str) -> String {
+    /// Makes a finding that denies nothing.
+    pub fn new(
+        rule: impl Into<String>,
+        severity: Severity,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<Advice>,
+    ) -> Self {
+        Self {
+            rule: rule.into(),
+            code: None,
+            severity: severity.as_str().into(),
+            subject: subject.into(),
+            message: message.into(),
+            remedy: remedy.into(),
+            denies: false,
+        }
+    }
+
+    /// Returns a text of this finding with `instead` where the text names the subject.
+    pub fn without_subject(&self, text: &str, instead: &str) -> String {
         let is_mark = |c: char| "'\",;:()".contains(c);
         let word = |word: &str| match !self.subject.is_empty() && word.trim_matches(is_mark) == self.subject {
-            true => word.replacen(&self.subject, "-", 1),
+            true => word.replacen(&self.subject, instead, 1),
             false => word.to_owned(),
         };
         text.split(' ').map(word).collect::<Vec<_>>().join(" ")

@@ -6,6 +6,7 @@
 mod claimed;
 mod kept;
 mod lost;
+mod manifests;
 mod parts;
 mod snapshots;
 
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use futures::future::{Either, select};
 use kfm_lineage::text::is_hidden;
 use kfm_lineage::{CellId, Digest, Domain, Lsn, OperationId, Timestamp};
-use kfm_policy::{LabelRegistry, Policy, Principals};
+use kfm_policy::{LabelRegistry, Policy, Principals, Severity};
 use kfm_retry::Clock;
 use kfm_wal::Wal;
 use kfm_wal::record::{JournalEntry, JournalRecord, Record};
@@ -147,6 +148,7 @@ impl Session {
         let newest = folded.snapshot;
         let mut session = Self::begin(platform, folded, Some(lock), hold)?;
         session.keep_snapshot_if_due(newest).await;
+        session.keep_manifests().await;
         Ok(session)
     }
 
@@ -327,15 +329,8 @@ impl Session {
             Error::Invalid { hint, .. } => hint.clone(),
             _ => "repair the file, under [policy] of kfm.toml".into(),
         };
-        let finding = FindingLine {
-            rule: "GOV-cover".into(),
-            code: None,
-            severity: "critical".into(),
-            subject: "operation".into(),
-            message: text_of(fault),
-            remedy,
-            denies: true,
-        };
+        let finding = FindingLine::new("GOV-cover", Severity::Critical, "operation", text_of(fault), remedy);
+        let finding = FindingLine { denies: true, ..finding };
         Err(Error::Denied { operation: operation.to_owned(), findings: vec![finding] })
     }
 

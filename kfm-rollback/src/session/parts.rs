@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use kfm_lineage::Domain;
+use kfm_policy::Severity;
 use kfm_wal::record::{PartsRecord, Record, SegmentRef, StorePart};
 
 use super::Session;
@@ -51,18 +52,9 @@ pub(crate) fn refuse_missing(platform: &Platform, history: &History) -> Result<(
 
 /// Says of each part that a platform was opened without what the log knows and what to do, for commands that look.
 pub(crate) fn missing_lines(platform: &Platform, history: &History) -> Vec<FindingLine> {
-    let line = |part: String| {
-        FindingLine {
-        rule: MISSING_PART.into(),
-        code: None,
-        severity: "block".into(),
-        message: "the log knows it, and this program does not have it: nothing can be changed, and nothing is said of it"
-            .into(),
-        subject: part,
-        remedy: REMEDY.into(),
-        denies: false,
-    }
-    };
+    const SEEN: &str = "the log knows it, and this program does not have it: nothing can be changed, and nothing is \
+                        said of it";
+    let line = |part: String| FindingLine::new(MISSING_PART, Severity::Block, part, SEEN, REMEDY);
     missing(platform, history).into_iter().map(line).collect()
 }
 

@@ -12,7 +12,7 @@ use super::ledger::disagreement;
 use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
 use super::standing::{self, operation_line, running};
 use crate::error::Result;
-use crate::op::OpError;
+use crate::op::{DomainOpExt, OpError};
 use crate::report::StatusReport;
 use crate::session::{Session, missing_lines};
 
@@ -37,6 +37,7 @@ impl Platform {
             // Of the cells nothing can be said.
             Some(lost) => owed.push(lost.into()),
             None => {
+                owed.extend(emptied(&session).await);
                 owed.extend(owed_plans(&session).await);
                 owed.extend(protection_owed(&session).await?);
             }
@@ -58,11 +59,47 @@ async fn missing_stores(platform: &Platform) -> Vec<Advice> {
                     format!("the derived store {store} is missing at {place}; make and fill it: "),
                     Remedy::Project,
                 ],
-                false => format!("the store {store} is missing at {place}: restore it from a backup").into(),
+                false => Advice::from(format!(
+                    "the store {store} is missing at {place}: restore it from a backup; or make an empty folder there, "
+                ))
+                .and(refilled()),
             });
         }
     }
     owed
+}
+
+/// How an empty catalog gets back what the log knows of it.
+fn refilled() -> Advice {
+    advice![
+        Remedy::AdoptForeign,
+        " then records that it is empty, and the rollback of what that records brings every document back from the \
+         version store",
+    ]
+}
+
+/// Says that the catalog is empty although documents stand by the log: its folder was lost, and made again. `None` also
+/// if that is not known, or if an operation is open, which may be about to fill it.
+async fn emptied(session: &Session) -> Option<Advice> {
+    let standing = || {
+        let cells = session.history.cells().filter(|(cell, _)| session.is_document(cell));
+        cells.filter(|(_, history)| history.value().is_some())
+    };
+    let (first, _) = standing().next()?;
+    if session.history.open_operations().next().is_some() {
+        return None;
+    }
+    let catalog = session.catalog();
+    let is_there = catalog.value(&first.key).await.ok()?.is_some();
+    if is_there || !catalog.scan(None, 1).await.ok()?.is_empty() {
+        return None;
+    }
+    let documents = standing().count();
+    let store = catalog.name();
+    let seen = format!(
+        "the store {store} is empty, and the log knows documents={documents} in it: restore it from a backup; or "
+    );
+    Some(Advice::from(seen).and(refilled()))
 }
 
 /// Says which lists of the log are lost, and what to restore; `None` if none is.
