@@ -123,7 +123,10 @@ impl<'a> Context<'a> {
 
     async fn open(&self, actor: String, interrupt: Interrupt) -> Result<Platform> {
         let options = self.options(actor, interrupt);
-        let platform = self.own.platform(Platform::open(&self.root()?, options).await?);
+        let root = self.root()?;
+        let opened =
+            Platform::open(&root, options).await.map_err(|error| self.where_from(&root, error.into()))?;
+        let platform = self.own.platform(opened);
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(platform.clone());
         Ok(platform)
     }
@@ -202,6 +205,20 @@ impl<'a> Context<'a> {
                 .with_next(["kfm init".to_owned()])
                 .into()
         })
+    }
+
+    /// Adds where the folder's name came from, if it is no platform.
+    fn where_from(&self, root: &Path, failure: Box<Failure>) -> Box<Failure> {
+        let named_by = match (&self.global.root, &self.environment.root) {
+            (Some(_), _) => "--root",
+            (None, Some(_)) => "KFM_ROOT",
+            (None, None) => return failure,
+        };
+        if Platform::find_root(root).is_some_and(|found| found == root) {
+            return failure;
+        }
+        let hint = format!("{named_by} names this folder: mend it there; or {}", failure.hint);
+        Box::new(failure.with_hint(hint))
     }
 
     fn named_actor(&self) -> Result<String> {

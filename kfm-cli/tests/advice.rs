@@ -204,3 +204,66 @@ fn a_hotfix_that_is_denied_advises_to_undo_nothing() {
     let way = remedy(&denied["findings"], "GOV-hotfix");
     assert_eq!(way, "publish it, so that the run that made it is recorded with it");
 }
+
+#[test]
+fn a_denial_for_a_label_that_is_missing_has_the_command_that_gives_it() {
+    let sandbox = Sandbox::empty();
+    sandbox.json(0, &["init"]);
+    sandbox.write("one/it's a.json", &item("a", "first"));
+    let publish = ["publish", "--from", "one", "--pipeline", "test"];
+    let way = remedy(&sandbox.json(3, &publish)["findings"], "CARE-A1-access");
+    let line = r"kfm labels assign --entity 'it'\''s a.json' --care LABEL --authority NAME --reason '…' --review-by DATE";
+    assert!(way.ends_with(line), "{way}");
+    let filled = line.replace("LABEL", "public").replace("NAME", "Council").replace("DATE", "2099-01-01");
+    let kfm = std::path::Path::new(env!("CARGO_BIN_EXE_kfm")).parent().unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("PATH='{}':$PATH {filled}", kfm.display())]).current_dir(sandbox.path());
+    assert!(shell.env("KFM_ACTOR", "tester").status().unwrap().success(), "{filled}");
+    sandbox.json(0, &publish);
+}
+
+#[test]
+fn a_folder_that_is_no_platform_is_said_with_what_names_it() {
+    let sandbox = Sandbox::platform();
+    let hint = |command: &mut std::process::Command| {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["error"]["hint"].as_str().unwrap().to_owned()
+    };
+    let by_variable = hint(sandbox.command(&["status", "--json"]).env("KFM_ROOT", "nowhere"));
+    assert!(
+        by_variable.starts_with("KFM_ROOT names this folder: mend it there; or make one by"),
+        "{by_variable}"
+    );
+    let by_flag = hint(&mut sandbox.command(&["status", "--json", "--root", "nowhere"]));
+    assert!(by_flag.starts_with("--root names this folder"), "{by_flag}");
+    let settings = sandbox.read("kfm.toml").unwrap();
+    sandbox.write("kfm.toml", &settings.replace("file:catalog", "file:catalgo"));
+    let by_url = hint(&mut sandbox.command(&["reconcile", "--json"]));
+    assert!(by_url.starts_with("its place is the url under [stores.catalog] of kfm.toml: mend"), "{by_url}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_abort_says_that_the_approvals_of_its_plan_are_spent() {
+    let approved = || {
+        let (sandbox, ..) = two_publishes();
+        let tighter = support::item_with_licence("a", "third", "CC-BY-NC-4.0");
+        sandbox.publish("three", &[("things/a.json", tighter)]);
+        sandbox.json(0, &["principals", "add", "ada", "--role", "reviewer", "--key-out", "ada.key"]);
+        let plan = sandbox.json(0, &["rollback", "plan", "latest"])["plan_id"].as_str().unwrap().to_owned();
+        sandbox.json(0, &["approve", &plan, "--as", "ada", "--role", "reviewer", "--key", "ada.key"]);
+        (sandbox, plan)
+    };
+    let execute = |(sandbox, plan): &(Sandbox, String)| {
+        sandbox.command(&["rollback", "execute", "--plan", plan, "--reason", "r", "--yes"])
+    };
+    let whole = approved();
+    let (_, calls) = faults::traced(&mut execute(&whole), whole.0.path());
+    let call = faults::number_of(&calls, " write /search/");
+    let killed = approved();
+    assert!(faults::killed_before(&mut execute(&killed), killed.0.path(), call));
+    let aborted = killed.0.json(0, &["rollback", "resume", "--abort"]);
+    assert_eq!(aborted["approvals_spent"], 1, "{aborted:#}");
+}

@@ -316,3 +316,15 @@ fn one_of_two_faults_may_be_mended() {
     sandbox.json(0, &of_field("properties.created", "the day before", "2024-01-01T00:00:00Z"));
     sandbox.json(3, &of_field("properties.created", "2024-01-01T00:00:00Z", "yesterday"));
 }
+
+#[test]
+fn latest_shows_a_hotfix_that_is_only_planned_where_none_has_completed() {
+    let sandbox = licensed("UNKNOWN");
+    let waiting = sandbox.json(5, &hotfix("UNKNOWN", "CC-BY-4.0"));
+    let shown = sandbox.json(0, &["hotfix", "show", "latest"]);
+    assert_eq!((&shown["kind"], &shown["plan_id"]), (&"hotfix".into(), &waiting["plan_id"]), "{shown:#}");
+    assert_eq!(shown["total"], 4, "a document and its derived cells: {shown:#}");
+    let plan = waiting["plan_id"].as_str().unwrap();
+    sandbox.json(0, &["plan", "cancel", plan, "--reason", "r"]);
+    sandbox.json(2, &["hotfix", "show", "latest"]);
+}

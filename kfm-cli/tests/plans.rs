@@ -179,3 +179,36 @@ fn a_plan_whose_cell_another_hand_changed_says_so_and_what_to_do_as_its_executio
     assert_eq!(sandbox.json(0, &["plan", "show", &plan])["fresh"], true);
     sandbox.json(0, &["rollback", "execute", "--plan", &plan, "--reason", "r", "--yes"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_plan_whose_stores_cannot_be_looked_at_is_not_shown_as_fresh() {
+    let (sandbox, _, planned) = waiting_for_approval();
+    let plan = planned["plan_id"].as_str().unwrap();
+    let (document, away) = (sandbox.path().join("catalog/things/a.json"), sandbox.path().join("away.json"));
+    std::fs::rename(&document, &away).unwrap();
+    std::os::unix::fs::symlink(&away, &document).unwrap();
+    let shown = sandbox.json(0, &["plan", "show", plan]);
+    let why = shown["not_fresh_because"].as_str().unwrap();
+    assert!(why.starts_with("whether another hand changed cells of it is not known, "), "{why}");
+    assert!(why.contains("store=catalog") && why.contains("things/a.json"), "{why}");
+    std::fs::rename(&away, &document).unwrap();
+    assert_eq!(sandbox.json(0, &["plan", "show", plan])["fresh"], true);
+}
+
+#[test]
+fn where_no_principal_can_approve_the_command_that_adds_one_is_named() {
+    let (sandbox, ..) = two_publishes();
+    let tighter = item_with_licence("a", "third", "CC-BY-NC-4.0");
+    sandbox.publish("three", &[("things/a.json", tighter)]);
+    let execute = ["rollback", "execute", "latest", "--reason", "r", "--yes"];
+    let error = sandbox.json(5, &execute)["error"].clone();
+    assert_eq!(error["next"][0], "kfm principals add NAME --role reviewer --key-out FILE", "{error:#}");
+    assert!(error["hint"].as_str().unwrap().starts_with("no principal can give it yet"), "{error:#}");
+    // The actor approves nothing of their own.
+    sandbox.json(0, &["principals", "add", "tester", "--role", "reviewer", "--key-out", "own.key"]);
+    assert!(sandbox.json(5, &execute)["error"]["next"][0].as_str().unwrap().contains("principals add"));
+    sandbox.json(0, &["principals", "add", "ada", "--role", "council", "--key-out", "ada.key"]);
+    let error = sandbox.json(5, &execute)["error"].clone();
+    assert!(error["next"][0].as_str().unwrap().starts_with("kfm plan show"), "{error:#}");
+}

@@ -308,3 +308,23 @@ fn a_private_key_is_readable_by_its_owner_alone() {
     sandbox.kfm(&["principals", "add", "bob", "--role", "no-such-role"]).exits(2);
     assert_eq!(sandbox.read("bob.key"), None, "no principal, no key");
 }
+
+#[test]
+fn a_rollback_and_its_revert_are_told_apart_and_name_each_other() {
+    let (sandbox, ..) = two_publishes();
+    let undo = ["rollback", "execute", "latest", "--reason", "r", "--yes"];
+    let rollback = sandbox.json(0, &undo)["rollback_id"].clone();
+    let again = ["rollback", "revert", "latest", "--reason", "r", "--yes"];
+    let revert = sandbox.json(0, &again)["rollback_id"].clone();
+    let list = sandbox.json(0, &["rollback", "list"])["rollbacks"].clone();
+    assert_eq!((&list[0]["kind"], &list[0]["undone_by"]), (&"rollback".into(), &revert), "{list:#}");
+    assert_eq!((&list[1]["kind"], &list[1]["reverts"]), (&"revert".into(), &rollback), "{list:#}");
+    let rollback = rollback.as_str().unwrap();
+    for words in [&["rollback", "show", rollback][..], &["rollback", "status", "--rollback-id", rollback]] {
+        assert_eq!(sandbox.json(0, words)["undone_by"], revert);
+        let screen = sandbox.kfm(words).exits(0).stdout;
+        assert!(screen.contains("undoes") && screen.contains("undone by"), "{screen}");
+    }
+    let screen = sandbox.kfm(&["rollback", "list"]).exits(0).stdout;
+    assert!(screen.contains("  rollback, undone  ") && screen.contains("  revert  "), "{screen}");
+}

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use kfm_lineage::document::DocumentFacts;
+use kfm_lineage::document::{DocumentFacts, DocumentKind};
 use kfm_lineage::integrity::{CatalogView, Census};
-use kfm_policy::Advice;
+use kfm_lineage::validity;
+use kfm_policy::{Advice, Severity};
 
 use crate::documents;
 use crate::error::Result;
@@ -17,6 +18,8 @@ use crate::report::FindingLine;
 pub(crate) struct Standing {
     pub view: CatalogView,
     pub strays: Vec<Stray>,
+    /// The documents that are not valid, by path, each with its faults.
+    pub not_valid: Vec<(String, Vec<String>)>,
 }
 
 impl Standing {
@@ -31,10 +34,18 @@ impl Standing {
     ) -> Result<Self> {
         let paths: Vec<String> =
             catalog.scan(None, usize::MAX).await?.into_iter().map(|(path, _)| path).collect();
-        let mut standing = Self { view: CatalogView::default(), strays: catalog.strays().await? };
+        let strays = catalog.strays().await?;
+        let mut standing = Self { view: CatalogView::default(), strays, not_valid: Vec::new() };
         progress.phase("read documents", paths.len() as u64);
-        let look = |_: &str, digest, bytes: &[u8]| DocumentFacts::project_as(digest, bytes);
-        documents::each(catalog, &paths, progress, look, |path, facts| {
+        let look = |_: &str, digest, bytes: &[u8]| {
+            let facts = DocumentFacts::project_as(digest, bytes);
+            let faults = faults_in(&facts, bytes);
+            (facts, faults)
+        };
+        documents::each(catalog, &paths, progress, look, |path, (facts, faults)| {
+            if !faults.is_empty() {
+                standing.not_valid.push((path.clone(), faults));
+            }
             standing.view.insert(path, Arc::new(keep(facts)));
         })
         .await?;
@@ -66,6 +77,10 @@ impl Standing {
         for path in &census.not_json {
             findings.push(finding("not_json", path, "it is not a JSON object", "replace it, or retire it"));
         }
+        for (path, faults) in &self.not_valid {
+            let remedy = "repair it at its source, then publish it again";
+            findings.push(finding(VALIDITY, path, &faults.join("; "), remedy));
+        }
         for stray in &self.strays {
             let message = format!("no document can lie there, {}", stray.why);
             let remedy = "rename it, or take it out of the catalog";
@@ -75,14 +90,28 @@ impl Standing {
     }
 }
 
+/// The rule of a finding about a document that is not valid.
+const VALIDITY: &str = "VER-schema";
+
+/// How many faults of one document a finding names.
+const FAULTS_TOLD_MAX: usize = 5;
+
+/// Says for what a strict publish would deny a document as not valid; what is not JSON is counted apart.
+fn faults_in(facts: &DocumentFacts, bytes: &[u8]) -> Vec<String> {
+    let mut faults: Vec<String> = match facts.kind {
+        DocumentKind::NotJson => return Vec::new(),
+        DocumentKind::Other => vec!["it is of no type that STAC has".to_owned()],
+        DocumentKind::Item | DocumentKind::Collection | DocumentKind::Catalog => {
+            facts.shape_faults.iter().map(ToString::to_string).collect()
+        }
+    };
+    faults.extend(validity::faults(bytes).iter().map(ToString::to_string));
+    let more = faults.len().saturating_sub(FAULTS_TOLD_MAX);
+    faults.truncate(FAULTS_TOLD_MAX);
+    faults.extend((more > 0).then(|| format!("and {more} more")));
+    faults
+}
+
 pub(crate) fn finding(rule: &str, subject: &str, message: &str, remedy: impl Into<Advice>) -> FindingLine {
-    FindingLine {
-        rule: rule.into(),
-        code: None,
-        severity: "warn".into(),
-        subject: subject.into(),
-        message: message.into(),
-        remedy: remedy.into(),
-        denies: false,
-    }
+    FindingLine::new(rule, Severity::Warn, subject, message, remedy)
 }

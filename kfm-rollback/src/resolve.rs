@@ -117,6 +117,17 @@ pub(crate) fn planned_as(session: &Session, text: &str) -> Option<kfm_wal::recor
     exact.or_else(|| prefixed.next().filter(|_| prefixed.next().is_none())).map(|plan| (*plan).clone())
 }
 
+/// Returns the newest plan of a kind that waits: what `latest` shows where nothing of the kind has completed yet.
+pub(crate) fn newest_planned(session: &Session, kind: IdKind) -> Option<kfm_wal::record::PlanRecord> {
+    let mut newest = session.history.plans().into_iter().rev();
+    let waits = |plan: &&kfm_wal::record::PlanRecord| {
+        plan.operation.kind() == kind
+            && session.history.operation(&plan.operation).is_none()
+            && session.history.cancelled(&plan.plan_id).is_none()
+    };
+    newest.find(waits).cloned()
+}
+
 fn not_begun(plan: &kfm_wal::record::PlanRecord) -> Error {
     Error::Conflict {
         message: format!(

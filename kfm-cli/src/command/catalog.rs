@@ -65,6 +65,11 @@ fn answer(report: CatalogReport, is_platforms: bool) -> Result<Answer> {
     let looked_at =
         format!("{} and {}", words::count(report.documents, "document"), words::count(report.links, "link"));
     let mut screen = match found {
+        0 if report.not_valid > 0 => {
+            let documents = words::count(report.not_valid, "document");
+            let whole = format!("The catalog is whole, but for validity ({documents}): {looked_at}");
+            Screen::new(Tone::Warn, whole)
+        }
         0 => Screen::new(Tone::Good, format!("The catalog is whole: {looked_at}")),
         _ => Screen::new(Tone::Warn, format!("The catalog has findings: {looked_at}")),
     };
@@ -72,6 +77,7 @@ fn answer(report: CatalogReport, is_platforms: bool) -> Result<Answer> {
         screen.fact(label, count);
     }
     screen.fact("listed by nothing", report.unlisted);
+    screen.fact("not valid", report.not_valid);
     finding_list(&mut screen, "", &report.findings);
     let complaint = (found > 0).then(|| Failure::findings(format!("catalog has findings: count={found}")));
     Ok(Answer::new(&report, screen)?.complain(complaint))

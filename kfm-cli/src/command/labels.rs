@@ -196,6 +196,8 @@ fn row(line: &LabelLine, documents: u64) -> Vec<String> {
     };
     // A hold or a withdrawal has no label; its kind says what it does.
     let label = text("care").or_else(|| text("kind")).unwrap_or_default();
+    let heritage = line.entry["heritage"].as_bool().unwrap_or_default().then(|| "heritage".to_owned());
+    let label = [Some(label), text("masking"), heritage].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let covers = match line.covers {
         0 if documents > 0 => "nothing".to_owned(),
         covers => covers.to_string(),
@@ -207,7 +209,10 @@ fn row(line: &LabelLine, documents: u64) -> Vec<String> {
         label,
         covers,
         or_none("authority"),
-        or_none("review_by"),
+        match line.review_due {
+            true => format!("{}, passed", or_none("review_by")),
+            false => or_none("review_by"),
+        },
         in_force.to_owned(),
         or_none("reason"),
     ]

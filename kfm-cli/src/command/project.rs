@@ -54,7 +54,7 @@ fn screen(report: &PublishReport) -> Screen {
     };
     screen.fact_if("publish", report.publish_id.as_ref());
     if report.steps.total > 0 {
-        screen.fact("took", words::duration(report.duration_ms));
+        screen.fact_if("took", words::took(report.duration_ms));
     }
     finding_list(&mut screen, ": none stops the projection", &report.findings);
     screen

@@ -213,7 +213,7 @@ fn screen(report: &PublishReport, dry_run: bool) -> Screen {
         screen.fact("broken links", words::change(report.broken_links_before, report.broken_links_after));
         screen.fact("orphans", words::change(report.orphan_count_before, report.orphan_count_after));
     }
-    screen.fact("took", words::duration(report.duration_ms));
+    screen.fact_if("took", words::took(report.duration_ms));
     protected_list(&mut screen, &report.protected);
     finding_list(
         &mut screen,

@@ -58,9 +58,15 @@ fn show_running(screen: &mut Screen, running: &RunningLine) {
 /// Shows one operation: where it stands, and what it waits for.
 pub(crate) fn show_operation(screen: &mut Screen, line: &OperationLine) {
     screen.headline(tone(line.status), format!("{}: {}", line.id, line.status.as_str().replace('_', " ")));
-    if line.target != line.id {
-        screen.fact("about", &line.target);
+    match line.kind.as_str() {
+        "rollback" => drop(screen.fact("undoes", &line.target)),
+        "revert" => {
+            screen.fact("makes again", &line.target).fact_if("reverts", line.reverts.as_ref());
+        }
+        _ if line.target != line.id => drop(screen.fact("about", &line.target)),
+        _ => {}
     }
+    screen.fact_if("undone by", line.undone_by.as_ref());
     if line.phase != "-" {
         screen.fact("phase", &line.phase);
     }

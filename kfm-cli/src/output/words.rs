@@ -113,6 +113,18 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
+/// Says that approvals went with their plan; `None` if there were none.
+pub(crate) fn approvals_spent(spent: u64) -> Option<String> {
+    let are = if spent == 1 { "is" } else { "are" };
+    (spent > 0)
+        .then(|| format!("{} {are} spent with this plan; a new plan needs its own", count(spent, "approval")))
+}
+
+/// Says how long a command worked; `None` if that is not known, since nothing was to be done.
+pub(crate) fn took(ms: u64) -> Option<String> {
+    (ms > 0).then(|| duration(ms))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

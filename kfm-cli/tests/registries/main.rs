@@ -7,6 +7,7 @@ mod support;
 
 mod assign;
 mod changes;
+mod denials;
 mod elsewhere;
 mod files;
 mod in_force;

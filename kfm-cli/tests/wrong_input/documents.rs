@@ -127,3 +127,26 @@ fn what_changed_behind_the_logs_back_is_refused_with_the_key_that_leaves_it_alon
     assert_eq!(refused["conflicts"][0]["subject"], "stac:catalog/things/a.json");
     sandbox.json(0, &[&execute[..], &["--skip", "things/a.json"]].concat());
 }
+
+#[test]
+fn documents_that_a_strict_publish_denies_are_findings_of_the_check_and_leave_its_exit_code_alone() {
+    let sandbox = Sandbox::platform();
+    let mut documents = first_version();
+    let mut broken: serde_json::Value = serde_json::from_str(&item("a", "first")).unwrap();
+    broken.as_object_mut().unwrap().remove("geometry");
+    broken["properties"]["datetime"] = "yesterday".into();
+    documents[2].1 = broken.to_string();
+    sandbox.publish("one", &documents);
+    let check = sandbox.json(0, &["catalog", "check"]);
+    assert_eq!((&check["not_valid"], &check["findings"]["by_rule"]["VER-schema"]), (&1.into(), &1.into()));
+    let finding = &check["findings"]["first"][0];
+    assert_eq!(finding["subject"], "things/a.json");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.starts_with("/geometry is missing; ") && message.contains("RFC 3339"), "{message}");
+    let screen = sandbox.kfm(&["catalog", "check"]).exits(0).stdout;
+    assert!(screen.starts_with("The catalog is whole, but for validity (1 document)"), "{screen}");
+    sandbox.write("new/things/a.json", &item("a", "first"));
+    sandbox.json(0, &[&PUBLISH[..], &["--strict"]].concat());
+    let screen = sandbox.kfm(&["catalog", "check"]).exits(0).stdout;
+    assert!(screen.starts_with("The catalog is whole: 4 documents"), "{screen}");
+}

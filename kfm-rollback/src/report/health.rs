@@ -65,6 +65,10 @@ pub struct CatalogReport {
     pub wrong_self_links: u64,
     /// Documents that are not a JSON object.
     pub not_json: u64,
+    /// Documents that are not valid by STAC, RFC 3339 or RFC 7946: rule VER-schema, for which a strict publish would deny
+    /// them. They stop nothing else, so they do not make the catalog less than whole.
+    #[serde(default)]
+    pub not_valid: u64,
     /// Documents that readers see though today's protection would not let them through.
     pub stands_against: u64,
     /// Documents with the id or the bytes of one that an entry about its path protects, and that no entry covers.

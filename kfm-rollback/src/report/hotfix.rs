@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{Conflicts, FindingLine};
 use super::listing::{CellCount, Grouped, Listing};
-use super::operation::ProtectedLine;
+use super::operation::{ProtectedLine, is_zero};
 
 /// Answer of `hotfix stac` and `hotfix revert`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +55,9 @@ pub struct HotfixReport {
     pub changes: Listing<FieldChange>,
     /// What policy found in the change.
     pub findings: Listing<FindingLine>,
+    /// Approvals of its plan that count no more, since it went back and the plan is used up; left out if there is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub approvals_spent: u64,
     /// The manifest's file; null if nothing was executed.
     pub manifest: Option<String>,
     /// Why there was nothing to do; left out if there was.

@@ -41,6 +41,10 @@ pub struct ExecuteReport {
     pub orphan_count_before: u64,
     /// Orphans of the catalog after.
     pub orphan_count_after: u64,
+    /// Approvals of its plan that count no more, since the operation went back and the plan is used up; left out if there is
+    /// none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub approvals_spent: u64,
     /// The manifest's file; null if nothing was executed.
     pub manifest: Option<String>,
     /// How long it took, in milliseconds.
@@ -52,6 +56,10 @@ pub struct ExecuteReport {
     pub note: Option<String>,
     /// What can be done next.
     pub next: Vec<Remedy>,
+}
+
+pub(super) fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A cell that protection left at another value than the operation's end asks for.
@@ -100,17 +108,23 @@ pub struct OperationLine {
     /// The same id, if it is a rollback; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback_id: Option<RollbackId>,
-    /// publish, rollback or hotfix; a revert is a rollback.
+    /// publish, adopt, reconcile, project, hotfix, rollback or revert.
     pub kind: String,
     /// The publish or hotfix that it is about.
     pub target: OperationId,
+    /// The rollback that it reverts; left out if it is no revert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<RollbackId>,
+    /// The rollback or revert that undid it and stands; left out if it stands itself, or if it is a revert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<RollbackId>,
     /// Where it stands.
     pub status: Status,
     /// The phase it is in: expand, derive, contract, verify or record; `-` if it does not run.
     pub phase: String,
     /// Steps that are made so far; while it goes back, steps that are still to be undone.
     pub done: u64,
-    /// How many steps it has.
+    /// How many steps it has; of one that is only planned, how many cells its plan names.
     pub total: u64,
     /// Whether an abort has begun: then a resume goes on with the abort, back to the prior state.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

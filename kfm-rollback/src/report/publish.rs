@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::FindingLine;
 use super::listing::{CellCount, Listing};
-use super::operation::ProtectedLine;
+use super::operation::{ProtectedLine, is_zero};
 use super::plan::StepLine;
 
 /// Answer of `publish` and of `publish resume`.
@@ -51,7 +51,8 @@ pub struct PublishReport {
     pub orphan_count_before: u64,
     /// Orphans of the catalog after.
     pub orphan_count_after: u64,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds; left out where nothing was done, as in a rehearsal.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub duration_ms: u64,
     /// How long each phase took, in milliseconds.
     pub phases_ms: BTreeMap<String, u64>,

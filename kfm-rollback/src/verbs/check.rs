@@ -128,6 +128,7 @@ fn report(standing: &Standing, census: &Census, findings: Vec<FindingLine>) -> C
         duplicate_ids: counts.duplicate_ids,
         wrong_self_links: counts.wrong_self_links,
         not_json: counts.not_json,
+        not_valid: standing.not_valid.len() as u64,
         stands_against: 0,
         protected_elsewhere: 0,
         strays: standing.strays.len() as u64,

@@ -81,6 +81,9 @@ pub struct LabelLine {
     pub in_force: bool,
     /// How many documents it covers, standing or not.
     pub covers: u64,
+    /// Whether the day has passed by which it must be looked at again; it stays in force all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub review_due: bool,
     /// The entry, with the keys of its file.
     pub entry: serde_json::Value,
 }
@@ -95,7 +98,7 @@ impl Platform {
         let session = Session::read(self).await?;
         let registry = self.registry(&session.history)?;
         let coverage = coverage(&session, &registry).await?;
-        let mut report = report(&registry, &coverage);
+        let mut report = report(&registry, &coverage, today(&session));
         if registry.in_force() < registry.entries().len() {
             report.next.push(Remedy::CheckCatalog);
         }
@@ -170,7 +173,7 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
     }
     let position = session.registry.entries().iter().position(|other| other == entry);
     let coverage = coverage(session, &session.registry).await?;
-    let mut report = report(&session.registry, &coverage);
+    let mut report = report(&session.registry, &coverage, today(session));
     report.covers = position.map(|position| coverage.by_entry[position]);
     report.already = !is_new;
     report.outdone = position.map(|position| coverage.outdone[position]);
@@ -250,11 +253,12 @@ fn today(session: &Session) -> jiff::civil::Date {
     session.now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-fn report(registry: &LabelRegistry, coverage: &Coverage) -> LabelsReport {
+fn report(registry: &LabelRegistry, coverage: &Coverage, today: jiff::civil::Date) -> LabelsReport {
     let lines = registry.entries().iter().zip(&coverage.by_entry).take(FIRST_MAX).enumerate();
     let lines = lines.map(|(position, (entry, covers))| LabelLine {
         in_force: position < registry.in_force(),
         covers: *covers,
+        review_due: entry.review_by().is_some_and(|review_by| review_by < today),
         entry: serde_json::to_value(entry).expect("an entry is plain data"),
     });
     LabelsReport {

@@ -8,10 +8,11 @@ use crate::resolve::{self, LATEST};
 use crate::session::Session;
 
 impl Platform {
-    /// Returns the operation that `latest` names where one is shown or undone: the newest completed one of a kind.
+    /// Returns the operation that `latest` names where one is shown or undone: the newest completed one of a kind; if
+    /// none has completed, the rollback or hotfix that was planned last and waits.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound): no operation of the kind has completed yet.
+    /// [`Error::NotFound`](crate::Error::NotFound): no operation of the kind has completed yet, and none waits.
     pub async fn latest(&self, kind: IdKind) -> Result<OperationId> {
         let session = Session::read(self).await?;
         let found = match kind {
@@ -19,7 +20,10 @@ impl Platform {
             IdKind::Rollback => resolve::rollback(&session, LATEST),
             IdKind::Hotfix => resolve::hotfix(&session, LATEST),
         };
-        Ok(found?.id)
+        match (found, resolve::newest_planned(&session, kind)) {
+            (Err(_), Some(plan)) => Ok(plan.operation),
+            (found, _) => Ok(found?.id),
+        }
     }
 
     /// Returns the operation that `latest` names where one is resumed or aborted: the only open one of a kind.

@@ -235,12 +235,20 @@ pub(in crate::verbs) struct Judged {
 
 impl Judged {
     /// Looks for cells of the plan that another hand changed, as its execution would: as long as they stand, it is not
-    /// fresh. A store that does not answer stands in the way of the execution, not of the look.
+    /// fresh. If a store cannot be looked at, it is not known whether it is, and the reason says so.
     async fn look_for_foreign(&mut self, session: &Session) -> Vec<ConflictLine> {
         let Some(draft) = self.draft.as_deref().filter(|_| self.not_fresh_because.is_none()) else {
             return Vec::new();
         };
-        let foreign = foreign_values(session, &draft.bare_steps()).await.unwrap_or_default();
+        let foreign = match foreign_values(session, &draft.bare_steps()).await {
+            Ok(foreign) => foreign,
+            Err(error) => {
+                let why = text_of(&error);
+                self.not_fresh_because =
+                    Some(format!("whether another hand changed cells of it is not known, {why}"));
+                return Vec::new();
+            }
+        };
         if let Some(first) = foreign.first() {
             let cells = foreign.len();
             self.not_fresh_because =

@@ -10,6 +10,7 @@ use super::plans::status_of_waiting;
 use crate::error::{Error, Result};
 use crate::history::{Operation, read_steps};
 use crate::order::Phase;
+use crate::plan::load_plan;
 use crate::platform::Platform;
 use crate::platform::claim::Claimant;
 use crate::platform::lock::{Holder, PlatformLock};
@@ -153,6 +154,8 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
         rollback_id: RollbackId::parse(operation.id.as_str()).ok(),
         kind: operation.kind.as_str().into(),
         target: operation.target.clone(),
+        reverts: operation.reverts.clone(),
+        undone_by: undone_by(session, operation),
         status,
         phase,
         done,
@@ -164,6 +167,23 @@ pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> 
         plan_id: operation.plan_id,
         next,
     })
+}
+
+/// Returns what undid an operation, if that stands: the rollback of a publish or a hotfix, the revert of a rollback.
+fn undone_by(session: &Session, operation: &Operation) -> Option<RollbackId> {
+    match operation.kind {
+        OperationKind::Rollback => {
+            let is_its = |other: &&Operation| {
+                other.kind == OperationKind::Revert
+                    && other.reverts.as_ref().map(RollbackId::as_str) == Some(operation.id.as_str())
+                    && other.is_completed()
+            };
+            let revert = session.history.operations().rev().find(is_its)?;
+            RollbackId::parse(revert.id.as_str()).ok()
+        }
+        OperationKind::Revert => None,
+        _ => session.history.undone_by(&operation.id).cloned(),
+    }
 }
 
 /// Says where a plan that was not executed stands; `None` if it was executed.
@@ -178,15 +198,20 @@ pub(crate) async fn plan_line(
         Some(_) => Status::Cancelled,
         None => status_of_waiting(session, plan).await,
     };
+    // A plan whose file is lost is listed all the same, with what its record says.
+    let content = load_plan(session, &plan.plan_id.to_string()).await.ok().map(|stored| stored.content);
+    let kind = content.as_ref().map(|content| OperationKind::from(content.kind).as_str());
     Some(OperationLine {
         id: plan.operation.clone(),
         rollback_id: RollbackId::parse(plan.operation.as_str()).ok(),
-        kind: plan.operation.kind().to_string(),
+        kind: kind.unwrap_or_else(|| plan.operation.kind().as_str()).into(),
         target: plan.target.clone(),
+        reverts: content.as_ref().and_then(|content| content.reverts.clone()),
+        undone_by: None,
         status,
         phase: "-".into(),
         done: 0,
-        total: 0,
+        total: content.map_or(0, |content| content.steps.count + content.derived.count),
         goes_back: false,
         held_reason: None,
         requested_by: plan.requested_by.clone(),

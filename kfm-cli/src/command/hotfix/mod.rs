@@ -86,6 +86,7 @@ fn screen(report: &HotfixReport) -> Screen {
     if !report.approvals_needed.is_empty() {
         screen.fact("approvals", report.approvals_needed.join("; "));
     }
+    screen.fact_if("approvals", words::approvals_spent(report.approvals_spent));
     screen.fact_if("manifest", report.manifest.as_ref().map(shell::place));
     screen.append(conflict_list(&report.against));
     if report.changes.total > 0 {

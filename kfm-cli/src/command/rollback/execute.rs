@@ -153,8 +153,9 @@ pub(crate) fn executed(cx: &Context<'_>, report: ExecuteReport) -> Result<Answer
     }
     screen.fact("broken links", words::change(report.broken_links_before, report.broken_links_after));
     screen.fact("orphans", words::change(report.orphan_count_before, report.orphan_count_after));
+    screen.fact_if("approvals", words::approvals_spent(report.approvals_spent));
     screen.fact_if("manifest", report.manifest.as_ref().map(shell::place));
-    screen.fact("took", took(&report));
+    screen.fact_if("took", took(&report));
     show_skipped(&mut screen, &report.skipped);
     protected_list(&mut screen, &report.protected);
     screen.next(&cx.commands(&report.next));
@@ -183,15 +184,15 @@ fn tone(report: &ExecuteReport) -> Tone {
     }
 }
 
-/// Says how long it took, by phase, in the order of the phases.
-fn took(report: &ExecuteReport) -> String {
+/// Says how long it took, by phase, in the order of the phases; `None` if there was nothing to do.
+fn took(report: &ExecuteReport) -> Option<String> {
     let position = |phase: &str| PHASES.iter().position(|known| *known == phase).unwrap_or(PHASES.len());
     let mut phases: Vec<_> = report.phases_ms.iter().collect();
     phases.sort_by_key(|(phase, _)| position(phase));
     let phases: Vec<_> =
         phases.iter().map(|(phase, ms)| format!("{phase} {}", words::duration(**ms))).collect();
     match phases.as_slice() {
-        [] => words::duration(report.duration_ms),
-        phases => phases.join(", "),
+        [] => words::took(report.duration_ms),
+        phases => Some(phases.join(", ")),
     }
 }

@@ -10,13 +10,17 @@ use crate::output::{Answer, Screen, Tone, words};
 pub(crate) async fn run(cx: &Context<'_>) -> Result<Answer> {
     let report = cx.platform().await?.rollbacks().await?;
     let mut screen = Screen::new(Tone::Plain, words::count(report.rollbacks.len() as u64, "rollback"));
-    screen.newest(&report.rollbacks, row, ["rollback", "status", "steps", "at", "by"]);
+    screen.newest(&report.rollbacks, row, ["rollback", "kind", "status", "steps", "at", "by"]);
     Answer::with_next(cx, &report, screen)
 }
 
 pub(crate) fn row(line: &OperationLine) -> Vec<String> {
     vec![
         line.id.to_string(),
+        match line.undone_by {
+            Some(_) => format!("{}, undone", line.kind),
+            None => line.kind.clone(),
+        },
         line.status.to_string(),
         format!("{}/{}", line.done, line.total),
         words::time(line.at),

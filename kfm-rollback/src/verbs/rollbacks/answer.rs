@@ -32,10 +32,13 @@ pub(in crate::verbs) async fn executed(
         };
     let status = Status::from(outcome.end);
     let reversible = status == Status::Completed;
+    let plan = operation.and_then(|operation| operation.plan_id);
+    let approvals_spent =
+        plan.filter(|_| !reversible).map_or(0, |plan| session.history.approvals(&plan).count());
     ExecuteReport {
         rollback_id: RollbackId::parse(id.as_str()).ok(),
         hotfix_id: operation.and_then(|operation| HotfixId::parse(operation.target.as_str()).ok()),
-        plan_id: operation.and_then(|operation| operation.plan_id),
+        plan_id: plan,
         status,
         applied: outcome.applied.clone(),
         already: outcome.already,
@@ -45,6 +48,7 @@ pub(in crate::verbs) async fn executed(
         broken_links_after: after.broken_links,
         orphan_count_before: before.orphan_count,
         orphan_count_after: after.orphan_count,
+        approvals_spent: approvals_spent as u64,
         manifest: outcome.manifest.clone(),
         duration_ms: outcome.worked_ms,
         phases_ms: session.phases_ms.clone(),
@@ -90,6 +94,7 @@ impl ExecuteReport {
             broken_links_after: 0,
             orphan_count_before: 0,
             orphan_count_after: 0,
+            approvals_spent: 0,
             manifest: None,
             duration_ms: 0,
             phases_ms: std::collections::BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use kfm_lineage::{IdKind, OperationKind};
 use kfm_policy::Remedy;
+use kfm_wal::record::PlanRecord;
 
 use crate::error::{Error, Result};
 use crate::execute::protected_by_log;
@@ -9,7 +10,8 @@ use crate::history::read_steps;
 use crate::plan::{load_plan, step_line};
 use crate::platform::Platform;
 use crate::report::{FIRST_MAX, HotfixList, Listing, OperationLine, RollbackList, RollbackShow};
-use crate::resolve;
+use crate::resolve::{self, LATEST};
+use crate::session::Session;
 use crate::verbs::plans::cells_of;
 use crate::verbs::{course, standing};
 
@@ -41,7 +43,7 @@ impl Platform {
         let session = standing::read(self).await?;
         match resolve::rollback(&session, id) {
             Ok(rollback) => standing::operation_line(&session, &rollback).await,
-            Err(error) => match resolve::planned_as(&session, id) {
+            Err(error) => match planned(&session, IdKind::Rollback, id) {
                 Some(plan) => standing::plan_line(&session, &plan).await.ok_or(error),
                 None => Err(error),
             },
@@ -99,7 +101,7 @@ impl Platform {
             IdKind::Hotfix => resolve::hotfix(&session, id),
             _ => resolve::rollback(&session, id),
         };
-        let operation = match (found, resolve::planned_as(&session, id)) {
+        let operation = match (found, planned(&session, kind, id)) {
             (Err(_), Some(record)) if record.operation.kind() == kind => {
                 let plan = load_plan(&session, &record.plan_id.to_string()).await?;
                 let line = standing::plan_line(&session, &record)
@@ -127,5 +129,13 @@ impl Platform {
         let line = standing::operation_line(&session, &operation).await?;
         let protected = protected_by_log(&session.versions(), &operation).await?;
         Ok(RollbackShow { line, manifest, approvals, history, cells, protected })
+    }
+}
+
+/// Returns the plan that waits and that a text means: by the id of its operation, or as the newest of its kind.
+fn planned(session: &Session, kind: IdKind, text: &str) -> Option<PlanRecord> {
+    match text {
+        LATEST => resolve::newest_planned(session, kind),
+        _ => resolve::planned_as(session, text),
     }
 }
