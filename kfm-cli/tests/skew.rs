@@ -136,3 +136,23 @@ fn cells_that_a_hotfix_finds_done_are_counted_and_said() {
     let screen = restored_graph().0.kfm(&words).exits(0).stdout;
     assert!(screen.contains("there already") && screen.contains("1 cell"), "{screen}");
 }
+
+/// ADR 0024: the logs of earlier versions are not read.
+#[test]
+fn a_store_in_the_form_of_an_earlier_version_is_owed_until_it_is_projected_and_cleaned_up() {
+    let (sandbox, ..) = two_publishes();
+    let (database, log) = (sandbox.path().join("graph/cells.sqlite3"), sandbox.path().join("graph/log"));
+    std::fs::remove_file(&database).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    let owed = |sandbox: &Sandbox| sandbox.json(0, &["status"])["owed"].to_string();
+    assert!(
+        owed(&sandbox).contains("store graph: it holds the form of an earlier version"),
+        "{}",
+        owed(&sandbox)
+    );
+    assert!(sandbox.json(1, &["catalog", "check"])["store_skew"].as_u64().unwrap() > 0);
+    sandbox.json(0, &["project"]);
+    assert_eq!(sandbox.json(0, &["catalog", "check"])["store_skew"], 0);
+    std::fs::remove_dir(&log).unwrap();
+    assert!(!owed(&sandbox).contains("earlier version"));
+}

@@ -12,7 +12,7 @@ use super::ledger::disagreement;
 use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
 use super::standing::{self, operation_line, running};
 use crate::error::Result;
-use crate::op::{DomainOpExt, OpError};
+use crate::op::{DomainOpExt, Misconfigured, OpError};
 use crate::report::StatusReport;
 use crate::session::{Session, missing_lines};
 
@@ -32,7 +32,7 @@ impl Platform {
             .into_iter()
             .map(|line| Advice::from(format!("{}: {}; ", line.subject, line.message)).and(line.remedy))
             .collect();
-        owed.extend(missing_stores(self).await);
+        owed.extend(stores_owed(self).await);
         match lost(&session) {
             // Of the cells nothing can be said.
             Some(lost) => owed.push(lost.into()),
@@ -48,22 +48,29 @@ impl Platform {
     }
 }
 
-/// Says which stores are missing, and what brings each back.
-async fn missing_stores(platform: &Platform) -> Vec<Advice> {
-    let mut owed = Vec::new();
+/// Says which stores are missing or misconfigured, and what mends each.
+async fn stores_owed(platform: &Platform) -> Vec<Advice> {
+    let mut owed: Vec<Advice> = Vec::new();
     for store in platform.stores() {
-        if let Err(OpError::Missing { store, place, derived }) = store.probe().await {
-            let place = platform.shown(Path::new(&place));
-            owed.push(match derived {
-                true => advice![
+        match store.probe().await {
+            Err(OpError::Missing { store, place, derived: true }) => {
+                let place = platform.shown(Path::new(&place));
+                owed.push(advice![
                     format!("the derived store {store} is missing at {place}; make and fill it: "),
                     Remedy::Project,
-                ],
-                false => Advice::from(format!(
-                    "the store {store} is missing at {place}: restore it from a backup; or make an empty folder there, "
-                ))
-                .and(refilled()),
-            });
+                ]);
+            }
+            Err(OpError::Missing { store, place, derived: false }) => {
+                let place = platform.shown(Path::new(&place));
+                let lost = format!("the store {store} is missing at {place}: restore it from a backup; ");
+                owed.push(Advice::from(lost + "or make an empty folder there, ").and(refilled()));
+            }
+            Ok(probe) => {
+                owed.extend(probe.findings.into_iter().map(|Misconfigured { what, remedy, .. }| {
+                    format!("store {}: {what}; {remedy}", store.name()).into()
+                }))
+            }
+            Err(_) => {}
         }
     }
     owed
