@@ -273,6 +273,32 @@ fn a_value_that_readers_differ_about_or_cannot_reach_is_refused_and_nothing_is_w
     }
 }
 
+/// A reader that takes the first of two members would go on seeing the old value (`docs/states.md` section 5,
+/// *Reading*).
+#[test]
+fn a_field_that_a_document_states_twice_is_refused_and_nothing_is_written() {
+    let title = r#""title":"first""#;
+    for (was, stated) in [
+        (title, r#""title":"first","title":"first""#),
+        (title, r#""title":"first","title":"other""#),
+        (r#""properties":{"#, r#""properties":{"title":"first"},"properties":{"x":{},"#),
+    ] {
+        let sandbox = Sandbox::platform();
+        let mut documents = first_version();
+        let document = documents[2].1.replacen(was, stated, 1);
+        assert_ne!(document, documents[2].1, "{was}");
+        documents[2].1 = document;
+        sandbox.publish("one", &documents);
+        let before = sandbox.state();
+        let refused = sandbox.json(2, &of_field("properties.title", "first", "second"));
+        let message = refused["error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains("is there more than once: path=`things/a.json`"), "{stated}: {refused:#}");
+        assert!(sandbox.state() == before, "{stated}");
+    }
+    let sandbox = with_member("y", r#"{"a":1},"y":{"a":1}"#);
+    sandbox.json(0, &of_field("properties.title", "first", "second"));
+}
+
 #[test]
 fn a_hotfix_makes_no_document_less_valid_than_it_is() {
     let sandbox = with_member("gsd", "30");

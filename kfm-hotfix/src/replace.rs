@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 
 use crate::field::{DEPTH_MAX, FieldPath};
 use crate::json_text::JsonText;
-use crate::span::{depth_of, span_of};
+use crate::span::{depth_of, rivals_of, span_of};
 
 /// The mark that some editors write before a JSON text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -14,6 +14,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(crate) fn value_text<'a>(document: &'a [u8], field: &FieldPath) -> Option<&'a str> {
     let json = json_of(document)?;
     json.get(span_of(json.as_bytes(), field)?)
+}
+
+/// Lists the texts of a field's values if readers differ about it, since it or a value that it is in is there more than
+/// once; empty if they do not.
+pub(crate) fn rivals<'a>(document: &'a [u8], field: &FieldPath) -> Vec<&'a str> {
+    let Some(json) = json_of(document) else { return Vec::new() };
+    rivals_of(json.as_bytes(), field).into_iter().filter_map(|span| json.get(span)).collect()
 }
 
 /// Returns the document with the bytes of one value replaced; every other byte stays.

@@ -28,6 +28,38 @@ pub(crate) fn span_of(json: &[u8], field: &FieldPath) -> Option<Range<usize>> {
     Some(start..at.at)
 }
 
+/// Finds the bytes of every statement of a field about which readers differ: it, or a value that it is in, is there
+/// more than once. Empty if they do not differ.
+pub(crate) fn rivals_of(json: &[u8], field: &FieldPath) -> Vec<Range<usize>> {
+    let mut start = Scanner { json, at: 0 };
+    start.skip_space();
+    let (mut places, mut differ) = (vec![start.at], false);
+    for step in field.steps() {
+        let mut inside = Vec::new();
+        for at in places {
+            let mut scanner = Scanner { json, at };
+            match scanner.peek() {
+                Some(b'{') => {
+                    let members = scanner.members(step).unwrap_or_default();
+                    differ |= members.len() > 1;
+                    inside.extend(members);
+                }
+                Some(b'[') => {
+                    let entered = index_of(step).and_then(|index| scanner.enter_element(index));
+                    inside.extend(entered.map(|()| scanner.at));
+                }
+                _ => {}
+            }
+        }
+        places = inside;
+    }
+    let span = |start: usize| {
+        let mut scanner = Scanner { json, at: start };
+        scanner.skip_value().map(|()| start..scanner.at)
+    };
+    places.into_iter().filter(|_| differ).filter_map(span).collect()
+}
+
 /// Returns how deep a JSON text is nested.
 pub(crate) fn depth_of(json: &[u8]) -> usize {
     let mut at = Scanner { json, at: 0 };
@@ -74,7 +106,14 @@ impl Scanner<'_> {
 
     /// Goes from an object to the value of the last member with this name.
     fn enter_member(&mut self, name: &str) -> Option<()> {
-        let mut found = None;
+        self.at = self.members(name)?.pop()?;
+        Some(())
+    }
+
+    /// Lists the places of the values of an object's members with this name, and passes over the object up to its
+    /// closing brace.
+    fn members(&mut self, name: &str) -> Option<Vec<usize>> {
+        let mut found = Vec::new();
         self.take(b'{')?;
         self.skip_space();
         while self.peek()? != b'}' {
@@ -87,13 +126,12 @@ impl Scanner<'_> {
             self.take(b':')?;
             self.skip_space();
             if is_wanted {
-                found = Some(self.at);
+                found.push(self.at);
             }
             self.skip_value()?;
             self.skip_comma()?;
         }
-        self.at = found?;
-        Some(())
+        Some(found)
     }
 
     /// Goes from an array to one of its elements.
@@ -214,6 +252,27 @@ mod tests {
         assert_eq!(found(r#"{"a": {"b": 1}, "a": {"c": 2}}"#, "a.b"), None);
         assert_eq!(found(r#"{"a": {"b": 1}, "a": {"b": 2}}"#, "a.b").as_deref(), Some("2"));
         assert_eq!(found(r#"{"😀": {"\ud83d\ude00": 1}}"#, "😀.😀").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn readers_differ_about_what_is_there_twice_or_in_what_is_there_twice() {
+        let rivals = |json: &str, field: &str| {
+            let field = FieldPath::parse(field).expect("a path");
+            rivals_of(json.as_bytes(), &field)
+                .into_iter()
+                .map(|span| json[span].to_owned())
+                .collect::<Vec<_>>()
+        };
+        for (json, field, told) in [
+            (r#"{"v": 1, "\u0076": 2}"#, "v", vec!["1", "2"]),
+            (r#"{"p": {"v": 1}, "p": {}}"#, "p.v", vec!["1"]),
+            (r#"{"p": {"v": 1}, "p": [3], "p": {"v": {"a": 1}}}"#, "p.v", vec!["1", r#"{"a": 1}"#]),
+            (r#"[{"v": 1, "v": 1}]"#, "0.v", vec!["1", "1"]),
+            (r#"{"v": 1, "w": 2, "w": 3}"#, "v", vec![]),
+            (r#"{"p": {"w": 1}, "p": {}}"#, "p.v", vec![]),
+        ] {
+            assert_eq!(rivals(json, field), told, "{json}");
+        }
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use kfm_wal::record::{CorrectedTexts, CorrectedValues, Correction};
 use crate::field::FieldPath;
 use crate::found::Found;
 use crate::json_text::JsonText;
-use crate::replace::{replaced, value_text};
+use crate::replace::{replaced, rivals, value_text};
 use crate::report::{empty, judged, next_of_rehearsal};
 use crate::span::depth_of;
 
@@ -84,7 +84,8 @@ impl StacHotfix {
 ///
 /// # Errors
 /// [`Error::NotFound`]: the log knows no document of this collection. [`Error::Invalid`]: no document has either
-/// value, and the error lists the values found; or the request is not valid. [`Error::ApprovalRequired`]: it is
+/// value, and the error lists the values found; a document states the field more than once, and one of the statements
+/// is the old value; or the request is not valid. [`Error::ApprovalRequired`]: it is
 /// planned and must be approved; then execute the plan, or ask for the same hotfix again. Otherwise as
 /// [`Platform::execute`].
 pub async fn stac(platform: &Platform, request: StacHotfix) -> Result<HotfixReport> {
@@ -170,6 +171,10 @@ impl Matched {
         let mut matched = Self { changes: Vec::new(), already: 0, found: Found::default() };
         for document in scope {
             let bytes = hotfix.read(&document).await?;
+            let is_from = |text: &str| text.parse().is_ok_and(|value: JsonText| value.is_same(&request.from));
+            if rivals(&bytes, &request.field).into_iter().any(is_from) {
+                return Err(stated_twice(request, &document));
+            }
             let value = match value_text(&bytes, &request.field).map(str::parse::<JsonText>) {
                 None => None,
                 Some(Ok(value)) => Some(value),
@@ -227,6 +232,18 @@ fn unplaced(request: &StacHotfix, document: &StandingDocument) -> Error {
         format!(
             "the value cannot be replaced by itself, or the document would be nested too deep for its readers: \
              path=`{}` field=`{}`",
+            document.path, request.field
+        ),
+        "correct this document at its source and publish it",
+    )
+}
+
+/// The error for a value that some readers of the document would still see, since it stands there more than once: no
+/// document is changed.
+fn stated_twice(request: &StacHotfix, document: &StandingDocument) -> Error {
+    Error::invalid(
+        format!(
+            "readers of JSON differ about the field, it or what it is in is there more than once: path=`{}` field=`{}`",
             document.path, request.field
         ),
         "correct this document at its source and publish it",
