@@ -9,12 +9,14 @@
 
 mod asset;
 mod coordinates;
+mod digests;
 mod field;
 mod labels;
 mod link;
 mod mention;
 mod names;
 mod reader;
+mod reference;
 mod shape;
 mod ties;
 
@@ -24,14 +26,16 @@ pub use field::Field;
 pub use labels::CARE_KEYS;
 pub use link::LinkFact;
 pub use mention::Mention;
+pub use reference::AssetReference;
 pub use shape::{Fault, ShapeFault};
 pub use ties::{Relation, Tie};
 
 use std::collections::BTreeSet;
 
 use crate::digest::Digest;
+use digests::Digests;
 use names::Names;
-use reader::{Reading, Scalar, Statement};
+use reader::{Reading, Scalar, Statement, Text, spells};
 
 /// The kind of a document, by what it says about itself.
 #[derive(
@@ -83,7 +87,7 @@ pub struct DocumentFacts {
     /// one in text that is not valid JSON.
     pub other_collections: Box<[String]>,
     /// Whether text that is not valid JSON names an id or a collection, and no value can be read behind that
-    /// name.
+    /// name; or something stands before the document in it, so that it cannot be told where it begins.
     pub has_unread_names: bool,
     /// The text of `title` or of `properties.title`.
     pub title: Option<String>,
@@ -101,6 +105,9 @@ pub struct DocumentFacts {
     pub stac_extensions: Vec<String>,
     /// The licence that the document states in `license` or in `properties.license`.
     pub licence: Field<String>,
+    /// Every licence that a reader may see there, sorted, each once: of a licence that is stated several times or
+    /// in an array, all of them.
+    pub licences: Box<[String]>,
     /// The document's own CARE labels, as they are written, each once: any of [`CARE_KEYS`], at any place.
     ///
     /// [`Field::Malformed`] if one of them is not a text, or if the document states two types, so that it
@@ -125,6 +132,11 @@ pub struct DocumentFacts {
     pub ties: Box<[Tie]>,
     /// The assets, sorted by key. An asset is left out if its `href` is not a text.
     pub assets: Vec<AssetFact>,
+    /// Every reference of the assets that any reader may follow, sorted, each once.
+    pub references: Box<[AssetReference]>,
+    /// The SHA-256 digests that texts of the document spell, at any place and in any way: content that it refers
+    /// to. Some may be digests of nothing.
+    pub digests: Box<[Digest]>,
     /// The texts, at any depth, in which the name `raw` may occur: every reference to raw data is among them
     /// (R73).
     pub raw_mentions: Vec<Mention>,
@@ -140,8 +152,9 @@ impl DocumentFacts {
     /// the wrong type is [`Field::Malformed`] or left out.
     ///
     /// If a member occurs twice, the facts show the last one, and all of them count for protection. A text
-    /// that begins like JSON and is not valid is [`DocumentKind::NotJson`]; its ids, collections, labels and
-    /// ties are read from its tokens.
+    /// that is not valid and has a name in quotes with a colon behind it is [`DocumentKind::NotJson`], whatever
+    /// stands before that name; its ids, collections, labels, licences, asset references and ties are read from its
+    /// tokens. So is a JSON text that holds the document.
     ///
     /// ```
     /// use kfm_lineage::document::{DocumentFacts, DocumentKind, Field};
@@ -158,11 +171,19 @@ impl DocumentFacts {
 
     /// Projects the bytes of a document whose digest is known already.
     pub fn project_as(digest: Digest, bytes: &[u8]) -> Self {
-        match reader::read(&reader::decode(bytes)) {
-            Reading::Object(tree) => Self::of_object(digest, bytes, tree.root()),
-            Reading::Tokens(tree) => Self::of_tokens(digest, bytes, tree.root()),
-            Reading::Nothing => Self::of_nothing(digest, bytes),
+        let mut digests = Digests::default();
+        for text in Text::all(bytes) {
+            match text.read() {
+                Reading::Object(tree) => return Self::of_object(digest, bytes, tree.root()),
+                Reading::Tokens(tree) => return Self::of_tokens(digest, bytes, &text, tree.root()),
+                Reading::Among(tree) => {
+                    let facts = Self::of_tokens(digest, bytes, &text, tree.root());
+                    return Self { has_unread_names: true, ..facts };
+                }
+                Reading::Nothing => digests.read(text.as_str()),
+            }
         }
+        Self { digests: digests.finish(), ..Self::of_nothing(digest, bytes) }
     }
 
     /// Leaves out what a census does not count ([`CatalogView::census`](crate::integrity::CatalogView::census)), so that
@@ -226,6 +247,7 @@ impl DocumentFacts {
             stac_version: None,
             stac_extensions: Vec::new(),
             licence: Field::Absent,
+            licences: Box::default(),
             care: Field::Absent,
             has_coordinates: !bytes.iter().all(u8::is_ascii_whitespace),
             has_places_in_texts: false,
@@ -234,22 +256,29 @@ impl DocumentFacts {
             links: Vec::new(),
             ties: Box::default(),
             assets: Vec::new(),
+            references: Box::default(),
+            digests: Box::default(),
             raw_mentions: Vec::new(),
             shape_faults: Vec::new(),
         }
     }
 
-    fn of_tokens(digest: Digest, bytes: &[u8], root: Statement<'_>) -> Self {
+    fn of_tokens(digest: Digest, bytes: &[u8], text: &Text<'_>, root: Statement<'_>) -> Self {
         let names = Names::of_tokens(root);
         let licences = root.inside().filter(|statement| statement.name() == Some("license"));
+        let mut digests = Digests::of(root);
+        digests.read(text.as_str());
         Self {
             other_ids: others(names.ids, None),
             other_collections: others(names.collections, None),
             has_unread_names: names.has_unread,
             licence: Field::stated(licences),
+            licences: licences_of(root.inside()),
             care: labels::stated(root),
             has_places_in_texts: coordinates::places(root).in_texts,
             ties: ties::stated(root, |_| false),
+            references: reference::stated(root, false),
+            digests: digests.finish(),
             raw_mentions: mention::mentions(root, "raw"),
             ..Self::of_nothing(digest, bytes)
         }
@@ -267,6 +296,10 @@ impl DocumentFacts {
         let either = |key: &str| text(document.last(key)).or_else(|| text(property(key)));
         let in_properties =
             |key| document.members("properties").flat_map(move |properties| properties.members(key));
+        let properties_of =
+            |member: Statement<'_>| member.name().is_some_and(|name| spells(name, "properties"));
+        let in_any_properties =
+            document.children().filter(|member| properties_of(*member)).flat_map(Statement::children);
         let (id, collection) = (text(document.last("id")), text(document.last("collection")));
         let names = Names::of_object(document);
         let plain_links = link::plain(document);
@@ -292,6 +325,7 @@ impl DocumentFacts {
             stac_version: text(document.last("stac_version")),
             stac_extensions: texts(document.last("stac_extensions")),
             licence: Field::stated(document.members("license").chain(in_properties("license"))),
+            licences: licences_of(document.children().chain(in_any_properties)),
             care: if is_of_one_type(document) { labels::stated(document) } else { Field::Malformed },
             has_coordinates: places.anywhere,
             has_places_in_texts: places.in_texts,
@@ -300,6 +334,8 @@ impl DocumentFacts {
             links: link::read(document),
             ties: ties::stated(document, |link| plain_links.binary_search(&link.position()).is_ok()),
             assets: asset::read(document),
+            references: reference::stated(document, true),
+            digests: Digests::of(document).finish(),
             raw_mentions: mention::mentions(document, "raw"),
             shape_faults: shape::faults(kind, document),
         }
@@ -310,6 +346,14 @@ impl DocumentFacts {
 fn is_of_one_type(document: Statement<'_>) -> bool {
     let mut types = document.members("type").map(Statement::scalar);
     types.next().is_none_or(|first| types.all(|other| other == first))
+}
+
+/// Lists the texts of every statement among these that is a licence by its name.
+fn licences_of<'a>(statements: impl Iterator<Item = Statement<'a>>) -> Box<[String]> {
+    let is_licence = |name: &str| spells(name, "license") || spells(name, "licence");
+    let licences = statements.filter(|statement| statement.name().is_some_and(is_licence));
+    let texts: BTreeSet<&str> = licences.flat_map(Statement::words).collect();
+    texts.into_iter().map(str::to_owned).collect()
 }
 
 fn others(names: BTreeSet<&str>, shown: Option<&str>) -> Box<[String]> {

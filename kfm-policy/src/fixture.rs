@@ -43,7 +43,7 @@ pub(crate) fn placeless(mut changes: Value) -> Arc<DocumentFacts> {
     item(changes)
 }
 
-/// A document that is not JSON.
+/// A document of this text; it need not be JSON.
 pub(crate) fn not_json(text: &str) -> Arc<DocumentFacts> {
     Arc::new(DocumentFacts::project(text.as_bytes()))
 }

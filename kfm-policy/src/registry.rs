@@ -23,7 +23,7 @@ use crate::label::{CareLabel, UnknownLabel};
 use crate::protection::Protection;
 use crate::treatment::Treatment;
 use entry::Reach;
-use names::Names;
+use names::{Names, looks};
 
 /// The labels, holds and withdrawals in force.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +31,9 @@ pub struct LabelRegistry {
     entries: Vec<RegistryEntry>,
     /// How many of the entries came from the log; the entries after them are new.
     in_force: usize,
+    /// The positions of entries by the look of the entity's name.
     by_entity: HashMap<String, Vec<usize>>,
-    /// The positions of entries by folder, without the slash at its end.
+    /// The positions of entries by the look of the folder, without the slash at its end.
     by_folder: HashMap<String, Vec<usize>>,
     by_content: HashMap<[u8; 32], Vec<usize>>,
     /// The names that people use for the catalog's own folder and that no folder in the catalog has.
@@ -54,7 +55,8 @@ pub struct Subject<'a> {
     ///
     /// Labels of the document of its collection come through [`Protection::inherit`].
     pub own: &'a [Field<Vec<String>>],
-    /// The document that would become visible; none if none would. Its bytes or its assets may be suppressed.
+    /// The document that would become visible; none if none would. Its bytes, or content that it refers to, may be
+    /// suppressed.
     pub content: Option<&'a DocumentFacts>,
 }
 
@@ -116,12 +118,12 @@ impl LabelRegistry {
             Reach::Entity(entity) => {
                 for name in spelling::names(entity) {
                     self.names.note(&name, &entry);
-                    self.by_entity.entry(name).or_default().push(position);
+                    self.by_entity.entry(looks(&name).into_owned()).or_default().push(position);
                 }
             }
             Reach::Under(folder) => {
                 for name in spelling::names(folder) {
-                    let folder = name.strip_suffix('/').unwrap_or(&name).to_owned();
+                    let folder = looks(name.strip_suffix('/').unwrap_or(&name)).into_owned();
                     self.by_folder.entry(folder).or_default().push(position);
                 }
             }
@@ -200,14 +202,16 @@ impl LabelRegistry {
     /// Lists the positions of the entries that apply to a subject, each once, in their order.
     pub fn applying(&self, subject: &Subject<'_>) -> BTreeSet<usize> {
         let names = subject.ids.iter().chain(subject.collections).map(String::as_str);
-        let entities = names.chain([subject.path]).filter_map(|name| self.by_entity.get(name));
-        let folders = folders_above(subject.path).filter_map(|folder| self.by_folder.get(folder));
+        let entities =
+            names.chain([subject.path]).filter_map(|name| self.by_entity.get(looks(name).as_ref()));
+        let path = looks(subject.path);
+        let folders = folders_above(&path).filter_map(|folder| self.by_folder.get(folder));
         let contents = subject.content.into_iter().flat_map(content_digests);
-        let contents = contents.filter_map(|digest| self.by_content.get(&digest));
+        let contents = contents.filter_map(|digest| self.by_content.get(digest));
         let mut applying: BTreeSet<usize> =
             entities.chain(folders).chain(contents).flatten().copied().collect();
         for name in &self.catalog_names {
-            let path = format!("{name}/{}", subject.path);
+            let path = looks(&format!("{name}/{}", subject.path)).into_owned();
             let folders = folders_above(&path).skip(1).filter_map(|folder| self.by_folder.get(folder));
             let meant = folders.chain(self.by_entity.get(&path)).flatten().copied();
             applying.extend(meant.filter(|position| self.entries[*position].raises()));
@@ -239,20 +243,9 @@ fn folders_above(path: &str) -> impl Iterator<Item = &str> {
     [""].into_iter().chain(slashes).chain([path])
 }
 
-/// Lists the SHA-256 digests of a document and of the assets that it names.
-fn content_digests(document: &DocumentFacts) -> Vec<[u8; 32]> {
-    let assets = document.assets.iter().filter_map(|asset| sha256_of(asset.checksum.as_deref()?));
-    [*document.digest.bytes()].into_iter().chain(assets).collect()
-}
-
-/// Reads a SHA-256 from an asset's checksum: a multihash, as the file extension demands, or the forms that
-/// people write instead. Otherwise an author could evade a suppression by leaving out a prefix.
-fn sha256_of(checksum: &str) -> Option<[u8; 32]> {
-    let checksum = checksum.to_ascii_lowercase();
-    let hex = checksum.strip_prefix("sha256:").or(checksum.strip_prefix("sha256-")).unwrap_or(&checksum);
-    let hex = if hex.len() == 68 { hex.strip_prefix("1220")? } else { hex };
-    let digest: Digest = format!("sha256:{hex}").parse().ok()?;
-    Some(*digest.bytes())
+/// Lists the digest of a document, and those of the content that it refers to.
+fn content_digests(document: &DocumentFacts) -> impl Iterator<Item = &[u8; 32]> {
+    std::iter::once(&document.digest).chain(&document.digests).map(Digest::bytes)
 }
 
 /// The join of all entries and labels that apply to one subject.

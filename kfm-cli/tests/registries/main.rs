@@ -12,6 +12,7 @@ mod elsewhere;
 mod files;
 mod in_force;
 mod many;
+mod reading;
 mod standing;
 
 use serde_json::Value;

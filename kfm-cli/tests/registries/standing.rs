@@ -3,7 +3,7 @@
 use super::support::{Sandbox, item, two_publishes};
 use super::{append, label, withdraw};
 
-fn against(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn against(sandbox: &Sandbox) -> Vec<String> {
     let check = sandbox.kfm(&["catalog", "check", "--json"]).json();
     let lines = check["findings"]["first"].as_array().unwrap();
     let lines: Vec<String> = lines

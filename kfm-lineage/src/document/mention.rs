@@ -47,7 +47,7 @@ struct Around {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reader::{Reading, read};
+    use super::super::reader::{Reading, Text};
     use super::*;
 
     #[test]
@@ -56,7 +56,8 @@ mod tests {
             "assets": {"a/b": {"href": "../data/r%61w/a.tif"}, "c": {"href": "a.tif"}},
             "properties": {"raw": 1, "sources": ["RAW", "r%2561w", "row"], "s": "raw", "s": "\u0072aw"}
         }"#;
-        let Reading::Object(tree) = read(text) else { panic!("an object") };
+        let text = Text::of(text);
+        let Reading::Object(tree) = text.read() else { panic!("an object") };
         let found = mentions(tree.root(), "raw");
         let found: Vec<_> =
             found.iter().map(|mention| (mention.pointer.as_str(), mention.text.as_str())).collect();

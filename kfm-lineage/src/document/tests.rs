@@ -208,9 +208,14 @@ fn what_has_no_tokens_states_nothing() {
         "{",
         "[",
         "x",
-        "<html><script>{\"id\": \"a\"}</script></html>",
-        "PK\u{3}\u{4}\"id\": \"a\"",
         "\"id\"",
+        "<html><a href=\"id\">collection: a</a></html>",
+        "PK\u{3}\u{4}id: a",
+        "The id: a. \"kfm:care_label\" is a name, and so is 'license'.",
+        "She said \"kfm:care_label\", id: a",
+        "---\nid: a\nkfm:care_label: restricted\n",
+        "4",
+        "\"a \\\"quoted\\\" text\"",
     ] {
         let facts = facts(text);
         assert_eq!((facts.ids().count(), facts.stated_collections().count()), (0, 0), "{text}");
@@ -223,9 +228,157 @@ fn what_has_no_tokens_states_nothing() {
 }
 
 #[test]
+fn what_stands_before_a_document_hides_none_of_its_statements() {
+    let item = r#"{"type": "Feature", "id": "site-42", "collection": "burial", "kfm:care_label": "restricted",
+        "links": [{"rel": "derived_from", "href": "a.json"}], "license": "CC-BY-NC-4.0"}"#;
+    let quoted = serde_json::to_string(item).unwrap();
+    let before = |before: &str| [before.as_bytes(), item.as_bytes()].concat();
+    let mut texts: Vec<Vec<u8>> = [
+        ",",
+        "null",
+        "1 ",
+        "\"\" ",
+        ")]}',",
+        ")]}'\n",
+        "callback(",
+        "\0",
+        "\0\0",
+        "\0\0\0",
+        ":",
+        ";",
+        "(",
+        "---\n",
+        "while(1);",
+        "for(;;);",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n\r\n",
+        "ï»¿",
+        "hello ",
+        "<pre>",
+        "</",
+        "x\0",
+        "var a = ",
+        "'",
+        "“",
+        "1\0\0\0",
+        "# a comment\n{}",
+    ]
+    .map(before)
+    .into();
+    texts.push([b"\xff\xfe", item.as_bytes()].concat());
+    texts.push([b"\xfe\xff", item.as_bytes()].concat());
+    texts.push(quoted.clone().into_bytes());
+    texts.push(format!("{quoted},").into_bytes());
+    texts.push(format!("x {quoted}").into_bytes());
+    texts.push(format!("[{quoted}]").into_bytes());
+    texts.push(serde_json::to_string(&quoted).unwrap().into_bytes());
+    texts.push(format!("# {}", item.replace('\n', " ")).into_bytes());
+    texts.push(format!("<html><script>{item}</script></html>").into_bytes());
+    texts.push(format!("PK\u{3}\u{4}{item}PK\u{1}").into_bytes());
+    for bytes in texts {
+        let facts = DocumentFacts::project(&bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        assert_eq!(facts.kind, DocumentKind::NotJson, "{text}");
+        // A label that cannot be read denies.
+        let labels =
+            facts.care.present().is_some_and(|labels| labels.iter().any(|label| label == "restricted"));
+        assert!(labels || facts.care == Field::Malformed, "{text}: {:?}", facts.care);
+        assert!(facts.stated_collections().any(|collection| collection == "burial"), "{text}");
+        assert!(facts.ids().any(|id| id == "site-42"), "{text}");
+        assert!(facts.related().any(|tie| tie == (Relation::DerivedFrom, "a.json")), "{text}");
+        assert!(facts.licences.iter().any(|licence| licence == "CC-BY-NC-4.0"), "{text}");
+        assert!(facts.has_coordinates && facts.links.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn where_a_document_begins_among_other_text_it_cannot_be_told_whose_it_is() {
+    assert!(facts(r#"hello {"id": "a"}"#).has_unread_names);
+    assert!(!facts(r#"{"id": "a",}"#).has_unread_names);
+    assert!(!facts(r#"[{"id": "a", "title": "the \"old\" one"}]"#).has_unread_names);
+}
+
+#[test]
+fn a_digest_is_found_wherever_it_stands() {
+    let digest = Digest::of_bytes(b"the asset");
+    let hex = digest.hex();
+    for text in [
+        r#"{"assets": {"a": {"href": "a.tif", "file:checksum": "1220HEX"}}}"#,
+        r#"{"assets": {"a": {"href": "a.tif", "file:checksum": "1220HEX",}}}"#,
+        r#"{"assets": {"a": {"file:checksum": "1220HEX", "file:checksum": "1220"}}}"#,
+        r#"{"assets": {"a": {"file:checksum": "1220HEX"}}, "assets": {}}"#,
+        r#"{"assets": {"a": {"href": "a.tif", "alternate": {"s3": {"file:checksum": "1220HEX"}}}}}"#,
+        r#"{"assets": {"a": {"href": 1, "File:Checksum": " 1220HEX"}}}"#,
+        r#"{"assets": {"a": {"href": "a.tif", "checksum:multihash": "1220HEX"}}}"#,
+        r#"{"assets": {"a": {"href": "a.tif", "checksum": "sha256:HEX"}}}"#,
+        r#"{"assets": {"a": {"href": "a.tif", "sha256": "\u0020HEX"}}}"#,
+        r#"{"assets": {"a": {"href": "a.tif", "hash": {"HEX": true}}}}"#,
+        r#"{"item_assets": {"a": {"file:checksum": "1220HEX"}}}"#,
+        r#"{"properties": {"processing:source": ["x", "f1220HEX"]}}"#,
+        r#"{"links": [{"rel": "via", "href": "a.tif?sha256=HEX"}]}"#,
+        r#"{"assets": {"a": {"file:checksum": 1220HEX"#,
+        "the asset sha256:HEX was here",
+        "<html>HEX</html>",
+    ] {
+        let text = text.replace("HEX", &hex);
+        assert!(facts(&text).digests.contains(&digest), "{text}");
+    }
+    assert!(!facts(&format!(r#"{{"a": "{}"}}"#, &hex[1..])).digests.contains(&digest));
+}
+
+#[test]
+fn every_reference_of_an_asset_counts_by_whichever_statement() {
+    let reference = |place: &str, href: &str, has_auth| AssetReference {
+        asset: Some("a".to_owned()),
+        place: place.to_owned(),
+        href: href.to_owned(),
+        has_auth,
+    };
+    let (guarded, open) = (reference("", "x", true), reference("", "y", false));
+    for text in [
+        r#"{"assets": {"a": {"href": "x", "auth:refs": ["oauth"]}, "a": {"href": "y"}}}"#,
+        r#"{"assets": {"a": {"href": "x", "auth:refs": ["oauth"]}}, "assets": {"a": {"href": "y"}}}"#,
+        r#"{"assets": {"a": {"href": "x", "auth:refs": ["oauth"],}}, "assets": {"a": {"href": "y"}}}"#,
+        r#"{"Assets": [{"a": {"HREF": "y", "auth:refs": []}, "a": {"href": "x", "auth:refs": ["oauth"]}}]}"#,
+        r#"callback({"assets": {"a": {"href": "x", "auth:refs": ["oauth"]}, "a": {"href": "y"}}})"#,
+    ] {
+        let references = facts(text).references;
+        assert!(references.contains(&guarded) && references.contains(&open), "{text}: {references:?}");
+    }
+    let twice =
+        facts(r#"{"assets": {"a": {"href": "x", "href": "y", "auth:refs": ["o"], "auth:refs": []}}}"#);
+    assert_eq!(*twice.references, [reference("", "x", false), open.clone()]);
+    let beside =
+        r#"{"assets": {"a": {"href": "x", "auth:refs": ["o"], "alternate": {"s3": {"href": "y"}}}}}"#;
+    assert_eq!(*facts(beside).references, [guarded, reference("alternate/s3", "y", false)]);
+    let unknown = facts(r#"{"links": [{"rel": "item", "href": "i"}], "a": "href": "y"},"#).references;
+    assert_eq!(*unknown, [AssetReference { asset: None, ..open }]);
+    assert_eq!(facts(r#"{"links": [{"rel": "item", "href": "i"}], "href": "y"}"#).references.len(), 0);
+}
+
+#[test]
+fn every_licence_that_a_reader_may_see_is_listed() {
+    for text in [
+        r#"{"license": "A", "license": "B"}"#,
+        r#"{"license": "A", "properties": {"license": "B"}}"#,
+        r#"{"properties": {"license": "A"}, "properties": {"License": "B"}}"#,
+        r#"{"license": ["B", "A"]}"#,
+        r#"{"license": "A", "license": "B",}"#,
+    ] {
+        assert_eq!(*facts(text).licences, ["A", "B"], "{text}");
+    }
+    assert_eq!(facts(r#"{"license": null, "assets": {"license": "A"}}"#).licences.len(), 0);
+}
+
+#[test]
 fn no_shape_of_a_document_costs_more_than_its_size() {
     let many = |text: &str| text.repeat(200_000);
     for text in [
+        format!("{{\"assets\":{{\"a\":{{{}", many("\"href\":\"\",")),
+        format!("{{\"assets\":{{\"{}\":{{\"x\":[{}", many("long"), many("{\"href\":\"\"},")),
+        format!("{{\"assets\":{{\"a\":{}", many("{\"href\":[")),
+        format!("{{\"links\":{{{}", many("\"item\":{\"links\":{")),
+        format!("\"{}", many("\\\"")),
+        format!("x{}", many("\"a\":\"b\",")),
         many("["),
         many("{\"a\":"),
         format!("{{{}", many("]")),
@@ -314,11 +467,42 @@ fn ties_are_read_however_they_are_spelt() {
         r#"{"properties": {"derived_from": ["a.json"]}}"#,
         r#"{"assets": {"derived_from": {"href": "a.json"}}}"#,
         r#"{"assets": {"source": {"href": "a.json", "roles": ["derived_from"]}}}"#,
+        r#"{"links": {"derived_from": "a.json"}}"#,
+        r#"{"links": {"via": "b.json", "derived_from": ["a.json"]}}"#,
+        r#"{"_links": {"derived_from": {"href": "a.json"}}}"#,
+        r#"{"_links": {"derived-from": [{"href": "a.json"}]}}"#,
+        r#"{"links": [{"rel": "https://example.org/rels/derived_from", "href": "a.json"}]}"#,
     ] {
         assert_eq!(related(text), BTreeSet::from([(Relation::DerivedFrom, "a.json".to_owned())]), "{text}");
     }
+    for (text, relation) in [
+        (r#"{"links": [{"rel": "up", "href": "a.json"}]}"#, Relation::Parent),
+        (
+            r#"{"links": [{"rel": "http://www.iana.org/assignments/relation/up", "href": "a.json"}]}"#,
+            Relation::Parent,
+        ),
+        (
+            r#"{"links": [{"rel": "http://www.iana.org/assignments/relation/collection", "href": "a.json"}]}"#,
+            Relation::Collection,
+        ),
+        (r#"{"links": {"parent": "a.json"}}"#, Relation::Parent),
+        (r#"{"_links": {"up": {"href": "a.json", "title": "b"}, "next": {"href": "c"}}}"#, Relation::Parent),
+    ] {
+        assert_eq!(related(text), BTreeSet::from([(relation, "a.json".to_owned())]), "{text}");
+    }
     // The document was not made from documents beside it or before it.
-    for rel in ["via", "source", "canonical", "predecessor-version", "derivative", "root", "self", "items"] {
+    for rel in [
+        "via",
+        "source",
+        "canonical",
+        "predecessor-version",
+        "derivative",
+        "root",
+        "self",
+        "items",
+        "http://www.iana.org/assignments/relation/self",
+        "https://up/via",
+    ] {
         assert_eq!(
             related(&format!(r#"{{"links": [{{"rel": "{rel}", "href": "a.json"}}]}}"#)),
             BTreeSet::new(),

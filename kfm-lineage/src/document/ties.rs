@@ -20,11 +20,14 @@ pub enum Relation {
 }
 
 impl Relation {
-    /// Reads a relation. Case, blanks, `_` and `-` do not count.
+    /// Reads a relation: its word, `up` for `parent` (RFC 8288), or an address that ends with the word. Case, blanks,
+    /// `_` and `-` do not count.
     ///
     /// ```
     /// use kfm_lineage::document::Relation;
     /// assert_eq!(Relation::read("Derived-From"), Some(Relation::DerivedFrom));
+    /// let registered = "http://www.iana.org/assignments/relation/up";
+    /// assert_eq!(Relation::read(registered), Some(Relation::Parent));
     /// assert_eq!(Relation::read("via"), None);
     /// ```
     pub fn read(rel: &str) -> Option<Self> {
@@ -32,10 +35,15 @@ impl Relation {
             ("item", Self::Item),
             ("child", Self::Child),
             ("parent", Self::Parent),
+            ("up", Self::Parent),
             ("collection", Self::Collection),
             ("derivedfrom", Self::DerivedFrom),
         ];
-        words.into_iter().find(|(word, _)| spells(rel, word)).map(|(_, relation)| relation)
+        let word = match rel.contains("//") {
+            true => rel.trim_end_matches(['/', '#', ' ']).rsplit(['/', '#']).next().unwrap_or(rel),
+            false => rel,
+        };
+        words.into_iter().find(|(known, _)| spells(word, known)).map(|(_, relation)| relation)
     }
 
     /// Says whether the other is one of those that the document lists.
@@ -54,7 +62,8 @@ pub struct Tie {
 }
 
 /// Reads the ties that a document states in other ways than by a plain link: by one relation among several,
-/// in a link at another place, by a member named `derived_from`, or in text that is not valid JSON.
+/// in a link at another place, by a member named `derived_from`, by a member of `links` or `_links` with the name of
+/// a relation, or in text that is not valid JSON.
 pub(super) fn stated(root: Statement<'_>, is_plain: impl Fn(Statement<'_>) -> bool) -> Box<[Tie]> {
     let mut ties = BTreeSet::new();
     let mut passed = 0;
@@ -66,7 +75,12 @@ pub(super) fn stated(root: Statement<'_>, is_plain: impl Fn(Statement<'_>) -> bo
             let tie = |target: &str| Tie { relation: Relation::DerivedFrom, target: target.to_owned() };
             ties.extend(statement.words().map(tie));
             passed = statement.end();
-        } else if statement.is_object() && !is_plain(statement) {
+            continue;
+        }
+        if statement.is_object() && statement.name().is_some_and(|name| spells(name, "links")) {
+            ties.extend(statement.children().flat_map(of_named_link));
+        }
+        if statement.is_object() && !is_plain(statement) {
             ties.extend(of_link(statement));
         }
     }
@@ -86,6 +100,20 @@ fn of_link(link: Statement<'_>) -> impl Iterator<Item = Tie> {
     relations.into_iter().flat_map(move |relation| {
         targets.clone().into_iter().map(move |target| Tie { relation, target: target.to_owned() })
     })
+}
+
+/// Reads a link whose name is its relation (HAL), with its address as the value, or in `href` below it.
+fn of_named_link(link: Statement<'_>) -> Vec<Tie> {
+    let relations: BTreeSet<Relation> = link.name().into_iter().flat_map(read_all).collect();
+    let is_address = |item: &Statement<'_>| {
+        item.position() == link.position() || item.name().is_none_or(|name| spells(name, "href"))
+    };
+    let of = |relation| {
+        let targets =
+            std::iter::once(link).chain(link.inside()).filter(is_address).filter_map(Statement::text);
+        targets.map(move |target| Tie { relation, target: target.to_owned() })
+    };
+    relations.into_iter().flat_map(of).collect()
 }
 
 /// Reads a text with one relation, or with several separated by blanks.

@@ -60,11 +60,16 @@ impl Place {
         self.origin.is_none().then(|| self.names.join("/"))
     }
 
-    /// Writes the place on a server in one way, without its query; `None` for a place in the store.
+    /// Writes the place on a server in one way, without its query; `None` for a place in the store. `http`, `https` and
+    /// no scheme are one: a server of the web gives the same document by each.
     pub(super) fn address(&self) -> Option<String> {
         let origin = self.origin.as_ref()?;
         let (scheme, authority) = origin.split_once("://").unwrap_or((origin, ""));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let (scheme, host) = match scheme {
+            "http" | "https" | "" => ("", host.trim_end_matches(":80").trim_end_matches(":443")),
+            other => (other, host),
+        };
         let host = host.trim_end_matches(['.', ':']);
         Some(format!("{scheme}://{host}/{}", self.names.join("/")))
     }
@@ -325,6 +330,22 @@ mod tests {
             "//example.org/data/a.tif",
         ] {
             assert_ne!(Place::of("b/c.json", href), place, "{href}");
+        }
+    }
+
+    #[test]
+    fn an_address_on_the_web_is_one_by_each_scheme() {
+        let address = |href: &str| Place::of("a.json", href).address();
+        let https = address("https://example.org/a.json");
+        for href in
+            ["http://example.org/a.json", "//example.org/a.json", "HTTP://user@Example.org:80/./a.json"]
+        {
+            assert_eq!(address(href), https, "{href}");
+        }
+        for href in
+            ["s3://example.org/a.json", "https://example.org:8080/a.json", "http://example.org/b.json"]
+        {
+            assert_ne!(address(href), https, "{href}");
         }
     }
 

@@ -83,7 +83,8 @@ pub struct SuppressionEntry {
     /// catalog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
-    /// The `sha256:` digest of the bytes of a document, or of an asset that a document names.
+    /// The `sha256:` digest of the bytes of a document, or of content that a document refers to: any text in it
+    /// that spells the digest does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// The authority that withdrew it; only that authority can lift the withdrawal.

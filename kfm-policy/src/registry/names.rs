@@ -1,6 +1,9 @@
 //! The names in entries, for lookups that are not exact.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::text::{is_hidden, lookalike};
 
 use super::RegistryEntry;
 use crate::label::CareLabel;
@@ -28,8 +31,17 @@ impl Names {
     }
 }
 
+/// Returns the form of a name by which entries are found: two names that look the same (composed and decomposed
+/// letters, a character without width) are the same name.
+pub(super) fn looks(name: &str) -> Cow<'_, str> {
+    match name.is_ascii() && !name.contains(is_hidden) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(lookalike(name)),
+    }
+}
+
 fn read(name: &str) -> String {
-    name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+    looks(name).chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
 }
 
 fn is_path_of_a_document(entity: &str) -> bool {

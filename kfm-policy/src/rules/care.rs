@@ -2,9 +2,11 @@
 //!
 //! A machine checks only that the recorded decisions of communities are obeyed; it decides nothing itself.
 
-use kfm_lineage::document::{AssetFact, has_place};
+use std::collections::{BTreeMap, BTreeSet};
+
+use kfm_lineage::DocumentFacts;
+use kfm_lineage::document::{AssetReference, has_place};
 use kfm_lineage::integrity::decoded;
-use kfm_lineage::{DocumentFacts, Field};
 
 use super::{Observation, Rule, RuleMeta, View};
 use crate::advice;
@@ -270,6 +272,9 @@ pub(crate) const NOTICE: Rule = Rule {
 };
 
 /// A licence that becomes looser is reported; licences are compared only if both versions state one.
+///
+/// Of a licence that is stated several times, readers see different ones: the strictest counts before the step, the
+/// loosest after it.
 pub(crate) const LICENCE: Rule = Rule {
     meta: RuleMeta {
         id: "CARE-C-licence",
@@ -281,11 +286,14 @@ pub(crate) const LICENCE: Rule = Rule {
     },
     look: |view| {
         each_step(view, |step| {
-            let stated = |document: &DocumentFacts| match &document.licence {
-                Field::Present(licence) => Some(LicenceClass::of(licence)),
-                Field::Absent | Field::Malformed => None,
+            let (before, after) = (step.before.as_deref()?, step.visible()?);
+            if before.licences == after.licences {
+                return None;
+            }
+            let classes = |document: &'_ DocumentFacts| {
+                document.licences.iter().map(|licence| LicenceClass::of(licence)).collect::<Vec<_>>()
             };
-            let (before, after) = (stated(step.before.as_deref()?)?, stated(step.visible()?)?);
+            let (before, after) = (classes(before).into_iter().max()?, classes(after).into_iter().min()?);
             (after < before).then(|| {
                 let message =
                     format!("its licence would be looser than now: {} to {}", before.words(), after.words());
@@ -295,16 +303,12 @@ pub(crate) const LICENCE: Rule = Rule {
     },
 };
 
-/// An asset that was guarded is not replaced by an open or a signed reference (R56).
+/// An asset that was guarded is not replaced by an open or a signed reference (R56), nor is one put beside it.
 pub(crate) const ASSET: Rule =
     rule("CARE-A1-asset", Severity::Critical, None, "R56, STAC authentication extension", |view| {
         each_step(view, |step| {
             let (before, after) = (step.before.as_deref()?, step.visible()?);
-            let opened = |old: &&AssetFact| {
-                let new = after.assets.iter().find(|new| new.key == old.key);
-                is_guarded(old) && new.is_some_and(|new| !is_guarded(new))
-            };
-            let count = before.assets.iter().filter(opened).count();
+            let count = opened(&before.references, &after.references).len();
             (count > 0).then(|| {
                 let message = format!("guarded assets would be referred to openly: {count}");
                 Observation::of_step(step, message, "keep the guarded reference")
@@ -312,19 +316,53 @@ pub(crate) const ASSET: Rule =
         })
     });
 
+/// Lists the assets that were guarded and have an open reference where they had none.
+///
+/// A reference of which it cannot be told to which asset it belongs counts for every asset.
+fn opened<'a>(before: &'a [AssetReference], after: &[AssetReference]) -> BTreeSet<&'a str> {
+    let is_guarded_asset = |reference: &&AssetReference| reference.place.is_empty() && is_guarded(reference);
+    let guarded = before.iter().filter(is_guarded_asset).filter_map(|reference| reference.asset.as_deref());
+    let (open_before, open_after) = (open_by_asset(before), open_by_asset(after));
+    let is_opened = |asset: &&str| {
+        let was_open = |new: &AssetReference| {
+            let is_the_same = |old: &AssetReference| {
+                old.href == new.href || (&old.asset, &old.place) == (&new.asset, &new.place)
+            };
+            may_be_of(&open_before, asset).any(is_the_same)
+        };
+        may_be_of(&open_after, asset).any(|new| !was_open(new))
+    };
+    let guarded: BTreeSet<&str> = guarded.collect();
+    guarded.into_iter().filter(is_opened).collect()
+}
+
+type ByAsset<'a> = BTreeMap<Option<&'a str>, Vec<&'a AssetReference>>;
+
+fn open_by_asset(references: &[AssetReference]) -> ByAsset<'_> {
+    let mut by_asset = ByAsset::new();
+    for open in references.iter().filter(|reference| !is_guarded(reference)) {
+        by_asset.entry(open.asset.as_deref()).or_default().push(open);
+    }
+    by_asset
+}
+
+fn may_be_of<'a>(references: &'a ByAsset<'_>, asset: &'a str) -> impl Iterator<Item = &'a AssetReference> {
+    [Some(asset), None].into_iter().filter_map(|asset| references.get(&asset)).flatten().copied()
+}
+
 /// Says whether an asset's reference asks its user for authentication.
 ///
 /// A reference with an authentication scheme is guarded, and so is one with a URI scheme that browsers cannot
 /// follow. A signed URL carries its permission with it and is not guarded.
-fn is_guarded(asset: &AssetFact) -> bool {
+fn is_guarded(reference: &AssetReference) -> bool {
     const SIGNATURES: [&str; 4] = ["x-amz-signature=", "x-goog-signature=", "sig=", "signature="];
-    let href = decoded(&asset.href).to_ascii_lowercase();
+    let href = decoded(&reference.href).to_ascii_lowercase();
     let query = href.split_once('?').map_or("", |(_, query)| query);
     if query.split('&').any(|pair| SIGNATURES.iter().any(|name| pair.starts_with(name))) {
         return false;
     }
     let scheme = super::fair::scheme_of(&href);
-    !asset.auth_refs.is_empty() || scheme.is_some_and(|scheme| !matches!(scheme, "http" | "https"))
+    reference.has_auth || scheme.is_some_and(|scheme| !matches!(scheme, "http" | "https"))
 }
 
 #[cfg(test)]

@@ -189,13 +189,15 @@ pub(crate) const LICENCE: Rule = rule(
             };
             BTreeSet::from([words.to_owned()])
         });
-        let unreadable =
-            |step: &&StepFacts| step.visible().is_some_and(|document| document.licence == Field::Malformed);
-        seen.extend(
-            view.facts.steps.iter().filter(unreadable).map(|step| {
-                Observation::new(Aspect::Unknown, &step.path, "its licence cannot be read", remedy)
-            }),
-        );
+        let unreadable = |step: &StepFacts| {
+            let after = step.visible().filter(|document| document.licence == Field::Malformed)?;
+            let is_as_before = step.before.as_deref().is_some_and(|before| {
+                before.licence == Field::Malformed && before.licences == after.licences
+            });
+            let aspect = if is_as_before { Aspect::Stands } else { Aspect::Unknown };
+            Some(Observation::new(aspect, &step.path, "its licence cannot be read", remedy))
+        };
+        seen.extend(view.facts.steps.iter().filter_map(unreadable));
         seen
     },
 );

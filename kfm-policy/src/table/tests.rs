@@ -184,7 +184,9 @@ fn fair_finds_what_stood_before_and_denies_nothing_for_it() {
 #[test]
 fn a_fair_rule_that_cannot_tell_denies_where_its_row_says_deny() {
     let unreadable = || Some(item(json!({"properties": {"license": 4}})));
-    assert_eq!(effects("FAIR-R1.1-licence", &of(step(unreadable(), unreadable(), public()))), WORSE_DENIES);
+    let effects = |before| effects("FAIR-R1.1-licence", &of(step(before, unreadable(), public())));
+    assert_eq!(effects(Some(item(json!({})))), WORSE_DENIES);
+    assert_eq!(effects(unreadable()), FIND, "it is no worse than now");
 }
 
 #[test]

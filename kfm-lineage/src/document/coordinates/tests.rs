@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::reader::{Reading, read};
+use super::super::reader::{Reading, Text};
 use super::*;
 
 fn look(document: Value) -> Places {
@@ -8,7 +8,7 @@ fn look(document: Value) -> Places {
 }
 
 fn look_at(text: &str) -> Places {
-    match read(text) {
+    match Text::of(text).read() {
         Reading::Object(tree) => places(tree.root()),
         other => panic!("an object: {other:?}"),
     }

@@ -1,12 +1,17 @@
 //! From bytes to text, as JSON readers guess the encoding: by a byte order mark, otherwise by the places of
-//! zero bytes (RFC 4627).
+//! zero bytes (RFC 4627). A guess may be wrong, so the bytes are read as UTF-8 too.
 
 use std::borrow::Cow;
 
-/// Decodes a document. Bytes that do not encode a character become U+FFFD, so every document has a text.
-pub(in crate::document) fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
+/// Lists the texts that a document may be, the likeliest first, and says of each whether it is a guess.
+pub(super) fn texts(bytes: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, bool)> {
+    let guess = guess(bytes).map(|text| (text, true));
+    guess.into_iter().chain(std::iter::once_with(|| (utf8(bytes.strip_prefix(MARK).unwrap_or(bytes)), false)))
+}
+
+/// Decodes a document that seems to be in another encoding than UTF-8.
+fn guess(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    Some(match bytes {
         [0xff, 0xfe, 0, 0, rest @ ..] => utf32(rest, u32::from_le_bytes),
         [0, 0, 0xfe, 0xff, rest @ ..] => utf32(rest, u32::from_be_bytes),
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
@@ -15,11 +20,15 @@ pub(in crate::document) fn decode(bytes: &[u8]) -> Cow<'_, str> {
         [0, _, ..] => utf16(bytes, u16::from_be_bytes),
         [_, 0, 0, 0, ..] => utf32(bytes, u32::from_le_bytes),
         [_, 0, ..] => utf16(bytes, u16::from_le_bytes),
-        _ => utf8(bytes),
-    }
+        _ => return None,
+    })
 }
 
-/// Decodes UTF-8, and the single surrogates that some programs write in it.
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Decodes UTF-8, and the single surrogates that some programs write in it. Bytes that do not encode a character become
+/// U+FFFD, so every document has a text.
 fn utf8(bytes: &[u8]) -> Cow<'_, str> {
     let mut text = String::new();
     let mut rest = bytes;

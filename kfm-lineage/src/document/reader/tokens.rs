@@ -16,41 +16,42 @@ use super::quoted::{closing, unescape};
 use super::run::{Run, name_of, word_of};
 use super::tree::{Builder, Scalar, Tree};
 
-/// Reads the statements of a text that begins like JSON; `None` for another text.
-pub(super) fn read(text: &str) -> Option<Tree<'_>> {
-    let ends = Ends::of(text);
-    if !matches!(beginning(text, ends), Some('{' | '[')) {
-        return None;
+/// Reads the statements of texts, one after the other; `None` if there is none.
+pub(super) fn read<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<Tree<'t>> {
+    let mut tree = Builder::default();
+    tree.open(None, Scalar::Object);
+    for text in texts {
+        let mut reader = Reader {
+            text,
+            ends: Ends::of(text),
+            way: Way { mends_quotes: true, knows_asides: true },
+            met: Way { mends_quotes: false, knows_asides: false },
+            at: 0,
+            tree,
+            open: [0, 0],
+            too_deep: 0,
+            name: None,
+            run: None,
+            aside: None,
+            conflict: None,
+        };
+        reader.pass();
+        let met = reader.met;
+        if met.mends_quotes {
+            reader.again(Way { mends_quotes: false, knows_asides: true });
+        }
+        if met.knows_asides {
+            reader.again(Way { mends_quotes: true, knows_asides: false });
+        }
+        reader.close_all();
+        tree = reader.tree;
     }
-    let mut reader = Reader {
-        text,
-        ends,
-        way: Way { mends_quotes: true, knows_asides: true },
-        met: Way { mends_quotes: false, knows_asides: false },
-        at: 0,
-        tree: Builder::default(),
-        open: [0, 0],
-        too_deep: 0,
-        name: None,
-        run: None,
-        aside: None,
-        conflict: None,
-    };
-    reader.tree.open(None, Scalar::Object);
-    reader.pass();
-    let met = reader.met;
-    if met.mends_quotes {
-        reader.again(Way { mends_quotes: false, knows_asides: true });
-    }
-    if met.knows_asides {
-        reader.again(Way { mends_quotes: true, knows_asides: false });
-    }
-    reader.tree.finish()
+    tree.finish()
 }
 
-/// Returns the first character that is not a blank, not a control character and not in a comment.
-fn beginning(text: &str, ends: Ends) -> Option<char> {
-    let mut at = 0;
+/// Returns the first character of a text that is not a blank, not a control character and not in a comment.
+pub(super) fn beginning(text: &str) -> Option<char> {
+    let (ends, mut at) = (Ends::of(text), 0);
     loop {
         at += text[at..].find(|c| !is_blank(c))?;
         match ends.read(text, at) {
@@ -58,6 +59,19 @@ fn beginning(text: &str, ends: Ends) -> Option<char> {
             None => return text[at..].chars().next(),
         }
     }
+}
+
+/// Says whether a name in quotes, with a colon behind it, stands anywhere in a text.
+pub(super) fn names_something(text: &str) -> bool {
+    let mut behind = ['\0'; 2];
+    for c in text.chars().filter(|c| !is_blank(*c)) {
+        let ends_a_name = matches!(behind, [_, '"' | '\'' | '”'] | ['*', '/'] | ['-', '>']);
+        if matches!(c, ':' | '：') && ends_a_name {
+            return true;
+        }
+        behind = [behind[1], c];
+    }
+    false
 }
 
 /// Says whether letters are a prefix of a text (`u"a"`, `rb"a"`, `$@"a"`).
@@ -112,12 +126,16 @@ struct Reader<'t> {
 impl<'t> Reader<'t> {
     /// Reads the text once more, in another way, beside what was read before.
     fn again(&mut self, way: Way) {
-        while self.tree.depth() > 1 {
-            self.tree.close();
-        }
+        self.close_all();
         (self.way, self.at, self.open, self.too_deep) = (way, 0, [0, 0], 0);
         (self.name, self.run, self.aside, self.conflict) = (None, None, None, None);
         self.pass();
+    }
+
+    fn close_all(&mut self) {
+        while self.tree.depth() > 1 {
+            self.tree.close();
+        }
     }
 
     fn pass(&mut self) {
