@@ -224,7 +224,7 @@ impl<'d> Look<'d> {
         let is_cell = cell::resolutions_in(text).count() > 0 && text.chars().all(char::is_alphanumeric);
         let is_place = match meaning {
             Meaning::Plain | Meaning::About | Meaning::Quantity => false,
-            Meaning::Place => written::has_two_degrees(text),
+            Meaning::Place => written::has_two_degrees(text) || written::has_two_metres(text),
             Meaning::Grid => written::has_grid_reference(text),
             Meaning::Code => {
                 !is_cell && text.chars().filter(|c| c.is_alphanumeric()).count() >= CODE_LENGTH_MIN
@@ -234,7 +234,7 @@ impl<'d> Look<'d> {
                     && written::is_centred_system(text).unwrap_or_else(|| text.contains(char::is_numeric))
             }
         };
-        if is_place {
+        if is_place || shapes::is_well_known_binary(text) {
             self.found(Precision::Text);
         }
     }

@@ -52,6 +52,12 @@ fn pair(tokens: &[Token<'_>], at: usize) -> Option<usize> {
     number(tokens, at + 1 + gap).filter(|number| metres(*number)).map(|_| at + 2 + gap)
 }
 
+/// Says whether two numbers are an easting and a northing, neither of them smaller than such a number can be.
+pub(super) fn is_pair_of_metres(tokens: &[Token<'_>], at: usize) -> bool {
+    let is_large = |at: usize| number(tokens, at).is_some_and(|number| number.value >= PROJECTED_MIN);
+    pair(tokens, at).is_some_and(|end| is_large(at) && is_large(end - 1))
+}
+
 /// `623456E 4221234N`, `E 623456 N 4221234`.
 fn lettered(tokens: &[Token<'_>], at: usize) -> bool {
     let near = &tokens[at.saturating_sub(1)..tokens.len().min(at + BETWEEN_MAX)];

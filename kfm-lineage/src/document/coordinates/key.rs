@@ -78,9 +78,10 @@ const AFFIXES: [&str; 28] = [
     "mean", "m",
 ];
 
-const PLACES: [&str; 31] = [
+const PLACES: [&str; 35] = [
     "boundary",
     "bounds",
+    "breite",
     "center",
     "centre",
     "corner",
@@ -90,12 +91,15 @@ const PLACES: [&str; 31] = [
     "geo",
     "geojson",
     "gps",
+    "laenge",
     "ll",
+    "loc",
     "locality",
     "location",
     "locations",
     "long",
     "lr",
+    "länge",
     "origin",
     "place",
     "places",
@@ -114,10 +118,11 @@ const PLACES: [&str; 31] = [
 
 const CODES: [&str; 9] =
     ["geohash", "geohashes", "ghash", "mapcode", "olc", "pluscode", "pluscodes", "quadkey", "what3words"];
-const GRIDS: [&str; 8] = ["gridref", "mgrs", "osgb", "usng", "utm", "ngr", "plss", "trs"];
+const GRIDS: [&str; 10] =
+    ["georef", "gridref", "locator", "mgrs", "osgb", "usng", "utm", "ngr", "plss", "trs"];
 
 /// Words that have a meaning if they follow each other.
-const TOGETHER: [(&[&str], Meaning); 13] = [
+const TOGETHER: [(&[&str], Meaning); 15] = [
     (&["bounding", "box"], Meaning::Coordinates),
     (&["geo", "transform"], Meaning::Coordinates),
     // The transform of the projection extension holds the origin of the raster.
@@ -128,6 +133,8 @@ const TOGETHER: [(&[&str], Meaning); 13] = [
     (&["geo", "hash"], Meaning::Code),
     (&["what", "words"], Meaning::Code),
     (&["w", "w"], Meaning::Code),
+    (&["s", "cell"], Meaning::Code),
+    (&["s", "token"], Meaning::Code),
     (&["grid", "square"], Meaning::Grid),
     (&["os", "grid"], Meaning::Grid),
     (&["grid", "ref"], Meaning::Grid),
@@ -281,9 +288,10 @@ fn is_named_axis(part: &str) -> bool {
 
 fn is_coordinate(part: &str) -> bool {
     let is_study = part.ends_with("udinal") || part.ends_with("udinally");
+    let is_meal = matches!(part, "feasting" | "breakfasting" | "yeasting");
     COORDINATES.contains(&part)
         || (part != "long" && is_named_axis(part))
-        || COORDINATE_ENDS.iter().any(|end| part.ends_with(end))
+        || (COORDINATE_ENDS.iter().any(|end| part.ends_with(end)) && !is_meal)
         || (COORDINATE_BEGINNINGS.iter().any(|beginning| part.starts_with(beginning)) && !is_study)
 }
 
@@ -342,14 +350,24 @@ mod tests {
         ] {
             assert_eq!(meaning(name), Meaning::Coordinates, "{name}");
         }
-        for name in ["geohash", "geohash_6", "plus_code", "PlusCode", "w3w", "what3words", "openLocationCode"]
-        {
+        for name in [
+            "geohash",
+            "geohash_6",
+            "plus_code",
+            "PlusCode",
+            "w3w",
+            "what3words",
+            "openLocationCode",
+            "s2_cell",
+        ] {
             assert_eq!(meaning(name), Meaning::Code, "{name}");
         }
-        for name in ["mgrs", "s2:mgrs_tile", "utm_zone", "grid_ref", "GridReference"] {
+        for name in ["mgrs", "s2:mgrs_tile", "utm_zone", "grid_ref", "GridReference", "georef", "locator"] {
             assert_eq!(meaning(name), Meaning::Grid, "{name}");
         }
-        for name in ["location", "Position", "long", "spatial", "geo", "geometry_type"] {
+        for name in
+            ["loc", "Breite", "Länge", "location", "Position", "long", "spatial", "geo", "geometry_type"]
+        {
             assert_eq!(meaning(name), Meaning::Place, "{name}");
         }
     }
@@ -374,6 +392,7 @@ mod tests {
             "title",
             "columns",
             "belongs",
+            "feasting",
         ] {
             assert_eq!(meaning(name), Meaning::Plain, "{name}");
         }

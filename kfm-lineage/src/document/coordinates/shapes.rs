@@ -41,6 +41,25 @@ pub(super) fn well_known(tokens: &[Token<'_>], at: usize) -> bool {
     opened > 0 && two(tokens, next + opened).is_some()
 }
 
+/// A geometry in well-known binary, as hex digits: the order of its bytes, then its type.
+pub(super) fn is_well_known_binary(text: &str) -> bool {
+    /// A point in two dimensions.
+    const DIGITS_MIN: usize = 42;
+    let byte = |at: usize| text.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    if text.len() < DIGITS_MIN || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return false;
+    }
+    let parts = [byte(2), byte(4), byte(6), byte(8)].map(Option::unwrap_or_default);
+    let kind = match byte(0) {
+        Some(0) => u32::from_be_bytes(parts),
+        Some(1) => u32::from_le_bytes(parts),
+        _ => return false,
+    };
+    // Dimensions are bits, or thousands.
+    let kind = kind & 0x1fff_ffff;
+    (1..=17).contains(&(kind % 1000)) && kind < 4000
+}
+
 /// A box: `BOX(-95 38,-94 39)`, `ENVELOPE(-95,-94,39,38)`, `bbox=-95,38,-94,39`.
 pub(super) fn boxed(tokens: &[Token<'_>], at: usize) -> bool {
     if is_word(&tokens[at], &["box"]) {

@@ -252,3 +252,32 @@ fn of_many_places_the_first_are_kept_and_a_cell_makes_room_for_a_place() {
     assert!(told.contains(&("/fine", Precision::Cell(9))), "{told:?}");
     assert!(told.contains(&("/lat", Precision::Degrees(4))), "{told:?}");
 }
+
+#[test]
+fn metres_and_binary_geometries_are_places_and_their_likes_are_none() {
+    for document in [
+        json!({"location": "625123, 4220123"}),
+        json!({"loc": [625_123, 4_220_123]}),
+        json!({"georef": "GJPJ0615"}),
+        json!({"locator": "EM28jx"}),
+        json!({"s2_cell": "87bfd4"}),
+        json!({"Breite": 38.1234, "Länge": 97.5678}),
+        json!({"shape": "0101000000000000000000F03F0000000000000040"}),
+        json!({"blob": "0101000020E6100000000000000000F03F0000000000000040"}),
+        json!({"wkb": "000000000140000000000000004010000000000000"}),
+    ] {
+        assert!(look(document.clone()).anywhere, "{document}");
+    }
+    for document in [
+        json!({"location": "66044, 66045"}),
+        json!({"loc": 12}),
+        json!({"feasting": 12.345}),
+        json!({"shape": [10980, 10980]}),
+        json!({"Breite": 12}),
+        json!({"digest": "01".repeat(32)}),
+        json!({"digest": "ff".repeat(32)}),
+        json!({"temperature": "38.12 °C to 41.25 °C"}),
+    ] {
+        assert!(!look(document.clone()).anywhere, "{document}");
+    }
+}

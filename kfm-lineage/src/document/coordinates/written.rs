@@ -107,6 +107,7 @@ pub fn has_place(text: &str) -> bool {
         || angles(&tokens)
         || at(sexagesimal)
         || at(clocklike)
+        || at(run_together)
         || at(map_link)
         || at(shapes::well_known)
         || at(shapes::boxed)
@@ -212,6 +213,13 @@ pub(super) fn has_two_degrees(text: &str) -> bool {
         let precise = first.fraction_digits + second.fraction_digits > 0;
         first.value <= 180.0 && second.value <= 180.0 && (explicit || precise)
     })
+}
+
+/// Says whether a text under a name of places contains two numbers that can be metres.
+pub(super) fn has_two_metres(text: &str) -> bool {
+    let text = plain(text);
+    let tokens = tokens(&text);
+    (0..tokens.len()).any(|at| grid::is_pair_of_metres(&tokens, at))
 }
 
 /// Says whether a text under the name of a grid is finer than a square of 100 km or a zone.
@@ -475,7 +483,10 @@ fn labelled(tokens: &[Token<'_>], at: usize) -> bool {
 /// were minutes.
 fn angle(tokens: &[Token<'_>], at: usize) -> Option<(usize, bool)> {
     let degrees = number(tokens, at)?;
-    let marked = tokens.get(at + 1).is_some_and(|token| is_sign(token, '°') || is_word(token, &DEGREES));
+    let is_temperature = matches!(tokens.get(at + 2), Some(Token::Word("C" | "F" | "K")));
+    let marked = tokens
+        .get(at + 1)
+        .is_some_and(|token| is_sign(token, '°') && !is_temperature || is_word(token, &DEGREES));
     // A letter that looks like the sign of degrees, if a sign of minutes follows: `38o57'`.
     let looks_marked = || {
         is_word(tokens.get(at + 1)?, &["o"]).then_some(())?;
@@ -588,6 +599,26 @@ fn clocklike(tokens: &[Token<'_>], at: usize) -> bool {
             .then_some(at + 5)
     };
     triple(at).is_some_and(|end| (end..end + 4).any(|next| triple(next).is_some()))
+}
+
+/// Degrees, minutes and seconds run together behind their signs, with a fraction or the closing sign of ISO 6709:
+/// `+380724.2-0973404.1/`.
+fn run_together(tokens: &[Token<'_>], at: usize) -> bool {
+    let part = |at: usize, degrees_digits: usize, degrees_max: f64| {
+        let sign = tokens.get(at).is_some_and(|token| is_sign(token, '+') || is_sign(token, '-'));
+        let number = number(tokens, at + 1).filter(|number| sign && !number.comma)?;
+        let below_hundred = |number: f64| number % 100.0 < 60.0;
+        let (degrees, minutes) = match number.whole_digits.checked_sub(degrees_digits)? {
+            2 => (number.value / 100.0, below_hundred(number.value)),
+            4 => {
+                (number.value / 10_000.0, below_hundred(number.value) && below_hundred(number.value / 100.0))
+            }
+            _ => return None,
+        };
+        (minutes && degrees <= degrees_max).then_some(number.fraction_digits > 0)
+    };
+    let (Some(latitude), Some(longitude)) = (part(at, 2, 90.0), part(at + 2, 3, 180.0)) else { return false };
+    latitude && longitude || tokens.get(at + 4).is_some_and(|token| is_sign(token, '/'))
 }
 
 #[cfg(test)]
