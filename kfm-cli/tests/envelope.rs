@@ -8,7 +8,7 @@ use support::{Sandbox, first_version, item, two_publishes};
 #[test]
 fn a_command_that_is_not_built_is_unknown_and_exits_2() {
     let sandbox = Sandbox::empty();
-    for words in [&["frobnicate"][..], &["gc", "--plan"], &["lineage", "show"], &["slo"]] {
+    for words in [&["frobnicate"][..], &["gc", "--plan"], &["lineage", "show"]] {
         let run = sandbox.kfm(words).exits(2);
         assert!(run.stdout.is_empty() && run.stderr.contains("unrecognized subcommand"), "{run:?}");
         assert_eq!(sandbox.json(2, words)["error"]["kind"], "usage");

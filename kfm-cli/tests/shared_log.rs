@@ -111,7 +111,7 @@ fn an_address_with_a_password_or_of_an_unknown_kind_is_refused() {
     for (url, expected) in [
         ("ftp://host/log", "scheme=ftp"),
         ("postgres://kfm:hush@127.0.0.1:1/kfm", "password"),
-        ("az://container/log", "client for the log"),
+        ("az://container/log", "client for the address"),
     ] {
         std::fs::write(&file, text.replace(&log, url)).unwrap();
         let refused = json(&hosts.a(), &["status"], 2)["error"].to_string();

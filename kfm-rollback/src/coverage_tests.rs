@@ -129,7 +129,7 @@ fn what_leads_on_depends_on_what_protection_asks() {
     ] {
         let found = format!("{:?}", way_out(asked, undo()));
         assert_eq!(found.contains("UNDO"), may_undo, "{asked}: undoing");
-        assert_eq!(found.contains("masked version"), may_mask, "{asked}: masking");
+        assert_eq!(found.contains("publish a version of it"), may_mask, "{asked}: masking");
     }
 }
 
