@@ -29,10 +29,10 @@ const SERVER_CHARS_MAX: usize = 200;
 /// How long a request may take; after that it is not known what became of it.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// Makes slots at `s3://bucket/prefix` or `az://container/prefix`, through the client that [`object_store`] makes.
+/// Makes slots at `s3://bucket/prefix` or `az://container/prefix`, through the client that [`object_store()`] makes.
 ///
 /// # Errors
-/// As [`object_store`].
+/// As [`object_store()`].
 pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots, AddressError> {
     let server = Heard::default();
     let (store, prefix) = client(url, environment, &server)?;
