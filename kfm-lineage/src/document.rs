@@ -169,7 +169,7 @@ impl DocumentFacts {
         Self::project_as(Digest::of_bytes(bytes), bytes)
     }
 
-    /// Projects the bytes of a document whose digest is known already.
+    /// Projects the bytes of a document, with the digest of them that the caller has.
     pub fn project_as(digest: Digest, bytes: &[u8]) -> Self {
         let mut digests = Digests::default();
         for text in Text::all(bytes) {

@@ -296,6 +296,18 @@ async fn a_file_that_is_no_database_of_ours_is_an_error_and_never_an_empty_store
     }
 }
 
+/// Where even its file cannot be looked at, an error is the answer: here a link that leads to itself.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_that_cannot_be_looked_at_does_not_pass_for_an_empty_store() {
+    let world = World::new();
+    std::os::unix::fs::symlink("cells.sqlite3", world.database()).unwrap();
+    let listed = world.graph().keys().await;
+    assert!(matches!(listed, Err(OpError::Transient { .. })), "{listed:?}");
+    let recovered = world.graph().recover(&world.context()).await;
+    assert!(matches!(recovered, Err(OpError::Transient { .. })), "{recovered:?}");
+}
+
 /// A process that dies in the middle of a change leaves the pages of the new state in the database, and those of the old
 /// one in the journal.
 #[tokio::test]

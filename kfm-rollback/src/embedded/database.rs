@@ -51,8 +51,8 @@ pub(super) enum DatabaseError {
     /// SQLite said so.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// The file cannot be made.
-    #[error("file cannot be made: path={}", path.display())]
+    /// The file cannot be looked at, or cannot be made.
+    #[error("file cannot be used: path={}", path.display())]
     File { path: PathBuf, source: io::Error },
     /// The file is a database of something else.
     #[error("database is not one of the toolkit's: path={} application_id={application}", path.display())]
@@ -62,12 +62,18 @@ pub(super) enum DatabaseError {
     Later { path: PathBuf, form: i32 },
 }
 
+/// Says whether a store has a database. One that cannot be looked at must not pass for an empty store.
+pub(super) fn is_there(folder: &Path) -> Result<bool, DatabaseError> {
+    let path = folder.join(FILE);
+    path.try_exists().map_err(|source| DatabaseError::File { path, source })
+}
+
 /// Opens a store's database to read it; a store that was never written is an empty one.
 ///
 /// If a process died while it changed the database, SQLite takes that change back first; otherwise nothing is written.
 pub(super) fn open_to_read(folder: &Path) -> Result<Connection, DatabaseError> {
     let path = folder.join(FILE);
-    if path.exists() {
+    if is_there(folder)? {
         let connection = open(&path)?;
         if form_of(&connection, &path)? == FORM {
             connection.pragma_update(None, "query_only", true)?;

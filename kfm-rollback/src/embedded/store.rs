@@ -156,9 +156,11 @@ impl CellStore {
     /// Takes back what a process that died has begun, and makes durable what it committed.
     pub(super) async fn recover(&self) -> Result<(), OpError> {
         let this = self.clone();
-        self.on_disk(move |state| match this.folder.join(database::FILE).exists() {
-            true => this.change(state, |_| Ok(())),
-            false => Ok(()),
+        self.on_disk(move |state| {
+            match database::is_there(&this.folder).map_err(|error| this.failed(error))? {
+                true => this.change(state, |_| Ok(())),
+                false => Ok(()),
+            }
         })
         .await
     }

@@ -16,7 +16,7 @@ use super::quoted::{closing, unescape};
 use super::run::{Run, name_of, word_of};
 use super::tree::{Builder, Scalar, Tree};
 
-/// Reads the statements of texts, one after the other; `None` if there is none.
+/// Reads the statements of texts, one after the other; `None` if the texts hold no statement.
 pub(super) fn read<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<Tree<'t>> {
     let mut tree = Builder::default();
     tree.open(None, Scalar::Object);
