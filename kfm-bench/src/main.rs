@@ -39,9 +39,9 @@ fn main() -> std::process::ExitCode {
         #[cfg(feature = "wal")]
         ["wal", question] => wal::answers(Some(question)),
         #[cfg(feature = "wal")]
-        ["engine", kfm] => Some(engine::answers(std::path::Path::new(kfm), None)),
+        ["engine", kfm] => engine::answers(std::path::Path::new(kfm), None),
         #[cfg(feature = "wal")]
-        ["engine", kfm, sizes] => Some(engine::answers(std::path::Path::new(kfm), Some(sizes))),
+        ["engine", kfm, sizes] => engine::answers(std::path::Path::new(kfm), Some(sizes)),
         #[cfg(feature = "wal")]
         ["honesty"] => {
             wal::honesty(json);

@@ -21,10 +21,10 @@ const ROUNDS: usize = 5;
 /// The most that a process may hold.
 const PEAK_MIB_MAX: f64 = 128.0;
 
-/// Answers the question with the command at `kfm`.
-pub fn answers(kfm: &Path, sizes: Option<&str>) -> Vec<Row> {
+/// Answers the question with the command at `kfm`; `None` if `sizes` is not a list of numbers of documents.
+pub fn answers(kfm: &Path, sizes: Option<&str>) -> Option<Vec<Row>> {
     let sizes: Vec<usize> = match sizes {
-        Some(text) => text.split(',').map(|size| size.parse().expect("a number of documents")).collect(),
+        Some(text) => text.split(',').map(|size| size.parse::<usize>().ok()).collect::<Option<_>>()?,
         None => SIZES.to_vec(),
     };
     let measured: Vec<(usize, Vec<(&'static str, Run)>)> =
@@ -45,7 +45,7 @@ pub fn answers(kfm: &Path, sizes: Option<&str>) -> Vec<Row> {
             rows.push(row("memory", run.peak_mib, of_least.peak_mib, Some(PEAK_MIB_MAX), "MiB"));
         }
     }
-    rows
+    Some(rows)
 }
 
 /// The fastest of some runs of each verb.
