@@ -132,7 +132,7 @@ impl<'a> Context<'a> {
     }
 
     fn options(&self, actor: String, interrupt: Interrupt) -> OpenOptions {
-        let mut options = self.own.options(OpenOptions {
+        let options = OpenOptions {
             host: host_name(),
             progress: self.progress(),
             interrupt,
@@ -140,7 +140,9 @@ impl<'a> Context<'a> {
             rehearses: self.is_rehearsal(),
             say: say::command_line,
             ..OpenOptions::new(actor)
-        });
+        };
+        let with_products = kfm_stores::kinds().into_iter().fold(options, OpenOptions::with_kind);
+        let mut options = self.own.options(with_products);
         options.credentials = Environment::credentials(&options.kinds);
         options
     }

@@ -1,0 +1,14 @@
+//! Stores on the products that people run, each behind a feature of the product's name.
+//!
+//! An adapter uses only what `kfm-rollback` shows to every outsider: [`DomainOp`](kfm_rollback::DomainOp) and
+//! [`StoreKind`]. The command registers [`kinds`]; a program of one's own does the same by
+//! [`OpenOptions::with_kind`](kfm_rollback::OpenOptions::with_kind).
+
+use std::sync::Arc;
+
+use kfm_rollback::kind::StoreKind;
+
+/// Lists the kinds of store that this build has, a kind for each feature.
+pub fn kinds() -> Vec<Arc<dyn StoreKind>> {
+    Vec::new()
+}
