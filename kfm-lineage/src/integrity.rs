@@ -8,7 +8,9 @@
 
 mod census;
 mod change;
+mod counted;
 mod href;
+mod layered;
 mod links;
 mod listing;
 mod place;
@@ -21,5 +23,6 @@ pub(crate) use place::may_name;
 
 pub use census::{Break, Census, CensusCounts, LinkClass};
 pub use change::{IntegrityChange, IntegrityFinding};
+pub use counted::CountedCatalog;
 pub use place::{Place, decoded, leads_below};
 pub use view::{CatalogView, Lead};

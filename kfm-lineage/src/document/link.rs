@@ -24,6 +24,11 @@ impl LinkFact {
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         essence == "application/json" || essence.ends_with("+json")
     }
+
+    /// Says whether the link makes the document to which it leads reachable.
+    pub(crate) fn lists(&self) -> bool {
+        matches!(self.rel.as_str(), "item" | "child") && self.leads_to_json()
+    }
 }
 
 /// Reads the links of a JSON object, in its order; leaves out a link whose `rel` or `href` is not a text.

@@ -31,11 +31,6 @@ impl Resolved<'_> {
             target: documents[self.to].path.to_owned(),
         }
     }
-
-    /// Says whether the link makes its target reachable.
-    pub(super) fn lists(&self) -> bool {
-        matches!(self.link.rel.as_str(), "item" | "child") && self.link.leads_to_json()
-    }
 }
 
 /// The links of a view, sorted by where they lead; links out of the store are not counted.

@@ -17,7 +17,7 @@ pub(super) fn breaks<'a>(
 
 /// Judges a link that lists a document: first the target's kind (LNK-3), then its back links (LNK-4).
 fn judge(link: &Resolved<'_>, documents: &[Listed<'_>], backs: &BackLinks) -> Option<Break> {
-    if !link.lists() {
+    if !link.link.lists() {
         return None;
     }
     let fits = match documents[link.to].facts.kind {

@@ -18,7 +18,7 @@ pub(super) fn orphans(documents: &[Listed<'_>], links: &Links<'_>) -> Vec<Orphan
     let mut listed = vec![false; documents.len()];
     let mut is_child = vec![false; documents.len()];
     let mut lists: Vec<Vec<usize>> = vec![Vec::new(); documents.len()];
-    for link in links.resolved.iter().filter(|link| link.lists()) {
+    for link in links.resolved.iter().filter(|link| link.link.lists()) {
         listed[link.to] = true;
         is_child[link.to] |= link.link.rel == "child";
         lists[link.from].push(link.to);

@@ -13,6 +13,11 @@ const LATEST: &str = "latest-version";
 const PREDECESSOR: &str = "predecessor-version";
 const SUCCESSOR: &str = "successor-version";
 
+/// Says whether a relation is one of the version extension.
+pub(super) fn is_version_link(rel: &str) -> bool {
+    [LATEST, PREDECESSOR, SUCCESSOR].contains(&rel)
+}
+
 /// Judges the version links that lead to documents of the store.
 pub(super) fn breaks(documents: &[Listed<'_>], links: &Links<'_>) -> Vec<Break> {
     let of = |rel: &'static str| {

@@ -1,10 +1,12 @@
 //! One epoch of a catalog: every document of a store, by its path.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::href::{self, Reference};
+use super::layered::Layered;
 use super::place::{self, Place};
 use crate::document::{DocumentFacts, LinkFact, Relation};
 
@@ -14,15 +16,15 @@ const FOLDER_DOCUMENTS: [&str; 3] = ["collection.json", "catalog.json", "index.j
 /// The documents of a store at one moment.
 ///
 /// The states before and after an operation are two views, each taken as a whole: counts of a store that is
-/// being written mean nothing. Facts are shared, so the view of the state after an operation is a clone with
-/// a few changes.
+/// being written mean nothing. The view of the state after an operation is a clone with a few changes, and costs these
+/// alone.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogView {
-    documents: BTreeMap<String, Arc<DocumentFacts>>,
+    documents: Layered<String, Arc<DocumentFacts>>,
     /// The documents that claim each absolute `self`, the best claim first.
-    selves: BTreeMap<String, BTreeSet<Claim>>,
+    selves: Layered<String, BTreeSet<Claim>>,
     /// The documents with a `self` on a server, by the one way to write that address.
-    addresses: BTreeMap<String, BTreeSet<String>>,
+    addresses: Layered<String, BTreeSet<String>>,
 }
 
 /// A document's claim on an absolute `self`.
@@ -76,9 +78,9 @@ impl CatalogView {
         let path = path.into();
         let replaced = self.remove(&path);
         for link in absolute_selves(&document) {
-            self.selves.entry(link.href.clone()).or_default().insert(Claim::new(&link.href, &path));
+            note(&mut self.selves, link.href.clone(), Claim::new(&link.href, &path));
             if let Some(address) = Place::of("", &link.href).address() {
-                self.addresses.entry(address).or_default().insert(path.clone());
+                note(&mut self.addresses, address, path.clone());
             }
         }
         self.documents.insert(path, document);
@@ -89,19 +91,9 @@ impl CatalogView {
     pub fn remove(&mut self, path: &str) -> Option<Arc<DocumentFacts>> {
         let document = self.documents.remove(path)?;
         for link in absolute_selves(&document) {
-            if let Some(claims) = self.selves.get_mut(&link.href) {
-                claims.remove(&Claim::new(&link.href, path));
-                if claims.is_empty() {
-                    self.selves.remove(&link.href);
-                }
-            }
+            forget(&mut self.selves, &link.href, &Claim::new(&link.href, path));
             let address = Place::of("", &link.href).address().unwrap_or_default();
-            if let Some(paths) = self.addresses.get_mut(&address) {
-                paths.remove(path);
-                if paths.is_empty() {
-                    self.addresses.remove(&address);
-                }
-            }
+            forget(&mut self.addresses, &address, path);
         }
         Some(document)
     }
@@ -123,7 +115,7 @@ impl CatalogView {
 
     /// Says whether the store has no document.
     pub fn is_empty(&self) -> bool {
-        self.documents.is_empty()
+        self.documents.len() == 0
     }
 
     /// Says where an href of the document at a path leads, whether that document is in the view or not.
@@ -138,7 +130,7 @@ impl CatalogView {
         // Real catalogs have documents named `a#1.json`, and link to them in this spelling.
         if href.contains(['#', '?', '%'])
             && let Reference::Path(path) = href::read_literally(document, href)
-            && let Some((path, _)) = self.documents.get_key_value(&path)
+            && let Some((path, _)) = self.documents.get_key_value(path.as_str())
         {
             return Lead::Document(path);
         }
@@ -146,7 +138,7 @@ impl CatalogView {
             Reference::Absolute => Lead::External,
             Reference::Outside { is_document: true } => Lead::Outside,
             Reference::Outside { is_document: false } => Lead::Asset,
-            Reference::Path(path) => match self.documents.get_key_value(&path) {
+            Reference::Path(path) => match self.documents.get_key_value(path.as_str()) {
                 Some((path, _)) => Lead::Document(path),
                 None if href::is_document(&path) => Lead::Missing(path),
                 None => Lead::Asset,
@@ -171,13 +163,13 @@ impl CatalogView {
         for place in place::readings(document, href) {
             let address = place.address();
             paths.extend(
-                address.and_then(|address| self.addresses.get(&address)).into_iter().flatten().cloned(),
+                address.and_then(|address| self.addresses.get(address.as_str())).into_iter().flatten().cloned(),
             );
             let Some(path) = place.path() else { continue };
             let folder = if path.is_empty() { String::new() } else { format!("{path}/") };
             let listing = FOLDER_DOCUMENTS.map(|name| format!("{folder}{name}"));
-            paths.extend(listing.into_iter().filter(|path| self.documents.contains_key(path)));
-            if href::is_document(&path) || self.documents.contains_key(&path) {
+            paths.extend(listing.into_iter().filter(|path| self.get(path).is_some()));
+            if href::is_document(&path) || self.get(&path).is_some() {
                 paths.insert(path);
             }
         }
@@ -192,7 +184,7 @@ impl CatalogView {
         let related = self.get(document).into_iter().flat_map(|facts| facts.related());
         let sources = related.filter(|(relation, _)| *relation == Relation::DerivedFrom);
         let paths = sources.flat_map(|(_, target)| self.may_lead(document, target));
-        let standing = paths.filter_map(|path| Some(self.documents.get_key_value(&path)?.0.as_str()));
+        let standing = paths.filter_map(|path| Some(self.documents.get_key_value(path.as_str())?.0.as_str()));
         standing.filter(|source| *source != document).collect()
     }
 }
@@ -200,6 +192,24 @@ impl CatalogView {
 impl FromIterator<(String, Arc<DocumentFacts>)> for CatalogView {
     fn from_iter<I: IntoIterator<Item = (String, Arc<DocumentFacts>)>>(documents: I) -> Self {
         Self::new(documents)
+    }
+}
+
+fn note<T: Ord + Clone>(sets: &mut Layered<String, BTreeSet<T>>, key: String, entry: T) {
+    let mut set = sets.remove(key.as_str()).unwrap_or_default();
+    set.insert(entry);
+    sets.insert(key, set);
+}
+
+fn forget<T: Ord + Clone + Borrow<Q>, Q: Ord + ?Sized>(
+    sets: &mut Layered<String, BTreeSet<T>>,
+    key: &str,
+    entry: &Q,
+) {
+    let Some(mut set) = sets.remove(key) else { return };
+    set.remove(entry);
+    if !set.is_empty() {
+        sets.insert(key.to_owned(), set);
     }
 }
 
