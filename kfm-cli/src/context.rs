@@ -239,9 +239,11 @@ impl<'a> Context<'a> {
     fn progress(&self) -> Arc<dyn Progress> {
         match self.global.progress {
             ProgressKind::Auto if self.environment.stderr_is_terminal => {
-                Arc::new(progress::Moving::new(self.out.clone()))
+                Arc::new(progress::Bar::new(self.out.clone()))
             }
-            ProgressKind::Plain => Arc::new(progress::Plain::new(self.out.clone())),
+            ProgressKind::Plain => {
+                Arc::new(progress::Plain::new(self.out.clone(), Arc::new(kfm_retry::SystemClock)))
+            }
             ProgressKind::Auto | ProgressKind::None => Arc::new(NoProgress),
         }
     }

@@ -1,22 +1,34 @@
 //! Progress of long work, on standard error.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use indicatif::{ProgressDrawTarget, ProgressStyle};
+use kfm_retry::Clock;
 use kfm_rollback::Progress;
 
 use crate::output::Output;
 
-/// A moving line on a terminal: the phase, and how far it is.
+/// How often a bar is drawn while nothing advances, so that a person sees that the command is alive.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A bar on a terminal: the phase and, where its length is known, how many of how many, the rate, and the time left.
+///
+/// It writes to the terminal itself. The names of phases are the engine's own, so nothing of a stranger's is in it.
 #[derive(Debug)]
-pub(crate) struct Moving {
+pub(crate) struct Bar {
     out: Output,
-    state: Mutex<State>,
 }
+
+/// What a phase shows whose length is known, and one whose length is not.
+const COUNTED: &str = "{msg} {bar:20} {human_pos}/{human_len} {per_sec}, {eta} left";
+const UNCOUNTED: &str = "{msg} {spinner} {elapsed}";
 
 /// One line for each phase, and one for each tenth of a long phase.
 #[derive(Debug)]
 pub(crate) struct Plain {
     out: Output,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -24,69 +36,79 @@ pub(crate) struct Plain {
 struct State {
     phase: String,
     total: u64,
-    /// The last permille (moving) or tenth (plain) that was shown, so that a million steps do not print a million
-    /// lines.
+    begun: Duration,
+    /// The last tenth that was shown, so that a million steps do not print a million lines.
     shown: u64,
 }
 
 /// Steps below which a phase gets no line for each tenth.
 const LONG_PHASE_MIN: u64 = 1_000;
 
-impl Moving {
-    /// Makes a moving line.
+impl Bar {
+    /// Makes a bar on the terminal of standard error.
     pub(crate) fn new(out: Output) -> Self {
-        Self { out, state: Mutex::default() }
+        out.bar().set_draw_target(ProgressDrawTarget::stderr());
+        Self { out }
     }
 }
 
 impl Plain {
     /// Makes plain lines.
-    pub(crate) fn new(out: Output) -> Self {
-        Self { out, state: Mutex::default() }
+    pub(crate) fn new(out: Output, clock: Arc<dyn Clock>) -> Self {
+        Self { out, clock, state: Mutex::default() }
     }
 }
 
-impl Progress for Moving {
+impl Progress for Bar {
     fn phase(&self, phase: &str, total: u64) {
-        start(&self.state, phase, total);
-        self.out.moving(&line(phase, 0, total));
+        let bar = self.out.bar();
+        bar.reset();
+        let style = ProgressStyle::with_template(if total == 0 { UNCOUNTED } else { COUNTED });
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_length(total);
+        bar.set_message(phase.to_owned());
+        bar.enable_steady_tick(TICK);
     }
 
     fn advance(&self, done: u64) {
-        if let Some((phase, total)) = due(&self.state, done, 1_000) {
-            self.out.moving(&line(&phase, done, total));
-        }
+        self.out.bar().set_position(done);
     }
 }
 
 impl Progress for Plain {
     fn phase(&self, phase: &str, total: u64) {
-        start(&self.state, phase, total);
-        self.out.note(&line(phase, 0, total));
+        let (phase, begun) = (phase.to_owned(), self.clock.monotonic());
+        let line = line(&phase, 0, total);
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State { phase, total, begun, shown: 0 };
+        self.out.note(&line);
     }
 
     fn advance(&self, done: u64) {
-        if let Some((phase, total)) = due(&self.state, done, 10)
-            && total >= LONG_PHASE_MIN
-        {
-            self.out.note(&line(&phase, done, total));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.is_due(done) && state.total >= LONG_PHASE_MIN {
+            let spent = self.clock.monotonic().saturating_sub(state.begun);
+            let line = format!("{}{}", line(&state.phase, done, state.total), pace(done, state.total, spent));
+            drop(state);
+            self.out.note(&line);
         }
     }
 }
 
-fn start(state: &Mutex<State>, phase: &str, total: u64) {
-    *state.lock().unwrap_or_else(PoisonError::into_inner) =
-        State { phase: phase.to_owned(), total, shown: 0 };
+impl State {
+    /// Says whether another tenth has been passed since the last line.
+    fn is_due(&mut self, done: u64) -> bool {
+        let tenth = done.saturating_mul(10) / self.total.max(1);
+        let is_due = tenth > self.shown;
+        self.shown = self.shown.max(tenth);
+        is_due
+    }
 }
 
-/// Returns phase and total if `done` has passed another of `parts` parts since the last line.
-fn due(state: &Mutex<State>, done: u64, parts: u64) -> Option<(String, u64)> {
-    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let part = done.saturating_mul(parts) / state.total.max(1);
-    (part > state.shown).then(|| {
-        state.shown = part;
-        (state.phase.clone(), state.total)
-    })
+/// Says how fast a phase is, and how long the rest of it takes at that rate.
+fn pace(done: u64, total: u64, spent: Duration) -> String {
+    let rate = done as f64 / spent.as_secs_f64().max(0.001);
+    let left = total.saturating_sub(done) as f64 / rate.max(0.001);
+    format!(", {rate:.0} a second, {left:.0} s left")
 }
 
 fn line(phase: &str, done: u64, total: u64) -> String {
@@ -102,10 +124,15 @@ mod tests {
 
     #[test]
     fn progress_is_shown_only_when_another_part_is_done() {
-        let state = Mutex::default();
-        start(&state, "expand", 100_000);
-        let shown = (0..=100_000).filter(|&done| due(&state, done, 10).is_some()).count();
+        let mut state = State { total: 100_000, ..State::default() };
+        let shown = (0..=100_000).filter(|&done| state.is_due(done)).count();
         assert_eq!(shown, 10);
+    }
+
+    #[test]
+    fn the_rest_takes_as_long_as_the_rate_says() {
+        assert_eq!(pace(3_000, 10_000, Duration::from_secs(2)), ", 1500 a second, 5 s left");
+        assert_eq!(pace(10_000, 10_000, Duration::ZERO), ", 10000000 a second, 0 s left");
     }
 
     #[test]

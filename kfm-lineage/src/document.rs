@@ -66,8 +66,13 @@ pub enum DocumentKind {
     NotJson,
 }
 
+/// Names the readers of this build: facts that others made may be other facts.
+pub const READERS: &str = env!("KFM_READERS");
+
 /// What rules, counts and projections know of one version of one document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Written by serde, they are a cache for these very [`READERS`] and no format.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DocumentFacts {
     /// Digest of the document's bytes.
     pub digest: Digest,

@@ -41,6 +41,7 @@ mod derive;
 mod documents;
 mod elsewhere;
 mod entries;
+mod epochs;
 mod execute;
 mod facts;
 mod lineage_feed;

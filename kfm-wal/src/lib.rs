@@ -29,6 +29,7 @@ mod shallow;
 pub mod slots;
 pub mod snapshot;
 pub mod store;
+pub mod table;
 mod typed;
 
 pub use announce::Announcing;

@@ -4,7 +4,7 @@
 //! names the states of a snapshot, in the record right after the last one that they cover
 //! ([`SnapshotRecord`]). A file that the log does not name is not read: a state of another log, one of a log
 //! that was cut and then continued, one that was altered. A state may be missing at any time: then the log is
-//! read instead.
+//! read instead. A state of which a reader wants a few entries is a [`Table`].
 
 use std::fmt;
 use std::io;
@@ -22,6 +22,7 @@ use crate::local::disk::{Access, Disk, DiskFile};
 use crate::local::whole;
 use crate::record::{Record, SnapshotRecord};
 use crate::store::{Head, WalStore};
+use crate::table::{self, Entry, Table};
 use crate::typed::{self, Read};
 
 /// The version of the format of states. A state is read only by the crate version that wrote it, and only in
@@ -34,14 +35,15 @@ const TRIED_MAX: usize = 8;
 /// How many bytes are written at a time.
 const WRITE_BYTES: usize = 1 << 20;
 
-/// A log that grew by fewer records since its last snapshot gets no new one.
+/// What grew by less since the last snapshot needs no new one.
 const GROWN_MIN: u64 = 1000;
 
-/// A log that grew by less than one part in this many since its last snapshot gets no new one either.
+/// What grew by less than one part in this many since the last snapshot needs no new one either.
 const GROWN_PART: u64 = 10;
 
-/// The end of a state's file name.
-const SUFFIX: &str = ".jsonl";
+/// The ends of the names of files: lines that are read whole, and tables.
+const LINES: &str = ".jsonl";
+const TABLE: &str = ".table";
 
 /// A folder of snapshots.
 ///
@@ -107,6 +109,18 @@ impl Heading {
     fn new(state: &str, of: Head) -> Self {
         Self { state: state.to_owned(), form: FORM, version: env!("CARGO_PKG_VERSION").to_owned(), of }
     }
+
+    /// The heading of a table, whose values only their own maker reads.
+    fn of_table(name: &str, maker: &str, of: Head) -> Self {
+        let heading = Self::new(name, of);
+        Self { version: format!("{} {maker}", heading.version), ..heading }
+    }
+
+    fn line(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        Ok(line)
+    }
 }
 
 /// What a file's name says.
@@ -123,11 +137,12 @@ impl Snapshots {
         Self { folder: folder.into(), disk }
     }
 
-    /// Says whether a log has grown enough since its newest snapshot for another one: by 1000 records, and by
-    /// a tenth of the log. So all snapshots together cost a small part of what they save.
-    pub fn is_due(head: Lsn, newest: Lsn) -> bool {
-        let grown = head.0.saturating_sub(newest.0);
-        grown >= GROWN_MIN && grown >= head.0 / GROWN_PART
+    /// Says whether what a snapshot saves (reading records, or the cells that they write) has grown enough since the
+    /// newest one for another: by 1000, and by a tenth of it. So all snapshots together cost a small part of what they
+    /// save.
+    pub fn is_due(now: u64, newest: u64) -> bool {
+        let grown = now.saturating_sub(newest);
+        grown >= GROWN_MIN && grown >= now / GROWN_PART
     }
 
     /// Returns the newest state called `name` that the log names up to `head` and that `read` can read.
@@ -141,8 +156,38 @@ impl Snapshots {
         head: Lsn,
         read: impl Fn(Lines<'_>) -> Result<T, Source> + Send,
     ) -> Result<Found<T>, WalError> {
+        let read = move |file: &Named, of| read(Lines(body(&self.bytes(file)?, &Heading::new(name, of))?));
+        self.newest_file((name, LINES), log, head, read).await
+    }
+
+    /// Returns the newest table called `name` that the log names up to `head` and that `maker` made. Its entries are
+    /// read, and checked, when they are asked for.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    pub async fn newest_table(
+        &self,
+        name: &str,
+        maker: &str,
+        log: &dyn WalStore,
+        head: Lsn,
+    ) -> Result<Found<Table>, WalError> {
+        let read = |named: &Named, of| {
+            let file = self.disk.open(&self.folder.join(&named.file), Access::Read)?;
+            Table::open(file, &named.digest, &Heading::of_table(name, maker, of).line()?)
+        };
+        self.newest_file((name, TABLE), log, head, read).await
+    }
+
+    async fn newest_file<T>(
+        &self,
+        (name, suffix): (&str, &str),
+        log: &dyn WalStore,
+        head: Lsn,
+        read: impl Fn(&Named, Head) -> Result<T, Source> + Send,
+    ) -> Result<Found<T>, WalError> {
         let mut found = Found { state: None, passed_over: Vec::new() };
-        let mut files = match self.files(name) {
+        let mut files = match self.files(name, suffix) {
             Ok(files) => files,
             Err(why) => {
                 let path = self.folder.display().to_string();
@@ -154,7 +199,7 @@ impl Snapshots {
         for file in files.into_iter().take(TRIED_MAX) {
             let of = if file.lsn < head { named_by(log, name, &file).await? } else { None };
             let state = of.ok_or_else(|| "the log does not name this snapshot".into());
-            match state.and_then(|of| read(Lines(body(&self.bytes(&file)?, &Heading::new(name, of))?))) {
+            match state.and_then(|of| read(&file, of)) {
                 Ok(state) => {
                     found.state = Some((file.lsn, state));
                     return Ok(found);
@@ -180,6 +225,32 @@ impl Snapshots {
         of: Head,
         lines: impl Iterator<Item = L>,
     ) -> Result<Digest, WalError> {
+        let heading = Heading::new(name, of);
+        self.keep_file((name, LINES), of, |file| write(file, &heading, lines))
+    }
+
+    /// Writes a table, durably, and returns the digest under which the log is to name it. The entries are in the
+    /// ascending order of their keys, each key once. `maker` names what made the values: another maker's are not read.
+    ///
+    /// # Errors
+    /// [`WalError::Io`]: the table is not there; no half-written file has its name.
+    pub fn keep_table(
+        &self,
+        name: &str,
+        maker: &str,
+        of: Head,
+        entries: impl Iterator<Item = Entry>,
+    ) -> Result<Digest, WalError> {
+        let heading = Heading::of_table(name, maker, of);
+        self.keep_file((name, TABLE), of, |file| Ok(table::write(file, &heading.line()?, entries)?))
+    }
+
+    fn keep_file(
+        &self,
+        (name, suffix): (&str, &str),
+        of: Head,
+        write: impl FnOnce(&mut dyn DiskFile) -> Result<Digest, Unwritten>,
+    ) -> Result<Digest, WalError> {
         let beside = self.folder.join(format!(".{name}.tmp"));
         let failed = |error: io::Error| WalError::Io {
             action: "write",
@@ -187,18 +258,16 @@ impl Snapshots {
             source: Box::new(error),
         };
         self.disk.create_dir(&self.folder).map_err(failed)?;
-        let heading = Heading::new(name, of);
-        let drafted = whole::draft(self.disk.as_ref(), &beside, |file| write(file, &heading, lines));
-        let digest = drafted.map_err(|error| match error {
+        let digest = whole::draft(self.disk.as_ref(), &beside, write).map_err(|error| match error {
             Unwritten::Disk(error) => failed(error),
             Unwritten::Line(error) => WalError::Malformed { lsn: of.lsn, source: Box::new(error) },
         })?;
-        let path = self.folder.join(file_name(name, of.lsn, &digest));
+        let path = self.folder.join(file_name((name, suffix), of.lsn, &digest));
         whole::place(self.disk.as_ref(), &beside, &path).map_err(failed)?;
         Ok(digest)
     }
 
-    /// Removes the states called `name` but two: the newest, which covers the log up to `newest`, and the one
+    /// Removes the states and tables called `name` but two: the newest, which covers the log up to `newest`, and the one
     /// before it, to fall back to. A state of a later position, or of the same one under another digest,
     /// belongs to no log that is here.
     ///
@@ -207,7 +276,8 @@ impl Snapshots {
     pub fn forget(&self, name: &str, newest: Lsn, digest: &Digest) -> Result<(), WalError> {
         let failed =
             |source| WalError::Io { action: "remove from", path: self.folder.display().to_string(), source };
-        let mut files = self.files(name).map_err(failed)?;
+        let mut files = self.files(name, LINES).map_err(failed)?;
+        files.extend(self.files(name, TABLE).map_err(failed)?);
         files.sort_by(|a, b| b.cmp(a));
         let older = files.iter().find(|file| file.lsn < newest).cloned();
         let is_kept = |file: &Named| {
@@ -220,12 +290,12 @@ impl Snapshots {
     }
 
     /// Returns the states called `name`, from the names of the files.
-    fn files(&self, name: &str) -> Result<Vec<Named>, Source> {
+    fn files(&self, name: &str, suffix: &str) -> Result<Vec<Named>, Source> {
         let names = match self.disk.list(&self.folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             names => names?,
         };
-        Ok(names.into_iter().filter_map(|file| parse_file_name(name, file)).collect())
+        Ok(names.into_iter().filter_map(|file| parse_file_name((name, suffix), file)).collect())
     }
 
     /// Reads a file and checks that its bytes fit the digest in its name.
@@ -313,14 +383,14 @@ fn body<'a>(bytes: &'a [u8], expected: &Heading) -> Result<&'a [u8], Source> {
     Ok(&bytes[end + 1..])
 }
 
-fn file_name(name: &str, lsn: Lsn, digest: &Digest) -> String {
-    format!("{name}-{:020}-{}{SUFFIX}", lsn.0, digest.hex())
+fn file_name((name, suffix): (&str, &str), lsn: Lsn, digest: &Digest) -> String {
+    format!("{name}-{:020}-{}{suffix}", lsn.0, digest.hex())
 }
 
-fn parse_file_name(name: &str, file: String) -> Option<Named> {
-    let rest = file.strip_prefix(name)?.strip_prefix('-')?.strip_suffix(SUFFIX)?;
+fn parse_file_name((name, suffix): (&str, &str), file: String) -> Option<Named> {
+    let rest = file.strip_prefix(name)?.strip_prefix('-')?.strip_suffix(suffix)?;
     let (lsn, hex) = rest.split_once('-')?;
     let lsn = Lsn(lsn.parse().ok()?);
     let digest: Digest = format!("{}:{hex}", DigestKind::Bytes.prefix()).parse().ok()?;
-    (file_name(name, lsn, &digest) == file).then_some(Named { lsn, digest, file })
+    (file_name((name, suffix), lsn, &digest) == file).then_some(Named { lsn, digest, file })
 }

@@ -11,9 +11,9 @@ pub(crate) mod words;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -73,8 +73,8 @@ pub(crate) struct Output {
     command: String,
     stdout: Paint,
     stderr: Paint,
-    /// Whether a moving line stands on the terminal: it must be wiped before anything else is written.
-    moving: Arc<AtomicBool>,
+    /// The bar of progress, hidden until somebody shows it; it must be wiped before anything else is written.
+    bar: ProgressBar,
     /// A line that is written to standard error after the answer.
     remark: Arc<Mutex<Option<String>>>,
 }
@@ -88,7 +88,7 @@ impl Output {
             command: command.to_owned(),
             stdout: colour(environment.stdout_is_terminal),
             stderr: colour(environment.stderr_is_terminal),
-            moving: Arc::default(),
+            bar: ProgressBar::hidden(),
             remark: Arc::default(),
         }
     }
@@ -182,10 +182,9 @@ impl Output {
         write_aside(&Visible::lines(&format!("\n{question}")));
     }
 
-    /// Replaces the moving line on the terminal.
-    pub(crate) fn moving(&self, text: &str) {
-        self.moving.store(true, Ordering::Relaxed);
-        write_aside(&Visible::moving(text));
+    /// Returns the bar of progress, which is wiped whenever something else is written.
+    pub(crate) fn bar(&self) -> &ProgressBar {
+        &self.bar
     }
 
     /// Writes a part of the answer of a command that answers in parts; the last part is its answer.
@@ -208,9 +207,7 @@ impl Output {
     }
 
     fn wipe(&self) {
-        if self.moving.swap(false, Ordering::Relaxed) {
-            write_aside(&Visible::moving(""));
-        }
+        self.bar.finish_and_clear();
     }
 }
 

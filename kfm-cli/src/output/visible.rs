@@ -35,11 +35,6 @@ impl Visible {
         Self(envelope.to_text())
     }
 
-    /// Makes a text for the terminal's moving line.
-    pub(super) fn moving(text: &str) -> Self {
-        Self(format!("\r\u{1b}[2K{}", shown_lines(text)))
-    }
-
     /// Returns the text.
     pub(super) fn as_str(&self) -> &str {
         &self.0

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use support::{Sandbox, base, item_with_licence, two_publishes};
+use support::{Sandbox, base, item, item_with_licence, two_publishes};
 
 const YES: &str = "y\n";
 /// What the terminal turns into an interrupt.
@@ -24,13 +24,18 @@ const REFUSALS: [(&str, i32); 6] = [("n\n", 2), ("\n", 2), ("no\n", 2), ("yess\n
 
 /// Runs the command on a terminal, and types one answer after the question.
 fn ask(sandbox: &Sandbox, words: &[&str], answer: &str) -> (String, i32) {
+    on_a_terminal(sandbox, words, json!([["[y/N] ", answer]]))
+}
+
+/// Runs the command on a terminal; `dialogue` is what is awaited there, each with what is typed then.
+fn on_a_terminal(sandbox: &Sandbox, words: &[&str], dialogue: Value) -> (String, i32) {
     let mut all = vec![env!("CARGO_BIN_EXE_kfm")];
     all.extend(words);
     let asked = json!({
         "words": all,
         "folder": sandbox.path(),
         "environment": {"KFM_ACTOR": "tester", "NO_COLOR": "1", "PATH": "/usr/bin:/bin", "TERM": "xterm"},
-        "dialogue": [["[y/N] ", answer]],
+        "dialogue": dialogue,
     });
     let mut python = Command::new("python3")
         .args(["-c", include_str!("pty.py")])
@@ -157,4 +162,21 @@ fn a_mirror_that_retires_much_says_how_much_and_asks() {
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("2 retired"), "{screen}");
     assert_eq!(sandbox.read("catalog/things/b.json"), None);
+}
+
+#[test]
+fn long_work_shows_how_much_is_done_how_fast_and_how_long_the_rest_takes() {
+    let sandbox = Sandbox::platform();
+    for n in 0..1_200 {
+        sandbox.write(&format!("from/i{n}.json"), &item(&format!("i{n}"), "a"));
+    }
+    let words = ["publish", "--from", "from", "--pipeline", "ingest"];
+    let (screen, exit) = on_a_terminal(&sandbox, &words, json!([]));
+    assert_eq!(exit, 0, "{screen}");
+    let drawn: Vec<&str> = screen.split('\r').filter(|line| line.contains("compare")).collect();
+    let counts = |line: &&str| line.contains("/1,200 ") && line.contains("/s, ") && line.contains(" left");
+    assert!(drawn.iter().any(counts), "{drawn:?}");
+    // The answer stands alone: what moved before it was wiped.
+    let answer = screen.rsplit('\r').next().unwrap();
+    assert!(answer.contains("Published") && !answer.contains(" left"), "{answer:?}");
 }

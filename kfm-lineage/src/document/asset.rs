@@ -4,7 +4,7 @@ use super::reader::{Scalar, Statement};
 use super::{kept, text, texts};
 
 /// An asset that a document names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AssetFact {
     /// The key of the asset in the document.
     pub key: String,

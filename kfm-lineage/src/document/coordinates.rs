@@ -30,7 +30,7 @@ pub use written::has_place;
 
 /// One place that can be read from a document: where it stands, and how precise it is. It never says where on earth
 /// it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PlaceFact {
     /// The member that has it, as a JSON pointer. A `*` stands for each item of an array, each key of assets, and each
     /// name that may tell a place itself.
@@ -40,7 +40,7 @@ pub struct PlaceFact {
 }
 
 /// How precise a place is; the later ones of this list are the ones to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Precision {
     /// A cell of the H3 grid, by its resolution, 0 to 15.
     Cell(u8),

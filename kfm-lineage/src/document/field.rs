@@ -6,7 +6,7 @@ use super::reader::Statement;
 ///
 /// Absent and malformed are different answers. What is absent may be stated elsewhere (in the registry).
 /// Malformed means that the document states something which cannot be obeyed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Field<T> {
     /// It is stated, once or several times alike.
     Present(T),

@@ -4,7 +4,7 @@ use super::reader::{Statement, spells};
 use super::{kept, text};
 
 /// A link of a document, as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LinkFact {
     /// The relation of the target to the document.
     pub rel: String,

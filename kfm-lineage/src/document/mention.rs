@@ -4,7 +4,7 @@ use super::reader::Statement;
 use crate::integrity::may_name;
 
 /// A text of a document, with its place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Mention {
     /// The place of the text, as a JSON pointer.
     pub pointer: String,

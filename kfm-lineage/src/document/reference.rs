@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::reader::{Statement, spells};
 
 /// One reference of an asset: its `href`, one of several that it states, or one of its alternates.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct AssetReference {
     /// The key of the asset; `None` if text that is not valid JSON does not tell which asset it is.
     pub asset: Option<String>,

@@ -6,11 +6,15 @@
 use super::DocumentKind;
 use super::reader::{Scalar, Statement};
 
+/// The member of a document, as a JSON pointer.
+type Pointer = &'static str;
+
 /// One thing that STAC demands and that the document does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ShapeFault {
     /// The member, as a JSON pointer.
-    pub pointer: &'static str,
+    #[serde(deserialize_with = "pointer")]
+    pub pointer: Pointer,
     /// What is wrong with the member.
     pub fault: Fault,
 }
@@ -27,7 +31,17 @@ impl std::fmt::Display for ShapeFault {
 
 /// What is wrong with a member.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
@@ -67,6 +81,21 @@ const COLLECTION: [(&str, Accepts); 7] = [
     ("/links", ARRAY),
 ];
 
+/// What an item requires only in some cases.
+const ON_CONDITION: [&str; 4] = [BBOX, START, END, COLLECTION_FIELD];
+const BBOX: &str = "/bbox";
+const START: &str = "/properties/start_datetime";
+const END: &str = "/properties/end_datetime";
+const COLLECTION_FIELD: &str = "/collection";
+
+/// Reads a pointer that a fault can have.
+fn pointer<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Pointer, D::Error> {
+    let read = <String as serde::Deserialize>::deserialize(deserializer)?;
+    let required = ITEM.iter().chain(&CATALOG).chain(&COLLECTION).map(|(pointer, _)| *pointer);
+    let known = required.chain(ON_CONDITION).find(|known| *known == read);
+    known.ok_or_else(|| serde::de::Error::custom("nothing of this name is demanded of a document"))
+}
+
 /// Lists what the kind of the document requires and the document lacks; other kinds require nothing.
 pub(super) fn faults(kind: DocumentKind, document: Statement<'_>) -> Vec<ShapeFault> {
     let required: &[(&'static str, Accepts)] = match kind {
@@ -100,18 +129,18 @@ fn item_conditions(document: Statement<'_>) -> Vec<ShapeFault> {
     let absent = |pointer| at(document, pointer).is_none();
     let mut faults = Vec::new();
     let is = |pointer, scalar| at(document, pointer).is_some_and(|value| *value.scalar() == scalar);
-    if is("/geometry", Scalar::Object) && absent("/bbox") {
-        faults.push(missing("/bbox"));
+    if is("/geometry", Scalar::Object) && absent(BBOX) {
+        faults.push(missing(BBOX));
     }
     if is("/properties/datetime", Scalar::Null) {
-        let range = ["/properties/start_datetime", "/properties/end_datetime"];
+        let range = [START, END];
         faults.extend(range.into_iter().filter(|pointer| absent(pointer)).map(missing));
     }
     let names_its_collection =
         |link: Statement<'_>| link.last("rel").and_then(Statement::text) == Some("collection");
     let mut links = at(document, "/links").into_iter().flat_map(Statement::children);
-    if links.any(names_its_collection) && absent("/collection") {
-        faults.push(missing("/collection"));
+    if links.any(names_its_collection) && absent(COLLECTION_FIELD) {
+        faults.push(missing(COLLECTION_FIELD));
     }
     faults
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::reader::{Statement, spells};
 
 /// How a document is tied to another one; protection passes along ties.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Relation {
     /// The other is the collection of this document: a `collection` link.
     Collection,
@@ -53,7 +53,7 @@ impl Relation {
 }
 
 /// A statement that ties a document to another one and is not a plain link.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Tie {
     /// The relation of the other to this document.
     pub relation: Relation,

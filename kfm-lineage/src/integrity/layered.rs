@@ -1,7 +1,7 @@
 //! [`Layered`]: a map whose clones cost what was changed in them.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -58,7 +58,8 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
         let before = match self.alone() {
             Some(map) => map.remove(key),
             None => {
-                let (key, before) = self.get_key_value(key).map(|(key, value)| (key.clone(), value.clone()))?;
+                let (key, before) =
+                    self.get_key_value(key).map(|(key, value)| (key.clone(), value.clone()))?;
                 match self.shared.contains_key(key.borrow()) {
                     true => self.over.insert(key, None),
                     false => self.over.remove(key.borrow()),
@@ -73,6 +74,22 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
     /// Lists the entries in the order of their keys.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         Merged { shared: self.shared.iter().peekable(), over: self.over.iter().peekable() }
+    }
+
+    /// Lists the entries, or their absence, that make this map equal to another: of those that may differ, each that does
+    /// by `is_same`.
+    pub(super) fn differences(&self, other: &Self, is_same: impl Fn(&V, &V) -> bool) -> Vec<(K, Option<V>)> {
+        let is_kept = |key: &K| match (self.get(key), other.get(key)) {
+            (Some(mine), Some(others)) => is_same(mine, others),
+            (None, None) => true,
+            _ => false,
+        };
+        let keys: BTreeSet<&K> = match Arc::ptr_eq(&self.shared, &other.shared) {
+            true => self.over.keys().chain(other.over.keys()).collect(),
+            false => self.iter().chain(other.iter()).map(|(key, _)| key).collect(),
+        };
+        let differing = keys.into_iter().filter(|key| !is_kept(key));
+        differing.map(|key| (key.clone(), other.get(key).cloned())).collect()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -108,6 +108,12 @@ impl CatalogView {
         self.documents.iter().map(|(path, document)| (path.as_str(), document))
     }
 
+    /// Lists the documents that stand in another view and not here, and the paths at which another one stands, or none
+    /// (`None`), there. Between clones of one view it takes the time of what was changed in them.
+    pub fn differences(&self, other: &Self) -> Vec<(String, Option<Arc<DocumentFacts>>)> {
+        self.documents.differences(&other.documents, |mine, others| mine.digest == others.digest)
+    }
+
     /// Returns the number of documents.
     pub fn len(&self) -> usize {
         self.documents.len()
@@ -163,7 +169,11 @@ impl CatalogView {
         for place in place::readings(document, href) {
             let address = place.address();
             paths.extend(
-                address.and_then(|address| self.addresses.get(address.as_str())).into_iter().flatten().cloned(),
+                address
+                    .and_then(|address| self.addresses.get(address.as_str()))
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
             );
             let Some(path) = place.path() else { continue };
             let folder = if path.is_empty() { String::new() } else { format!("{path}/") };

@@ -54,7 +54,7 @@ pub(crate) async fn prepare(
     id: &OperationId,
     opening: Opening<'_>,
 ) -> Result<Prepared> {
-    session.begin_phase("prepare", opening.steps.len() as u64);
+    session.begin_phase("prepare", 0);
     session.fence(id).await?;
     let Opening { mut steps, now, after, labels } = opening;
     let cells = derived_cells(session, &steps).await?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::integrity::IntegrityChange;
+use kfm_lineage::integrity::{CatalogView, IntegrityChange};
 use kfm_lineage::{Digest, OperationId, OperationKind, Step, Timestamp, Value};
 use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
@@ -152,8 +152,8 @@ pub(crate) async fn change(
     session: &Session,
     kind: OperationKind,
     target: &OperationId,
-    before: &kfm_lineage::integrity::CatalogView,
-    after: &kfm_lineage::integrity::CatalogView,
+    before: &CatalogView,
+    after: &CatalogView,
     steps: &[kfm_lineage::Step],
 ) -> Result<IntegrityChange> {
     let undone = match kind {
@@ -161,15 +161,16 @@ pub(crate) async fn change(
         OperationKind::Revert => session.history.last_turn(target),
         _ => None,
     };
+    let census = |view: &CatalogView| session.epochs.census(view);
     let Some(undone) = undone else {
-        return Ok(IntegrityChange::of_publish(before.census(), after.census()));
+        return Ok(IntegrityChange::of_publish(census(before), census(after)));
     };
-    let undone_before = catalog_at(session, undone.opened.before()).await?.census();
-    let undone_after = catalog_at(session, undone.opened).await?.census();
+    let undone_before = census(&catalog_at(session, undone.opened.before()).await?);
+    let undone_after = census(&catalog_at(session, undone.opened).await?);
     let moved: BTreeSet<String> = steps
         .iter()
         .filter(|step| session.is_document(&step.cell))
         .map(|step| step.cell.key.clone())
         .collect();
-    Ok(IntegrityChange::of_rollback(before.census(), after.census(), &undone_before, &undone_after, &moved))
+    Ok(IntegrityChange::of_rollback(census(before), census(after), &undone_before, &undone_after, &moved))
 }

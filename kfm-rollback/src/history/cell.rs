@@ -81,7 +81,11 @@ impl CellHistory {
 
     /// Returns what readers saw after the record at `lsn`.
     pub(crate) fn value_at(&self, lsn: Lsn) -> Value {
-        let after = self.seen.partition_point(|(at, _)| *at <= lsn);
-        self.seen[..after].last().and_then(|(_, value)| *value)
+        self.seen_up_to(lsn).last().and_then(|(_, value)| *value)
+    }
+
+    /// Returns what readers saw, up to the record at `lsn`.
+    pub(super) fn seen_up_to(&self, lsn: Lsn) -> &[(Lsn, Value)] {
+        &self.seen[..self.seen.partition_point(|(at, _)| *at <= lsn)]
     }
 }

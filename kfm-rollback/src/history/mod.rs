@@ -288,9 +288,24 @@ impl History {
         store: &'a str,
         lsn: Lsn,
     ) -> impl Iterator<Item = (&'a str, Digest)> {
-        self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store)).filter_map(
-            move |(cell, history)| history.value_at(lsn).map(|digest| (cell.key.as_str(), digest)),
-        )
+        self.cells_at(store, lsn).filter_map(|(path, value)| Some((path, value?)))
+    }
+
+    /// Returns what the documents of a store were after the record at `lsn`, absent ones too.
+    pub(crate) fn cells_at<'a>(&'a self, store: &'a str, lsn: Lsn) -> impl Iterator<Item = (&'a str, Value)> {
+        let documents = self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store));
+        documents.map(move |(cell, history)| (cell.key.as_str(), history.value_at(lsn)))
+    }
+
+    /// Counts how often the log, up to a position, gave a cell a value.
+    pub(crate) fn moves_up_to(&self, lsn: Lsn) -> u64 {
+        self.cells.values().map(|cell| cell.seen_up_to(lsn).len() as u64).sum()
+    }
+
+    /// Returns the versions that documents have, or had when they were retired, in every catalog.
+    pub(crate) fn documents_seen_last(&self) -> impl Iterator<Item = Digest> {
+        let documents = self.cells.iter().filter(|(cell, _)| cell.domain == kfm_lineage::Domain::Stac);
+        documents.filter_map(|(_, history)| history.last_seen())
     }
 
     /// Returns a stored plan.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use kfm_lineage::Lsn;
+use kfm_lineage::document::READERS;
 use kfm_policy::Remedy;
 use kfm_wal::log::INDEX;
 use kfm_wal::snapshot::Snapshots;
@@ -13,6 +14,7 @@ use kfm_wal::{Wal, WalStore};
 
 use super::Platform;
 use crate::error::{Error, Result, text_of};
+use crate::facts::{FACTS, KeptFacts};
 use crate::history::{HISTORY, History};
 
 /// The log, opened, and its history.
@@ -22,6 +24,8 @@ pub(crate) struct Folded {
     pub history: History,
     /// The position up to which snapshots were used instead of the log; zero if all of the log was read.
     pub snapshot: Lsn,
+    /// The facts of documents that the log names; `None` for who trusts nothing but the log.
+    pub facts: Option<KeptFacts>,
 }
 
 impl Platform {
@@ -42,7 +46,8 @@ impl Platform {
         for unused in opened.passed_over.iter().chain(&passed_over) {
             tracing::debug!(%unused, "a snapshot is not used");
         }
-        Ok(Folded { wal, history, snapshot: of.min(opened.snapshot) })
+        let facts = Some(KeptFacts::new(snapshots, Arc::clone(wal.store()), wal.head().lsn));
+        Ok(Folded { wal, history, snapshot: of.min(opened.snapshot), facts })
     }
 
     /// The same from the log alone, without any snapshot.
@@ -52,7 +57,7 @@ impl Platform {
     pub(crate) async fn fold_whole(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
         let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
         let history = History::fold(&wal, &self.versions()).await.map_err(|error| self.with_remedy(error))?;
-        Ok(Folded { wal, history, snapshot: Lsn::ZERO })
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO, facts: None })
     }
 
     /// Folds the log for those who only look: as far as its lists are there. With `whole` no snapshot is used, which
@@ -64,7 +69,7 @@ impl Platform {
         let snapshots = (!whole).then(|| self.snapshots());
         let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
         let history = History::fold_without_lost(&wal, &self.versions(), snapshots.as_ref()).await?;
-        Ok(Folded { wal, history, snapshot: Lsn::ZERO })
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO, facts: None })
     }
 
     /// Says what to restore, if a list that the log names is lost.
@@ -94,6 +99,9 @@ impl Platform {
             if let Ok(found) = snapshots.newest(name, log, head.lsn, |_| Ok(())).await {
                 unused.extend(found.passed_over.iter().map(ToString::to_string));
             }
+        }
+        if let Ok(found) = snapshots.newest_table(FACTS, READERS, log, head.lsn).await {
+            unused.extend(found.passed_over.iter().map(ToString::to_string));
         }
         unused
     }

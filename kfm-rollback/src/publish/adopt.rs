@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use kfm_lineage::integrity::{CatalogView, IntegrityChange};
+use kfm_lineage::integrity::{CatalogView, Census, IntegrityChange};
 use kfm_lineage::{CellId, Domain, OperationId, Slug, Step, Value, Version};
 use kfm_policy::{Consent, JudgedKind, RatchetMode, Remedy};
 use kfm_wal::record::{PublishKind, Record};
@@ -278,6 +278,7 @@ async fn record_standing(
     for foreign in foreign.chunks(bulk::READ_CELLS) {
         session.stop_before_begun()?;
         steps.extend(keep(session, &unit, foreign).await?);
+        session.progress(steps.len() as u64);
     }
     let case = case_of_standing(session, &unit, &steps).await?;
     let findings = case.judge(session).findings.iter().map(FindingLine::from).collect();
@@ -384,7 +385,7 @@ async fn case_of_standing(session: &mut Session, unit: &Unit, steps: &[Step]) ->
         steps: treat_steps(session, &now, steps, RatchetMode::Refuse).await?,
         cells_total: steps.len() as u64,
         skipped: 0,
-        integrity: IntegrityChange::of_publish(CatalogView::default().census(), after.census()),
+        integrity: IntegrityChange::of_publish(Census::default(), session.epochs.census(&after)),
         forced: false,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kfm_lineage::{PublishId, Slug, Status};
 use kfm_policy::{Parameter, Remedy, advice};
@@ -100,15 +101,17 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
             .iter()
             .filter_map(|(path, facts)| facts.as_ref().map(|facts| (path.clone(), facts.digest)))
             .collect();
-        let (interrupt, catalog) = (session.platform.options().interrupt.clone(), session.catalog());
+        let (options, catalog) = (session.platform.options(), session.catalog());
+        let (interrupt, progress) = (options.interrupt.clone(), Arc::clone(&options.progress));
         // Each file is read a second time, and few are in memory at once; a file that changed in between is
         // refused.
         publish_unit(session, &unit, changes, async move |versions| {
             let mut carrier = Carrier::new(versions);
-            for document in files.values() {
+            for (done, document) in (1..).zip(files.values()) {
                 interrupt.stop_before_begun()?;
                 let digest = digests[document.path.as_str()];
                 carrier.add(digest, folder::read_again(document, &digest, bytes_max, &*catalog)?).await?;
+                progress.advance(done);
             }
             Ok(carrier.finish().await?)
         })
@@ -137,11 +140,12 @@ fn refused_sweep(sweep: &SweepLine) -> Error {
 }
 
 async fn compare(session: &mut Session, request: &PublishFolder, strict: bool) -> Result<Comparison> {
-    session.begin_phase("compare", 0);
     let bytes_max = session.platform.settings().limits.document_bytes_max;
     let listed = folder::list(&request.from)?;
+    session.begin_phase("compare", listed.documents.len() as u64);
     let mut compared = Comparison { assets: listed.assets, ..Comparison::default() };
     let catalog = session.catalog();
+    let mut done = 0;
     for documents in listed.documents.chunks(BATCH_STEPS_MAX) {
         let keys: Vec<String> = documents.iter().map(|document| document.path.to_string()).collect();
         let observed = bulk::values(&*catalog, &keys, Depth::Content).await?;
@@ -160,6 +164,8 @@ async fn compare(session: &mut Session, request: &PublishFolder, strict: bool) -
                 compared.files.insert(path, document.clone());
             }
         }
+        done += documents.len() as u64;
+        session.progress(done);
     }
     if request.mirror {
         let kept: BTreeSet<String> =

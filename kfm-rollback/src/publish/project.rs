@@ -163,6 +163,7 @@ async fn differing(
     if steps.is_empty() {
         return Ok(None);
     }
+    let census = session.epochs.census(&now);
     let case = Case {
         kind: JudgedKind::Adopt,
         reason: unit.reason.clone(),
@@ -170,7 +171,7 @@ async fn differing(
         steps: judged_documents(session, &now, assessed, &steps).await?,
         cells_total: steps.len() as u64,
         skipped: 0,
-        integrity: IntegrityChange::of_publish(now.census(), now.census()),
+        integrity: IntegrityChange::of_publish(census.clone(), census),
         forced: false,
     };
     Ok(Some(Differing { labels, steps, case, now }))

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::document::DocumentKind;
+use kfm_lineage::integrity::IntegrityChange;
 use kfm_lineage::{OperationId, PublishId, Slug, Status, Step, Timestamp, Version};
 use kfm_policy::{Advice, Consent, JudgedKind, RatchetMode, Remedy, advice};
 use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
@@ -123,7 +124,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     // A withdrawn document is not published: its cell goes to absent or stays so, and policy's findings say it.
     let (steps, _withdrawn) = apply_treatments(steps, &assessed);
     let after = with_steps(session, &now, &steps).await?;
-    let integrity = kfm_lineage::integrity::IntegrityChange::of_publish(now.census(), after.census());
+    let integrity = IntegrityChange::of_publish(session.epochs.census(&now), session.epochs.census(&after));
     let labels = labels_of(&assessed);
     let case = Case {
         kind: JudgedKind::Publish,
@@ -186,7 +187,8 @@ pub(crate) async fn publish_unit(
     let Some(judged) = judge_unit(session, unit, &changes).await? else {
         return Ok(publish_report(None, Status::Completed));
     };
-    session.begin_phase("store", 0);
+    let brought = changes.documents.values().flatten().count();
+    session.begin_phase("store", brought as u64);
     store(&session.versions()).await?;
     let Judged { steps, now, after, labels, case, report } = judged;
     let prepared = prepare(session, &id, Opening { steps, now: &now, after: &after, labels }).await?;

@@ -31,6 +31,7 @@ pub(crate) use lost::lost_versions;
 pub(crate) use parts::{missing_lines, refuse_missing};
 
 use crate::context::{Stop, WriteContext};
+use crate::epochs::Epochs;
 use crate::error::{Error, Result, text_of};
 use crate::facts::Facts;
 use crate::history::History;
@@ -59,6 +60,7 @@ pub(crate) struct Session {
     pub wal: Wal,
     pub history: History,
     pub facts: Facts,
+    pub epochs: Epochs,
     pub registry: LabelRegistry,
     pub principals: Principals,
     pub policy: Policy,
@@ -159,7 +161,7 @@ impl Session {
         hold: Option<Hold>,
     ) -> Result<Self> {
         now(&platform.options().clock)?;
-        let Folded { wal, history, .. } = folded;
+        let Folded { wal, history, facts, .. } = folded;
         let (files, policy_fault) = match platform.policy_files(&history) {
             Ok(files) => (files, None),
             Err(error) => (PolicyFiles::default(), Some(error)),
@@ -174,7 +176,11 @@ impl Session {
             stores,
             wal,
             history,
-            facts: Facts::new(platform.versions()).stopped_by(platform.options().interrupt.clone()),
+            facts: Facts::new(platform.versions())
+                .or_kept(facts)
+                .stopped_by(platform.options().interrupt.clone())
+                .telling(Arc::clone(&platform.options().progress)),
+            epochs: Epochs::default(),
             registry,
             principals,
             policy: platform.policy(),

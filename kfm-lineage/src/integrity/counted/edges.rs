@@ -41,7 +41,6 @@ impl Edge {
             Leads::Elsewhere | Leads::Outside | Leads::Missing(_) => None,
         }
     }
-
 }
 
 impl Backs {

@@ -88,14 +88,20 @@ struct Touched {
     listed: BTreeSet<Number>,
     /// Places whose document, or whose listers, changed.
     places: BTreeSet<Number>,
+    /// Ids that a document has begun, or ceased, to carry.
+    ids: BTreeSet<String>,
     versions: bool,
 }
 
 impl CountedCatalog {
     /// Counts the documents of a view, in time linear in documents and links.
     pub fn new(view: &CatalogView) -> Self {
-        let mut counted = Self::default();
-        counted.change(view.iter().map(|(path, document)| (path.to_owned(), Some(Arc::clone(document)))));
+        let mut counted = Self { view: view.clone(), ..Self::default() };
+        let mut touched = Touched::default();
+        for (path, document) in view.iter() {
+            counted.put(path, Some(Arc::clone(document)), &mut touched);
+        }
+        counted.count(touched);
         counted
     }
 
@@ -118,10 +124,25 @@ impl CountedCatalog {
         let mut before = BTreeMap::new();
         let mut touched = Touched::default();
         for (path, document) in changes {
-            let stood = self.view.get(&path).cloned();
+            let stood = match document.clone() {
+                Some(document) => self.view.insert(path.as_str(), document),
+                None => self.view.remove(&path),
+            };
             self.put(&path, document, &mut touched);
             before.entry(path).or_insert(stood);
         }
+        self.count(touched);
+        before
+    }
+
+    /// Makes the documents those of another view.
+    pub fn change_to(&mut self, view: &CatalogView) {
+        let differences = self.view.differences(view);
+        self.change(differences);
+    }
+
+    /// Counts what a change has touched.
+    fn count(&mut self, mut touched: Touched) {
         for edge in std::mem::take(&mut touched.leads) {
             self.follow(edge, &mut touched);
         }
@@ -134,20 +155,16 @@ impl CountedCatalog {
         if touched.versions {
             self.judge_versions();
         }
+        self.count_carriers(touched.ids);
         self.settle(&touched.places);
         self.census.documents = self.view.len() as u64;
-        before
     }
 
     fn put(&mut self, path: &str, document: Option<Arc<DocumentFacts>>, touched: &mut Touched) {
         let number = self.number(path);
         let stood = self.place(number).document.clone();
         self.drop_edges(number, touched);
-        match &document {
-            Some(document) => drop(self.view.insert(path, Arc::clone(document))),
-            None => drop(self.view.remove(path)),
-        }
-        self.note_document(path, stood.as_deref(), document.as_deref());
+        self.note_document(path, stood.as_deref(), document.as_deref(), touched);
         let is_deprecated = document.as_ref().is_some_and(|document| document.deprecated);
         let changed = match is_deprecated {
             true => self.deprecated.insert(number),
@@ -167,12 +184,19 @@ impl CountedCatalog {
     }
 
     /// Keeps what is counted of documents alone: those that are no JSON object, and ids.
-    fn note_document(&mut self, path: &str, stood: Option<&DocumentFacts>, document: Option<&DocumentFacts>) {
+    fn note_document(
+        &mut self,
+        path: &str,
+        stood: Option<&DocumentFacts>,
+        document: Option<&DocumentFacts>,
+        touched: &mut Touched,
+    ) {
         match document.is_some_and(|document| document.kind == DocumentKind::NotJson) {
             true => self.census.not_json.insert(path.to_owned()),
             false => self.census.not_json.remove(path),
         };
-        let [before, after] = [stood, document].map(|document| document.and_then(|facts| facts.id.as_deref()));
+        let [before, after] =
+            [stood, document].map(|document| document.and_then(|facts| facts.id.as_deref()));
         if before == after {
             return;
         }
@@ -186,12 +210,15 @@ impl CountedCatalog {
         if let Some(id) = after {
             self.carriers.entry(id.to_owned()).or_default().insert(path.to_owned());
         }
-        for id in [before, after].into_iter().flatten() {
-            match self.carriers.get(id).filter(|paths| paths.len() > 1) {
-                Some(paths) => {
-                    self.census.duplicate_ids.insert(id.to_owned(), paths.iter().cloned().collect())
-                }
-                None => self.census.duplicate_ids.remove(id),
+        touched.ids.extend([before, after].into_iter().flatten().map(str::to_owned));
+    }
+
+    /// Keeps the ids that more than one document has.
+    fn count_carriers(&mut self, ids: BTreeSet<String>) {
+        for id in ids {
+            match self.carriers.get(&id).filter(|paths| paths.len() > 1) {
+                Some(paths) => self.census.duplicate_ids.insert(id, paths.iter().cloned().collect()),
+                None => self.census.duplicate_ids.remove(&id),
             };
         }
     }
@@ -257,7 +284,8 @@ impl CountedCatalog {
         for broken in std::mem::take(&mut self.version_breaks) {
             self.census.breaks.remove(&broken);
         }
-        let mut numbers: BTreeMap<Number, usize> = self.deprecated.iter().map(|number| (*number, 0)).collect();
+        let mut numbers: BTreeMap<Number, usize> =
+            self.deprecated.iter().map(|number| (*number, 0)).collect();
         let ends = |id: &EdgeId| [Some(id.from), self.edge(*id).and_then(|(_, _, edge)| edge.document())];
         numbers.extend(self.version_links.iter().flat_map(ends).flatten().map(|number| (number, 0)));
         numbers.values_mut().enumerate().for_each(|(nth, number)| *number = nth);
@@ -314,8 +342,7 @@ fn agrees(from: Number, lister: &DocumentFacts, listed: &DocumentFacts, at: &Pla
     if at.parents.deny(from) {
         return false;
     }
-    let is_of_collection =
-        lister.kind == DocumentKind::Collection && listed.kind == DocumentKind::Item;
+    let is_of_collection = lister.kind == DocumentKind::Collection && listed.kind == DocumentKind::Item;
     let field_agrees = || listed.collection.is_some() && listed.collection == lister.id;
     !is_of_collection || (at.collections.all > 0 && !at.collections.deny(from) && field_agrees())
 }

@@ -46,8 +46,7 @@ impl CountedCatalog {
 
     /// Takes from these places, and from what hangs on them, that they are reached, where it does not hold any more.
     fn cut(&mut self, touched: &BTreeSet<Number>) -> Vec<Number> {
-        let mut lost: Vec<Number> =
-            touched.iter().copied().filter(|&number| !self.is_held(number)).collect();
+        let mut lost: Vec<Number> = touched.iter().copied().filter(|&number| !self.is_held(number)).collect();
         let mut cut = Vec::new();
         while let Some(number) = lost.pop() {
             if self.place_mut(number).reached.take().is_none() {

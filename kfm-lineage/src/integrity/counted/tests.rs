@@ -4,15 +4,30 @@ use serde_json::{Value, json};
 use super::*;
 
 /// The paths at which documents come and go.
-const PATHS: [&str; 8] =
-    ["catalog.json", "other.json", "c/collection.json", "c/a.json", "c/b#1.json", "d/collection.json", "d/a.json", "e.json"];
+const PATHS: [&str; 8] = [
+    "catalog.json",
+    "other.json",
+    "c/collection.json",
+    "c/a.json",
+    "c/b#1.json",
+    "d/collection.json",
+    "d/a.json",
+    "e.json",
+];
 
 const ADDRESSES: [&str; 2] = ["https://example.org/c/a.json", "https://example.org/d/a.json"];
 
 fn href() -> impl Strategy<Value = String> {
     let relative = prop::sample::select(PATHS.to_vec()).prop_map(|path| format!("/{path}"));
     let beside = prop::sample::select(vec![
-        "a.json", "./collection.json", "../catalog.json", "b%231.json", "b#1.json", "../../lost.json", "a.tif", "..",
+        "a.json",
+        "./collection.json",
+        "../catalog.json",
+        "b%231.json",
+        "b#1.json",
+        "../../lost.json",
+        "a.tif",
+        "..",
     ]);
     prop_oneof![
         4 => relative,
@@ -23,8 +38,16 @@ fn href() -> impl Strategy<Value = String> {
 
 fn link() -> impl Strategy<Value = Value> {
     let rels = vec![
-        "child", "item", "parent", "collection", "self", "root", "derived_from", "latest-version",
-        "predecessor-version", "successor-version",
+        "child",
+        "item",
+        "parent",
+        "collection",
+        "self",
+        "root",
+        "derived_from",
+        "latest-version",
+        "predecessor-version",
+        "successor-version",
     ];
     let media = prop::sample::select(vec![None, None, None, Some("application/geo+json"), Some("text/html")]);
     (prop::sample::select(rels), href(), media).prop_map(|(rel, href, media)| match media {
@@ -87,6 +110,16 @@ proptest! {
             prop_assert!(kept.view().iter().eq(view.iter()));
             let anew = CountedCatalog::new(&view);
             prop_assert_eq!(anew.census(), &after, "made anew");
+            // Views that share what did not change, as the engine has them.
+            let mut led = anew.clone();
+            let mut other = anew.view().clone();
+            other.remove(PATHS[0]);
+            other.insert(PATHS[7], Arc::new(DocumentFacts::project(b"{}")));
+            led.change_to(&other);
+            prop_assert_eq!(led.census(), &other.census(), "changed to another view");
+            prop_assert!(other.iter().map(|(path, _)| path).is_sorted() && other.iter().count() == other.len());
+            led.change_to(anew.view());
+            prop_assert_eq!(led.census(), &after, "and back");
         }
     }
 }

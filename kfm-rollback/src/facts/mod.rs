@@ -1,5 +1,7 @@
 //! Facts of document versions, each projected once.
 
+mod kept;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,9 +10,13 @@ use futures::{StreamExt, TryStreamExt};
 use kfm_lineage::Digest;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::validity::{self, ValidityFault};
+use kfm_wal::snapshot::Snapshots;
+use kfm_wal::{Head, WalError};
+
+pub(crate) use kept::{FACTS, KeptFacts};
 
 use crate::error::{Error, Result};
-use crate::platform::Interrupt;
+use crate::platform::{Interrupt, NoProgress, Progress};
 use crate::versions::VersionStore;
 
 /// Versions that are read one after the other, and projected together.
@@ -19,6 +25,9 @@ const CHUNK_VERSIONS: usize = 16;
 /// Such chunks that are read at the same time. So at most 256 versions are in memory.
 const CHUNKS_AT_ONCE: usize = 16;
 
+/// Versions whose reading is a phase of its own to the person that waits.
+const LONG_READ_MIN: usize = 1_000;
+
 /// Facts of document versions by digest.
 ///
 /// A version never changes, so neither do its facts. Facts of versions that are about to be published are put here
@@ -26,18 +35,23 @@ const CHUNKS_AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Facts {
     versions: Arc<VersionStore>,
+    /// Those of earlier commands; `None` for who trusts nothing but the log.
+    kept: Option<KeptFacts>,
     known: Mutex<HashMap<Digest, Arc<DocumentFacts>>>,
     validity: Mutex<HashMap<Digest, Arc<BTreeSet<ValidityFault>>>>,
     interrupt: Interrupt,
+    progress: Arc<dyn Progress>,
 }
 
 impl Facts {
     pub(crate) fn new(versions: Arc<VersionStore>) -> Self {
         Self {
             versions,
+            kept: None,
             known: Mutex::default(),
             validity: Mutex::default(),
             interrupt: Interrupt::default(),
+            progress: Arc::new(NoProgress),
         }
     }
 
@@ -45,6 +59,37 @@ impl Facts {
     /// reads facts.
     pub(crate) fn stopped_by(self, interrupt: Interrupt) -> Self {
         Self { interrupt, ..self }
+    }
+
+    /// Tells how many of the documents are read.
+    pub(crate) fn telling(self, progress: Arc<dyn Progress>) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// Makes facts that were kept serve instead of the versions that they are of.
+    pub(crate) fn or_kept(self, kept: Option<KeptFacts>) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// Keeps the facts of these versions in a snapshot of `of`; returns the digest under which the log is to name them.
+    /// A version whose facts cannot be read is left out.
+    ///
+    /// # Errors
+    /// As [`Snapshots::keep_table`].
+    pub(crate) async fn keep(
+        &self,
+        versions: &BTreeSet<Digest>,
+        of: Head,
+        snapshots: &Snapshots,
+    ) -> std::result::Result<Digest, WalError> {
+        if let Err(error) = self.read_ahead(versions.iter().copied()).await {
+            tracing::debug!(error = %crate::error::text_of(&error), "not every document can be read");
+        }
+        let facts: Vec<_> = {
+            let known = self.lock();
+            versions.iter().filter_map(|digest| known.get(digest).cloned()).collect()
+        };
+        kept::keep(facts, of, snapshots)
     }
 
     /// Projects the bytes of a version; the digest is the one that the catalog's form has.
@@ -64,10 +109,10 @@ impl Facts {
     /// # Errors
     /// As [`of`](Self::of), of the first version in the order of `digests` that cannot be read.
     pub(crate) async fn read_ahead(&self, digests: impl IntoIterator<Item = Digest>) -> Result<()> {
-        let unknown: Vec<Digest> = {
-            let known = self.lock();
-            digests.into_iter().filter(|digest| !known.contains_key(digest)).collect()
-        };
+        let mut unknown: Vec<Digest> = digests.into_iter().collect();
+        self.leave_known_out(&mut unknown);
+        self.take_kept(&unknown).await;
+        self.leave_known_out(&mut unknown);
         let read = |digests: &[Digest]| {
             let (digests, versions) = (digests.to_vec(), Arc::clone(&self.versions));
             async move {
@@ -88,8 +133,16 @@ impl Facts {
         // Collected first: a stream that borrows from its closure is not `Send`.
         let reads: Vec<_> = unknown.chunks(CHUNK_VERSIONS).map(read).collect();
         let mut reads = futures::stream::iter(reads).buffered(CHUNKS_AT_ONCE);
+        let (is_long, mut done) = (unknown.len() >= LONG_READ_MIN, 0);
+        if is_long {
+            self.progress.phase("read", unknown.len() as u64);
+        }
         while let Some(facts) = reads.try_next().await? {
             self.interrupt.stop_before_begun()?;
+            done += facts.len() as u64;
+            if is_long {
+                self.progress.advance(done);
+            }
             self.lock().extend(facts);
         }
         Ok(())
@@ -105,8 +158,24 @@ impl Facts {
         if let Some(facts) = self.lock().get(digest) {
             return Ok(Arc::clone(facts));
         }
+        self.take_kept(std::slice::from_ref(digest)).await;
+        if let Some(facts) = self.lock().get(digest) {
+            return Ok(Arc::clone(facts));
+        }
         let bytes = self.versions.get(digest).await?;
         Ok(self.project(*digest, &bytes))
+    }
+
+    async fn take_kept(&self, digests: &[Digest]) {
+        if let Some(kept) = self.kept.as_ref().filter(|_| !digests.is_empty()) {
+            let found = kept.of(digests).await;
+            self.lock().extend(found);
+        }
+    }
+
+    fn leave_known_out(&self, digests: &mut Vec<Digest>) {
+        let known = self.lock();
+        digests.retain(|digest| !known.contains_key(digest));
     }
 
     /// Returns the facts of a value; `None` if the value is absent.

@@ -1,0 +1,260 @@
+//! Tables: many entries in one file beside the log, of which a reader takes a few, each part checked as it is read.
+//!
+//! A table is a file that is written once: pages of entries in the order of their keys, then an index with the first key
+//! and the digest of each page. The digest of the index names the file, and the log names that digest as it does for a
+//! snapshot (ADR 0012): so a reader checks the index when it opens the table, and a page when it takes an entry from it.
+//!
+//! ```text
+//! page ...        entry: u32 length of the key, key, u32 length of the value, value
+//! index           heading (a JSON line), then for each page: u32 length of its first key, that key,
+//!                 u64 offset, u32 length, 32 bytes SHA-256
+//! u64 offset of the index, 8 bytes `KFMTABLE`
+//! ```
+//! Numbers are little-endian.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use kfm_lineage::{Digest, DigestKind};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Source;
+use crate::local::disk::DiskFile;
+
+/// A page ends with the entry that brings it to this many bytes.
+const PAGE_BYTES: usize = 64 * 1024;
+
+/// The end of the file: where the index begins, and what the file is.
+const END_BYTES: usize = 16;
+const MARK: &[u8; 8] = b"KFMTABLE";
+
+/// A table that is open; entries are read from the file when they are asked for.
+#[derive(Debug)]
+pub struct Table {
+    file: Mutex<Box<dyn DiskFile>>,
+    pages: Vec<Page>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Page {
+    first: Vec<u8>,
+    at: u64,
+    bytes: u32,
+    digest: [u8; 32],
+}
+
+/// An entry: its key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+impl Table {
+    /// Returns the values of keys, which must be in ascending order; each page is read once. `None` for a key that the
+    /// table does not have.
+    ///
+    /// # Errors
+    /// A page is damaged or cannot be read: nothing of the answer may be used, and the table not any more.
+    pub fn read<'k>(&self, keys: impl IntoIterator<Item = &'k [u8]>) -> Result<Vec<Option<Vec<u8>>>, Source> {
+        let mut values = Vec::new();
+        let mut open: Option<(usize, std::iter::Peekable<std::vec::IntoIter<Entry>>)> = None;
+        for key in keys {
+            let Some(page) = self.pages.partition_point(|page| page.first.as_slice() <= key).checked_sub(1)
+            else {
+                values.push(None);
+                continue;
+            };
+            if open.as_ref().is_none_or(|(number, _)| *number != page) {
+                open = Some((page, self.page(page)?.into_iter().peekable()));
+            }
+            let Some((_, entries)) = &mut open else { continue };
+            while entries.next_if(|(other, _)| other.as_slice() < key).is_some() {}
+            // A key that is asked for twice is still there.
+            values.push(entries.peek().filter(|(other, _)| other == key).map(|(_, value)| value.clone()));
+        }
+        Ok(values)
+    }
+
+    /// Opens the table in a file, whose index must have this digest and this heading.
+    pub(crate) fn open(mut file: Box<dyn DiskFile>, digest: &Digest, heading: &[u8]) -> Result<Self, Source> {
+        let length = file.bytes()?;
+        let mut end = [0; END_BYTES];
+        let index_end = length.checked_sub(END_BYTES as u64).ok_or("a table without an end")?;
+        read_all(file.as_mut(), index_end, &mut end)?;
+        let at = u64::from_le_bytes(*end.first_chunk().ok_or("a table without an end")?);
+        let index_bytes = index_end.checked_sub(at).filter(|_| end.ends_with(MARK));
+        let mut index = vec![0; usize::try_from(index_bytes.ok_or("a table is damaged")?)?];
+        read_all(file.as_mut(), at, &mut index)?;
+        if !digest.matches(&index) {
+            return Err("the index of a table is damaged".into());
+        }
+        let Some(mut rest) = index.strip_prefix(heading) else {
+            return Err("another version wrote this table".into());
+        };
+        let mut pages = Vec::new();
+        while !rest.is_empty() {
+            let first = taken_text(&mut rest)?.to_vec();
+            let at = u64::from_le_bytes(taken(&mut rest)?);
+            let bytes = u32::from_le_bytes(taken(&mut rest)?);
+            pages.push(Page { first, at, bytes, digest: taken(&mut rest)? });
+        }
+        Ok(Self { file: Mutex::new(file), pages })
+    }
+
+    fn page(&self, number: usize) -> Result<Vec<Entry>, Source> {
+        let page = &self.pages[number];
+        let mut bytes = vec![0; usize::try_from(page.bytes)?];
+        read_all(self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut(), page.at, &mut bytes)?;
+        if <[u8; 32]>::from(Sha256::digest(&bytes)) != page.digest {
+            return Err("a page of a table is damaged".into());
+        }
+        let (mut rest, mut entries) = (bytes.as_slice(), Vec::new());
+        while !rest.is_empty() {
+            entries.push((taken_text(&mut rest)?.to_vec(), taken_text(&mut rest)?.to_vec()));
+        }
+        Ok(entries)
+    }
+}
+
+/// Writes a table, whose entries must be in the ascending order of their keys, each key once; returns the digest of its
+/// index.
+pub(crate) fn write(
+    file: &mut dyn DiskFile,
+    heading: &[u8],
+    entries: impl Iterator<Item = Entry>,
+) -> io::Result<Digest> {
+    let (mut index, mut page, mut first, mut written) = (heading.to_vec(), Vec::new(), None, 0_u64);
+    let mut end_page = |file: &mut dyn DiskFile, page: &mut Vec<u8>, first: &mut Option<Vec<u8>>| {
+        let Some(first) = first.take() else { return Ok(()) };
+        file.write_at(written, page)?;
+        put_text(&mut index, &first)?;
+        index.extend(written.to_le_bytes());
+        index.extend(length(page)?.to_le_bytes());
+        index.extend(Sha256::digest(&*page));
+        written += page.len() as u64;
+        page.clear();
+        Ok::<_, io::Error>(())
+    };
+    for (key, value) in entries {
+        put_text(&mut page, &key)?;
+        put_text(&mut page, &value)?;
+        first.get_or_insert(key);
+        if page.len() >= PAGE_BYTES {
+            end_page(file, &mut page, &mut first)?;
+        }
+    }
+    end_page(file, &mut page, &mut first)?;
+    let digest = Digest::from_parts(DigestKind::Bytes, Sha256::digest(&index).into());
+    file.write_at(written, &index)?;
+    let end = [written.to_le_bytes(), *MARK].concat();
+    file.write_at(written + index.len() as u64, &end)?;
+    Ok(digest)
+}
+
+fn length(bytes: &[u8]) -> io::Result<u32> {
+    u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))
+}
+
+fn put_text(to: &mut Vec<u8>, text: &[u8]) -> io::Result<()> {
+    to.extend(length(text)?.to_le_bytes());
+    to.extend(text);
+    Ok(())
+}
+
+fn read_all(file: &mut dyn DiskFile, at: u64, buffer: &mut [u8]) -> Result<(), Source> {
+    match file.read_at(at, buffer)? == buffer.len() {
+        true => Ok(()),
+        false => Err("a table ends too early".into()),
+    }
+}
+
+fn taken<const N: usize>(from: &mut &[u8]) -> Result<[u8; N], Source> {
+    let (taken, rest) = from.split_first_chunk().ok_or("an entry of a table ends too early")?;
+    *from = rest;
+    Ok(*taken)
+}
+
+fn taken_text<'b>(from: &mut &'b [u8]) -> Result<&'b [u8], Source> {
+    let length = usize::try_from(u32::from_le_bytes(taken(from)?))?;
+    let (text, rest) = from.split_at_checked(length).ok_or("an entry of a table ends too early")?;
+    *from = rest;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::local::disk::{Access, Disk, RealDisk};
+
+    fn file(folder: &Path, access: Access) -> Box<dyn DiskFile> {
+        RealDisk.open(&folder.join("a.table"), access).unwrap()
+    }
+
+    fn key(n: usize) -> Vec<u8> {
+        format!("key {n:05}").into_bytes()
+    }
+
+    /// 3,000 entries of 100 bytes: five pages.
+    fn written(folder: &Path) -> Digest {
+        let entries = (0..3_000).map(|n| (key(2 * n), vec![(n % 251) as u8; 100]));
+        write(file(folder, Access::New).as_mut(), b"heading\n", entries).unwrap()
+    }
+
+    #[test]
+    fn entries_are_found_in_any_page_and_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = written(folder.path());
+        let table = Table::open(file(folder.path(), Access::Read), &digest, b"heading\n").unwrap();
+        assert_eq!(table.pages.len(), 6);
+        let keys: Vec<Vec<u8>> = (0..6_100).map(key).collect();
+        let values = table.read(keys.iter().map(Vec::as_slice)).unwrap();
+        for (n, value) in values.iter().enumerate() {
+            let expected = (n % 2 == 0 && n < 6_000).then(|| vec![(n / 2 % 251) as u8; 100]);
+            assert_eq!(*value, expected, "{n}");
+        }
+        let twice = [key(8), key(8)];
+        assert!(table.read(twice.iter().map(Vec::as_slice)).unwrap().iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn a_table_without_entries_has_no_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = write(file(folder.path(), Access::New).as_mut(), b"h\n", std::iter::empty()).unwrap();
+        let table = Table::open(file(folder.path(), Access::Read), &digest, b"h\n").unwrap();
+        assert_eq!(table.read([b"a".as_slice()]).unwrap(), [None]);
+    }
+
+    #[test]
+    fn a_table_of_another_heading_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = written(folder.path());
+        assert!(Table::open(file(folder.path(), Access::Read), &digest, b"another\n").is_err());
+    }
+
+    /// Every byte of the end, and one in 97 of the others: nothing that was altered is given as an entry.
+    #[test]
+    fn what_is_damaged_at_any_byte_is_an_error_and_never_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = written(folder.path());
+        let path = folder.path().join("a.table");
+        let whole = std::fs::read(&path).unwrap();
+        let keys: Vec<Vec<u8>> = (0..6_000).map(key).collect();
+        let all = || {
+            let table = Table::open(file(folder.path(), Access::Read), &digest, b"heading\n")?;
+            table.read(keys.iter().map(Vec::as_slice))
+        };
+        let expected = all().unwrap();
+        let places = (0..whole.len()).step_by(97).chain(whole.len() - 600..whole.len());
+        for at in places {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x20;
+            std::fs::write(&path, &damaged).unwrap();
+            assert!(all().is_err(), "byte {at}");
+        }
+        for length in (0..whole.len()).step_by(1_009) {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(all().is_err(), "cut at {length}");
+        }
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(all().unwrap(), expected);
+    }
+}
