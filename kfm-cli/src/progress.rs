@@ -73,6 +73,10 @@ impl Progress for Bar {
     fn advance(&self, done: u64) {
         self.out.bar().set_position(done);
     }
+
+    fn prepared(&self, done: u64) {
+        self.advance(done);
+    }
 }
 
 impl Progress for Plain {
@@ -91,6 +95,10 @@ impl Progress for Plain {
             drop(state);
             self.out.note(&line);
         }
+    }
+
+    fn prepared(&self, done: u64) {
+        self.advance(done);
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn each<T: Send + 'static>(
     while let Some((asked, looked)) = looked_at.try_next().await? {
         looked.into_iter().for_each(|(path, looked)| take(path, looked));
         done += asked as u64;
-        progress.advance(done);
+        progress.prepared(done);
     }
     Ok(())
 }

@@ -141,7 +141,7 @@ impl Facts {
             self.interrupt.stop_before_begun()?;
             done += facts.len() as u64;
             if is_long {
-                self.progress.advance(done);
+                self.progress.prepared(done);
             }
             self.lock().extend(facts);
         }

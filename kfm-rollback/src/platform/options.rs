@@ -98,6 +98,11 @@ pub trait Progress: Debug + Send + Sync {
 
     /// `done` steps of the run are made.
     fn advance(&self, done: u64);
+
+    /// `done` documents of the phase are read, compared or stored; no step is made yet.
+    fn prepared(&self, done: u64) {
+        let _ = done;
+    }
 }
 
 /// Reports no progress.

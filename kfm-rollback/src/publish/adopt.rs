@@ -278,7 +278,7 @@ async fn record_standing(
     for foreign in foreign.chunks(bulk::READ_CELLS) {
         session.stop_before_begun()?;
         steps.extend(keep(session, &unit, foreign).await?);
-        session.progress(steps.len() as u64);
+        session.prepared(steps.len() as u64);
     }
     let case = case_of_standing(session, &unit, &steps).await?;
     let findings = case.judge(session).findings.iter().map(FindingLine::from).collect();

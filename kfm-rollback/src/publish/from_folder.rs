@@ -111,7 +111,7 @@ pub(crate) async fn publish_folder(session: &mut Session, request: &PublishFolde
                 interrupt.stop_before_begun()?;
                 let digest = digests[document.path.as_str()];
                 carrier.add(digest, folder::read_again(document, &digest, bytes_max, &*catalog)?).await?;
-                progress.advance(done);
+                progress.prepared(done);
             }
             Ok(carrier.finish().await?)
         })
@@ -165,7 +165,7 @@ async fn compare(session: &mut Session, request: &PublishFolder, strict: bool) -
             }
         }
         done += documents.len() as u64;
-        session.progress(done);
+        session.prepared(done);
     }
     if request.mirror {
         let kept: BTreeSet<String> =

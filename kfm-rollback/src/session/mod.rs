@@ -493,6 +493,11 @@ impl Session {
         }
     }
 
+    /// Reports how many documents are made ready.
+    pub(crate) fn prepared(&self, done: u64) {
+        self.platform.options().progress.prepared(done);
+    }
+
     /// Reports how many steps are made.
     pub(crate) fn progress(&self, done: u64) {
         self.platform.options().progress.advance(done);
