@@ -4,11 +4,21 @@
 //! [`StoreKind`]. The command registers [`kinds`]; a program of one's own does the same by
 //! [`OpenOptions::with_kind`](kfm_rollback::OpenOptions::with_kind).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(feature = "_client")]
+mod tls;
+
 use std::sync::Arc;
 
 use kfm_rollback::kind::StoreKind;
 
 /// Lists the kinds of store that this build has, a kind for each feature.
 pub fn kinds() -> Vec<Arc<dyn StoreKind>> {
-    Vec::new()
+    vec![
+        #[cfg(feature = "redis")]
+        Arc::new(redis::RedisKind),
+    ]
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kfm_lineage::schema::SchemaFile;
+use kfm_rollback::kind::Kinds;
 use kfm_rollback::report as engine;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,7 +35,7 @@ struct Listed {
 
 impl Schemas {
     pub(crate) fn run(self, cx: &Context<'_>) -> Result<Answer> {
-        let files = all();
+        let files = all(&cx.options_to_read().kinds);
         let dir = self.out.filter(|_| !cx.is_rehearsal());
         if let Some(dir) = &dir {
             files.iter().try_for_each(|file| write(dir, file))?;
@@ -56,10 +57,10 @@ fn write(dir: &Path, file: &SchemaFile) -> Result<()> {
     Ok(std::fs::write(&path, file.text()).map_err(|error| Failure::file(&path, &error))?)
 }
 
-/// Returns the schemas of every crate, those of the answers last.
-fn all() -> Vec<SchemaFile> {
+/// Returns the schemas of every crate, those of the answers last; that of `kfm.toml` for stores of these kinds.
+fn all(kinds: &Kinds) -> Vec<SchemaFile> {
     let mut files = kfm_policy::schema::schemas();
-    files.extend(kfm_rollback::schema::schemas());
+    files.extend(kfm_rollback::schema::schemas(kinds));
     files.extend(kfm_telemetry::schema::schemas());
     files.extend(kfm_wal::schema::schemas());
     files.extend(answers());

@@ -1,0 +1,113 @@
+//! The kind `redis` of `kfm.toml`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use kfm_lineage::Domain;
+use kfm_rollback::kind::{Key, StoreKind, Surroundings};
+use kfm_rollback::{DomainOp, Error, Result};
+
+use super::link::Link;
+use super::names::Names;
+use super::place::Place;
+use super::store::RedisStore;
+use crate::tls;
+
+/// Opens caches in Redis.
+#[derive(Debug, Clone, Copy)]
+pub struct RedisKind;
+
+const PREFIX: Key = Key {
+    name: "prefix",
+    about: "Of a Redis: the beginning of the names of its keys there, within braces; default `kfm:` and the store's name.",
+    values: &[],
+};
+
+const DURABILITY: Key = Key {
+    name: "durability",
+    about: "Of a Redis: `fsync`: an answer is on the disk, for which Redis needs appendfsync always. `none` (default): a restart may \
+            lose what was answered.",
+    values: &["fsync", "none"],
+};
+
+const TIMEOUT: Key = Key {
+    name: "timeout",
+    about: "Of a Redis: how long it may take to connect, and to answer one request, such as `10s`; default 3 seconds.",
+    values: &[],
+};
+
+const AUTHORITIES: Key = Key {
+    name: "authorities",
+    about: "Of a Redis with `rediss:`: a PEM file of authorities that are trusted beside the system's own.",
+    values: &[],
+};
+
+/// The time-out of a cache (R86).
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(3);
+
+impl StoreKind for RedisKind {
+    fn kind(&self) -> &'static str {
+        "redis"
+    }
+
+    fn domains(&self) -> &'static [Domain] {
+        &[Domain::Cache]
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        &[PREFIX, DURABILITY, TIMEOUT, AUTHORITIES]
+    }
+
+    fn credentials(&self) -> &'static [&'static str] {
+        &["REDIS_"]
+    }
+
+    fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {
+        let refused = |key: &str, why: &dyn std::fmt::Display| {
+            let message = format!("{key} is not valid, {why}: store={}", at.name);
+            Error::invalid(message, "repair the store's table in kfm.toml")
+        };
+        let place = Place::parse(&at.settings.url).map_err(|why| refused("url", &why))?;
+        let prefix = text(at, PREFIX, &refused)?.map_or_else(|| format!("kfm:{}", at.name), str::to_owned);
+        let names = Names::new(&prefix).map_err(|why| refused(PREFIX.name, &why))?;
+        let limit = match text(at, TIMEOUT, &refused)? {
+            Some(text) => {
+                limit(text).ok_or_else(|| refused(TIMEOUT.name, &"it is not a time such as 10s"))?
+            }
+            None => TIMEOUT_DEFAULT,
+        };
+        let authorities = text(at, AUTHORITIES, &refused)?.map(|path| at.root.join(path));
+        let tls = match (place.is_encrypted, authorities) {
+            (true, more) => {
+                let more: Option<&Path> = more.as_deref();
+                Some(tls::client_config(more).map_err(|why| refused(AUTHORITIES.name, &why))?)
+            }
+            (false, Some(_)) => return Err(refused(AUTHORITIES.name, &"the url is not rediss:")),
+            (false, None) => None,
+        };
+        let is_durable = text(at, DURABILITY, &refused)? == Some("fsync");
+        let user = at.credentials.get("REDIS_USERNAME");
+        let link = Link::new(place, (user, at.credentials.get("REDIS_PASSWORD")), tls, limit);
+        Ok(Arc::new(RedisStore::new(at.name, names, link, is_durable)))
+    }
+}
+
+/// Returns the text of an own key.
+fn text<'a>(
+    at: &'a Surroundings<'_>,
+    key: Key,
+    refused: &dyn Fn(&str, &dyn std::fmt::Display) -> Error,
+) -> Result<Option<&'a str>> {
+    match (at.settings.own.get(key.name), at.settings.text(key.name)) {
+        (Some(_), None) => Err(refused(key.name, &"it is not a text")),
+        (_, text) => Ok(text),
+    }
+}
+
+/// Reads a time above zero.
+fn limit(text: &str) -> Option<Duration> {
+    let span = text.parse::<SignedDuration>().ok()?;
+    Duration::try_from(span).ok().filter(|limit| !limit.is_zero())
+}
