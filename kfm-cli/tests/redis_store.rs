@@ -33,7 +33,7 @@ impl Platform {
         let prefix = sandbox.path().display().to_string();
         let this = Self { sandbox, url, password, prefix };
         this.set_cache(&format!(
-            "kind = \"redis\"\nurl = \"{}\"\nprefix = \"{}\"\ndurability = \"fsync\"\ntimeout = \"30s\"\npatience = \"30s\"",
+            "kind = \"redis\"\nurl = \"{}\"\nprefix = \"{}\"\ndurability = \"fsync\"\nclasses = [\"TILES\"]\ntimeout = \"30s\"\npatience = \"30s\"",
             this.url, this.prefix
         ));
         this
@@ -114,6 +114,8 @@ fn a_defect_is_published_and_rolled_back_and_redis_says_so() {
     assert_eq!(restored, content);
     let id = rolled_back["rollback_id"].as_str().unwrap();
     assert_eq!(platform.json(0, &["verify", "--rollback-id", id])["ok"], true);
+
+    assert_eq!(platform.redis(&["XLEN", &platform.key("changes")]), "3");
 
     let doctor = platform.json(0, &["doctor", "--digests"]);
     let stores = doctor["stores"].as_array().unwrap();

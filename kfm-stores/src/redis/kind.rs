@@ -9,6 +9,7 @@ use kfm_lineage::Domain;
 use kfm_rollback::kind::{Key, StoreKind, Surroundings};
 use kfm_rollback::{DomainOp, Error, Result};
 
+use super::class;
 use super::link::Link;
 use super::names::Names;
 use super::place::Place;
@@ -44,6 +45,12 @@ const AUTHORITIES: Key = Key {
     values: &[],
 };
 
+const CLASSES: Key = Key {
+    name: "classes",
+    about: "Of a Redis: a list of what is rebuilt or purged when a namespace changes; each change in its stream names them.",
+    values: &[],
+};
+
 /// The time-out of a cache (R86).
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(3);
 
@@ -57,7 +64,7 @@ impl StoreKind for RedisKind {
     }
 
     fn keys(&self) -> &'static [Key] {
-        &[PREFIX, DURABILITY, TIMEOUT, AUTHORITIES]
+        &[PREFIX, DURABILITY, TIMEOUT, AUTHORITIES, CLASSES]
     }
 
     fn credentials(&self) -> &'static [&'static str] {
@@ -88,9 +95,11 @@ impl StoreKind for RedisKind {
             (false, None) => None,
         };
         let is_durable = text(at, DURABILITY, &refused)? == Some("fsync");
+        let classes = at.settings.own.get(CLASSES.name).map(class::parse).transpose();
+        let classes = classes.map_err(|why| refused(CLASSES.name, &why))?.unwrap_or_default();
         let user = at.credentials.get("REDIS_USERNAME");
         let link = Link::new(place, (user, at.credentials.get("REDIS_PASSWORD")), tls, limit);
-        Ok(Arc::new(RedisStore::new(at.name, names, link, is_durable)))
+        Ok(Arc::new(RedisStore::new(at.name, names, link, is_durable, classes)))
     }
 }
 

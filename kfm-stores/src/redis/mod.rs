@@ -5,12 +5,14 @@
 //! so that no reader sees half of it and no second writer comes in between. `docs/guides/redis.md` has the names of the
 //! keys, the permissions and what was tested.
 
+mod class;
 mod failed;
 mod kind;
 mod link;
 mod names;
 mod place;
 mod probe;
+mod rows;
 mod store;
 
 pub use kind::RedisKind;

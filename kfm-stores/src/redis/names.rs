@@ -38,6 +38,22 @@ impl Names {
         format!("{}:cells", self.tag)
     }
 
+    /// What became of the cells, newest last: a stream, for those who rebuild what depends on them.
+    pub(super) fn changes(&self) -> String {
+        format!("{}:changes", self.tag)
+    }
+
+    /// The rows that services have built from a cell: a sorted set, by the generation that each was built from.
+    pub(super) fn rows(&self, key: &str) -> String {
+        format!("{}:rows:{key}", self.tag)
+    }
+
+    /// Says whether a key can be a service's row. Every other name among the notes of rows is left alone, so that a note
+    /// removes nothing else, and no key of another node.
+    pub(super) fn is_row(&self, name: &str) -> bool {
+        name.strip_prefix(&self.tag).is_some_and(|name| name.starts_with(":row:"))
+    }
+
     /// One cell: a hash.
     pub(super) fn cell(&self, key: &str) -> String {
         format!("{}:cell:{key}", self.tag)
@@ -64,8 +80,24 @@ mod tests {
     #[test]
     fn all_names_of_a_store_have_one_hash_tag() {
         let names = Names::new("kfm:cache").unwrap();
-        for name in [names.fence(), names.generation(), names.index(), names.cell("{x}")] {
+        for name in [
+            names.fence(),
+            names.generation(),
+            names.index(),
+            names.changes(),
+            names.rows("x"),
+            names.cell("{x}"),
+        ] {
             assert!(name.starts_with("{kfm:cache}:"), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_row_of_the_store_is_a_row() {
+        let names = Names::new("kfm:cache").unwrap();
+        assert!(names.is_row("{kfm:cache}:row:tiles:7/24/48"));
+        for name in ["{kfm:cache}:fence", "{kfm:cache}:rows:x", "{kfm:other}:row:x", "sessions:1", ""] {
+            assert!(!names.is_row(name), "{name}");
         }
     }
 

@@ -23,19 +23,24 @@ const SWAP: &str = include_str!("swap.lua");
 const SCRIPT_CELLS_MAX: usize = 64;
 const SCRIPT_BYTES_MAX: usize = 1 << 20;
 
+/// Changes that the stream keeps, about.
+const CHANGES_MAX: usize = 10_000;
+
 /// Cells in a page of a listing.
 const PAGE_CELLS_MAX: usize = 1_000;
 
 /// Requests that are on their way at the same time.
-const REQUESTS_AT_ONCE: usize = 64;
+pub(super) const REQUESTS_AT_ONCE: usize = 64;
 
 /// A cache in Redis.
 #[derive(Debug)]
 pub(super) struct RedisStore {
     name: String,
-    names: Names,
+    pub(super) names: Names,
     link: Link,
     is_durable: bool,
+    /// What depends on the namespaces, as the stream of changes says.
+    classes: String,
 }
 
 /// A swap, and the content that it brings.
@@ -47,15 +52,20 @@ struct Brought<'s> {
 }
 
 impl RedisStore {
-    pub(super) fn new(name: &str, names: Names, link: Link, is_durable: bool) -> Self {
-        Self { name: name.to_owned(), names, link, is_durable }
+    pub(super) fn new(name: &str, names: Names, link: Link, is_durable: bool, classes: String) -> Self {
+        Self { name: name.to_owned(), names, link, is_durable, classes }
     }
 
-    async fn look<T: FromRedisValue>(&self, command: &Cmd, key: &str) -> Result<T, OpError> {
+    pub(super) async fn look<T: FromRedisValue>(&self, command: &Cmd, key: &str) -> Result<T, OpError> {
         self.ask(command, key, Asked::ToLook).await
     }
 
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd, key: &str, asked: Asked) -> Result<T, OpError> {
+    pub(super) async fn ask<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+        key: &str,
+        asked: Asked,
+    ) -> Result<T, OpError> {
         let answer = self.link.ask(command).await.map_err(|failed| failed.told(&self.name, key, asked))?;
         // The server has answered; what it said is not what the request asks for.
         redis::from_redis_value(answer).map_err(|error| OpError::permanent(&self.name, key, error))
@@ -73,7 +83,11 @@ impl RedisStore {
     }
 
     /// Asks for fields of each cell, in the order of the keys.
-    async fn fields<T: FromRedisValue>(&self, keys: &[String], fields: &[&str]) -> Result<Vec<T>, OpError> {
+    pub(super) async fn fields<T: FromRedisValue>(
+        &self,
+        keys: &[String],
+        fields: &[&str],
+    ) -> Result<Vec<T>, OpError> {
         let asked: Vec<_> = keys
             .iter()
             .map(|key| async move {
@@ -128,12 +142,17 @@ impl RedisStore {
     /// Runs the script for some cells.
     async fn run(&self, cx: &WriteContext, cells: &[Brought<'_>]) -> Result<Vec<Vec<String>>, OpError> {
         let mut command = cmd("EVAL");
-        command.arg(SWAP).arg(3 + cells.len());
-        command.arg(self.names.fence()).arg(self.names.generation()).arg(self.names.index());
+        command.arg(SWAP).arg(4 + cells.len());
+        command
+            .arg(self.names.fence())
+            .arg(self.names.generation())
+            .arg(self.names.index())
+            .arg(self.names.changes());
         for Brought { swap, .. } in cells {
             command.arg(self.names.cell(&swap.key));
         }
         command.arg(cx.token()).arg(cx.operation().as_str()).arg(cx.now().to_string());
+        command.arg(&self.classes).arg(CHANGES_MAX);
         for Brought { swap: Swap { key, from, to }, content, .. } in cells {
             let generation = from.generation.as_ref().map_or("", Generation::as_str);
             command.arg(key).arg(mark(from.value)).arg(generation).arg(mark(*to)).arg(&content[..]);
@@ -210,7 +229,8 @@ impl DomainOp for RedisStore {
             fence: if self.is_durable { Fence::Token } else { Fence::Lock },
             durable_ack: self.is_durable,
             value_is: ValueIs::Mark,
-            visible: Visible::AtOnce,
+            // The rows that services have built from an older generation go when it is settled.
+            visible: Visible::AfterSettle,
             cells_max: 1_000,
         }
     }
@@ -301,6 +321,11 @@ impl DomainOp for RedisStore {
             .zip(batch)
             .map(|(answer, swap)| answer.unwrap_or_else(|| missing(swap)))
             .collect())
+    }
+
+    async fn settle(&self, _: &WriteContext, keys: &[String]) -> Result<(), OpError> {
+        self.check(keys)?;
+        self.remove_older_rows(keys).await
     }
 
     /// A script is done as a whole or not at all: a crash leaves nothing behind.

@@ -1,5 +1,5 @@
--- KEYS: fence, newest generation, index, then a cell for each swap.
--- ARGV: token, operation, time, then five for each swap: key, value before, generation before ('' if not known),
+-- KEYS: fence, newest generation, index, changes, then a cell for each swap.
+-- ARGV: token, operation, time, classes, most changes that are kept, then five for each swap: key, value before, generation before ('' if not known),
 -- value after, content. An absent value is ''.
 -- Answers for each swap: word, value, generation; or the single word 'fenced', and nothing was changed.
 local token = tonumber(ARGV[1])
@@ -11,8 +11,8 @@ if token > fence then
     redis.call('SET', KEYS[1], ARGV[1])
 end
 local answers = {}
-for i = 1, #KEYS - 3 do
-    local cell, at = KEYS[i + 3], 3 + (i - 1) * 5
+for i = 1, #KEYS - 4 do
+    local cell, at = KEYS[i + 4], 5 + (i - 1) * 5
     local key, before, generation_before, after, content =
         ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
     local seen = redis.pcall('HMGET', cell, 'value', 'generation')
@@ -38,6 +38,8 @@ for i = 1, #KEYS - 3 do
                 redis.call('ZADD', KEYS[3], 0, key)
                 redis.call('HSET', cell, 'value', after, 'content', content, unpack(changed))
             end
+            redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[5], '*', 'namespace', key, 'value', after,
+                'classes', ARGV[4], unpack(changed))
             answers[i] = { 'applied', after, next }
         end
     end

@@ -256,6 +256,94 @@ fn a_generation_rises_also_after_the_store_was_emptied() {
     });
 }
 
+/// R53: rows that a service noted go with the generation that they were built from, and nothing else goes.
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn rows_of_an_older_generation_are_removed_and_no_other_key() {
+    conformance::run(async {
+        let (server, prefix) = (Server::of("redis"), new_prefix());
+        let store = server.open(json!({ "prefix": prefix })).unwrap();
+        let (cx, values) = context(3, 2).await;
+        let keys = ["kfm-things".to_owned()];
+        let tag = format!("{{{prefix}}}");
+        let (notes, foreign) = (format!("{tag}:rows:kfm-things"), format!("session of {prefix}"));
+        let fence = format!("{tag}:fence");
+        let mut from = Seen::default();
+        let mut client = server.client().await;
+        for to in [Some(values[0]), Some(values[1]), None] {
+            let swap = Swap { key: keys[0].clone(), from, to };
+            let [Ok(Swapped::Applied { generation })] = &store.swap(&cx, &[swap]).await.unwrap()[..] else {
+                panic!("it was not made")
+            };
+            let number = generation.clone().unwrap();
+            from = Seen { value: to, generation: generation.clone() };
+            let mut note = redis::pipe();
+            // More than a page, of the generation that stands; two names that are no rows; one that is noted twice.
+            for n in 0..1_200 {
+                let row = format!("{tag}:row:{}:{n}", number.as_str());
+                note.cmd("SET").arg(&row).arg("x").cmd("ZADD").arg(&notes).arg(number.as_str()).arg(row);
+            }
+            for other in [&foreign, &fence] {
+                note.cmd("ZADD").arg(&notes).arg(number.as_str()).arg(other);
+            }
+            note.cmd("SET").arg(&foreign).arg("x");
+            let again = format!("{tag}:row:again");
+            note.cmd("SET").arg(&again).arg("x").cmd("ZADD").arg(&notes).arg(number.as_str()).arg(&again);
+            let _: redis::Value = note.query_async(&mut client).await.unwrap();
+            store.settle(&cx, &keys).await.unwrap();
+
+            let there = state(&server, &prefix).await;
+            let rows: Vec<&String> = there.keys().filter(|key| key.contains(":row:")).collect();
+            let own = format!(":row:{}:", number.as_str());
+            assert_eq!(rows.len(), 1_201, "those of this generation, and the one that is noted anew");
+            assert!(rows.iter().all(|row| row.contains(&own) || row.ends_with(":again")));
+            assert!(there.contains_key(&fence), "a note has removed the fence");
+            let noted: u64 = redis::cmd("ZCARD").arg(&notes).query_async(&mut client).await.unwrap();
+            assert_eq!(noted, 1_203);
+            let is_there: bool = redis::cmd("EXISTS").arg(&foreign).query_async(&mut client).await.unwrap();
+            assert!(is_there, "a note has removed a key of another program");
+        }
+    });
+}
+
+/// R53: who rebuilds what depends on a namespace finds each change in the stream, once, with its class.
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn each_change_is_in_the_stream_once() {
+    conformance::run(async {
+        let (server, prefix) = (Server::of("redis"), new_prefix());
+        let store = server.open(json!({ "prefix": prefix, "classes": ["TILES", "CDN"] })).unwrap();
+        let (cx, values) = context(3, 1).await;
+        let mut expected = Vec::new();
+        let mut from = Seen::default();
+        for to in [Some(values[0]), None] {
+            let swap = Swap { key: "kfm-things".into(), from: from.clone(), to };
+            // Asked twice, made once.
+            for _ in 0..2 {
+                store.swap(&cx, std::slice::from_ref(&swap)).await.unwrap().remove(0).unwrap();
+            }
+            from = store.observe(&["kfm-things".to_owned()], Depth::Mark).await.unwrap().remove(0);
+            let generation = from.generation.clone().unwrap().as_str().to_owned();
+            expected.push((generation, to.map(|digest| digest.to_string()).unwrap_or_default()));
+        }
+        let mut read = redis::cmd("XRANGE");
+        read.arg(format!("{{{prefix}}}:changes")).arg("-").arg("+");
+        type Entry = (String, std::collections::BTreeMap<String, String>);
+        let entries: Vec<Entry> = read.query_async(&mut server.client().await).await.unwrap();
+        let told: Vec<(String, String)> = entries
+            .iter()
+            .map(|(_, entry)| {
+                assert_eq!((&*entry["namespace"], &*entry["classes"]), ("kfm-things", "CDN TILES"));
+                assert_eq!(entry["operation"], cx.operation().as_str());
+                (entry["generation"].clone(), entry["value"].clone())
+            })
+            .collect();
+        assert_eq!(told, expected);
+        let refused = server.open(json!({ "classes": ["TILE"] })).unwrap_err();
+        assert!(refused.to_string().contains("classes"), "{refused}");
+    });
+}
+
 /// The message of an error and of all its sources.
 fn said(error: &dyn Error) -> String {
     let mut said = error.to_string();
@@ -319,6 +407,10 @@ fn the_permissions_of_the_guide_are_enough_and_each_is_needed() {
             let store = server.open_as(&pairs, json!({ "prefix": prefix })).unwrap();
             let (cx, values) = context(7, 1).await;
             let keys = [key.to_owned()];
+            let row = format!("{{{prefix}}}:row:{key}");
+            let mut note = redis::cmd("ZADD");
+            note.arg(format!("{{{prefix}}}:rows:{key}")).arg(1).arg(row);
+            let _: u64 = note.query_async(&mut server.client().await).await.unwrap();
             store.probe().await?;
             store.fence(&cx).await?;
             for to in [Some(values[0]), None] {
