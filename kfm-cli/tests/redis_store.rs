@@ -6,7 +6,11 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+use kfm_retry::{Pause as _, SystemClock};
 
 use serde_json::Value;
 use support::{Run, Sandbox, first_version, item};
@@ -20,10 +24,11 @@ struct Platform {
 }
 
 impl Platform {
-    fn new() -> Self {
+    /// Makes one with its cache on a server of `testing/servers`.
+    fn on(server: &str) -> Self {
         #[allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]
         let run = std::env::var("KFM_SERVERS_RUN").expect("the folder that testing/servers/up was given");
-        let text = std::fs::read_to_string(format!("{run}/redis.env")).unwrap();
+        let text = std::fs::read_to_string(format!("{run}/{server}.env")).unwrap();
         let value = |wanted: &str| {
             let mut pairs = text.lines().filter_map(|line| line.split_once('='));
             pairs.find(|(name, _)| *name == wanted).unwrap().1.to_owned()
@@ -33,7 +38,7 @@ impl Platform {
         let prefix = sandbox.path().display().to_string();
         let this = Self { sandbox, url, password, prefix };
         this.set_cache(&format!(
-            "kind = \"redis\"\nurl = \"{}\"\nprefix = \"{}\"\ndurability = \"fsync\"\nclasses = [\"TILES\"]\ntimeout = \"30s\"\npatience = \"30s\"",
+            "kind = \"redis\"\nurl = \"{}\"\nprefix = \"{}\"\ndurability = \"fsync\"\nclasses = [\"TILES\"]\ntimeout = \"30s\"\npatience = \"5m\"",
             this.url, this.prefix
         ));
         this
@@ -98,7 +103,7 @@ impl Platform {
 #[test]
 #[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
 fn a_defect_is_published_and_rolled_back_and_redis_says_so() {
-    let platform = Platform::new();
+    let platform = Platform::on("redis");
     platform.publish("one", &first_version());
     let (first, content) = platform.namespace();
     assert_eq!(content.as_array().unwrap().len(), 3, "{content:#}");
@@ -134,10 +139,40 @@ fn a_defect_is_published_and_rolled_back_and_redis_says_so() {
     }
 }
 
+/// Ends, kills or starts a server.
+fn script(words: &[&str]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testing/servers");
+    #[allow(clippy::disallowed_methods, reason = "a test that needs servers is told where they are")]
+    let run = std::env::var("KFM_SERVERS_RUN").unwrap();
+    let (name, how) = words.split_first().unwrap();
+    let status = Command::new(folder.join(name)).args(how).args([&run, "redis-killed"]).status();
+    assert!(status.unwrap().success());
+}
+
+/// A Redis that was killed is waited for; the publish comes to its end as if nothing had been.
+#[test]
+#[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
+fn a_publish_waits_for_a_redis_that_was_killed() {
+    let platform = Platform::on("redis-killed");
+    platform.publish("one", &first_version());
+    let (first, content) = platform.namespace();
+    script(&["down", "-9"]);
+    platform.sandbox.write("two/things/a.json", &item("a", "second"));
+    std::thread::scope(|scope| {
+        let publish = scope.spawn(|| platform.json(0, &["publish", "--from", "two", "--pipeline", "test"]));
+        SystemClock.pause(Duration::from_secs(1));
+        assert!(!publish.is_finished(), "it does not wait");
+        script(&["up"]);
+        assert_eq!(publish.join().unwrap()["status"], "completed");
+    });
+    let (second, changed) = platform.namespace();
+    assert!(second > first && changed != content);
+}
+
 #[test]
 #[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
 fn who_is_not_let_in_is_told_what_to_set_and_changes_nothing() {
-    let platform = Platform::new();
+    let platform = Platform::on("redis");
     platform.sandbox.write("one/a.json", r#"{"id": "a"}"#);
     let before = platform.sandbox.read("catalog/a.json");
     let refused = platform.run_as("hush-hush-9731", &["publish", "--from", "one", "--pipeline", "test"]);

@@ -37,6 +37,11 @@ impl Failed {
         }
     }
 
+    /// Says whether a node of a cluster names another one that has the keys for good.
+    pub(super) fn names_another_node(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved))
+    }
+
     /// Says whether the connection cannot be used any more, or leads to a server that is no longer the right one.
     pub(super) fn ends_connection(&self) -> bool {
         match self {
@@ -47,7 +52,6 @@ impl Failed {
                     | ErrorKind::Server(
                         ServerErrorKind::ReadOnly
                             | ServerErrorKind::Moved
-                            | ServerErrorKind::Ask
                             | ServerErrorKind::MasterDown
                             | ServerErrorKind::ClusterDown
                             | ServerErrorKind::BusyLoading

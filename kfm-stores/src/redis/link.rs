@@ -47,22 +47,31 @@ impl Link {
         Self { place, info, tls: tls.map(Arc::new), limit, open, moved_to }
     }
 
-    /// Makes a request.
+    /// Makes a request; of the node of a cluster that has the keys, once another node has named it.
     ///
     /// # Cancel safety
     /// A request that was sent is done by the server, also if the call is dropped.
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, Failed> {
+        match self.ask_here(command).await {
+            // The node that says so has done nothing.
+            Err(failed) if failed.names_another_node() => self.ask_here(command).await,
+            answered => answered,
+        }
+    }
+
+    async fn ask_here(&self, command: &Cmd) -> Result<Value, Failed> {
         let mut connection = self.connection().await?;
         let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
-        let failed = match answer {
+        let failed = match answer.map_err(Failed::of) {
             Ok(value) => return Ok(value),
-            Err(error) => {
-                if let Some((address, _)) = error.redirect_node() {
-                    self.note_move(address);
-                }
-                Failed::of(error)
-            }
+            Err(failed) => failed,
         };
+        if let Failed::Refused(error) = &failed
+            && failed.names_another_node()
+            && let Some((address, _)) = error.redirect_node()
+        {
+            self.note_move(address);
+        }
         if failed.ends_connection() {
             *self.open.lock().await = None;
         }

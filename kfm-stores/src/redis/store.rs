@@ -236,6 +236,8 @@ impl DomainOp for RedisStore {
     }
 
     async fn probe(&self) -> Result<Probe, OpError> {
+        // In a cluster this leads to the node that has the keys; the one that is asked first may be another one.
+        let _: Option<String> = self.look(cmd("GET").arg(self.names.fence()), "-").await?;
         let info: String = self.look(&cmd("INFO"), "-").await?;
         let mut config = Vec::new();
         for name in probe::ASKED {

@@ -28,16 +28,20 @@ use kfm_rollback::versions::VersionStore;
 use serde_json::{Value, json};
 
 use broken::ReadThenWrite;
-use server::{Server, new_prefix, state};
+use server::{Server, new_prefix, prefix_on, state};
 
 /// An empty store on a server, with more keys in its table.
 fn an_empty_store(name: &'static str, more: &Value) -> Fixture {
-    let (server, prefix) = (Server::of(name), new_prefix());
+    store_at(&Server::of(name), Server::of(name), new_prefix(), more)
+}
+
+/// An empty store that `asked` is asked for, and whose keys are on `server`.
+fn store_at(asked: &Server, server: Server, prefix: String, more: &Value) -> Fixture {
     let mut table = json!({ "prefix": prefix });
     table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let fixture = {
-        let (server, table) = (server.clone(), table.clone());
-        Fixture::new(move || server.open(table.clone()).unwrap())
+        let (asked, table) = (asked.clone(), table.clone());
+        Fixture::new(move || asked.open(table.clone()).unwrap())
     };
     let cell = format!("{{{prefix}}}:cell:");
     let fixture = fixture
@@ -101,11 +105,18 @@ fn every_law_is_kept_where_nothing_is_promised_of_a_restart() {
 #[ignore = "needs KFM_SERVERS_RUN: .ci/servers"]
 fn every_law_is_kept_on_a_node_of_a_cluster_and_durability_is_not_believed() {
     let durable = json!({ "durability": "fsync" });
-    conformance::run(conformance::all(async || an_empty_store("redis-cluster", &durable)));
+    let (first, other) = (Server::of("redis-cluster"), Server::of("redis-cluster-b"));
+    // Half of the stores are on the node that the settings name, and half on the one that it names.
+    for server in [&first, &other] {
+        conformance::run(conformance::all(async || {
+            store_at(&first, server.clone(), prefix_on(server).await, &durable)
+        }));
+    }
     conformance::run(async {
-        let server = Server::of("redis-cluster");
-        let store = server.open(durable).unwrap();
-        let mut client = server.client().await;
+        let mut table = durable;
+        table["prefix"] = prefix_on(&other).await.into();
+        let store = first.open(table).unwrap();
+        let mut client = other.client().await;
         for (fsync, findings) in [("everysec", 1), ("always", 0)] {
             let mut command = redis::cmd("CONFIG");
             command.arg("SET").arg("appendfsync").arg(fsync);

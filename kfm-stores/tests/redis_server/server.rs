@@ -82,8 +82,18 @@ impl Server {
 
     /// Kills the server, and starts it again on its data.
     pub fn kill_and_start(&self) {
+        let before = self.run_id();
         self.script(&["down", "-9"]);
         self.script(&["up"]);
+        assert_ne!(self.run_id(), before, "it was not killed");
+    }
+
+    /// Names the run of the server's process.
+    fn run_id(&self) -> String {
+        let url = format!("redis://:{}@127.0.0.1:{}", self.password, self.port());
+        let mut client = redis::Client::open(url).unwrap().get_connection().unwrap();
+        let info: String = redis::cmd("INFO").arg("server").query(&mut client).unwrap();
+        info.lines().find(|line| line.starts_with("run_id:")).unwrap().to_owned()
     }
 }
 
@@ -91,6 +101,19 @@ impl Server {
 pub fn new_prefix() -> String {
     static USED: AtomicU64 = AtomicU64::new(0);
     format!("test {}-{}", std::process::id(), USED.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A prefix that no other test has, whose keys are on this node of a cluster.
+pub async fn prefix_on(node: &Server) -> String {
+    let mut client = node.client().await;
+    loop {
+        let prefix = new_prefix();
+        let found: redis::RedisResult<bool> =
+            redis::cmd("EXISTS").arg(format!("{{{prefix}}}:fence")).query_async(&mut client).await;
+        if found.is_ok() {
+            return prefix;
+        }
+    }
 }
 
 /// Everything that a server has below a prefix.
