@@ -6,6 +6,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "neo4j")]
+pub mod neo4j;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "_client")]
@@ -18,6 +20,8 @@ use kfm_rollback::kind::StoreKind;
 /// Lists the kinds of store that this build has, a kind for each feature.
 pub fn kinds() -> Vec<Arc<dyn StoreKind>> {
     vec![
+        #[cfg(feature = "neo4j")]
+        Arc::new(neo4j::Neo4jKind),
         #[cfg(feature = "redis")]
         Arc::new(redis::RedisKind),
     ]

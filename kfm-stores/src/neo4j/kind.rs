@@ -1,0 +1,171 @@
+//! The kind `neo4j` of `kfm.toml`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use kfm_lineage::Domain;
+use kfm_rollback::kind::{Credentials, Key, StoreKind, Surroundings};
+use kfm_rollback::{DomainOp, Error, Result};
+use reqwest::{NoProxy, Proxy};
+
+use super::client::Client;
+use super::place::Place;
+use super::store::Neo4jStore;
+use crate::tls;
+
+/// Opens graphs in Neo4j.
+#[derive(Debug, Clone, Copy)]
+pub struct Neo4jKind;
+
+const DATABASE: Key =
+    Key { name: "database", about: "The database on the server; default `neo4j`.", values: &[] };
+
+const GRAPH: Key = Key {
+    name: "graph",
+    about: "The name of the store's graph within the database, which the property `kfm_graph` has; default the store's \
+            name. Two platforms never share one.",
+    values: &[],
+};
+
+const TIMEOUT: Key = Key {
+    name: "timeout",
+    about: "How long one request may take, such as `90s`; default 60 seconds. Above `db.transaction.timeout` of the server.",
+    values: &[],
+};
+
+const AUTHORITIES: Key = Key {
+    name: "authorities",
+    about: "With `https:`, a PEM file of authorities that are trusted beside the system's own.",
+    values: &[],
+};
+
+const PLAIN_HTTP: Key = Key {
+    name: "plain_http",
+    about: "`allowed`: a password may go unencrypted to another machine. By default only to this one.",
+    values: &["allowed"],
+};
+
+/// Known, so that it is refused with the word for where it belongs, and not as a misspelt `patience`.
+const PASSWORD: Key = Key {
+    name: "password",
+    about: "Refused: a password belongs into the environment, as `NEO4J_PASSWORD`.",
+    values: &[],
+};
+
+/// Longer than the time-out of a graph (R86): one request changes hundreds of nodes.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// The most bytes of a graph's name.
+const GRAPH_BYTES_MAX: usize = 200;
+
+impl StoreKind for Neo4jKind {
+    fn kind(&self) -> &'static str {
+        "neo4j"
+    }
+
+    fn domains(&self) -> &'static [Domain] {
+        &[Domain::Graph]
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        &[DATABASE, GRAPH, TIMEOUT, AUTHORITIES, PLAIN_HTTP, PASSWORD]
+    }
+
+    fn credentials(&self) -> &'static [&'static str] {
+        &["NEO4J_"]
+    }
+
+    fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {
+        let refused = |key: &str, why: &dyn std::fmt::Display| {
+            let message = format!("{key} is not valid, {why}: store={}", at.name);
+            Error::invalid(message, "repair the store's table in kfm.toml")
+        };
+        let text = |key: Key| match (at.settings.own.get(key.name), at.settings.text(key.name)) {
+            (Some(_), None) => Err(refused(key.name, &"it is not a text")),
+            (_, text) => Ok(text),
+        };
+        if at.settings.own.contains_key(PASSWORD.name) {
+            return Err(refused(PASSWORD.name, &"it belongs into the environment, as NEO4J_PASSWORD"));
+        }
+        let place = Place::parse(&at.settings.url).map_err(|why| refused("url", &why))?;
+        if !place.is_encrypted && !place.is_here && text(PLAIN_HTTP)?.is_none() {
+            return Err(refused("url", &"http:// would send the password unencrypted, use https://"));
+        }
+        let database = text(DATABASE)?.unwrap_or("neo4j");
+        if database.is_empty() || !database.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)) {
+            return Err(refused(DATABASE.name, &"it is not the name of a database"));
+        }
+        let graph = text(GRAPH)?.unwrap_or(at.name);
+        if graph.is_empty() || graph.len() > GRAPH_BYTES_MAX || graph.chars().any(char::is_control) {
+            return Err(refused(GRAPH.name, &"it is empty, above 200 bytes, or has control characters"));
+        }
+        let timeout = match text(TIMEOUT)? {
+            Some(text) => {
+                limit(text).ok_or_else(|| refused(TIMEOUT.name, &"it is not a time such as 90s"))?
+            }
+            None => TIMEOUT_DEFAULT,
+        };
+        let authorities = text(AUTHORITIES)?.map(|path| at.root.join(path));
+        if authorities.is_some() && !place.is_encrypted {
+            return Err(refused(AUTHORITIES.name, &"the url is not https:"));
+        }
+        let http = http(timeout, authorities.as_deref(), &at.credentials)
+            .map_err(|(key, why)| refused(key, &why))?;
+        let user = at.credentials.get("NEO4J_USERNAME").unwrap_or("neo4j");
+        let password = at.credentials.get("NEO4J_PASSWORD");
+        let login = password.map(|password| (user.to_owned(), password.to_owned()));
+        let client = Client::new(at.name, http, &place, database, login);
+        Ok(Arc::new(Neo4jStore::new(graph, client)))
+    }
+}
+
+type Flaw = (&'static str, Box<dyn std::error::Error + Send + Sync>);
+
+/// Makes an HTTP client, which reads nothing from the environment of the process and follows no redirection.
+fn http(
+    timeout: Duration,
+    authorities: Option<&Path>,
+    credentials: &Credentials,
+) -> std::result::Result<reqwest::Client, Flaw> {
+    let config = tls::client_config(authorities).map_err(|why| (AUTHORITIES.name, why))?;
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .tls_backend_preconfigured(config)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_MAX.min(timeout))
+        .timeout(timeout)
+        .user_agent(concat!("kfm/", env!("CARGO_PKG_VERSION")));
+    let builder = proxies(credentials)?.into_iter().fold(builder, |builder, proxy| builder.proxy(proxy));
+    builder.build().map_err(|error| ("url", error.into()))
+}
+
+/// Makes a proxy from its address, for some schemes or for all.
+type MakeProxy = fn(String) -> reqwest::Result<Proxy>;
+
+fn proxies(credentials: &Credentials) -> std::result::Result<Vec<Proxy>, Flaw> {
+    let given = |name: &str| {
+        let value = credentials.get(name).or_else(|| credentials.get(&name.to_ascii_lowercase()));
+        value.filter(|value| !value.is_empty())
+    };
+    let none = given("NO_PROXY").and_then(NoProxy::from_string);
+    let makers: [(&'static str, MakeProxy); 3] =
+        [("HTTPS_PROXY", Proxy::https), ("HTTP_PROXY", Proxy::http), ("ALL_PROXY", Proxy::all)];
+    let mut proxies = Vec::new();
+    for (name, make) in makers {
+        let Some(address) = given(name) else { continue };
+        // The message does not repeat the address: it may hold a password.
+        let made = make(address.to_owned()).map_err(|_| (name, "it is not the address of a proxy".into()))?;
+        proxies.push(made.no_proxy(none.clone()));
+    }
+    Ok(proxies)
+}
+
+/// Reads a time above zero.
+fn limit(text: &str) -> Option<Duration> {
+    let span = text.parse::<SignedDuration>().ok()?;
+    Duration::try_from(span).ok().filter(|limit| !limit.is_zero())
+}
