@@ -18,6 +18,7 @@ use reqwest::{NoProxy, Proxy};
 use super::ObjectSlots;
 use super::address::AddressError;
 use super::object::Heard;
+pub use super::removal::Remover;
 use super::tls::client_config;
 
 /// How long a connection may take to be made.
@@ -35,8 +36,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// As [`object_store()`].
 pub fn slots(url: &str, environment: &[(String, String)]) -> Result<ObjectSlots, AddressError> {
     let server = Heard::default();
-    let (store, prefix) = client(url, environment, &server)?;
-    Ok(ObjectSlots::new(store, prefix).with_place(url).with_server(server))
+    let (made, prefix) = client(url, environment, &server)?;
+    Ok(ObjectSlots::new(made.store, prefix).with_place(url).with_server(server))
 }
 
 /// Makes a client for `s3://bucket/prefix` or `az://container/prefix`, and returns it with the prefix. It tries nothing
@@ -55,14 +56,45 @@ pub fn object_store(
     url: &str,
     environment: &[(String, String)],
 ) -> Result<(Arc<dyn ObjectStore>, Path), AddressError> {
-    client(url, environment, &Heard::default())
+    let bucket = bucket(url, environment)?;
+    Ok((bucket.store, bucket.prefix))
+}
+
+/// A place in an object store, as its address names it.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    /// The client, which tries nothing again by itself.
+    pub store: Arc<dyn ObjectStore>,
+    /// The prefix in the bucket; empty for the whole bucket.
+    pub prefix: Path,
+    /// Removes objects of the bucket with a condition, which the client cannot.
+    pub remover: Remover,
+    /// The server that the pairs of the environment name; empty for the product's own.
+    pub endpoint: String,
+}
+
+/// Makes a client for `s3://bucket/prefix` or `az://container/prefix`, as [`object_store()`] does, and what removes
+/// objects there with a condition.
+///
+/// # Errors
+/// As [`object_store()`].
+pub fn bucket(url: &str, environment: &[(String, String)]) -> Result<Bucket, AddressError> {
+    let (made, prefix) = client(url, environment, &Heard::default())?;
+    Ok(Bucket { store: made.store, prefix, remover: made.remover, endpoint: made.endpoint })
+}
+
+/// A client for a bucket.
+struct Made {
+    store: Arc<dyn ObjectStore>,
+    remover: Remover,
+    endpoint: String,
 }
 
 fn client(
     url: &str,
     environment: &[(String, String)],
     server: &Heard,
-) -> Result<(Arc<dyn ObjectStore>, Path), AddressError> {
+) -> Result<(Made, Path), AddressError> {
     let unreadable = || AddressError::Unreadable { url: url.to_owned() };
     let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
     let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -71,12 +103,12 @@ fn client(
     }
     let prefix = Path::parse(prefix).map_err(|_| unreadable())?;
     let connector = Connector { server: Arc::clone(server), proxies: proxies(environment)? };
-    let store = match scheme {
+    let made = match scheme {
         "s3" => s3(url, environment, connector)?,
         "az" => azure(url, environment, connector)?,
         _ => return Err(unreadable()),
     };
-    Ok((store, prefix))
+    Ok((made, prefix))
 }
 
 /// Returns the settings of one product among the pairs, under the names that its builder knows.
@@ -125,18 +157,25 @@ fn s3(
     url: &str,
     environment: &[(String, String)],
     connector: Connector,
-) -> Result<Arc<dyn ObjectStore>, AddressError> {
+) -> Result<Made, AddressError> {
+    use object_store::aws::AmazonS3ConfigKey as Key;
+
     let mut builder = object_store::aws::AmazonS3Builder::new();
     for (key, value) in settings(environment, "AWS_") {
         builder = builder.with_config(key, value);
     }
+    let allows_http = builder.get_config_value(&Key::Client(ClientConfigKey::AllowHttp));
+    let endpoint = builder.get_config_value(&Key::Endpoint).unwrap_or_default();
+    let remover = connector.http(allows_http.as_deref() == Some("true"));
     let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(connector).build();
-    let store = built.map_err(|source| AddressError::Client { source: Box::new(source) })?;
-    Ok(Arc::new(store))
+    let failed = |source| AddressError::Client { source: Box::new(source) };
+    let store = Arc::new(built.map_err(failed)?);
+    let remover = Remover::new(Arc::clone(&store) as _, remover.map_err(failed)?);
+    Ok(Made { store, remover, endpoint })
 }
 
 #[cfg(not(feature = "s3"))]
-fn s3(url: &str, _: &[(String, String)], _: Connector) -> Result<Arc<dyn ObjectStore>, AddressError> {
+fn s3(url: &str, _: &[(String, String)], _: Connector) -> Result<Made, AddressError> {
     Err(AddressError::NotBuilt { url: url.to_owned(), feature: "s3" })
 }
 
@@ -145,18 +184,25 @@ fn azure(
     url: &str,
     environment: &[(String, String)],
     connector: Connector,
-) -> Result<Arc<dyn ObjectStore>, AddressError> {
+) -> Result<Made, AddressError> {
+    use object_store::azure::AzureConfigKey as Key;
+
     let mut builder = object_store::azure::MicrosoftAzureBuilder::new();
     for (key, value) in settings(environment, "AZURE_") {
         builder = builder.with_config(key, value);
     }
+    let allows_http = builder.get_config_value(&Key::Client(ClientConfigKey::AllowHttp));
+    let endpoint = builder.get_config_value(&Key::Endpoint).unwrap_or_default();
+    let remover = connector.http(allows_http.as_deref() == Some("true"));
     let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(connector).build();
-    let store = built.map_err(|source| AddressError::Client { source: Box::new(source) })?;
-    Ok(Arc::new(store))
+    let failed = |source| AddressError::Client { source: Box::new(source) };
+    let store = Arc::new(built.map_err(failed)?);
+    let remover = Remover::new(Arc::clone(&store) as _, remover.map_err(failed)?);
+    Ok(Made { store, remover, endpoint })
 }
 
 #[cfg(not(feature = "azure"))]
-fn azure(url: &str, _: &[(String, String)], _: Connector) -> Result<Arc<dyn ObjectStore>, AddressError> {
+fn azure(url: &str, _: &[(String, String)], _: Connector) -> Result<Made, AddressError> {
     Err(AddressError::NotBuilt { url: url.to_owned(), feature: "azure" })
 }
 
@@ -188,24 +234,31 @@ impl HttpService for Listening {
     }
 }
 
-impl HttpConnector for Connector {
-    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+impl Connector {
+    /// Makes a client that goes by this connector's proxies.
+    fn http(&self, allows_http: bool) -> object_store::Result<reqwest::Client> {
         let failed = |source| object_store::Error::Generic { store: "HTTP", source };
-        let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp);
         // By default the builder would look for proxies in the environment of the process.
         let builder = self
             .proxies
             .iter()
             .cloned()
             .fold(reqwest::Client::builder().no_proxy(), |builder, proxy| builder.proxy(proxy));
-        let client = builder
+        builder
             .tls_backend_preconfigured(client_config(None).map_err(failed)?)
-            .https_only(allows_http.as_deref() != Some("true"))
+            .https_only(!allows_http)
             .connect_timeout(CONNECT_MAX)
             .timeout(ANSWER_MAX)
             .user_agent(concat!("kfm/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| failed(Box::new(error)))?;
+            .map_err(|error| failed(Box::new(error)))
+    }
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let allows_http = options.get_config_value(&ClientConfigKey::AllowHttp);
+        let client = self.http(allows_http.as_deref() == Some("true"))?;
         Ok(HttpClient::new(Listening { client, server: Arc::clone(&self.server) }))
     }
 }

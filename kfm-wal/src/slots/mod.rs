@@ -44,6 +44,8 @@ pub mod object;
 pub mod postgres;
 pub mod probe;
 mod prove;
+#[cfg(any(feature = "s3", feature = "azure"))]
+mod removal;
 #[cfg(any(feature = "s3", feature = "azure", feature = "postgres"))]
 mod tls;
 mod turns;

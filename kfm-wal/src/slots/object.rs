@@ -21,7 +21,7 @@ use super::names::{CHAIN, name_of, number_of};
 use super::{Created, SlotError, Slots};
 
 /// The words before the status in a client's error message, and nowhere else in it.
-const STATUS: &str = "status code: ";
+pub(crate) const STATUS: &str = "status code: ";
 
 /// Slots as the objects below a root.
 #[derive(Debug, Clone)]
@@ -192,9 +192,9 @@ fn is_untrusted(_: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// Returns the status of the answer that an error is about; the client gives it in the text of its message
-/// only.
-fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
+/// Returns the HTTP status of the answer that an error of a client is about; `None` if no answer came. The client gives
+/// it in the text of its message only.
+pub fn status_of(error: &(dyn std::error::Error + 'static)) -> Option<u16> {
     let said = error.to_string();
     let status = said.split_once(STATUS).and_then(|(_, rest)| rest.get(..3)?.parse().ok());
     status.or_else(|| status_of(error.source()?))
