@@ -12,7 +12,7 @@ use kfm_wal::record::SegmentRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::blob::{BlobError, BlobStore, BlobStoreExt};
+use crate::blob::{BlobError, BlobStore};
 
 /// Versions that one call of the blob store looks for.
 const LOOKED_AT_MAX: usize = 4_096;
@@ -55,7 +55,7 @@ impl VersionStore {
             return Err(VersionError::Mismatch { digest: *digest });
         }
         let items = items.into_iter().map(|(digest, bytes)| (key_of(&digest), bytes)).collect();
-        Ok(self.blobs.put(items).await?)
+        Ok(self.blobs.keep(items).await?)
     }
 
     /// Says whether the bytes under a digest are there, unharmed.
@@ -122,6 +122,14 @@ impl VersionStore {
             return Err(VersionError::Count { digest, expected: segment.count, found: lines.len() as u64 });
         }
         Ok(lines)
+    }
+
+    /// Asks the store whether it is there, and writes nothing.
+    ///
+    /// # Errors
+    /// [`VersionError::Store`]: as its source says.
+    pub async fn reach(&self) -> Result<(), VersionError> {
+        Ok(self.blobs.reach().await?)
     }
 
     /// Removes what crashed processes left unfinished, and no version.

@@ -3,6 +3,7 @@
 pub mod key;
 pub mod local;
 pub mod object;
+pub(crate) mod patient;
 
 #[cfg(feature = "test-util")]
 pub mod fault;
@@ -14,10 +15,12 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::Value;
-use kfm_retry::ErrorClass;
+use kfm_retry::{Classify, ErrorClass, Verdict};
 
 pub use local::LocalBlobs;
 pub use object::ObjectBlobs;
+
+use crate::swap::{Seen, Swapped};
 
 pub use crate::swap::Stray;
 
@@ -63,6 +66,29 @@ pub trait BlobStore: Debug + Send + Sync {
     /// As [`BlobError`] says.
     async fn list(&self, suffixes: &[&str]) -> Result<Vec<String>, BlobError>;
 
+    /// Returns what stands at keys, in the order of `keys`; with a generation where the store has them.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says.
+    async fn look(&self, keys: &[String]) -> Result<Vec<Seen>, BlobError> {
+        Ok(self.digests(keys).await?.into_iter().map(Seen::value).collect())
+    }
+
+    /// Lists the first `limit` keys above `after` that [`list`](BlobStore::list) would list.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says.
+    async fn page(
+        &self,
+        suffixes: &[&str],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, BlobError> {
+        let mut keys = self.list(suffixes).await?;
+        let first = after.map_or(0, |after| keys.partition_point(|key| key.as_str() <= after));
+        Ok(keys.drain(first..).take(limit).collect())
+    }
+
     /// Lists what is named like a key with one of `suffixes` and cannot be a key: links, sockets, and names that no
     /// key can have. The store leaves all of it alone.
     ///
@@ -78,6 +104,51 @@ pub trait BlobStore: Debug + Send + Sync {
     /// # Errors
     /// As [`BlobError`] says. An error says nothing of the other keys of the batch: observe them.
     async fn swap(&self, batch: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, BlobError>;
+
+    /// Changes distinct keys, each from what was seen there, in any order; one answer per change, in the order of the
+    /// batch. What stands in the way of one key does not stop the others.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says. An outer error says nothing of the keys; an inner one is about its key.
+    async fn change(&self, batch: Vec<BlobChange>) -> Result<Vec<Result<Swapped, BlobError>>, BlobError> {
+        let swap = |change: BlobChange| {
+            let precondition = Precondition::Is(change.from.value);
+            BlobSwap { key: change.key, precondition, to: change.to }
+        };
+        let outcomes = self.swap(batch.into_iter().map(swap).collect()).await?;
+        Ok(outcomes.into_iter().map(|outcome| Ok(outcome.into())).collect())
+    }
+
+    /// Puts bytes at distinct keys that are named after them, in any order; durable on return. Bytes that are there already
+    /// are not written again; what is damaged is replaced.
+    ///
+    /// # Errors
+    /// As [`BlobError`] says; some of the bytes may have been put.
+    async fn keep(&self, items: Vec<(String, Bytes)>) -> Result<(), BlobError> {
+        self.put(items).await
+    }
+
+    /// Asks the store whether it is there, and writes nothing.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`]: it is not; otherwise as [`BlobError`] says.
+    async fn reach(&self) -> Result<(), BlobError> {
+        self.digests(&[]).await.map(drop)
+    }
+
+    /// Finds out whether the store keeps the conditions of a change, where that is not certain; before the first change.
+    ///
+    /// # Errors
+    /// [`BlobError::Unfit`]: it does not; otherwise as [`BlobError`] says.
+    async fn prove(&self) -> Result<(), BlobError> {
+        Ok(())
+    }
+
+    /// Says whether a put compares the key's value in one step with the change. Where it does not, the store looks, then
+    /// puts, and what another hand writes in between is lost.
+    fn compares_on_replacement(&self) -> bool {
+        true
+    }
 
     /// Says whether a removal compares the key's value in one step with the change. Where it does not, the store looks,
     /// then removes, and what another hand writes in between is lost.
@@ -105,6 +176,17 @@ pub struct BlobSwap {
     pub to: Option<Bytes>,
 }
 
+/// One change of one key, from what was seen there.
+#[derive(Debug, Clone)]
+pub struct BlobChange {
+    /// The key to change.
+    pub key: String,
+    /// What must stand there right before the change, as [`Seen::is_still`] compares it.
+    pub from: Seen,
+    /// The bytes that the key is to have; `None` removes it.
+    pub to: Option<Bytes>,
+}
+
 /// What became of one swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwapOutcome {
@@ -117,6 +199,26 @@ pub enum SwapOutcome {
         /// The value that the key has.
         observed: Value,
     },
+}
+
+impl From<SwapOutcome> for Swapped {
+    fn from(outcome: SwapOutcome) -> Self {
+        match outcome {
+            SwapOutcome::Applied => Self::Applied { generation: None },
+            SwapOutcome::Already => Self::Already { generation: None },
+            SwapOutcome::Conflict { observed } => Self::Conflict { observed: Seen::value(observed) },
+        }
+    }
+}
+
+impl From<Swapped> for SwapOutcome {
+    fn from(swapped: Swapped) -> Self {
+        match swapped {
+            Swapped::Applied { .. } => Self::Applied,
+            Swapped::Already { .. } => Self::Already,
+            Swapped::Conflict { observed } => Self::Conflict { observed: observed.value },
+        }
+    }
 }
 
 /// What must hold right before a key is changed.
@@ -190,6 +292,15 @@ pub enum BlobError {
         /// Where it should be.
         place: String,
     },
+    /// The store does not keep the conditions of a change, so that two writers could replace each other's bytes: use
+    /// another store.
+    #[error("store does not keep the conditions of a change, {what}: place={place}")]
+    Unfit {
+        /// Its address.
+        place: String,
+        /// What it did.
+        what: String,
+    },
     /// A symbolic link lies where a key leads: replace it by what it leads to, it is never followed.
     #[error("symbolic link is not followed, replace it by the file: path={path}")]
     Link {
@@ -206,7 +317,18 @@ pub enum BlobError {
     },
 }
 
+impl Classify for BlobError {
+    fn classify(&self) -> Verdict {
+        self.class().into()
+    }
+}
+
 impl BlobError {
+    /// Says whether trying again may help.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Transient { .. } | Self::Unknown { .. })
+    }
+
     /// Returns the kind of failure of an error that may pass: this machine's own disk, or a server.
     pub(crate) fn class(&self) -> ErrorClass {
         let (Self::Transient { source, .. } | Self::Unknown { source, .. }) = self else {

@@ -16,9 +16,9 @@ use crate::op::Role;
 pub struct StoreSettings {
     /// stac, graph, search or cache.
     pub domain: Domain,
-    /// A kind that the opener registered: static for a catalog in a folder, embedded for the rest.
+    /// A kind that the opener registered: static for a catalog in a folder or bucket, embedded for the rest.
     pub kind: String,
-    /// Where it lies: a `file:` URL, or a path relative to `kfm.toml`.
+    /// Where it lies: a `file:` URL, or a path relative to `kfm.toml`; for a kind on a server, its URL.
     pub url: String,
     /// target: its documents are what everything else follows; exactly one store is. derived: it follows them.
     /// Default: the only stac store is the target, and every other store is derived.

@@ -31,7 +31,8 @@ pub use settings::{
     RetiredSettings, Settings, Strictness, TelemetrySettings, VersionSettings, WalSettings,
 };
 
-use crate::blob::LocalBlobs;
+use crate::blob::patient::PatientBlobs;
+use crate::blob::{LocalBlobs, ObjectBlobs};
 use crate::error::{Error, Result};
 use crate::kind::{Credentials, Surroundings, local_path};
 use crate::op::{DomainOp, Role};
@@ -99,14 +100,7 @@ impl Platform {
         settings::places::check_below(&settings, &root).map_err(|why| {
             Error::invalid(format!("{why}: path={}", file.display()), "give each its own place in kfm.toml")
         })?;
-        let versions = local_path(&settings.versions.url).map(|path| root.join(path)).ok_or_else(|| {
-            let url = &settings.versions.url;
-            Error::invalid(
-                format!("versions are kept in a folder, use a file: URL: url={url}"),
-                "repair kfm.toml",
-            )
-        })?;
-        let versions = Arc::new(VersionStore::new(Arc::new(LocalBlobs::new(versions))));
+        let versions = Arc::new(versions_of(&settings, &root, &options)?);
         let log = LogPlace::of(&settings, &root, &options)?;
         let mut stores: Vec<Arc<dyn DomainOp>> = Vec::with_capacity(settings.stores.len());
         for (name, store) in &settings.stores {
@@ -307,7 +301,20 @@ impl Platform {
         &*self.0.options.disk
     }
 
-    /// Returns the folder of the version store.
+    /// Says where the version store is, for people.
+    pub(crate) fn versions_place(&self) -> String {
+        match local_path(&self.0.settings.versions.url) {
+            Some(_) => self.shown(&self.versions_dir()),
+            None => self.0.settings.versions.url.clone(),
+        }
+    }
+
+    /// Says whether the version store that the settings name is in a bucket.
+    pub(crate) fn versions_in_bucket(&self) -> bool {
+        local_path(&self.0.settings.versions.url).is_none()
+    }
+
+    /// Returns the folder of the version store; for one in a bucket, the folder that it would have.
     pub fn versions_dir(&self) -> PathBuf {
         let path = local_path(&self.0.settings.versions.url);
         path.map_or_else(|| self.own("versions"), |path| self.0.root.join(path))
@@ -412,4 +419,21 @@ impl Platform {
             manifest: release.manifest_ref.as_ref().map(digested),
         }
     }
+}
+
+/// Makes the version store that the settings name; does not connect to it yet.
+fn versions_of(settings: &Settings, root: &Path, options: &OpenOptions) -> Result<VersionStore> {
+    let url = &settings.versions.url;
+    if let Some(path) = local_path(url) {
+        return Ok(VersionStore::new(Arc::new(LocalBlobs::new(root.join(path)))));
+    }
+    let blobs =
+        ObjectBlobs::in_bucket(url, options.credentials.pairs()).map_err(|source| Error::Invalid {
+            message: "the version store's address cannot be used".into(),
+            hint: "repair url under [versions] of kfm.toml, or set what the cause names in the environment"
+                .into(),
+            source: Some(Box::new(source)),
+        })?;
+    let (clock, interrupt) = (Arc::clone(&options.clock), options.interrupt.clone());
+    Ok(VersionStore::new(Arc::new(PatientBlobs::new(Arc::new(blobs), clock, interrupt))))
 }

@@ -154,7 +154,8 @@ pub enum Strictness {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionSettings {
-    /// Where it lies, never inside a folder that is served; default `file:.kfm/versions`.
+    /// Where it lies, never inside a folder or bucket that is served; default `file:.kfm/versions`. One that hosts share
+    /// is at `s3://bucket/prefix` or `az://container/prefix`.
     pub url: String,
 }
 

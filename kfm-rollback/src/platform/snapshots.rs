@@ -86,7 +86,7 @@ impl Platform {
 
     /// Says how to get back what the version store lacks.
     pub(crate) fn restore_versions(&self) -> String {
-        let place = self.shown(&self.versions_dir());
+        let place = self.versions_place();
         format!("restore the version store, {place}, from a backup that is not older than the log")
     }
 

@@ -9,14 +9,16 @@ use futures::{StreamExt, TryStreamExt};
 use kfm_lineage::{Digest, DigestKind, Domain, Value};
 
 use super::{DOCUMENT_SUFFIXES, DocumentPath};
-use crate::blob::{
-    BlobError, BlobStore, BlobSwap, LocalBlobs, ObjectBlobs, Precondition, Stray, SwapOutcome,
-};
+use crate::blob::{BlobChange, BlobError, BlobStore, LocalBlobs, ObjectBlobs, Stray};
 use crate::context::WriteContext;
 use crate::op::{
-    Capabilities, CompareAndSet, Depth, DomainOp, Fence, Listed, OpError, Outcomes, Probe, Role, Seen, Swap,
-    Swapped, ValueIs, Visible,
+    Capabilities, CompareAndSet, Depth, DomainOp, Fence, Listed, Misconfigured, OpError, Outcomes, Probe,
+    Role, Seen, Swap, ValueIs, Visible,
 };
+
+/// What to do about a product that does not keep conditions.
+const UNFIT: &str = "use a product with conditional writes, or take it under the platform's lock alone by \
+                     conditions = \"under_lock\" in the store's table, where nothing else writes";
 
 /// Documents that are swapped by one call of the blob store.
 const CHUNK_CELLS_MAX: usize = 256;
@@ -66,8 +68,9 @@ impl StaticCatalog {
         Self { role, ..self }
     }
 
-    async fn write(&self, swaps: Vec<BlobSwap>) -> Result<Vec<SwapOutcome>, OpError> {
-        self.blobs.swap(swaps).await.map_err(|error| self.error(error))
+    async fn write(&self, changes: Vec<BlobChange>) -> Result<Outcomes, OpError> {
+        let answers = self.blobs.change(changes).await.map_err(|error| self.error(error))?;
+        Ok(answers.into_iter().map(|answer| answer.map_err(|error| self.error(error))).collect())
     }
 
     fn check_key(&self, key: &str) -> Result<(), OpError> {
@@ -99,6 +102,11 @@ impl StaticCatalog {
             BlobError::Missing { place } => {
                 OpError::Missing { store, place, derived: self.role == Role::Derived }
             }
+            BlobError::Unfit { place, what } => OpError::Misconfigured {
+                store,
+                what: format!("{what}, place={place}"),
+                remedy: UNFIT.to_owned(),
+            },
             BlobError::InvalidKey { key, why } => OpError::InvalidKey { store, key, why },
             BlobError::Permanent { ref key, .. } | BlobError::Link { path: ref key } => {
                 OpError::Permanent { store, key: key.clone(), source: Box::new(error) }
@@ -122,10 +130,10 @@ impl DomainOp for StaticCatalog {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let is_compared = self.blobs.compares_on_removal();
+        let compares = |compares| if compares { CompareAndSet::Value } else { CompareAndSet::None };
         Capabilities {
-            put: CompareAndSet::Value,
-            retire: if is_compared { CompareAndSet::Value } else { CompareAndSet::None },
+            put: compares(self.blobs.compares_on_replacement()),
+            retire: compares(self.blobs.compares_on_removal()),
             fence: Fence::Lock,
             durable_ack: self.durable,
             value_is: ValueIs::Content,
@@ -135,15 +143,24 @@ impl DomainOp for StaticCatalog {
     }
 
     async fn probe(&self) -> Result<Probe, OpError> {
-        self.blobs.digests(&[]).await.map_err(|error| self.error(error))?;
-        Ok(Probe::healthy("static catalog", "1"))
+        self.blobs.reach().await.map_err(|error| self.error(error))?;
+        let mut probe = Probe::healthy("static catalog", "1");
+        if !self.blobs.compares_on_replacement() {
+            probe.findings.push(Misconfigured {
+                what: "it is written without conditions, so that what another hand writes at the same moment is lost"
+                    .into(),
+                remedy: "let nothing but this platform write there, or use a product with conditional writes".into(),
+                breaks_promise: false,
+            });
+        }
+        Ok(probe)
     }
 
     /// A listing knows names only: a document's value is the digest of its bytes, and would have to be read.
     async fn scan(&self, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, OpError> {
-        let mut keys = self.blobs.list(&DOCUMENT_SUFFIXES).await.map_err(|error| self.error(error))?;
-        let first = after.map_or(0, |after| keys.partition_point(|key| key.as_str() <= after));
-        Ok(keys.drain(first..).take(limit).map(|key| (key, None)).collect())
+        let page = self.blobs.page(&DOCUMENT_SUFFIXES, after, limit).await;
+        let keys = page.map_err(|error| self.error(error))?;
+        Ok(keys.into_iter().map(|key| (key, None)).collect())
     }
 
     async fn strays(&self) -> Result<Vec<Stray>, OpError> {
@@ -152,8 +169,7 @@ impl DomainOp for StaticCatalog {
 
     async fn observe(&self, keys: &[String], _: Depth) -> Result<Vec<Seen>, OpError> {
         keys.iter().try_for_each(|key| self.check_key(key))?;
-        let values = self.blobs.digests(keys).await.map_err(|error| self.error(error))?;
-        Ok(values.into_iter().map(Seen::value).collect())
+        self.blobs.look(keys).await.map_err(|error| self.error(error))
     }
 
     async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, OpError> {
@@ -162,6 +178,12 @@ impl DomainOp for StaticCatalog {
         let reads: Vec<_> = keys.iter().map(|key| self.blobs.get(key)).collect();
         let contents = futures::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await;
         contents.map_err(|error| self.error(error))
+    }
+
+    /// Its fence is the platform's lock. What the catalog promises is made sure here, before the first look: a probe
+    /// writes nothing.
+    async fn fence(&self, _: &WriteContext) -> Result<(), OpError> {
+        self.blobs.prove().await.map_err(|error| self.error(error))
     }
 
     async fn swap(&self, cx: &WriteContext, batch: &[Swap]) -> Result<Outcomes, OpError> {
@@ -175,8 +197,7 @@ impl DomainOp for StaticCatalog {
             for (swap, content) in swaps.iter().zip(cx.contents(&self.name, swaps).await) {
                 answers.push(content.map(|to| {
                     chunk_bytes += to.as_ref().map_or(0, Bytes::len);
-                    let (key, precondition) = (swap.key.clone(), Precondition::Is(swap.from.value));
-                    chunk.push(BlobSwap { key, precondition, to });
+                    chunk.push(BlobChange { key: swap.key.clone(), from: swap.from.clone(), to });
                 }));
             }
             if chunk.len() >= CHUNK_CELLS_MAX || chunk_bytes >= CHUNK_BYTES_MAX {
@@ -185,14 +206,13 @@ impl DomainOp for StaticCatalog {
             }
         }
         outcomes.extend(self.write(chunk).await?);
-        let mut outcomes = outcomes.into_iter().map(|outcome| match outcome {
-            SwapOutcome::Applied => Swapped::Applied { generation: None },
-            SwapOutcome::Already => Swapped::Already { generation: None },
-            SwapOutcome::Conflict { observed } => Swapped::Conflict { observed: Seen::value(observed) },
-        });
+        let mut outcomes = outcomes.into_iter();
         // One outcome for each swap whose content was there.
-        let answers = answers.into_iter().map(|answer| answer.map(|()| outcomes.next()));
-        Ok(answers.filter_map(Result::transpose).collect())
+        let answers = answers.into_iter().map(|answer| match answer {
+            Ok(()) => outcomes.next(),
+            Err(error) => Some(Err(error)),
+        });
+        Ok(answers.flatten().collect())
     }
 
     async fn recover(&self, _: &WriteContext) -> Result<(), OpError> {

@@ -137,10 +137,14 @@ impl Platform {
             result.map_err(|error| text_of(std::error::Error::source(&error).unwrap_or(&error)).into())
         };
         let lost = lost.map_or(Ok(()), Err);
-        let versions = self.versions_dir();
+        let versions = PathBuf::from(self.versions_place());
+        let there = match self.versions_in_bucket() {
+            true => self.versions().reach().await.map_err(|error| text_of(&error)),
+            false => self.lists(&self.versions_dir()),
+        };
         let parts = [
             ("log", PathBuf::from(self.wal_place()), server, log),
-            ("versions", versions.clone(), None, self.lists(&versions).and(lost).map_err(Advice::from)),
+            ("versions", versions, None, there.and(lost).map_err(Advice::from)),
             ("ledger", self.ledger_dir(), None, ledger),
             (
                 "telemetry",

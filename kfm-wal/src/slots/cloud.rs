@@ -90,11 +90,7 @@ struct Made {
     endpoint: String,
 }
 
-fn client(
-    url: &str,
-    environment: &[(String, String)],
-    server: &Heard,
-) -> Result<(Made, Path), AddressError> {
+fn client(url: &str, environment: &[(String, String)], server: &Heard) -> Result<(Made, Path), AddressError> {
     let unreadable = || AddressError::Unreadable { url: url.to_owned() };
     let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
     let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -153,11 +149,7 @@ fn no_retries() -> RetryConfig {
 }
 
 #[cfg(feature = "s3")]
-fn s3(
-    url: &str,
-    environment: &[(String, String)],
-    connector: Connector,
-) -> Result<Made, AddressError> {
+fn s3(url: &str, environment: &[(String, String)], connector: Connector) -> Result<Made, AddressError> {
     use object_store::aws::AmazonS3ConfigKey as Key;
 
     let mut builder = object_store::aws::AmazonS3Builder::new();
@@ -180,11 +172,7 @@ fn s3(url: &str, _: &[(String, String)], _: Connector) -> Result<Made, AddressEr
 }
 
 #[cfg(feature = "azure")]
-fn azure(
-    url: &str,
-    environment: &[(String, String)],
-    connector: Connector,
-) -> Result<Made, AddressError> {
+fn azure(url: &str, environment: &[(String, String)], connector: Connector) -> Result<Made, AddressError> {
     use object_store::azure::AzureConfigKey as Key;
 
     let mut builder = object_store::azure::MicrosoftAzureBuilder::new();

@@ -47,7 +47,34 @@ fn check_as(settings: &Settings, resolved: impl Fn(&Path) -> PathBuf) -> Result<
             }
         }
     }
-    check_written(settings, &folders, resolved)
+    check_written(settings, &folders, resolved)?;
+    check_buckets(settings)
+}
+
+/// Refuses two of the stores, the log and the version store at one place of a bucket, or one below another.
+fn check_buckets(settings: &Settings) -> Result<(), String> {
+    let stores = settings.stores.iter().map(|(name, store)| (format!("stores.{name}"), &store.url));
+    let own = [("wal".to_owned(), &settings.wal.url), ("versions".to_owned(), &settings.versions.url)];
+    let mut places: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, url) in stores.chain(own) {
+        let Some(place) = in_bucket(url) else { continue };
+        if let Some((other, _)) =
+            places.iter().find(|(_, other)| place.starts_with(other) || other.starts_with(&place))
+        {
+            return Err(format!(
+                "each has a prefix of its own in a bucket, and none lies below another: {other} {name} place={url}"
+            ));
+        }
+        places.push((name, place));
+    }
+    Ok(())
+}
+
+/// Returns scheme, bucket and prefix of an address in a bucket, segment by segment.
+fn in_bucket(url: &str) -> Option<Vec<&str>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let is_bucket = ["s3", "az"].contains(&scheme);
+    is_bucket.then(|| [scheme].into_iter().chain(rest.split('/').filter(|part| !part.is_empty())).collect())
 }
 
 /// Refuses a telemetry folder or a ledger file in a place where the platform keeps something else: it would be
@@ -139,6 +166,30 @@ mod tests {
         let apart = tempfile::tempdir().unwrap();
         let elsewhere = settings("file:catalog", &format!("file:{}", apart.path().display()));
         assert_eq!(check_below(&elsewhere, root.path()), Ok(()));
+    }
+
+    #[test]
+    fn prefixes_of_a_bucket_that_lie_in_one_another_are_refused() {
+        for (catalog, wal, is_refused) in [
+            ("s3://b/stac", "s3://b/log", false),
+            ("s3://b/stac", "s3://b/stac-log", false),
+            ("s3://b/stac", "az://b/stac", false),
+            ("s3://b/stac", "s3://b/stac/log", true),
+            ("s3://b/stac/", "s3://b//stac", true),
+            ("s3://b", "s3://b/log", true),
+            ("s3://b/stac/a", "s3://b/stac", true),
+        ] {
+            let text = Settings::EMBEDDED
+                .replace("file:catalog", catalog)
+                .replace("url = \"file:wal\"", &format!("url = \"{wal}\""));
+            let parsed = Settings::parse(&text, Path::new("kfm.toml"), &crate::platform::built_in_kinds());
+            assert_eq!(parsed.is_err(), is_refused, "{catalog} {wal}");
+        }
+        let both = Settings::EMBEDDED
+            .replace("file:catalog", "s3://b/x")
+            .replace("file:.kfm/versions", "s3://b/x/versions");
+        let refused = Settings::parse(&both, Path::new("kfm.toml"), &crate::platform::built_in_kinds());
+        assert!(refused.unwrap_err().to_string().contains("stores.catalog versions place=s3://b/x/versions"));
     }
 
     #[test]
