@@ -4,6 +4,11 @@ mod conditions;
 mod listing;
 mod served;
 
+#[cfg(test)]
+mod odd;
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -117,6 +122,7 @@ impl ObjectBlobs {
     #[must_use]
     pub fn below(mut self, prefix: Path) -> Self {
         self.prefix = prefix;
+        self.is_ordered = Arc::default();
         self
     }
 
@@ -180,13 +186,13 @@ impl ObjectBlobs {
         }))
     }
 
-    /// Changes one key, bound to what was seen there. Where that has no generation, or the change cannot be bound, it
-    /// looks first.
+    /// Changes one key, bound to what was seen there. Where that has no generation, or the change cannot be bound, or there
+    /// is nothing to change, it looks first.
     async fn change_one(&self, change: BlobChange) -> Result<Swapped, BlobError> {
         let BlobChange { key, from, to } = change;
         let value = to.as_ref().map(|bytes| Digest::of_bytes(bytes));
         let is_bound = match (&from, &to) {
-            (Seen { value: None, .. }, None) => false,
+            _ if from.value == value => false,
             (Seen { value: None, .. }, Some(_)) => self.compares_on_replacement(),
             (Seen { generation, .. }, Some(_)) => generation.is_some() && self.compares_on_replacement(),
             (Seen { generation, .. }, None) => generation.is_some() && self.compares_on_removal(),
@@ -363,7 +369,9 @@ impl BlobStore for ObjectBlobs {
         let prefix = Some(&self.prefix).filter(|prefix| !prefix.as_ref().is_empty());
         match self.store.list(prefix).next().await {
             None | Some(Ok(_)) => Ok(()),
-            Some(Err(Error::NotFound { .. })) => Err(BlobError::Missing { place: self.place.clone() }),
+            Some(Err(error)) if status_of(&error) == Some(404) => {
+                Err(BlobError::Missing { place: self.place.clone() })
+            }
             Some(Err(error)) => Err(failed("-", error)),
         }
     }
@@ -420,7 +428,10 @@ fn changed_nothing(error: &Error) -> bool {
     ) || is_refusal(error)
 }
 
-/// Says whether the server found fault with the request: trying again brings the same, and nothing was changed.
+/// Says whether the server found fault with the request: trying again brings the same, and nothing was changed. Where the
+/// client has a word of its own for the answer, that word counts.
 fn is_refusal(error: &Error) -> bool {
-    status_of(error).is_some_and(|status| (400..500).contains(&status) && ![408, 409, 429].contains(&status))
+    matches!(error, Error::Generic { .. })
+        && status_of(error)
+            .is_some_and(|status| (400..500).contains(&status) && ![408, 409, 429].contains(&status))
 }

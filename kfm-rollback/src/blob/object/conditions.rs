@@ -217,8 +217,14 @@ impl<'a> Ground<'a> {
         }
         for n in 1 + 2 * ROUNDS..=3 * ROUNDS {
             let seen = self.insist(n, 1, PutMode::Create).await?;
-            let (put, removed) =
-                futures::join!(self.put(n, 2, PutMode::Update(seen.clone())), self.remove(n, &seen));
+            let (put, remove) = (self.put(n, 2, PutMode::Update(seen.clone())), self.remove(n, &seen));
+            // Each is the first one in its turn.
+            let (put, removed) = if n % 2 == 0 {
+                futures::join!(put, remove)
+            } else {
+                let (removed, put) = futures::join!(remove, put);
+                (put, removed)
+            };
             let is_one = match (put?.is_some(), removed.is_ok()) {
                 (true, true) => false,
                 (true, false) => self.holds(n, 2).await?,

@@ -8,6 +8,12 @@ use futures::TryStreamExt;
 use super::{BlobError, ObjectBlobs, failed};
 
 impl ObjectBlobs {
+    /// Lists all names, those that no key can have among them.
+    #[cfg(test)]
+    pub(super) async fn names_of_all(&self) -> Vec<String> {
+        self.names(None, usize::MAX, &|_| true).await.unwrap()
+    }
+
     /// Lists the names below the prefix that are above `after` and wanted: the first `limit` of them in the order of their
     /// bytes.
     ///
