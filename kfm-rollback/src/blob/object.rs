@@ -212,8 +212,7 @@ impl ObjectBlobs {
         };
         match made {
             Ok(generation) => Ok(Swapped::Applied { generation }),
-            Err(Error::NotFound { .. }) if value.is_none() => Ok(Swapped::Applied { generation: None }),
-            Err(Error::NotFound { .. }) if from.value.is_none() => {
+            Err(Error::NotFound { .. }) if value.is_some() && from.value.is_none() => {
                 Err(BlobError::Missing { place: self.place.clone() })
             }
             // Another writer was faster, or this change was made by an earlier call whose answer was lost: the object that

@@ -12,13 +12,18 @@ use object_store::client::{
     HttpService,
 };
 use object_store::path::Path;
+#[cfg(feature = "azure")]
+use object_store::signer::Url;
 use object_store::{ObjectStore, RetryConfig};
 use reqwest::{NoProxy, Proxy};
 
 use super::ObjectSlots;
 use super::address::AddressError;
 use super::object::Heard;
+use super::removal::Product;
 pub use super::removal::Remover;
+#[cfg(feature = "azure")]
+use super::removal::below;
 use super::tls::client_config;
 
 /// How long a connection may take to be made.
@@ -150,20 +155,28 @@ fn no_retries() -> RetryConfig {
 
 #[cfg(feature = "s3")]
 fn s3(url: &str, environment: &[(String, String)], connector: Connector) -> Result<Made, AddressError> {
-    use object_store::aws::AmazonS3ConfigKey as Key;
+    use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 
-    let mut builder = object_store::aws::AmazonS3Builder::new();
+    let mut builder = AmazonS3Builder::new();
     for (key, value) in settings(environment, "AWS_") {
         builder = builder.with_config(key, value);
     }
     let allows_http = builder.get_config_value(&Key::Client(ClientConfigKey::AllowHttp));
     let endpoint = builder.get_config_value(&Key::Endpoint).unwrap_or_default();
-    let remover = connector.http(allows_http.as_deref() == Some("true"));
+    let region = builder.get_config_value(&Key::Region).unwrap_or_else(|| REGION.to_owned());
+    let client = connector.http(allows_http.as_deref() == Some("true")).map_err(failed)?;
     let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(connector).build();
-    let failed = |source| AddressError::Client { source: Box::new(source) };
     let store = Arc::new(built.map_err(failed)?);
-    let remover = Remover::new(Arc::clone(&store) as _, remover.map_err(failed)?);
+    let remover = Remover::new(Product::S3 { store: Arc::clone(&store), region }, client);
     Ok(Made { store, remover, endpoint })
+}
+
+/// The region of a client that is told none.
+#[cfg(feature = "s3")]
+const REGION: &str = "us-east-1";
+
+fn failed(source: object_store::Error) -> AddressError {
+    AddressError::Client { source: Box::new(source) }
 }
 
 #[cfg(not(feature = "s3"))]
@@ -173,20 +186,27 @@ fn s3(url: &str, _: &[(String, String)], _: Connector) -> Result<Made, AddressEr
 
 #[cfg(feature = "azure")]
 fn azure(url: &str, environment: &[(String, String)], connector: Connector) -> Result<Made, AddressError> {
-    use object_store::azure::AzureConfigKey as Key;
+    use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
 
-    let mut builder = object_store::azure::MicrosoftAzureBuilder::new();
+    let mut builder = MicrosoftAzureBuilder::new();
     for (key, value) in settings(environment, "AZURE_") {
         builder = builder.with_config(key, value);
     }
-    let allows_http = builder.get_config_value(&Key::Client(ClientConfigKey::AllowHttp));
-    let endpoint = builder.get_config_value(&Key::Endpoint).unwrap_or_default();
-    let remover = connector.http(allows_http.as_deref() == Some("true"));
-    let built = builder.with_url(url).with_retry(no_retries()).with_http_connector(connector).build();
-    let failed = |source| AddressError::Client { source: Box::new(source) };
-    let store = Arc::new(built.map_err(failed)?);
-    let remover = Remover::new(Arc::clone(&store) as _, remover.map_err(failed)?);
-    Ok(Made { store, remover, endpoint })
+    let builder = builder.with_url(url).with_retry(no_retries());
+    let given = |key| builder.get_config_value(&key).unwrap_or_default();
+    let (account, endpoint, name) =
+        (given(Key::AccountName), given(Key::Endpoint), given(Key::ContainerName));
+    let client = connector.http(given(Key::Client(ClientConfigKey::AllowHttp)) == "true").map_err(failed)?;
+    let service = match endpoint.as_str() {
+        "" => format!("https://{account}.blob.core.windows.net"),
+        endpoint => endpoint.to_owned(),
+    };
+    let store = Arc::new(builder.with_http_connector(connector).build().map_err(failed)?);
+    let flaw = |source| AddressError::Client { source };
+    let service: Url = service.parse().map_err(|error| flaw(Box::new(error)))?;
+    let container = below(&service, &Path::from(name)).map_err(failed)?;
+    let product = Product::Azure { store: Arc::clone(&store), account, container };
+    Ok(Made { store, remover: Remover::new(product, client), endpoint })
 }
 
 #[cfg(not(feature = "azure"))]

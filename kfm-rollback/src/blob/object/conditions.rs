@@ -207,10 +207,8 @@ impl<'a> Ground<'a> {
     async fn binds_removals(&self, stale: &UpdateVersion) -> Result<bool, BlobError> {
         match self.remove(0, stale).await {
             Err(Error::Precondition { .. }) => {}
-            Err(Error::Generic { store, source }) => {
-                return Err(failed("-", Error::Generic { store, source }));
-            }
-            _ => return Ok(false),
+            Ok(()) | Err(Error::NotFound { .. } | Error::NotSupported { .. }) => return Ok(false),
+            Err(error) => return Err(failed("-", error)),
         }
         if !self.holds(0, 2).await? {
             return Ok(false);
