@@ -194,8 +194,7 @@ fn azure(url: &str, environment: &[(String, String)], connector: Connector) -> R
     }
     let builder = builder.with_url(url).with_retry(no_retries());
     let given = |key| builder.get_config_value(&key).unwrap_or_default();
-    let (account, endpoint, name) =
-        (given(Key::AccountName), given(Key::Endpoint), given(Key::ContainerName));
+    let (account, endpoint) = (given(Key::AccountName), given(Key::Endpoint));
     let client = connector.http(given(Key::Client(ClientConfigKey::AllowHttp)) == "true").map_err(failed)?;
     let service = match endpoint.as_str() {
         "" => format!("https://{account}.blob.core.windows.net"),
@@ -204,6 +203,8 @@ fn azure(url: &str, environment: &[(String, String)], connector: Connector) -> R
     let store = Arc::new(builder.with_http_connector(connector).build().map_err(failed)?);
     let flaw = |source| AddressError::Client { source };
     let service: Url = service.parse().map_err(|error| flaw(Box::new(error)))?;
+    // The builder reads it from the address only when it builds.
+    let name = url.split('/').nth(2).unwrap_or_default();
     let container = below(&service, &Path::from(name)).map_err(failed)?;
     let product = Product::Azure { store: Arc::clone(&store), account, container };
     Ok(Made { store, remover: Remover::new(product, client), endpoint })
