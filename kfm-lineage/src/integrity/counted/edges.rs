@@ -127,7 +127,6 @@ impl CountedCatalog {
             if let Some(backs) = self.backs(from, link) {
                 backs.all -= 1;
             }
-            touched.leads.remove(&id);
         }
         self.place_mut(from).edges = Vec::new();
     }

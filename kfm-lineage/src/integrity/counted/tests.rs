@@ -58,7 +58,8 @@ fn link() -> impl Strategy<Value = Value> {
 
 fn document() -> impl Strategy<Value = Option<Arc<DocumentFacts>>> {
     let kinds = prop::sample::select(vec!["Catalog", "Collection", "Feature", "other"]);
-    let ids = || prop::sample::select(vec!["a", "b", "c"]);
+    // A document may state none.
+    let ids = || prop::sample::select(vec![json!("a"), json!("b"), json!("c"), Value::Null]);
     let stated = (kinds, ids(), ids(), any::<bool>(), prop::collection::vec(link(), 0..6));
     let stated = stated.prop_map(|(kind, id, collection, deprecated, links)| {
         json!({ "type": kind, "id": id, "collection": collection, "deprecated": deprecated, "links": links }).to_string()
