@@ -3,7 +3,6 @@
 pub mod key;
 pub mod local;
 pub mod object;
-pub(crate) mod patient;
 
 #[cfg(feature = "test-util")]
 pub mod fault;

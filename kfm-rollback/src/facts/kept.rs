@@ -10,8 +10,7 @@ use kfm_wal::table::{Entry, Table};
 use kfm_wal::{Head, WalError, WalStore};
 use tokio::sync::OnceCell;
 
-/// The name of the facts among the states of a snapshot.
-pub(crate) const FACTS: &str = "facts";
+use crate::platform::snapshots::FACTS;
 
 /// The facts that the newest snapshot has, opened when the first are asked for.
 ///
@@ -26,7 +25,7 @@ pub(crate) struct KeptFacts {
 
 impl KeptFacts {
     /// Takes the facts that this log names up to `head`.
-    pub(crate) fn new(snapshots: Snapshots, log: Arc<dyn WalStore>, head: Lsn) -> Self {
+    pub(crate) fn new(snapshots: Snapshots, (log, head): (Arc<dyn WalStore>, Lsn)) -> Self {
         Self { snapshots, log, head, table: OnceCell::new() }
     }
 

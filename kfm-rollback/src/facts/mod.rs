@@ -13,7 +13,7 @@ use kfm_lineage::validity::{self, ValidityFault};
 use kfm_wal::snapshot::Snapshots;
 use kfm_wal::{Head, WalError};
 
-pub(crate) use kept::{FACTS, KeptFacts};
+pub(crate) use kept::KeptFacts;
 
 use crate::error::{Error, Result};
 use crate::platform::{Interrupt, NoProgress, Progress};

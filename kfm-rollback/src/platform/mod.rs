@@ -10,6 +10,7 @@ pub(crate) mod snapshots;
 mod identity;
 pub(crate) mod options;
 mod outside;
+mod patient_blobs;
 pub(crate) mod settings;
 
 use std::collections::BTreeSet;
@@ -31,12 +32,12 @@ pub use settings::{
     RetiredSettings, Settings, Strictness, TelemetrySettings, VersionSettings, WalSettings,
 };
 
-use crate::blob::patient::PatientBlobs;
 use crate::blob::{LocalBlobs, ObjectBlobs};
 use crate::error::{Error, Result};
 use crate::kind::{Credentials, Surroundings, local_path};
 use crate::op::{DomainOp, Role};
 use crate::platform::log::LogPlace;
+use crate::platform::patient_blobs::PatientBlobs;
 use crate::versions::VersionStore;
 
 /// A platform that was opened: its settings, stores and components. Cheap to clone.

@@ -14,8 +14,10 @@ use kfm_wal::{Wal, WalStore};
 
 use super::Platform;
 use crate::error::{Error, Result, text_of};
-use crate::facts::{FACTS, KeptFacts};
 use crate::history::{HISTORY, History};
+
+/// The name of the facts of documents among the states of a snapshot.
+pub(crate) const FACTS: &str = "facts";
 
 /// The log, opened, and its history.
 #[derive(Debug)]
@@ -24,8 +26,8 @@ pub(crate) struct Folded {
     pub history: History,
     /// The position up to which snapshots were used instead of the log; zero if all of the log was read.
     pub snapshot: Lsn,
-    /// The facts of documents that the log names; `None` for who trusts nothing but the log.
-    pub facts: Option<KeptFacts>,
+    /// Whether what the log names beside it may be used; not by those that trust nothing but the log.
+    pub is_from_snapshots: bool,
 }
 
 impl Platform {
@@ -46,8 +48,7 @@ impl Platform {
         for unused in opened.passed_over.iter().chain(&passed_over) {
             tracing::debug!(%unused, "a snapshot is not used");
         }
-        let facts = Some(KeptFacts::new(snapshots, Arc::clone(wal.store()), wal.head().lsn));
-        Ok(Folded { wal, history, snapshot: of.min(opened.snapshot), facts })
+        Ok(Folded { wal, history, snapshot: of.min(opened.snapshot), is_from_snapshots: true })
     }
 
     /// The same from the log alone, without any snapshot.
@@ -57,7 +58,7 @@ impl Platform {
     pub(crate) async fn fold_whole(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
         let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
         let history = History::fold(&wal, &self.versions()).await.map_err(|error| self.with_remedy(error))?;
-        Ok(Folded { wal, history, snapshot: Lsn::ZERO, facts: None })
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO, is_from_snapshots: false })
     }
 
     /// Folds the log for those who only look: as far as its lists are there. With `whole` no snapshot is used, which
@@ -69,7 +70,7 @@ impl Platform {
         let snapshots = (!whole).then(|| self.snapshots());
         let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
         let history = History::fold_without_lost(&wal, &self.versions(), snapshots.as_ref()).await?;
-        Ok(Folded { wal, history, snapshot: Lsn::ZERO, facts: None })
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO, is_from_snapshots: false })
     }
 
     /// Says what to restore, if a list that the log names is lost.

@@ -33,7 +33,7 @@ pub(crate) use parts::{missing_lines, refuse_missing};
 use crate::context::{Stop, WriteContext};
 use crate::epochs::Epochs;
 use crate::error::{Error, Result, text_of};
-use crate::facts::Facts;
+use crate::facts::{Facts, KeptFacts};
 use crate::history::History;
 use crate::kind::Patience;
 use crate::op::{DomainOp, Misconfigured, OpError, Role};
@@ -161,7 +161,9 @@ impl Session {
         hold: Option<Hold>,
     ) -> Result<Self> {
         now(&platform.options().clock)?;
-        let Folded { wal, history, facts, .. } = folded;
+        let Folded { wal, history, is_from_snapshots, .. } = folded;
+        let log = || (Arc::clone(wal.store()), wal.head().lsn);
+        let kept = is_from_snapshots.then(|| KeptFacts::new(platform.snapshots(), log()));
         let (files, policy_fault) = match platform.policy_files(&history) {
             Ok(files) => (files, None),
             Err(error) => (PolicyFiles::default(), Some(error)),
@@ -177,7 +179,7 @@ impl Session {
             wal,
             history,
             facts: Facts::new(platform.versions())
-                .or_kept(facts)
+                .or_kept(kept)
                 .stopped_by(platform.options().interrupt.clone())
                 .telling(Arc::clone(&platform.options().progress)),
             epochs: Epochs::default(),

@@ -9,8 +9,8 @@ use kfm_wal::snapshot::Snapshots;
 
 use super::Session;
 use crate::error::Result;
-use crate::facts::FACTS;
 use crate::history::HISTORY;
+use crate::platform::snapshots::FACTS;
 
 impl Session {
     /// Makes a snapshot if the log, or what it says of cells, has grown enough since the one at `newest`. If that fails,

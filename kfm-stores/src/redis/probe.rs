@@ -67,7 +67,7 @@ pub(super) fn judge(info: &str, config: &[(String, String)], is_durable: bool) -
         if told("connected_slaves").is_some_and(|replicas| replicas != "0") {
             find(
                 "it has replicas, which follow later: a fail-over loses the last answers".into(),
-                "after a fail-over, run kfm verify and kfm project",
+                "after a fail-over, verify the platform and project its documents again",
                 false,
             );
         }

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use kfm_lineage::Value;
 use kfm_retry::{Backoff, Classify, Clock, ErrorClass, Policy, Retry, Verdict, idempotent};
 
-use super::{BlobChange, BlobError, BlobStore, BlobSwap, Stray, SwapOutcome};
+use super::Interrupt;
+use crate::blob::{BlobChange, BlobError, BlobStore, BlobSwap, Stray, SwapOutcome};
 use crate::kind::Patience;
-use crate::platform::Interrupt;
 use crate::swap::{Seen, Swapped};
 
 /// The longest pause between two calls.
