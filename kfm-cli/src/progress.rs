@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressStyle;
 use kfm_retry::Clock;
 use kfm_rollback::Progress;
 
@@ -13,8 +13,6 @@ use crate::output::Output;
 const TICK: Duration = Duration::from_millis(200);
 
 /// A bar on a terminal: the phase and, where its length is known, how many of how many, the rate, and the time left.
-///
-/// It writes to the terminal itself. The names of phases are the engine's own, so nothing of a stranger's is in it.
 #[derive(Debug)]
 pub(crate) struct Bar {
     out: Output,
@@ -47,7 +45,7 @@ const LONG_PHASE_MIN: u64 = 1_000;
 impl Bar {
     /// Makes a bar on the terminal of standard error.
     pub(crate) fn new(out: Output) -> Self {
-        out.bar().set_draw_target(ProgressDrawTarget::stderr());
+        out.show_bar();
         Self { out }
     }
 }

@@ -13,7 +13,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -180,6 +180,12 @@ impl Output {
     pub(crate) fn ask(&self, question: &str) {
         self.wipe();
         write_aside(&Visible::lines(&format!("\n{question}")));
+    }
+
+    /// Lets the bar of progress be seen, on standard error; it writes there itself, and only what the engine calls its
+    /// phases.
+    pub(crate) fn show_bar(&self) {
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
     }
 
     /// Returns the bar of progress, which is wiped whenever something else is written.

@@ -21,7 +21,9 @@ fn settings_that_are_not_right_stop_every_command_with_line_key_and_nearest() {
         ("publish = \"findings\"", "publish = \"lax\"", &["lax", "strict", "line=31"]),
         ("file:catalog", "file:graph", &["apart", "stores.catalog", "stores.graph"]),
         ("file:.kfm/versions", "file:catalog/.v", &["apart", "versions"]),
-        ("file:catalog", "s3://bucket/catalog", &["store=catalog", "file: URL"]),
+        ("file:catalog", "ftp://host/catalog", &["store=catalog", "file: URL", "ftp://host/catalog"]),
+        ("file:catalog", "s3://", &["store=catalog", "stores.catalog.url", "s3://bucket/prefix"]),
+        ("file:graph", "s3://bucket/graph", &["store=graph", "file: URL"]),
         ("[policy]", "[policy", &["line=28"]),
         ("[stores.catalog]", "[stores.\"a b\"]", &["store=a b"]),
     ] {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use kfm_lineage::Domain;
 
 use super::StaticCatalog;
-use super::place::invalid;
 use crate::blob::ObjectBlobs;
 use crate::error::{Error, Result};
 use crate::kind::{Key, StoreKind, Surroundings, local_path};
@@ -74,7 +73,18 @@ fn in_bucket(at: &Surroundings<'_>) -> Result<StaticCatalog> {
         let message = format!("value is not {expected}: key=stores.{name}.{}", key.name);
         Error::invalid(message, "repair kfm.toml")
     };
-    let mut blobs = ObjectBlobs::in_bucket(&at.settings.url, at.credentials.pairs()).map_err(invalid)?;
+    let unusable = |source| {
+        Error::Invalid {
+        message: format!("the catalog's address cannot be used: store={name}"),
+        hint: format!(
+            "repair stores.{name}.url in kfm.toml: a folder as a file: URL, s3://bucket/prefix or az://container/prefix; and \
+             set what the cause names in the environment"
+        )
+        .into(),
+        source: Some(Box::new(source)),
+    }
+    };
+    let mut blobs = ObjectBlobs::in_bucket(&at.settings.url, at.credentials.pairs()).map_err(unusable)?;
     let cache_control = match own.get(CACHE_CONTROL.name) {
         None => None,
         Some(value) => match value.as_str() {

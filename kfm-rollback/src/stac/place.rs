@@ -27,7 +27,7 @@ impl StaticCatalog {
     }
 }
 
-pub(super) fn invalid(source: kfm_wal::slots::AddressError) -> Error {
+fn invalid(source: kfm_wal::slots::AddressError) -> Error {
     Error::Invalid {
         message: "the catalog's address cannot be used".into(),
         hint: "use a folder, s3://bucket/prefix or az://container/prefix, and set what the cause names in the environment"
