@@ -73,7 +73,7 @@ pub(crate) struct Output {
     command: String,
     stdout: Paint,
     stderr: Paint,
-    /// The bar of progress, hidden until somebody shows it; it must be wiped before anything else is written.
+    /// The bar of progress, hidden until a command shows it; it must be wiped before anything else is written.
     bar: ProgressBar,
     /// A line that is written to standard error after the answer.
     remark: Arc<Mutex<Option<String>>>,

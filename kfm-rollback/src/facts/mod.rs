@@ -35,7 +35,7 @@ const LONG_READ_MIN: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Facts {
     versions: Arc<VersionStore>,
-    /// Those of earlier commands; `None` for who trusts nothing but the log.
+    /// Those of earlier commands; `None` in a session that trusts the log alone.
     kept: Option<KeptFacts>,
     known: Mutex<HashMap<Digest, Arc<DocumentFacts>>>,
     validity: Mutex<HashMap<Digest, Arc<BTreeSet<ValidityFault>>>>,

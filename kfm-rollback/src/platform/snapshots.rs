@@ -26,7 +26,7 @@ pub(crate) struct Folded {
     pub history: History,
     /// The position up to which snapshots were used instead of the log; zero if all of the log was read.
     pub snapshot: Lsn,
-    /// Whether what the log names beside it may be used; not by those that trust nothing but the log.
+    /// Whether what the log names beside it may be used; not by a session that trusts the log alone.
     pub is_from_snapshots: bool,
 }
 

@@ -10,7 +10,7 @@ use super::store::{REQUESTS_AT_ONCE, RedisStore};
 /// Forgets the notes of rows that are gone.
 const FORGET: &str = include_str!("forget.lua");
 
-/// Rows that are removed with one request: Redis serves nobody else meanwhile.
+/// Rows that are removed with one request: Redis answers no other client meanwhile.
 const ROWS_MAX: usize = 500;
 
 impl RedisStore {

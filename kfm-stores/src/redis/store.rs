@@ -19,7 +19,7 @@ use super::probe;
 /// Compares, checks the fence and changes, in one step.
 const SWAP: &str = include_str!("swap.lua");
 
-/// Cells and bytes of contents in one script: Redis serves nobody else while it runs.
+/// Cells and bytes of contents in one script: Redis answers no other client while it runs.
 const SCRIPT_CELLS_MAX: usize = 64;
 const SCRIPT_BYTES_MAX: usize = 1 << 20;
 
