@@ -351,6 +351,3 @@ fn agrees(from: Number, lister: &DocumentFacts, listed: &DocumentFacts, at: &Pla
 fn is_version(link: &LinkFact) -> bool {
     is_version_link(&link.rel) && link.leads_to_json()
 }
-
-#[cfg(test)]
-mod tests;
