@@ -29,6 +29,11 @@ impl KeptFacts {
         Self { snapshots, log, head, table: OnceCell::new() }
     }
 
+    /// Says whether there are facts that these readers made and the log names.
+    pub(super) async fn is_there(&self) -> bool {
+        self.table.get_or_init(|| self.open()).await.is_some()
+    }
+
     /// Returns those of the facts that were kept.
     pub(super) async fn of(&self, digests: &[Digest]) -> Vec<(Digest, Arc<DocumentFacts>)> {
         let Some(table) = self.table.get_or_init(|| self.open()).await.clone() else { return Vec::new() };

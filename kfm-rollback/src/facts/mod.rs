@@ -71,6 +71,14 @@ impl Facts {
         Self { kept, ..self }
     }
 
+    /// Says whether there are facts that were kept and can be used.
+    pub(crate) async fn are_kept(&self) -> bool {
+        match &self.kept {
+            Some(kept) => kept.is_there().await,
+            None => false,
+        }
+    }
+
     /// Keeps the facts of these versions in a snapshot of `of`; returns the digest under which the log is to name them.
     /// A version whose facts cannot be read is left out.
     ///

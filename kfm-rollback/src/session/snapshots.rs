@@ -13,11 +13,15 @@ use crate::history::HISTORY;
 use crate::platform::snapshots::FACTS;
 
 impl Session {
-    /// Makes a snapshot if the log, or what it says of cells, has grown enough since the one at `newest`. If that fails,
-    /// a warning is logged, and the next session tries again.
+    /// Makes a snapshot if the log, or what it says of cells, has grown enough since the one at `newest`, or if facts of
+    /// many documents are missing, as after an upgrade. If that fails, a warning is logged, and the next session tries
+    /// again.
     pub(crate) async fn keep_snapshot_if_due(&mut self, newest: Lsn) {
         let (moves, kept) = (self.history.moves_up_to(Lsn(u64::MAX)), self.history.moves_up_to(newest));
-        if (Snapshots::is_due(self.wal.head().lsn.0, newest.0) || Snapshots::is_due(moves, kept))
+        let has_grown = Snapshots::is_due(self.wal.head().lsn.0, newest.0) || Snapshots::is_due(moves, kept);
+        let documents = self.history.documents_seen_last().count() as u64;
+        let lacks_facts = Snapshots::is_due(documents, 0) && !self.facts.are_kept().await;
+        if (has_grown || lacks_facts)
             && let Err(error) = self.keep_snapshot().await
         {
             tracing::warn!(error = %crate::error::text_of(&error), "no snapshot of the log could be kept");
