@@ -8,6 +8,8 @@
 
 #[cfg(feature = "neo4j")]
 pub mod neo4j;
+#[cfg(feature = "_client")]
+mod own_keys;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "_client")]

@@ -4,16 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use kfm_lineage::Domain;
 use kfm_rollback::kind::{Credentials, Key, StoreKind, Surroundings};
-use kfm_rollback::{DomainOp, Error, Result};
+use kfm_rollback::{DomainOp, Result};
 use reqwest::{NoProxy, Proxy};
 
 use super::client::Client;
 use super::place::Place;
 use super::store::Neo4jStore;
-use crate::tls;
+use crate::{own_keys, tls};
 
 /// Opens graphs in Neo4j.
 #[derive(Debug, Clone, Copy)]
@@ -80,14 +79,8 @@ impl StoreKind for Neo4jKind {
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {
-        let refused = |key: &str, why: &dyn std::fmt::Display| {
-            let message = format!("{key} is not valid, {why}: store={}", at.name);
-            Error::invalid(message, "repair the store's table in kfm.toml")
-        };
-        let text = |key: Key| match (at.settings.own.get(key.name), at.settings.text(key.name)) {
-            (Some(_), None) => Err(refused(key.name, &"it is not a text")),
-            (_, text) => Ok(text),
-        };
+        let refused = |key: &str, why: &dyn std::fmt::Display| own_keys::refused(at, key, why);
+        let text = |key: Key| own_keys::text(at, key);
         if at.settings.own.contains_key(PASSWORD.name) {
             return Err(refused(PASSWORD.name, &"it belongs into the environment, as NEO4J_PASSWORD"));
         }
@@ -103,12 +96,7 @@ impl StoreKind for Neo4jKind {
         if graph.is_empty() || graph.len() > GRAPH_BYTES_MAX || graph.chars().any(char::is_control) {
             return Err(refused(GRAPH.name, &"it is empty, above 200 bytes, or has control characters"));
         }
-        let timeout = match text(TIMEOUT)? {
-            Some(text) => {
-                limit(text).ok_or_else(|| refused(TIMEOUT.name, &"it is not a time such as 90s"))?
-            }
-            None => TIMEOUT_DEFAULT,
-        };
+        let timeout = own_keys::time_limit(at, TIMEOUT, "90s", TIMEOUT_DEFAULT)?;
         let authorities = text(AUTHORITIES)?.map(|path| at.root.join(path));
         if authorities.is_some() && !place.is_encrypted {
             return Err(refused(AUTHORITIES.name, &"the url is not https:"));
@@ -162,10 +150,4 @@ fn proxies(credentials: &Credentials) -> std::result::Result<Vec<Proxy>, Flaw> {
         proxies.push(made.no_proxy(none.clone()));
     }
     Ok(proxies)
-}
-
-/// Reads a time above zero.
-fn limit(text: &str) -> Option<Duration> {
-    let span = text.parse::<SignedDuration>().ok()?;
-    Duration::try_from(span).ok().filter(|limit| !limit.is_zero())
 }

@@ -4,17 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use kfm_lineage::Domain;
 use kfm_rollback::kind::{Key, StoreKind, Surroundings};
-use kfm_rollback::{DomainOp, Error, Result};
+use kfm_rollback::{DomainOp, Result};
 
 use super::class;
 use super::link::Link;
 use super::names::Names;
 use super::place::Place;
 use super::store::RedisStore;
-use crate::tls;
+use crate::{own_keys, tls};
 
 /// Opens caches in Redis.
 #[derive(Debug, Clone, Copy)]
@@ -72,20 +71,12 @@ impl StoreKind for RedisKind {
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {
-        let refused = |key: &str, why: &dyn std::fmt::Display| {
-            let message = format!("{key} is not valid, {why}: store={}", at.name);
-            Error::invalid(message, "repair the store's table in kfm.toml")
-        };
+        let refused = |key: &str, why: &dyn std::fmt::Display| own_keys::refused(at, key, why);
         let place = Place::parse(&at.settings.url).map_err(|why| refused("url", &why))?;
-        let prefix = text(at, PREFIX, &refused)?.map_or_else(|| format!("kfm:{}", at.name), str::to_owned);
+        let prefix = own_keys::text(at, PREFIX)?.map_or_else(|| format!("kfm:{}", at.name), str::to_owned);
         let names = Names::new(&prefix).map_err(|why| refused(PREFIX.name, &why))?;
-        let limit = match text(at, TIMEOUT, &refused)? {
-            Some(text) => {
-                limit(text).ok_or_else(|| refused(TIMEOUT.name, &"it is not a time such as 10s"))?
-            }
-            None => TIMEOUT_DEFAULT,
-        };
-        let authorities = text(at, AUTHORITIES, &refused)?.map(|path| at.root.join(path));
+        let limit = own_keys::time_limit(at, TIMEOUT, "10s", TIMEOUT_DEFAULT)?;
+        let authorities = own_keys::text(at, AUTHORITIES)?.map(|path| at.root.join(path));
         let tls = match (place.is_encrypted, authorities) {
             (true, more) => {
                 let more: Option<&Path> = more.as_deref();
@@ -94,29 +85,11 @@ impl StoreKind for RedisKind {
             (false, Some(_)) => return Err(refused(AUTHORITIES.name, &"the url is not rediss:")),
             (false, None) => None,
         };
-        let is_durable = text(at, DURABILITY, &refused)? == Some("fsync");
+        let is_durable = own_keys::text(at, DURABILITY)? == Some("fsync");
         let classes = at.settings.own.get(CLASSES.name).map(class::parse).transpose();
         let classes = classes.map_err(|why| refused(CLASSES.name, &why))?.unwrap_or_default();
         let user = at.credentials.get("REDIS_USERNAME");
         let link = Link::new(place, (user, at.credentials.get("REDIS_PASSWORD")), tls, limit);
         Ok(Arc::new(RedisStore::new(at.name, names, link, is_durable, classes)))
     }
-}
-
-/// Returns the text of an own key.
-fn text<'a>(
-    at: &'a Surroundings<'_>,
-    key: Key,
-    refused: &dyn Fn(&str, &dyn std::fmt::Display) -> Error,
-) -> Result<Option<&'a str>> {
-    match (at.settings.own.get(key.name), at.settings.text(key.name)) {
-        (Some(_), None) => Err(refused(key.name, &"it is not a text")),
-        (_, text) => Ok(text),
-    }
-}
-
-/// Reads a time above zero.
-fn limit(text: &str) -> Option<Duration> {
-    let span = text.parse::<SignedDuration>().ok()?;
-    Duration::try_from(span).ok().filter(|limit| !limit.is_zero())
 }
