@@ -30,7 +30,7 @@ pub(crate) async fn catalog_now(session: &Session) -> Result<CatalogView> {
 /// The catalog as it stood after the record at `lsn`.
 pub(crate) async fn catalog_at(session: &Session, lsn: Lsn) -> Result<CatalogView> {
     let catalog = session.catalog();
-    session.epochs.at(&session.history, &session.facts, catalog.name(), lsn).await
+    session.moments.at(&session.history, &session.facts, catalog.name(), lsn).await
 }
 
 /// The documents of a store as they stood after the record at `lsn`, with their facts.

@@ -161,7 +161,7 @@ pub(crate) async fn change(
         OperationKind::Revert => session.history.last_turn(target),
         _ => None,
     };
-    let census = |view: &CatalogView| session.epochs.census(view);
+    let census = |view: &CatalogView| session.moments.census(view);
     let Some(undone) = undone else {
         return Ok(IntegrityChange::of_publish(census(before), census(after)));
     };

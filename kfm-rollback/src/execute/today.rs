@@ -57,7 +57,7 @@ async fn join_with_protection(
     }
     // The census is the same before and after: breaks were judged before the operation began. Only protection may
     // have risen since.
-    let census = session.epochs.census(&after);
+    let census = session.moments.census(&after);
     let owned: Vec<_> = ends.iter().filter(|step| !step.derived).cloned().collect();
     let case = Case {
         kind: decide::judged_kind(direction, kind),

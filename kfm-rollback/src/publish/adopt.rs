@@ -385,7 +385,7 @@ async fn case_of_standing(session: &mut Session, unit: &Unit, steps: &[Step]) ->
         steps: treat_steps(session, &now, steps, RatchetMode::Refuse).await?,
         cells_total: steps.len() as u64,
         skipped: 0,
-        integrity: IntegrityChange::of_publish(Census::default(), session.epochs.census(&after)),
+        integrity: IntegrityChange::of_publish(Census::default(), session.moments.census(&after)),
         forced: false,
     })
 }

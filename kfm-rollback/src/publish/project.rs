@@ -163,7 +163,7 @@ async fn differing(
     if steps.is_empty() {
         return Ok(None);
     }
-    let census = session.epochs.census(&now);
+    let census = session.moments.census(&now);
     let case = Case {
         kind: JudgedKind::Adopt,
         reason: unit.reason.clone(),

@@ -124,7 +124,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     // A withdrawn document is not published: its cell goes to absent or stays so, and policy's findings say it.
     let (steps, _withdrawn) = apply_treatments(steps, &assessed);
     let after = with_steps(session, &now, &steps).await?;
-    let integrity = IntegrityChange::of_publish(session.epochs.census(&now), session.epochs.census(&after));
+    let integrity = IntegrityChange::of_publish(session.moments.census(&now), session.moments.census(&after));
     let labels = labels_of(&assessed);
     let case = Case {
         kind: JudgedKind::Publish,

@@ -31,11 +31,11 @@ pub(crate) use lost::lost_versions;
 pub(crate) use parts::{missing_lines, refuse_missing};
 
 use crate::context::{Stop, WriteContext};
-use crate::epochs::Epochs;
 use crate::error::{Error, Result, text_of};
 use crate::facts::{Facts, KeptFacts};
 use crate::history::History;
 use crate::kind::Patience;
+use crate::moments::Moments;
 use crate::op::{DomainOp, Misconfigured, OpError, Role};
 use crate::patience::Patient;
 use crate::platform::Platform;
@@ -60,7 +60,7 @@ pub(crate) struct Session {
     pub wal: Wal,
     pub history: History,
     pub facts: Facts,
-    pub epochs: Epochs,
+    pub moments: Moments,
     pub registry: LabelRegistry,
     pub principals: Principals,
     pub policy: Policy,
@@ -182,7 +182,7 @@ impl Session {
                 .or_kept(kept)
                 .stopped_by(platform.options().interrupt.clone())
                 .telling(Arc::clone(&platform.options().progress)),
-            epochs: Epochs::default(),
+            moments: Moments::default(),
             registry,
             principals,
             policy: platform.policy(),

@@ -68,7 +68,7 @@ pub(super) async fn executed_nothing(
     note: impl Into<String>,
     rollback_id: Option<RollbackId>,
 ) -> Result<ExecuteReport> {
-    let now = session.epochs.census(&crate::assess::catalog_now(session).await?).counts();
+    let now = session.moments.census(&crate::assess::catalog_now(session).await?).counts();
     Ok(ExecuteReport {
         broken_links_before: now.broken_links,
         broken_links_after: now.broken_links,
@@ -111,7 +111,7 @@ pub(super) async fn nothing_report(
     note: String,
     skipped: Vec<SkippedLine>,
 ) -> Result<PlanReport> {
-    let now = session.epochs.census(&crate::assess::catalog_now(session).await?).counts();
+    let now = session.moments.census(&crate::assess::catalog_now(session).await?).counts();
     let empty = crate::scope::scope_digest([]);
     let next = remedy::of_owners(&skipped);
     Ok(PlanReport {

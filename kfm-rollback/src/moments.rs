@@ -1,4 +1,4 @@
-//! [`Epochs`]: the catalog at the moments that one command looks at, each made from another by what differs.
+//! [`Moments`]: the catalog at the moments that one command looks at, each made from another by what differs.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,14 +11,14 @@ use crate::history::History;
 
 /// The catalog by the log, at any position, and what is counted in it.
 #[derive(Debug, Default)]
-pub(crate) struct Epochs {
+pub(crate) struct Moments {
     /// The newest catalog that was asked for; the next one is made from it.
     newest: Mutex<Option<CatalogView>>,
     /// The catalog that was counted last; the next one is counted from it.
     counted: Mutex<Option<CountedCatalog>>,
 }
 
-impl Epochs {
+impl Moments {
     /// Returns the documents of a store as they stood after the record at `lsn`, with their facts. All calls are about
     /// one store.
     ///
