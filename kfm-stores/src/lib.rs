@@ -6,6 +6,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "_http")]
+mod http;
 #[cfg(feature = "neo4j")]
 pub mod neo4j;
 #[cfg(feature = "_client")]

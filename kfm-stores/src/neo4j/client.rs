@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::place::Place;
+use crate::http::Address;
 use crate::tls;
 
 /// How many characters of what the server says are kept.
@@ -41,11 +41,11 @@ impl Client {
     pub(super) fn new(
         store: &str,
         http: reqwest::Client,
-        place: &Place,
+        address: &Address,
         database: &str,
         login: Option<(String, String)>,
     ) -> Self {
-        let endpoint = format!("{}/db/{database}/query/v2", place.address);
+        let endpoint = format!("{}/db/{database}/query/v2", address.text);
         Self { store: store.to_owned(), http, endpoint, login }
     }
 

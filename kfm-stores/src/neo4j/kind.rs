@@ -1,18 +1,16 @@
 //! The kind `neo4j` of `kfm.toml`.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kfm_lineage::Domain;
-use kfm_rollback::kind::{Credentials, Key, StoreKind, Surroundings};
+use kfm_rollback::kind::{Key, StoreKind, Surroundings};
 use kfm_rollback::{DomainOp, Result};
-use reqwest::{NoProxy, Proxy};
 
 use super::client::Client;
-use super::place::Place;
+use super::place;
 use super::store::Neo4jStore;
-use crate::{own_keys, tls};
+use crate::{http, own_keys};
 
 /// Opens graphs in Neo4j.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +54,6 @@ const PASSWORD: Key = Key {
 /// Longer than the time-out of a graph (R86): one request changes hundreds of nodes.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-
 /// The most bytes of a graph's name.
 const GRAPH_BYTES_MAX: usize = 200;
 
@@ -84,7 +80,7 @@ impl StoreKind for Neo4jKind {
         if at.settings.own.contains_key(PASSWORD.name) {
             return Err(refused(PASSWORD.name, &"it belongs into the environment, as NEO4J_PASSWORD"));
         }
-        let place = Place::parse(&at.settings.url).map_err(|why| refused("url", &why))?;
+        let place = place::parse(&at.settings.url).map_err(|why| refused("url", &why))?;
         if !place.is_encrypted && !place.is_here && text(PLAIN_HTTP)?.is_none() {
             return Err(refused("url", &"http:// would send the password unencrypted, use https://"));
         }
@@ -101,7 +97,7 @@ impl StoreKind for Neo4jKind {
         if authorities.is_some() && !place.is_encrypted {
             return Err(refused(AUTHORITIES.name, &"the url is not https:"));
         }
-        let http = http(timeout, authorities.as_deref(), &at.credentials)
+        let http = http::client(timeout, authorities.as_deref(), &at.credentials)
             .map_err(|(key, why)| refused(key, &why))?;
         let user = at.credentials.get("NEO4J_USERNAME").unwrap_or("neo4j");
         let password = at.credentials.get("NEO4J_PASSWORD");
@@ -109,45 +105,4 @@ impl StoreKind for Neo4jKind {
         let client = Client::new(at.name, http, &place, database, login);
         Ok(Arc::new(Neo4jStore::new(graph, client)))
     }
-}
-
-type Flaw = (&'static str, Box<dyn std::error::Error + Send + Sync>);
-
-/// Makes an HTTP client, which reads nothing from the environment of the process and follows no redirection.
-fn http(
-    timeout: Duration,
-    authorities: Option<&Path>,
-    credentials: &Credentials,
-) -> std::result::Result<reqwest::Client, Flaw> {
-    let config = tls::client_config(authorities).map_err(|why| (AUTHORITIES.name, why))?;
-    let builder = reqwest::Client::builder()
-        .no_proxy()
-        .tls_backend_preconfigured(config)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_MAX.min(timeout))
-        .timeout(timeout)
-        .user_agent(concat!("kfm/", env!("CARGO_PKG_VERSION")));
-    let builder = proxies(credentials)?.into_iter().fold(builder, |builder, proxy| builder.proxy(proxy));
-    builder.build().map_err(|error| ("url", error.into()))
-}
-
-/// Makes a proxy from its address, for some schemes or for all.
-type MakeProxy = fn(String) -> reqwest::Result<Proxy>;
-
-fn proxies(credentials: &Credentials) -> std::result::Result<Vec<Proxy>, Flaw> {
-    let given = |name: &str| {
-        let value = credentials.get(name).or_else(|| credentials.get(&name.to_ascii_lowercase()));
-        value.filter(|value| !value.is_empty())
-    };
-    let none = given("NO_PROXY").and_then(NoProxy::from_string);
-    let makers: [(&'static str, MakeProxy); 3] =
-        [("HTTPS_PROXY", Proxy::https), ("HTTP_PROXY", Proxy::http), ("ALL_PROXY", Proxy::all)];
-    let mut proxies = Vec::new();
-    for (name, make) in makers {
-        let Some(address) = given(name) else { continue };
-        // The message does not repeat the address: it may hold a password.
-        let made = make(address.to_owned()).map_err(|_| (name, "it is not the address of a proxy".into()))?;
-        proxies.push(made.no_proxy(none.clone()));
-    }
-    Ok(proxies)
 }
