@@ -10,6 +10,8 @@
 mod http;
 #[cfg(feature = "neo4j")]
 pub mod neo4j;
+#[cfg(feature = "opensearch")]
+pub mod opensearch;
 #[cfg(feature = "_client")]
 mod own_keys;
 #[cfg(feature = "redis")]
@@ -26,6 +28,10 @@ pub fn kinds() -> Vec<Arc<dyn StoreKind>> {
     vec![
         #[cfg(feature = "neo4j")]
         Arc::new(neo4j::Neo4jKind),
+        #[cfg(feature = "opensearch")]
+        Arc::new(opensearch::ElasticsearchKind),
+        #[cfg(feature = "opensearch")]
+        Arc::new(opensearch::OpenSearchKind),
         #[cfg(feature = "redis")]
         Arc::new(redis::RedisKind),
     ]
