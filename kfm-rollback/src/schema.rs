@@ -5,7 +5,7 @@
 use kfm_lineage::schema::SchemaFile;
 use serde_json::json;
 
-use crate::kind::{Kinds, StoreKind};
+use crate::kind::{Key, Kinds, StoreKind};
 use crate::manifest::{HotfixManifest, RollbackManifest};
 use crate::plan::{Plan, PlanStep};
 use crate::platform::Settings;
@@ -29,7 +29,13 @@ fn kfm_toml(kinds: &Kinds) -> SchemaFile {
     let mut file = SchemaFile::of_input::<Settings>("platform/kfm-toml-v1.json");
     let keys = file.schema.pointer_mut("/$defs/StoreSettings/properties");
     let keys = keys.and_then(serde_json::Value::as_object_mut).expect("a store's table has keys");
+    // Kinds of one adapter have the same keys.
+    let mut described: Vec<&Key> = Vec::new();
     for key in kinds.iter().flat_map(StoreKind::keys) {
+        if described.contains(&key) {
+            continue;
+        }
+        described.push(key);
         let said = keys.entry(key.name).or_insert_with(|| json!({ "description": "", "enum": [] }));
         let about = match said["description"].as_str() {
             Some(before) if !before.is_empty() => format!("{before}\n{}", key.about),
@@ -38,7 +44,11 @@ fn kfm_toml(kinds: &Kinds) -> SchemaFile {
         said["description"] = json!(about);
         match said["enum"].as_array_mut() {
             Some(values) if !key.values.is_empty() => {
-                values.extend(key.values.iter().map(|value| json!(value)))
+                for value in key.values.iter().map(|value| json!(value)) {
+                    if !values.contains(&value) {
+                        values.push(value);
+                    }
+                }
             }
             _ => drop(said.as_object_mut().and_then(|said| said.remove("enum"))),
         }

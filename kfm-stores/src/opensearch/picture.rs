@@ -189,7 +189,7 @@ impl Picture {
                 return Err(OpError::Misconfigured {
                     store: client.store().to_owned(),
                     what: format!("the control index has no fence, another hand changed it: index={control}"),
-                    remedy: "remove that index, then kfm project".into(),
+                    remedy: "remove that index, then project into the store".into(),
                 });
             }
         }

@@ -61,7 +61,7 @@ async fn health(client: &Client, names: &Names) -> Result<Option<Misconfigured>,
     };
     Ok((status == "red").then(|| {
         let what = "an index of the store has lost a shard: status=red".to_owned();
-        finding(what, "see GET _cluster/allocation/explain; then kfm verify and kfm project", true)
+        finding(what, "see GET _cluster/allocation/explain; then project into the store", true)
     }))
 }
 
@@ -121,7 +121,7 @@ async fn indexes(client: &Client, names: &Names) -> Result<Vec<Misconfigured>, O
         lossy.map(|indexes| {
             let what =
                 format!("a crash loses what was written last, translog.durability is async: {indexes}");
-            finding(what, "set index.translog.durability of these indexes to request, then kfm verify", true)
+            finding(what, "set index.translog.durability of these indexes to request, then look at the digests of the store", true)
         }),
         blocked.map(|indexes| {
             let what = format!("indexes are read-only, since the disk is nearly full: {indexes}");
