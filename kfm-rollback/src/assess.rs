@@ -40,10 +40,13 @@ pub(crate) async fn documents_at(
     store: &str,
     lsn: Lsn,
 ) -> Result<CatalogView> {
-    facts.read_ahead(history.documents_at(store, lsn).map(|(_, digest)| digest)).await?;
+    let documents: Vec<(String, Value)> = history.documents_at(store, lsn).collect::<Result<_>>()?;
+    facts.read_ahead(documents.iter().filter_map(|(_, value)| *value)).await?;
     let mut view = CatalogView::default();
-    for (path, digest) in history.documents_at(store, lsn) {
-        view.insert(path.to_owned(), facts.of(&digest).await?);
+    for (path, value) in documents {
+        if let Some(document) = facts.of_value(value).await? {
+            view.insert(path, document);
+        }
     }
     Ok(view)
 }

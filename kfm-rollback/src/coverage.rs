@@ -12,14 +12,14 @@ use kfm_lineage::integrity::{CatalogView, Lead};
 use kfm_lineage::{CellId, Domain};
 use kfm_policy::registry::Subject;
 use kfm_policy::{
-    Advice, Against, LabelRegistry, Remedy, Severity, Treatment, advice, measured, stands_against,
-    too_precise,
+    Advice, Against, LabelRegistry, RegistryEntry, Remedy, Severity, Treatment, advice, measured,
+    stands_against, too_precise,
 };
 
 use crate::bulk;
 use crate::derive::shows_one;
 use crate::error::{Error, Result};
-use crate::history::{CellHistory, History, Operation, Write};
+use crate::history::{CellHistory, History, Naming, Operation, Write};
 use crate::op::{Depth, DomainOpExt};
 use crate::other_catalogs::against_by_log;
 use crate::protections::Protections;
@@ -80,20 +80,25 @@ fn counted(registry: &LabelRegistry, named: &[Named]) -> Coverage {
 
 async fn everything_named(session: &Session, with_contents: bool) -> Result<Vec<Named>> {
     let mut named = Vec::new();
-    for (cell, history) in session.history.cells() {
-        let is_document = session.is_document(cell);
+    for next in session.history.cells() {
+        let (cell, history) = next?;
+        let is_document = session.is_document(&cell);
         if cell.domain == Domain::Stac && !is_document {
             // A derived catalog's copy; the document itself is counted.
             continue;
         }
         let contents =
-            if with_contents && is_document { contents_of(session, history).await? } else { Vec::new() };
+            if with_contents && is_document { contents_of(session, &history).await? } else { Vec::new() };
         let (ids, collections) = (history.ids.clone(), history.collections.clone());
         named.push(Named { path: cell.key.clone(), ids, collections, contents });
     }
     let catalog = session.catalog();
-    let mut unknown = catalog.keys().await?;
-    unknown.retain(|path| session.history.cell(&session.document(path)).is_none());
+    let mut unknown = Vec::new();
+    for path in catalog.keys().await? {
+        if session.history.cell(&session.document(&path))?.is_none() {
+            unknown.push(path);
+        }
+    }
     for paths in unknown.chunks(bulk::READ_CELLS) {
         for (path, bytes) in paths.iter().zip(bulk::read(&*catalog, paths).await?) {
             let Some(bytes) = bytes else { continue };
@@ -230,7 +235,7 @@ async fn undoing(
     linked: &BTreeMap<&str, BTreeSet<&str>>,
 ) -> Result<Advice> {
     let catalog = session.catalog();
-    let Some(owner) = taken_back_alone(&session.history, catalog.name(), path, linked) else {
+    let Some(owner) = taken_back_alone(&session.history, catalog.name(), path, linked)? else {
         return Ok(Advice::default());
     };
     let earlier = match session.facts.of_value(owner.step.before).await {
@@ -246,17 +251,23 @@ async fn undoing(
 
 /// Returns the write that brought a document, if the operation that made it can be taken back: it moved references, and no
 /// document of another operation links to this one.
-fn taken_back_alone<'h>(
-    history: &'h History,
+fn taken_back_alone(
+    history: &History,
     catalog: &str,
     path: &str,
     linked: &BTreeMap<&str, BTreeSet<&str>>,
-) -> Option<&'h Write> {
+) -> Result<Option<Write>> {
     let owner = |path: &str| history.owner(&CellId::new(Domain::Stac, catalog, path), None);
-    let own = owner(path)?;
-    let is_of_another = |other: &&str| owner(other).is_none_or(|other| other.operation != own.operation);
-    let moves = history.operation(&own.operation).is_some_and(Operation::moves_references);
-    (moves && !linked.get(path).into_iter().flatten().any(is_of_another)).then_some(own)
+    let Some(own) = owner(path)? else { return Ok(None) };
+    if !history.operation(&own.operation).is_some_and(Operation::moves_references) {
+        return Ok(None);
+    }
+    for other in linked.get(path).into_iter().flatten() {
+        if owner(other)?.is_none_or(|other| other.operation != own.operation) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(own))
 }
 
 /// Says whether the version before would be let through where protection asks for `asked`. An absent one would, and of what
@@ -273,26 +284,21 @@ fn is_better(asked: Treatment, earlier: Option<&DocumentFacts>) -> bool {
 /// # Errors
 /// As [`standing_against`].
 pub(crate) async fn owed(session: &Session) -> Result<Vec<FindingLine>> {
-    let standing = || {
-        let cells = session.history.cells().filter(|(cell, _)| session.is_document(cell));
-        cells.filter_map(|(cell, history)| Some((cell, history, history.value()?)))
-    };
     let mut view = CatalogView::default();
-    let mut candidates = BTreeSet::new();
-    for (cell, history, digest) in standing() {
-        // A collection's own document names itself as its collection.
-        if history.ids.intersection(&history.collections).next().is_some() {
-            view.insert(cell.key.clone(), session.facts.of(&digest).await?);
-        }
-        if is_raised(session, &cell.key, history, session.registry.names_content().then_some(digest)).await? {
-            candidates.insert(cell.key.clone());
+    for cell in session.history.named(Naming::Group, "")? {
+        if let Some(digest) = session.history.value(&cell)?.filter(|_| session.is_document(&cell)) {
+            view.insert(cell.key, session.facts.of(&digest).await?);
         }
     }
-    let protected = protected_collections(session, &view).await?;
-    let members = standing().filter(|(_, history, _)| !history.collections.is_disjoint(&protected));
-    candidates.extend(members.map(|(cell, ..)| cell.key.clone()));
-    for (cell, _, digest) in standing().filter(|(cell, ..)| candidates.contains(&cell.key)) {
-        view.insert(cell.key.clone(), session.facts.of(&digest).await?);
+    let mut candidates = raised(session).await?;
+    for id in protected_collections(session, &view).await? {
+        let members = session.history.named(Naming::Collection, &id)?.into_iter();
+        candidates.extend(members.filter(|cell| session.is_document(cell)).map(|cell| cell.key));
+    }
+    for path in &candidates {
+        if let Some(digest) = session.history.value(&session.document(path))? {
+            view.insert(path.clone(), session.facts.of(&digest).await?);
+        }
     }
     let mut against =
         against_among(session, &view, candidates.iter().map(String::as_str), Advised::WithoutUndoing).await?;
@@ -307,24 +313,31 @@ pub(crate) async fn still_shown(session: &Session, against: &[FindingLine]) -> u
     for store in session.projected_stores().filter(|store| shows_one(store.domain())) {
         let cell = |line: &FindingLine| CellId::new(store.domain(), store.name(), line.subject.clone());
         let cells: BTreeSet<CellId> = against.iter().map(cell).collect();
-        let own = cells.into_iter().filter(|cell| !session.history.is_a_pipelines(cell));
-        let keys: Vec<String> = own.map(|cell| cell.key).collect();
+        let is_derived = |cell: &CellId| session.history.is_a_pipelines(cell).is_ok_and(|own| !own);
+        let keys: Vec<String> = cells.into_iter().filter(is_derived).map(|cell| cell.key).collect();
         let values = bulk::values(&**store, &keys, Depth::Mark).await.unwrap_or_default();
         shown += values.iter().flatten().count() as u64;
     }
     shown
 }
 
-/// Says whether an entry that asks for more protection than public names a document.
-async fn is_raised(
-    session: &Session,
-    path: &str,
-    history: &CellHistory,
-    content: Option<kfm_lineage::Digest>,
-) -> Result<bool> {
-    let content = session.facts.of_value(content).await?;
-    let (ids, collections) = (&history.ids, &history.collections);
-    Ok(raises(&session.registry, &Subject { path, ids, collections, own: &[], content: content.as_deref() }))
+/// Lists the documents that an entry which asks for more protection than public names.
+async fn raised(session: &Session) -> Result<BTreeSet<String>> {
+    let (registry, mut raised) = (&session.registry, BTreeSet::new());
+    if !registry.entries().iter().any(RegistryEntry::raises) {
+        return Ok(raised);
+    }
+    for next in session.history.documents(session.catalog().name()) {
+        let (cell, history) = next?;
+        let content = history.value().filter(|_| registry.names_content());
+        let content = session.facts.of_value(content).await?;
+        let (ids, collections) = (&history.ids, &history.collections);
+        let subject = Subject { path: &cell.key, ids, collections, own: &[], content: content.as_deref() };
+        if history.value().is_some() && raises(registry, &subject) {
+            raised.insert(cell.key);
+        }
+    }
+    Ok(raised)
 }
 
 /// Says whether an entry that asks for more protection than public is about a subject.

@@ -97,8 +97,8 @@ fn an_operation_is_named_to_be_taken_back_only_where_that_would_not_be_denied() 
         let given = Given::log(log);
         let mut linked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         linked.insert("a", links.split_whitespace().collect());
-        let found = taken_back_alone(&given.history, "catalog", "a", &linked);
-        assert_eq!(found.map(|write| given.name(Some(&write.operation))), named, "{rule}");
+        let found = taken_back_alone(&given.history, "catalog", "a", &linked).unwrap();
+        assert_eq!(found.as_ref().map(|write| given.name(Some(&write.operation))), named, "{rule}");
     }
 }
 

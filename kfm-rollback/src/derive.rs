@@ -54,7 +54,7 @@ pub(crate) async fn derived_cells(session: &Session, steps: &[Step]) -> Result<B
             cells.extend(cells_of_collection(&stores, &collection));
         }
     }
-    Ok(projected_onto(cells, steps, &session.history))
+    projected_onto(cells, steps, &session.history)
 }
 
 /// Returns domain and name of each store that documents are projected into.
@@ -92,10 +92,16 @@ fn projected_onto(
     mut cells: BTreeSet<DerivedCell>,
     steps: &[Step],
     history: &History,
-) -> BTreeSet<DerivedCell> {
+) -> Result<BTreeSet<DerivedCell>> {
     let own: BTreeSet<&CellId> = steps.iter().filter(|step| !step.derived).map(|step| &step.cell).collect();
-    cells.retain(|derived| !own.contains(&derived.cell) && !history.is_a_pipelines(&derived.cell));
-    cells
+    let mut theirs = BTreeSet::new();
+    for derived in &cells {
+        if own.contains(&derived.cell) || history.is_a_pipelines(&derived.cell)? {
+            theirs.insert(derived.cell.clone());
+        }
+    }
+    cells.retain(|derived| !theirs.contains(&derived.cell));
+    Ok(cells)
 }
 
 /// Names the documents behind derived cells that stand against today's protection.
@@ -141,30 +147,36 @@ fn behind<'c>(
 
 /// Names the derived cells of every document that the log ever knew, in order. Cells that a pipeline keeps itself
 /// are left out.
-pub(crate) fn known_derived_cells(session: &Session) -> BTreeSet<DerivedCell> {
+///
+/// # Errors
+/// As [`History::cell`].
+pub(crate) fn known_derived_cells(session: &Session) -> Result<BTreeSet<DerivedCell>> {
     let stores = projected(session);
     let mut cells = BTreeSet::new();
-    let mut collections: BTreeSet<&String> = BTreeSet::new();
-    for (cell, history) in session.history.cells().filter(|(cell, _)| session.is_document(cell)) {
+    let mut collections: BTreeSet<String> = BTreeSet::new();
+    for next in session.history.documents(session.catalog().name()) {
+        let (cell, history) = next?;
         let unit = history.writes.last().map_or("-", |write| &write.step.unit);
         cells.extend(cells_of_document(&stores, &cell.key, unit));
-        collections.extend(&history.collections);
+        collections.extend(history.collections.iter().cloned());
     }
-    for id in collections {
+    for id in &collections {
         cells.extend(cells_of_collection(&stores, id));
     }
     projected_onto(cells, &[], &session.history)
 }
 
 impl DerivedCell {
-    /// Says whether it shows a collection, or a document that was ever in it.
-    pub(crate) fn is_of_collection(&self, session: &Session, collection: &str) -> bool {
+    /// Says whether it shows a collection, or a document that was ever in it: one of `members`.
+    pub(crate) fn is_of_collection(
+        &self,
+        session: &Session,
+        collection: &str,
+        members: &BTreeSet<CellId>,
+    ) -> bool {
         match &self.source {
             Source::Collection(id) => id == collection,
-            Source::Document(path) => session
-                .history
-                .cell(&session.document(path))
-                .is_some_and(|history| history.collections.contains(collection)),
+            Source::Document(path) => members.contains(&session.document(path)),
         }
     }
 }

@@ -61,7 +61,7 @@ fn nothing_is_projected_onto_a_cell_that_a_pipeline_keeps_itself() {
         let given = Given::log(log);
         let stores = [(Domain::Graph, "graph"), (Domain::Search, "search")];
         let cells = cells_of_document(&stores, "a", "c").chain(cells_of_collection(&stores, "c")).collect();
-        let found = projected_onto(cells, &given.steps(steps), &given.history);
+        let found = projected_onto(cells, &given.steps(steps), &given.history).unwrap();
         assert_eq!(named(found), left, "{rule}");
     }
 }

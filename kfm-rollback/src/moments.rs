@@ -34,15 +34,17 @@ impl Moments {
         let base = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_first = base.is_none();
         let mut view = base.unwrap_or_default();
-        let changed: Vec<(&str, Value)> = history
-            .cells_at(store, lsn)
-            .filter(|(path, value)| view.get(path).map(|standing| standing.digest) != *value)
-            .collect();
+        let differs =
+            |(path, value): &(String, Value)| view.get(path).map(|standing| standing.digest) != *value;
+        let changed: Vec<(String, Value)> = history
+            .documents_at(store, lsn)
+            .filter(|next| next.as_ref().map_or(true, differs))
+            .collect::<Result<_>>()?;
         facts.read_ahead(changed.iter().filter_map(|(_, value)| *value)).await?;
         for (path, value) in changed {
             match facts.of_value(value).await? {
                 Some(document) => view.insert(path, document),
-                None => view.remove(path),
+                None => view.remove(&path),
             };
         }
         if is_first || lsn >= history.position() {

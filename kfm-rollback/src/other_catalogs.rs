@@ -35,7 +35,7 @@ pub(crate) async fn against_in_stores(session: &Session, view: &CatalogView) -> 
     if stores.is_empty() {
         return Ok(Vec::new());
     }
-    let projected = projected(session);
+    let projected = projected(session)?;
     let mut documents = Documents::new();
     for store in stores {
         let cell = |key: &String| CellId::new(Domain::Stac, store.name(), key.clone());
@@ -57,22 +57,28 @@ pub(crate) async fn against_in_stores(session: &Session, view: &CatalogView) -> 
 /// # Errors
 /// As [`against_in_stores`].
 pub(crate) async fn against_by_log(session: &Session, view: &CatalogView) -> Result<Vec<FindingLine>> {
-    let of_others =
-        session.history.cells().filter(|(cell, _)| cell.domain == Domain::Stac && !session.is_document(cell));
-    let standing: Vec<_> = of_others.filter_map(|(cell, history)| Some((cell, history.value()?))).collect();
+    let target = session.catalog();
+    let stores = session.history.parts().stores.iter();
+    let others = stores.filter(|(domain, name)| *domain == Domain::Stac && name != target.name());
+    let mut standing = Vec::new();
+    for next in others.flat_map(|(_, name)| session.history.documents(name)) {
+        let (cell, history) = next?;
+        standing.extend(history.value().map(|digest| (cell, digest)));
+    }
     if standing.is_empty() {
         return Ok(Vec::new());
     }
-    let projected = projected(session);
+    let projected = projected(session)?;
     let mut documents = Documents::new();
-    for (cell, digest) in standing.into_iter().filter(|(cell, _)| !projected.contains(*cell)) {
-        documents.insert(cell.clone(), session.facts.of(&digest).await?);
+    for (cell, digest) in standing.into_iter().filter(|(cell, _)| !projected.contains(cell)) {
+        let document = session.facts.of(&digest).await?;
+        documents.insert(cell, document);
     }
     against(session, view, documents).await
 }
 
-fn projected(session: &Session) -> BTreeSet<CellId> {
-    known_derived_cells(session).into_iter().map(|derived| derived.cell).collect()
+fn projected(session: &Session) -> Result<BTreeSet<CellId>> {
+    Ok(known_derived_cells(session)?.into_iter().map(|derived| derived.cell).collect())
 }
 
 async fn against(session: &Session, view: &CatalogView, documents: Documents) -> Result<Vec<FindingLine>> {
@@ -88,7 +94,7 @@ async fn against(session: &Session, view: &CatalogView, documents: Documents) ->
         for (cell, document) in of_store() {
             let protection = protections.of(&cell.key).await?;
             if let Some(against) = stands_against(document, &protection) {
-                let remedy = way_out(session, cell);
+                let remedy = way_out(session, cell)?;
                 findings.push(standing_line(cell.to_string(), document, against, remedy));
             }
         }
@@ -97,8 +103,8 @@ async fn against(session: &Session, view: &CatalogView, documents: Documents) ->
 }
 
 /// What leads on from such a document: its cell has a value in the log, or another hand wrote it.
-fn way_out(session: &Session, cell: &CellId) -> Advice {
-    match session.history.value(cell) {
+fn way_out(session: &Session, cell: &CellId) -> Result<Advice> {
+    Ok(match session.history.value(cell)? {
         Some(_) => advice![
             "take it out of that store, and record that by ",
             Remedy::AdoptForeign,
@@ -111,5 +117,5 @@ fn way_out(session: &Session, cell: &CellId) -> Advice {
             Remedy::Project,
             " leaves it, since it did not make it",
         ],
-    }
+    })
 }

@@ -12,7 +12,7 @@ use kfm_lineage::integrity::CatalogView;
 use kfm_policy::{Protection, Subject};
 
 use crate::error::Result;
-use crate::history::CellHistory;
+use crate::history::Naming;
 use crate::session::Session;
 
 /// Computes the protection in force for documents that go from one view to another.
@@ -24,8 +24,6 @@ pub(crate) struct Protections<'a> {
     /// The documents that stand and may be a collection, by id: a collection can have ten thousand items that carry
     /// its id.
     containers: HashMap<&'a str, BTreeSet<&'a str>>,
-    /// Where documents stood that carried an id: a retire does not take their protection away.
-    retired: HashMap<&'a str, BTreeSet<&'a str>>,
     /// The documents that stand and list a path.
     listers: HashMap<String, BTreeSet<&'a str>>,
     /// What was found already: ten thousand items share one collection, whose links are followed once.
@@ -56,7 +54,6 @@ impl<'a> Protections<'a> {
             views: [now, after],
             carriers: HashMap::new(),
             containers: HashMap::new(),
-            retired: HashMap::new(),
             listers: HashMap::new(),
             known: Mutex::default(),
         };
@@ -66,14 +63,6 @@ impl<'a> Protections<'a> {
         };
         for (path, document) in now.iter().chain(after.iter().filter(is_new)) {
             protections.note(path, document);
-        }
-        let absent = session.history.cells().filter(|(cell, history)| {
-            session.is_document(cell) && now.get(&cell.key).is_none() && history.last_seen().is_some()
-        });
-        for (cell, history) in absent {
-            for id in &history.ids {
-                protections.retired.entry(id).or_default().insert(&cell.key);
-            }
         }
         protections
     }
@@ -127,12 +116,12 @@ impl<'a> Protections<'a> {
     }
 
     async fn find(&self, path: &str) -> Result<Own> {
-        let history = self.session.history.cell(&self.session.document(path));
+        let history = self.session.history.cell(&self.session.document(path))?;
         let stood = self.stood_last(path).await?;
         let [now, after] = self.views.map(|view| view.get(path));
         let documents: Vec<&DocumentFacts> =
             [now, stood.as_ref(), after].into_iter().flatten().map(AsRef::as_ref).collect();
-        let mut ids = history.map(|history| history.ids.clone()).unwrap_or_default();
+        let mut ids = history.as_ref().map(|history| history.ids.clone()).unwrap_or_default();
         let mut collections = history.map(|history| history.collections.clone()).unwrap_or_default();
         for document in &documents {
             ids.extend(document.ids().map(str::to_owned));
@@ -188,9 +177,11 @@ impl<'a> Protections<'a> {
         let mut paths = BTreeSet::new();
         for id in ids {
             paths.extend(standing.get(id.as_str()).into_iter().flatten().map(|path| (*path).to_owned()));
-            for path in self.retired.get(id.as_str()).into_iter().flatten() {
-                if self.stood_last(path).await?.is_some_and(is_wanted) {
-                    paths.insert((*path).to_owned());
+            // A retire does not take a document's protection away.
+            for cell in self.session.history.named(Naming::Id, id)? {
+                if self.session.is_document(&cell) && self.stood_last(&cell.key).await?.is_some_and(is_wanted)
+                {
+                    paths.insert(cell.key);
                 }
             }
         }
@@ -202,8 +193,8 @@ impl<'a> Protections<'a> {
         if self.views[0].get(path).is_some() {
             return Ok(None);
         }
-        let history = self.session.history.cell(&self.session.document(path));
-        self.session.facts.of_value(history.and_then(CellHistory::last_seen)).await
+        let history = self.session.history.cell(&self.session.document(path))?;
+        self.session.facts.of_value(history.and_then(|history| history.last_seen())).await
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) const SKEW: &str = "ORP-3";
 /// are missing or not valid, so it is not known what must not be seen.
 pub(crate) async fn store_skew(session: &Session, view: &CatalogView) -> Result<BTreeSet<String>> {
     session.require_policy("catalog check")?;
-    let cells = known_derived_cells(session);
+    let cells = known_derived_cells(session)?;
     let projected = projected_now(session, view, &cells).await?;
     let steps = derived_steps(session, &projected).await?;
     let in_flight = cells_in_flight(session).await?;

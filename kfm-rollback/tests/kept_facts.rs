@@ -76,10 +76,12 @@ async fn change(world: &World, title: &str) -> kfm_rollback::Result<PublishRepor
     platform.publish_folder(PublishFolder::new(from.path(), "ingest".parse().unwrap())).await
 }
 
+/// The tables of facts.
 fn tables(world: &World) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(world.root().join(".kfm/snapshots")) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|end| end == "table")).collect()
+    let is_one = |name: &str| name.starts_with("facts-") && name.ends_with(".table");
+    paths.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_one)).collect()
 }
 
 /// Where the bytes of a version are.

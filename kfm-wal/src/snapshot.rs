@@ -229,17 +229,38 @@ impl Snapshots {
         self.keep_file((name, LINES), of, |file| write(file, &heading, lines))
     }
 
+    /// Opens the table called `name` of the snapshot of `of` that has this digest and that `maker` made: for a state that
+    /// names a table of its own. That the log names the digest, by whatever way, is the caller's to see.
+    ///
+    /// # Errors
+    /// The table is missing, damaged, or another maker's.
+    pub fn table(&self, name: &str, maker: &str, of: Head, digest: &Digest) -> Result<Table, Source> {
+        let file = self.disk.open(&self.table_path(name, of, digest), Access::Read)?;
+        Table::open(file, digest, &Heading::of_table(name, maker, of).line()?)
+    }
+
+    /// Returns the path of a table.
+    pub fn table_path(&self, name: &str, of: Head, digest: &Digest) -> PathBuf {
+        self.folder.join(file_name((name, TABLE), of.lsn, digest))
+    }
+
+    /// Removes a table that was found damaged, so that no other reader comes upon it. That it cannot be removed changes
+    /// nothing: no damaged page is believed.
+    pub fn give_up_table(&self, name: &str, of: Head, digest: &Digest) {
+        let _ = self.disk.remove(&self.table_path(name, of, digest));
+    }
+
     /// Writes a table, durably, and returns the digest under which the log is to name it. The entries are in the
     /// ascending order of their keys, each key once. `maker` names what made the values: another maker's are not read.
     ///
     /// # Errors
-    /// [`WalError::Io`]: the table is not there; no half-written file has its name.
+    /// [`WalError::Io`]: an entry was an error, or the table cannot be written; no half-written file has its name.
     pub fn keep_table(
         &self,
         name: &str,
         maker: &str,
         of: Head,
-        entries: impl Iterator<Item = Entry>,
+        entries: impl Iterator<Item = Result<Entry, Source>>,
     ) -> Result<Digest, WalError> {
         let heading = Heading::of_table(name, maker, of);
         self.keep_file((name, TABLE), of, |file| Ok(table::write(file, &heading.line()?, entries)?))

@@ -12,8 +12,9 @@
 //! ```
 //! Numbers are little-endian.
 
+use std::collections::HashMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::{Digest, DigestKind};
 use sha2::{Digest as _, Sha256};
@@ -28,11 +29,15 @@ const PAGE_BYTES: usize = 64 * 1024;
 const END_BYTES: usize = 16;
 const MARK: &[u8; 8] = b"KFMTABLE";
 
+/// Pages that stay in memory once they were read: 8 MiB. When there are as many, all are forgotten.
+const PAGES_KEPT: usize = 128;
+
 /// A table that is open; entries are read from the file when they are asked for.
 #[derive(Debug)]
 pub struct Table {
     file: Mutex<Box<dyn DiskFile>>,
     pages: Vec<Page>,
+    read: Mutex<HashMap<usize, Arc<Vec<Entry>>>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -53,23 +58,61 @@ impl Table {
     /// # Errors
     /// A page is damaged or cannot be read: nothing of the answer may be used, and the table not any more.
     pub fn read<'k>(&self, keys: impl IntoIterator<Item = &'k [u8]>) -> Result<Vec<Option<Vec<u8>>>, Source> {
-        let mut values = Vec::new();
-        let mut open: Option<(usize, std::iter::Peekable<std::vec::IntoIter<Entry>>)> = None;
-        for key in keys {
-            let Some(page) = self.pages.partition_point(|page| page.first.as_slice() <= key).checked_sub(1)
-            else {
-                values.push(None);
-                continue;
-            };
-            if open.as_ref().is_none_or(|(number, _)| *number != page) {
-                open = Some((page, self.page(page)?.into_iter().peekable()));
+        keys.into_iter().map(|key| self.get(key)).collect()
+    }
+
+    /// Returns the value of a key; `None` if the table does not have it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Source> {
+        let Some(page) = self.page_before(|first| first <= key) else { return Ok(None) };
+        let entries = self.page(page)?;
+        let found = entries.binary_search_by(|(other, _)| other.as_slice().cmp(key));
+        Ok(found.ok().map(|at| entries[at].1.clone()))
+    }
+
+    /// Lists the entries from the first one on whose key is not less than `from`, in the order of their keys; a page is
+    /// read when its first entry is asked for. After an error there are no more.
+    pub fn entries_from(&self, from: &[u8]) -> impl Iterator<Item = Result<Entry, Source>> + use<'_> {
+        let first = self.page_before(|first| first <= from).unwrap_or(0);
+        let from = from.to_vec();
+        let mut pages = first..self.pages.len();
+        let mut open: Option<(Arc<Vec<Entry>>, usize)> = None;
+        std::iter::from_fn(move || {
+            loop {
+                if let Some((entries, at)) = &mut open
+                    && let Some(entry) = entries.get(*at)
+                {
+                    *at += 1;
+                    return Some(Ok(entry.clone()));
+                }
+                match self.page(pages.next()?) {
+                    Ok(entries) => {
+                        let at = entries.partition_point(|(key, _)| key.as_slice() < from.as_slice());
+                        open = Some((entries, at));
+                    }
+                    Err(error) => {
+                        pages = 0..0;
+                        open = None;
+                        return Some(Err(error));
+                    }
+                }
             }
-            let Some((_, entries)) = &mut open else { continue };
-            while entries.next_if(|(other, _)| other.as_slice() < key).is_some() {}
-            // A key that is asked for twice is still there.
-            values.push(entries.peek().filter(|(other, _)| other == key).map(|(_, value)| value.clone()));
-        }
-        Ok(values)
+        })
+    }
+
+    /// Reads every page.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn check(&self) -> Result<(), Source> {
+        (0..self.pages.len()).try_for_each(|page| self.page(page).map(drop))
+    }
+
+    /// Returns the last page whose first key fulfils a condition that holds up to some key.
+    fn page_before(&self, holds: impl Fn(&[u8]) -> bool) -> Option<usize> {
+        self.pages.partition_point(|page| holds(&page.first)).checked_sub(1)
     }
 
     /// Opens the table in a file, whose index must have this digest and this heading.
@@ -95,11 +138,24 @@ impl Table {
             let bytes = u32::from_le_bytes(taken(&mut rest)?);
             pages.push(Page { first, at, bytes, digest: taken(&mut rest)? });
         }
-        Ok(Self { file: Mutex::new(file), pages })
+        Ok(Self { file: Mutex::new(file), pages, read: Mutex::default() })
     }
 
-    fn page(&self, number: usize) -> Result<Vec<Entry>, Source> {
-        let page = &self.pages[number];
+    fn page(&self, number: usize) -> Result<Arc<Vec<Entry>>, Source> {
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned();
+        if let Some(entries) = known {
+            return Ok(entries);
+        }
+        let entries = Arc::new(self.read_page(&self.pages[number])?);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.len() >= PAGES_KEPT {
+            read.clear();
+        }
+        read.insert(number, Arc::clone(&entries));
+        Ok(entries)
+    }
+
+    fn read_page(&self, page: &Page) -> Result<Vec<Entry>, Source> {
         let mut bytes = vec![0; usize::try_from(page.bytes)?];
         read_all(self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut(), page.at, &mut bytes)?;
         if <[u8; 32]>::from(Sha256::digest(&bytes)) != page.digest {
@@ -118,7 +174,7 @@ impl Table {
 pub(crate) fn write(
     file: &mut dyn DiskFile,
     heading: &[u8],
-    entries: impl Iterator<Item = Entry>,
+    entries: impl Iterator<Item = Result<Entry, Source>>,
 ) -> io::Result<Digest> {
     let (mut index, mut page, mut first, mut written) = (heading.to_vec(), Vec::new(), None, 0_u64);
     let mut end_page = |file: &mut dyn DiskFile, page: &mut Vec<u8>, first: &mut Option<Vec<u8>>| {
@@ -132,7 +188,8 @@ pub(crate) fn write(
         page.clear();
         Ok::<_, io::Error>(())
     };
-    for (key, value) in entries {
+    for entry in entries {
+        let (key, value) = entry.map_err(io::Error::other)?;
         put_text(&mut page, &key)?;
         put_text(&mut page, &value)?;
         first.get_or_insert(key);
@@ -195,7 +252,7 @@ mod tests {
 
     /// 3,000 entries of 100 bytes: five pages.
     fn written(folder: &Path) -> Digest {
-        let entries = (0..3_000).map(|n| (key(2 * n), vec![(n % 251) as u8; 100]));
+        let entries = (0..3_000).map(|n| Ok((key(2 * n), vec![(n % 251) as u8; 100])));
         write(file(folder, Access::New).as_mut(), b"heading\n", entries).unwrap()
     }
 
@@ -210,6 +267,11 @@ mod tests {
         for (n, value) in values.iter().enumerate() {
             let expected = (n % 2 == 0 && n < 6_000).then(|| vec![(n / 2 % 251) as u8; 100]);
             assert_eq!(*value, expected, "{n}");
+        }
+        for from in [0, 1, 655, 656, 657, 5_998, 5_999, 7_000] {
+            let expected: Vec<Vec<u8>> = (from..6_000).filter(|n| n % 2 == 0).map(key).collect();
+            let listed = table.entries_from(&key(from)).map(|entry| entry.unwrap().0);
+            assert_eq!(listed.collect::<Vec<_>>(), expected, "from {from}");
         }
         let twice = [key(8), key(8)];
         assert!(table.read(twice.iter().map(Vec::as_slice)).unwrap().iter().all(Option::is_some));
@@ -240,7 +302,12 @@ mod tests {
         let keys: Vec<Vec<u8>> = (0..6_000).map(key).collect();
         let all = || {
             let table = Table::open(file(folder.path(), Access::Read), &digest, b"heading\n")?;
-            table.read(keys.iter().map(Vec::as_slice))
+            let listed = Table::open(file(folder.path(), Access::Read), &digest, b"heading\n")?;
+            let listed = listed.entries_from(b"").collect::<Result<Vec<_>, _>>();
+            let read = table.read(keys.iter().map(Vec::as_slice));
+            assert_eq!(listed.is_ok(), read.is_ok());
+            assert_eq!(table.check().is_ok(), read.is_ok());
+            read
         };
         let expected = all().unwrap();
         let places = (0..whole.len()).step_by(97).chain(whole.len() - 600..whole.len());

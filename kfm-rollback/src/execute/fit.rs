@@ -7,6 +7,7 @@
 
 use kfm_lineage::{Digest, Step};
 
+use crate::error::Result;
 use crate::history::{History, Operation, read_steps};
 use crate::scope::scope_digest;
 use crate::session::Session;
@@ -14,28 +15,36 @@ use crate::session::Session;
 /// Says why an open operation does not fit, where it does not, and where its steps can be read.
 pub(crate) async fn misfit_of_open(session: &Session, operation: &Operation) -> Option<&'static str> {
     let steps = read_steps(&session.versions(), &operation.steps).await.ok()?;
-    misfit(&session.history, operation, &steps)
+    misfit(&session.history, operation, &steps).ok().flatten()
 }
 
 /// Says why an open operation with these steps does not fit, where it does not.
-pub(super) fn misfit(history: &History, operation: &Operation, steps: &[Step]) -> Option<&'static str> {
+///
+/// # Errors
+/// As [`History::cell`].
+pub(super) fn misfit(
+    history: &History,
+    operation: &Operation,
+    steps: &[Step],
+) -> Result<Option<&'static str>> {
     if let Some(why) = operation.misfit() {
-        return Some(why);
+        return Ok(Some(why));
     }
     if !operation.moves_references() {
-        return None;
+        return Ok(None);
     }
     let before = scope_digest(steps.iter().map(|step| (&step.cell, step.before)));
     let after = scope_digest(steps.iter().map(|step| (&step.cell, step.after)));
     if before != operation.pre_state_hash || after != operation.post_state_expected {
-        return Some("its steps are not those that it is to be judged by");
+        return Ok(Some("its steps are not those that it is to be judged by"));
     }
     // While it is open it keeps its cells: what it found there is what the log still says.
-    let is_found = |step: &&Step| history.value(&step.cell) == step.before;
-    if !steps.iter().filter(|step| !step.derived).all(|step| is_found(&step)) {
-        return Some("it begins at values that the log does not say");
+    for step in steps.iter().filter(|step| !step.derived) {
+        if history.value(&step.cell)? != step.before {
+            return Ok(Some("it begins at values that the log does not say"));
+        }
     }
-    operation.plan_id.and_then(|plan_id| misfit_of_plan(history, operation, &plan_id))
+    Ok(operation.plan_id.and_then(|plan_id| misfit_of_plan(history, operation, &plan_id)))
 }
 
 /// Says why a rollback, a revert or a hotfix is not what was planned by the log.
@@ -77,7 +86,7 @@ mod tests {
             ("an adoption moves nothing: its steps are not looked at", "A adopt a=1 (open)", "", true),
         ] {
             let given = Given::log(log);
-            let found = misfit(&given.history, given.operation("A"), &given.steps(steps));
+            let found = misfit(&given.history, given.operation("A"), &given.steps(steps)).unwrap();
             assert_eq!(found.is_none(), fits, "{rule}: {found:?}");
         }
     }
@@ -122,7 +131,7 @@ mod tests {
         ] {
             let mut history = given.history.clone();
             plan.into_iter().for_each(|plan| history.note_plan(plan));
-            let found = misfit(&history, &operation, given.steps_of("R"));
+            let found = misfit(&history, &operation, given.steps_of("R")).unwrap();
             assert_eq!(found.is_none(), fits, "{rule}: {found:?}");
         }
     }

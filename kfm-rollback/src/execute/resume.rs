@@ -48,7 +48,7 @@ pub(crate) async fn resume(session: &mut Session, id: &OperationId, how: Resume)
         // It was forced through without versions that are gone, so it ends without them.
         session.go_on_without_lost().await.map_err(|error| still_open(&operation, &error))?;
     }
-    let misfit = fit::misfit(&session.history, &operation, &steps);
+    let misfit = fit::misfit(&session.history, &operation, &steps)?;
     let steps = match taken_up(misfit, how.abort || operation.journal.abort.is_some()) {
         TakenUp::Refused(why) => return Err(only_aborted(&operation, why)),
         TakenUp::WithoutSteps => Vec::new(),

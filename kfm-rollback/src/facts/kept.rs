@@ -88,7 +88,7 @@ pub(super) fn keep(
     let mut entries: Vec<Entry> = facts.into_iter().filter_map(entry).collect();
     entries.sort_unstable();
     entries.dedup_by(|a, b| a.0 == b.0);
-    snapshots.keep_table(FACTS, READERS, of, entries.into_iter())
+    snapshots.keep_table(FACTS, READERS, of, entries.into_iter().map(Ok))
 }
 
 fn decode(digest: &Digest, value: &[u8]) -> Result<DocumentFacts, Source> {

@@ -25,11 +25,17 @@ impl History {
 
     /// Notes the ids and collections that documents carry, also of an operation that has not ended: a label must
     /// cover what readers may have seen.
-    pub(super) fn note_names_of(&mut self, steps: &[Step]) {
+    ///
+    /// # Errors
+    /// As [`History::cell`]; then nothing was noted.
+    pub(super) fn note_names_of(&mut self, steps: &[Step]) -> Result<()> {
+        let own = || steps.iter().filter(|step| !step.derived);
+        self.cells.load(own().map(|step| &step.cell))?;
         self.note_stores(steps);
-        for step in steps.iter().filter(|step| !step.derived) {
-            self.cells.entry(step.cell.clone()).or_default().note_names(step);
+        for step in own() {
+            self.cells.note_names(step);
         }
+        Ok(())
     }
 
     fn note_stores(&mut self, steps: &[Step]) {
@@ -60,7 +66,8 @@ impl History {
         Ok(Some(operation.clone()))
     }
 
-    /// Ends an operation, with its steps if it completed, and the cells that did not end as planned.
+    /// Ends an operation, with its steps if it completed, and the cells that did not end as planned. All of these cells
+    /// are loaded.
     pub(super) fn end(
         &mut self,
         operation: Operation,
@@ -81,15 +88,11 @@ impl History {
                     if let Some(value) = treated.get(&step.cell) {
                         step.after = *value;
                     }
-                    let history = self.cells.entry(step.cell.clone()).or_default();
-                    history.note_names(&step);
-                    history.observe(operation.opened, step.after);
+                    self.cells.note_names(&step);
+                    self.cells.observe(&step.cell, operation.opened, step.after);
                     if operation.is_content() {
-                        history.writes.push(Write::new(
-                            operation.opened,
-                            operation.id.clone(),
-                            Arc::new(step),
-                        ));
+                        let (lsn, id) = (operation.opened, operation.id.clone());
+                        self.cells.write(Write::new(lsn, id, Arc::new(step)));
                     }
                 }
                 if moved || operation.kind == OperationKind::Revert {
@@ -98,7 +101,7 @@ impl History {
             }
             EndState::Aborted => {
                 for (cell, value) in treated {
-                    self.cells.entry(cell.clone()).or_default().observe(operation.opened, value);
+                    self.cells.observe(cell, operation.opened, value);
                 }
             }
             EndState::Failed => {}

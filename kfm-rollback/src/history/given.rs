@@ -55,7 +55,7 @@ impl Given {
         self.names.insert(name.to_owned(), id.clone());
         self.steps.insert(id.clone(), steps.clone());
         let operation = operation(lsn, kind, id.clone(), target.unwrap_or_else(|| id.clone()), &steps);
-        self.history.note_names_of(&steps);
+        self.history.note_names_of(&steps).unwrap();
         self.history.open(operation);
         self.history.folded = lsn;
         if let Some(end) = end {
@@ -109,7 +109,7 @@ impl Given {
         let cell = cell(key);
         let (before, after) = match values.split_once('>') {
             Some((before, after)) => (value(before), value(after)),
-            None => (self.history.value(&cell), value(values)),
+            None => (self.history.value(&cell).unwrap(), value(values)),
         };
         step(key, before, after)
     }

@@ -1,32 +1,37 @@
 //! The folded log, written to a snapshot and read from one.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use kfm_lineage::{
-    CellId, Digest, Domain, EntityId, Lsn, OperationId, OtherNames, RollbackId, Step, Value, Version,
-};
+use kfm_lineage::{Digest, Domain, Lsn, OperationId, RollbackId};
 use kfm_wal::error::Source;
 use kfm_wal::record::{ApprovalRecord, PlanCancelled, PlanRecord, StageRecord};
 use kfm_wal::snapshot::{Found, Lines, PassedOver, Snapshots};
 use kfm_wal::{Head, Wal, WalError};
 use serde::{Deserialize, Serialize};
 
-use super::{CellHistory, History, Operation, Write};
+use super::cells::{Cells, Counts};
+use super::kept_cells::{self, CELLS, KeptCells};
+use super::{History, Operation};
 use crate::error::Result;
 use crate::versions::VersionStore;
 
 /// The name of the folded log among the states of a snapshot.
 /// Its number grows with its form: a snapshot of an older form is not used, and the log is folded from its beginning.
-pub const HISTORY: &str = "history-3";
+pub const HISTORY: &str = "history-4";
 
 /// A line of the snapshot.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    /// The operations come in the log's order, and before all cells.
+    /// The operations come in the log's order, and before the cells.
     Operation(Box<Operation>),
-    Cell(Box<KeptCell>),
+    /// The digest of the table of the cells, and their [`Counts`].
+    Cells {
+        of: Head,
+        table: Digest,
+        moves: u64,
+        documents: u64,
+    },
     Undone(OperationId, RollbackId),
     Plan(Lsn, PlanRecord),
     Cancelled(PlanCancelled),
@@ -39,40 +44,6 @@ enum Line {
     RetiredStore(String),
     RetiredCheck(String),
     PassedOver(Lsn, String),
-}
-
-/// A cell and its history.
-#[derive(Serialize, Deserialize)]
-struct KeptCell {
-    cell: CellId,
-    writes: Vec<KeptWrite>,
-    seen: Vec<(Lsn, Value)>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    ids: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    collections: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    versions: BTreeSet<Version>,
-}
-
-/// A write, without what the rest of the snapshot says: its cell, and its operation, which was opened at `lsn`.
-#[derive(Serialize, Deserialize)]
-struct KeptWrite {
-    lsn: Lsn,
-    unit: String,
-    entity: EntityId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    from_version: Option<Version>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    to_version: Option<Version>,
-    before: Value,
-    after: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    stac_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    collection: Option<String>,
-    #[serde(default, skip_serializing_if = "OtherNames::is_empty")]
-    other_names: OtherNames,
 }
 
 impl History {
@@ -95,6 +66,7 @@ impl History {
 
     /// Reads the newest snapshot that may be used; without one the history is empty.
     pub(super) async fn kept(wal: &Wal, snapshots: &Snapshots) -> Result<(Self, Vec<PassedOver>)> {
+        let read = |lines: Lines<'_>| read(lines, snapshots);
         let found = snapshots.newest(HISTORY, &**wal.store(), wal.head().lsn, read).await?;
         let Found { state, passed_over } = found;
         let (snapshot, mut history) = state.unwrap_or((Lsn::ZERO, Self::default()));
@@ -103,17 +75,24 @@ impl History {
     }
 
     /// Writes the history into a snapshot of `of`, which must be the position of the last folded record; returns
-    /// its digest.
+    /// the digests of its states.
     ///
     /// # Errors
-    /// As [`Snapshots::keep`].
-    pub fn keep(&self, of: Head, snapshots: &Snapshots) -> std::result::Result<Digest, WalError> {
-        snapshots.keep(HISTORY, of, self.lines())
+    /// As [`Snapshots::keep`] and [`Snapshots::keep_table`].
+    pub fn keep(
+        &self,
+        of: Head,
+        snapshots: &Snapshots,
+    ) -> std::result::Result<BTreeMap<String, Digest>, WalError> {
+        let table = kept_cells::keep(self.cells.entries(), of, snapshots)?;
+        let history = snapshots.keep(HISTORY, of, self.lines(of, table))?;
+        Ok(BTreeMap::from([(HISTORY.to_owned(), history), (CELLS.to_owned(), table)]))
     }
 
-    fn lines(&self) -> impl Iterator<Item = Line> {
+    fn lines(&self, of: Head, table: Digest) -> impl Iterator<Item = Line> {
         let operations = self.operations().map(|operation| Line::Operation(Box::new(operation.clone())));
-        let cells = self.cells.iter().map(|(cell, history)| Line::Cell(Box::new(kept_cell(cell, history))));
+        let Counts { moves, documents } = self.cells.counts();
+        let cells = std::iter::once(Line::Cells { of, table, moves, documents });
         let undone = self.undone.iter().map(|(id, by)| Line::Undone(id.clone(), by.clone()));
         let plans = self.plans.values().map(|(lsn, plan)| Line::Plan(*lsn, plan.clone()));
         let plans = plans.chain(self.cancelled.values().cloned().map(Line::Cancelled));
@@ -135,7 +114,7 @@ impl History {
     }
 }
 
-fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
+fn read(lines: Lines<'_>, snapshots: &Snapshots) -> std::result::Result<History, Source> {
     let mut history = History::default();
     let mut opened: BTreeMap<Lsn, OperationId> = BTreeMap::new();
     for line in lines.read() {
@@ -144,9 +123,9 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
                 opened.insert(operation.opened, operation.id.clone());
                 history.open(*operation);
             }
-            Line::Cell(kept) => {
-                let (cell, cell_history) = cell_of(*kept, &opened)?;
-                history.cells.insert(cell, cell_history);
+            Line::Cells { of, table, moves, documents } => {
+                let kept = KeptCells::open(snapshots, of, table, std::mem::take(&mut opened))?;
+                history.cells = Cells::of_snapshot(kept, Counts { moves, documents });
             }
             Line::Undone(id, by) => {
                 history.undone.insert(id, by);
@@ -181,74 +160,4 @@ fn read(lines: Lines<'_>) -> std::result::Result<History, Source> {
         }
     }
     Ok(history)
-}
-
-fn kept_cell(cell: &CellId, history: &CellHistory) -> KeptCell {
-    let write = |write: &Write| {
-        let Step {
-            unit,
-            entity,
-            from_version,
-            to_version,
-            before,
-            after,
-            stac_id,
-            collection,
-            other_names,
-            ..
-        } = Step::clone(&write.step);
-        KeptWrite {
-            lsn: write.lsn,
-            unit,
-            entity,
-            from_version,
-            to_version,
-            before,
-            after,
-            stac_id,
-            collection,
-            other_names,
-        }
-    };
-    KeptCell {
-        cell: cell.clone(),
-        writes: history.writes.iter().map(write).collect(),
-        seen: history.seen.clone(),
-        ids: history.ids.clone(),
-        collections: history.collections.clone(),
-        versions: history.versions.clone(),
-    }
-}
-
-fn cell_of(
-    kept: KeptCell,
-    opened: &BTreeMap<Lsn, OperationId>,
-) -> std::result::Result<(CellId, CellHistory), Source> {
-    let mut writes = Vec::with_capacity(kept.writes.len());
-    for write in kept.writes {
-        let operation = opened.get(&write.lsn).ok_or("a write without its operation")?;
-        let step = Step {
-            cell: kept.cell.clone(),
-            unit: write.unit,
-            entity: write.entity,
-            from_version: write.from_version,
-            to_version: write.to_version,
-            before: write.before,
-            after: write.after,
-            // Projections have no writes of their own.
-            derived: false,
-            stac_id: write.stac_id,
-            collection: write.collection,
-            other_names: write.other_names,
-        };
-        writes.push(Write::new(write.lsn, operation.clone(), Arc::new(step)));
-    }
-    let history = CellHistory {
-        writes,
-        seen: kept.seen,
-        ids: kept.ids,
-        collections: kept.collections,
-        versions: kept.versions,
-    };
-    Ok((kept.cell, history))
 }

@@ -6,10 +6,12 @@
 //! rollbacks does not depend on their order, and a rollback with its revert changes nothing.
 
 mod cell;
+mod cells;
 mod fold;
 #[cfg(test)]
 pub(crate) mod given;
 mod kept;
+mod kept_cells;
 mod labels;
 mod lost;
 mod operation;
@@ -18,15 +20,21 @@ mod parts;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use kfm_lineage::{CellId, Digest, Lsn, OperationId, OperationKind, PublishId, RollbackId, Step, Value};
+use kfm_lineage::{
+    CellId, Digest, Domain, Lsn, OperationId, OperationKind, PublishId, RollbackId, Step, Value,
+};
 use kfm_wal::record::{
     ApprovalRecord, Close, EndState, PlanCancelled, PlanRecord, PublishKind, Record, SegmentRef, StageRecord,
     TreatedCell,
 };
 
 pub use cell::{CellHistory, Write};
+use cells::Cells;
+pub(crate) use cells::{Counts, Naming};
 pub use kept::HISTORY;
+pub use kept_cells::CELLS;
 pub(crate) use lost::Lost;
 pub(crate) use operation::{Closed, ENGINE, misfit};
 pub use operation::{JournalState, Operation};
@@ -41,7 +49,7 @@ pub(crate) use labels::entries_of;
 pub struct History {
     operations: BTreeMap<OperationId, Operation>,
     order: Vec<OperationId>,
-    cells: BTreeMap<CellId, CellHistory>,
+    cells: Cells,
     parts: Parts,
     /// Content operations that do not stand, each with the rollback that undid it.
     undone: BTreeMap<OperationId, RollbackId>,
@@ -161,8 +169,7 @@ impl History {
     }
 
     async fn note_names(&mut self, operation: &Operation, versions: &VersionStore) -> Result<()> {
-        self.note_names_of(&read_steps(versions, &operation.steps).await?);
-        Ok(())
+        self.note_names_of(&read_steps(versions, &operation.steps).await?)
     }
 
     async fn close(&mut self, id: &OperationId, closed: Closed, versions: &VersionStore) -> Result<()> {
@@ -173,6 +180,9 @@ impl History {
             EndState::Aborted | EndState::Failed => Vec::new(),
         };
         let treated = read_treated(versions, &closed.close).await?;
+        let treated_cells = treated.iter().map(|treated| &treated.cell);
+        let own = steps.iter().filter(|step| !step.derived).map(|step| &step.cell);
+        self.cells.load(own.chain(treated_cells))?;
         self.end(operation, closed, steps, &treated);
         Ok(())
     }
@@ -211,8 +221,12 @@ impl History {
         self.operations().filter(|operation| PublishId::parse(operation.id.as_str()).is_ok())
     }
 
-    /// Returns a cell's history; none if the log does not know the cell.
-    pub(crate) fn cell(&self, cell: &CellId) -> Option<&CellHistory> {
+    /// Returns a cell's history; `None` if the log does not know the cell.
+    ///
+    /// # Errors
+    /// [`Error::File`]: what is kept beside the log cannot be read; if it was damaged, it is removed, and the next command
+    /// reads the log instead.
+    pub fn cell(&self, cell: &CellId) -> Result<Option<Arc<CellHistory>>> {
         self.cells.get(cell)
     }
 
@@ -221,14 +235,56 @@ impl History {
         &self.parts
     }
 
-    /// Returns the cells that the log knows, in order.
-    pub fn cells(&self) -> impl Iterator<Item = (&CellId, &CellHistory)> {
+    /// Lists the cells that the log knows, in order, each with its history. After an error there are no more.
+    pub fn cells(&self) -> impl Iterator<Item = Result<(CellId, Arc<CellHistory>)>> + '_ {
         self.cells.iter()
     }
 
+    /// Lists the cells of a store whose keys begin with `prefix`, as [`cells`](Self::cells).
+    pub(crate) fn cells_of<'a>(
+        &'a self,
+        domain: Domain,
+        store: &'a str,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = Result<(CellId, Arc<CellHistory>)>> + 'a {
+        let is_of_it =
+            move |cell: &CellId| cell.domain == domain && cell.store == store && cell.key.starts_with(prefix);
+        let cells = self.cells.iter_from(CellId::new(domain, store, prefix));
+        cells.take_while(move |next| next.as_ref().map_or(true, |(cell, _)| is_of_it(cell)))
+    }
+
+    /// Lists the documents of a store, present and retired ones, as [`cells`](Self::cells).
+    pub(crate) fn documents<'a>(
+        &'a self,
+        store: &'a str,
+    ) -> impl Iterator<Item = Result<(CellId, Arc<CellHistory>)>> + 'a {
+        self.cells_of(Domain::Stac, store, "")
+    }
+
+    /// Returns the cells that have, or had, a name.
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub(crate) fn named(&self, naming: Naming, name: &str) -> Result<BTreeSet<CellId>> {
+        self.cells.named(naming, name)
+    }
+
+    /// Returns how much the log says of cells.
+    pub(crate) fn counts(&self) -> Counts {
+        self.cells.counts()
+    }
+
+    /// Returns how much it said of cells when the snapshot was made from which it was folded on; nothing without one.
+    pub(crate) fn counts_kept(&self) -> Counts {
+        self.cells.counts_kept()
+    }
+
     /// Returns the value that, by the log, a cell has now.
-    pub fn value(&self, cell: &CellId) -> Value {
-        self.cells.get(cell).and_then(CellHistory::value)
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub fn value(&self, cell: &CellId) -> Result<Value> {
+        Ok(self.cell(cell)?.and_then(|history| history.value()))
     }
 
     /// Returns the standing rollback that undid a content operation.
@@ -251,26 +307,41 @@ impl History {
         self.operations.get(id).is_some_and(Operation::is_completed) && !self.undone.contains_key(id)
     }
 
+    /// Returns where the log last moved a cell: the position of the operation, zero if the log does not know the cell.
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub(crate) fn generation(&self, cell: &CellId) -> Result<Lsn> {
+        Ok(self.cell(cell)?.map_or(Lsn::ZERO, |history| history.generation()))
+    }
+
     /// Returns the write that gives a cell its value, under the assumption that an operation stands (`true`) or
     /// does not.
     ///
     /// Without an assumption it is the write of today's owner.
-    pub fn owner(&self, cell: &CellId, assumed: Option<(&OperationId, bool)>) -> Option<&Write> {
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub fn owner(&self, cell: &CellId, assumed: Option<(&OperationId, bool)>) -> Result<Option<Write>> {
         let stands = |id: &OperationId| match assumed {
             Some((other, stands)) if other == id => stands,
             _ => self.stands(id),
         };
-        self.cells.get(cell)?.writes.iter().rev().find(|write| stands(&write.operation))
+        let Some(history) = self.cell(cell)? else { return Ok(None) };
+        Ok(history.writes.iter().rev().find(|write| stands(&write.operation)).cloned())
     }
 
     /// Says whether a pipeline keeps a cell itself: then it is an ordinary cell, whatever its key.
     ///
     /// A cell that was only adopted or reconciled is not kept by any pipeline: a projection under its key takes it
     /// over.
-    pub fn is_a_pipelines(&self, cell: &CellId) -> bool {
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub fn is_a_pipelines(&self, cell: &CellId) -> Result<bool> {
         let moved =
             |write: &Write| self.operations.get(&write.operation).is_some_and(Operation::moves_references);
-        self.cells.get(cell).is_some_and(|history| history.writes.iter().any(moved))
+        Ok(self.cell(cell)?.is_some_and(|history| history.writes.iter().any(moved)))
     }
 
     /// Returns the newest completed rollback or revert of an operation.
@@ -282,30 +353,23 @@ impl History {
         })
     }
 
-    /// Returns the documents of a store as they stood after the record at `lsn`, without absent ones.
+    /// Lists what the documents of a store were after the record at `lsn`, absent ones too, as [`cells`](Self::cells).
     pub(crate) fn documents_at<'a>(
         &'a self,
         store: &'a str,
         lsn: Lsn,
-    ) -> impl Iterator<Item = (&'a str, Digest)> {
-        self.cells_at(store, lsn).filter_map(|(path, value)| Some((path, value?)))
-    }
-
-    /// Returns what the documents of a store were after the record at `lsn`, absent ones too.
-    pub(crate) fn cells_at<'a>(&'a self, store: &'a str, lsn: Lsn) -> impl Iterator<Item = (&'a str, Value)> {
-        let documents = self.cells.iter().filter(move |(cell, _)| is_document_of(cell, store));
-        documents.map(move |(cell, history)| (cell.key.as_str(), history.value_at(lsn)))
-    }
-
-    /// Counts how often the log, up to a position, gave a cell a value.
-    pub(crate) fn moves_up_to(&self, lsn: Lsn) -> u64 {
-        self.cells.values().map(|cell| cell.seen_up_to(lsn).len() as u64).sum()
+    ) -> impl Iterator<Item = Result<(String, Value)>> + 'a {
+        self.documents(store).map(move |next| next.map(|(cell, history)| (cell.key, history.value_at(lsn))))
     }
 
     /// Returns the versions that documents have, or had when they were retired, in every catalog.
-    pub(crate) fn documents_seen_last(&self) -> impl Iterator<Item = Digest> {
-        let documents = self.cells.iter().filter(|(cell, _)| cell.domain == kfm_lineage::Domain::Stac);
-        documents.filter_map(|(_, history)| history.last_seen())
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub(crate) fn documents_seen_last(&self) -> Result<BTreeSet<Digest>> {
+        let is_document = |cell: &CellId| cell.domain == Domain::Stac;
+        let cells = self.cells().take_while(|next| next.as_ref().map_or(true, |(cell, _)| is_document(cell)));
+        cells.filter_map(|next| next.map(|(_, history)| history.last_seen()).transpose()).collect()
     }
 
     /// Returns a stored plan.
@@ -346,11 +410,6 @@ impl History {
         let planned = self.plans.values().map(|(_, plan)| plan.operation.as_str());
         self.operations.keys().map(OperationId::as_str).chain(planned).collect()
     }
-}
-
-/// Says whether a cell is a document of a store.
-fn is_document_of(cell: &CellId, store: &str) -> bool {
-    cell.domain == kfm_lineage::Domain::Stac && cell.store == store
 }
 
 /// Reads the steps of an operation from the version store.

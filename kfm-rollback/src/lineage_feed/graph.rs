@@ -115,7 +115,7 @@ impl Graph {
             if let Some(cells) = &mut self.cells {
                 cells.insert(cell_entity(cell), cell.clone());
             }
-            let history = log.history.cell(cell).filter(|_| log.is_document(cell));
+            let history = log.history.cell(cell)?.filter(|_| log.is_document(cell));
             let Some(value) = history.map(|history| history.value_at(operation.opened)) else { continue };
             match log.facts.of_value(value).await? {
                 Some(facts) => self.view.insert(cell.key.clone(), facts),
@@ -147,8 +147,8 @@ impl Graph {
     ) -> Result<Vec<EntityVersion>> {
         let mut versions = Vec::new();
         for cell in touched {
-            let Some(write) = log.history.cell(cell).and_then(|history| history.write_at(operation.opened))
-            else {
+            let history = log.history.cell(cell)?;
+            let Some(write) = history.as_ref().and_then(|history| history.write_at(operation.opened)) else {
                 continue;
             };
             let facts = match log.is_document(cell) {
@@ -160,14 +160,15 @@ impl Graph {
                 kind_of(log, cell, facts.as_deref()),
                 operation.id.clone(),
             );
-            version.predecessor = self.owner_before(log, cell, operation.opened).cloned();
+            version.predecessor = self.owner_before(log, cell, operation.opened)?;
             if operation.kind == OperationKind::Hotfix {
-                version.sources.extend(self.source(log, cell, operation.opened));
+                version.sources.extend(self.source(log, cell, operation.opened)?);
             }
             if write.step.after.is_some() && log.is_document(cell) {
                 let sources = self.view.sources(&cell.key);
-                let cells = sources.into_iter().map(|path| log.document(path));
-                version.sources.extend(cells.filter_map(|cell| self.source_in(log, &cell, operation)));
+                for path in sources {
+                    version.sources.extend(self.source_in(log, &log.document(path), operation)?);
+                }
             }
             versions.push(version);
         }
@@ -195,7 +196,7 @@ impl Graph {
         let predecessor = self.maker_of(&entity).cloned();
         let mut sources = Vec::new();
         for text in &derivative.depends_on {
-            sources.extend(self.sources_named(log, text, operation));
+            sources.extend(self.sources_named(log, text, operation)?);
         }
         Ok(EntityVersion {
             kind: EntityKind::Derivative(kind),
@@ -209,53 +210,66 @@ impl Graph {
     }
 
     /// Finds what a pipeline named: an entity, a path of the catalog, or every document that carries this STAC id.
-    fn sources_named(&mut self, log: &Log<'_>, text: &str, operation: &Operation) -> Vec<Source> {
+    fn sources_named(&mut self, log: &Log<'_>, text: &str, operation: &Operation) -> Result<Vec<Source>> {
         let entity = EntityId::parse(text).ok();
-        if let Some(cell) = entity.as_ref().and_then(|entity| self.cell_of(log, entity, operation)) {
-            return self.source_in(log, &cell, operation).into_iter().collect();
+        if let Some(entity) = &entity
+            && let Some(cell) = self.cell_of(log, entity, operation)?
+        {
+            return Ok(self.source_in(log, &cell, operation)?.into_iter().collect());
         }
         if let Some(entity) = entity.as_ref().filter(|entity| self.derivatives.contains_key(*entity)) {
             let operation = self.maker_of(entity).cloned();
-            return vec![Source { entity: entity.clone(), operation }];
+            return Ok(vec![Source { entity: entity.clone(), operation }]);
         }
         let path = log.document(text);
-        if log.history.cell(&path).is_some_and(|history| history.is_known_at(operation.opened)) {
-            return self.source_in(log, &path, operation).into_iter().collect();
+        if log.history.cell(&path)?.is_some_and(|history| history.is_known_at(operation.opened)) {
+            return Ok(self.source_in(log, &path, operation)?.into_iter().collect());
         }
         let carriers = self.view.iter().filter(|(_, document)| document.id.as_deref() == Some(text));
         let cells: Vec<CellId> = carriers.map(|(path, _)| log.document(path)).collect();
         if !cells.is_empty() {
-            return cells.iter().filter_map(|cell| self.source_in(log, cell, operation)).collect();
+            let sources = cells.iter().map(|cell| self.source_in(log, cell, operation));
+            return Ok(sources.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect());
         }
-        entity.map(|entity| Source { entity, operation: None }).into_iter().collect()
+        Ok(entity.map(|entity| Source { entity, operation: None }).into_iter().collect())
     }
 
     /// Finds the cell of an entity among the cells that the log knew once an operation had ended.
-    fn cell_of(&mut self, log: &Log<'_>, entity: &EntityId, operation: &Operation) -> Option<CellId> {
-        let cells = self.cells.get_or_insert_with(|| {
-            let known = log.history.cells().filter(|(_, history)| history.is_known_at(operation.opened));
-            known.map(|(cell, _)| (cell_entity(cell), cell.clone())).collect()
-        });
-        cells.get(entity).cloned()
+    fn cell_of(&mut self, log: &Log<'_>, entity: &EntityId, operation: &Operation) -> Result<Option<CellId>> {
+        if self.cells.is_none() {
+            let mut known = BTreeMap::new();
+            for next in log.history.cells() {
+                let (cell, history) = next?;
+                if history.is_known_at(operation.opened) {
+                    known.insert(cell_entity(&cell), cell);
+                }
+            }
+            self.cells = Some(known);
+        }
+        Ok(self.cells.as_ref().and_then(|cells| cells.get(entity)).cloned())
     }
 
     /// Names the version of a cell that stood once an operation had made its own versions.
-    fn source_in(&self, log: &Log<'_>, cell: &CellId, operation: &Operation) -> Option<Source> {
+    fn source_in(&self, log: &Log<'_>, cell: &CellId, operation: &Operation) -> Result<Option<Source>> {
         self.source(log, cell, operation.opened.next())
     }
 
     /// Names the version of a cell that stood before `lsn`; `None` if that version was made before `first`.
-    fn source(&self, log: &Log<'_>, cell: &CellId, lsn: Lsn) -> Option<Source> {
+    fn source(&self, log: &Log<'_>, cell: &CellId, lsn: Lsn) -> Result<Option<Source>> {
         let owner = self.owner_before(log, cell, lsn)?;
-        let opened = log.history.operation(owner)?.opened;
-        (opened >= self.first).then(|| Source { entity: cell_entity(cell), operation: Some(owner.clone()) })
+        let is_in = |owner: &OperationId| {
+            log.history.operation(owner).is_some_and(|operation| operation.opened >= self.first)
+        };
+        let owner = owner.filter(is_in);
+        Ok(owner.map(|owner| Source { entity: cell_entity(cell), operation: Some(owner) }))
     }
 
     /// Returns the operation that owned a cell before `lsn`, counting only what stood at that time.
-    fn owner_before<'a>(&self, log: &Log<'a>, cell: &CellId, lsn: Lsn) -> Option<&'a OperationId> {
-        let history = log.history.cell(cell)?;
+    fn owner_before(&self, log: &Log<'_>, cell: &CellId, lsn: Lsn) -> Result<Option<OperationId>> {
+        let Some(history) = log.history.cell(cell)? else { return Ok(None) };
         let mut writes = history.writes.iter().rev().filter(|write| write.lsn < lsn);
-        writes.find(|write| !self.undone.contains(&write.operation)).map(|write| &write.operation)
+        let owner = writes.find(|write| !self.undone.contains(&write.operation));
+        Ok(owner.map(|write| write.operation.clone()))
     }
 
     /// Returns the newest standing operation that made a derivative.

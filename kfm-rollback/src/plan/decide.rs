@@ -11,7 +11,7 @@ use kfm_policy::{
 
 use super::{PlanKind, skipped_line};
 use crate::error::{Error, Result};
-use crate::history::{CellHistory, History};
+use crate::history::{History, Naming};
 use crate::remedy::without_it;
 use crate::report::{ConflictLine, SkippedLine};
 
@@ -56,11 +56,9 @@ pub(super) fn without_missing(
 
 /// The error of a change that needs versions whose bytes are gone; `may_force` says whether force helps (R46).
 pub(super) fn gone(history: &History, lost: &[Digest], may_force: bool) -> Error {
-    let is_lost = |history: &CellHistory| {
-        history.writes.iter().any(|write| write.step.after.is_some_and(|after| lost.contains(&after)))
-    };
-    let cells = history.cells().filter(|(_, history)| is_lost(history));
-    let first = cells.map(|(cell, _)| cell.key.as_str()).min().unwrap_or("-");
+    // Which cell is named first changes nothing else.
+    let cells = |digest: &Digest| history.named(Naming::Content, &digest.to_string()).unwrap_or_default();
+    let first = lost.iter().flat_map(cells).map(|cell| cell.key).min().unwrap_or_else(|| "-".into());
     let restore = "restore the version store from a backup that has them; or publish a correction instead";
     let hint = match may_force {
         true => {
@@ -161,7 +159,7 @@ pub(super) fn name_remedies(
     (kind, target): (PlanKind, &OperationId),
     steps: &[StepFacts],
     decision: &mut Decision,
-) {
+) -> Result<()> {
     let hidden: Vec<&str> =
         steps.iter().filter(|step| is_hidden(step)).map(|step| step.path.as_str()).collect();
     for finding in decision.findings.iter_mut().filter(|finding| finding.denies) {
@@ -171,24 +169,25 @@ pub(super) fn name_remedies(
             continue;
         }
         let document = CellId::new(Domain::Stac, catalog, finding.subject.as_str());
-        if let Some(owner) = later_owner(history, &document, kind, target) {
-            let keeps = advice![format!("; {owner} keeps it: undo that first, by "), Remedy::undo(owner),];
+        if let Some(owner) = later_owner(history, &document, kind, target)? {
+            let keeps = advice![format!("; {owner} keeps it: undo that first, by "), Remedy::undo(&owner),];
             finding.remedy = std::mem::take(&mut finding.remedy).and(keeps);
         }
     }
+    Ok(())
 }
 
 /// Returns the owner of a cell if it was opened after the operation that is undone or made again. A hotfix undoes none:
 /// what stands before it is in nothing's way.
-fn later_owner<'h>(
-    history: &'h History,
+fn later_owner(
+    history: &History,
     cell: &CellId,
     kind: PlanKind,
     target: &OperationId,
-) -> Option<&'h OperationId> {
+) -> Result<Option<OperationId>> {
     let opened = |id: &OperationId| history.operation(id).map(|operation| operation.opened);
-    let owner = &history.owner(cell, None)?.operation;
-    (kind != PlanKind::Hotfix && opened(owner) > opened(target)).then_some(owner)
+    let owner = history.owner(cell, None)?.map(|write| write.operation);
+    Ok(owner.filter(|owner| kind != PlanKind::Hotfix && opened(owner) > opened(target)))
 }
 
 #[cfg(test)]

@@ -171,8 +171,8 @@ fn a_denial_names_an_operation_to_undo_only_where_a_later_one_owns_the_document(
         ("nothing owns it", "A publish a=1", ROLLBACK, None),
     ] {
         let given = Given::log(log);
-        let found = later_owner(&given.history, &cell("x"), kind, &given.id("A"));
-        assert_eq!(found.map(|id| given.name(Some(id))), owner, "{rule}");
+        let found = later_owner(&given.history, &cell("x"), kind, &given.id("A")).unwrap();
+        assert_eq!(found.as_ref().map(|id| given.name(Some(id))), owner, "{rule}");
     }
 }
 

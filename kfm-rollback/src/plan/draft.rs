@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use kfm_lineage::graph::Scope;
 use kfm_lineage::integrity::CatalogView;
-use kfm_lineage::{Digest, Lsn, OperationId, RollbackId, Step};
+use kfm_lineage::{Digest, OperationId, RollbackId, Step};
 use kfm_policy::{Decision, RatchetMode, StepFacts};
 use kfm_wal::record::Correction;
 
@@ -112,7 +112,7 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
     }
     match draft_wanted(session, wanted).await {
         Err(Error::Versions(error)) => Err(match error.lost() {
-            Some(lost) => gone(&session.history, &[lost], !forced && session.is_outlived(&lost)),
+            Some(lost) => gone(&session.history, &[lost], !forced && session.is_outlived(&lost)?),
             None => error.into(),
         }),
         drafted => drafted,
@@ -165,15 +165,12 @@ async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> 
     let case = case(session, &wanted, &now, &after, &steps, facts, &derived, &skipped).await?;
     let mut decision = case.judge(session);
     let (catalog, turn) = (session.catalog(), (wanted.kind, &wanted.target));
-    name_remedies(&session.history, catalog.name(), turn, &case.steps, &mut decision);
+    name_remedies(&session.history, catalog.name(), turn, &case.steps, &mut decision)?;
     let steps: Vec<PlanStep> = steps
         .into_iter()
-        .map(|step| PlanStep {
-            // Where the log last moved the cell: if that is another position at execution, the plan is stale.
-            basis: session.history.cell(&step.cell).map_or(Lsn::ZERO, |cell| cell.generation()),
-            step,
-        })
-        .collect();
+        // Where the log last moved the cell: if that is another position at execution, the plan is stale.
+        .map(|step| Ok(PlanStep { basis: session.history.generation(&step.cell)?, step }))
+        .collect::<Result<_>>()?;
     let derived_ids: Vec<_> = derived.iter().map(|derived| derived.cell.clone()).collect();
     let content = PlanContent {
         kind: wanted.kind,

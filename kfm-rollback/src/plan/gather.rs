@@ -41,7 +41,7 @@ pub(super) async fn turned_steps(
 async fn foreign_among(session: &Session, own: &[Step], skip: &[String]) -> Result<BTreeSet<CellId>> {
     let mut foreign = BTreeSet::new();
     for own in own.iter().filter(|step| !step.derived && skip.contains(&step.cell.key)) {
-        if skip::observed(session, &own.cell).await? != session.history.value(&own.cell) {
+        if skip::observed(session, &own.cell).await? != session.history.value(&own.cell)? {
             foreign.insert(own.cell.clone());
         }
     }
@@ -84,7 +84,7 @@ pub(super) async fn standing(session: &Session, target: &OperationId) -> Result<
     let mut standing = read_steps(&session.versions(), &target.steps).await?;
     standing.retain(|step| !step.derived);
     for step in &mut standing {
-        step.before = session.history.value(&step.cell);
+        step.before = session.history.value(&step.cell)?;
         step.after = step.before;
     }
     Ok(standing)

@@ -162,7 +162,8 @@ fn next(plan: &Plan, status: Status) -> Vec<Remedy> {
 }
 
 fn was_there(session: &Session, step: &Step) -> bool {
-    let history = session.history.cell(&step.cell);
+    // A word on a screen: where it is not known, the document is called added.
+    let history = session.history.cell(&step.cell).ok().flatten();
     history.is_some_and(|history| history.writes.iter().any(|write| write.step.after == step.after))
 }
 

@@ -26,19 +26,24 @@ pub(crate) async fn scope_of_cells<'a>(
     session: &Session,
     cells: impl IntoIterator<Item = &'a CellId>,
 ) -> Result<Scope> {
-    let (first, standing) = standing_in(&session.history, cells);
+    let (first, standing) = standing_in(&session.history, cells)?;
     let lineage = lineage_since(session, first).await?;
     scope_of(&session.history, &lineage, &standing).await
 }
 
 /// Returns the versions that stand in these cells, and the position of the oldest of them.
-fn standing_in<'a>(history: &History, cells: impl IntoIterator<Item = &'a CellId>) -> (Lsn, Vec<VersionRef>) {
+fn standing_in<'a>(
+    history: &History,
+    cells: impl IntoIterator<Item = &'a CellId>,
+) -> Result<(Lsn, Vec<VersionRef>)> {
     let (mut first, mut standing) = (Lsn(u64::MAX), Vec::new());
-    for owner in cells.into_iter().filter_map(|cell| history.owner(cell, None)) {
-        first = first.min(owner.lsn);
-        standing.push(VersionRef { entity: owner.step.entity.clone(), operation: owner.operation.clone() });
+    for cell in cells {
+        if let Some(owner) = history.owner(cell, None)? {
+            first = first.min(owner.lsn);
+            standing.push(VersionRef { entity: owner.step.entity.clone(), operation: owner.operation });
+        }
     }
-    (first, standing)
+    Ok((first, standing))
 }
 
 #[cfg(test)]
@@ -65,7 +70,7 @@ mod tests {
         ] {
             let given = Given::log(log);
             let cells: Vec<CellId> = cells.split_whitespace().map(cell).collect();
-            let (from, found) = standing_in(&given.history, &cells);
+            let (from, found) = standing_in(&given.history, &cells).unwrap();
             let found: Vec<String> = found
                 .iter()
                 .map(|version| format!("{} of {}", version.entity, given.name(Some(&version.operation))))

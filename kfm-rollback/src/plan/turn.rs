@@ -88,21 +88,22 @@ enum TurnedCell {
 
 fn turned_cell(history: &History, target: &Operation, own: &Step, stands: bool) -> Result<TurnedCell> {
     // For a revert, the owner as it will be: the target is assumed to stand.
-    let owner = history.owner(&own.cell, stands.then_some((&target.id, true)));
-    if owner.is_none_or(|write| write.operation != target.id) {
-        return Ok(TurnedCell::Superseded(owner.map(|write| write.operation.clone())));
+    let owner = history.owner(&own.cell, stands.then_some((&target.id, true)))?;
+    if owner.as_ref().is_none_or(|write| write.operation != target.id) {
+        return Ok(TurnedCell::Superseded(owner.map(|write| write.operation)));
     }
-    let source = history.owner(&own.cell, Some((&target.id, stands)));
-    refuse_unknown_predecessor(history, target, own, source, stands)?;
-    let (now, to): (Value, Value) = (history.value(&own.cell), source.and_then(|write| write.step.after));
+    let source = history.owner(&own.cell, Some((&target.id, stands)))?;
+    refuse_unknown_predecessor(history, target, own, source.as_ref(), stands)?;
+    let to: Value = source.as_ref().and_then(|write| write.step.after);
+    let now = history.value(&own.cell)?;
     if now == to {
         return Ok(TurnedCell::Unchanged);
     }
-    let version = |write: Option<&Write>| write.and_then(|write| write.step.to_version.clone());
+    let version = |write: Option<Write>| write.and_then(|write| write.step.to_version.clone());
     Ok(TurnedCell::Moves(Box::new(Step {
         before: now,
         after: to,
-        from_version: version(history.owner(&own.cell, None)),
+        from_version: version(history.owner(&own.cell, None)?),
         to_version: to.and(version(source)),
         ..own.clone()
     })))
@@ -152,7 +153,7 @@ fn refuse_unknown_predecessor(
     source: Option<&Write>,
     stands: bool,
 ) -> Result<()> {
-    let before = history.cell(&own.cell).and_then(|cell| cell.value_at(target.opened.before()));
+    let before = history.cell(&own.cell)?.and_then(|cell| cell.value_at(target.opened.before()));
     if stands
         || source.is_some()
         || own.before.is_none()

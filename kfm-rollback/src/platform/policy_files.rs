@@ -87,24 +87,26 @@ impl Platform {
             true => LabelRegistry::of_log(history.labels()),
             false => LabelRegistry::load(Some(&labels), Some(&suppressions), history.labels()),
         };
-        Ok((registry.map_err(not_right)?.with_catalog_names(self.catalog_names(history)), digests))
+        Ok((registry.map_err(not_right)?.with_catalog_names(self.catalog_names(history)?), digests))
     }
 
     /// Returns the names that people use for the catalog's own folder: the store's name and the folder's name,
     /// except those that a folder in the catalog has.
-    fn catalog_names(&self, history: &History) -> Vec<String> {
+    fn catalog_names(&self, history: &History) -> Result<Vec<String>> {
         let catalog = self.catalog();
         let settings = self.settings().stores.get(catalog.name());
         let folder = settings.and_then(|store| local_path(&store.url)).map(|path| path.display().to_string());
-        let is_folder_in_it = |name: &str| {
-            history.cells().any(|(cell, _)| {
-                let below = cell.key.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
-                below && cell.domain == Domain::Stac && cell.store == catalog.name()
-            })
-        };
-        let names = [Some(catalog.name().to_owned()), folder].into_iter().flatten();
-        let names = names.map(|name| name.trim_matches('/').to_owned());
-        names.filter(|name| !name.is_empty() && !is_folder_in_it(name)).collect()
+        let mut names = Vec::new();
+        for name in [Some(catalog.name().to_owned()), folder].into_iter().flatten() {
+            let name = name.trim_matches('/');
+            let below = format!("{name}/");
+            let is_folder_in_it =
+                || history.cells_of(Domain::Stac, catalog.name(), &below).next().transpose();
+            if !name.is_empty() && is_folder_in_it()?.is_none() {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
     }
 
     /// Reads the list of principals.

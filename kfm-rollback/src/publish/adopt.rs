@@ -48,8 +48,8 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
     let projected = projected_keys(session).await?;
     let mut foreign = Vec::new();
     for store in session.stores() {
-        let known = session.history.cells().map(|(cell, _)| cell).filter(|cell| cell.store == store.name());
-        let mut keys: BTreeSet<String> = known.map(|cell| cell.key.clone()).collect();
+        let known = session.history.cells_of(store.domain(), store.name(), "");
+        let mut keys: BTreeSet<String> = known.map(|next| Ok(next?.0.key)).collect::<Result<_>>()?;
         let standing = bulk::standing(&**store, || session.stop_before_begun()).await?;
         keys.extend(standing.keys().cloned());
         // A link or the like stands in a document's place: readers do not see a document there, so the cell is
@@ -58,7 +58,7 @@ pub(crate) async fn foreign_cells(session: &Session) -> Result<Vec<Foreign>> {
         for key in keys {
             let observed = standing.get(&key).copied().flatten().filter(|_| !is_below(&key, &strays));
             let cell = CellId::new(store.domain(), store.name(), key);
-            let known = session.history.value(&cell);
+            let known = session.history.value(&cell)?;
             let derived = projected.contains(&cell);
             let in_flight = open.get(&cell).is_some_and(|values| values.contains(&observed));
             if observed != known && !derived && !in_flight {
@@ -77,7 +77,7 @@ async fn projected_keys(session: &Session) -> Result<BTreeSet<CellId>> {
         steps.extend(crate::history::read_steps(&session.versions(), &operation.steps).await?);
     }
     let in_flight = derived_cells(session, &steps).await?;
-    let known = known_derived_cells(session).into_iter().chain(in_flight);
+    let known = known_derived_cells(session)?.into_iter().chain(in_flight);
     Ok(known.map(|derived| derived.cell).collect())
 }
 
@@ -125,10 +125,13 @@ async fn unknown_cells(session: &Session, store: Option<&str>) -> Result<Vec<For
     {
         return Err(Error::NotFound { kind: "store", text: name.to_owned() });
     }
-    let mut unknown = foreign_cells(session).await?;
-    unknown.retain(|foreign| {
-        session.history.cell(&foreign.cell).is_none() && store.is_none_or(|name| foreign.cell.store == name)
-    });
+    let mut unknown = Vec::new();
+    for foreign in foreign_cells(session).await? {
+        let is_asked_for = store.is_none_or(|name| foreign.cell.store == name);
+        if is_asked_for && session.history.cell(&foreign.cell)?.is_none() {
+            unknown.push(foreign);
+        }
+    }
     Ok(unknown)
 }
 

@@ -134,7 +134,11 @@ fn read_folder(session: &Session, request: &PublishFolder, opened: Lsn) -> Resul
     let mut then = FolderThen { assets: listed.assets, ..FolderThen::default() };
     let before = opened.before();
     let catalog = session.catalog();
-    let stood: BTreeMap<&str, _> = session.history.documents_at(catalog.name(), before).collect();
+    let mut stood = BTreeMap::new();
+    for next in session.history.documents_at(catalog.name(), before) {
+        let (path, value) = next?;
+        stood.extend(value.map(|digest| (path, digest)));
+    }
     let mut kept = BTreeSet::new();
     for document in &listed.documents {
         let (digest, _) = catalog.form(document.path.as_str(), folder::read(document, bytes_max)?)?;
@@ -145,7 +149,7 @@ fn read_folder(session: &Session, request: &PublishFolder, opened: Lsn) -> Resul
         kept.insert(document.path.as_str());
     }
     if request.mirror {
-        let gone = stood.keys().filter(|path| !kept.contains(*path));
+        let gone = stood.keys().filter(|path| !kept.contains(path.as_str()));
         then.differing.extend(gone.map(|path| (session.document(path), None)));
     }
     Ok(then)

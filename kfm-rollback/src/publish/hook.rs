@@ -83,7 +83,7 @@ impl Publish {
         let facts = self.session.facts.project(digest, &bytes);
         self.contents.push((digest, bytes));
         let unchanged =
-            self.session.history.value(&self.session.document(path.as_str())) == Some(facts.digest);
+            self.session.history.value(&self.session.document(path.as_str()))? == Some(facts.digest);
         if unchanged {
             self.changes.documents.remove(path.as_str());
         } else {
@@ -108,7 +108,7 @@ impl Publish {
     /// [`Error::Invalid`]: no document can have this path.
     pub fn retire(&mut self, path: &str) -> Result<()> {
         let path = document_path(path)?;
-        if self.session.history.value(&self.session.document(path.as_str())).is_some() {
+        if self.session.history.value(&self.session.document(path.as_str()))?.is_some() {
             self.changes.documents.insert(path.to_string(), None);
         } else {
             self.changes.documents.remove(path.as_str());

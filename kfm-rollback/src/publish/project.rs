@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kfm_lineage::integrity::{CatalogView, IntegrityChange};
-use kfm_lineage::{CellId, OperationId, Slug, Status, Step, Value};
+use kfm_lineage::{OperationId, Slug, Status, Step, Value};
 use kfm_policy::{Consent, JudgedKind, RatchetMode, StepFacts};
 use kfm_wal::record::{PublishKind, Record};
 
@@ -17,7 +17,7 @@ use crate::assess::{Case, catalog_now, denied, describe_step, labels_of, treat_s
 use crate::derive::{DerivedCell, Projection, derived_steps, hidden, known_derived_cells, shows_one};
 use crate::error::{Error, Result};
 use crate::execute::{Work, open, prepared, run};
-use crate::history::CellHistory;
+use crate::history::Naming;
 use crate::op::OpError;
 use crate::other_catalogs::against_in_stores;
 use crate::report::{CellCount, FindingLine, Listing, PublishReport};
@@ -99,10 +99,12 @@ async fn make_missing_stores(session: &Session, request: &Project) -> Result<()>
     let wanted = |name: &str| request.store.as_ref().is_none_or(|wanted| wanted == name);
     for store in session.derived_stores().filter(|store| wanted(store.name())) {
         let Err(OpError::Missing { place, derived: true, .. }) = store.probe().await else { continue };
-        let is_its_own = |(cell, history): (&CellId, &CellHistory)| {
-            cell.store == store.name() && history.value().is_some() && session.history.is_a_pipelines(cell)
-        };
-        if session.history.cells().any(is_its_own) {
+        let mut has_its_own = false;
+        for next in session.history.cells_of(store.domain(), store.name(), "") {
+            let (cell, history) = next?;
+            has_its_own |= history.value().is_some() && session.history.is_a_pipelines(&cell)?;
+        }
+        if has_its_own {
             return Err(Error::Incomplete {
                 message: format!(
                     "the store is missing, and held cells that are not derived: store={}",
@@ -125,21 +127,16 @@ fn wanted_cells(session: &Session, request: &Project) -> Result<BTreeSet<Derived
     {
         return Err(Error::NotFound { kind: "derived store", text: name.clone() });
     }
-    let mut cells = known_derived_cells(session);
+    let mut cells = known_derived_cells(session)?;
     if let Some(collection) = &request.collection {
-        let is_of_it = |derived: &DerivedCell| derived.is_of_collection(session, collection);
-        if !known_collections(session).contains(collection.as_str()) {
+        let members = session.history.named(Naming::Collection, collection)?;
+        if !members.iter().any(|cell| session.is_document(cell)) {
             return Err(Error::NotFound { kind: "collection", text: collection.clone() });
         }
-        cells.retain(is_of_it);
+        cells.retain(|derived| derived.is_of_collection(session, collection, &members));
     }
     cells.retain(|derived| request.store.as_ref().is_none_or(|name| derived.cell.store == *name));
     Ok(cells)
-}
-
-fn known_collections(session: &Session) -> BTreeSet<&str> {
-    let documents = session.history.cells().filter(|(cell, _)| session.is_document(cell));
-    documents.flat_map(|(_, history)| history.collections.iter().map(String::as_str)).collect()
 }
 
 /// Compares the cells with their projections; `None` if all are as they should be.
@@ -205,11 +202,16 @@ async fn judged_documents(
     if !assessed.is_empty() {
         return Ok(assessed);
     }
-    let known = session.history.cells().filter(|(cell, history)| {
-        let is_fed = || history.collections.iter().any(|id| collections.contains(id.as_str()));
-        session.is_document(cell) && (nodes.contains(cell.key.as_str()) || is_fed())
-    });
+    let mut known = BTreeSet::new();
+    for path in nodes {
+        let cell = session.document(path);
+        known.extend(session.history.cell(&cell)?.map(|_| cell));
+    }
+    for id in collections {
+        let fed = session.history.named(Naming::Collection, id)?.into_iter();
+        known.extend(fed.filter(|cell| session.is_document(cell)));
+    }
     let gone: Vec<Step> =
-        known.map(|(cell, _)| describe_step(session, &cell.key, None, None, None)).collect();
+        known.iter().map(|cell| describe_step(session, &cell.key, None, None, None)).collect();
     treat_steps(session, now, &gone, RatchetMode::Refuse).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kfm_lineage::document::DocumentKind;
 use kfm_lineage::integrity::IntegrityChange;
-use kfm_lineage::{OperationId, PublishId, Slug, Status, Step, Timestamp, Version};
+use kfm_lineage::{OperationId, PublishId, Slug, Status, Step, Timestamp, Value, Version};
 use kfm_policy::{Advice, Consent, JudgedKind, RatchetMode, Remedy, advice};
 use kfm_wal::record::{CodeRef, PublishIntent, PublishKind, Record, StacScope};
 use serde::Serialize;
@@ -232,9 +232,12 @@ async fn refuse_unknown(session: &Session, steps: &[Step]) -> Result<()> {
         return Ok(());
     }
     let foreign: BTreeSet<&str> = conflicts.iter().map(|conflict| conflict.subject.as_str()).collect();
-    let unknown = steps.iter().find(|step| {
-        session.history.cell(&step.cell).is_none() && foreign.contains(step.cell.to_string().as_str())
-    });
+    let mut unknown = None;
+    for step in steps.iter().filter(|step| foreign.contains(step.cell.to_string().as_str())) {
+        if unknown.is_none() && session.history.cell(&step.cell)?.is_none() {
+            unknown = Some(step);
+        }
+    }
     let (message, hint, remedy) = match unknown {
         Some(step) => (
             format!("a document stands there that the log does not know: path={}", step.cell.key),
@@ -256,11 +259,11 @@ async fn refuse_unknown(session: &Session, steps: &[Step]) -> Result<()> {
 
 async fn steps_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<Vec<Step>> {
     let version = Version::from_time(unit.started_at);
-    let standing = changes.documents.keys().filter_map(|path| session.history.value(&session.document(path)));
-    session.facts.read_ahead(standing).await?;
+    let value = |path: &String| session.history.value(&session.document(path));
+    let standing: Vec<Value> = changes.documents.keys().map(value).collect::<Result<_>>()?;
+    session.facts.read_ahead(standing.iter().copied().flatten()).await?;
     let mut steps = Vec::new();
-    for (path, after) in &changes.documents {
-        let before = session.history.value(&session.document(path));
+    for ((path, after), before) in changes.documents.iter().zip(standing) {
         if before == after.as_ref().map(|facts| facts.digest) && before.is_none() {
             continue;
         }
@@ -270,13 +273,13 @@ async fn steps_of(session: &Session, unit: &Unit, changes: &Changes) -> Result<V
             step.to_version = Some(version.clone());
         }
         if step.from_version.is_none() {
-            let owner = session.history.owner(&step.cell, None);
+            let owner = session.history.owner(&step.cell, None)?;
             step.from_version = owner.and_then(|write| write.step.to_version.clone());
         }
         steps.push(step);
     }
     for (cell, after) in &changes.cells {
-        let before = session.history.value(cell);
+        let before = session.history.value(cell)?;
         if before != *after {
             steps.push(Step {
                 cell: cell.clone(),

@@ -1,15 +1,13 @@
 //! Snapshots of the log are kept by a session that writes, before it does anything else (ADR 0012).
 
-use std::collections::BTreeSet;
-
-use kfm_lineage::{Digest, Lsn};
+use kfm_lineage::Lsn;
 use kfm_wal::log::INDEX;
 use kfm_wal::record::{Record, SnapshotRecord};
 use kfm_wal::snapshot::Snapshots;
 
 use super::Session;
 use crate::error::Result;
-use crate::history::HISTORY;
+use crate::history::Counts;
 use crate::platform::snapshots::FACTS;
 
 impl Session {
@@ -17,9 +15,9 @@ impl Session {
     /// many documents are missing, as after an upgrade. If that fails, a warning is logged, and the next session tries
     /// again.
     pub(crate) async fn keep_snapshot_if_due(&mut self, newest: Lsn) {
-        let (moves, kept) = (self.history.moves_up_to(Lsn(u64::MAX)), self.history.moves_up_to(newest));
+        let Counts { moves, documents } = self.history.counts();
+        let kept = self.history.counts_kept().moves;
         let has_grown = Snapshots::is_due(self.wal.head().lsn.0, newest.0) || Snapshots::is_due(moves, kept);
-        let documents = self.history.documents_seen_last().count() as u64;
         let lacks_facts = Snapshots::is_due(documents, 0) && !self.facts.are_kept().await;
         if (has_grown || lacks_facts)
             && let Err(error) = self.keep_snapshot().await
@@ -31,14 +29,14 @@ impl Session {
     async fn keep_snapshot(&mut self) -> Result<()> {
         let snapshots = self.platform.snapshots();
         let (of, index) = self.wal.keep_index(&snapshots)?;
-        let history = self.history.keep(of, &snapshots)?;
-        let documents: BTreeSet<Digest> = self.history.documents_seen_last().collect();
+        let mut states = self.history.keep(of, &snapshots)?;
+        let documents = self.history.documents_seen_last()?;
         let facts = self.facts.keep(&documents, of, &snapshots).await?;
-        let states = [(INDEX, index), (HISTORY, history), (FACTS, facts)];
-        let states = states.map(|(name, digest)| (name.to_owned(), digest)).into();
-        self.log(Record::Snapshot(SnapshotRecord { of, states })).await?;
-        snapshots.forget(INDEX, of.lsn, &index)?;
-        snapshots.forget(HISTORY, of.lsn, &history)?;
-        Ok(snapshots.forget(FACTS, of.lsn, &facts)?)
+        states.extend([(INDEX.to_owned(), index), (FACTS.to_owned(), facts)]);
+        self.log(Record::Snapshot(SnapshotRecord { of, states: states.clone() })).await?;
+        for (name, digest) in states {
+            snapshots.forget(&name, of.lsn, &digest)?;
+        }
+        Ok(())
     }
 }

@@ -251,9 +251,9 @@ impl Hotfix {
             let facts = self.session.facts.project(digest, &bytes);
             let standing = self.session.facts.of(&before).await?;
             let mut step = describe_step(&self.session, &path, Some(before), Some(&standing), Some(&facts));
-            let owner = self.session.history.owner(&step.cell, None);
+            let owner = self.session.history.owner(&step.cell, None)?;
             step.from_version = owner.and_then(|write| write.step.to_version.clone()).or(step.from_version);
-            step.to_version = Some(self.patched_version(&step));
+            step.to_version = Some(self.patched_version(&step)?);
             contents.push((digest, bytes));
             steps.push(step);
         }
@@ -269,17 +269,17 @@ impl Hotfix {
 
     /// Names the version that a patch makes (R72): the patched version and the lowest number that this document
     /// never had. A number that was used names one content for ever.
-    fn patched_version(&self, step: &Step) -> Version {
+    fn patched_version(&self, step: &Step) -> Result<Version> {
         let from = step.from_version.as_ref().map_or("v0", Version::as_str);
         let base = from.rsplit_once(PATCH_MARK).map_or(from, |(base, _)| base);
-        let used = self.session.history.cell(&step.cell).map(|cell| &cell.versions);
+        let known = self.session.history.cell(&step.cell)?;
         let fresh = |number: &u64| {
             let version = Version::parse(&format!("{base}{PATCH_MARK}{number}"));
             // A name that is too long for a version is replaced by a short one.
             let version = version.or_else(|_| Version::parse(&format!("v0{PATCH_MARK}{number}"))).ok()?;
-            (!used.is_some_and(|used| used.contains(&version))).then_some(version)
+            (!known.as_ref().is_some_and(|cell| cell.versions.contains(&version))).then_some(version)
         };
-        (1..).find_map(|number| fresh(&number)).expect("a document does not have every number")
+        Ok((1..).find_map(|number| fresh(&number)).expect("a document does not have every number"))
     }
 }
 

@@ -201,7 +201,7 @@ async fn assigned(session: &mut Session, entry: &RegistryEntry) -> Result<Labels
 /// Returns what graph, search and cache have to show; `None` if a version that tells it is missing, which must not stop a
 /// label.
 async fn projected(session: &Session, now: &CatalogView) -> Option<Vec<(DerivedCell, Value)>> {
-    projected_now(session, now, &known_derived_cells(session)).await.ok()
+    projected_now(session, now, &known_derived_cells(session).ok()?).await.ok()
 }
 
 fn differing(before: &[(DerivedCell, Value)], after: &[(DerivedCell, Value)]) -> u64 {
@@ -217,36 +217,39 @@ fn refuse_idle(
     assign: &LabelAssign,
 ) -> Result<()> {
     match report.covers == Some(0) && report.documents > 0 && !assign.even_if_nothing {
-        true => Err(covers_nothing(session, entry, report.documents)),
+        true => Err(covers_nothing(session, entry, report.documents)?),
         false => Ok(()),
     }
 }
 
-fn covers_nothing(session: &Session, entry: &RegistryEntry, documents: u64) -> Error {
+fn covers_nothing(session: &Session, entry: &RegistryEntry, documents: u64) -> Result<Error> {
     let RegistryEntry::Label(label) = entry else {
-        return Error::invalid("it covers nothing", "look at the entry");
+        return Ok(Error::invalid("it covers nothing", "look at the entry"));
     };
     let about = label.entity.as_deref().or(label.under.as_deref()).unwrap_or_default();
     let lower = about.to_lowercase();
-    let is_meant = |name: &&str| {
+    let is_meant = |name: &str| {
         name.to_lowercase() == lower
             || name.to_lowercase().starts_with(&format!("{}/", lower.trim_end_matches('/')))
     };
-    let named = session.history.cells().flat_map(|(cell, history)| {
-        let names = history.ids.iter().chain(&history.collections).map(String::as_str);
-        names.chain([cell.key.as_str()])
+    let mut meant: Option<String> = None;
+    for next in session.history.cells() {
+        let (cell, history) = next?;
+        let names = history.ids.iter().chain(&history.collections).chain([&cell.key]);
+        let first = names.filter(|name| is_meant(name)).min();
+        meant = meant.into_iter().chain(first.cloned()).min();
+    }
+    let meant = meant.map_or_else(String::new, |name| {
+        format!("; {:?} is there", name.get(..about.trim_end_matches('/').len()).unwrap_or(&name))
     });
-    let meant = named.filter(is_meant).min().map_or_else(String::new, |name| {
-        format!("; {:?} is there", name.get(..about.trim_end_matches('/').len()).unwrap_or(name))
-    });
-    Error::invalid(
+    Ok(Error::invalid(
         format!("it covers 0 of {documents} documents: is {about:?} right?{meant}"),
         advice![
             "give the path or the id as the catalog has it; or add ",
             Parameter::EvenIfNothing,
             ", if it is meant for documents to come",
         ],
-    )
+    ))
 }
 
 fn today(session: &Session) -> jiff::civil::Date {

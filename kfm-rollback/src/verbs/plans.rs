@@ -205,12 +205,14 @@ pub(crate) async fn why_not(session: &Session, record: &PlanRecord) -> Option<St
         Ok(steps) => steps,
         Err(error) => return Some(format!("its steps cannot be read: {}", text_of(&error))),
     };
-    let has_moved = |step: &&PlanStep| {
-        let basis =
-            session.history.cell(&step.step.cell).map_or(kfm_lineage::Lsn::ZERO, |cell| cell.generation());
-        basis != step.basis
-    };
-    steps.iter().find(has_moved).map(|step| format!("{} moved since it was planned", step.step.cell))
+    for PlanStep { step, basis } in &steps {
+        match session.history.generation(&step.cell) {
+            Ok(generation) if generation == *basis => {}
+            Ok(_) => return Some(format!("{} moved since it was planned", step.cell)),
+            Err(error) => return Some(format!("it is not known what moved: {}", text_of(&error))),
+        }
+    }
+    None
 }
 
 /// Says why an approval of a plan would be good for nothing, as far as log and rules tell: it was executed, or can no

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use kfm_lineage::{Digest, Status};
+use kfm_lineage::{CellId, Digest, Status};
 use kfm_policy::{Advice, Remedy, advice};
 use kfm_wal::record::PlanRecord;
 
@@ -12,6 +13,7 @@ use super::ledger::disagreement;
 use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
 use super::standing::{self, operation_line, running};
 use crate::error::Result;
+use crate::history::CellHistory;
 use crate::op::{DomainOpExt, Misconfigured, OpError};
 use crate::report::StatusReport;
 use crate::session::{Session, missing_lines};
@@ -37,7 +39,7 @@ impl Platform {
             // Of the cells nothing can be said.
             Some(lost) => owed.push(lost.into()),
             None => {
-                owed.extend(emptied(&session).await);
+                owed.extend(emptied(&session).await?);
                 owed.extend(owed_plans(&session).await);
                 owed.extend(protection_owed(&session).await?);
             }
@@ -87,26 +89,30 @@ fn refilled() -> Advice {
 
 /// Says that the catalog is empty although documents stand by the log: its folder was lost, and made again. `None` also
 /// if that is not known, or if an operation is open, which may be about to fill it.
-async fn emptied(session: &Session) -> Option<Advice> {
-    let standing = || {
-        let cells = session.history.cells().filter(|(cell, _)| session.is_document(cell));
-        cells.filter(|(_, history)| history.value().is_some())
-    };
-    let (first, _) = standing().next()?;
-    if session.history.open_operations().next().is_some() {
-        return None;
-    }
+async fn emptied(session: &Session) -> Result<Option<Advice>> {
     let catalog = session.catalog();
-    let is_there = catalog.value(&first.key).await.ok()?.is_some();
-    if is_there || !catalog.scan(None, 1).await.ok()?.is_empty() {
-        return None;
-    }
-    let documents = standing().count();
     let store = catalog.name();
+    let standing = || {
+        let stands = |(_, history): &(CellId, Arc<CellHistory>)| history.value().is_some();
+        let documents = session.history.documents(store);
+        documents.filter(move |next| next.as_ref().map_or(true, stands))
+    };
+    let Some(first) = standing().next() else { return Ok(None) };
+    if session.history.open_operations().next().is_some() {
+        return Ok(None);
+    }
+    let (first, _) = first?;
+    let is_empty = async || {
+        Some(catalog.value(&first.key).await.ok()?.is_none() && catalog.scan(None, 1).await.ok()?.is_empty())
+    };
+    if is_empty().await != Some(true) {
+        return Ok(None);
+    }
+    let documents = standing().collect::<Result<Vec<_>>>()?.len();
     let seen = format!(
         "the store {store} is empty, and the log knows documents={documents} in it: restore it from a backup; or "
     );
-    Some(Advice::from(seen).and(refilled()))
+    Ok(Some(Advice::from(seen).and(refilled())))
 }
 
 /// Says which lists of the log are lost, and what to restore; `None` if none is.

@@ -192,7 +192,7 @@ async fn check_stores(
         let keys: Vec<String> = steps.iter().map(|step| step.cell.key.clone()).collect();
         for (step, observed) in steps.iter().zip(bulk::values(&*store, &keys, op::Depth::Content).await?) {
             looked_at += 1;
-            if observed != session.history.value(&step.cell) {
+            if observed != session.history.value(&step.cell)? {
                 wrong.push(step.cell.to_string());
             }
         }

@@ -166,10 +166,8 @@ async fn parts_are_remembered_by_a_snapshot_of_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(kfm_wal::local::disk::RealDisk);
     let snapshots = kfm_wal::snapshot::Snapshots::new(folder.path(), disk);
-    let digest = whole.keep(wal.head(), &snapshots).unwrap();
-    let text = std::fs::read_dir(folder.path()).unwrap().find_map(|file| {
-        let bytes = std::fs::read(file.unwrap().path()).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    });
-    assert!(text.unwrap().contains("X-freeze"), "{digest}");
+    whole.keep(wal.head(), &snapshots).unwrap();
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+    let texts = files.map(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned());
+    assert!(texts.into_iter().any(|text| text.contains("X-freeze")));
 }

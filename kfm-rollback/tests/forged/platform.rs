@@ -104,7 +104,8 @@ async fn forge(chance: &mut Chance, stage: &Stage, kept: &Kept) -> Option<(&'sta
         13..=15 => {
             let is_named = chance.below(3) > 0;
             let wal = log_of(&stage.world.open().await).await;
-            let record = lay(&snapshots(root), kept.of, &kept.forged(chance, kept.of));
+            let folder = snapshots(root);
+            let record = lay(&folder, kept.of, &kept.forged(chance, kept.of, &folder));
             if is_named {
                 wal.append(record).await.unwrap();
             }

@@ -9,11 +9,12 @@ use std::time::SystemTime;
 use kfm_lineage::{Digest, Lsn};
 use kfm_retry::ManualClock;
 use kfm_rollback::blob::ObjectBlobs;
-use kfm_rollback::history::{HISTORY, History};
+use kfm_rollback::history::{CELLS, HISTORY, History};
 use kfm_rollback::versions::VersionStore;
 use kfm_wal::local::disk::{Disk, RealDisk};
 use kfm_wal::log::INDEX;
 use kfm_wal::record::{Record, SnapshotRecord};
+use kfm_wal::table::Entry;
 use kfm_wal::{Head, MemoryLog, Snapshots, Wal};
 use serde_json::Value;
 
@@ -21,11 +22,15 @@ use crate::mutate::{Chance, mutated};
 use crate::stage::Stage;
 use crate::walk::{Counts, counted};
 
-/// The states of a platform's snapshot: their headings, and their lines as JSON.
+/// The states of a platform's snapshot: their headings, and their lines as JSON; and the entries of its cells.
 pub struct Kept {
     pub of: Head,
     states: BTreeMap<&'static str, (String, Vec<Value>)>,
+    cells: Vec<Entry>,
 }
+
+/// The form of the entries, as the heading of their table has it.
+const CELLS_FORM: &str = "1";
 
 impl Kept {
     /// Keeps a snapshot of a log in a folder, and reads its states.
@@ -33,22 +38,53 @@ impl Kept {
         let snapshots = Snapshots::new(folder, Arc::new(RealDisk));
         let history = History::fold(wal, versions).await.unwrap();
         let (of, index) = wal.keep_index(&snapshots).unwrap();
-        let history = history.keep(of, &snapshots).unwrap();
+        let kept = history.keep(of, &snapshots).unwrap();
         let mut states = BTreeMap::new();
-        for (name, digest) in [(INDEX, index), (HISTORY, history)] {
+        for (name, digest) in [(INDEX, index), (HISTORY, kept[HISTORY])] {
             let text = std::fs::read_to_string(file(folder, name, of.lsn, &digest)).unwrap();
             let (heading, lines) = text.split_once('\n').unwrap();
             let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             states.insert(name, (heading.to_owned(), lines));
         }
-        Self { of, states }
+        let table = snapshots.table(CELLS, CELLS_FORM, of, &kept[CELLS]).unwrap();
+        let cells = table.entries_from(&[]).collect::<Result<_, _>>().unwrap();
+        Self { of, states, cells }
     }
 
-    /// Forges one state, and returns the bytes of both.
-    pub fn forged(&self, chance: &mut Chance, of: Head) -> BTreeMap<&'static str, Vec<u8>> {
-        let forged = *chance.of(&[INDEX, HISTORY]);
+    /// Keeps the entries of the cells, forged or not, as a snapshot of `of` does; returns the digest of their table.
+    fn keep_cells(&self, chance: &mut Chance, of: Head, folder: &Path, is_forged: bool) -> Digest {
+        let mut cells = self.cells.clone();
+        for _ in 0..if is_forged { 1 + chance.below(8) } else { 0 } {
+            let at = chance.below(cells.len());
+            let (key, value) = &mut cells[at];
+            let part = if chance.below(4) == 0 { key } else { value };
+            match chance.below(4) {
+                _ if part.is_empty() => part.push(0),
+                0 => part.truncate(chance.below(part.len())),
+                _ => {
+                    let at = chance.below(part.len());
+                    part[at] = u8::try_from(chance.below(256)).unwrap();
+                }
+            }
+        }
+        cells.sort();
+        cells.dedup_by(|a, b| a.0 == b.0);
+        let snapshots = Snapshots::new(folder, Arc::new(RealDisk));
+        snapshots.keep_table(CELLS, CELLS_FORM, of, cells.into_iter().map(Ok)).unwrap()
+    }
+
+    /// Forges one state, lays the table of the cells into a folder, and returns the bytes of the others.
+    pub fn forged(&self, chance: &mut Chance, of: Head, folder: &Path) -> BTreeMap<&'static str, Vec<u8>> {
+        let forged = *chance.of(&[INDEX, HISTORY, CELLS]);
+        let table = self.keep_cells(chance, of, folder, forged == CELLS);
         let bytes = |(name, (heading, lines)): (&&'static str, &(String, Vec<Value>))| {
             let mut lines = lines.clone();
+            for line in &mut lines {
+                if let Some(cells) = line.get_mut("cells") {
+                    cells["of"] = serde_json::to_value(of).unwrap();
+                    cells["table"] = serde_json::to_value(table).unwrap();
+                }
+            }
             if *name == forged {
                 for _ in 0..=chance.below(3) {
                     let at = chance.below(lines.len());
@@ -103,7 +139,7 @@ pub async fn walk(seed: u64, count: u64) -> Counts {
         let whole = Wal::open(Arc::new(log.handle()), clock()).await.unwrap();
         whole.append(first.clone()).await.unwrap();
         let of = whole.head();
-        let record = lay(folder.path(), of, &kept.forged(&mut chance, of));
+        let record = lay(folder.path(), of, &kept.forged(&mut chance, of, folder.path()));
         let is_named = n % 2 == 0;
         whole.append(if is_named { record } else { stage.records[0].clone() }).await.unwrap();
         let Ok((wal, opened)) = Wal::open_from(Arc::new(log), clock(), &snapshots).await else {
@@ -116,8 +152,8 @@ pub async fn walk(seed: u64, count: u64) -> Counts {
                 let _ = (operation.misfit(), operation.status(false), operation.journal.done());
                 let _ = (history.stands(&operation.id), history.last_turn(&operation.target));
             }
-            for (cell, _) in history.cells() {
-                let _ = (history.value(cell), history.owner(cell, None), history.is_a_pipelines(cell));
+            for cell in history.cells().filter_map(Result::ok).map(|(cell, _)| cell) {
+                let _ = (history.value(&cell), history.owner(&cell, None), history.is_a_pipelines(&cell));
             }
             read += u64::from(*of > Lsn::ZERO);
         }
