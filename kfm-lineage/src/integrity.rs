@@ -6,6 +6,7 @@
 //! [`IntegrityChange`] compares two of them and tells what an operation introduces from what was there
 //! before.
 
+mod around;
 mod census;
 mod change;
 mod counted;
@@ -21,6 +22,7 @@ mod view;
 pub(crate) use href::unescape;
 pub(crate) use place::may_name;
 
+pub use around::{Neighbourhood, Term, Wanted};
 pub use census::{Break, Census, CensusCounts, LinkClass};
 pub use change::{IntegrityChange, IntegrityFinding};
 pub use counted::CountedCatalog;

@@ -6,90 +6,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "a long run says how far it is")]
 
+mod histories;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use histories::{Change, PATHS, change};
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, CountedCatalog};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseResult, TestRng, TestRunner};
 use serde_json::{Value, json};
-
-/// The paths at which documents come and go.
-const PATHS: [&str; 8] = [
-    "catalog.json",
-    "other.json",
-    "c/collection.json",
-    "c/a.json",
-    "c/b#1.json",
-    "d/collection.json",
-    "d/a.json",
-    "e.json",
-];
-
-const ADDRESSES: [&str; 2] = ["https://example.org/c/a.json", "https://example.org/d/a.json"];
-
-fn href() -> impl Strategy<Value = String> {
-    let relative = prop::sample::select(PATHS.to_vec()).prop_map(|path| format!("/{path}"));
-    let beside = prop::sample::select(vec![
-        "a.json",
-        "./collection.json",
-        "../catalog.json",
-        "b%231.json",
-        "b#1.json",
-        "../../lost.json",
-        "a.tif",
-        "..",
-    ]);
-    prop_oneof![
-        4 => relative,
-        2 => beside.prop_map(str::to_owned),
-        2 => prop::sample::select(ADDRESSES.to_vec()).prop_map(str::to_owned),
-    ]
-}
-
-fn link() -> impl Strategy<Value = Value> {
-    let rels = vec![
-        "child",
-        "item",
-        "parent",
-        "collection",
-        "self",
-        "root",
-        "derived_from",
-        "latest-version",
-        "predecessor-version",
-        "successor-version",
-    ];
-    let media = prop::sample::select(vec![None, None, None, Some("application/geo+json"), Some("text/html")]);
-    (prop::sample::select(rels), href(), media).prop_map(|(rel, href, media)| match media {
-        Some(media) => json!({ "rel": rel, "href": href, "type": media }),
-        None => json!({ "rel": rel, "href": href }),
-    })
-}
-
-fn document() -> impl Strategy<Value = Option<Arc<DocumentFacts>>> {
-    let kinds = prop::sample::select(vec!["Catalog", "Collection", "Feature", "other"]);
-    // A document may state none.
-    let ids = || prop::sample::select(vec![json!("a"), json!("b"), json!("c"), Value::Null]);
-    let stated = (kinds, ids(), ids(), any::<bool>(), prop::collection::vec(link(), 0..6));
-    let stated = stated.prop_map(|(kind, id, collection, deprecated, links)| {
-        json!({ "type": kind, "id": id, "collection": collection, "deprecated": deprecated, "links": links }).to_string()
-    });
-    prop_oneof![
-        8 => stated.prop_map(|text| Some(Arc::new(DocumentFacts::project(text.as_bytes())))),
-        1 => Just(Some(Arc::new(DocumentFacts::project(b"{")))),
-        3 => Just(None),
-    ]
-}
-
-type Change = Vec<(String, Option<Arc<DocumentFacts>>)>;
-
-fn change() -> impl Strategy<Value = Change> {
-    let path = prop::sample::select(PATHS.to_vec()).prop_map(str::to_owned);
-    prop::collection::vec((path, document()), 1..4)
-}
 
 fn history() -> impl Strategy<Value = Vec<Change>> {
     prop::collection::vec(change(), 4..24)

@@ -5,13 +5,11 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::around::FOLDER_DOCUMENTS;
 use super::href::{self, Reference};
 use super::layered::Layered;
 use super::place::{self, Place};
 use crate::document::{DocumentFacts, LinkFact, Relation};
-
-/// The documents that a folder's name may stand for.
-const FOLDER_DOCUMENTS: [&str; 3] = ["collection.json", "catalog.json", "index.json"];
 
 /// The documents of a store at one moment.
 ///

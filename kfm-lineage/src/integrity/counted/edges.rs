@@ -2,8 +2,9 @@
 
 use super::{Backs, CountedCatalog, Number, Place, Touched, is_version};
 use crate::document::{DocumentFacts, LinkFact};
+use crate::integrity::around::followed;
 use crate::integrity::census::Break;
-use crate::integrity::href::{self, Reference};
+use crate::integrity::href;
 use crate::integrity::view::Lead;
 
 /// A link: the place of its document, and which of that document's links it is.
@@ -85,7 +86,7 @@ impl CountedCatalog {
         let edge = || Edge { leads: Leads::Elsewhere, found: None };
         self.place_mut(from).edges = document.links.iter().map(|_| edge()).collect();
         for (id, link) in links(from, &document) {
-            for path in watched(&self.place(from).path.clone(), &link.href) {
+            for path in followed(&self.place(from).path.clone(), &link.href) {
                 let watched = self.number(&path);
                 self.place_mut(watched).watched_by.insert(id);
             }
@@ -114,7 +115,7 @@ impl CountedCatalog {
             if link.rel == "self" {
                 self.note_wrong_self(from, false);
             }
-            for path in watched(&self.place(from).path.clone(), &link.href) {
+            for path in followed(&self.place(from).path.clone(), &link.href) {
                 let watched = self.number(&path);
                 self.place_mut(watched).watched_by.remove(&id);
             }
@@ -209,15 +210,4 @@ pub(super) fn absolute_selves(document: &DocumentFacts) -> impl Iterator<Item = 
 
 fn links(from: Number, document: &DocumentFacts) -> impl Iterator<Item = (EdgeId, &LinkFact)> {
     (0..).zip(&document.links).map(move |(link, fact)| (EdgeId { from, link }, fact))
-}
-
-/// Lists the paths at which a document, if one stands there, decides where an href leads.
-fn watched(document: &str, href: &str) -> Vec<String> {
-    let path = |reference| match reference {
-        Reference::Path(path) => Some(path),
-        Reference::Absolute | Reference::Outside { .. } => None,
-    };
-    let literal =
-        href.contains(['#', '?', '%']).then(|| path(href::read_literally(document, href))).flatten();
-    literal.into_iter().chain(path(href::read(document, href))).collect()
 }
