@@ -23,7 +23,7 @@ pub(crate) use href::unescape;
 pub(crate) use place::may_name;
 
 pub use around::{Neighbourhood, Term, Wanted};
-pub use census::{Break, Census, CensusCounts, LinkClass};
+pub use census::{Beyond, Break, Census, CensusCounts, LinkClass};
 pub use change::{IntegrityChange, IntegrityFinding};
 pub use counted::CountedCatalog;
 pub use place::{Place, decoded, leads_below};

@@ -50,7 +50,8 @@ fn case() -> impl Strategy<Value = Case> {
 
 fn moments(case: &Case) -> Vec<CatalogView> {
     let view = |documents: &BTreeMap<String, Document>| -> CatalogView {
-        let standing = documents.iter().filter_map(|(path, document)| Some((path.clone(), document.clone()?)));
+        let standing =
+            documents.iter().filter_map(|(path, document)| Some((path.clone(), document.clone()?)));
         standing.collect()
     };
     let mut moments = vec![view(&case.first)];
@@ -70,7 +71,7 @@ fn surround(around: &mut Neighbourhood, moments: &[CatalogView]) {
             index.entry(term).or_default().insert(path.to_owned());
         }
     }
-    while let Some(Wanted { paths, terms }) = around.wanted() {
+    while let Some(Wanted { paths, terms, .. }) = around.wanted() {
         for path in paths {
             around.give(&path, moments.iter().map(|view| view.get(&path).cloned()));
         }

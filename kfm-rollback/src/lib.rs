@@ -31,6 +31,7 @@ mod swap;
 pub mod versions;
 
 mod approvals;
+mod around;
 mod asked;
 mod assess;
 mod bulk;
@@ -52,6 +53,7 @@ mod resolve;
 mod session;
 mod skew;
 mod skip;
+mod terms;
 mod verbs;
 
 pub use error::{Error, Result};

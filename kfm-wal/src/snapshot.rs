@@ -173,8 +173,8 @@ impl Snapshots {
         head: Lsn,
     ) -> Result<Found<Table>, WalError> {
         let read = |named: &Named, of| {
-            let file = self.disk.open(&self.folder.join(&named.file), Access::Read)?;
-            Table::open(file, &named.digest, &Heading::of_table(name, maker, of).line()?)
+            let heading = Heading::of_table(name, maker, of).line()?;
+            Table::open(&self.disk, self.folder.join(&named.file), &named.digest, &heading)
         };
         self.newest_file((name, TABLE), log, head, read).await
     }
@@ -235,19 +235,8 @@ impl Snapshots {
     /// # Errors
     /// The table is missing, damaged, or another maker's.
     pub fn table(&self, name: &str, maker: &str, of: Head, digest: &Digest) -> Result<Table, Source> {
-        let file = self.disk.open(&self.table_path(name, of, digest), Access::Read)?;
-        Table::open(file, digest, &Heading::of_table(name, maker, of).line()?)
-    }
-
-    /// Returns the path of a table.
-    pub fn table_path(&self, name: &str, of: Head, digest: &Digest) -> PathBuf {
-        self.folder.join(file_name((name, TABLE), of.lsn, digest))
-    }
-
-    /// Removes a table that was found damaged, so that no other reader comes upon it. That it cannot be removed changes
-    /// nothing: no damaged page is believed.
-    pub fn give_up_table(&self, name: &str, of: Head, digest: &Digest) {
-        let _ = self.disk.remove(&self.table_path(name, of, digest));
+        let path = self.folder.join(file_name((name, TABLE), of.lsn, digest));
+        Table::open(&self.disk, path, digest, &Heading::of_table(name, maker, of).line()?)
     }
 
     /// Writes a table, durably, and returns the digest under which the log is to name it. The entries are in the

@@ -14,13 +14,14 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::{Digest, DigestKind};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Source;
-use crate::local::disk::DiskFile;
+use crate::local::disk::{Access, Disk, DiskFile};
 
 /// A page ends with the entry that brings it to this many bytes.
 const PAGE_BYTES: usize = 64 * 1024;
@@ -35,6 +36,8 @@ const PAGES_KEPT: usize = 128;
 /// A table that is open; entries are read from the file when they are asked for.
 #[derive(Debug)]
 pub struct Table {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
     file: Mutex<Box<dyn DiskFile>>,
     pages: Vec<Page>,
     read: Mutex<HashMap<usize, Arc<Vec<Entry>>>>,
@@ -115,8 +118,25 @@ impl Table {
         self.pages.partition_point(|page| holds(&page.first)).checked_sub(1)
     }
 
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the file, since a page of it was found damaged: so no other reader comes upon it. That it cannot be removed
+    /// changes nothing: no damaged page is believed.
+    pub fn give_up(&self) {
+        let _ = self.disk.remove(&self.path);
+    }
+
     /// Opens the table in a file, whose index must have this digest and this heading.
-    pub(crate) fn open(mut file: Box<dyn DiskFile>, digest: &Digest, heading: &[u8]) -> Result<Self, Source> {
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        path: PathBuf,
+        digest: &Digest,
+        heading: &[u8],
+    ) -> Result<Self, Source> {
+        let mut file = disk.open(&path, Access::Read)?;
         let length = file.bytes()?;
         let mut end = [0; END_BYTES];
         let index_end = length.checked_sub(END_BYTES as u64).ok_or("a table without an end")?;
@@ -138,7 +158,8 @@ impl Table {
             let bytes = u32::from_le_bytes(taken(&mut rest)?);
             pages.push(Page { first, at, bytes, digest: taken(&mut rest)? });
         }
-        Ok(Self { file: Mutex::new(file), pages, read: Mutex::default() })
+        let disk = Arc::clone(disk);
+        Ok(Self { disk, path, file: Mutex::new(file), pages, read: Mutex::default() })
     }
 
     fn page(&self, number: usize) -> Result<Arc<Vec<Entry>>, Source> {
@@ -237,13 +258,16 @@ fn taken_text<'b>(from: &mut &'b [u8]) -> Result<&'b [u8], Source> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::local::disk::{Access, Disk, RealDisk};
+    use crate::local::disk::RealDisk;
 
-    fn file(folder: &Path, access: Access) -> Box<dyn DiskFile> {
-        RealDisk.open(&folder.join("a.table"), access).unwrap()
+    fn new_file(folder: &Path) -> Box<dyn DiskFile> {
+        RealDisk.open(&folder.join("a.table"), Access::New).unwrap()
+    }
+
+    fn open(folder: &Path, digest: &Digest, heading: &[u8]) -> Result<Table, Source> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        Table::open(&disk, folder.join("a.table"), digest, heading)
     }
 
     fn key(n: usize) -> Vec<u8> {
@@ -253,14 +277,14 @@ mod tests {
     /// 3,000 entries of 100 bytes: five pages.
     fn written(folder: &Path) -> Digest {
         let entries = (0..3_000).map(|n| Ok((key(2 * n), vec![(n % 251) as u8; 100])));
-        write(file(folder, Access::New).as_mut(), b"heading\n", entries).unwrap()
+        write(new_file(folder).as_mut(), b"heading\n", entries).unwrap()
     }
 
     #[test]
     fn entries_are_found_in_any_page_and_others_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let digest = written(folder.path());
-        let table = Table::open(file(folder.path(), Access::Read), &digest, b"heading\n").unwrap();
+        let table = open(folder.path(), &digest, b"heading\n").unwrap();
         assert_eq!(table.pages.len(), 6);
         let keys: Vec<Vec<u8>> = (0..6_100).map(key).collect();
         let values = table.read(keys.iter().map(Vec::as_slice)).unwrap();
@@ -280,8 +304,8 @@ mod tests {
     #[test]
     fn a_table_without_entries_has_no_page() {
         let folder = tempfile::tempdir().unwrap();
-        let digest = write(file(folder.path(), Access::New).as_mut(), b"h\n", std::iter::empty()).unwrap();
-        let table = Table::open(file(folder.path(), Access::Read), &digest, b"h\n").unwrap();
+        let digest = write(new_file(folder.path()).as_mut(), b"h\n", std::iter::empty()).unwrap();
+        let table = open(folder.path(), &digest, b"h\n").unwrap();
         assert_eq!(table.read([b"a".as_slice()]).unwrap(), [None]);
     }
 
@@ -289,7 +313,7 @@ mod tests {
     fn a_table_of_another_heading_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let digest = written(folder.path());
-        assert!(Table::open(file(folder.path(), Access::Read), &digest, b"another\n").is_err());
+        assert!(open(folder.path(), &digest, b"another\n").is_err());
     }
 
     /// Every byte of the end, and one in 97 of the others: nothing that was altered is given as an entry.
@@ -301,8 +325,8 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         let keys: Vec<Vec<u8>> = (0..6_000).map(key).collect();
         let all = || {
-            let table = Table::open(file(folder.path(), Access::Read), &digest, b"heading\n")?;
-            let listed = Table::open(file(folder.path(), Access::Read), &digest, b"heading\n")?;
+            let table = open(folder.path(), &digest, b"heading\n")?;
+            let listed = open(folder.path(), &digest, b"heading\n")?;
             let listed = listed.entries_from(b"").collect::<Result<Vec<_>, _>>();
             let read = table.read(keys.iter().map(Vec::as_slice));
             assert_eq!(listed.is_ok(), read.is_ok());

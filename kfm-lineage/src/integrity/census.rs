@@ -100,6 +100,19 @@ pub struct Census {
     pub wrong_self_links: BTreeSet<String>,
     /// The documents that are not a JSON object.
     pub not_json: BTreeSet<String>,
+    /// What is to be added to what is counted here, since the view is a part of a catalog.
+    pub beyond: Beyond,
+}
+
+/// What the whole has and its part has not; less than nothing where the part seems broken at its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Beyond {
+    broken_links: i64,
+    orphan_count: i64,
+    unlisted: i64,
+    duplicate_ids: i64,
+    wrong_self_links: i64,
+    not_json: i64,
 }
 
 /// The numbers of a census, for output and telemetry.
@@ -129,14 +142,38 @@ impl Census {
         CensusCounts {
             documents: self.documents,
             links: self.links,
-            broken_links: self.breaks.len() as u64,
-            orphan_count: self.orphans.len() as u64,
-            unlisted: self.unlisted.len() as u64,
-            duplicate_ids: self.duplicate_ids.len() as u64,
-            wrong_self_links: self.wrong_self_links.len() as u64,
-            not_json: self.not_json.len() as u64,
+            broken_links: plus(self.breaks.len() as u64, self.beyond.broken_links),
+            orphan_count: plus(self.orphans.len() as u64, self.beyond.orphan_count),
+            unlisted: plus(self.unlisted.len() as u64, self.beyond.unlisted),
+            duplicate_ids: plus(self.duplicate_ids.len() as u64, self.beyond.duplicate_ids),
+            wrong_self_links: plus(self.wrong_self_links.len() as u64, self.beyond.wrong_self_links),
+            not_json: plus(self.not_json.len() as u64, self.beyond.not_json),
         }
     }
+
+    /// Makes the census of a part of a catalog count as that of the whole. At another moment the whole counted `whole`, and
+    /// the same part `part`: see [`Neighbourhood`](super::Neighbourhood). The sets stay those of the part.
+    #[must_use]
+    pub fn as_part_of(self, whole: &CensusCounts, part: &CensusCounts) -> Self {
+        let beyond = |of: fn(&CensusCounts) -> u64| of(whole).cast_signed() - of(part).cast_signed();
+        Self {
+            documents: plus(self.documents, beyond(|counts| counts.documents)),
+            links: plus(self.links, beyond(|counts| counts.links)),
+            beyond: Beyond {
+                broken_links: beyond(|counts| counts.broken_links),
+                orphan_count: beyond(|counts| counts.orphan_count),
+                unlisted: beyond(|counts| counts.unlisted),
+                duplicate_ids: beyond(|counts| counts.duplicate_ids),
+                wrong_self_links: beyond(|counts| counts.wrong_self_links),
+                not_json: beyond(|counts| counts.not_json),
+            },
+            ..self
+        }
+    }
+}
+
+fn plus(count: u64, beyond: i64) -> u64 {
+    count.saturating_add_signed(beyond)
 }
 
 impl CatalogView {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::integrity::{CatalogView, IntegrityChange};
+use kfm_lineage::integrity::IntegrityChange;
 use kfm_lineage::{Digest, OperationId, OperationKind, Step, Timestamp, Value};
 use kfm_wal::Entry;
 use kfm_wal::record::{Direction, EndState, JournalEntry, Record, TreatedCell};
 
 use super::treated::protected;
 use super::{Work, decide};
-use crate::assess::{catalog_at, with_steps};
+use crate::around::{Moment, censuses};
 use crate::error::Result;
 use crate::history::Operation;
 use crate::report::{CellCount, Listing, ProtectedLine};
@@ -137,13 +137,13 @@ async fn integrity_of(
     work: &Work,
     direction: Direction,
 ) -> Result<IntegrityChange> {
-    let before = catalog_at(session, operation.opened.before()).await?;
+    let before = Moment::at(operation.opened.before());
     let mut made: Vec<_> = work.made().cloned().collect();
     for step in &mut made {
         step.after = work.target(step, direction);
     }
-    let after = with_steps(session, &before, &made).await?;
-    change(session, operation.kind, &operation.target, &before, &after, &made).await
+    let after = before.clone().with(session, &made);
+    change(session, operation.kind, &operation.target, [before, after], &made).await
 }
 
 /// Compares two catalogs as the kind of operation asks: with the catalog before it and, for a rollback or a revert,
@@ -152,8 +152,7 @@ pub(crate) async fn change(
     session: &Session,
     kind: OperationKind,
     target: &OperationId,
-    before: &CatalogView,
-    after: &CatalogView,
+    [before, after]: [Moment; 2],
     steps: &[kfm_lineage::Step],
 ) -> Result<IntegrityChange> {
     let undone = match kind {
@@ -161,16 +160,20 @@ pub(crate) async fn change(
         OperationKind::Revert => session.history.last_turn(target),
         _ => None,
     };
-    let census = |view: &CatalogView| session.moments.census(view);
-    let Some(undone) = undone else {
-        return Ok(IntegrityChange::of_publish(census(before), census(after)));
-    };
-    let undone_before = census(&catalog_at(session, undone.opened.before()).await?);
-    let undone_after = census(&catalog_at(session, undone.opened).await?);
+    let mut moments = vec![before, after];
+    moments.extend(undone.map(|undone| Moment::at(undone.opened.before())));
+    moments.extend(undone.map(|undone| Moment::at(undone.opened)));
+    let mut censuses = censuses(session, &moments).await?.into_iter();
+    let mut next = || censuses.next().unwrap_or_default();
+    let (before, after) = (next(), next());
+    if undone.is_none() {
+        return Ok(IntegrityChange::of_publish(before, after));
+    }
+    let (undone_before, undone_after) = (next(), next());
     let moved: BTreeSet<String> = steps
         .iter()
         .filter(|step| session.is_document(&step.cell))
         .map(|step| step.cell.key.clone())
         .collect();
-    Ok(IntegrityChange::of_rollback(census(before), census(after), &undone_before, &undone_after, &moved))
+    Ok(IntegrityChange::of_rollback(before, after, &undone_before, &undone_after, &moved))
 }

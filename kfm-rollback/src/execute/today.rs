@@ -9,7 +9,8 @@ use kfm_wal::record::Direction;
 
 use super::treated::Treated;
 use super::{Halt, Work, decide};
-use crate::assess::{Case, catalog_now, labels_of, treat_steps, with_steps};
+use crate::around::{Moment, catalog_around, censuses};
+use crate::assess::{Case, labels_of, treat_steps, with_steps};
 use crate::derive::{Projection, derived_cells, hidden};
 use crate::error::{Error, Result, text_of};
 use crate::session::Session;
@@ -38,8 +39,8 @@ async fn join_with_protection(
     work: &Work,
     direction: Direction,
 ) -> Result<Result<Treated, String>> {
-    let now = catalog_now(session).await?;
     let mut ends = decide::ends(work, direction);
+    let now = catalog_around(session, &ends).await?;
     let assessed = treat_steps(session, &now, &ends, RatchetMode::Unfinished).await?;
     let mut treated = match decide::treated(&ends, &assessed) {
         Ok(treated) => treated,
@@ -57,7 +58,7 @@ async fn join_with_protection(
     }
     // The census is the same before and after: breaks were judged before the operation began. Only protection may
     // have risen since.
-    let census = session.moments.census(&after);
+    let census = censuses(session, &[Moment::now().with(session, &ends)]).await?.pop().unwrap_or_default();
     let owned: Vec<_> = ends.iter().filter(|step| !step.derived).cloned().collect();
     let case = Case {
         kind: decide::judged_kind(direction, kind),

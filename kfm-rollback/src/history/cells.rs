@@ -45,17 +45,24 @@ pub(super) struct Cells {
     names: BTreeMap<(Naming, String), BTreeSet<CellId>>,
     counts: Counts,
     counts_kept: Counts,
+    /// The position of the snapshot.
+    kept_at: Option<Lsn>,
 }
 
 impl Cells {
     /// Takes the cells of a snapshot.
-    pub(super) fn of_snapshot(kept: KeptCells, counts: Counts) -> Self {
-        Self { kept: Some(Arc::new(kept)), counts, counts_kept: counts, ..Self::default() }
+    pub(super) fn of_snapshot(kept: KeptCells, counts: Counts, at: Lsn) -> Self {
+        Self { kept: Some(Arc::new(kept)), kept_at: Some(at), counts, counts_kept: counts, ..Self::default() }
     }
 
     /// Returns the counts.
     pub(super) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Returns the position of the snapshot; `None` without one.
+    pub(super) fn kept_at(&self) -> Option<Lsn> {
+        self.kept_at
     }
 
     /// Returns the counts of the snapshot.
@@ -73,6 +80,17 @@ impl Cells {
         }
         match &self.kept {
             Some(kept) => Ok(kept.get(cell)?.map(Arc::new)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the value that a cell had in the snapshot.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(super) fn value_kept(&self, cell: &CellId) -> Result<Value> {
+        match &self.kept {
+            Some(kept) => Ok(kept.get(cell)?.and_then(|history| history.value())),
             None => Ok(None),
         }
     }
@@ -150,6 +168,11 @@ impl Cells {
         };
         cells.extend(self.names.get(&(naming, name.to_owned())).into_iter().flatten().cloned());
         Ok(cells)
+    }
+
+    /// Lists the cells that the log moved, or that it named, since the snapshot.
+    pub(super) fn since_snapshot(&self) -> impl Iterator<Item = &CellId> {
+        self.changed.keys()
     }
 
     /// Lists all cells in order, each with its history. After an error there are no more.

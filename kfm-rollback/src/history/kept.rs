@@ -69,7 +69,7 @@ impl History {
         let read = |lines: Lines<'_>| read(lines, snapshots);
         let found = snapshots.newest(HISTORY, &**wal.store(), wal.head().lsn, read).await?;
         let Found { state, passed_over } = found;
-        let (snapshot, mut history) = state.unwrap_or((Lsn::ZERO, Self::default()));
+        let Some((snapshot, mut history)) = state else { return Ok((Self::default(), passed_over)) };
         history.folded = snapshot;
         Ok((history, passed_over))
     }
@@ -125,7 +125,7 @@ fn read(lines: Lines<'_>, snapshots: &Snapshots) -> std::result::Result<History,
             }
             Line::Cells { of, table, moves, documents } => {
                 let kept = KeptCells::open(snapshots, of, table, std::mem::take(&mut opened))?;
-                history.cells = Cells::of_snapshot(kept, Counts { moves, documents });
+                history.cells = Cells::of_snapshot(kept, Counts { moves, documents }, of.lsn);
             }
             Line::Undone(id, by) => {
                 history.undone.insert(id, by);

@@ -1,4 +1,4 @@
-//! The cells of a snapshot: a table beside the log, of which a command reads the entries that it needs (ADR 0031).
+//! The cells of a snapshot: a table beside the log, of which a command reads the entries that it needs (ADR 0033).
 //!
 //! ```text
 //! c domain store NUL key                     the history of a cell, in postcard
@@ -7,7 +7,6 @@
 //! `domain` and `naming` are a byte, `length` is that of the name, in 4 bytes with the most significant first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Arc;
 
 use kfm_lineage::{
@@ -21,7 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{CellHistory, Write};
 use super::cells::Naming;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::platform::snapshots::unread;
 
 /// The name of the cells among the states of a snapshot.
 pub const CELLS: &str = "cells";
@@ -38,9 +38,6 @@ pub(super) struct KeptCells {
     table: Table,
     /// The operations of the snapshot, by the position that opened them.
     opened: BTreeMap<Lsn, OperationId>,
-    snapshots: Snapshots,
-    of: Head,
-    digest: Digest,
 }
 
 /// The history of a cell, without what the rest of the snapshot says: the cell, and the operations.
@@ -99,15 +96,15 @@ impl KeptCells {
         opened: BTreeMap<Lsn, OperationId>,
     ) -> Result<Self, Source> {
         let table = snapshots.table(CELLS, FORM, of, &digest)?;
-        Ok(Self { table, opened, snapshots: snapshots.clone(), of, digest })
+        Ok(Self { table, opened })
     }
 
     /// Reads the history of a cell.
     ///
     /// # Errors
-    /// [`Error::File`]: it cannot be read, or is damaged and was removed.
+    /// [`Error::File`](crate::Error::File): it cannot be read, or is damaged and was removed.
     pub(super) fn get(&self, cell: &CellId) -> Result<Option<CellHistory>> {
-        let value = self.table.get(&cell_key(cell)).map_err(|error| self.unread(error))?;
+        let value = self.table.get(&cell_key(cell)).map_err(|error| unread(&self.table, error))?;
         value.map(|value| self.decode(cell, &value)).transpose()
     }
 
@@ -119,8 +116,8 @@ impl KeptCells {
         let entries = self.table.entries_from(&cell_key(from));
         let cells = entries.take_while(|entry| !matches!(entry, Ok((key, _)) if key.first() != Some(&CELL)));
         cells.map(|entry| {
-            let (key, value) = entry.map_err(|error| self.unread(error))?;
-            let cell = cell_of(&key[1..]).map_err(|error| self.unread(error))?;
+            let (key, value) = entry.map_err(|error| unread(&self.table, error))?;
+            let cell = cell_of(&key[1..]).map_err(|error| unread(&self.table, error))?;
             Ok((cell, value))
         })
     }
@@ -138,9 +135,9 @@ impl KeptCells {
         let prefix = name_prefix(naming, name);
         let mut cells = BTreeSet::new();
         for entry in self.table.entries_from(&prefix) {
-            let (key, _) = entry.map_err(|error| self.unread(error))?;
+            let (key, _) = entry.map_err(|error| unread(&self.table, error))?;
             let Some(cell) = key.strip_prefix(prefix.as_slice()) else { break };
-            cells.insert(cell_of(cell).map_err(|error| self.unread(error))?);
+            cells.insert(cell_of(cell).map_err(|error| unread(&self.table, error))?);
         }
         Ok(cells)
     }
@@ -150,7 +147,7 @@ impl KeptCells {
     /// # Errors
     /// As [`get`](Self::get).
     pub(super) fn decode(&self, cell: &CellId, bytes: &[u8]) -> Result<CellHistory> {
-        self.history_of(cell, bytes).map_err(|error| self.unread(error))
+        self.history_of(cell, bytes).map_err(|error| unread(&self.table, error))
     }
 
     fn history_of(&self, cell: &CellId, bytes: &[u8]) -> Result<CellHistory, Source> {
@@ -182,23 +179,6 @@ impl KeptCells {
             collections: kept.collections,
             versions: kept.versions,
         })
-    }
-
-    /// The error of a table that cannot be used any more. One that is damaged is removed: the log has everything, and
-    /// is read instead from the next command on.
-    fn unread(&self, error: Source) -> Error {
-        let path = self.snapshots.table_path(CELLS, self.of, &self.digest).display().to_string();
-        let source = match error.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(damage) => {
-                self.snapshots.give_up_table(CELLS, self.of, &self.digest);
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{damage}; it was removed: run the command again"),
-                )
-            }
-        };
-        Error::File { path, source }
     }
 }
 

@@ -274,6 +274,24 @@ impl History {
         self.cells.counts()
     }
 
+    /// Returns the position of the snapshot from which it was folded on; `None` without one.
+    pub(crate) fn kept_at(&self) -> Option<Lsn> {
+        self.cells.kept_at()
+    }
+
+    /// Returns the value that a cell had when the snapshot was made from which it was folded on.
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub(crate) fn value_kept(&self, cell: &CellId) -> Result<Value> {
+        self.cells.value_kept(cell)
+    }
+
+    /// Lists the cells that the log moved, or that it named, after the snapshot.
+    pub(crate) fn cells_since_kept(&self) -> impl Iterator<Item = &CellId> {
+        self.cells.since_snapshot()
+    }
+
     /// Returns how much it said of cells when the snapshot was made from which it was folded on; nothing without one.
     pub(crate) fn counts_kept(&self) -> Counts {
         self.cells.counts_kept()

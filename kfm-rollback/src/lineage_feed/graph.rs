@@ -11,11 +11,10 @@ use kfm_lineage::{CellId, Domain, EntityId, Lsn, MemoryLineage, OperationId, Ope
 use kfm_policy::Remedy;
 use kfm_wal::record::Derivative;
 
-use crate::assess::documents_at;
 use crate::entity::cell_entity;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
-use crate::history::{History, Operation, read_steps, read_treated};
+use crate::history::{History, Naming, Operation, read_steps, read_treated};
 use crate::versions::VersionStore;
 
 /// Turns an error of lineage into one that says what to do next.
@@ -67,13 +66,14 @@ pub(super) struct Graph {
 
 impl Graph {
     /// Makes the graph of all operations that have ended, without versions that were made before `first`.
-    pub(super) async fn since(log: &Log<'_>, first: Lsn) -> Result<Self> {
-        let before = Lsn(first.0.saturating_sub(1));
+    /// `view` is the catalog before that, or the part of it that the documents which operations moved since may have been
+    /// made from.
+    pub(super) async fn since(log: &Log<'_>, first: Lsn, view: CatalogView) -> Result<Self> {
         let mut graph = Self {
             lineage: MemoryLineage::new(),
             first,
             newest: Lsn::ZERO,
-            view: documents_at(log.history, log.facts, log.catalog, before).await?,
+            view,
             cells: None,
             derivatives: BTreeMap::new(),
             undone: BTreeSet::new(),
@@ -173,14 +173,14 @@ impl Graph {
             versions.push(version);
         }
         for derivative in derivatives_of(log, operation).await? {
-            let version = self.derivative(log, &derivative, operation)?;
+            let version = self.derivative(log, &derivative, operation).await?;
             self.derivatives.entry(version.entity.clone()).or_default().push(operation.id.clone());
             versions.push(version);
         }
         Ok(versions)
     }
 
-    fn derivative(
+    async fn derivative(
         &mut self,
         log: &Log<'_>,
         derivative: &Derivative,
@@ -196,7 +196,7 @@ impl Graph {
         let predecessor = self.maker_of(&entity).cloned();
         let mut sources = Vec::new();
         for text in &derivative.depends_on {
-            sources.extend(self.sources_named(log, text, operation)?);
+            sources.extend(self.sources_named(log, text, operation).await?);
         }
         Ok(EntityVersion {
             kind: EntityKind::Derivative(kind),
@@ -210,7 +210,12 @@ impl Graph {
     }
 
     /// Finds what a pipeline named: an entity, a path of the catalog, or every document that carries this STAC id.
-    fn sources_named(&mut self, log: &Log<'_>, text: &str, operation: &Operation) -> Result<Vec<Source>> {
+    async fn sources_named(
+        &mut self,
+        log: &Log<'_>,
+        text: &str,
+        operation: &Operation,
+    ) -> Result<Vec<Source>> {
         let entity = EntityId::parse(text).ok();
         if let Some(entity) = &entity
             && let Some(cell) = self.cell_of(log, entity, operation)?
@@ -225,8 +230,15 @@ impl Graph {
         if log.history.cell(&path)?.is_some_and(|history| history.is_known_at(operation.opened)) {
             return Ok(self.source_in(log, &path, operation)?.into_iter().collect());
         }
-        let carriers = self.view.iter().filter(|(_, document)| document.id.as_deref() == Some(text));
-        let cells: Vec<CellId> = carriers.map(|(path, _)| log.document(path)).collect();
+        let mut cells: Vec<CellId> = Vec::new();
+        for cell in log.history.named(Naming::Id, text)?.into_iter().filter(|cell| log.is_document(cell)) {
+            let history = log.history.cell(&cell)?;
+            let value = history.and_then(|history| history.value_at(operation.opened));
+            let document = log.facts.of_value(value).await?;
+            if document.is_some_and(|document| document.id.as_deref() == Some(text)) {
+                cells.push(cell);
+            }
+        }
         if !cells.is_empty() {
             let sources = cells.iter().map(|cell| self.source_in(log, cell, operation));
             return Ok(sources.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect());
@@ -279,7 +291,7 @@ impl Graph {
 }
 
 /// Lists the cells of which readers saw another value once an operation had ended, without derived cells.
-async fn touched(log: &Log<'_>, operation: &Operation) -> Result<Vec<CellId>> {
+pub(super) async fn touched(log: &Log<'_>, operation: &Operation) -> Result<Vec<CellId>> {
     let Some(closed) = &operation.closed else { return Ok(Vec::new()) };
     if !operation.is_completed() {
         let treated = read_treated(log.versions, &closed.close).await?;

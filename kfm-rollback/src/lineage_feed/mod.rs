@@ -10,14 +10,18 @@
 mod graph;
 mod scope;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kfm_lineage::graph::Scope;
+use kfm_lineage::integrity::CatalogView;
 use kfm_lineage::{Lsn, MemoryLineage, OperationId};
 use kfm_wal::log::Entry;
 use kfm_wal::record::Record;
 use kfm_wal::{StoredRecord, WalError};
 
+use crate::around::catalog_behind;
+use crate::assess::documents_at;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::history::History;
@@ -25,7 +29,7 @@ use crate::platform::Platform;
 use crate::session::Session;
 use crate::versions::VersionStore;
 
-use self::graph::{Graph, Log};
+use self::graph::{Graph, Log, touched};
 pub(crate) use self::scope::{scope_for, scope_of};
 
 /// Feeds a graph with every version that was made at or after the record at `first`.
@@ -44,7 +48,18 @@ pub(crate) async fn lineage_since(session: &Session, first: Lsn) -> Result<Memor
         facts: &session.facts,
         catalog: catalog.name(),
     };
-    Ok(Graph::since(&log, first).await?.lineage)
+    let before = Lsn(first.0.saturating_sub(1));
+    let (mut later, mut paths) = (Vec::new(), BTreeSet::new());
+    for operation in session.history.operations().filter(|operation| operation.opened >= first) {
+        later.push(operation.opened);
+        let documents = touched(&log, operation).await?.into_iter().filter(|cell| session.is_document(cell));
+        paths.extend(documents.map(|cell| cell.key));
+    }
+    let view = match catalog_behind(session, before, &later, paths).await? {
+        Some(view) => view,
+        None => documents_at(log.history, log.facts, log.catalog, before).await?,
+    };
+    Ok(Graph::since(&log, first, view).await?.lineage)
 }
 
 /// A lineage graph that follows a log: every record is taken in once, as it comes.
@@ -148,7 +163,8 @@ impl LineageFeed {
     pub async fn lineage(&mut self) -> Result<&MemoryLineage> {
         if self.graph.is_none() {
             let facts = Facts::new(Arc::clone(&self.versions));
-            self.graph = Some(Graph::since(&self.log(&facts), Lsn::ZERO).await?);
+            let log = self.log(&facts);
+            self.graph = Some(Graph::since(&log, Lsn::ZERO, CatalogView::default()).await?);
         }
         Ok(&self.graph.as_ref().expect("it was made just now").lineage)
     }

@@ -17,9 +17,8 @@ use super::gather::{lacking, standing, turned_steps};
 use super::scope::{scope_of_cells, scope_of_operation};
 use super::turn::Turned;
 use super::{PlanContent, PlanKind, PlanStep, skipped_line};
-use crate::assess::{
-    Case, apply_treatments, catalog_now, labels_of, look_at_validity, treat_steps, with_steps,
-};
+use crate::around::{Moment, catalog_around};
+use crate::assess::{Case, apply_treatments, labels_of, look_at_validity, treat_steps, with_steps};
 use crate::derive::{DerivedCell, derived_cells};
 use crate::error::{Error, Result};
 use crate::execute::integrity_change;
@@ -122,7 +121,6 @@ pub(crate) async fn draft(session: &mut Session, wanted: Wanted) -> Result<Draft
 async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> {
     session.begin_phase("plan", 0);
     session.refuse_unfit_stores().await?;
-    let now = catalog_now(session).await?;
     let Turned { steps, left_alone, mut skipped } = match wanted.kind {
         PlanKind::Hotfix => Turned { steps: wanted.steps.clone(), ..Turned::default() },
         PlanKind::Rollback | PlanKind::Revert => match turned_steps(session, &wanted).await? {
@@ -131,6 +129,8 @@ async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> 
         },
     };
     session.refuse_kept_cells(steps.iter().map(|step| &step.cell)).await?;
+    let looked_at: Vec<Step> = steps.iter().chain(&left_alone).cloned().collect();
+    let now = catalog_around(session, &looked_at).await?;
     refuse_protected(session, &now, &left_alone).await?;
     let lacking = lacking(session, &wanted, &steps).await?;
     let (steps, missing) = without_missing(&session.history, steps, &lacking, wanted.forced.is_some())?;
@@ -162,7 +162,7 @@ async fn draft_wanted(session: &mut Session, wanted: Wanted) -> Result<Drafted> 
     let derived = derived_cells(session, &steps).await?;
     session.refuse_kept_cells(derived.iter().map(|derived| &derived.cell)).await?;
     let labels = labels_of(&facts);
-    let case = case(session, &wanted, &now, &after, &steps, facts, &derived, &skipped).await?;
+    let case = case(session, &wanted, &steps, facts, &derived, &skipped).await?;
     let mut decision = case.judge(session);
     let (catalog, turn) = (session.catalog(), (wanted.kind, &wanted.target));
     name_remedies(&session.history, catalog.name(), turn, &case.steps, &mut decision)?;
@@ -222,8 +222,6 @@ fn protection_digest(steps: &[StepFacts]) -> Result<Digest> {
 async fn case(
     session: &mut Session,
     wanted: &Wanted,
-    now: &CatalogView,
-    after: &CatalogView,
     steps: &[Step],
     mut facts: Vec<StepFacts>,
     derived: &BTreeSet<DerivedCell>,
@@ -232,8 +230,10 @@ async fn case(
     if facts.is_empty() {
         // A revert that moves no cell is judged by what the cells of its target hold.
         let standing = standing(session, &wanted.target).await?;
-        facts = treat_steps(session, now, &standing, RatchetMode::Refuse).await?;
+        let now = catalog_around(session, &standing).await?;
+        facts = treat_steps(session, &now, &standing, RatchetMode::Refuse).await?;
     }
+    let moments = [Moment::now(), Moment::now().with(session, steps)];
     Ok(Case {
         kind: judged_kind(wanted.kind),
         reason: wanted.reason.clone(),
@@ -241,7 +241,7 @@ async fn case(
         steps: facts,
         cells_total: (steps.len() + derived.len()) as u64,
         skipped: skipped.len() as u64,
-        integrity: integrity_change(session, wanted.kind.into(), &wanted.target, now, after, steps).await?,
+        integrity: integrity_change(session, wanted.kind.into(), &wanted.target, moments, steps).await?,
         forced: wanted.forced.is_some(),
     })
 }

@@ -39,6 +39,9 @@ pub struct OpenOptions {
     pub credentials: Credentials,
     /// Whether nothing may be written: then a verdict brings no entry into force.
     pub rehearses: bool,
+    /// Whether every session that writes keeps a snapshot of the log beside it (ADR 0012), however little the log has
+    /// grown: for tests, and for logs of few operations over many documents.
+    pub keeps_every_snapshot: bool,
     /// How a remedy is said in records, where a person reads it without this program: what takes an operation back, in
     /// its record and its manifest, and what goes on with one, in an alert. By default in the libraries' words.
     pub say: fn(&Remedy) -> String,
@@ -65,6 +68,7 @@ impl OpenOptions {
             kinds: built_in_kinds(),
             credentials: Credentials::default(),
             rehearses: false,
+            keeps_every_snapshot: false,
             say: ToString::to_string,
         }
     }

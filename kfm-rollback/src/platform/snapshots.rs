@@ -3,13 +3,16 @@
 //! A session that writes makes one when the log has grown enough, before it does anything else: by then it has read
 //! the log, and it holds the lock. Nothing depends on a snapshot.
 
+use std::io;
 use std::sync::Arc;
 
 use kfm_lineage::Lsn;
 use kfm_lineage::document::READERS;
 use kfm_policy::Remedy;
+use kfm_wal::error::Source;
 use kfm_wal::log::INDEX;
 use kfm_wal::snapshot::Snapshots;
+use kfm_wal::table::Table;
 use kfm_wal::{Wal, WalStore};
 
 use super::Platform;
@@ -18,6 +21,23 @@ use crate::history::{HISTORY, History};
 
 /// The name of the facts of documents among the states of a snapshot.
 pub(crate) const FACTS: &str = "facts";
+
+/// The name of what documents are found by.
+pub(crate) const TERMS: &str = "terms";
+
+/// The error of a table beside the log that cannot be used any more. One that is damaged is removed: the log has
+/// everything, and is read instead from the next command on.
+pub(crate) fn unread(table: &Table, error: Source) -> Error {
+    let source = match error.downcast::<io::Error>() {
+        Ok(error) => *error,
+        Err(damage) => {
+            table.give_up();
+            let why = format!("{damage}; it was removed: run the command again");
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        }
+    };
+    Error::File { path: table.path().display().to_string(), source }
+}
 
 /// The log, opened, and its history.
 #[derive(Debug)]
@@ -101,8 +121,10 @@ impl Platform {
                 unused.extend(found.passed_over.iter().map(ToString::to_string));
             }
         }
-        if let Ok(found) = snapshots.newest_table(FACTS, READERS, log, head.lsn).await {
-            unused.extend(found.passed_over.iter().map(ToString::to_string));
+        for name in [FACTS, TERMS] {
+            if let Ok(found) = snapshots.newest_table(name, READERS, log, head.lsn).await {
+                unused.extend(found.passed_over.iter().map(ToString::to_string));
+            }
         }
         unused
     }

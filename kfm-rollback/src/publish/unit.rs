@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::again::id_is_taken;
 use super::changes::Changes;
+use crate::around::{Moment, catalog_around, censuses};
 use crate::assess::{
-    Case, apply_treatments, catalog_now, denied, describe_step, labels_of, look_at_validity, treat_steps,
-    with_steps,
+    Case, apply_treatments, denied, describe_step, labels_of, look_at_validity, treat_steps, with_steps,
 };
 use crate::derive::derived_cells;
 use crate::elsewhere::protected_elsewhere;
@@ -115,7 +115,7 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     // An open operation is refused before foreign values: its half-made cells look foreign too.
     session.refuse_kept_cells(touched).await?;
     refuse_unknown(session, &steps).await?;
-    let now = catalog_now(session).await?;
+    let now = catalog_around(session, &steps).await?;
     let mut assessed = treat_steps(session, &now, &steps, RatchetMode::Forward).await?;
     let strict = unit.is_strict(session);
     if strict {
@@ -124,7 +124,10 @@ async fn judge_unit(session: &mut Session, unit: &Unit, changes: &Changes) -> Re
     // A withdrawn document is not published: its cell goes to absent or stays so, and policy's findings say it.
     let (steps, _withdrawn) = apply_treatments(steps, &assessed);
     let after = with_steps(session, &now, &steps).await?;
-    let integrity = IntegrityChange::of_publish(session.moments.census(&now), session.moments.census(&after));
+    let planned = Moment::now().with(session, &steps);
+    let mut censuses = censuses(session, &[Moment::now(), planned]).await?.into_iter();
+    let mut next = || censuses.next().unwrap_or_default();
+    let integrity = IntegrityChange::of_publish(next(), next());
     let labels = labels_of(&assessed);
     let case = Case {
         kind: JudgedKind::Publish,

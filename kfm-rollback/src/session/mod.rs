@@ -45,6 +45,7 @@ use crate::platform::log::Hold;
 use crate::platform::policy_files::{PolicyFiles, PolicyTexts};
 use crate::platform::snapshots::Folded;
 use crate::report::FindingLine;
+use crate::terms::KeptTerms;
 use crate::versions::VersionStore;
 
 /// The longest time, during a wait, until a request to stop is noticed.
@@ -61,6 +62,10 @@ pub(crate) struct Session {
     pub history: History,
     pub facts: Facts,
     pub moments: Moments,
+    /// What documents are found by; `None` if nothing is kept that can be used.
+    terms: OnceCell<Option<Arc<KeptTerms>>>,
+    /// Whether what the log names beside it may be used.
+    is_from_snapshots: bool,
     pub registry: LabelRegistry,
     pub principals: Principals,
     pub policy: Policy,
@@ -183,6 +188,8 @@ impl Session {
                 .stopped_by(platform.options().interrupt.clone())
                 .telling(Arc::clone(&platform.options().progress)),
             moments: Moments::default(),
+            terms: OnceCell::new(),
+            is_from_snapshots,
             registry,
             principals,
             policy: platform.policy(),
@@ -237,6 +244,20 @@ impl Session {
     /// Returns the version store.
     pub(crate) fn versions(&self) -> Arc<VersionStore> {
         self.platform.versions()
+    }
+
+    /// Returns the index of what documents are found by; `None` if there is none that can be used.
+    ///
+    /// # Errors
+    /// As [`KeptTerms::holders`].
+    pub(crate) async fn terms(&self) -> Result<Option<Arc<KeptTerms>>> {
+        let open = async || {
+            let at = self.history.kept_at().filter(|_| self.is_from_snapshots);
+            let log = self.wal.store();
+            let kept = KeptTerms::open(&self.platform.snapshots(), log, self.wal.head().lsn, at).await?;
+            Ok(kept.map(Arc::new))
+        };
+        self.terms.get_or_try_init(open).await.cloned()
     }
 
     /// Returns the catalog: the target, whose documents every derived store follows.

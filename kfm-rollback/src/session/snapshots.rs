@@ -6,9 +6,11 @@ use kfm_wal::record::{Record, SnapshotRecord};
 use kfm_wal::snapshot::Snapshots;
 
 use super::Session;
-use crate::error::Result;
+use crate::assess::catalog_now;
+use crate::error::{Result, text_of};
 use crate::history::Counts;
-use crate::platform::snapshots::FACTS;
+use crate::platform::snapshots::{FACTS, TERMS};
+use crate::terms;
 
 impl Session {
     /// Makes a snapshot if the log, or what it says of cells, has grown enough since the one at `newest`, or if facts of
@@ -18,11 +20,14 @@ impl Session {
         let Counts { moves, documents } = self.history.counts();
         let kept = self.history.counts_kept().moves;
         let has_grown = Snapshots::is_due(self.wal.head().lsn.0, newest.0) || Snapshots::is_due(moves, kept);
-        let lacks_facts = Snapshots::is_due(documents, 0) && !self.facts.are_kept().await;
-        if (has_grown || lacks_facts)
+        let is_large = Snapshots::is_due(documents, 0);
+        let lacks_facts =
+            is_large && !(self.facts.are_kept().await && matches!(self.terms().await, Ok(Some(_))));
+        let is_asked_for = self.platform.options().keeps_every_snapshot;
+        if (has_grown || lacks_facts || is_asked_for)
             && let Err(error) = self.keep_snapshot().await
         {
-            tracing::warn!(error = %crate::error::text_of(&error), "no snapshot of the log could be kept");
+            tracing::warn!(error = %text_of(&error), "no snapshot of the log could be kept");
         }
     }
 
@@ -33,6 +38,13 @@ impl Session {
         let documents = self.history.documents_seen_last()?;
         let facts = self.facts.keep(&documents, of, &snapshots).await?;
         states.extend([(INDEX.to_owned(), index), (FACTS.to_owned(), facts)]);
+        match catalog_now(self).await {
+            Ok(view) => {
+                let counts = self.moments.census(&view).counts();
+                states.insert(TERMS.to_owned(), terms::keep(&view, &counts, of, &snapshots)?);
+            }
+            Err(error) => tracing::debug!(error = %text_of(&error), "not every document can be read"),
+        }
         self.log(Record::Snapshot(SnapshotRecord { of, states: states.clone() })).await?;
         for (name, digest) in states {
             snapshots.forget(&name, of.lsn, &digest)?;

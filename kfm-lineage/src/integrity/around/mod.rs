@@ -19,8 +19,8 @@ use super::version_links::is_version_link;
 use super::view::{CatalogView, Lead};
 use crate::document::{DocumentFacts, LinkFact};
 pub(super) use term::FOLDER_DOCUMENTS;
-pub(super) use term::followed;
 pub use term::Term;
+pub(super) use term::followed;
 use term::{addresses, claimed, may_be};
 
 /// A document at each moment; `None` where none stands.
@@ -42,6 +42,8 @@ pub struct Neighbourhood {
     /// Roles of documents that are not given yet.
     waiting: BTreeMap<String, BTreeSet<Role>>,
     wanted_terms: BTreeSet<Term>,
+    /// Documents whose names lead to others that protect them.
+    wanted_names: BTreeSet<String>,
 }
 
 /// What the caller is to look up.
@@ -51,6 +53,9 @@ pub struct Wanted {
     pub paths: Vec<String>,
     /// The terms whose holders are to be given: every document that has the term at some moment.
     pub terms: Vec<Term>,
+    /// The paths of the documents that are given and get protection by names too, which only the caller can read: of what
+    /// these names stand for, the paths go to [`Neighbourhood::protect`].
+    pub names_of: Vec<String>,
 }
 
 /// Why a document belongs to the neighbourhood.
@@ -87,6 +92,7 @@ impl Neighbourhood {
             queue: Vec::new(),
             waiting: BTreeMap::new(),
             wanted_terms: BTreeSet::new(),
+            wanted_names: BTreeSet::new(),
         };
         changed.into_iter().for_each(|path| around.give_role(path, Role::Changed));
         around
@@ -109,9 +115,13 @@ impl Neighbourhood {
             while let Some((path, role)) = self.queue.pop() {
                 self.act(&path, &role);
             }
-            if !self.waiting.is_empty() || !self.wanted_terms.is_empty() {
-                let paths = self.waiting.keys().cloned().collect();
-                return Some(Wanted { paths, terms: std::mem::take(&mut self.wanted_terms).into_iter().collect() });
+            let wanted = Wanted {
+                paths: self.waiting.keys().cloned().collect(),
+                terms: std::mem::take(&mut self.wanted_terms).into_iter().collect(),
+                names_of: std::mem::take(&mut self.wanted_names).into_iter().collect(),
+            };
+            if wanted != Wanted::default() {
+                return Some(wanted);
             }
             self.follow_reach();
             if self.queue.is_empty() && self.waiting.is_empty() && self.wanted_terms.is_empty() {
@@ -137,6 +147,17 @@ impl Neighbourhood {
             }
         }
         self.holders.insert(term, holders);
+    }
+
+    /// Returns the different documents that stand at a path that was given, at some moment.
+    pub fn standing(&self, path: &str) -> Vec<Arc<DocumentFacts>> {
+        let mut standing: Vec<Arc<DocumentFacts>> = Vec::new();
+        for document in self.documents.get(path).into_iter().flatten().flatten() {
+            if !standing.iter().any(|other| other.digest == document.digest) {
+                standing.push(Arc::clone(document));
+            }
+        }
+        standing
     }
 
     /// Returns the part of the catalog at each moment.
@@ -169,17 +190,6 @@ impl Neighbourhood {
             Some(holders) => holders.into_iter().for_each(|holder| self.give_role(holder, role.clone())),
             None => drop(self.wanted_terms.insert(term)),
         }
-    }
-
-    /// Returns the different documents that stand at a path at some moment.
-    fn standing(&self, path: &str) -> Vec<Arc<DocumentFacts>> {
-        let mut standing: Vec<Arc<DocumentFacts>> = Vec::new();
-        for document in self.documents.get(path).into_iter().flatten().flatten() {
-            if !standing.iter().any(|other| Arc::ptr_eq(other, document) || other.digest == document.digest) {
-                standing.push(Arc::clone(document));
-            }
-        }
-        standing
     }
 
     fn act(&mut self, path: &str, role: &Role) {
@@ -229,8 +239,7 @@ impl Neighbourhood {
                 self.want_target(path, link, &[Role::Near]);
             }
         }
-        self.give_role_to(Term::Lists(path.to_owned()), Role::Near);
-        self.give_role(path.to_owned(), Role::Listed);
+        // With what lists it.
         self.give_role(path.to_owned(), Role::Reached);
         self.give_role(path.to_owned(), Role::Versioned);
         for id in standing.iter().filter_map(|document| document.id.clone()) {
@@ -240,12 +249,15 @@ impl Neighbourhood {
             self.give_role_to(Term::Follows(path.to_owned()), Role::FollowsPath(path.to_owned()));
         }
         let claims_at = |document: &Option<Arc<DocumentFacts>>| -> BTreeSet<String> {
-            document.iter().flat_map(|document| document.links_of("self")).map(|link| link.href.clone()).collect()
+            document
+                .iter()
+                .flat_map(|document| document.links_of("self"))
+                .map(|link| link.href.clone())
+                .collect()
         };
         let claims: BTreeSet<BTreeSet<String>> =
             self.documents.get(path).into_iter().flatten().map(claims_at).collect();
         for address in standing.iter().flat_map(|document| claimed(document)).collect::<BTreeSet<_>>() {
-            self.give_role_to(Term::ListsAddress(address.clone()), Role::Near);
             self.give_role_to(Term::Claims(address.clone()), Role::Near);
             if claims.len() > 1 {
                 // Another document may have its links now: what is listed so is judged and reached anew.
@@ -318,6 +330,7 @@ impl Neighbourhood {
                 self.give_role_to(Term::Claims(address), Role::Near);
             }
         }
+        self.wanted_names.insert(path.to_owned());
         self.give_role_to(Term::Lists(path.to_owned()), Role::Protected);
         if let Some(folder) = folder_meant(path) {
             self.give_role_to(Term::Lists(folder.to_owned()), Role::Protected);
@@ -346,10 +359,10 @@ impl Neighbourhood {
     /// Compares which documents a root reaches at the moments. Where that seems to differ, all that list the document are
     /// wanted; where they are there, so that it is right, what the document lists is.
     fn follow_reach(&mut self) {
-        let views = self.views();
-        if views.len() < 2 {
+        if !self.roles.values().any(|roles| roles.contains(&Role::Changed)) {
             return;
         }
+        let views = self.views();
         let censuses: Vec<Census> = views.iter().map(CatalogView::census).collect();
         let reached_at = |path: &String, moment: usize| {
             views[moment].get(path).is_some() && !censuses[moment].orphans.contains(path)
@@ -390,10 +403,11 @@ impl Neighbourhood {
         let mut listed: BTreeMap<String, usize> = BTreeMap::new();
         for view in views {
             let links = view.get(path).into_iter().flat_map(|document| &document.links);
-            let led = links.filter(|link| link.lists()).filter_map(|link| match view.lead(path, &link.href) {
-                Lead::Document(target) => Some(target.to_owned()),
-                _ => None,
-            });
+            let led =
+                links.filter(|link| link.lists()).filter_map(|link| match view.lead(path, &link.href) {
+                    Lead::Document(target) => Some(target.to_owned()),
+                    _ => None,
+                });
             for target in led.collect::<BTreeSet<String>>() {
                 *listed.entry(target).or_default() += 1;
             }

@@ -1,8 +1,10 @@
 //! The answer after an execution, and the answer if there was nothing to do.
 
+use kfm_lineage::integrity::CensusCounts;
 use kfm_lineage::{HotfixId, IdKind, OperationId, RollbackId, Status};
 use kfm_policy::Remedy;
 
+use crate::around::{Moment, censuses};
 use crate::error::{Result, text_of};
 use crate::execute::Outcome;
 use crate::plan::Wanted;
@@ -62,13 +64,18 @@ pub(in crate::verbs) async fn executed(
     }
 }
 
+async fn counts_now(session: &Session) -> Result<CensusCounts> {
+    let now = censuses(session, &[Moment::now()]).await?.pop();
+    Ok(now.unwrap_or_default().counts())
+}
+
 /// Reports that there was nothing to do, with the catalog as it stands.
 pub(super) async fn executed_nothing(
     session: &Session,
     note: impl Into<String>,
     rollback_id: Option<RollbackId>,
 ) -> Result<ExecuteReport> {
-    let now = session.moments.census(&crate::assess::catalog_now(session).await?).counts();
+    let now = counts_now(session).await?;
     Ok(ExecuteReport {
         broken_links_before: now.broken_links,
         broken_links_after: now.broken_links,
@@ -111,7 +118,7 @@ pub(super) async fn nothing_report(
     note: String,
     skipped: Vec<SkippedLine>,
 ) -> Result<PlanReport> {
-    let now = session.moments.census(&crate::assess::catalog_now(session).await?).counts();
+    let now = counts_now(session).await?;
     let empty = crate::scope::scope_digest([]);
     let next = remedy::of_owners(&skipped);
     Ok(PlanReport {
