@@ -7,7 +7,16 @@ use crate::support::{History, World};
 
 #[tokio::test]
 async fn every_publish_is_undone_and_made_again_to_the_byte_in_all_stores() {
-    let world = World::new().await;
+    undo_and_make_again(World::new().await).await;
+}
+
+/// As in a large catalog, of which a command looks at the part around its change.
+#[tokio::test]
+async fn every_publish_is_undone_and_made_again_by_what_is_kept_beside_the_log() {
+    undo_and_make_again(World::keeping().await).await;
+}
+
+async fn undo_and_make_again(world: World) {
     let history = History::publishes();
     let reviewer = signer(&world, "maria", "reviewer").await;
     let (mut with_returned, mut approved) = (Vec::new(), Vec::new());

@@ -61,9 +61,16 @@ impl Progress for StopAfterOneBatch {
 pub struct World {
     pub folder: tempfile::TempDir,
     pub clock: Arc<TestClock>,
+    keeps: bool,
 }
 
 impl World {
+    /// Makes the same, where every command that changes something keeps a snapshot first: so the next one looks at parts of
+    /// the catalog by what is kept, as in a large one (ADR 0033).
+    pub async fn keeping() -> Self {
+        Self { keeps: true, ..Self::new().await }
+    }
+
     /// Makes a platform in which everything is labelled public.
     pub async fn new() -> Self {
         let world = Self::unlabelled().await;
@@ -89,7 +96,7 @@ impl World {
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_763_089_200);
         let clock = Arc::new(TestClock(ManualClock::new(start)));
         Platform::init(folder.path()).await.unwrap();
-        Self { folder, clock }
+        Self { folder, clock, keeps: false }
     }
 
     pub fn root(&self) -> &Path {
@@ -104,7 +111,9 @@ impl World {
     pub async fn open_as(&self, actor: &str) -> Platform {
         let clock: Arc<dyn Clock> = self.clock.clone();
         self.clock.advance(Duration::from_secs(1));
-        Platform::open(self.root(), OpenOptions::new(actor).with_clock(clock)).await.unwrap()
+        let mut options = OpenOptions::new(actor).with_clock(clock);
+        options.keeps_every_snapshot = self.keeps;
+        Platform::open(self.root(), options).await.unwrap()
     }
 
     /// Opens the platform so that what it begins is interrupted after the first batch of steps.
@@ -113,6 +122,7 @@ impl World {
         self.clock.advance(Duration::from_secs(1));
         let mut options = OpenOptions::new("operator").with_clock(clock);
         options.progress = Arc::new(StopAfterOneBatch(options.interrupt.clone()));
+        options.keeps_every_snapshot = self.keeps;
         Platform::open(self.root(), options).await.unwrap()
     }
 

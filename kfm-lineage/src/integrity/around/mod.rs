@@ -44,6 +44,8 @@ pub struct Neighbourhood {
     wanted_terms: BTreeSet<Term>,
     /// Documents whose names lead to others that protect them.
     wanted_names: BTreeSet<String>,
+    /// The paths of each link that can be read in two ways: which one it leads to depends on what stands there.
+    ambiguous: BTreeSet<Vec<String>>,
 }
 
 /// What the caller is to look up.
@@ -93,6 +95,7 @@ impl Neighbourhood {
             waiting: BTreeMap::new(),
             wanted_terms: BTreeSet::new(),
             wanted_names: BTreeSet::new(),
+            ambiguous: BTreeSet::new(),
         };
         changed.into_iter().for_each(|path| around.give_role(path, Role::Changed));
         around
@@ -115,6 +118,7 @@ impl Neighbourhood {
             while let Some((path, role)) = self.queue.pop() {
                 self.act(&path, &role);
             }
+            self.tell_apart();
             let wanted = Wanted {
                 paths: self.waiting.keys().cloned().collect(),
                 terms: std::mem::take(&mut self.wanted_terms).into_iter().collect(),
@@ -133,6 +137,11 @@ impl Neighbourhood {
     /// Gives the document at a path that was wanted, as it is at each moment, in their order.
     pub fn give(&mut self, path: &str, versions: impl IntoIterator<Item = Option<Arc<DocumentFacts>>>) {
         let versions: Versions = versions.into_iter().take(self.moments).collect();
+        for link in versions.iter().flatten().flat_map(|document| &document.links) {
+            if link.href.contains(['#', '?', '%']) {
+                self.ambiguous.insert(followed(path, &link.href));
+            }
+        }
         self.documents.insert(path.to_owned(), versions);
         for role in self.waiting.remove(path).unwrap_or_default() {
             self.queue.push((path.to_owned(), role));
@@ -169,6 +178,16 @@ impl Neighbourhood {
             self.documents.iter().filter_map(standing).collect()
         };
         (0..self.moments).map(at).collect()
+    }
+
+    /// Wants every document to which a link may lead that can be read in two ways, if one of them is here: else the link
+    /// would seem to lead to that one.
+    fn tell_apart(&mut self) {
+        let (documents, roles) = (&self.documents, &self.roles);
+        let is_here = |path: &String| documents.contains_key(path);
+        let apart = self.ambiguous.iter().filter(|paths| paths.iter().any(is_here)).flatten();
+        let unknown: Vec<String> = apart.filter(|path| !roles.contains_key(*path)).cloned().collect();
+        unknown.into_iter().for_each(|path| self.give_role(path, Role::Near));
     }
 
     fn give_role(&mut self, path: String, role: Role) {
@@ -302,12 +321,6 @@ impl Neighbourhood {
         for address in standing.iter().flat_map(|document| claimed(document)) {
             self.give_role_to(Term::ListsAddress(address.clone()), Role::Reached);
             self.give_role_to(Term::Claims(address), Role::Near);
-        }
-        // Where a link of a lister could lead to one of two paths, both decide.
-        for link in standing.iter().flat_map(|document| &document.links) {
-            if link.lists() && link.href.contains(['#', '?', '%']) {
-                self.want_target(path, link, &[Role::Near]);
-            }
         }
     }
 

@@ -63,7 +63,7 @@ async fn history(seed: u64) -> Vec<Answer> {
     let mut answers = Vec::new();
     let mut chance = Chance::new(seed);
     let mut oracle = Oracle::default();
-    let engine = Engine::new().await;
+    let engine = Engine::new(seed % 2 == 1).await;
     let cells = choose_cells(&mut chance);
     let mut told = format!("seed {seed}");
     for _ in 0..chance.between(8, 16) {

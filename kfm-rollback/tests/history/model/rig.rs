@@ -93,9 +93,10 @@ fn own_content(value: u64) -> Value {
 }
 
 impl Engine {
-    pub async fn new() -> Self {
+    /// With `keeps`, each command looks at parts of the catalog by what the one before has kept.
+    pub async fn new(keeps: bool) -> Self {
         let engine = Self {
-            world: World::new().await,
+            world: if keeps { World::keeping().await } else { World::new().await },
             catalog: MemoryOp::new("catalog", Domain::Stac),
             graph: MemoryOp::new("graph", Domain::Graph),
             search: MemoryOp::new("search", Domain::Search),
