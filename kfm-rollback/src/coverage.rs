@@ -284,6 +284,8 @@ fn is_better(asked: Treatment, earlier: Option<&DocumentFacts>) -> bool {
 /// # Errors
 /// As [`standing_against`].
 pub(crate) async fn owed(session: &Session) -> Result<Vec<FindingLine>> {
+    // What lists a collection is found by the index, if there is one.
+    session.terms().await?;
     let mut view = CatalogView::default();
     for cell in session.history.named(Naming::Group, "")? {
         if let Some(digest) = session.history.value(&cell)?.filter(|_| session.is_document(&cell)) {

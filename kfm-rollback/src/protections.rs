@@ -4,16 +4,17 @@
 //! and the documents that list it. All of it is read as leniently as policy reads documents: one parent too many
 //! can only protect more.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kfm_lineage::document::{DocumentFacts, DocumentKind, Field, Relation};
-use kfm_lineage::integrity::CatalogView;
+use kfm_lineage::integrity::{CatalogView, Term};
 use kfm_policy::{Protection, Subject};
 
 use crate::error::Result;
 use crate::history::Naming;
 use crate::session::Session;
+use crate::terms::KeptTerms;
 
 /// Computes the protection in force for documents that go from one view to another.
 pub(crate) struct Protections<'a> {
@@ -24,8 +25,12 @@ pub(crate) struct Protections<'a> {
     /// The documents that stand and may be a collection, by id: a collection can have ten thousand items that carry
     /// its id.
     containers: HashMap<&'a str, BTreeSet<&'a str>>,
-    /// The documents that stand and list a path.
+    /// The documents that list a path: all that stand, or, where there is an index of the others, those that it does not
+    /// know as they are.
     listers: HashMap<String, BTreeSet<&'a str>>,
+    index: Option<Arc<KeptTerms>>,
+    /// What documents list that the index named.
+    listed_by: Mutex<HashMap<String, Arc<BTreeSet<String>>>>,
     /// What was found already: ten thousand items share one collection, whose links are followed once.
     known: Mutex<HashMap<String, Arc<Own>>>,
 }
@@ -55,30 +60,62 @@ impl<'a> Protections<'a> {
             carriers: HashMap::new(),
             containers: HashMap::new(),
             listers: HashMap::new(),
+            index: session.terms_if_open(),
+            listed_by: Mutex::default(),
             known: Mutex::default(),
         };
         // Most documents are in both views.
         let is_new = |(path, document): &(&str, &Arc<DocumentFacts>)| {
             now.get(path).is_none_or(|standing| !Arc::ptr_eq(standing, document))
         };
-        for (path, document) in now.iter().chain(after.iter().filter(is_new)) {
-            protections.note(path, document);
+        let since = session.history.cells_since_kept().filter(|cell| session.is_document(cell));
+        let since: HashSet<&str> = since.map(|cell| cell.key.as_str()).collect();
+        for (path, document) in now.iter() {
+            let is_known = protections.index.is_some() && !since.contains(path);
+            protections.note(path, document, !is_known);
+        }
+        for (path, document) in after.iter().filter(is_new) {
+            protections.note(path, document, true);
         }
         protections
     }
 
-    fn note(&mut self, path: &'a str, document: &'a DocumentFacts) {
+    fn note(&mut self, path: &'a str, document: &'a DocumentFacts, with_listed: bool) {
         for id in document.ids() {
             self.carriers.entry(id).or_default().insert(path);
             if document.kind != DocumentKind::Item {
                 self.containers.entry(id).or_default().insert(path);
             }
         }
-        for (_, target) in document.related().filter(|(relation, _)| relation.lists()) {
-            for listed in leads(self.views, path, target) {
+        if with_listed {
+            for listed in listed_in(self.views, path, document) {
                 self.listers.entry(listed).or_default().insert(path);
             }
         }
+    }
+
+    /// Returns the documents that stand and list a path.
+    fn listers(&self, path: &str, documents: &[&DocumentFacts]) -> Result<BTreeSet<String>> {
+        let mut listers: BTreeSet<String> =
+            self.listers.get(path).into_iter().flatten().map(|lister| (*lister).to_owned()).collect();
+        let Some(index) = &self.index else { return Ok(listers) };
+        for term in Term::of_listers(path, documents.iter().copied()) {
+            for holder in index.holders(&term)? {
+                if !listers.contains(&holder) && self.listed_by(&holder).contains(path) {
+                    listers.insert(holder);
+                }
+            }
+        }
+        Ok(listers)
+    }
+
+    fn listed_by(&self, path: &str) -> Arc<BTreeSet<String>> {
+        let mut known = self.listed_by.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = || {
+            let standing = self.views.into_iter().filter_map(|view| view.get(path));
+            Arc::new(standing.flat_map(|document| listed_in(self.views, path, document)).collect())
+        };
+        Arc::clone(known.entry(path.to_owned()).or_insert_with(find))
     }
 
     /// Returns the protection in force for the entity at a path.
@@ -154,7 +191,7 @@ impl<'a> Protections<'a> {
                 parents.extend(led);
             }
         }
-        parents.extend(self.listers.get(path).into_iter().flatten().map(|lister| (*lister).to_owned()));
+        parents.extend(self.listers(path, &documents)?);
         parents.remove(path);
         Ok(Own { protection, parents })
     }
@@ -196,6 +233,12 @@ impl<'a> Protections<'a> {
         let history = self.session.history.cell(&self.session.document(path))?;
         self.session.facts.of_value(history.and_then(|history| history.last_seen())).await
     }
+}
+
+/// Lists the paths of what a document lists, as [`leads`] does.
+fn listed_in(views: [&CatalogView; 2], path: &str, document: &DocumentFacts) -> BTreeSet<String> {
+    let targets = document.related().filter(|(relation, _)| relation.lists());
+    targets.flat_map(|(_, target)| leads(views, path, target)).collect()
 }
 
 /// Lists the paths that a link's target may lead to from a document, whether or not a document stands there: a

@@ -260,6 +260,11 @@ impl Session {
         self.terms.get_or_try_init(open).await.cloned()
     }
 
+    /// Returns the same where it was asked for before, so that it is open.
+    pub(crate) fn terms_if_open(&self) -> Option<Arc<KeptTerms>> {
+        self.terms.get().cloned().flatten()
+    }
+
     /// Returns the catalog: the target, whose documents every derived store follows.
     pub(crate) fn catalog(&self) -> Arc<dyn DomainOp> {
         let target = self.platform.settings().target();

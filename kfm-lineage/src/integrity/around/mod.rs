@@ -339,14 +339,12 @@ impl Neighbourhood {
                 }
             }
             for address in claimed(document) {
-                self.give_role_to(Term::ListsAddress(address.clone()), Role::Protected);
                 self.give_role_to(Term::Claims(address), Role::Near);
             }
         }
         self.wanted_names.insert(path.to_owned());
-        self.give_role_to(Term::Lists(path.to_owned()), Role::Protected);
-        if let Some(folder) = folder_meant(path) {
-            self.give_role_to(Term::Lists(folder.to_owned()), Role::Protected);
+        for term in Term::of_listers(path, standing.iter().map(AsRef::as_ref)) {
+            self.give_role_to(term, Role::Protected);
         }
     }
 
@@ -431,10 +429,4 @@ impl Neighbourhood {
 
 fn is_back(link: &LinkFact) -> bool {
     matches!(link.rel.as_str(), "parent" | "collection") && link.leads_to_json()
-}
-
-/// Returns the folder that stands for the document at a path, if one does.
-fn folder_meant(path: &str) -> Option<&str> {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    FOLDER_DOCUMENTS.contains(&name).then_some(folder)
 }

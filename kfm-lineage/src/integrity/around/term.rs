@@ -51,6 +51,16 @@ impl Term {
         format!("{kind}{text}")
     }
 
+    /// Lists the terms of the documents that may list what is at a path, where these documents stand or stood.
+    pub fn of_listers<'d>(
+        path: &str,
+        standing: impl IntoIterator<Item = &'d DocumentFacts>,
+    ) -> BTreeSet<Self> {
+        let addresses = standing.into_iter().flat_map(claimed).map(Self::ListsAddress);
+        let folder = folder_meant(path).map(str::to_owned);
+        addresses.chain([path.to_owned()].into_iter().chain(folder).map(Self::Lists)).collect()
+    }
+
     /// Lists the terms by which the document at a path can be found.
     pub fn of(path: &str, document: &DocumentFacts) -> BTreeSet<Self> {
         let mut terms: BTreeSet<Self> = document.id.iter().cloned().map(Self::Id).collect();
@@ -111,6 +121,12 @@ pub(super) fn addresses(document: &str, href: &str) -> BTreeSet<String> {
 pub(super) fn claimed(document: &DocumentFacts) -> impl Iterator<Item = String> {
     let selves = document.links_of("self").filter(|link| href::is_absolute(&link.href));
     selves.map(|link| address(&link.href))
+}
+
+/// Returns the folder that stands for the document at a path, if one does.
+fn folder_meant(path: &str) -> Option<&str> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    FOLDER_DOCUMENTS.contains(&name).then_some(folder)
 }
 
 /// Returns an address in one spelling; the text itself if it names no server.
