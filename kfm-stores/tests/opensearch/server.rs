@@ -13,7 +13,7 @@ use kfm_rollback::op::Role;
 use kfm_rollback::{DomainOp, Result};
 use kfm_stores::opensearch::{ElasticsearchKind, OpenSearchKind};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// One server; the tests have it one after the other.
 #[derive(Debug, Clone)]
@@ -38,19 +38,8 @@ impl Server {
         let url = line.expect("the file names the address").1.to_owned();
         let prefix = format!("t{}-{}.", std::process::id(), PREFIXES.fetch_add(1, Ordering::Relaxed));
         let server = Self { name, url, prefix, pairs: Vec::new(), own: Vec::new() };
-        let server = server.without_shapes();
         server.empty().await;
         server
-    }
-
-    /// Leaves out of the mapping what the jars of a server do not have.
-    fn without_shapes(mut self) -> Self {
-        if self.name == "elasticsearch8" {
-            let file = run_dir().join("without-shapes.json");
-            std::fs::write(&file, json!({ "properties": { "geometry": null } }).to_string()).unwrap();
-            self.own.push(("mapping".to_owned(), file.display().to_string().into()));
-        }
-        self
     }
 
     async fn empty(&self) {
