@@ -13,6 +13,7 @@ use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::integrity::{CatalogView, Census, IntegrityChange, Neighbourhood, Term, Wanted};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
+use serde_json::json;
 
 type Document = Option<Arc<DocumentFacts>>;
 
@@ -153,6 +154,60 @@ fn tells_of_the_whole(case: &Case) -> TestCaseResult {
 #[test]
 fn the_part_around_a_change_tells_what_it_does_to_the_whole() {
     histories::run(16, case(), |case| tells_of_the_whole(&case));
+}
+
+/// What random catalogs hardly come upon: links by the addresses that documents claim.
+#[test]
+fn the_part_has_what_only_an_address_leads_to() {
+    const U: &str = "https://example.org/u.json";
+    const Z: &str = "https://example.org/z.json";
+    let document = |kind: &str, links: &[(&str, &str)]| {
+        let (kind, deprecated) = kind.split_once(' ').map_or((kind, false), |(kind, _)| (kind, true));
+        let links: Vec<_> = links.iter().map(|(rel, href)| json!({ "rel": rel, "href": href })).collect();
+        let text =
+            json!({ "type": kind, "links": links, "properties": { "deprecated": deprecated } }).to_string();
+        Some(Arc::new(DocumentFacts::project(text.as_bytes())))
+    };
+    let rows: [(&str, &[(&str, Document)], &str, Document); 3] = [
+        (
+            "a version that names a changed document by its address",
+            &[
+                ("a.json", document("Feature", &[("self", U)])),
+                ("b.json", document("Feature deprecated", &[("latest-version", U)])),
+            ],
+            "a.json",
+            document("Feature deprecated", &[("self", U), ("latest-version", "/c.json")]),
+        ),
+        (
+            "what is listed by an address that another document gave up, and its parent by an address",
+            &[
+                ("u.json", document("Feature", &[("self", U)])),
+                ("w.json", document("Feature", &[("self", U), ("parent", Z)])),
+                ("l.json", document("Catalog", &[("item", U)])),
+                ("z.json", document("Catalog", &[("self", Z)])),
+            ],
+            "u.json",
+            document("Feature", &[]),
+        ),
+        (
+            "what a link leads to no more since it can be read in another way, and its parent by an address",
+            &[
+                ("b", document("Feature", &[("parent", Z)])),
+                ("l.json", document("Catalog", &[("item", "/b#1.json")])),
+                ("z.json", document("Catalog", &[("self", Z)])),
+            ],
+            "b#1.json",
+            document("Feature", &[]),
+        ),
+    ];
+    for (rule, first, path, later) in rows {
+        let first: BTreeMap<String, Document> =
+            first.iter().map(|(path, document)| ((*path).to_owned(), document.clone())).collect();
+        let case = Case { first, later: vec![BTreeMap::from([(path.to_owned(), later)])] };
+        let whole = moments(&case);
+        assert_ne!(whole[0].census().breaks, whole[1].census().breaks, "{rule}");
+        tells_of_the_whole(&case).unwrap_or_else(|error| panic!("{rule}: {error}"));
+    }
 }
 
 #[test]

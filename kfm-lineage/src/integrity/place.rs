@@ -211,6 +211,11 @@ fn shortened(href: &str) -> Vec<String> {
 /// Lists the places to which the readings of a reference lead that do not need a server: as a path of the store,
 /// or as what stands behind `file:` or behind the store's name in the engine's own names of documents.
 pub(super) fn readings(document: &str, href: &str) -> Vec<Place> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-/".contains(&byte);
+    if href.bytes().all(is_plain) {
+        // Nothing in it can be read in another way, and most references are so.
+        return vec![Place::of_decoded(document, href)];
+    }
     let mut places = Vec::new();
     for text in decodings(href).iter().flat_map(|text| shortened(text)) {
         places.push(Place::of_decoded(document, &text));

@@ -279,8 +279,7 @@ impl Neighbourhood {
         for address in standing.iter().flat_map(|document| claimed(document)).collect::<BTreeSet<_>>() {
             self.give_role_to(Term::Claims(address.clone()), Role::Near);
             if claims.len() > 1 {
-                // Another document may have its links now: what is listed so is judged and reached anew.
-                self.give_role_to(Term::Claims(address.clone()), Role::Listed);
+                // Another document may have its links now.
                 self.give_role_to(Term::Claims(address.clone()), Role::Reached);
                 let follows = Role::FollowsAddress(address.clone());
                 self.give_role_to(Term::FollowsAddress(address), follows);
