@@ -83,8 +83,8 @@ fn commands_that_read_or_rehearse_keep_none() {
 fn a_damaged_snapshot_is_told_by_doctor_and_changes_no_answer() {
     let sandbox = platform();
     sandbox.kfm(&label("first")).exits(0);
-    // The index, the history, and the facts of documents.
-    assert_eq!(files(&sandbox).len(), 3);
+    // The index, the history with its cells, the facts of documents, and what these are found by.
+    assert_eq!(files(&sandbox).len(), 5);
     let labels = sandbox.json(0, &["labels", "list"]);
     assert_eq!(sandbox.json(0, &["doctor"])["findings"], serde_json::json!([]));
     for file in files(&sandbox) {
@@ -95,7 +95,7 @@ fn a_damaged_snapshot_is_told_by_doctor_and_changes_no_answer() {
     }
     assert_eq!(sandbox.json(0, &["labels", "list"]), labels);
     let findings = sandbox.json(0, &["doctor"])["findings"].clone();
-    assert_eq!(findings.as_array().unwrap().len(), 3, "{findings}");
+    assert_eq!(findings.as_array().unwrap().len(), 5, "{findings}");
     std::fs::remove_dir_all(folder(&sandbox)).unwrap();
     assert_eq!(sandbox.json(0, &["labels", "list"]), labels);
 }

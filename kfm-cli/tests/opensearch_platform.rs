@@ -96,7 +96,7 @@ impl Platform {
     }
 }
 
-/// R40, R52: publish, a defect, its rollback, a hotfix and its revert, each seen by searches.
+/// R40, R52: publish, a defect and its rollback, each seen by searches.
 #[test]
 #[ignore = "needs a server: .ci/servers"]
 fn what_was_published_is_rolled_back_in_the_search_server_too() {

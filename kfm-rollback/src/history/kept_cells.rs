@@ -27,7 +27,7 @@ use crate::platform::snapshots::unread;
 pub const CELLS: &str = "cells";
 
 /// The form of the entries: entries of another form are not read.
-const FORM: &str = "1";
+pub(crate) const CELLS_FORM: &str = "1";
 
 const CELL: u8 = b'c';
 const NAME: u8 = b'n';
@@ -81,7 +81,7 @@ pub(super) fn keep(
     of: Head,
     snapshots: &Snapshots,
 ) -> Result<Digest, WalError> {
-    snapshots.keep_table(CELLS, FORM, of, entries)
+    snapshots.keep_table(CELLS, CELLS_FORM, of, entries)
 }
 
 impl KeptCells {
@@ -95,7 +95,7 @@ impl KeptCells {
         digest: Digest,
         opened: BTreeMap<Lsn, OperationId>,
     ) -> Result<Self, Source> {
-        let table = snapshots.table(CELLS, FORM, of, &digest)?;
+        let table = snapshots.table(CELLS, CELLS_FORM, of, &digest)?;
         Ok(Self { table, opened })
     }
 

@@ -35,6 +35,7 @@ use cells::Cells;
 pub(crate) use cells::{Counts, Naming};
 pub use kept::HISTORY;
 pub use kept_cells::CELLS;
+pub(crate) use kept_cells::CELLS_FORM;
 pub(crate) use lost::Lost;
 pub(crate) use operation::{Closed, ENGINE, misfit};
 pub use operation::{JournalState, Operation};

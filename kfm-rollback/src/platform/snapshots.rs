@@ -17,7 +17,7 @@ use kfm_wal::{Wal, WalStore};
 
 use super::Platform;
 use crate::error::{Error, Result, text_of};
-use crate::history::{HISTORY, History};
+use crate::history::{CELLS, CELLS_FORM, HISTORY, History};
 
 /// The name of the facts of documents among the states of a snapshot.
 pub(crate) const FACTS: &str = "facts";
@@ -90,7 +90,7 @@ impl Platform {
         let snapshots = (!whole).then(|| self.snapshots());
         let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
         let history = History::fold_without_lost(&wal, &self.versions(), snapshots.as_ref()).await?;
-        Ok(Folded { wal, history, snapshot: Lsn::ZERO, is_from_snapshots: false })
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO, is_from_snapshots: !whole })
     }
 
     /// Says what to restore, if a list that the log names is lost.
@@ -121,9 +121,13 @@ impl Platform {
                 unused.extend(found.passed_over.iter().map(ToString::to_string));
             }
         }
-        for name in [FACTS, TERMS] {
-            if let Ok(found) = snapshots.newest_table(name, READERS, log, head.lsn).await {
+        for (name, maker) in [(CELLS, CELLS_FORM), (FACTS, READERS), (TERMS, READERS)] {
+            if let Ok(found) = snapshots.newest_table(name, maker, log, head.lsn).await {
                 unused.extend(found.passed_over.iter().map(ToString::to_string));
+                // Another command would find that only where it comes upon the page.
+                let table = found.state.map(|(_, table)| table);
+                let damaged = table.and_then(|table| Some((table.check().err()?, table)));
+                unused.extend(damaged.map(|(why, table)| format!("{why}: path={}", table.path().display())));
             }
         }
         unused
