@@ -168,7 +168,9 @@ fn the_part_has_what_only_an_address_leads_to() {
             json!({ "type": kind, "links": links, "properties": { "deprecated": deprecated } }).to_string();
         Some(Arc::new(DocumentFacts::project(text.as_bytes())))
     };
-    let rows: [(&str, &[(&str, Document)], &str, Document); 3] = [
+    /// The rule, the first catalog, and the path at which another document stands later.
+    type Row<'a> = (&'a str, &'a [(&'a str, Document)], &'a str, Document);
+    let rows: [Row<'_>; 3] = [
         (
             "a version that names a changed document by its address",
             &[

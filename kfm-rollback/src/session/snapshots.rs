@@ -20,9 +20,7 @@ impl Session {
         let Counts { moves, documents } = self.history.counts();
         let kept = self.history.counts_kept().moves;
         let has_grown = Snapshots::is_due(self.wal.head().lsn.0, newest.0) || Snapshots::is_due(moves, kept);
-        let is_large = Snapshots::is_due(documents, 0);
-        let lacks_facts =
-            is_large && !(self.facts.are_kept().await && matches!(self.terms().await, Ok(Some(_))));
+        let lacks_facts = Snapshots::is_due(documents, 0) && !self.facts.are_kept().await;
         let is_asked_for = self.platform.options().keeps_every_snapshot;
         if (has_grown || lacks_facts || is_asked_for)
             && let Err(error) = self.keep_snapshot().await

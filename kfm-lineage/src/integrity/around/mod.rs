@@ -101,11 +101,6 @@ impl Neighbourhood {
         around
     }
 
-    /// Takes documents in for themselves.
-    pub fn include(&mut self, paths: impl IntoIterator<Item = String>) {
-        paths.into_iter().for_each(|path| self.give_role(path, Role::Near));
-    }
-
     /// Takes in what gives documents their protection: their collections, parents and sources, those that list them, and
     /// what gives these theirs.
     pub fn protect(&mut self, paths: impl IntoIterator<Item = String>) {
