@@ -221,6 +221,7 @@ fn forget<T: Ord + Clone + Borrow<Q>, Q: Ord + ?Sized>(
     }
 }
 
-fn absolute_selves(document: &DocumentFacts) -> impl Iterator<Item = &LinkFact> {
+/// Returns the links of a document that say where it is on a server.
+pub(super) fn absolute_selves(document: &DocumentFacts) -> impl Iterator<Item = &LinkFact> {
     document.links_of("self").filter(|link| href::is_absolute(&link.href))
 }

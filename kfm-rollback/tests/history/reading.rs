@@ -102,7 +102,7 @@ fn saying(document: &[u8], says: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_document_that_only_some_readers_take_is_judged_by_what_they_find() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     for entity in ["site-42", "burial"] {
         world.label_document(entity, "restricted").await;
     }
@@ -126,7 +126,7 @@ async fn a_document_that_only_some_readers_take_is_judged_by_what_they_find() {
 
 #[tokio::test]
 async fn a_name_that_is_stated_at_an_unusual_place_counts() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     for entity in ["site-42", "burial", "7"] {
         world.label_document(entity, "restricted").await;
     }
@@ -174,7 +174,7 @@ async fn a_name_that_is_stated_at_an_unusual_place_counts() {
 
 #[tokio::test]
 async fn what_hangs_below_a_restricted_catalog_is_restricted_however_it_hangs_there() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     let catalog = r#"{"type": "Catalog", "id": "secretcat", "description": "d", "links": [
         {"rel": "child", "href": "./c/collection.json"}, {"rel": "item", "href": ".\\listed.json"}]}"#;
     put(&world, "secret/catalog.json", catalog).await;
@@ -208,7 +208,7 @@ async fn what_hangs_below_a_restricted_catalog_is_restricted_however_it_hangs_th
 
 #[tokio::test]
 async fn what_was_made_from_a_withdrawn_source_is_found_however_it_says_so() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     put(
         &world,
         "s/gone.json",
@@ -249,7 +249,7 @@ async fn what_was_made_from_a_withdrawn_source_is_found_however_it_says_so() {
 #[tokio::test]
 async fn a_label_by_any_id_that_a_path_ever_carried_covers_what_is_restored_there() {
     for (name, document) in odd_documents() {
-        let world = World::new().await;
+        let world = World::keeping().await;
         let odd = saying(&document, r#""id": "site-42", "collection": "burial""#);
         try_put(&world, &[("a.json", &odd)]).await.unwrap();
         let retired = retire(&world, "a.json").await;
@@ -258,7 +258,7 @@ async fn a_label_by_any_id_that_a_path_ever_carried_covers_what_is_restored_ther
         assert_eq!(denied.kind(), "denied", "{name}: {denied}");
     }
     // The id that it carried before it was replaced.
-    let world = World::new().await;
+    let world = World::keeping().await;
     put(&world, "a.json", r#"{"type": "Feature" "id": "site-42""#).await;
     put(&world, "a.json", r#"{"type": "Feature", "id": "x"}"#).await;
     world.label_document("site-42", "restricted").await;
@@ -267,7 +267,7 @@ async fn a_label_by_any_id_that_a_path_ever_carried_covers_what_is_restored_ther
 
 #[tokio::test]
 async fn what_is_not_json_and_states_no_id_passes_while_no_entry_could_be_about_it() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     let broken: [&[u8]; 4] = [b"\n", b"<html>not found</html>", b"PK\x03\x04", b"{\"type\": \"Feature\", "];
     for (number, bytes) in broken.iter().enumerate() {
         assert!(!is_denied(&world, &format!("before/{number}.json"), bytes).await);
@@ -293,7 +293,7 @@ async fn what_is_not_json_and_states_no_id_passes_while_no_entry_could_be_about_
 
 #[tokio::test]
 async fn what_says_that_it_is_of_two_types_is_denied() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     let two = item(r#""id": "x", "type": "Feature", "type": "Collection", "#);
     assert!(is_denied(&world, "a.json", two.as_bytes()).await);
     let one = item(r#""id": "x", "type": "Feature", "type": "Feature", "#);
@@ -302,7 +302,7 @@ async fn what_says_that_it_is_of_two_types_is_denied() {
 
 #[tokio::test]
 async fn a_place_that_is_stated_before_something_else_counts() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     world.label("hidden/", "restricted").await;
     let of = |members: &str| format!(r#"{{"type": "Feature", "id": "x", "links": [], {members}}}"#);
     let denied = [
@@ -321,7 +321,7 @@ async fn a_place_that_is_stated_before_something_else_counts() {
 
 #[tokio::test]
 async fn adoption_finds_what_cannot_be_told_and_denies_nothing() {
-    let world = World::new().await;
+    let world = World::keeping().await;
     world.label_document("burial", "restricted").await;
     let documents: [(&str, &[u8]); 3] = [
         ("html.json", b"<html></html>"),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::super::href::{self, Reference};
 use super::super::place::{self, Place};
 use super::super::version_links::is_version_link;
+use super::super::view::absolute_selves;
 use crate::document::DocumentFacts;
 
 /// The documents that a folder's name may stand for.
@@ -119,8 +120,7 @@ pub(super) fn addresses(document: &str, href: &str) -> BTreeSet<String> {
 
 /// Lists the addresses at which a document says that it is.
 pub(super) fn claimed(document: &DocumentFacts) -> impl Iterator<Item = String> {
-    let selves = document.links_of("self").filter(|link| href::is_absolute(&link.href));
-    selves.map(|link| address(&link.href))
+    absolute_selves(document).map(|link| address(&link.href))
 }
 
 /// Returns the folder that stands for the document at a path, if one does.

@@ -203,11 +203,6 @@ impl CountedCatalog {
     }
 }
 
-/// Returns the links of a document that say where it is on a server.
-pub(super) fn absolute_selves(document: &DocumentFacts) -> impl Iterator<Item = &LinkFact> {
-    document.links_of("self").filter(|link| href::is_absolute(&link.href))
-}
-
 fn links(from: Number, document: &DocumentFacts) -> impl Iterator<Item = (EdgeId, &LinkFact)> {
     (0..).zip(&document.links).map(move |(link, fact)| (EdgeId { from, link }, fact))
 }

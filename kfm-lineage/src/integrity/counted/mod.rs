@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::census::{Break, Census, LinkClass};
 use super::links::{Links, Listed, Resolved};
 use super::version_links::{self, is_version_link};
-use super::view::CatalogView;
+use super::view::{CatalogView, absolute_selves};
 use crate::document::{DocumentFacts, DocumentKind, LinkFact};
 use edges::{Edge, EdgeId, Leads};
 use reach::Via;
@@ -176,7 +176,7 @@ impl CountedCatalog {
         if stood.is_some() != document.is_some() {
             touched.leads.extend(&self.place(number).watched_by);
         }
-        for link in stood.iter().chain(&document).flat_map(|document| edges::absolute_selves(document)) {
+        for link in stood.iter().chain(&document).flat_map(|document| absolute_selves(document)) {
             touched.leads.extend(self.by_address.get(&link.href).into_iter().flatten());
         }
         self.place_mut(number).document = document;
