@@ -32,14 +32,14 @@ pub(crate) struct KeptTerms {
 }
 
 impl KeptTerms {
-    /// Opens the index that the log names up to `head`, if it is of the snapshot at `at`.
+    /// Opens the index of the snapshot at `at`, if there is one that can be used. A newer one, which this very session may
+    /// have kept, says more than the history that was folded from `at` on.
     pub(crate) async fn open(
         snapshots: &Snapshots,
         log: &Arc<dyn WalStore>,
-        head: Lsn,
-        at: Option<Lsn>,
+        at: Lsn,
     ) -> Result<Option<Self>> {
-        let found = match snapshots.newest_table(TERMS, READERS, &**log, head).await {
+        let found = match snapshots.newest_table(TERMS, READERS, &**log, at.next()).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::debug!(%error, "it is not known which index the log names");
@@ -49,7 +49,7 @@ impl KeptTerms {
         for unused in &found.passed_over {
             tracing::debug!(%unused, "an index of terms is not used");
         }
-        let Some((lsn, table)) = found.state.filter(|(lsn, _)| Some(*lsn) == at) else { return Ok(None) };
+        let Some((lsn, table)) = found.state.filter(|(lsn, _)| *lsn == at) else { return Ok(None) };
         let counts = table
             .get(&[])
             .and_then(|counts| Ok(postcard::from_bytes(&counts.ok_or("an index without its counts")?)?));

@@ -252,9 +252,8 @@ impl Session {
     /// As [`KeptTerms::holders`].
     pub(crate) async fn terms(&self) -> Result<Option<Arc<KeptTerms>>> {
         let open = async || {
-            let at = self.history.kept_at().filter(|_| self.is_from_snapshots);
-            let log = self.wal.store();
-            let kept = KeptTerms::open(&self.platform.snapshots(), log, self.wal.head().lsn, at).await?;
+            let Some(at) = self.history.kept_at().filter(|_| self.is_from_snapshots) else { return Ok(None) };
+            let kept = KeptTerms::open(&self.platform.snapshots(), self.wal.store(), at).await?;
             Ok(kept.map(Arc::new))
         };
         self.terms.get_or_try_init(open).await.cloned()
