@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use kfm_lineage::{Digest, Domain, Value};
 use kfm_rollback::context::WriteContext;
-use kfm_rollback::kind::{Key, StoreKind, Surroundings};
+use kfm_rollback::kind::{Key, Sample, StoreKind, Surroundings};
 use kfm_rollback::op::{
     Capabilities, CompareAndSet, Depth, DomainOp, ErrorClass, Listed, OpError, Outcomes, Probe, Seen, Swap,
     Swapped,
@@ -37,6 +37,17 @@ impl StoreKind for Tiles {
 
     fn credentials(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn sample(&self, _: Domain, _: Option<&str>) -> Option<Sample> {
+        Some(Sample {
+            about: "The layers of a tile server.",
+            url: "file:{name}",
+            url_about: "The folder of their file.",
+            environment: &[],
+            examples: &[("file", "\"layers.json\"")],
+            can_be_target: false,
+        })
     }
 
     fn open(&self, at: &Surroundings<'_>) -> kfm_rollback::Result<Arc<dyn DomainOp>> {

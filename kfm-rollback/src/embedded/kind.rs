@@ -6,7 +6,7 @@ use kfm_lineage::Domain;
 
 use super::{Embedded, EmbeddedCache, EmbeddedGraph, EmbeddedSearch, Semantics};
 use crate::error::{Error, Result};
-use crate::kind::{Key, StoreKind, Surroundings};
+use crate::kind::{Key, Sample, StoreKind, Surroundings};
 use crate::op::DomainOp;
 
 /// Opens embedded stores.
@@ -34,6 +34,17 @@ impl StoreKind for EmbeddedKind {
 
     fn credentials(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn sample(&self, domain: Domain, _: Option<&str>) -> Option<Sample> {
+        Some(Sample {
+            about: "A store in a folder of this platform, without a server.",
+            url: "file:{name}",
+            url_about: "The folder.",
+            environment: &[],
+            examples: if domain == Domain::Search { &[(MODE.name, "\"alias\"")] } else { &[] },
+            can_be_target: false,
+        })
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {

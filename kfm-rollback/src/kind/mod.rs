@@ -4,6 +4,7 @@
 //! this crate, `static` and `embedded`, come through the same door.
 
 mod credentials;
+mod sample;
 mod settings;
 
 use std::fmt::Debug;
@@ -12,8 +13,11 @@ use std::sync::Arc;
 
 use kfm_lineage::Domain;
 use kfm_retry::Clock;
+use kfm_wal::slots::address::shown;
 
 pub use credentials::Credentials;
+pub(crate) use sample::NewTable;
+pub use sample::Sample;
 pub use settings::{Patience, StoreSettings, local_path};
 
 use crate::error::{Error, Result};
@@ -26,6 +30,7 @@ use crate::op::{DomainOp, Role};
 /// - **Quiet**: [`open`](StoreKind::open) makes no request and writes nothing, so a platform opens while a server is
 ///   away. Whether the store answers is found out by its first call, and shown by
 ///   [`Platform::doctor`](crate::Platform::doctor).
+/// - **Explained**: a [`sample`](StoreKind::sample) has no credential, and the settings take each of its examples.
 /// - **As asked**: the opened store has the name and the domain of the settings. The platform refuses every other.
 ///
 /// # Implementing
@@ -80,6 +85,13 @@ pub trait StoreKind: Debug + Send + Sync {
     /// product, such as `NEO4J_`.
     fn credentials(&self) -> &'static [&'static str];
 
+    /// Returns what the table of a new store in `domain`, one of [`domains`](StoreKind::domains), says, for a `url` if one
+    /// is given; by default nothing: then the table has a `url` that has to be given.
+    fn sample(&self, domain: Domain, url: Option<&str>) -> Option<Sample> {
+        let _ = (domain, url);
+        None
+    }
+
     /// Opens the store that a table describes.
     ///
     /// # Errors
@@ -127,7 +139,7 @@ impl Surroundings<'_> {
     pub fn folder(&self) -> Result<PathBuf> {
         let (name, url) = (self.name, &self.settings.url);
         local_path(url).map(|path| self.root.join(path)).ok_or_else(|| {
-            let kind = &self.settings.kind;
+            let (kind, url) = (&self.settings.kind, shown(url));
             Error::invalid(
                 format!(
                     "a store of this kind is in a folder, use a file: URL: store={name} kind={kind} url={url}"

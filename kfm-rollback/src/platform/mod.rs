@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 
 pub use options::{Interrupt, NoProgress, OpenOptions, Progress, built_in_kinds};
 pub(crate) use policy_files::not_right as policy_file;
+pub use settings::new::NewStore;
 pub use settings::{
     FILE_NAME, LedgerSettings, LimitSettings, NotifySettings, PolicySettings, ReleaseSettings,
     RetiredSettings, Settings, Strictness, TelemetrySettings, VersionSettings, WalSettings,
@@ -98,25 +99,10 @@ impl Platform {
         let settings = Settings::parse(&text, &file, &options.kinds)?;
         let root = std::path::absolute(root)
             .map_err(|source| Error::File { path: root.display().to_string(), source })?;
-        settings::places::check_below(&settings, &root).map_err(|why| {
-            Error::invalid(format!("{why}: path={}", file.display()), "give each its own place in kfm.toml")
-        })?;
+        check_places(&settings, &root, &file)?;
         let versions = Arc::new(versions_of(&settings, &root, &options)?);
         let log = LogPlace::of(&settings, &root, &options)?;
-        let mut stores: Vec<Arc<dyn DomainOp>> = Vec::with_capacity(settings.stores.len());
-        for (name, store) in &settings.stores {
-            let kind = options.kinds.find(&store.kind);
-            stores.push(options.kinds.open(&Surroundings {
-                name,
-                settings: store,
-                role: settings.role(name),
-                root: &root,
-                clock: Arc::clone(&options.clock),
-                shared_by_hosts: matches!(log, LogPlace::Slots(_)),
-                credentials:
-                    kind.map_or_else(Credentials::default, |kind| options.credentials.of_store(name, kind)),
-            })?);
-        }
+        let stores = stores_of(&settings, &root, &options, matches!(log, LogPlace::Slots(_)))?;
         let kept = settings.stores.iter().filter(|(_, store)| !store.projected);
         let unprojected = kept.map(|(name, _)| name.clone()).collect();
         let records: Arc<dyn RecordSink> =
@@ -423,6 +409,36 @@ impl Platform {
 }
 
 /// Makes the version store that the settings name; does not connect to it yet.
+/// Refuses folders of stores that lie in one another, or hold something else of the platform.
+pub(crate) fn check_places(settings: &Settings, root: &Path, file: &Path) -> Result<()> {
+    settings::places::check_below(settings, root).map_err(|why| {
+        Error::invalid(format!("{why}: path={}", file.display()), "give each its own place in kfm.toml")
+    })
+}
+
+/// Opens the stores of the settings; no request is made, and nothing is written.
+pub(crate) fn stores_of(
+    settings: &Settings,
+    root: &Path,
+    options: &OpenOptions,
+    shared_by_hosts: bool,
+) -> Result<Vec<Arc<dyn DomainOp>>> {
+    let stores = settings.stores.iter().map(|(name, store)| {
+        let kind = options.kinds.find(&store.kind);
+        options.kinds.open(&Surroundings {
+            name,
+            settings: store,
+            role: settings.role(name),
+            root,
+            clock: Arc::clone(&options.clock),
+            shared_by_hosts,
+            credentials: kind
+                .map_or_else(Credentials::default, |kind| options.credentials.of_store(name, kind)),
+        })
+    });
+    stores.collect()
+}
+
 fn versions_of(settings: &Settings, root: &Path, options: &OpenOptions) -> Result<VersionStore> {
     let url = &settings.versions.url;
     if let Some(path) = local_path(url) {

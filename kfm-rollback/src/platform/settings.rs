@@ -4,6 +4,7 @@
 //! when it is needed.
 
 mod keys;
+pub(crate) mod new;
 pub(super) mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,9 +265,7 @@ impl Settings {
             if !store.projected && self.role(name) == Role::Target {
                 return Err(format!("a target is not projected, its documents are what is: store={name}"));
             }
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
-                return Err(format!("a store's name has letters, digits, _ and -: store={name}"));
-            }
+            check_name(name)?;
         }
         self.check_wal()?;
         places::check(self)
@@ -324,6 +323,14 @@ impl Settings {
     /// Returns the role of a store; a store that the settings do not name is derived.
     pub fn role(&self, name: &str) -> Role {
         if self.target() == name { Role::Target } else { Role::Derived }
+    }
+}
+
+/// Refuses what cannot be the name of a store.
+fn check_name(name: &str) -> std::result::Result<(), String> {
+    match !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+        true => Ok(()),
+        false => Err(format!("a store's name has letters, digits, _ and -: store={name}")),
     }
 }
 

@@ -29,10 +29,13 @@ pub struct StoreSummary {
     pub name: String,
     /// The kind of the store: stac, graph, search or cache.
     pub domain: String,
-    /// Its kind in the settings: static or embedded.
+    /// Its kind in the settings.
     pub kind: String,
     /// Its address in the settings.
     pub url: String,
+    /// The names of the environment that authenticate a process to it, the one that is needed most first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
 }
 
 /// Answer of `init`.

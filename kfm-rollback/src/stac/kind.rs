@@ -7,7 +7,7 @@ use kfm_lineage::Domain;
 use super::StaticCatalog;
 use crate::blob::ObjectBlobs;
 use crate::error::{Error, Result};
-use crate::kind::{Key, StoreKind, Surroundings, local_path};
+use crate::kind::{Key, Sample, StoreKind, Surroundings, local_path};
 use crate::op::DomainOp;
 
 /// Opens static catalogs: in folders, at `s3://bucket/prefix` and at `az://container/prefix`.
@@ -32,6 +32,20 @@ const AT_ONCE: Key = Key {
     values: &[],
 };
 
+/// What the samples of catalogs have in common.
+const IN_BUCKET: Sample = Sample {
+    about: "",
+    url: "file:{name}",
+    url_about: "A folder, `s3://bucket/prefix` or `az://container/prefix`.",
+    environment: &[],
+    examples: &[
+        (CACHE_CONTROL.name, "\"public, max-age=60\""),
+        (AT_ONCE.name, "16"),
+        (CONDITIONS.name, "\"proved\""),
+    ],
+    can_be_target: true,
+};
+
 impl StoreKind for StaticKind {
     fn kind(&self) -> &'static str {
         "static"
@@ -47,6 +61,35 @@ impl StoreKind for StaticKind {
 
     fn credentials(&self) -> &'static [&'static str] {
         &["AWS_", "AZURE_"]
+    }
+
+    fn sample(&self, _: Domain, url: Option<&str>) -> Option<Sample> {
+        Some(match url.and_then(|url| url.split_once(':')).map_or("", |(scheme, _)| scheme) {
+            "s3" => Sample {
+                about: "A static STAC catalog in a bucket of S3 or of a product that speaks its language; readers read \
+                        it there. The versions may be in a bucket too, see [versions].",
+                environment: &[
+                    "AWS_ACCESS_KEY_ID",
+                    "AWS_SECRET_ACCESS_KEY",
+                    "AWS_SESSION_TOKEN",
+                    "AWS_REGION",
+                    "AWS_ENDPOINT",
+                ],
+                ..IN_BUCKET
+            },
+            "az" => Sample {
+                about: "A static STAC catalog in a container of Azure Blob Storage; readers read it there. The versions \
+                        may be in a container too, see [versions].",
+                environment: &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_ENDPOINT"],
+                ..IN_BUCKET
+            },
+            _ => Sample {
+                about: "A static STAC catalog in a folder; any web server can serve it.",
+                environment: &[],
+                examples: &[],
+                ..IN_BUCKET
+            },
+        })
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {

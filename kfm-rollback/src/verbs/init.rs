@@ -9,7 +9,8 @@ use super::Platform;
 use crate::error::{Error, Result};
 use crate::platform::options::OpenOptions;
 use crate::platform::settings::OWN_FOLDER;
-use crate::platform::{FILE_NAME, Settings, built_in_kinds};
+use crate::platform::settings::new;
+use crate::platform::{FILE_NAME, NewStore, Settings, check_places, stores_of};
 use crate::report::{InitReport, StoreSummary};
 
 const LABELS: &str = "\
@@ -54,8 +55,23 @@ impl Platform {
     /// Makes `kfm.toml`, the embedded stores and the policy files in a folder.
     ///
     /// # Errors
-    /// [`Error::Conflict`]: the folder is a platform already. [`Error::File`]: it cannot be written.
+    /// [`Error::Invalid`]: the folder is a platform already. [`Error::File`]: it cannot be written.
     pub async fn init(dir: impl AsRef<Path>) -> Result<InitReport> {
+        Self::init_with(dir, &[], OpenOptions::new("init")).await
+    }
+
+    /// Makes the same with stores of the kinds of `options`. A domain has the stores that are named in it, and one for
+    /// which none is named its embedded store. Makes no request: a server may be away. With
+    /// [`rehearses`](OpenOptions::rehearses) it only says what it would make.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: the folder is a platform already, or a store cannot be opened as it is named; nothing is
+    /// written then. [`Error::File`]: the folder cannot be written.
+    pub async fn init_with(
+        dir: impl AsRef<Path>,
+        stores: &[NewStore],
+        options: OpenOptions,
+    ) -> Result<InitReport> {
         let root = dir.as_ref();
         let file = root.join(FILE_NAME);
         if file.exists() {
@@ -68,8 +84,16 @@ impl Platform {
             let path = path.display().to_string();
             move |source| Error::File { path, source }
         };
+        let text = new::compose(stores, &options.kinds)?;
+        let settings = Settings::parse(&text, &file, &options.kinds)?;
+        let absolute = std::path::absolute(root).map_err(failed(root))?;
+        check_places(&settings, &absolute, &file)?;
+        stores_of(&settings, &absolute, &options, false)?;
+        let report = report(&absolute, &settings, &options);
+        if options.rehearses {
+            return Ok(report);
+        }
         fs::create_dir_all(root).map_err(failed(root))?;
-        let settings = Settings::parse(Settings::EMBEDDED, &file, &built_in_kinds())?;
         let own = root.join(OWN_FOLDER);
         make_private(&own).map_err(failed(&own))?;
         let folders = settings
@@ -90,19 +114,32 @@ impl Platform {
                 crate::platform::files::write_durably(&RealDisk, &path, text.as_bytes())?;
             }
         }
-        crate::platform::files::write_durably(&RealDisk, &file, Settings::EMBEDDED.as_bytes())?;
-        let platform = Self::open(root, OpenOptions::new("init")).await?;
+        crate::platform::files::write_durably(&RealDisk, &file, text.as_bytes())?;
+        let platform = Self::open(root, options).await?;
         platform.make_id()?;
         // The log is made now, so that a command that only reads finds it; an empty folder is an empty store.
         kfm_wal::LocalLog::open(platform.wal_dir(), platform.wal_options())?;
-        let stores = settings.stores.iter().map(|(name, store)| StoreSummary {
+        Ok(report)
+    }
+}
+
+fn report(root: &Path, settings: &Settings, options: &OpenOptions) -> InitReport {
+    let stores = settings.stores.iter().map(|(name, store)| {
+        let kind = options.kinds.find(&store.kind);
+        let sample = kind.and_then(|kind| kind.sample(store.domain, Some(&store.url)));
+        StoreSummary {
             name: name.clone(),
             domain: store.domain.to_string(),
             kind: store.kind.clone(),
             url: store.url.clone(),
-        });
-        Ok(InitReport { root: platform.root().display().to_string(), stores: stores.collect() })
-    }
+            environment: sample
+                .map_or(&[][..], |sample| sample.environment)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    });
+    InitReport { root: root.display().to_string(), stores: stores.collect() }
 }
 
 /// Makes the folder for the toolkit's own files, which only its owner can enter (R15).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kfm_lineage::Domain;
-use kfm_rollback::kind::{Key, StoreKind, Surroundings};
+use kfm_rollback::kind::{Key, Sample, StoreKind, Surroundings};
 use kfm_rollback::{DomainOp, Result};
 
 use super::client::Client;
@@ -72,6 +72,23 @@ impl StoreKind for Neo4jKind {
 
     fn credentials(&self) -> &'static [&'static str] {
         &["NEO4J_"]
+    }
+
+    fn sample(&self, _: Domain, _: Option<&str>) -> Option<Sample> {
+        Some(Sample {
+            about: "A graph in Neo4j 5.26 or later. The user is neo4j where the environment names none.",
+            url: "http://127.0.0.1:7474",
+            url_about: "The HTTP or HTTPS port of Neo4j (7474, 7473), not that of Bolt. Aura: https://ID.databases.neo4j.io",
+            environment: &["NEO4J_PASSWORD", "NEO4J_USERNAME"],
+            examples: &[
+                (DATABASE.name, "\"neo4j\""),
+                (GRAPH.name, "\"graph\""),
+                (TIMEOUT.name, "\"60s\""),
+                (AUTHORITIES.name, "\"authorities.pem\""),
+                (PLAIN_HTTP.name, "\"allowed\""),
+            ],
+            can_be_target: false,
+        })
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kfm_lineage::Domain;
-use kfm_rollback::kind::{Key, StoreKind, Surroundings};
+use kfm_rollback::kind::{Key, Sample, StoreKind, Surroundings};
 use kfm_rollback::{DomainOp, Result};
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
@@ -82,6 +82,25 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 /// The most shards and replicas of an index.
 const COPIES_MAX: i64 = 1_024;
 
+/// What the samples of both products have in common.
+const SAMPLE: Sample = Sample {
+    about: "",
+    url: "http://127.0.0.1:9200",
+    url_about: "The HTTP or HTTPS port of the server.",
+    environment: &[],
+    examples: &[
+        (MODE.name, "\"alias\""),
+        (PREFIX.name, "\"prod-\""),
+        (MAPPING.name, "\"mapping.json\""),
+        (SHARDS.name, "1"),
+        (REPLICAS.name, "1"),
+        (TIMEOUT.name, "\"60s\""),
+        (AUTHORITIES.name, "\"authorities.pem\""),
+        (PLAIN_HTTP.name, "\"allowed\""),
+    ],
+    can_be_target: false,
+};
+
 impl StoreKind for OpenSearchKind {
     fn kind(&self) -> &'static str {
         "opensearch"
@@ -97,6 +116,14 @@ impl StoreKind for OpenSearchKind {
 
     fn credentials(&self) -> &'static [&'static str] {
         &["OPENSEARCH_"]
+    }
+
+    fn sample(&self, _: Domain, _: Option<&str>) -> Option<Sample> {
+        Some(Sample {
+            about: "Search in OpenSearch: a user with a password, or an API key alone, or none of them.",
+            environment: &["OPENSEARCH_PASSWORD", "OPENSEARCH_USERNAME", "OPENSEARCH_API_KEY"],
+            ..SAMPLE
+        })
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {
@@ -119,6 +146,14 @@ impl StoreKind for ElasticsearchKind {
 
     fn credentials(&self) -> &'static [&'static str] {
         &["ELASTICSEARCH_"]
+    }
+
+    fn sample(&self, _: Domain, _: Option<&str>) -> Option<Sample> {
+        Some(Sample {
+            about: "Search in Elasticsearch: a user with a password, or an API key alone, or none of them.",
+            environment: &["ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_USERNAME", "ELASTICSEARCH_API_KEY"],
+            ..SAMPLE
+        })
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kfm_lineage::Domain;
-use kfm_rollback::kind::{Key, StoreKind, Surroundings};
+use kfm_rollback::kind::{Key, Sample, StoreKind, Surroundings};
 use kfm_rollback::{DomainOp, Result};
 
 use super::class;
@@ -68,6 +68,23 @@ impl StoreKind for RedisKind {
 
     fn credentials(&self) -> &'static [&'static str] {
         &["REDIS_"]
+    }
+
+    fn sample(&self, _: Domain, _: Option<&str>) -> Option<Sample> {
+        Some(Sample {
+            about: "A cache in Redis, which services read.",
+            url: "redis://127.0.0.1:6379/0",
+            url_about: "`redis://HOST[:PORT][/DATABASE]`, or `rediss:` for TLS.",
+            environment: &["REDIS_PASSWORD", "REDIS_USERNAME"],
+            examples: &[
+                (PREFIX.name, "\"kfm:cache\""),
+                (DURABILITY.name, "\"fsync\""),
+                (TIMEOUT.name, "\"3s\""),
+                (AUTHORITIES.name, "\"authorities.pem\""),
+                (CLASSES.name, "[\"TILES\", \"CDN\"]"),
+            ],
+            can_be_target: false,
+        })
     }
 
     fn open(&self, at: &Surroundings<'_>) -> Result<Arc<dyn DomainOp>> {

@@ -19,7 +19,7 @@ pub enum AddressError {
     /// `postgres://host/database` or `object+file:folder`.
     #[error("address is not understood: url={url}")]
     Unreadable {
-        /// The address, as the caller gave it.
+        /// The address, without what may be a secret in it.
         url: String,
     },
     /// This build has no client for such an address: build with the feature.
@@ -40,6 +40,19 @@ pub enum AddressError {
     },
 }
 
+/// Returns an address as it may be shown: `…` stands for a user, a password and parameters.
+pub fn shown(url: &str) -> String {
+    let (plain, parameters) = match url.split_once('?') {
+        Some((plain, _)) => (plain, "?…"),
+        None => (url, ""),
+    };
+    let (scheme, rest) = plain.split_once("://").map_or(("", plain), |(scheme, rest)| (scheme, rest));
+    match rest.rsplit_once('@') {
+        Some((_, rest)) if !scheme.is_empty() => format!("{scheme}://…@{rest}{parameters}"),
+        _ => format!("{plain}{parameters}"),
+    }
+}
+
 /// Makes the slots at an address; nothing is connected yet.
 ///
 /// A relative folder in `object+file:` is relative to `root`. `environment` holds the user and the
@@ -58,7 +71,7 @@ pub fn slots_at(
         Some(("s3" | "az", _)) => cloud(url, environment),
         Some(("postgres" | "postgresql", _)) => postgres(url, environment, clock),
         Some(("object+file", path)) => folder(url, &root.join(path.strip_prefix("//").unwrap_or(path))),
-        _ => Err(AddressError::Unreadable { url: url.to_owned() }),
+        _ => Err(AddressError::Unreadable { url: shown(url) }),
     }
 }
 

@@ -18,7 +18,7 @@ use object_store::{ObjectStore, RetryConfig};
 use reqwest::{NoProxy, Proxy};
 
 use super::ObjectSlots;
-use super::address::AddressError;
+use super::address::{AddressError, shown};
 use super::object::Heard;
 use super::removal::Product;
 pub use super::removal::Remover;
@@ -96,7 +96,7 @@ struct Made {
 }
 
 fn client(url: &str, environment: &[(String, String)], server: &Heard) -> Result<(Made, Path), AddressError> {
-    let unreadable = || AddressError::Unreadable { url: url.to_owned() };
+    let unreadable = || AddressError::Unreadable { url: shown(url) };
     let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
     let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if place.is_empty() || rest.contains(['?', '#', '@']) {
@@ -298,6 +298,7 @@ mod tests {
         {
             let refused = slots(url, &[]).err();
             assert!(matches!(refused, Some(AddressError::Unreadable { .. })), "{url}: {refused:?}");
+            assert!(!format!("{refused:?}").contains("key"), "{refused:?}");
         }
     }
 

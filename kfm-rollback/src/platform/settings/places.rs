@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use kfm_wal::slots::address::shown;
+
 use super::{FILE_NAME, OWN_FOLDER, Settings, local_path};
 
 /// Refuses stores whose folders lie in one another or hold other files of the platform.
@@ -61,6 +63,7 @@ fn check_buckets(settings: &Settings) -> Result<(), String> {
         if let Some((other, _)) =
             places.iter().find(|(_, other)| place.starts_with(other) || other.starts_with(&place))
         {
+            let url = shown(url);
             return Err(format!(
                 "each has a prefix of its own in a bucket, and none lies below another: {other} {name} place={url}"
             ));
