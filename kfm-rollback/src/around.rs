@@ -142,16 +142,18 @@ pub(crate) async fn catalog_around(session: &Session, steps: &[Step]) -> Result<
     else {
         return catalog_now(session).await;
     };
-    let mut paths: BTreeSet<String> = BTreeSet::new();
+    let (mut paths, mut fed) = (BTreeSet::new(), BTreeSet::new());
     for step in steps.iter().filter(|step| step.cell.domain == Domain::Stac) {
         paths.insert(step.cell.key.clone());
         let before = session.facts.of_value(step.before).await?;
         // A version that is gone is found where it is asked for.
         let after = session.facts.of_value(step.after).await.ok().flatten();
-        for collection in projector::fed_by(before.as_deref(), after.as_deref()) {
-            let members = session.history.named(Naming::Collection, &collection)?.into_iter();
-            paths.extend(members.filter(|cell| session.is_document(cell)).map(|cell| cell.key));
-        }
+        fed.extend(projector::fed_by(before.as_deref(), after.as_deref()));
+    }
+    // Each once: many steps feed one collection, and its members may be most of the catalog.
+    for collection in fed {
+        let members = session.history.named(Naming::Collection, &collection)?.into_iter();
+        paths.extend(members.filter(|cell| session.is_document(cell)).map(|cell| cell.key));
     }
     let mut around = Neighbourhood::new(moments.len(), []);
     around.protect(paths);
