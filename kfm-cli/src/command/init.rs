@@ -9,7 +9,7 @@ use kfm_rollback::platform::{NewStore, built_in_kinds};
 use kfm_rollback::report::{InitReport, StoreSummary};
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::output::{Answer, Screen, Tone};
 use crate::shell;
 
@@ -26,7 +26,8 @@ pub(crate) struct Init {
 impl Init {
     pub(crate) async fn run(self, cx: &Context<'_>) -> Result<Answer> {
         let dir = self.dir.or_else(|| cx.global.root.clone()).unwrap_or_else(|| PathBuf::from("."));
-        let report = Platform::init_with(&dir, &self.stores, cx.options_to_read()).await?;
+        let made = Platform::init_with(&dir, &self.stores, cx.options_to_read()).await;
+        let report = made.map_err(|error| before_any_file(error.into()))?;
         let mut screen = match cx.is_rehearsal() {
             true => Screen::new(Tone::Plain, format!("Would make a platform: {}", dir.display())),
             false => Screen::new(Tone::Good, format!("A new platform: {}", shell::place(&report.root))),
@@ -51,6 +52,16 @@ impl Init {
         next.push("kfm publish --from DIR --pipeline NAME".to_owned());
         screen.next(&shell::with_root(&next, root.as_deref()));
         Answer::new(&report, screen)
+    }
+}
+
+/// Says what to mend where there is no `kfm.toml` yet that the hint could mean.
+fn before_any_file(failure: Box<Failure>) -> Box<Failure> {
+    match failure.hint.starts_with("repair ") {
+        true => Box::new(failure.with_hint(
+            "nothing was written: give --store another URL, or set in the environment what is named here",
+        )),
+        false => failure,
     }
 }
 
