@@ -189,9 +189,12 @@ impl PlatformLock {
 }
 
 impl Noted {
+    /// Writes the whole note at once, with blanks over the rest of a longer one before it: a process that looks reads
+    /// this note or the one before, never a file that is empty for a moment.
     fn write(&mut self) -> std::io::Result<()> {
-        let text = serde_json::to_vec(&self.holder).unwrap_or_default();
-        self.file.set_len(0)?;
+        let mut text = serde_json::to_vec(&self.holder).unwrap_or_default();
+        let before = self.file.metadata()?.len() as usize;
+        text.resize(text.len().max(before), b' ');
         self.file.rewind()?;
         self.file.write_all(&text)
     }

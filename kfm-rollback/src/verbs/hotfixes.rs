@@ -144,8 +144,8 @@ impl Platform {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no hotfix, or more than one.
     pub async fn hotfix_status(&self, id: &str) -> Result<OperationLine> {
-        let session = standing::read(self).await?;
-        standing::operation_line(&session, &resolve::hotfix(&session, id)?).await
+        let look = standing::read(self).await?;
+        standing::operation_line(&look, &resolve::hotfix(&look.session, id)?).await
     }
 
     /// Goes on with an unfinished hotfix, or aborts it; `latest` is the one that is open.

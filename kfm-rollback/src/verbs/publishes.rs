@@ -4,6 +4,7 @@ use kfm_lineage::{IdKind, OperationId, OperationKind, PublishId, Slug};
 use kfm_policy::Remedy;
 
 use super::Platform;
+use super::standing::{self, Look};
 use crate::asked::Asked;
 use crate::error::Result;
 use crate::execute::{Resume, protected_by_log};
@@ -130,11 +131,10 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn publishes(&self) -> Result<PublishList> {
-        let session = super::standing::read(self).await?;
-        let at_work = super::standing::at_work(&session).await?;
-        let is_at_work = |publish: &Operation| at_work.as_ref() == Some(&publish.id);
-        let publishes = session.history.publishes().filter(|publish| publish.kind != OperationKind::Project);
-        let publishes = publishes.map(|publish| line(&session, publish, is_at_work(publish))).collect();
+        let look = standing::read(self).await?;
+        let publishes =
+            look.session.history.publishes().filter(|publish| publish.kind != OperationKind::Project);
+        let publishes = publishes.map(|publish| line(&look, publish)).collect();
         Ok(PublishList { publishes })
     }
 
@@ -152,13 +152,13 @@ impl Platform {
     /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Ambiguous`](crate::Error::Ambiguous): the id names no
     /// publish, or more than one.
     pub async fn publish_show_first(&self, id: &str, first_max: usize) -> Result<PublishShow> {
-        let session = super::standing::read(self).await?;
-        let publish = crate::resolve::publish(&session, id)?;
-        let at_work = super::standing::at_work(&session).await?.as_ref() == Some(&publish.id);
+        let look = standing::read(self).await?;
+        let session = &look.session;
+        let publish = crate::resolve::publish(session, id)?;
         let steps = read_steps(&session.versions(), &publish.steps).await?;
         let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
             .with_all(Remedy::ShowOperation { operation: publish.id.clone(), entire: true });
-        let next = match publish.status(at_work) {
+        let next = match publish.status(look.is_at_work(&publish.id)) {
             Status::Interrupted | Status::Held => Remedy::both_ways(&publish.id),
             Status::Completed if session.history.stands(&publish.id) => {
                 vec![Remedy::undo(&publish.id)]
@@ -166,7 +166,7 @@ impl Platform {
             _ => Vec::new(),
         };
         Ok(PublishShow {
-            line: line(&session, &publish, at_work),
+            line: line(&look, &publish),
             cells,
             protected: protected_by_log(&session.versions(), &publish).await?,
             intent_lsn: publish.opened.0,
@@ -191,16 +191,16 @@ impl Platform {
     }
 }
 
-fn line(session: &Session, publish: &Operation, at_work: bool) -> PublishLine {
+fn line(look: &Look, publish: &Operation) -> PublishLine {
     PublishLine {
         publish_id: PublishId::parse(publish.id.as_str()).expect("publishes have publish ids"),
         kind: publish.kind.as_str().into(),
-        status: publish.status(at_work),
+        status: publish.status(look.is_at_work(&publish.id)),
         started_at: publish.opened_at,
         completed_at: publish.closed.as_ref().map(|closed| closed.at),
         pipeline: publish.pipeline.clone(),
         requested_by: publish.requested_by.clone(),
         steps: if publish.moves_references() { publish.steps.count } else { 0 },
-        rolled_back_by: session.history.undone_by(&publish.id).cloned(),
+        rolled_back_by: look.session.history.undone_by(&publish.id).cloned(),
     }
 }

@@ -74,7 +74,28 @@ fn worked_on(session: &Session, holder: &Holder, since: Timestamp) -> Option<Ope
     session.history.open_operations().filter(is_its).last().map(|open| open.id.clone())
 }
 
-/// Opens a session for a look at where operations stand.
+/// A look at where operations stand: the log, and the process that was at work when the log was read.
+///
+/// Both are read once, together: a process that is asked for again later may have ended by then, and the operation that
+/// it worked on, open in the log as it was read, would look as if it had been left.
+pub(crate) struct Look {
+    pub(crate) session: Session,
+    pub(crate) running: Option<RunningLine>,
+}
+
+impl Look {
+    /// Says whether a process worked on an operation, of this platform or of another host.
+    pub(crate) fn is_at_work(&self, operation: &OperationId) -> bool {
+        self.running.as_ref().and_then(|running| running.operation.as_ref()) == Some(operation)
+    }
+
+    fn left(&self) -> BTreeSet<OperationId> {
+        let open = self.session.history.open_operations().map(|open| open.id.clone());
+        open.filter(|open| !self.is_at_work(open)).collect()
+    }
+}
+
+/// Looks at where operations stand.
 ///
 /// The log is read before the lock is looked at, and a process that ends in between looks as if it had died: its operation
 /// is open in what was read, and no process holds the lock. So an operation that seems to be left is one only if it is
@@ -83,41 +104,35 @@ fn worked_on(session: &Session, holder: &Holder, since: Timestamp) -> Option<Ope
 ///
 /// # Errors
 /// As [`Session::read`].
-pub(crate) async fn read(platform: &Platform) -> Result<Session> {
+pub(crate) async fn read(platform: &Platform) -> Result<Look> {
     settled(platform, false).await
 }
 
 /// The same, although lists that the log names are lost.
-pub(crate) async fn read_without_lost(platform: &Platform) -> Result<Session> {
+pub(crate) async fn read_without_lost(platform: &Platform) -> Result<Look> {
     settled(platform, true).await
 }
 
-async fn settled(platform: &Platform, without_lost: bool) -> Result<Session> {
+async fn settled(platform: &Platform, without_lost: bool) -> Result<Look> {
     let mut before: Option<BTreeSet<OperationId>> = None;
     loop {
         let session = match without_lost {
             true => Session::read_without_lost(platform, false).await?,
             false => Session::read(platform).await?,
         };
-        let at_work = at_work(&session).await?;
-        let open = session.history.open_operations().map(|open| open.id.clone());
-        let left: BTreeSet<OperationId> = open.filter(|open| at_work.as_ref() != Some(open)).collect();
+        let look = Look { running: running(&session).await?, session };
+        let left = look.left();
         if before.is_some_and(|before| left.is_subset(&before)) || left.is_empty() {
-            return Ok(session);
+            return Ok(look);
         }
         before = Some(left);
     }
 }
 
-/// Returns the operation that is worked on now, by a process of this platform or of another host.
-pub(crate) async fn at_work(session: &Session) -> Result<Option<OperationId>> {
-    Ok(running(session).await?.and_then(|running| running.operation))
-}
-
 /// Says where an operation stands.
-pub(crate) async fn operation_line(session: &Session, operation: &Operation) -> Result<OperationLine> {
-    let at_work = operation.closed.is_none() && at_work(session).await?.as_ref() == Some(&operation.id);
-    let status = operation.status(at_work);
+pub(crate) async fn operation_line(look: &Look, operation: &Operation) -> Result<OperationLine> {
+    let Look { session, .. } = look;
+    let status = operation.status(look.is_at_work(&operation.id));
     let done = match status {
         Status::Completed => operation.steps.count,
         Status::Aborted | Status::Failed => 0,

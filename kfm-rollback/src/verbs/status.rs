@@ -11,7 +11,7 @@ use kfm_wal::record::PlanRecord;
 use super::Platform;
 use super::ledger::disagreement;
 use super::plans::{status_of_record, status_of_waiting, waiting, why_not};
-use super::standing::{self, operation_line, running};
+use super::standing::{self, Look, operation_line};
 use crate::error::Result;
 use crate::history::CellHistory;
 use crate::op::{DomainOpExt, Misconfigured, OpError};
@@ -24,11 +24,12 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`](crate::Error::Log): the log cannot be read.
     pub async fn status(&self) -> Result<StatusReport> {
-        let session = standing::read_without_lost(self).await?;
+        let look = standing::read_without_lost(self).await?;
         let mut open = Vec::new();
-        for operation in session.history.open_operations() {
-            open.push(operation_line(&session, operation).await?);
+        for operation in look.session.history.open_operations() {
+            open.push(operation_line(&look, operation).await?);
         }
+        let Look { session, running } = look;
         let missing = missing_lines(self, &session.history);
         let mut owed: Vec<Advice> = missing
             .into_iter()
@@ -45,7 +46,6 @@ impl Platform {
             }
         }
         owed.extend(disagreement(&session).await);
-        let running = running(&session).await?;
         Ok(StatusReport { open, running, owed })
     }
 }

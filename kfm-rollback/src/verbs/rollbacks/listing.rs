@@ -21,15 +21,16 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: the log cannot be read.
     pub async fn rollbacks(&self) -> Result<RollbackList> {
-        let session = standing::read(self).await?;
+        let look = standing::read(self).await?;
+        let session = &look.session;
         let mut rollbacks = Vec::new();
         for operation in session.history.operations() {
             if matches!(operation.kind, OperationKind::Rollback | OperationKind::Revert) {
-                rollbacks.push(standing::operation_line(&session, operation).await?);
+                rollbacks.push(standing::operation_line(&look, operation).await?);
             }
         }
         for plan in session.history.plans() {
-            let line = standing::plan_line(&session, plan).await;
+            let line = standing::plan_line(session, plan).await;
             rollbacks.extend(line.filter(|line| line.rollback_id.is_some()));
         }
         Ok(RollbackList { rollbacks })
@@ -40,11 +41,12 @@ impl Platform {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ambiguous`]: the id names no rollback, or more than one.
     pub async fn rollback_status(&self, id: &str) -> Result<OperationLine> {
-        let session = standing::read(self).await?;
-        match resolve::rollback(&session, id) {
-            Ok(rollback) => standing::operation_line(&session, &rollback).await,
-            Err(error) => match planned(&session, IdKind::Rollback, id) {
-                Some(plan) => standing::plan_line(&session, &plan).await.ok_or(error),
+        let look = standing::read(self).await?;
+        let session = &look.session;
+        match resolve::rollback(session, id) {
+            Ok(rollback) => standing::operation_line(&look, &rollback).await,
+            Err(error) => match planned(session, IdKind::Rollback, id) {
+                Some(plan) => standing::plan_line(session, &plan).await.ok_or(error),
                 None => Err(error),
             },
         }
@@ -72,15 +74,16 @@ impl Platform {
     /// # Errors
     /// [`Error::Log`]: the log cannot be read.
     pub async fn hotfixes(&self) -> Result<HotfixList> {
-        let session = standing::read(self).await?;
+        let look = standing::read(self).await?;
+        let session = &look.session;
         let mut hotfixes = Vec::new();
         for operation in
             session.history.operations().filter(|operation| operation.kind == OperationKind::Hotfix)
         {
-            hotfixes.push(standing::operation_line(&session, operation).await?);
+            hotfixes.push(standing::operation_line(&look, operation).await?);
         }
         for plan in session.history.plans() {
-            let line = standing::plan_line(&session, plan).await;
+            let line = standing::plan_line(session, plan).await;
             hotfixes.extend(line.filter(|line| line.id.kind() == IdKind::Hotfix));
         }
         Ok(HotfixList { hotfixes })
@@ -96,22 +99,23 @@ impl Platform {
     }
 
     async fn operation_show(&self, kind: IdKind, id: &str, first_max: usize) -> Result<RollbackShow> {
-        let session = standing::read(self).await?;
+        let look = standing::read(self).await?;
+        let session = &look.session;
         let found = match kind {
-            IdKind::Hotfix => resolve::hotfix(&session, id),
-            _ => resolve::rollback(&session, id),
+            IdKind::Hotfix => resolve::hotfix(session, id),
+            _ => resolve::rollback(session, id),
         };
-        let operation = match (found, planned(&session, kind, id)) {
+        let operation = match (found, planned(session, kind, id)) {
             (Err(_), Some(record)) if record.operation.kind() == kind => {
-                let plan = load_plan(&session, &record.plan_id.to_string()).await?;
-                let line = standing::plan_line(&session, &record)
+                let plan = load_plan(session, &record.plan_id.to_string()).await?;
+                let line = standing::plan_line(session, &record)
                     .await
                     .ok_or_else(|| Error::NotFound { kind: kind.as_str(), text: id.to_owned() })?;
-                let steps = cells_of(&session, &plan, None).await?.steps;
+                let steps = cells_of(session, &plan, None).await?.steps;
                 let cells = Listing::of_first(steps.iter().map(|step| step_line(step, false)), first_max)
                     .with_all(Remedy::ShowPlan { plan: record.plan_id, entire: true });
-                let approvals = course::approvals_of(&session, Some(&record.plan_id));
-                let history = course::planned_moments(&session, &record.plan_id);
+                let approvals = course::approvals_of(session, Some(&record.plan_id));
+                let history = course::planned_moments(session, &record.plan_id);
                 let protected = Listing::default();
                 return Ok(RollbackShow { line, manifest: None, approvals, history, cells, protected });
             }
@@ -124,9 +128,9 @@ impl Platform {
             Some(digest) => serde_json::from_slice(&session.versions().get(&digest).await?).ok(),
             None => None,
         };
-        let approvals = course::approvals_of(&session, operation.plan_id.as_ref());
-        let history = course::moments(&session, &operation).await?;
-        let line = standing::operation_line(&session, &operation).await?;
+        let approvals = course::approvals_of(session, operation.plan_id.as_ref());
+        let history = course::moments(session, &operation).await?;
+        let line = standing::operation_line(&look, &operation).await?;
         let protected = protected_by_log(&session.versions(), &operation).await?;
         Ok(RollbackShow { line, manifest, approvals, history, cells, protected })
     }
