@@ -12,6 +12,7 @@
 //! ```
 //! Numbers are little-endian.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,9 @@ struct Page {
 
 /// An entry: its key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// A change of an entry: its key and its new value; `None` takes the entry away.
+pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
 impl Table {
     /// Returns the values of keys, which must be in ascending order; each page is read once. `None` for a key that the
@@ -123,10 +127,17 @@ impl Table {
         &self.path
     }
 
-    /// Removes the file, since a page of it was found damaged: so no other reader comes upon it. That it cannot be removed
-    /// changes nothing: no damaged page is believed.
-    pub fn give_up(&self) {
-        let _ = self.disk.remove(&self.path);
+    /// Returns the error for a reader that cannot go on. If a page is damaged, the file is removed, so that the next
+    /// reader uses the log instead. That it cannot be removed changes nothing: no damaged page is believed.
+    pub fn unusable(&self, error: Source) -> io::Error {
+        error.downcast::<io::Error>().map_or_else(
+            |damage| {
+                let _ = self.disk.remove(&self.path);
+                let why = format!("{damage}; it was removed: run the command again");
+                io::Error::new(io::ErrorKind::InvalidData, why)
+            },
+            |error| *error,
+        )
     }
 
     /// Opens the table in a file, whose index must have this digest and this heading.
@@ -188,6 +199,35 @@ impl Table {
         }
         Ok(entries)
     }
+}
+
+/// Lists the entries of a table that takes over from another one: those of that one, with the changes made. Both are in
+/// the ascending order of their keys, each key once; so few are in memory at a time. After an error there are no more.
+pub fn merged(
+    kept: impl IntoIterator<Item = Result<Entry, Source>>,
+    changes: impl IntoIterator<Item = Change>,
+) -> impl Iterator<Item = Result<Entry, Source>> {
+    let (mut kept, mut changes) = (kept.into_iter().peekable(), changes.into_iter().peekable());
+    let mut has_failed = false;
+    std::iter::from_fn(move || {
+        while !has_failed {
+            let order = match (kept.peek(), changes.peek()) {
+                (Some(Ok((kept, _))), Some((changed, _))) => kept.cmp(changed),
+                (Some(_), _) => Ordering::Less,
+                (None, _) => Ordering::Greater,
+            };
+            if order == Ordering::Less {
+                return kept.next().inspect(|entry| has_failed = entry.is_err());
+            }
+            if order == Ordering::Equal {
+                kept.next();
+            }
+            if let (key, Some(value)) = changes.next()? {
+                return Some(Ok((key, value)));
+            }
+        }
+        None
+    })
 }
 
 /// Writes a table, whose entries must be in the ascending order of their keys, each key once; returns the digest of its
@@ -299,6 +339,31 @@ mod tests {
         }
         let twice = [key(8), key(8)];
         assert!(table.read(twice.iter().map(Vec::as_slice)).unwrap().iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn a_table_takes_over_with_the_changes_made() {
+        let kept = |keys: &[usize]| keys.iter().map(|n| Ok((key(*n), vec![0]))).collect::<Vec<_>>();
+        let listed = |kept: Vec<Result<Entry, Source>>, changes: &[(usize, Option<u8>)]| {
+            let changes = changes.iter().map(|(n, value)| (key(*n), value.map(|value| vec![value])));
+            let changes: Vec<Change> = changes.collect();
+            merged(kept, changes).map(|entry| entry.map_err(|error| error.to_string())).collect::<Vec<_>>()
+        };
+        let expected = |entries: &[(usize, u8)]| {
+            entries.iter().map(|(n, value)| Ok((key(*n), vec![*value]))).collect::<Vec<_>>()
+        };
+        let changes =
+            [(0, Some(1)), (2, None), (3, Some(1)), (4, None), (6, Some(1)), (8, Some(1)), (9, None)];
+        assert_eq!(
+            listed(kept(&[1, 2, 3, 5, 6]), &changes),
+            expected(&[(0, 1), (1, 0), (3, 1), (5, 0), (6, 1), (8, 1)])
+        );
+        assert_eq!(listed(Vec::new(), &changes), expected(&[(0, 1), (3, 1), (6, 1), (8, 1)]));
+        assert_eq!(listed(kept(&[1, 2]), &[]), expected(&[(1, 0), (2, 0)]));
+        // What cannot be read is never passed over as if it had not been there.
+        let unread = vec![Ok((key(1), vec![0])), Err("damaged".into())];
+        let both = [Ok((key(1), vec![0])), Err("damaged".to_owned())];
+        assert_eq!(listed(unread, &[(2, Some(1))]), both);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kfm_lineage::{CellId, Domain, Lsn, Step, Value};
 use kfm_wal::error::Source;
-use kfm_wal::table::Entry;
+use kfm_wal::table::{Change, Entry, merged};
 
 use super::cell::{CellHistory, Write};
 use super::kept_cells::{KeptCells, cell_entry, name_entry};
@@ -215,42 +215,36 @@ impl Cells {
         })
     }
 
-    /// Lists the entries of a table that has all cells and their names, in order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Result<Entry, Source>> + '_ {
-        let cells = self.changed.iter().map(|(cell, history)| cell_entry(cell, history));
-        let names = self.names.iter().flat_map(|((naming, name), cells)| {
-            cells.iter().map(move |cell| Ok(name_entry(*naming, name, cell)))
-        });
+    /// Lists the entries of a table that has all cells and their names, in order: those of the snapshot, and over them
+    /// what changed since, with the entries of `more`.
+    ///
+    /// # Errors
+    /// A cell has no such form.
+    pub(super) fn entries(
+        &self,
+        more: Vec<Entry>,
+    ) -> Result<impl Iterator<Item = Result<Entry, Source>> + '_, Source> {
         // Few beside those that are kept, and those of the first snapshot are in memory anyway.
-        let mut changed: Vec<Result<Entry, Source>> = cells.chain(names).collect();
-        changed.sort_by(|a, b| {
-            a.as_ref().ok().map(|entry| &entry.0).cmp(&b.as_ref().ok().map(|entry| &entry.0))
-        });
-        let mut changed = changed.into_iter().peekable();
+        let mut changed = more;
+        for (cell, history) in &self.changed {
+            changed.push(cell_entry(cell, history)?);
+        }
+        for ((naming, name), cells) in &self.names {
+            changed.extend(cells.iter().map(|cell| name_entry(*naming, name, cell)));
+        }
+        changed.sort_unstable();
+        let changes = changed.into_iter().map(|(key, value)| -> Change { (key, Some(value)) });
         let kept = self.kept.as_deref().map(KeptCells::entries);
-        let mut kept = kept.into_iter().flatten().peekable();
-        std::iter::from_fn(move || {
-            let order = match (kept.peek(), changed.peek()) {
-                (Some(Ok((kept, _))), Some(Ok((changed, _)))) => kept.cmp(changed),
-                (Some(Err(_)), _) | (Some(_), None) => Ordering::Less,
-                _ => Ordering::Greater,
-            };
-            match order {
-                Ordering::Less => kept.next(),
-                Ordering::Equal => {
-                    kept.next();
-                    changed.next()
-                }
-                Ordering::Greater => changed.next(),
-            }
-        })
+        Ok(merged(kept.into_iter().flatten(), changes))
     }
 }
 
 impl PartialEq for Cells {
     /// Compares what they say, whether it is kept or in memory; what cannot be read is equal to nothing.
     fn eq(&self, other: &Self) -> bool {
-        let all = |cells: &Self| cells.entries().collect::<Result<Vec<_>, _>>().ok();
+        let all = |cells: &Self| -> Option<Vec<Entry>> {
+            cells.entries(Vec::new()).ok()?.collect::<Result<_, _>>().ok()
+        };
         self.counts == other.counts && all(self).is_some_and(|cells| Some(cells) == all(other))
     }
 }

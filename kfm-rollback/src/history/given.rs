@@ -2,7 +2,7 @@
 //!
 //! `A publish a=1 b=1` names the operation `A`, which gives the documents `a` and `b` the value `1`; `-` is absent.
 //! `R rollback A a=-`, `V revert A a=1` and `H hotfix a=2` are told with the cells that move, too. A word behind the cells
-//! is an end that is not completion: `(open)`, `(aborted)` or `(failed)`.
+//! is an end that is not completion: `(open)`, `(aborted)` or `(failed)`. `A ends` completes what was left open.
 //!
 //! A step begins at what the log says, unless its line gives another value: `a=0>1`. `a=1~-` was planned to `1`, and
 //! protection made it absent. `graph:a` is a cell that a pipeline keeps in the graph, `*graph:a` one that is derived.
@@ -29,10 +29,15 @@ impl Given {
     /// Folds operations, told in lines that end with `;`.
     pub(crate) fn log(lines: &str) -> Self {
         let mut given = Self { history: History::default(), names: BTreeMap::new(), steps: BTreeMap::new() };
-        for line in lines.split(';').map(str::trim).filter(|line| !line.is_empty()) {
-            given.take(line);
-        }
+        given.go_on(lines);
         given
+    }
+
+    /// Folds more operations.
+    pub(crate) fn go_on(&mut self, lines: &str) {
+        for line in lines.split(';').map(str::trim).filter(|line| !line.is_empty()) {
+            self.take(line);
+        }
     }
 
     fn take(&mut self, line: &str) {
@@ -44,6 +49,11 @@ impl Given {
             _ => Some(EndState::Completed),
         };
         words.retain(|word| !word.starts_with('('));
+        if words[1] == "ends" {
+            let id = self.id(words[0]);
+            let steps = self.steps[&id].clone();
+            return self.end(&id, EndState::Completed, steps, &[]);
+        }
         let (name, kind) = (words[0], kind(words[1]));
         let lsn = self.history.folded.next();
         let is_turn = matches!(kind, OperationKind::Rollback | OperationKind::Revert);
@@ -79,6 +89,8 @@ impl Given {
         };
         let Ok(Some(operation)) = self.history.ending(id, lsn) else { return };
         let steps = if end == EndState::Completed { steps } else { Vec::new() };
+        let cells = steps.iter().map(|step| &step.cell).chain(treated.iter().map(|treated| &treated.cell));
+        self.history.cells.load(cells).unwrap();
         self.history.end(operation, Closed { lsn, at: Timestamp::UNIX_EPOCH, close }, steps, treated);
     }
 

@@ -17,15 +17,13 @@ use crate::versions::VersionStore;
 
 /// The name of the folded log among the states of a snapshot.
 /// Its number grows with its form: a snapshot of an older form is not used, and the log is folded from its beginning.
-pub const HISTORY: &str = "history-4";
+pub const HISTORY: &str = "history-5";
 
 /// A line of the snapshot.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    /// The operations come in the log's order, and before the cells.
-    Operation(Box<Operation>),
-    /// The digest of the table of the cells, and their [`Counts`].
+    /// The digest of the table of the cells and operations, and the cells' [`Counts`].
     Cells {
         of: Head,
         table: Digest,
@@ -84,13 +82,12 @@ impl History {
         of: Head,
         snapshots: &Snapshots,
     ) -> std::result::Result<BTreeMap<String, Digest>, WalError> {
-        let table = kept_cells::keep(self.cells.entries(), of, snapshots)?;
+        let table = kept_cells::keep(&self.cells, self.operations_since_kept(), of, snapshots)?;
         let history = snapshots.keep(HISTORY, of, self.lines(of, table))?;
         Ok(BTreeMap::from([(HISTORY.to_owned(), history), (CELLS.to_owned(), table)]))
     }
 
     fn lines(&self, of: Head, table: Digest) -> impl Iterator<Item = Line> {
-        let operations = self.operations().map(|operation| Line::Operation(Box::new(operation.clone())));
         let Counts { moves, documents } = self.cells.counts();
         let cells = std::iter::once(Line::Cells { of, table, moves, documents });
         let undone = self.undone.iter().map(|(id, by)| Line::Undone(id.clone(), by.clone()));
@@ -109,22 +106,27 @@ impl History {
         let stores = stores.chain(parts.checks_retired.iter().cloned().map(Line::RetiredCheck));
         let cells = stores.chain(cells);
         let passed_over = self.passed_over.iter().map(|(lsn, why)| Line::PassedOver(*lsn, why.clone()));
-        let all = operations.chain(cells).chain(undone).chain(plans).chain(approvals);
+        let all = cells.chain(undone).chain(plans).chain(approvals);
         all.chain(labels).chain(stages).chain(passed_over)
+    }
+
+    /// Lists the operations that the table of the snapshot does not have, or that have not ended there.
+    fn operations_since_kept(&self) -> impl Iterator<Item = &Operation> {
+        let kept_at = self.kept_at();
+        self.operations().filter(move |operation| {
+            let ended = operation.closed.as_ref().map(|closed| closed.lsn);
+            ended.is_none() || ended > kept_at
+        })
     }
 }
 
 fn read(lines: Lines<'_>, snapshots: &Snapshots) -> std::result::Result<History, Source> {
     let mut history = History::default();
-    let mut opened: BTreeMap<Lsn, OperationId> = BTreeMap::new();
     for line in lines.read() {
         match line? {
-            Line::Operation(operation) => {
-                opened.insert(operation.opened, operation.id.clone());
-                history.open(*operation);
-            }
             Line::Cells { of, table, moves, documents } => {
-                let kept = KeptCells::open(snapshots, of, table, std::mem::take(&mut opened))?;
+                let (kept, operations) = KeptCells::open(snapshots, of, table)?;
+                operations.into_iter().for_each(|operation| history.open(operation));
                 history.cells = Cells::of_snapshot(kept, Counts { moves, documents }, of.lsn);
             }
             Line::Undone(id, by) => {

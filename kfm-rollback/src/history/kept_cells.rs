@@ -1,10 +1,12 @@
-//! The cells of a snapshot: a table beside the log, of which a command reads the entries that it needs (ADR 0033).
+//! The cells and operations of a snapshot: a table beside the log. Of the cells a command reads those that it needs
+//! (ADR 0033), of the operations all.
 //!
 //! ```text
 //! c domain store NUL key                     the history of a cell, in postcard
 //! n naming length name domain store NUL key  a name that a cell has or had; without a value
+//! o lsn                                      the operation that the record at `lsn` opened, in postcard
 //! ```
-//! `domain` and `naming` are a byte, `length` is that of the name, in 4 bytes with the most significant first.
+//! `domain` and `naming` are a byte; `length`, that of the name, is 4 bytes and `lsn` 8, the most significant first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,8 +20,9 @@ use kfm_wal::table::{Entry, Table};
 use kfm_wal::{Head, WalError};
 use serde::{Deserialize, Serialize};
 
+use super::Operation;
 use super::cell::{CellHistory, Write};
-use super::cells::Naming;
+use super::cells::{Cells, Naming};
 use crate::error::Result;
 use crate::platform::snapshots::unread;
 
@@ -27,10 +30,11 @@ use crate::platform::snapshots::unread;
 pub const CELLS: &str = "cells";
 
 /// The form of the entries: entries of another form are not read.
-pub(crate) const CELLS_FORM: &str = "1";
+pub(crate) const CELLS_FORM: &str = "2";
 
 const CELL: u8 = b'c';
 const NAME: u8 = b'n';
+const OPERATION: u8 = b'o';
 
 /// A table of cells that is open.
 #[derive(Debug)]
@@ -72,31 +76,42 @@ type KeptValue = Option<(u8, [u8; 32])>;
 const KINDS: [DigestKind; 4] =
     [DigestKind::Bytes, DigestKind::Canonical, DigestKind::Normalised, DigestKind::Keyed];
 
-/// Writes a table of cells, durably; returns its digest.
+/// Writes the table of all cells and operations, durably; returns its digest. `operations` are those that the table
+/// from which the cells were read has otherwise or not at all.
 ///
 /// # Errors
 /// As [`Snapshots::keep_table`].
-pub(super) fn keep(
-    entries: impl Iterator<Item = Result<Entry, Source>>,
+pub(super) fn keep<'o>(
+    cells: &Cells,
+    operations: impl Iterator<Item = &'o Operation>,
     of: Head,
     snapshots: &Snapshots,
 ) -> Result<Digest, WalError> {
+    let operations = operations.map(|operation| {
+        let key = [&[OPERATION], operation.opened.0.to_be_bytes().as_slice()].concat();
+        Ok((key, postcard::to_stdvec(operation)?))
+    });
+    let operations: Result<Vec<Entry>, Source> = operations.collect();
+    let entries = operations.and_then(|operations| cells.entries(operations));
+    let entries = entries.map_err(|source| WalError::Malformed { lsn: of.lsn, source })?;
     snapshots.keep_table(CELLS, CELLS_FORM, of, entries)
 }
 
 impl KeptCells {
-    /// Opens the table of the snapshot of `of` that has this digest.
+    /// Opens the table of the snapshot of `of` that has this digest, and reads its operations, in the log's order.
     ///
     /// # Errors
-    /// As [`Snapshots::table`].
+    /// As [`Snapshots::table`], or an operation is damaged.
     pub(super) fn open(
         snapshots: &Snapshots,
         of: Head,
         digest: Digest,
-        opened: BTreeMap<Lsn, OperationId>,
-    ) -> Result<Self, Source> {
+    ) -> Result<(Self, Vec<Operation>), Source> {
         let table = snapshots.table(CELLS, CELLS_FORM, of, &digest)?;
-        Ok(Self { table, opened })
+        let operations = table.entries_from(&[OPERATION]).map(|entry| Ok(postcard::from_bytes(&entry?.1)?));
+        let operations = operations.collect::<Result<Vec<Operation>, Source>>()?;
+        let opened = operations.iter().map(|operation| (operation.opened, operation.id.clone())).collect();
+        Ok((Self { table, opened }, operations))
     }
 
     /// Reads the history of a cell.

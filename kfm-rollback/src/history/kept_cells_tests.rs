@@ -3,6 +3,7 @@ use std::path::Path;
 use kfm_wal::local::disk::RealDisk;
 
 use super::*;
+use crate::history::History;
 use crate::history::given::{Given, cell, value};
 
 fn snapshots(folder: &Path) -> Snapshots {
@@ -16,13 +17,12 @@ fn head() -> Head {
 /// Keeps the cells of a history, and opens them.
 fn kept(given: &Given, folder: &Path) -> (KeptCells, Digest) {
     let snapshots = snapshots(folder);
-    let digest = keep(given.history.cells.entries(), head(), &snapshots).unwrap();
-    (open(given, folder, digest).unwrap(), digest)
+    let digest = keep(&given.history.cells, given.history.operations(), head(), &snapshots).unwrap();
+    (open(folder, digest).unwrap(), digest)
 }
 
-fn open(given: &Given, folder: &Path, digest: Digest) -> Result<KeptCells, Source> {
-    let opened = given.history.operations().map(|operation| (operation.opened, operation.id.clone()));
-    KeptCells::open(&snapshots(folder), head(), digest, opened.collect())
+fn open(folder: &Path, digest: Digest) -> Result<KeptCells, Source> {
+    Ok(KeptCells::open(&snapshots(folder), head(), digest)?.0)
 }
 
 /// Two catalogs, a graph, ids that begin alike, and names in all directions.
@@ -76,24 +76,30 @@ fn a_digest_of_any_kind_is_kept_as_it_is() {
     assert!(value_of(Some((4, [7; 32]))).is_err());
 }
 
-/// Whatever byte is damaged: a cell is read as it was, or the table is refused and gone.
+/// Whatever byte is damaged: a cell is read as it was, or the table is refused, or it is gone.
 #[test]
 fn what_is_damaged_at_any_byte_is_never_believed_and_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let given = Given::log(LOG);
+    // Several pages: the operations are read when the table is opened, the cell is in another page.
+    let many: Vec<String> = (0..800).map(|n| format!("m{n:03}=1")).collect();
+    let given = Given::log(&format!("{LOG}; M publish {}", many.join(" ")));
     let (whole, digest) = kept(&given, folder.path());
     let expected = whole.get(&cell("a")).unwrap();
+    assert!(expected.is_some());
     let path = whole.table.path().to_owned();
     let bytes = std::fs::read(&path).unwrap();
-    let (mut refused, mut removed) = (0, 0);
-    for at in 0..bytes.len() {
+    let (mut refused, mut removed, mut elsewhere) = (0, 0, 0);
+    for at in (0..bytes.len()).step_by(139) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x11;
         std::fs::write(&path, damaged).unwrap();
-        match open(&given, folder.path(), digest) {
+        match open(folder.path(), digest).map(|kept| kept.get(&cell("a"))) {
             Err(_) => refused += 1,
-            Ok(kept) => {
-                let error = kept.get(&cell("a")).expect_err(&format!("byte {at}: {expected:?}"));
+            Ok(Ok(read)) => {
+                assert_eq!(read, expected, "byte {at}");
+                elsewhere += 1;
+            }
+            Ok(Err(error)) => {
                 let text = crate::error::text_of(&error);
                 assert!(text.contains("cells-") && text.contains("run the command again"), "{text}");
                 assert!(!path.exists());
@@ -101,5 +107,26 @@ fn what_is_damaged_at_any_byte_is_never_believed_and_is_removed() {
             }
         }
     }
-    assert!(refused > 100 && removed > 100, "{refused} {removed}");
+    assert!(refused > 100 && removed > 100 && elsewhere > 100, "{refused} {removed} {elsewhere}");
+}
+
+/// A table that takes over from another says what one made anew says, whatever was written, undone or left open since.
+#[test]
+fn a_table_that_takes_over_is_that_of_the_whole_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = format!("{LOG}; E publish a=5 z=- (open); D ends; V revert B a=4 ab=2; E ends");
+    let turns: Vec<&str> = log.split("; ").collect();
+    let snapshots = snapshots(folder.path());
+    let kept = |history: &History| history.keep(head(), &snapshots).unwrap()[CELLS];
+    let anew = kept(&Given::log(&log).history);
+    for cut in 1..turns.len() {
+        let mut given = Given::log(&turns[..cut].join("; "));
+        let (table, operations) = KeptCells::open(&snapshots, head(), kept(&given.history)).unwrap();
+        assert!(operations.iter().eq(given.history.operations()));
+        let counts = given.history.counts();
+        given.history.cells = Cells::of_snapshot(table, counts, given.history.position());
+        given.go_on(&turns[cut..].join("; "));
+        // The digest of an index names every page.
+        assert_eq!(kept(&given.history), anew, "after {cut}");
+    }
 }

@@ -19,10 +19,14 @@ pub(crate) struct Closed {
     /// When that record was written.
     pub(crate) at: Timestamp,
     /// The end, with its counts and digests.
+    #[serde(with = "as_json")]
     pub(crate) close: Close,
 }
 
 /// One operation as the log has it.
+///
+/// A snapshot keeps it in postcard, which wants every member in its place: those of the log's own forms, which leave
+/// members out, are kept as the log has them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// The operation's id.
@@ -40,10 +44,8 @@ pub struct Operation {
     /// The pipeline of a publish; of other operations the name of their kind.
     pub(crate) pipeline: String,
     /// Its steps, in order.
-    #[serde(rename = "moves")]
     pub(crate) steps: SegmentRef,
     /// Derived cells that had their value when it was opened, for which it has no step.
-    #[serde(default)]
     pub(crate) already: u64,
     /// What the run of a publish made besides, such as tiles or reports.
     pub(crate) derivatives: Option<SegmentRef>,
@@ -60,14 +62,17 @@ pub struct Operation {
     /// Digest of the scope as planned.
     pub(crate) post_state_expected: Digest,
     /// The bill of materials of the release that opened it.
+    #[serde(with = "as_json")]
     pub(crate) sbom_ref: Option<ReleaseRef>,
     /// The manifest of the release that opened it.
+    #[serde(with = "as_json")]
     pub(crate) manifest_ref: Option<ReleaseRef>,
     /// The plan that it executes.
     pub(crate) plan_id: Option<Digest>,
     /// The digest of the plan's content.
     pub(crate) content_id: Option<Digest>,
     /// The opening record of a rollback, revert or hotfix; `None` for a publish.
+    #[serde(with = "as_json")]
     pub(crate) frame: Option<Box<OperationFrame>>,
     /// Its journal so far.
     pub journal: JournalState,
@@ -224,10 +229,8 @@ pub struct JournalState {
     /// Whether a process took it up again.
     pub(crate) resumed: bool,
     /// The host and the process number of the last process that took it up again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) worker: Option<(String, u32)>,
     /// Lists of cells to which protection gave another value than planned; each run notes its list before it acts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) treated: Vec<SegmentRef>,
     /// Cells changed by the run forward.
     pub(crate) applied: u64,
@@ -281,5 +284,22 @@ impl JournalState {
             Direction::Forward => made(&self.made),
             Direction::Backward => made(&self.intended).saturating_sub(made(&self.unmade)),
         }
+    }
+}
+
+/// A value of the log as the text of its JSON.
+mod as_json {
+    use serde::de::{DeserializeOwned, Error as _};
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+        serde_json::to_string(value).map_err(S::Error::custom)?.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<T, D::Error> {
+        serde_json::from_str(<&str>::deserialize(from)?).map_err(D::Error::custom)
     }
 }

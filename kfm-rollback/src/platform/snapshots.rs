@@ -3,7 +3,6 @@
 //! A session that writes makes one when the log has grown enough, before it does anything else: by then it has read
 //! the log, and it holds the lock. Nothing depends on a snapshot.
 
-use std::io;
 use std::sync::Arc;
 
 use kfm_lineage::Lsn;
@@ -28,15 +27,7 @@ pub(crate) const TERMS: &str = "terms";
 /// The error of a table beside the log that cannot be used any more. One that is damaged is removed: the log has
 /// everything, and is read instead from the next command on.
 pub(crate) fn unread(table: &Table, error: Source) -> Error {
-    let source = match error.downcast::<io::Error>() {
-        Ok(error) => *error,
-        Err(damage) => {
-            table.give_up();
-            let why = format!("{damage}; it was removed: run the command again");
-            io::Error::new(io::ErrorKind::InvalidData, why)
-        }
-    };
-    Error::File { path: table.path().display().to_string(), source }
+    Error::File { path: table.path().display().to_string(), source: table.unusable(error) }
 }
 
 /// The log, opened, and its history.
