@@ -10,12 +10,11 @@ use kfm_lineage::document::Relation;
 use kfm_lineage::integrity::{CatalogView, Census, CountedCatalog, Neighbourhood, Term};
 use kfm_lineage::{Domain, Lsn, Step, Value};
 
-use crate::assess::{catalog_at, catalog_now};
 use crate::error::Result;
 use crate::history::{Naming, read_steps, read_treated};
 use crate::projector;
 use crate::session::Session;
-use crate::terms::KeptTerms;
+use crate::terms::{KeptTerms, NewTerms};
 
 /// A change of fewer documents is always looked at by a part.
 const PART_MAX: usize = 256;
@@ -93,6 +92,17 @@ impl Moment {
         }
         Ok(view)
     }
+}
+
+/// The catalog as it is, with every document's facts.
+pub(crate) async fn catalog_now(session: &Session) -> Result<CatalogView> {
+    catalog_at(session, Lsn(u64::MAX)).await
+}
+
+/// The catalog as it stood after the record at `lsn`.
+pub(crate) async fn catalog_at(session: &Session, lsn: Lsn) -> Result<CatalogView> {
+    let catalog = session.catalog();
+    session.moments.at(&session.history, &session.facts, catalog.name(), lsn).await
 }
 
 /// Takes the census of the target at several moments. Their sets may be those of a part that tells what differs between
@@ -181,6 +191,31 @@ pub(crate) async fn catalog_behind(
     around.protect(paths);
     let mut views = surround(session, &terms, around, &moments, &changed).await?.views();
     Ok(Some(views.swap_remove(0)))
+}
+
+/// Makes the index of the target as it is: that of the snapshot before, with what changed since, or one of the whole.
+///
+/// # Errors
+/// As [`censuses`].
+pub(crate) async fn new_terms(session: &Session) -> Result<NewTerms> {
+    if let Some(before) = session.terms().await? {
+        let moments = [Moment::of_snapshot(before.at), Moment::now()];
+        let changed = changed_among(session, &moments).await?;
+        let censuses = censuses_of_part(session, &moments[1..]).await?;
+        if let (Some(changed), Some([census])) = (changed, censuses.as_deref()) {
+            let mut terms = NewTerms::after(Some(before), census.counts());
+            for (path, versions) in versions_of(session, &changed, &moments).await? {
+                terms.change(&path, versions[0].as_deref(), versions[1].as_deref());
+            }
+            return Ok(terms);
+        }
+    }
+    let view = catalog_now(session).await?;
+    let mut terms = NewTerms::after(None, session.moments.census(&view).counts());
+    for (path, document) in view.iter() {
+        terms.change(path, None, Some(document));
+    }
+    Ok(terms)
 }
 
 fn is_part(session: &Session, changed: usize) -> bool {

@@ -22,17 +22,6 @@ use crate::session::Session;
 /// The class of every operation on documents and what is projected from them (`docs/states.md` section 6).
 pub(crate) const DOCUMENT_TIER: u8 = 1;
 
-/// The catalog as it is, with every document's facts.
-pub(crate) async fn catalog_now(session: &Session) -> Result<CatalogView> {
-    catalog_at(session, Lsn(u64::MAX)).await
-}
-
-/// The catalog as it stood after the record at `lsn`.
-pub(crate) async fn catalog_at(session: &Session, lsn: Lsn) -> Result<CatalogView> {
-    let catalog = session.catalog();
-    session.moments.at(&session.history, &session.facts, catalog.name(), lsn).await
-}
-
 /// The documents of a store as they stood after the record at `lsn`, with their facts.
 pub(crate) async fn documents_at(
     history: &History,

@@ -7,19 +7,22 @@
 //! ```
 //! `length` is that of the term's key, in 4 bytes with the most significant first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kfm_lineage::document::READERS;
-use kfm_lineage::integrity::{CatalogView, CensusCounts, Term};
+use kfm_lineage::document::{DocumentFacts, READERS};
+use kfm_lineage::integrity::{CensusCounts, Term};
 use kfm_lineage::{Digest, Lsn};
 use kfm_wal::error::Source;
 use kfm_wal::snapshot::Snapshots;
-use kfm_wal::table::{Entry, Table};
+use kfm_wal::table::{Change, Entry, Table, merged};
 use kfm_wal::{Head, WalError, WalStore};
 
 use crate::error::Result;
 use crate::platform::snapshots::{TERMS, unread};
+
+/// The key of the counts; it is before those of all terms.
+const COUNTS: &[u8] = b"";
 
 /// An index of terms that is open.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl KeptTerms {
         }
         let Some((lsn, table)) = found.state.filter(|(lsn, _)| *lsn == at) else { return Ok(None) };
         let counts = table
-            .get(&[])
+            .get(COUNTS)
             .and_then(|counts| Ok(postcard::from_bytes(&counts.ok_or("an index without its counts")?)?));
         let counts = counts.map_err(|error| unread(&table, error))?;
         Ok(Some(Self { table, at: lsn, counts }))
@@ -74,24 +77,47 @@ impl KeptTerms {
     }
 }
 
-/// Keeps the index of a catalog in a snapshot of `of`; returns the digest under which the log is to name it.
-///
-/// # Errors
-/// As [`Snapshots::keep_table`].
-pub(crate) fn keep(
-    view: &CatalogView,
-    counts: &CensusCounts,
-    of: Head,
-    snapshots: &Snapshots,
-) -> Result<Digest, WalError> {
-    let mut entries: BTreeSet<Vec<u8>> = BTreeSet::new();
-    for (path, document) in view.iter() {
-        let terms = Term::of(path, document).into_iter();
-        entries.extend(terms.map(|term| [prefix(&term).as_slice(), path.as_bytes()].concat()));
+/// What an index is made of: an earlier one, if there is one, and the documents that it does not know as they are.
+#[derive(Debug)]
+pub(crate) struct NewTerms {
+    before: Option<Arc<KeptTerms>>,
+    counts: CensusCounts,
+    /// `None` takes the entry away.
+    changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl NewTerms {
+    /// Takes over the entries of an earlier index; `counts` are what a census of the target counts now.
+    pub(crate) fn after(before: Option<Arc<KeptTerms>>, counts: CensusCounts) -> Self {
+        Self { before, counts, changes: BTreeMap::new() }
     }
-    let counts = postcard::to_stdvec(counts).map(|counts| (Vec::new(), counts)).map_err(Source::from);
-    let entries = entries.into_iter().map(|key| Ok::<Entry, Source>((key, Vec::new())));
-    snapshots.keep_table(TERMS, READERS, of, std::iter::once(counts).chain(entries))
+
+    /// Adds the entries of a document, and takes away those that it had in the earlier index.
+    pub(crate) fn change(&mut self, path: &str, was: Option<&DocumentFacts>, is: Option<&DocumentFacts>) {
+        let keys = |document: Option<&DocumentFacts>| {
+            let terms = document.into_iter().flat_map(|document| Term::of(path, document));
+            terms.map(|term| [prefix(&term).as_slice(), path.as_bytes()].concat()).collect::<BTreeSet<_>>()
+        };
+        self.changes.extend(keys(was).into_iter().map(|key| (key, None)));
+        self.changes.extend(keys(is).into_iter().map(|key| (key, Some(Vec::new()))));
+    }
+
+    /// Keeps the index in a snapshot of `of`; returns the digest under which the log is to name it.
+    ///
+    /// # Errors
+    /// As [`Snapshots::keep_table`]. An earlier index that is damaged is removed, and the next snapshot reads the whole.
+    pub(crate) fn keep(mut self, of: Head, snapshots: &Snapshots) -> Result<Digest, WalError> {
+        let counts = postcard::to_stdvec(&self.counts)
+            .map_err(|error| WalError::Malformed { lsn: of.lsn, source: error.into() })?;
+        self.changes.insert(COUNTS.to_vec(), Some(counts));
+        let entries = self.before.iter().flat_map(|before| {
+            let usable =
+                |entry: Result<Entry, Source>| entry.map_err(|error| before.table.unusable(error).into());
+            before.table.entries_from(&[]).map(usable)
+        });
+        let changes = self.changes.into_iter().map(|change| -> Change { change });
+        snapshots.keep_table(TERMS, READERS, of, merged(entries, changes))
+    }
 }
 
 fn prefix(term: &Term) -> Vec<u8> {

@@ -135,6 +135,27 @@ async fn facts_that_the_log_does_not_name_are_not_used() {
     assert!(matches!(error, Error::Incomplete { .. }), "{error}");
 }
 
+/// Facts are by the bytes of documents: they go with the last document that has them.
+#[tokio::test]
+async fn facts_of_bytes_that_another_document_still_has_stay() {
+    let world = World::keeping().await;
+    let publish = async |documents: &[(&str, &str)]| {
+        let from = tempfile::tempdir().unwrap();
+        for (name, title) in documents {
+            let text = format!(r#"{{"type": "Catalog", "id": "r", "title": "{title}", "links": []}}"#);
+            std::fs::write(from.path().join(name), text).unwrap();
+        }
+        let request = PublishFolder::new(from.path(), "ingest".parse().unwrap());
+        world.open().await.publish_folder(request).await.unwrap();
+    };
+    publish(&[("one.json", "same"), ("two.json", "same"), ("three.json", "own")]).await;
+    publish(&[("one.json", "changed")]).await;
+    world.assert_kept_as_made_anew().await;
+    publish(&[("two.json", "changed"), ("three.json", "same")]).await;
+    publish(&[("three.json", "own")]).await;
+    world.assert_kept_as_made_anew().await;
+}
+
 #[tokio::test]
 async fn facts_that_are_gone_are_kept_again_by_the_next_command_that_changes_something() {
     let kept = Kept::new("second").await;

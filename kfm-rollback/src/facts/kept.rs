@@ -1,16 +1,25 @@
 //! Facts that were kept beside the log's snapshots, so that the bytes of a document are read once (ADR 0026).
+//!
+//! ```text
+//! (no bytes)        the digests of the documents whose facts could not be read, in postcard
+//! prefix digest     the facts of a document, in postcard
+//! ```
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kfm_lineage::document::{DocumentFacts, READERS};
 use kfm_lineage::{Digest, Lsn};
 use kfm_wal::error::Source;
 use kfm_wal::snapshot::Snapshots;
-use kfm_wal::table::{Entry, Table};
+use kfm_wal::table::{Change, Entry, Table, merged};
 use kfm_wal::{Head, WalError, WalStore};
 use tokio::sync::OnceCell;
 
 use crate::platform::snapshots::FACTS;
+
+/// The key of what is missing; it is before those of all facts.
+const MISSING: &[u8] = b"";
 
 /// The facts that the newest snapshot has, opened when the first are asked for.
 ///
@@ -20,7 +29,22 @@ pub(crate) struct KeptFacts {
     snapshots: Snapshots,
     log: Arc<dyn WalStore>,
     head: Lsn,
-    table: OnceCell<Option<Arc<Table>>>,
+    table: OnceCell<Option<Arc<KeptAt>>>,
+}
+
+/// A table of facts and the position of its snapshot.
+#[derive(Debug)]
+struct KeptAt {
+    at: Lsn,
+    table: Table,
+}
+
+/// The facts of a snapshot, for the next one to take over.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    kept: Option<Arc<KeptAt>>,
+    /// The documents whose facts could not be read then.
+    missing: BTreeSet<Digest>,
 }
 
 impl KeptFacts {
@@ -34,14 +58,30 @@ impl KeptFacts {
         self.table.get_or_init(|| self.open()).await.is_some()
     }
 
+    /// Returns the facts of the snapshot at `at`; `None` if those that are there are of another one.
+    pub(super) async fn at(&self, at: Lsn) -> Option<Before> {
+        let kept = self.table.get_or_init(|| self.open()).await.clone().filter(|kept| kept.at == at)?;
+        let missing = kept.table.get(MISSING).and_then(|missing| {
+            // A table of an older form does not say what it lacks.
+            missing.map(|missing| Ok(postcard::from_bytes(&missing)?)).transpose()
+        });
+        match missing {
+            Ok(missing) => Some(Before { missing: missing?, kept: Some(kept) }),
+            Err(error) => {
+                tracing::debug!(%error, "facts that were kept cannot be taken over");
+                None
+            }
+        }
+    }
+
     /// Returns those of the facts that were kept.
     pub(super) async fn of(&self, digests: &[Digest]) -> Vec<(Digest, Arc<DocumentFacts>)> {
-        let Some(table) = self.table.get_or_init(|| self.open()).await.clone() else { return Vec::new() };
+        let Some(kept) = self.table.get_or_init(|| self.open()).await.clone() else { return Vec::new() };
         let mut digests: Vec<(Vec<u8>, Digest)> =
             digests.iter().map(|digest| (key(digest), *digest)).collect();
         let found = move || {
             digests.sort_unstable();
-            let values = table.read(digests.iter().map(|(key, _)| key.as_slice()))?;
+            let values = kept.table.read(digests.iter().map(|(key, _)| key.as_slice()))?;
             let decoded = digests.iter().zip(values).filter_map(|((_, digest), value)| {
                 Some(decode(digest, &value?).map(|facts| (*digest, Arc::new(facts))))
             });
@@ -58,13 +98,13 @@ impl KeptFacts {
         }
     }
 
-    async fn open(&self) -> Option<Arc<Table>> {
+    async fn open(&self) -> Option<Arc<KeptAt>> {
         match self.snapshots.newest_table(FACTS, READERS, &*self.log, self.head).await {
             Ok(found) => {
                 for unused in &found.passed_over {
                     tracing::debug!(%unused, "facts that were kept are not used");
                 }
-                found.state.map(|(_, table)| Arc::new(table))
+                found.state.map(|(at, table)| Arc::new(KeptAt { at, table }))
             }
             Err(error) => {
                 tracing::debug!(%error, "it is not known which facts the log names");
@@ -74,21 +114,40 @@ impl KeptFacts {
     }
 }
 
-/// Keeps facts in a snapshot of `of`; returns the digest under which the log is to name them.
-///
-/// # Errors
-/// As [`Snapshots::keep_table`].
-pub(super) fn keep(
-    facts: impl IntoIterator<Item = Arc<DocumentFacts>>,
-    of: Head,
-    snapshots: &Snapshots,
-) -> Result<Digest, WalError> {
-    // Facts that have no such form, which there are none of, would be read from the document.
-    let entry = |facts: Arc<DocumentFacts>| Some((key(&facts.digest), postcard::to_stdvec(&*facts).ok()?));
-    let mut entries: Vec<Entry> = facts.into_iter().filter_map(entry).collect();
-    entries.sort_unstable();
-    entries.dedup_by(|a, b| a.0 == b.0);
-    snapshots.keep_table(FACTS, READERS, of, entries.into_iter().map(Ok))
+impl Before {
+    /// Lists the documents whose facts could not be read then.
+    pub(super) fn missing(&self) -> &BTreeSet<Digest> {
+        &self.missing
+    }
+
+    /// Keeps these facts in a snapshot of `of`: `come` are added, `gone` taken away, `missing` are those of documents that
+    /// cannot be read. Returns the digest under which the log is to name them.
+    ///
+    /// # Errors
+    /// As [`Snapshots::keep_table`]. A table that is damaged is removed, and the next snapshot reads the documents.
+    pub(super) fn keep(
+        &self,
+        come: impl IntoIterator<Item = Arc<DocumentFacts>>,
+        gone: &BTreeSet<Digest>,
+        missing: &BTreeSet<Digest>,
+        (of, snapshots): (Head, &Snapshots),
+    ) -> Result<Digest, WalError> {
+        let unwritten = |error: postcard::Error| WalError::Malformed { lsn: of.lsn, source: error.into() };
+        let mut changes: BTreeMap<Vec<u8>, Option<Vec<u8>>> =
+            gone.iter().map(|digest| (key(digest), None)).collect();
+        for facts in come {
+            let value = postcard::to_stdvec(&*facts).map_err(unwritten)?;
+            changes.insert(key(&facts.digest), Some(value));
+        }
+        changes.insert(MISSING.to_vec(), Some(postcard::to_stdvec(missing).map_err(unwritten)?));
+        let kept = self.kept.as_ref().map(|kept| &kept.table);
+        let entries = kept.into_iter().flat_map(|table| {
+            let usable = |entry: Result<Entry, Source>| entry.map_err(|error| table.unusable(error).into());
+            table.entries_from(&[]).map(usable)
+        });
+        let changes = changes.into_iter().map(|change| -> Change { change });
+        snapshots.keep_table(FACTS, READERS, of, merged(entries, changes))
+    }
 }
 
 fn decode(digest: &Digest, value: &[u8]) -> Result<DocumentFacts, Source> {

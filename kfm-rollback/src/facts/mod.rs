@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use kfm_lineage::Digest;
 use kfm_lineage::document::DocumentFacts;
 use kfm_lineage::validity::{self, ValidityFault};
+use kfm_lineage::{Digest, Lsn};
 use kfm_wal::snapshot::Snapshots;
 use kfm_wal::{Head, WalError};
 
-pub(crate) use kept::KeptFacts;
+pub(crate) use kept::{Before, KeptFacts};
 
 use crate::error::{Error, Result};
 use crate::platform::{Interrupt, NoProgress, Progress};
@@ -79,25 +79,41 @@ impl Facts {
         }
     }
 
-    /// Keeps the facts of these versions in a snapshot of `of`; returns the digest under which the log is to name them.
-    /// A version whose facts cannot be read is left out.
+    /// Returns the facts that the snapshot at `at` kept, for the next one to take over; `None` if there are none, or none
+    /// that can be used.
+    pub(crate) async fn kept_at(&self, at: Option<Lsn>) -> Option<Before> {
+        self.kept.as_ref()?.at(at?).await
+    }
+
+    /// Keeps facts in a snapshot of `of`: those of the one before, without the versions that are `gone`, and with those that
+    /// have `come`. Returns the digest under which the log is to name them. A version that cannot be read is left out, and
+    /// tried again for the next snapshot.
     ///
     /// # Errors
     /// As [`Snapshots::keep_table`].
     pub(crate) async fn keep(
         &self,
-        versions: &BTreeSet<Digest>,
-        of: Head,
-        snapshots: &Snapshots,
+        before: &Before,
+        mut come: BTreeSet<Digest>,
+        gone: &BTreeSet<Digest>,
+        kept_by: (Head, &Snapshots),
     ) -> std::result::Result<Digest, WalError> {
-        if let Err(error) = self.read_ahead(versions.iter().copied()).await {
-            tracing::debug!(error = %crate::error::text_of(&error), "not every document can be read");
+        come.extend(before.missing().difference(gone));
+        if self.read_ahead(come.iter().copied()).await.is_err() {
+            for digest in &come {
+                if let Err(error) = self.of(digest).await {
+                    tracing::debug!(error = %crate::error::text_of(&error), "a document cannot be read");
+                }
+            }
         }
         let facts: Vec<_> = {
             let known = self.lock();
-            versions.iter().filter_map(|digest| known.get(digest).cloned()).collect()
+            come.iter().filter_map(|digest| known.get(digest).cloned()).collect()
         };
-        kept::keep(facts, of, snapshots)
+        for facts in &facts {
+            come.remove(&facts.digest);
+        }
+        before.keep(facts, gone, &come, kept_by)
     }
 
     /// Projects the bytes of a version; the digest is the one that the catalog's form has.

@@ -10,7 +10,7 @@ use kfm_wal::error::Source;
 use kfm_wal::table::{Change, Entry, merged};
 
 use super::cell::{CellHistory, Write};
-use super::kept_cells::{KeptCells, cell_entry, name_entry};
+use super::kept_cells::{KeptCells, cell_entry, is_operation, name_entry};
 use crate::error::Result;
 
 /// What a name of a cell is.
@@ -84,13 +84,13 @@ impl Cells {
         }
     }
 
-    /// Returns the value that a cell had in the snapshot.
+    /// Returns the history that a cell had in the snapshot.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub(super) fn value_kept(&self, cell: &CellId) -> Result<Value> {
+    pub(super) fn kept(&self, cell: &CellId) -> Result<Option<CellHistory>> {
         match &self.kept {
-            Some(kept) => Ok(kept.get(cell)?.and_then(|history| history.value())),
+            Some(kept) => kept.get(cell),
             None => Ok(None),
         }
     }
@@ -240,10 +240,11 @@ impl Cells {
 }
 
 impl PartialEq for Cells {
-    /// Compares what they say, whether it is kept or in memory; what cannot be read is equal to nothing.
+    /// Compares what they say of cells, whether it is kept or in memory; what cannot be read is equal to nothing.
     fn eq(&self, other: &Self) -> bool {
         let all = |cells: &Self| -> Option<Vec<Entry>> {
-            cells.entries(Vec::new()).ok()?.collect::<Result<_, _>>().ok()
+            let entries = cells.entries(Vec::new()).ok()?;
+            entries.filter(|entry| !entry.as_ref().is_ok_and(is_operation)).collect::<Result<_, _>>().ok()
         };
         self.counts == other.counts && all(self).is_some_and(|cells| Some(cells) == all(other))
     }

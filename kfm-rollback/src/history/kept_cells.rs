@@ -30,7 +30,7 @@ use crate::platform::snapshots::unread;
 pub const CELLS: &str = "cells";
 
 /// The form of the entries: entries of another form are not read.
-pub(crate) const CELLS_FORM: &str = "2";
+pub const CELLS_FORM: &str = "2";
 
 const CELL: u8 = b'c';
 const NAME: u8 = b'n';
@@ -195,6 +195,11 @@ impl KeptCells {
             versions: kept.versions,
         })
     }
+}
+
+/// Says whether an entry is that of an operation.
+pub(super) fn is_operation(entry: &Entry) -> bool {
+    entry.0.first() == Some(&OPERATION)
 }
 
 /// Makes the entry of a cell.

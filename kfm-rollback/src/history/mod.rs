@@ -34,8 +34,7 @@ pub use cell::{CellHistory, Write};
 use cells::Cells;
 pub(crate) use cells::{Counts, Naming};
 pub use kept::HISTORY;
-pub use kept_cells::CELLS;
-pub(crate) use kept_cells::CELLS_FORM;
+pub use kept_cells::{CELLS, CELLS_FORM};
 pub(crate) use lost::Lost;
 pub(crate) use operation::{Closed, ENGINE, misfit};
 pub use operation::{JournalState, Operation};
@@ -285,7 +284,7 @@ impl History {
     /// # Errors
     /// As [`cell`](Self::cell).
     pub(crate) fn value_kept(&self, cell: &CellId) -> Result<Value> {
-        self.cells.value_kept(cell)
+        Ok(self.cells.kept(cell)?.and_then(|history| history.value()))
     }
 
     /// Lists the cells that the log moved, or that it named, after the snapshot.
@@ -389,6 +388,35 @@ impl History {
         let is_document = |cell: &CellId| cell.domain == Domain::Stac;
         let cells = self.cells().take_while(|next| next.as_ref().map_or(true, |(cell, _)| is_document(cell)));
         cells.filter_map(|next| next.map(|(_, history)| history.last_seen()).transpose()).collect()
+    }
+
+    /// Returns the versions that [`documents_seen_last`](Self::documents_seen_last) has now and had not when the snapshot was
+    /// made, and those that it had then and has not now.
+    ///
+    /// # Errors
+    /// As [`cell`](Self::cell).
+    pub(crate) fn documents_seen_since_kept(&self) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>)> {
+        let (mut come, mut gone) = (BTreeSet::new(), BTreeSet::new());
+        for cell in self.cells_since_kept().filter(|cell| cell.domain == Domain::Stac) {
+            let last = self.cell(cell)?.and_then(|history| history.last_seen());
+            let kept = self.cells.kept(cell)?.and_then(|history| history.last_seen());
+            if last != kept {
+                come.extend(last);
+                gone.extend(kept);
+            }
+        }
+        // Another document may have the same bytes.
+        let mut shared = BTreeSet::new();
+        for digest in &gone {
+            for cell in self.named(Naming::Content, &digest.to_string())? {
+                let last = self.cell(&cell)?.and_then(|history| history.last_seen());
+                if cell.domain == Domain::Stac && last == Some(*digest) {
+                    shared.insert(*digest);
+                    break;
+                }
+            }
+        }
+        Ok((come, gone.difference(&shared).copied().collect()))
     }
 
     /// Returns a stored plan.

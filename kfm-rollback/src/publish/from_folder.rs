@@ -12,7 +12,7 @@ use super::changes::Changes;
 use super::folder::{self, FolderDocument};
 use super::sweep::sweep_of;
 use super::unit::{Unit, publish_report, publish_unit, rehearse_unit};
-use crate::assess::catalog_now;
+use crate::around::catalog_now;
 use crate::bulk;
 use crate::carrier::Carrier;
 use crate::error::{Error, Result};

@@ -13,7 +13,8 @@ use kfm_wal::record::{PublishKind, Record};
 
 use super::changes::Changes;
 use super::unit::{Unit, finished, intent, publish_report};
-use crate::assess::{Case, catalog_now, denied, describe_step, labels_of, treat_steps};
+use crate::around::catalog_now;
+use crate::assess::{Case, denied, describe_step, labels_of, treat_steps};
 use crate::derive::{DerivedCell, Projection, derived_steps, hidden, known_derived_cells, shows_one};
 use crate::error::{Error, Result};
 use crate::execute::{Work, open, prepared, run};

@@ -1,16 +1,18 @@
 //! Snapshots of the log are kept by a session that writes, before it does anything else (ADR 0012).
 
+use std::collections::BTreeSet;
+
 use kfm_lineage::Lsn;
 use kfm_wal::log::INDEX;
 use kfm_wal::record::{Record, SnapshotRecord};
 use kfm_wal::snapshot::Snapshots;
 
 use super::Session;
-use crate::assess::catalog_now;
+use crate::around::new_terms;
 use crate::error::{Result, text_of};
+use crate::facts::Before;
 use crate::history::Counts;
 use crate::platform::snapshots::{FACTS, TERMS};
-use crate::terms;
 
 impl Session {
     /// Makes a snapshot if the log, or what it says of cells, has grown enough since the one at `newest`, or if facts of
@@ -33,14 +35,14 @@ impl Session {
         let snapshots = self.platform.snapshots();
         let (of, index) = self.wal.keep_index(&snapshots)?;
         let mut states = self.history.keep(of, &snapshots)?;
-        let documents = self.history.documents_seen_last()?;
-        let facts = self.facts.keep(&documents, of, &snapshots).await?;
+        let (before, (come, gone)) = match self.facts.kept_at(self.history.kept_at()).await {
+            Some(before) => (before, self.history.documents_seen_since_kept()?),
+            None => (Before::default(), (self.history.documents_seen_last()?, BTreeSet::new())),
+        };
+        let facts = self.facts.keep(&before, come, &gone, (of, &snapshots)).await?;
         states.extend([(INDEX.to_owned(), index), (FACTS.to_owned(), facts)]);
-        match catalog_now(self).await {
-            Ok(view) => {
-                let counts = self.moments.census(&view).counts();
-                states.insert(TERMS.to_owned(), terms::keep(&view, &counts, of, &snapshots)?);
-            }
+        match new_terms(self).await {
+            Ok(terms) => _ = states.insert(TERMS.to_owned(), terms.keep(of, &snapshots)?),
             Err(error) => tracing::debug!(error = %text_of(&error), "not every document can be read"),
         }
         self.log(Record::Snapshot(SnapshotRecord { of, states: states.clone() })).await?;

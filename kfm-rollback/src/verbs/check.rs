@@ -10,7 +10,7 @@ use kfm_lineage::integrity::Census;
 use kfm_policy::{Remedy, advice};
 
 use super::Platform;
-use crate::assess::catalog_now;
+use crate::around::catalog_now;
 use crate::catalog_findings::{Standing, finding};
 use crate::coverage::standing_against;
 use crate::elsewhere::protected_elsewhere;

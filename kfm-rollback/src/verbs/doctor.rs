@@ -8,7 +8,7 @@ use kfm_policy::{Advice, Remedy, advice};
 use super::ledger::disagreement;
 use super::status::lost;
 use super::{LabelLine, Platform};
-use crate::assess::catalog_now;
+use crate::around::catalog_now;
 use crate::bulk;
 use crate::elsewhere::protected_elsewhere;
 use crate::error::{Error, Result, text_of};

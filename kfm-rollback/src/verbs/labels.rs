@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Platform;
+use crate::around::catalog_now;
 use crate::asked::Asked;
-use crate::assess::catalog_now;
 use crate::coverage::{Coverage, coverage, standing_against};
 use crate::derive::{DerivedCell, known_derived_cells, projected_now};
 use crate::error::{Error, Result};

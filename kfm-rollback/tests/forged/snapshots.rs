@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use kfm_lineage::{Digest, Lsn};
 use kfm_retry::ManualClock;
 use kfm_rollback::blob::ObjectBlobs;
-use kfm_rollback::history::{CELLS, HISTORY, History};
+use kfm_rollback::history::{CELLS, CELLS_FORM, HISTORY, History};
 use kfm_rollback::versions::VersionStore;
 use kfm_wal::local::disk::{Disk, RealDisk};
 use kfm_wal::log::INDEX;
@@ -28,9 +28,6 @@ pub struct Kept {
     states: BTreeMap<&'static str, (String, Vec<Value>)>,
     cells: Vec<Entry>,
 }
-
-/// The form of the entries, as the heading of their table has it.
-const CELLS_FORM: &str = "1";
 
 impl Kept {
     /// Keeps a snapshot of a log in a folder, and reads its states.

@@ -99,6 +99,42 @@ impl World {
         Self { folder, clock, keeps: false }
     }
 
+    /// Asserts that what is kept beside the log, taken over from snapshot to snapshot, is what is made anew from the whole
+    /// log. The platform is one that keeps.
+    pub async fn assert_kept_as_made_anew(&self) {
+        let anew = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(ManualClock::new(self.clock.wall())));
+        let from = self.root().join(".");
+        let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(anew.path()).status();
+        assert!(copied.unwrap().success());
+        let anew = Self { folder: anew, clock, keeps: true };
+        std::fs::remove_dir_all(anew.root().join(".kfm/snapshots")).unwrap();
+        // Any command that changes something keeps the snapshot first.
+        for world in [self, &anew] {
+            world.label("nothing/has/this/path", "public").await;
+        }
+        let (taken_over, made_anew) = (self.kept_states(), anew.kept_states());
+        assert_eq!(made_anew.len(), 5, "{:?}", made_anew.keys());
+        for (name, state) in made_anew {
+            assert!(taken_over.get(&name) == Some(&state), "{name}");
+        }
+    }
+
+    /// The bytes of what is kept by name and position, without what tells this very log from a copy of it that goes on.
+    fn kept_states(&self) -> std::collections::BTreeMap<String, Vec<u8>> {
+        let files = std::fs::read_dir(self.root().join(".kfm/snapshots")).unwrap();
+        let state = |path: PathBuf| {
+            let (name, _) = path.file_name().unwrap().to_str().unwrap().rsplit_once('-').unwrap();
+            let mut bytes = std::fs::read(&path).unwrap();
+            for key in [&b"\"chain\":\"sha256:"[..], b"\"table\":\"sha256:"] {
+                let found: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(key)).collect();
+                found.into_iter().for_each(|at| bytes[at + key.len()..][..64].fill(b'-'));
+            }
+            (name.to_owned(), bytes)
+        };
+        files.map(|file| state(file.unwrap().path())).collect()
+    }
+
     pub fn root(&self) -> &Path {
         self.folder.path()
     }

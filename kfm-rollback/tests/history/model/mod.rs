@@ -63,7 +63,8 @@ async fn history(seed: u64) -> Vec<Answer> {
     let mut answers = Vec::new();
     let mut chance = Chance::new(seed);
     let mut oracle = Oracle::default();
-    let engine = Engine::new(seed % 2 == 1).await;
+    let keeps = seed % 2 == 1;
+    let engine = Engine::new(keeps).await;
     let cells = choose_cells(&mut chance);
     let mut told = format!("seed {seed}");
     for _ in 0..chance.between(8, 16) {
@@ -90,6 +91,9 @@ async fn history(seed: u64) -> Vec<Answer> {
         assert_eq!(engine.undone().await, oracle.undone(), "{told}");
         assert_eq!(engine.seen().await, Seen::of(&oracle), "{told}");
         answers.push(answered);
+    }
+    if keeps {
+        engine.assert_kept_as_made_anew().await;
     }
     answers
 }

@@ -65,6 +65,12 @@ impl Seen {
     }
 }
 
+impl Engine {
+    pub async fn assert_kept_as_made_anew(&self) {
+        self.world.assert_kept_as_made_anew().await;
+    }
+}
+
 /// The bytes of a value of a document.
 fn content(cell: Cell, value: u64) -> Vec<u8> {
     let document = match cell {
