@@ -2,15 +2,21 @@
 //! snapshot and the rest of the log.
 //!
 //! The index keeps the position of each record and the keys under which it is found. The record itself is
-//! read when a caller asks for it.
+//! read when a caller asks for it. What a snapshot has is read when it is asked for, too: so a log is opened at the cost of
+//! what came after.
+
+mod kept;
 
 use std::collections::{BTreeMap, HashMap};
 
 use kfm_lineage::{Lsn, OperationId, Step, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use crate::error::Source;
+use crate::error::{Source, WalError};
 use crate::record::{Record, SegmentRef};
+use crate::store::Head;
+use crate::table::{Entry, Table};
+pub use kept::INDEX_FORM;
+use kept::KeptIndex;
 
 /// Reads segments of the version store: the lists that grow with an operation.
 ///
@@ -27,26 +33,31 @@ pub trait SegmentReader: Send + Sync {
 
 const _OBJECT_SAFE: Option<&dyn SegmentReader> = None;
 
-/// The position of a record and the keys under which it is found: one line of the index's snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The position of a record and the keys under which it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) lsn: Lsn,
     pub(crate) at: Timestamp,
     /// The record's id as the store has it.
-    #[serde(with = "hex")]
     pub(crate) id: [u8; 16],
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     operation: Option<OperationId>,
 }
 
 /// The positions of all records by their keys.
+///
+/// # Errors
+/// Every method that asks fails with [`WalError::Io`] if the index of the snapshot cannot be read. If it is damaged, it is
+/// removed, and the next handle that opens the log reads the records instead.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    /// Every known record, in the log's order.
+    kept: Option<KeptIndex>,
+    /// Every known record after the snapshot, in the log's order.
     places: Vec<Place>,
     /// The positions of records by their ids as the store has them.
     ids: HashMap<[u8; 16], Lsn>,
     operations: BTreeMap<OperationId, Vec<Lsn>>,
+    /// The positions of records whose types need not be known.
+    unknown: Vec<Lsn>,
 }
 
 impl Place {
@@ -83,27 +94,71 @@ impl Index {
         self.places.push(place);
     }
 
-    pub(crate) fn places(&self) -> &[Place] {
-        &self.places
+    /// Adds a record of a type that is not known.
+    pub(crate) fn add_unknown(&mut self, lsn: Lsn) {
+        self.unknown.push(lsn);
     }
 
-    pub(crate) fn id(&self, id: &[u8; 16]) -> Option<Lsn> {
-        self.ids.get(id).copied()
+    /// Takes the index of the snapshot of `of`.
+    pub(crate) fn of_snapshot(table: Table, of: Head) -> Result<Self, Source> {
+        Ok(Self { kept: Some(KeptIndex::open(table, of.lsn)?), ..Self::default() })
     }
 
-    pub(crate) fn from(&self, from: Lsn) -> Vec<Lsn> {
+    /// Lists the entries of a table that has the whole index.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Result<Entry, Source>> + use<'_> {
+        kept::entries(self.kept.as_ref(), &self.places, &self.unknown, self.newest_at())
+    }
+
+    /// Lists all records.
+    pub(crate) fn places(&self) -> Result<Vec<Place>, WalError> {
+        self.with_kept(|kept| kept.places(Lsn::ZERO), self.places.clone())
+    }
+
+    /// Returns the time of the newest record.
+    pub(crate) fn newest_at(&self) -> Option<Timestamp> {
+        let newest = self.places.last().map(|place| place.at);
+        newest.or_else(|| self.kept.as_ref().and_then(|kept| kept.newest_at))
+    }
+
+    pub(crate) fn unknown(&self) -> Result<Vec<Lsn>, WalError> {
+        self.with_kept(KeptIndex::unknown, self.unknown.clone())
+    }
+
+    pub(crate) fn id(&self, id: &[u8; 16]) -> Result<Option<Lsn>, WalError> {
+        match (self.ids.get(id), &self.kept) {
+            (Some(lsn), _) => Ok(Some(*lsn)),
+            (None, Some(kept)) => kept.id(id),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(crate) fn from(&self, from: Lsn) -> Result<Vec<Lsn>, WalError> {
         let start = self.places.partition_point(|place| place.lsn < from);
-        self.places[start..].iter().map(|place| place.lsn).collect()
+        let new = self.places[start..].iter().map(|place| place.lsn).collect();
+        let kept = |kept: &KeptIndex| Ok(kept.places(from)?.into_iter().map(|place| place.lsn).collect());
+        self.with_kept(kept, new)
     }
 
-    pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<Lsn> {
+    pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Lsn>, WalError> {
         let start = self.places.partition_point(|place| place.at < from);
         let end = self.places.partition_point(|place| place.at < to);
-        self.places[start..end.max(start)].iter().map(|place| place.lsn).collect()
+        let new = self.places[start..end.max(start)].iter().map(|place| place.lsn).collect();
+        self.with_kept(|kept| kept.between(from, to), new)
     }
 
-    pub(crate) fn operation(&self, id: &OperationId) -> Vec<Lsn> {
-        self.operations.get(id).cloned().unwrap_or_default()
+    pub(crate) fn operation(&self, id: &OperationId) -> Result<Vec<Lsn>, WalError> {
+        self.with_kept(|kept| kept.operation(id), self.operations.get(id).cloned().unwrap_or_default())
+    }
+
+    /// Returns what the snapshot has, and behind it what came after.
+    fn with_kept<T>(
+        &self,
+        kept: impl FnOnce(&KeptIndex) -> Result<Vec<T>, WalError>,
+        new: Vec<T>,
+    ) -> Result<Vec<T>, WalError> {
+        let mut all = self.kept.as_ref().map_or_else(|| Ok(Vec::new()), kept)?;
+        all.extend(new);
+        Ok(all)
     }
 }
 
@@ -130,18 +185,4 @@ pub(crate) fn parse_steps(segment: &SegmentRef, bytes: &[u8]) -> Result<Vec<Step
         return Err(format!("the number of lines differs: count={}", steps.len()).into());
     }
     Ok(steps)
-}
-
-/// An id of 16 bytes as 32 digits.
-mod hex {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(id: &[u8; 16], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&kfm_lineage::hex::encode(id))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 16], D::Error> {
-        let digits = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        kfm_lineage::hex::decode(&digits).ok_or_else(|| D::Error::custom("not an id of 32 digits"))
-    }
 }

@@ -3,6 +3,7 @@
 mod kept;
 mod query;
 
+pub use crate::index::INDEX_FORM;
 pub use kept::{INDEX, Opened};
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -73,8 +74,6 @@ struct State {
     entries: Vec<Arc<Entry>>,
     /// The first record whose type must be known and is not.
     future: Option<(Lsn, u16, u16)>,
-    /// The positions of records whose types need not be known.
-    unknown: Vec<Lsn>,
 }
 
 impl Wal {
@@ -85,7 +84,7 @@ impl Wal {
     /// - [`WalError::Malformed`]: a record cannot be read as its type; report it.
     /// - [`WalError::Io`]: try again.
     pub async fn open(store: Arc<dyn WalStore>, clock: Arc<dyn Clock>) -> Result<Self, WalError> {
-        Self::open_after(store, clock, Lsn::ZERO, Index::default(), Vec::new()).await
+        Self::open_after(store, clock, Lsn::ZERO, Index::default()).await
     }
 
     /// Opens the log with an index of its records up to `known`.
@@ -94,10 +93,9 @@ impl Wal {
         clock: Arc<dyn Clock>,
         known: Lsn,
         index: Index,
-        unknown: Vec<Lsn>,
     ) -> Result<Self, WalError> {
         let head = Head { lsn: known, ..store.head().await? };
-        let state = State { head, index, entries: Vec::new(), future: None, unknown };
+        let state = State { head, index, entries: Vec::new(), future: None };
         let wal = Self { store, clock, state: RwLock::new(state) };
         wal.refresh().await?;
         Ok(wal)
@@ -213,13 +211,16 @@ impl Wal {
 
     /// Returns the time of the newest record whose type this version knows; `None` if there is none.
     pub fn newest_at(&self) -> Option<Timestamp> {
-        self.read().index.places().last().map(|place| place.at)
+        self.read().index.newest_at()
     }
 
     /// Returns the positions of the records whose types this version does not know and need not know. They
     /// stay in the log as they are.
-    pub fn unknown(&self) -> Vec<Lsn> {
-        self.read().unknown.clone()
+    ///
+    /// # Errors
+    /// [`WalError::Io`]: the index of the snapshot cannot be read.
+    pub fn unknown(&self) -> Result<Vec<Lsn>, WalError> {
+        self.read().index.unknown()
     }
 
     /// Returns the store below.
@@ -234,7 +235,7 @@ impl Wal {
     async fn places(&self, records: &[Record], encoded: &[NewRecord]) -> Result<Vec<Option<Lsn>>, WalError> {
         let places: Vec<Option<Lsn>> = {
             let state = self.read();
-            encoded.iter().map(|new| state.index.id(&new.op_id)).collect()
+            encoded.iter().map(|new| state.index.id(&new.op_id)).collect::<Result<_, _>>()?
         };
         for (record, place) in records.iter().zip(&places) {
             let Some(lsn) = *place else { continue };
@@ -263,7 +264,7 @@ impl State {
                 self.index.add(Place::of(*lsn, new.at, new.op_id, &record));
                 self.entries.push(Arc::new(Entry { lsn: *lsn, at: new.at, leaf: *leaf, record: *record }));
             }
-            Read::Optional => self.unknown.push(*lsn),
+            Read::Optional => self.index.add_unknown(*lsn),
             Read::Future if self.future.is_none() => self.future = Some((*lsn, new.rtype, new.schema)),
             Read::Future => {}
         }

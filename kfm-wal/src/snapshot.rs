@@ -172,9 +172,20 @@ impl Snapshots {
         log: &dyn WalStore,
         head: Lsn,
     ) -> Result<Found<Table>, WalError> {
+        self.newest_table_read((name, maker), log, head, |table, _| Ok(table)).await
+    }
+
+    /// Returns the same of the newest table that `read` can read.
+    pub(crate) async fn newest_table_read<T>(
+        &self,
+        (name, maker): (&str, &str),
+        log: &dyn WalStore,
+        head: Lsn,
+        read: impl Fn(Table, Head) -> Result<T, Source> + Send + Sync,
+    ) -> Result<Found<T>, WalError> {
         let read = |named: &Named, of| {
             let heading = Heading::of_table(name, maker, of).line()?;
-            Table::open(&self.disk, self.folder.join(&named.file), &named.digest, &heading)
+            read(Table::open(&self.disk, self.folder.join(&named.file), &named.digest, &heading)?, of)
         };
         self.newest_file((name, TABLE), log, head, read).await
     }

@@ -40,7 +40,7 @@ async fn open(place: &Place, folder: &Path) -> (Wal, Opened) {
 /// The answers of a log to every kind of question.
 async fn answers(wal: &Wal) -> (Vec<Arc<Entry>>, String) {
     let entries = wal.entries_from(Lsn::ZERO).await.unwrap();
-    let mut told = format!("{:?} {:?}", wal.head(), wal.unknown());
+    let mut told = format!("{:?} {:?}", wal.head(), wal.unknown().unwrap());
     for id in (1..4).map(publish_id) {
         told += &format!(
             "{:?} {:?}",

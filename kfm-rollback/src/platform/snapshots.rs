@@ -9,7 +9,7 @@ use kfm_lineage::Lsn;
 use kfm_lineage::document::READERS;
 use kfm_policy::Remedy;
 use kfm_wal::error::Source;
-use kfm_wal::log::INDEX;
+use kfm_wal::log::{INDEX, INDEX_FORM};
 use kfm_wal::snapshot::Snapshots;
 use kfm_wal::table::Table;
 use kfm_wal::{Wal, WalStore};
@@ -107,12 +107,11 @@ impl Platform {
         let (snapshots, mut unused) = (self.snapshots(), Vec::new());
         // A log that cannot be read is reported elsewhere.
         let Ok(head) = log.head().await else { return unused };
-        for name in [INDEX, HISTORY] {
-            if let Ok(found) = snapshots.newest(name, log, head.lsn, |_| Ok(())).await {
-                unused.extend(found.passed_over.iter().map(ToString::to_string));
-            }
+        if let Ok(found) = snapshots.newest(HISTORY, log, head.lsn, |_| Ok(())).await {
+            unused.extend(found.passed_over.iter().map(ToString::to_string));
         }
-        for (name, maker) in [(CELLS, CELLS_FORM), (FACTS, READERS), (TERMS, READERS)] {
+        let tables = [(INDEX, INDEX_FORM), (CELLS, CELLS_FORM), (FACTS, READERS), (TERMS, READERS)];
+        for (name, maker) in tables {
             if let Ok(found) = snapshots.newest_table(name, maker, log, head.lsn).await {
                 unused.extend(found.passed_over.iter().map(ToString::to_string));
                 // Another command would find that only where it comes upon the page.

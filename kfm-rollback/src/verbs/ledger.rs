@@ -202,7 +202,7 @@ async fn snapshots_as_the_log(session: &Session) -> Result<CheckLine> {
     let folded = platform.fold(platform.wal_reader().await?).await?;
     // Another process may have appended meanwhile: then the two cannot be compared.
     let is_later = folded.wal.head().lsn != session.wal.head().lsn;
-    let ok = is_later || (folded.wal.finds_the_same(&session.wal) && folded.history == session.history);
+    let ok = is_later || (folded.wal.finds_the_same(&session.wal)? && folded.history == session.history);
     let detail = match ok {
         true => format!("records={}", folded.snapshot),
         false => format!(

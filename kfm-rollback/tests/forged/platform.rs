@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::forge::{execute, item, log_of, put};
 use crate::mutate::{Chance, mutated, spliced};
-use crate::snapshots::{Kept, lay};
+use crate::snapshots::Kept;
 use crate::stage::{Seen, Stage, seen, snapshots};
 use crate::walk::{Counts, counted};
 
@@ -105,7 +105,7 @@ async fn forge(chance: &mut Chance, stage: &Stage, kept: &Kept) -> Option<(&'sta
             let is_named = chance.below(3) > 0;
             let wal = log_of(&stage.world.open().await).await;
             let folder = snapshots(root);
-            let record = lay(&folder, kept.of, &kept.forged(chance, kept.of, &folder));
+            let record = kept.lay_forged(chance, kept.of, &folder);
             if is_named {
                 wal.append(record).await.unwrap();
             }

@@ -1,7 +1,6 @@
 //! Snapshots of what the log says, forged: what the log does not name is not believed, and what it names and lies
 //! ends no process (ADR 0012).
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,7 +11,7 @@ use kfm_rollback::blob::ObjectBlobs;
 use kfm_rollback::history::{CELLS, CELLS_FORM, HISTORY, History};
 use kfm_rollback::versions::VersionStore;
 use kfm_wal::local::disk::{Disk, RealDisk};
-use kfm_wal::log::INDEX;
+use kfm_wal::log::{INDEX, INDEX_FORM};
 use kfm_wal::record::{Record, SnapshotRecord};
 use kfm_wal::table::Entry;
 use kfm_wal::{Head, MemoryLog, Snapshots, Wal};
@@ -22,10 +21,12 @@ use crate::mutate::{Chance, mutated};
 use crate::stage::Stage;
 use crate::walk::{Counts, counted};
 
-/// The states of a platform's snapshot: their headings, and their lines as JSON; and the entries of its cells.
+/// The states of a platform's snapshot: the heading and the lines of the history, and the entries of its tables.
 pub struct Kept {
     pub of: Head,
-    states: BTreeMap<&'static str, (String, Vec<Value>)>,
+    heading: Value,
+    history: Vec<Value>,
+    index: Vec<Entry>,
     cells: Vec<Entry>,
 }
 
@@ -36,86 +37,85 @@ impl Kept {
         let history = History::fold(wal, versions).await.unwrap();
         let (of, index) = wal.keep_index(&snapshots).unwrap();
         let kept = history.keep(of, &snapshots).unwrap();
-        let mut states = BTreeMap::new();
-        for (name, digest) in [(INDEX, index), (HISTORY, kept[HISTORY])] {
-            let text = std::fs::read_to_string(file(folder, name, of.lsn, &digest)).unwrap();
-            let (heading, lines) = text.split_once('\n').unwrap();
-            let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            states.insert(name, (heading.to_owned(), lines));
-        }
-        let table = snapshots.table(CELLS, CELLS_FORM, of, &kept[CELLS]).unwrap();
-        let cells = table.entries_from(&[]).collect::<Result<_, _>>().unwrap();
-        Self { of, states, cells }
-    }
-
-    /// Keeps the entries of the cells, forged or not, as a snapshot of `of` does; returns the digest of their table.
-    fn keep_cells(&self, chance: &mut Chance, of: Head, folder: &Path, is_forged: bool) -> Digest {
-        let mut cells = self.cells.clone();
-        for _ in 0..if is_forged { 1 + chance.below(8) } else { 0 } {
-            let at = chance.below(cells.len());
-            let (key, value) = &mut cells[at];
-            let part = if chance.below(4) == 0 { key } else { value };
-            match chance.below(4) {
-                _ if part.is_empty() => part.push(0),
-                0 => part.truncate(chance.below(part.len())),
-                _ => {
-                    let at = chance.below(part.len());
-                    part[at] = u8::try_from(chance.below(256)).unwrap();
-                }
-            }
-        }
-        cells.sort();
-        cells.dedup_by(|a, b| a.0 == b.0);
-        let snapshots = Snapshots::new(folder, Arc::new(RealDisk));
-        snapshots.keep_table(CELLS, CELLS_FORM, of, cells.into_iter().map(Ok)).unwrap()
-    }
-
-    /// Forges one state, lays the table of the cells into a folder, and returns the bytes of the others.
-    pub fn forged(&self, chance: &mut Chance, of: Head, folder: &Path) -> BTreeMap<&'static str, Vec<u8>> {
-        let forged = *chance.of(&[INDEX, HISTORY, CELLS]);
-        let table = self.keep_cells(chance, of, folder, forged == CELLS);
-        let bytes = |(name, (heading, lines)): (&&'static str, &(String, Vec<Value>))| {
-            let mut lines = lines.clone();
-            for line in &mut lines {
-                if let Some(cells) = line.get_mut("cells") {
-                    cells["of"] = serde_json::to_value(of).unwrap();
-                    cells["table"] = serde_json::to_value(table).unwrap();
-                }
-            }
-            if *name == forged {
-                for _ in 0..=chance.below(3) {
-                    let at = chance.below(lines.len());
-                    match chance.below(6) {
-                        0 => drop(lines.remove(at)),
-                        1 => lines.insert(at, chance.of(&lines.clone()).clone()),
-                        _ => lines[at] = mutated(chance, &lines[at]),
-                    }
-                }
-            }
-            let mut heading: Value = serde_json::from_str(heading).unwrap();
-            heading["of"] = serde_json::to_value(of).unwrap();
-            let all = [heading].into_iter().chain(lines).map(|line| format!("{line}\n"));
-            (*name, all.collect::<String>().into_bytes())
+        let text = std::fs::read_to_string(file(folder, HISTORY, of.lsn, &kept[HISTORY])).unwrap();
+        let mut lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let entries = |name, form, digest| {
+            let table = snapshots.table(name, form, of, &digest).unwrap();
+            table.entries_from(&[]).collect::<Result<Vec<_>, _>>().unwrap()
         };
-        self.states.iter().map(bytes).collect()
+        Self {
+            of,
+            heading: lines.next().unwrap(),
+            history: lines.collect(),
+            index: entries(INDEX, INDEX_FORM, index),
+            cells: entries(CELLS, CELLS_FORM, kept[CELLS]),
+        }
+    }
+
+    /// Lays the states of a snapshot of `of` into a folder, one of them forged, and returns the record by which a log would
+    /// name them. Their digests are those of what they say.
+    pub fn lay_forged(&self, chance: &mut Chance, of: Head, folder: &Path) -> Record {
+        RealDisk.create_dir(folder).unwrap();
+        let snapshots = Snapshots::new(folder, Arc::new(RealDisk));
+        let state = *chance.of(&[INDEX, HISTORY, CELLS]);
+        let mut keep = |name, form, entries: &[Entry]| {
+            let entries = if name == state { forged(chance, entries) } else { entries.to_vec() };
+            snapshots.keep_table(name, form, of, entries.into_iter().map(Ok)).unwrap()
+        };
+        let index = keep(INDEX, INDEX_FORM, &self.index);
+        let cells = keep(CELLS, CELLS_FORM, &self.cells);
+        let mut lines = self.history.clone();
+        for line in &mut lines {
+            if let Some(line) = line.get_mut("cells") {
+                line["of"] = serde_json::to_value(of).unwrap();
+                line["table"] = serde_json::to_value(cells).unwrap();
+            }
+        }
+        if state == HISTORY {
+            for _ in 0..=chance.below(3) {
+                let at = chance.below(lines.len());
+                match chance.below(6) {
+                    0 if lines.len() > 1 => drop(lines.remove(at)),
+                    1 => lines.insert(at, chance.of(&lines.clone()).clone()),
+                    _ => lines[at] = mutated(chance, &lines[at]),
+                }
+            }
+        }
+        let mut heading = self.heading.clone();
+        heading["of"] = serde_json::to_value(of).unwrap();
+        let text: String = [heading].into_iter().chain(lines).map(|line| format!("{line}\n")).collect();
+        let history = Digest::of_bytes(text.as_bytes());
+        std::fs::write(file(folder, HISTORY, of.lsn, &history), text).unwrap();
+        let states = [(INDEX, index), (HISTORY, history), (CELLS, cells)];
+        let states = states.into_iter().map(|(name, digest)| (name.to_owned(), digest)).collect();
+        Record::Snapshot(SnapshotRecord { of, states })
     }
 }
 
-/// The file of a state, as its name has to be.
-pub fn file(folder: &Path, name: &str, lsn: Lsn, digest: &Digest) -> PathBuf {
+/// Changes a few bytes of keys and values.
+fn forged(chance: &mut Chance, entries: &[Entry]) -> Vec<Entry> {
+    let mut entries = entries.to_vec();
+    for _ in 0..=chance.below(8) {
+        let at = chance.below(entries.len());
+        let (key, value) = &mut entries[at];
+        let part = if chance.below(4) == 0 { key } else { value };
+        match chance.below(4) {
+            _ if part.is_empty() => part.push(0),
+            0 => part.truncate(chance.below(part.len())),
+            _ => {
+                let at = chance.below(part.len());
+                part[at] = u8::try_from(chance.below(256)).unwrap();
+            }
+        }
+    }
+    entries.sort();
+    entries.dedup_by(|a, b| a.0 == b.0);
+    entries
+}
+
+/// The file of a history, as its name has to be.
+fn file(folder: &Path, name: &str, lsn: Lsn, digest: &Digest) -> PathBuf {
     folder.join(format!("{name}-{:020}-{}.jsonl", lsn.0, digest.hex()))
-}
-
-/// Lays forged states into a folder, and returns the record by which a log would name them.
-pub fn lay(folder: &Path, of: Head, states: &BTreeMap<&'static str, Vec<u8>>) -> Record {
-    RealDisk.create_dir(folder).unwrap();
-    let mut named = BTreeMap::new();
-    for (name, bytes) in states {
-        let digest = Digest::of_bytes(bytes);
-        std::fs::write(file(folder, name, of.lsn, &digest), bytes).unwrap();
-        named.insert((*name).to_owned(), digest);
-    }
-    Record::Snapshot(SnapshotRecord { of, states: named })
 }
 
 /// States of a real log, forged, whose names fit their bytes; one in two is named by the log, as only a writer of the
@@ -136,7 +136,7 @@ pub async fn walk(seed: u64, count: u64) -> Counts {
         let whole = Wal::open(Arc::new(log.handle()), clock()).await.unwrap();
         whole.append(first.clone()).await.unwrap();
         let of = whole.head();
-        let record = lay(folder.path(), of, &kept.forged(&mut chance, of, folder.path()));
+        let record = kept.lay_forged(&mut chance, of, folder.path());
         let is_named = n % 2 == 0;
         whole.append(if is_named { record } else { stage.records[0].clone() }).await.unwrap();
         let Ok((wal, opened)) = Wal::open_from(Arc::new(log), clock(), &snapshots).await else {

@@ -27,7 +27,7 @@ impl Wal {
     /// # Errors
     /// As said above.
     pub async fn entries_from(&self, from: Lsn) -> Result<Vec<Arc<Entry>>, WalError> {
-        let places = self.read().index.from(from);
+        let places = self.read().index.from(from)?;
         self.entries_at(&places).await
     }
 
@@ -52,7 +52,7 @@ impl Wal {
     /// # Errors
     /// As said above.
     pub async fn by_operation(&self, id: &OperationId) -> Result<Vec<Arc<Entry>>, WalError> {
-        let places = self.read().index.operation(id);
+        let places = self.read().index.operation(id)?;
         self.entries_at(&places).await
     }
 
@@ -61,7 +61,7 @@ impl Wal {
     /// # Errors
     /// As said above.
     pub async fn by_time(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Arc<Entry>>, WalError> {
-        let places = self.read().index.between(from, to);
+        let places = self.read().index.between(from, to)?;
         self.entries_at(&places).await
     }
 

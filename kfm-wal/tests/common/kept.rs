@@ -12,7 +12,7 @@ use kfm_wal::conformance::run;
 use kfm_wal::local::simulated::SimulatedDisk;
 use kfm_wal::log::{INDEX, Opened};
 use kfm_wal::record::{Record, SnapshotRecord};
-use kfm_wal::{Head, MemoryLog, NewRecord, Snapshots, Wal};
+use kfm_wal::{Head, MemoryLog, NewRecord, Snapshots, Wal, WalError};
 
 pub const DIR: &str = "/snapshots";
 
@@ -32,10 +32,18 @@ pub fn from(log: &MemoryLog, disk: &SimulatedDisk) -> (Wal, Opened) {
     run(Wal::open_from(Arc::new(log.handle()), clock(), &snapshots(disk))).unwrap()
 }
 
-/// Keeps a snapshot of all records of a log, and lets the log name it.
+/// Keeps a snapshot that takes over from the one before, if there is one, and lets the log name it. Asserts that it is the
+/// one that is made of all records.
 pub fn keep(log: &MemoryLog, disk: &SimulatedDisk) -> Lsn {
+    let made_anew = whole(log).keep_index(&snapshots(disk)).unwrap();
+    let kept = || {
+        let (wal, _) = from(log, disk);
+        wal.keep_index(&snapshots(disk))
+    };
+    // A page of the one before that is damaged is found now.
+    let (of, index) = (0..3).find_map(|_| kept().ok()).unwrap();
+    assert_eq!((of, index), made_anew);
     let wal = whole(log);
-    let (of, index) = wal.keep_index(&snapshots(disk)).unwrap();
     name(&wal, of, index);
     snapshots(disk).forget(INDEX, of.lsn, &index).unwrap();
     of.lsn
@@ -73,36 +81,71 @@ pub fn damage(disk: &SimulatedDisk, path: &Path, at: usize) {
 
 /// Puts other bytes in the place of a file, under the name that fits the bytes.
 pub fn lie(disk: &SimulatedDisk, path: &Path, bytes: Vec<u8>) -> (PathBuf, Digest) {
-    let digest = Digest::of_bytes(&bytes);
+    let digest = digest_of(&bytes).unwrap_or_else(|| Digest::of_bytes(&bytes));
     let (lsn, _) = path.file_stem().unwrap().to_str().unwrap().rsplit_once('-').unwrap();
-    let lying = Path::new(DIR).join(format!("{lsn}-{}.jsonl", digest.hex()));
+    let lying = Path::new(DIR).join(format!("{lsn}-{}.table", digest.hex()));
     disk.lose(path);
     disk.overwrite(&lying, bytes);
     (lying, digest)
 }
 
+/// The digest of a table, which is that of its index, if these bytes are one.
+fn digest_of(bytes: &[u8]) -> Option<Digest> {
+    let end = bytes.len().checked_sub(16)?;
+    let at = u64::from_le_bytes(*bytes[end..].first_chunk()?);
+    Some(Digest::of_bytes(bytes[..end].get(usize::try_from(at).ok()?..)?))
+}
+
 /// Asserts that every question has the same answer.
 pub fn assert_same(one: &Wal, other: &Wal) {
+    same(one, other).unwrap();
+}
+
+/// Asserts that the log answers from its snapshots as it does whole. A snapshot that is found damaged ends the question,
+/// and is gone for the next handle. Returns how that one was opened.
+pub fn assert_same_at_last(log: &MemoryLog, disk: &SimulatedDisk) -> Opened {
+    loop {
+        let (wal, opened) = from(log, disk);
+        match same(&wal, &whole(log)) {
+            Ok(()) => return opened,
+            Err(error) => {
+                let why = std::error::Error::source(&error).unwrap().to_string();
+                assert!(why.contains("it was removed: run the command again"), "{why}");
+                assert!(from(log, disk).1.snapshot < opened.snapshot);
+            }
+        }
+    }
+}
+
+/// Asserts that every answer of `one` is that of `other`.
+///
+/// # Errors
+/// A question to `one` fails.
+fn same(one: &Wal, other: &Wal) -> Result<(), WalError> {
     let entries = run(other.entries_from(Lsn::ZERO)).unwrap();
-    assert_eq!(run(one.entries_from(Lsn::ZERO)).unwrap(), entries);
+    assert_eq!(run(one.entries_from(Lsn::ZERO))?, entries);
     assert_eq!(one.head(), other.head());
-    assert_eq!(one.unknown(), other.unknown());
+    assert_eq!(one.newest_at(), other.newest_at());
+    assert_eq!(one.unknown()?, other.unknown().unwrap());
     let publishes = entries.iter().filter_map(|entry| match &entry.record {
         Record::PublishIntent(intent) => Some(intent.publish_id.clone()),
         _ => None,
     });
     for id in publishes {
-        assert_eq!(run(one.publish(&id)).unwrap(), run(other.publish(&id)).unwrap());
-        assert_eq!(
-            run(one.by_operation(&id.clone().into())).unwrap(),
-            run(other.by_operation(&id.into())).unwrap()
-        );
+        assert_eq!(run(one.publish(&id))?, run(other.publish(&id)).unwrap());
+        let id = id.into();
+        assert_eq!(run(one.by_operation(&id))?, run(other.by_operation(&id)).unwrap());
     }
-    let (from, to) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
-    assert_eq!(run(one.by_time(from, to)).unwrap(), run(other.by_time(from, to)).unwrap());
+    let mut times: Vec<Timestamp> = entries.iter().map(|entry| entry.at).collect();
+    times.extend([Timestamp::UNIX_EPOCH, Timestamp::MIN, Timestamp::MAX]);
+    for (from, to) in times.iter().zip(times.iter().rev()) {
+        assert_eq!(run(one.by_time(*from, *to))?, run(other.by_time(*from, *to)).unwrap());
+    }
     for lsn in 0..=other.head().lsn.0 + 1 {
-        assert_eq!(run(one.entries_from(Lsn(lsn))).unwrap(), run(other.entries_from(Lsn(lsn))).unwrap());
+        assert_eq!(run(one.entries_from(Lsn(lsn)))?, run(other.entries_from(Lsn(lsn))).unwrap());
     }
+    assert!(one.finds_the_same(other)?);
+    Ok(())
 }
 
 pub fn foreign(n: u8, rtype: u16) -> NewRecord {
