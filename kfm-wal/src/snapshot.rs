@@ -36,10 +36,10 @@ const TRIED_MAX: usize = 8;
 const WRITE_BYTES: usize = 1 << 20;
 
 /// What grew by less since the last snapshot needs no new one.
-const GROWN_MIN: u64 = 1000;
+const GROWN_MIN: u64 = 250;
 
 /// What grew by less than one part in this many since the last snapshot needs no new one either.
-const GROWN_PART: u64 = 10;
+const GROWN_PART: u64 = 50;
 
 /// The ends of the names of files: lines that are read whole, and tables.
 const LINES: &str = ".jsonl";
@@ -138,8 +138,8 @@ impl Snapshots {
     }
 
     /// Says whether what a snapshot saves (reading records, or the cells that they write) has grown enough since the
-    /// newest one for another: by 1000, and by a tenth of it. So all snapshots together cost a small part of what they
-    /// save.
+    /// newest one for another: by 250, and by a fiftieth of it. What a snapshot costs is little beside reading so many
+    /// records: a table takes over from the one before, which is a copy of its bytes.
     pub fn is_due(now: u64, newest: u64) -> bool {
         let grown = now.saturating_sub(newest);
         grown >= GROWN_MIN && grown >= now / GROWN_PART

@@ -78,8 +78,11 @@ impl Platform {
     /// # Errors
     /// As [`fold`](Self::fold), but for lists that are lost: [`History::lost`] names them.
     pub(crate) async fn fold_without_lost(&self, log: Arc<dyn WalStore>, whole: bool) -> Result<Folded> {
-        let snapshots = (!whole).then(|| self.snapshots());
-        let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
+        let (snapshots, clock) = ((!whole).then(|| self.snapshots()), Arc::clone(&self.options().clock));
+        let wal = match &snapshots {
+            Some(snapshots) => Wal::open_from(log, clock, snapshots).await?.0,
+            None => Wal::open(log, clock).await?,
+        };
         let history = History::fold_without_lost(&wal, &self.versions(), snapshots.as_ref()).await?;
         Ok(Folded { wal, history, snapshot: Lsn::ZERO, is_from_snapshots: !whole })
     }

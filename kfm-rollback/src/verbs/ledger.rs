@@ -105,7 +105,7 @@ impl Platform {
 ///
 /// On a log that hosts share, each host has a ledger of its own: operations that other hosts closed are not judged.
 pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry]) -> Result<CheckLine> {
-    let (missing, not_judged) = lacking(session, entries).await?;
+    let (missing, not_judged) = lacking(session, &named(entries)).await?;
     let mut check = line("every operation in the ledger", &missing, entries.len());
     if not_judged > 0 {
         check.not_judged = Some(not_judged);
@@ -115,11 +115,9 @@ pub(super) async fn every_operation_in(session: &Session, entries: &[StoredEntry
 }
 
 /// Lists the operations that the log has closed and the ledger lacks, and counts those of other hosts.
-async fn lacking(session: &Session, entries: &[StoredEntry]) -> Result<(Vec<String>, u64)> {
-    let entered: BTreeSet<(&str, Status)> = entries
-        .iter()
-        .filter_map(|stored| Some((stored.entry.wal_id.as_ref()?.as_str(), stored.entry.status)))
-        .collect();
+async fn lacking(session: &Session, named: &[(Label, Status)]) -> Result<(Vec<String>, u64)> {
+    let entered: BTreeSet<(&str, Status)> =
+        named.iter().map(|(operation, status)| (operation.as_str(), *status)).collect();
     let ended = session.history.operations().filter_map(|operation| {
         let closed = operation.closed.as_ref()?;
         let status = Status::from(closed.close.end);
@@ -143,8 +141,9 @@ pub(super) async fn disagreement(session: &Session) -> Vec<Advice> {
     if !session.history.lost().is_empty() || !matches!(running(session).await, Ok(None)) {
         return Vec::new();
     }
-    let entries = match session.platform.ledger_entries().await {
-        Ok(entries) => entries,
+    let ledger = Ledger::open_read_only(session.platform.ledger_dir());
+    let named = match async { ledger?.operations().await }.await {
+        Ok(named) => named,
         Err(error) => {
             return vec![advice![
                 format!("the ledger cannot be read, {}; ", text_of(&error)),
@@ -154,7 +153,7 @@ pub(super) async fn disagreement(session: &Session) -> Vec<Advice> {
         }
     };
     let mut said = Vec::new();
-    let (lacking, _) = lacking(session, &entries).await.unwrap_or_default();
+    let (lacking, _) = lacking(session, &named).await.unwrap_or_default();
     if let Some(first) = lacking.first() {
         said.push(advice![
             format!(
@@ -166,7 +165,7 @@ pub(super) async fn disagreement(session: &Session) -> Vec<Advice> {
             " enters them again",
         ]);
     }
-    let unknown = unknown_to_log(session, &entries);
+    let unknown = unknown_to_log(session, &named);
     if let Some(first) = unknown.first() {
         said.push(advice![
             format!(
@@ -183,16 +182,22 @@ pub(super) async fn disagreement(session: &Session) -> Vec<Advice> {
 
 /// Checks that the log knows every operation that the ledger names. One is unknown if the log's end was cut off.
 pub(super) fn every_entry_in_log(session: &Session, entries: &[StoredEntry]) -> CheckLine {
-    line("every ledger entry in the log", &unknown_to_log(session, entries), entries.len())
+    line("every ledger entry in the log", &unknown_to_log(session, &named(entries)), entries.len())
 }
 
-fn unknown_to_log(session: &Session, entries: &[StoredEntry]) -> Vec<String> {
+fn unknown_to_log(session: &Session, named: &[(Label, Status)]) -> Vec<String> {
     let known: BTreeSet<Label> =
         session.history.operations().map(|operation| Label::lossy(operation.id.as_str())).collect();
-    let named = entries.iter().filter_map(|stored| stored.entry.wal_id.as_ref());
+    let named = named.iter().map(|(operation, _)| operation);
     let unknown: BTreeSet<_> =
         named.filter(|named| !known.contains(*named)).map(ToString::to_string).collect();
     unknown.into_iter().collect()
+}
+
+/// Lists the operations that entries name.
+fn named(entries: &[StoredEntry]) -> Vec<(Label, Status)> {
+    let entries = entries.iter().map(|stored| &stored.entry);
+    entries.filter_map(|entry| Some((entry.wal_id.clone()?, entry.status))).collect()
 }
 
 /// Checks that what commands take from this host's snapshots is what the log says: an attacker that can write the log

@@ -15,16 +15,19 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kfm_lineage::{Digest, Lsn, Timestamp, hex};
+use kfm_lineage::{Digest, Lsn, Status, Timestamp, hex};
 use kfm_wal::local::{LocalLog, LocalOptions};
 use kfm_wal::store::{NewRecord, OPTIONAL, StoredRecord};
 use kfm_wal::{WalError, WalStore};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 pub use entry::{Decision, EntryKind, EntrySchema, LedgerEntry, PREDICATE_TYPE, StoredEntry};
 pub use verify::{BadEntry, LedgerReport, ViewReport, ViewState};
 pub use view::{LedgerView, ViewSchema};
 
 use crate::error::TelemetryError;
+use crate::text::Label;
 
 /// The largest entry, in bytes. The lists that grow with an operation are in its manifest, which the entry
 /// names by digest.
@@ -125,6 +128,24 @@ impl Ledger {
     ///   `kfm ledger verify`.
     /// - [`TelemetryError::Log`]: the chain is damaged; run `kfm ledger verify`.
     pub async fn entries(&self) -> Result<Vec<StoredEntry>, TelemetryError> {
+        self.each(read).await
+    }
+
+    /// Returns the operations that entries name, in order, each with the status that its entry gives it. It reads no more
+    /// of an entry, and leaves it to [`entries`](Self::entries) to check the whole: for a look at whether the ledger knows
+    /// what the log knows.
+    ///
+    /// # Errors
+    /// As [`entries`](Self::entries).
+    pub async fn operations(&self) -> Result<Vec<(Label, Status)>, TelemetryError> {
+        self.each(read_operation).await
+    }
+
+    /// Returns what is read of each record that is to be read.
+    async fn each<T>(
+        &self,
+        read: fn(&StoredRecord) -> Result<Option<T>, TelemetryError>,
+    ) -> Result<Vec<T>, TelemetryError> {
         let mut entries = Vec::new();
         let mut from = Lsn::ZERO.next();
         loop {
@@ -150,18 +171,38 @@ fn record_of(entry: &LedgerEntry, at: Timestamp) -> Result<NewRecord, TelemetryE
     Ok(NewRecord { op_id: op_id_of(entry), rtype: RTYPE_ENTRY, schema: SCHEMA_ENTRY, at, payload })
 }
 
-/// Reads an entry from the chain; `None` if the record is one that this version may pass over.
-fn read(stored: &StoredRecord) -> Result<Option<StoredEntry>, TelemetryError> {
-    let refuse = |why: &str| TelemetryError::NotAnEntry { lsn: stored.lsn, source: why.into() };
+/// Reads what a record of the chain has of an entry; `None` if the record is one that this version may pass over.
+fn parse<T: DeserializeOwned>(stored: &StoredRecord) -> Result<Option<T>, TelemetryError> {
     let record = &stored.record;
     if record.rtype & OPTIONAL != 0 {
         return Ok(None);
     }
     if (record.rtype, record.schema) != (RTYPE_ENTRY, SCHEMA_ENTRY) {
-        return Err(refuse("its type or version is not known"));
+        let source = "its type or version is not known".into();
+        return Err(TelemetryError::NotAnEntry { lsn: stored.lsn, source });
     }
-    let entry: LedgerEntry = serde_json::from_slice(&record.payload)
+    let entry = serde_json::from_slice(&record.payload)
         .map_err(|error| TelemetryError::NotAnEntry { lsn: stored.lsn, source: error.into() })?;
+    Ok(Some(entry))
+}
+
+/// Reads which operation an entry names.
+fn read_operation(stored: &StoredRecord) -> Result<Option<(Label, Status)>, TelemetryError> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        wal_id: Option<Label>,
+        status: Status,
+    }
+    let named: Option<Named> = parse(stored)?;
+    Ok(named.and_then(|Named { wal_id, status }| Some((wal_id?, status))))
+}
+
+/// Reads an entry from the chain; `None` if the record is one that this version may pass over.
+fn read(stored: &StoredRecord) -> Result<Option<StoredEntry>, TelemetryError> {
+    let refuse = |why: &str| TelemetryError::NotAnEntry { lsn: stored.lsn, source: why.into() };
+    let record = &stored.record;
+    let Some(entry) = parse::<LedgerEntry>(stored)? else { return Ok(None) };
     // INVARIANT: an entry that can be read is written back as the same bytes, so that nothing unknown hides
     // in it.
     let canonical = kfm_lineage::canonical::canonical_of(&entry).unwrap_or_default();
