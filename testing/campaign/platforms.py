@@ -8,7 +8,7 @@ import subprocess
 import urllib.parse
 from pathlib import Path
 
-from proxy import Proxy
+from proxy import PLANTS, Proxy
 from stores import STORES, Readers, expected
 
 SERVERS = {"catalog": "seaweedfs", "graph": "neo4j", "search": "opensearch", "cache": "redis"}
@@ -116,14 +116,15 @@ class Stage:
 
     scripts = Path(__file__).resolve().parents[1] / "servers"
 
-    def __init__(self, folder, name, kfm, servers, catalogs, lease_ms):
+    def __init__(self, folder, name, kfm, servers, catalogs, lease_ms, plant=None):
         self.folder, self.name, self.catalogs, self.servers = folder, name, catalogs, servers
         env = environment(servers)
         os.environ.update(env)
         self.proxies = {}
         for store in STORES:
             address = urllib.parse.urlsplit(env[ADDRESSES[store]])
-            self.proxies[store] = Proxy(store, address.hostname, address.port)
+            planted = PLANTS[plant][1] if plant and PLANTS[plant][0] == store else None
+            self.proxies[store] = Proxy(store, address.hostname, address.port, planted)
         inside = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         inside |= env | {"KFM_ACTOR": "campaign", "AWS_ENDPOINT": f"http://127.0.0.1:{self.proxies['catalog'].port}"}
         (folder / "shared/versions").mkdir(parents=True)
