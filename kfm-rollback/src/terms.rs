@@ -15,7 +15,7 @@ use kfm_lineage::integrity::{CensusCounts, Term};
 use kfm_lineage::{Digest, Lsn};
 use kfm_wal::error::Source;
 use kfm_wal::snapshot::Snapshots;
-use kfm_wal::table::{Change, Entry, Table, merged};
+use kfm_wal::table::{Entry, Table, merged};
 use kfm_wal::{Head, WalError, WalStore};
 
 use crate::error::Result;
@@ -115,8 +115,7 @@ impl NewTerms {
                 |entry: Result<Entry, Source>| entry.map_err(|error| before.table.unusable(error).into());
             before.table.entries_from(&[]).map(usable)
         });
-        let changes = self.changes.into_iter().map(|change| -> Change { change });
-        snapshots.keep_table(TERMS, READERS, of, merged(entries, changes))
+        snapshots.keep_table(TERMS, READERS, of, merged(entries, self.changes))
     }
 }
 

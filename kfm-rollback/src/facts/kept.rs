@@ -12,7 +12,7 @@ use kfm_lineage::document::{DocumentFacts, READERS};
 use kfm_lineage::{Digest, Lsn};
 use kfm_wal::error::Source;
 use kfm_wal::snapshot::Snapshots;
-use kfm_wal::table::{Change, Entry, Table, merged};
+use kfm_wal::table::{Entry, Table, merged};
 use kfm_wal::{Head, WalError, WalStore};
 use tokio::sync::OnceCell;
 
@@ -145,7 +145,6 @@ impl Before {
             let usable = |entry: Result<Entry, Source>| entry.map_err(|error| table.unusable(error).into());
             table.entries_from(&[]).map(usable)
         });
-        let changes = changes.into_iter().map(|change| -> Change { change });
         snapshots.keep_table(FACTS, READERS, of, merged(entries, changes))
     }
 }
