@@ -107,8 +107,9 @@ async fn keep_before_images(session: &Session, steps: &[Step]) -> Result<()> {
         let store = session.store(&steps[0].cell)?;
         let mut found = Vec::with_capacity(steps.len());
         for (step, bytes) in steps.iter().zip(bulk::read(&*store, &keys).await?) {
-            match step.before.zip(bytes) {
-                Some((before, bytes)) if before.matches(&bytes) => found.push((before, bytes)),
+            match (step.before, bytes) {
+                (Some(before), Some(bytes)) if before.matches(&bytes) => found.push((before, bytes)),
+                (Some(before), Some(_)) => return Err(another_content(step, before)),
                 _ => {
                     return Err(Error::Incomplete {
                         message: format!(
@@ -124,6 +125,25 @@ async fn keep_before_images(session: &Session, steps: &[Step]) -> Result<()> {
         versions.put(found).await?;
     }
     Ok(())
+}
+
+/// A derived value of another hand: its content is not what the mark beside it says, so it could not be put back.
+fn another_content(step: &Step, mark: Digest) -> Error {
+    Error::Conflict {
+        message: format!(
+            "another hand changed what a derived store shows, or the mark beside it: cell={}",
+            step.cell
+        ),
+        conflicts: vec![ConflictLine {
+            kind: "foreign".into(),
+            subject: step.cell.to_string(),
+            expected: Some(mark.to_string()),
+            observed: Some("another content".into()),
+            message: format!("{} is not what its mark says", step.cell.key),
+        }],
+        hint: advice!["take the mark away in the product, as its guide says, then ", Remedy::Project,],
+        next: Vec::new(),
+    }
 }
 
 /// Refuses, before anything moves, if a document does not hold what the log says it holds.

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use kfm_rollback::report::Status;
 use kfm_rollback::{Error, OpenOptions, Platform};
+use rusqlite::Connection;
 
 use crate::small::{item, open_with_another_hand, put, roll_back, try_put};
 use crate::support::World;
@@ -25,6 +26,34 @@ async fn who_takes_the_lock_s_file_away_stops_the_one_who_held_it() {
         assert_eq!(done.status, Status::Completed, "{lock}");
         assert_eq!(world.documents()["a.json"], item("a2").to_string().into_bytes());
     }
+}
+
+#[tokio::test]
+async fn a_mark_that_another_hand_set_in_a_derived_store_is_named_before_anything_moves() {
+    let world = World::new().await;
+    put(&world, &[("a.json", Some(item("a1")))]).await;
+    let database = world.root().join("graph/cells.sqlite3");
+    let set = |mark: Option<String>| {
+        let graph = Connection::open(&database).unwrap();
+        let changed = "UPDATE cells SET value = ?1, generation = generation + 1 WHERE key = 'a.json'";
+        assert_eq!(graph.execute(changed, [mark]).unwrap(), 1);
+    };
+    let mark = format!("jcs-sha256:{}", "f".repeat(64));
+    set(Some(mark.clone()));
+    let refused = try_put(&world.open().await, &[("a.json", Some(item("a2")))]).await.unwrap_err();
+    // The content could not be put back by an abort, since nothing says what it is.
+    let Error::Conflict { conflicts, hint, .. } = &refused else { panic!("{refused}") };
+    assert_eq!(
+        (conflicts[0].kind.as_str(), conflicts[0].subject.as_str()),
+        ("foreign", "graph:graph/a.json")
+    );
+    assert_eq!(conflicts[0].expected.as_ref(), Some(&mark));
+    assert!(hint.to_string().contains("take the mark away"), "{hint}");
+    assert_eq!(world.documents()["a.json"], item("a1").to_string().into_bytes());
+
+    set(None);
+    put(&world, &[("a.json", Some(item("a2")))]).await;
+    assert!(world.open().await.catalog_check().await.unwrap().store_skew == 0);
 }
 
 #[cfg(unix)]
