@@ -84,10 +84,11 @@ fn not_connected(store: &str, source: Source) -> OpError {
         let remedy = "check the host in url, rediss: or redis:, and the key authorities in kfm.toml".into();
         return OpError::Misconfigured { store: store.to_owned(), what, remedy };
     }
+    // Half an answer to the greeting is a connection that broke, as it is later.
     if let Some(error) = source.downcast_ref::<RedisError>()
-        && !error.is_io_error()
+        && let Failed::Refused(error) = Failed::of(error.clone())
     {
-        return refused(store, "-", error.clone());
+        return refused(store, "-", error);
     }
     let is_late =
         source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
@@ -173,6 +174,17 @@ mod tests {
     fn what_a_server_refuses_for_good_is_not_tried_again() {
         let error = answer("WRONGTYPE Operation against a key holding the wrong kind of value");
         assert!(matches!(error.told("cache", "x", Asked::ToChange), OpError::Permanent { .. }));
+    }
+
+    #[test]
+    fn half_an_answer_to_the_greeting_is_waited_for() {
+        let half = redis::parse_redis_value(b"+O").unwrap_err();
+        let error = Failed::NotConnected(Box::new(half)).told("cache", "-", Asked::ToChange);
+        assert!(matches!(error, OpError::Transient { .. }), "{error:?}");
+        let refusal = redis::parse_redis_value(b"-WRONGPASS invalid username-password pair\r\n").unwrap();
+        let refusal = Box::new(refusal.extract_error().unwrap_err());
+        let error = Failed::NotConnected(refusal).told("cache", "-", Asked::ToChange);
+        assert!(matches!(error, OpError::Misconfigured { .. }), "{error:?}");
     }
 
     #[test]
