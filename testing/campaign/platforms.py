@@ -36,6 +36,7 @@ domain = "search"
 kind = "opensearch"
 url = "http://127.0.0.1:{search}"
 prefix = "{name}-"
+replicas = 0
 timeout = "3s"
 patience = "{patience}"
 
@@ -197,6 +198,8 @@ class Stage:
             raise Broken(f"{script} {SERVERS[store]}: {done.stderr[-1000:]}")
 
     def close(self):
+        """Ends the proxies, and removes the indexes: a server takes so many shards, and kfm removes none."""
+        self.readers.remove_indexes()
         for proxy in self.proxies.values():
             proxy.close()
 

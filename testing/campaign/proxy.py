@@ -241,7 +241,8 @@ class Proxy:
 PLANTS = {
     "cache-fence": ("cache", lambda request: request.replace(b"token < fence", b"false        ")),
     "graph-fence": ("graph", lambda request: request.replace(b"fence <= $token", b"fence <= fence ")),
-    "cache-compare": ("cache", lambda request: request.replace(b"value ~= before", b"false          ")),
+    "cache-compare": ("cache", lambda request: request.replace(b"value ~= before", b"false          ").replace(
+        b"generation_before ~= generation)", b"false                          )")),
 }
 
 

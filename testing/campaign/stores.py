@@ -60,6 +60,9 @@ class Readers:
                     documents[path if path not in documents else f"twice: {path}"] = source
         return shown
 
+    def remove_indexes(self):
+        index.client().indices.delete(index=f"{self.name}-*", expand_wildcards="all")
+
     def cache(self):
         """The contents; that a generation never falls is looked at here."""
         server = cache.client()

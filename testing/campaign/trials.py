@@ -306,7 +306,8 @@ class Foreign(Trial):
             self.record["found"] = [doctor, listed]
             if key not in json.dumps(foreign) and doctor == 0:
                 self.fault("not_found", report=report, foreign=foreign)
-        done["back"]()
+        if "overwritten" not in self.record["faults"]:
+            done["back"]()
         self.recover()
         self.judge_state(False)
 
