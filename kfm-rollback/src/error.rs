@@ -372,6 +372,7 @@ impl From<WalError> for Error {
             WalError::Fenced { epoch } => {
                 Self::Locked { holder: format!("another host, which has taken the log over: epoch={epoch}") }
             }
+            WalError::Snapshot { path, source } => Self::File { path, source },
             error => Self::Log(Box::new(error)),
         }
     }

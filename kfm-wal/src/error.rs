@@ -1,5 +1,7 @@
 //! What can go wrong with a log, named by what the caller does next.
 
+use std::io;
+
 use kfm_lineage::Lsn;
 
 use crate::store::Damage;
@@ -111,6 +113,16 @@ pub enum WalError {
         #[source]
         source: Source,
     },
+    /// What a snapshot keeps beside the log cannot be read, and nothing was appended: try again. If it was damaged, it was
+    /// removed, and the log is read instead.
+    #[error("snapshot of the log cannot be read: path={path}")]
+    Snapshot {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The store breaks a promise that the log relies on, and nothing was written: use another store.
     #[error("store is not fit to hold a log: path={path} broken={promise}")]
     Unfit {
@@ -177,7 +189,9 @@ impl WalError {
     /// Says what trying again would bring.
     pub fn outlook(&self) -> Outlook {
         match self {
-            Self::Locked { .. } | Self::Moved { .. } | Self::Io { .. } => Outlook::Transient,
+            Self::Locked { .. } | Self::Moved { .. } | Self::Io { .. } | Self::Snapshot { .. } => {
+                Outlook::Transient
+            }
             Self::Unknown { .. } => Outlook::Unknown,
             _ => Outlook::Permanent,
         }

@@ -46,7 +46,7 @@ pub(crate) struct Place {
 /// The positions of all records by their keys.
 ///
 /// # Errors
-/// Every method that asks fails with [`WalError::Io`] if the index of the snapshot cannot be read. If it is damaged, it is
+/// Every method that asks fails with [`WalError::Snapshot`] if the index of the snapshot cannot be read. If it is damaged, it is
 /// removed, and the next handle that opens the log reads the records instead.
 #[derive(Debug, Default)]
 pub(crate) struct Index {

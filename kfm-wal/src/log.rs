@@ -218,7 +218,7 @@ impl Wal {
     /// stay in the log as they are.
     ///
     /// # Errors
-    /// [`WalError::Io`]: the index of the snapshot cannot be read.
+    /// [`WalError::Snapshot`]: the index of the snapshot cannot be read.
     pub fn unknown(&self) -> Result<Vec<Lsn>, WalError> {
         self.read().index.unknown()
     }

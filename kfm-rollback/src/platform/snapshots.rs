@@ -24,10 +24,18 @@ pub(crate) const FACTS: &str = "facts";
 /// The name of what documents are found by.
 pub(crate) const TERMS: &str = "terms";
 
+/// The newest one, and the one before.
+const SNAPSHOTS_KEPT: usize = 2;
+
 /// The error of a table beside the log that cannot be used any more. One that is damaged is removed: the log has
 /// everything, and is read instead from the next command on.
 pub(crate) fn unread(table: &Table, error: Source) -> Error {
     Error::File { path: table.path().display().to_string(), source: table.unusable(error) }
+}
+
+/// Says that a table was found damaged while the log was folded. It is gone: the older one, or the log, says the same.
+fn note_damaged(error: &Error) {
+    tracing::warn!(error = %text_of(error), "a snapshot of the log is not used");
 }
 
 /// The log, opened, and its history.
@@ -52,6 +60,16 @@ impl Platform {
     /// # Errors
     /// As [`History::fold`] and [`Wal::open`].
     pub(crate) async fn fold(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
+        for _ in 0..SNAPSHOTS_KEPT {
+            match self.fold_from_snapshots(Arc::clone(&log)).await {
+                Err(error @ Error::File { .. }) => note_damaged(&error),
+                folded => return folded,
+            }
+        }
+        self.fold_from_snapshots(log).await
+    }
+
+    async fn fold_from_snapshots(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
         let snapshots = self.snapshots();
         let (wal, opened) = Wal::open_from(log, Arc::clone(&self.options().clock), &snapshots).await?;
         let folded = History::fold_from(&wal, &self.versions(), &snapshots).await;
@@ -78,6 +96,16 @@ impl Platform {
     /// # Errors
     /// As [`fold`](Self::fold), but for lists that are lost: [`History::lost`] names them.
     pub(crate) async fn fold_without_lost(&self, log: Arc<dyn WalStore>, whole: bool) -> Result<Folded> {
+        for _ in 0..SNAPSHOTS_KEPT {
+            match self.fold_as_far(Arc::clone(&log), whole).await {
+                Err(error @ Error::File { .. }) => note_damaged(&error),
+                folded => return folded,
+            }
+        }
+        self.fold_as_far(log, whole).await
+    }
+
+    async fn fold_as_far(&self, log: Arc<dyn WalStore>, whole: bool) -> Result<Folded> {
         let (snapshots, clock) = ((!whole).then(|| self.snapshots()), Arc::clone(&self.options().clock));
         let wal = match &snapshots {
             Some(snapshots) => Wal::open_from(log, clock, snapshots).await?.0,

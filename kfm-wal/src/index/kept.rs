@@ -129,8 +129,7 @@ pub(super) fn entries<'k>(
 }
 
 fn unread(table: &Table, error: Source) -> WalError {
-    let (path, source) = (table.path().display().to_string(), Box::new(table.unusable(error)));
-    WalError::Io { action: "read", path, source }
+    WalError::Snapshot { path: table.path().display().to_string(), source: table.unusable(error) }
 }
 
 fn operation_prefix(id: &OperationId) -> Vec<u8> {

@@ -47,7 +47,7 @@ impl Wal {
     /// opened from a snapshot can be compared with one that has read the whole log.
     ///
     /// # Errors
-    /// [`WalError::Io`]: an index of a snapshot cannot be read.
+    /// [`WalError::Snapshot`]: an index of a snapshot cannot be read.
     pub fn finds_the_same(&self, other: &Self) -> Result<bool, WalError> {
         let (one, two) = (self.read(), other.read());
         Ok(one.head.lsn == two.head.lsn

@@ -17,7 +17,7 @@ use crate::typed::{self, Read};
 /// Every method that returns records fails with:
 /// - [`WalError::Corrupt`]: restore or repair the log.
 /// - [`WalError::Malformed`]: a record cannot be read as its type; report it.
-/// - [`WalError::Io`]: try again.
+/// - [`WalError::Io`], [`WalError::Snapshot`]: try again.
 ///
 /// # Cancel safety
 /// A dropped call leaves nothing behind.
