@@ -13,9 +13,8 @@ use std::sync::Arc;
 use kfm_lineage::document::{DocumentFacts, READERS};
 use kfm_lineage::integrity::{CensusCounts, Term};
 use kfm_lineage::{Digest, Lsn};
-use kfm_wal::error::Source;
 use kfm_wal::snapshot::Snapshots;
-use kfm_wal::table::{Entry, Table, merged};
+use kfm_wal::table::{Table, taken_over};
 use kfm_wal::{Head, WalError, WalStore};
 
 use crate::error::Result;
@@ -110,12 +109,8 @@ impl NewTerms {
         let counts = postcard::to_stdvec(&self.counts)
             .map_err(|error| WalError::Malformed { lsn: of.lsn, source: error.into() })?;
         self.changes.insert(COUNTS.to_vec(), Some(counts));
-        let entries = self.before.iter().flat_map(|before| {
-            let usable =
-                |entry: Result<Entry, Source>| entry.map_err(|error| before.table.unusable(error).into());
-            before.table.entries_from(&[]).map(usable)
-        });
-        snapshots.keep_table(TERMS, READERS, of, merged(entries, self.changes))
+        let before = self.before.as_ref().map(|before| &before.table);
+        snapshots.keep_table(TERMS, READERS, of, taken_over(before, self.changes))
     }
 }
 

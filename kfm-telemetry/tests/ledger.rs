@@ -106,6 +106,21 @@ async fn entries_come_back_in_order_with_their_positions() {
 }
 
 #[tokio::test]
+async fn the_operations_that_are_listed_are_those_of_the_entries() {
+    // A refusal names no operation of the log.
+    let place = Place::with(1).await;
+    let ledger = place.open();
+    let mut named = Vec::new();
+    for (n, status) in [(2, Status::Aborted), (3, Status::Completed)] {
+        let wal_id = Label::lossy(&format!("w_{n}"));
+        let entry = LedgerEntry { wal_id: Some(wal_id.clone()), status, ..rollback(n) };
+        ledger.append(&entry, at(n)).await.unwrap();
+        named.push((wal_id, status));
+    }
+    assert_eq!(ledger.operations().await.unwrap(), named);
+}
+
+#[tokio::test]
 async fn an_entry_is_there_once_however_often_it_is_appended() {
     let place = Place::with(2).await;
     let ledger = place.open();

@@ -15,7 +15,6 @@ use crate::error::{Source, WalError};
 use crate::record::{Record, SegmentRef};
 use crate::store::Head;
 use crate::table::{Entry, Table};
-pub use kept::INDEX_FORM;
 use kept::KeptIndex;
 
 /// Reads segments of the version store: the lists that grow with an operation.
@@ -56,7 +55,7 @@ pub(crate) struct Index {
     /// The positions of records by their ids as the store has them.
     ids: HashMap<[u8; 16], Lsn>,
     operations: BTreeMap<OperationId, Vec<Lsn>>,
-    /// The positions of records whose types need not be known.
+    /// The positions of records whose types this version does not know and may pass over.
     unknown: Vec<Lsn>,
 }
 
@@ -94,7 +93,7 @@ impl Index {
         self.places.push(place);
     }
 
-    /// Adds a record of a type that is not known.
+    /// Adds a record whose type this version does not know and may pass over.
     pub(crate) fn add_unknown(&mut self, lsn: Lsn) {
         self.unknown.push(lsn);
     }

@@ -3,8 +3,7 @@
 mod kept;
 mod query;
 
-pub use crate::index::INDEX_FORM;
-pub use kept::{INDEX, Opened};
+pub use kept::{INDEX, INDEX_FORM, Opened};
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -201,9 +201,22 @@ impl Table {
     }
 }
 
-/// Lists the entries of a table that takes over from another one: those of that one, with the changes made. Both are in
-/// the ascending order of their keys, each key once; so few are in memory at a time. After an error there are no more.
-pub fn merged(
+/// Lists the entries of a table that takes over from `kept`: those of that one, if there is one, with the changes made. The
+/// changes are in the ascending order of their keys, each key once. Few entries are in memory at a time. After an error
+/// there are no more; a table that was found damaged is [`unusable`](Table::unusable) from then on.
+pub fn taken_over<C: IntoIterator<Item = Change>>(
+    kept: Option<&Table>,
+    changes: C,
+) -> impl Iterator<Item = Result<Entry, Source>> + use<'_, C> {
+    let entries = kept.into_iter().flat_map(|kept| {
+        let usable = |entry: Result<Entry, Source>| entry.map_err(|error| kept.unusable(error).into());
+        kept.entries_from(&[]).map(usable)
+    });
+    merged(entries, changes)
+}
+
+/// Makes changes in a list of entries; both are in the order of their keys.
+fn merged(
     kept: impl IntoIterator<Item = Result<Entry, Source>>,
     changes: impl IntoIterator<Item = Change>,
 ) -> impl Iterator<Item = Result<Entry, Source>> {

@@ -1,8 +1,8 @@
 //! Facts that were kept beside the log's snapshots, so that the bytes of a document are read once (ADR 0026).
 //!
 //! ```text
-//! (no bytes)        the digests of the documents whose facts could not be read, in postcard
-//! prefix digest     the facts of a document, in postcard
+//! (no bytes)        the digests of the versions that the session which kept these could not read, in postcard
+//! prefix digest     the facts of a version, in postcard
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use kfm_lineage::document::{DocumentFacts, READERS};
 use kfm_lineage::{Digest, Lsn};
 use kfm_wal::error::Source;
 use kfm_wal::snapshot::Snapshots;
-use kfm_wal::table::{Entry, Table, merged};
+use kfm_wal::table::{Table, taken_over};
 use kfm_wal::{Head, WalError, WalStore};
 use tokio::sync::OnceCell;
 
@@ -43,7 +43,7 @@ struct KeptAt {
 #[derive(Debug, Default)]
 pub(crate) struct Before {
     kept: Option<Arc<KeptAt>>,
-    /// The documents whose facts could not be read then.
+    /// The versions that the session which kept them could not read.
     missing: BTreeSet<Digest>,
 }
 
@@ -58,7 +58,8 @@ impl KeptFacts {
         self.table.get_or_init(|| self.open()).await.is_some()
     }
 
-    /// Returns the facts of the snapshot at `at`; `None` if those that are there are of another one.
+    /// Returns the facts of the snapshot at `at`; `None` if the newest table that can be used is another snapshot's, or does
+    /// not say what it lacks.
     pub(super) async fn at(&self, at: Lsn) -> Option<Before> {
         let kept = self.table.get_or_init(|| self.open()).await.clone().filter(|kept| kept.at == at)?;
         let missing = kept.table.get(MISSING).and_then(|missing| {
@@ -115,13 +116,13 @@ impl KeptFacts {
 }
 
 impl Before {
-    /// Lists the documents whose facts could not be read then.
+    /// Lists the versions that the session which kept them could not read.
     pub(super) fn missing(&self) -> &BTreeSet<Digest> {
         &self.missing
     }
 
-    /// Keeps these facts in a snapshot of `of`: `come` are added, `gone` taken away, `missing` are those of documents that
-    /// cannot be read. Returns the digest under which the log is to name them.
+    /// Keeps these facts in a snapshot of `of`: those that have `come` are added, those of versions that are `gone` taken
+    /// away; `missing` are versions that this session cannot read. Returns the digest under which the log is to name them.
     ///
     /// # Errors
     /// As [`Snapshots::keep_table`]. A table that is damaged is removed, and the next snapshot reads the documents.
@@ -141,11 +142,7 @@ impl Before {
         }
         changes.insert(MISSING.to_vec(), Some(postcard::to_stdvec(missing).map_err(unwritten)?));
         let kept = self.kept.as_ref().map(|kept| &kept.table);
-        let entries = kept.into_iter().flat_map(|table| {
-            let usable = |entry: Result<Entry, Source>| entry.map_err(|error| table.unusable(error).into());
-            table.entries_from(&[]).map(usable)
-        });
-        snapshots.keep_table(FACTS, READERS, of, merged(entries, changes))
+        snapshots.keep_table(FACTS, READERS, of, taken_over(kept, changes))
     }
 }
 

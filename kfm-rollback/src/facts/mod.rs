@@ -79,8 +79,8 @@ impl Facts {
         }
     }
 
-    /// Returns the facts that the snapshot at `at` kept, for the next one to take over; `None` if there are none, or none
-    /// that can be used.
+    /// Returns the facts that the snapshot at `at` kept, for the next one to take over; `None` if this session has none of
+    /// that snapshot that it can use.
     pub(crate) async fn kept_at(&self, at: Option<Lsn>) -> Option<Before> {
         self.kept.as_ref()?.at(at?).await
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kfm_lineage::{CellId, Domain, Lsn, Step, Value};
 use kfm_wal::error::Source;
-use kfm_wal::table::{Change, Entry, merged};
+use kfm_wal::table::{Entry, taken_over};
 
 use super::cell::{CellHistory, Write};
 use super::kept_cells::{KeptCells, cell_entry, is_operation, name_entry};
@@ -233,9 +233,8 @@ impl Cells {
             changed.extend(cells.iter().map(|cell| name_entry(*naming, name, cell)));
         }
         changed.sort_unstable();
-        let changes = changed.into_iter().map(|(key, value)| -> Change { (key, Some(value)) });
-        let kept = self.kept.as_deref().map(KeptCells::entries);
-        Ok(merged(kept.into_iter().flatten(), changes))
+        let changes = changed.into_iter().map(|(key, value)| (key, Some(value)));
+        Ok(taken_over(self.kept.as_deref().map(KeptCells::table), changes))
     }
 }
 

@@ -4,7 +4,7 @@
 use kfm_lineage::{Digest, Lsn, OperationId, OperationKind};
 use kfm_wal::Wal;
 use kfm_wal::record::{EndState, Record};
-use kfm_wal::snapshot::Snapshots;
+use kfm_wal::snapshot::{PassedOver, Snapshots};
 
 use super::{Closed, History, Operation};
 use crate::error::{Error, Result};
@@ -32,23 +32,35 @@ impl std::fmt::Display for Lost {
 }
 
 impl History {
-    /// Folds a log as far as its lists are there, from the newest snapshot if one is given. Operations and their ends
-    /// are known afterwards, and nothing of the cells that a lost list names: for commands that look, never for those
-    /// that decide.
+    /// Folds a log as far as its lists are there. Operations and their ends are known afterwards, and nothing of the cells
+    /// that a lost list names: for commands that look, never for those that decide.
     ///
     /// # Errors
     /// As [`History::fold`], but for lists that are lost: [`lost`](Self::lost) names them.
-    pub(crate) async fn fold_without_lost(
+    pub(crate) async fn fold_without_lost(wal: &Wal, versions: &VersionStore) -> Result<Self> {
+        let mut history = Self::default();
+        history.catch_up_without_lost(wal, versions).await?;
+        Ok(history)
+    }
+
+    /// Folds the same from the newest snapshot that may be used; returns what [`History::fold_from`] does.
+    ///
+    /// # Errors
+    /// As [`fold_without_lost`](Self::fold_without_lost).
+    pub(crate) async fn fold_without_lost_from(
         wal: &Wal,
         versions: &VersionStore,
-        snapshots: Option<&Snapshots>,
-    ) -> Result<Self> {
-        let mut history = match snapshots {
-            Some(snapshots) => Self::kept(wal, snapshots).await?.0,
-            None => Self::default(),
-        };
-        for entry in wal.entries_from(history.folded.next()).await? {
-            let taken = history.take(entry.lsn, &entry.record, versions).await;
+        snapshots: &Snapshots,
+    ) -> Result<(Self, Lsn, Vec<PassedOver>)> {
+        let (mut history, passed_over) = Self::kept(wal, snapshots).await?;
+        let snapshot = history.folded;
+        history.catch_up_without_lost(wal, versions).await?;
+        Ok((history, snapshot, passed_over))
+    }
+
+    async fn catch_up_without_lost(&mut self, wal: &Wal, versions: &VersionStore) -> Result<()> {
+        for entry in wal.entries_from(self.folded.next()).await? {
+            let taken = self.take(entry.lsn, &entry.record, versions).await;
             let lost = match &taken {
                 Err(Error::Versions(error)) => error.lost(),
                 _ => None,
@@ -56,14 +68,14 @@ impl History {
             match lost {
                 Some(digest) => {
                     let operation = operation_of(&entry.record);
-                    history.lost.push(Lost { lsn: entry.lsn, operation, digest });
-                    history.take_without_lists(entry.lsn, &entry.record);
+                    self.lost.push(Lost { lsn: entry.lsn, operation, digest });
+                    self.take_without_lists(entry.lsn, &entry.record);
                 }
                 None => taken?,
             }
-            history.folded = entry.lsn;
+            self.folded = entry.lsn;
         }
-        Ok(history)
+        Ok(())
     }
 
     /// Returns the lists that were not there when the log was folded, in the log's order.

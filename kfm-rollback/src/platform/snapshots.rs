@@ -33,11 +33,6 @@ pub(crate) fn unread(table: &Table, error: Source) -> Error {
     Error::File { path: table.path().display().to_string(), source: table.unusable(error) }
 }
 
-/// Says that a table was found damaged while the log was folded. It is gone: the older one, or the log, says the same.
-fn note_damaged(error: &Error) {
-    tracing::warn!(error = %text_of(error), "a snapshot of the log is not used");
-}
-
 /// The log, opened, and its history.
 #[derive(Debug)]
 pub(crate) struct Folded {
@@ -60,19 +55,30 @@ impl Platform {
     /// # Errors
     /// As [`History::fold`] and [`Wal::open`].
     pub(crate) async fn fold(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
+        self.fold_from_snapshots(log, false).await
+    }
+
+    /// A table that is found damaged is gone then, and the log is folded again: the older snapshot, or the log, says the
+    /// same.
+    async fn fold_from_snapshots(&self, log: Arc<dyn WalStore>, without_lost: bool) -> Result<Folded> {
         for _ in 0..SNAPSHOTS_KEPT {
-            match self.fold_from_snapshots(Arc::clone(&log)).await {
-                Err(error @ Error::File { .. }) => note_damaged(&error),
+            match self.fold_from_newest(Arc::clone(&log), without_lost).await {
+                Err(error @ Error::File { .. }) => {
+                    tracing::warn!(error = %text_of(&error), "a snapshot of the log is not used");
+                }
                 folded => return folded,
             }
         }
-        self.fold_from_snapshots(log).await
+        self.fold_from_newest(log, without_lost).await
     }
 
-    async fn fold_from_snapshots(&self, log: Arc<dyn WalStore>) -> Result<Folded> {
-        let snapshots = self.snapshots();
+    async fn fold_from_newest(&self, log: Arc<dyn WalStore>, without_lost: bool) -> Result<Folded> {
+        let (snapshots, versions) = (self.snapshots(), self.versions());
         let (wal, opened) = Wal::open_from(log, Arc::clone(&self.options().clock), &snapshots).await?;
-        let folded = History::fold_from(&wal, &self.versions(), &snapshots).await;
+        let folded = match without_lost {
+            true => History::fold_without_lost_from(&wal, &versions, &snapshots).await,
+            false => History::fold_from(&wal, &versions, &snapshots).await,
+        };
         let (history, of, passed_over) = folded.map_err(|error| self.with_remedy(error))?;
         for unused in opened.passed_over.iter().chain(&passed_over) {
             tracing::debug!(%unused, "a snapshot is not used");
@@ -96,23 +102,12 @@ impl Platform {
     /// # Errors
     /// As [`fold`](Self::fold), but for lists that are lost: [`History::lost`] names them.
     pub(crate) async fn fold_without_lost(&self, log: Arc<dyn WalStore>, whole: bool) -> Result<Folded> {
-        for _ in 0..SNAPSHOTS_KEPT {
-            match self.fold_as_far(Arc::clone(&log), whole).await {
-                Err(error @ Error::File { .. }) => note_damaged(&error),
-                folded => return folded,
-            }
+        if !whole {
+            return self.fold_from_snapshots(log, true).await;
         }
-        self.fold_as_far(log, whole).await
-    }
-
-    async fn fold_as_far(&self, log: Arc<dyn WalStore>, whole: bool) -> Result<Folded> {
-        let (snapshots, clock) = ((!whole).then(|| self.snapshots()), Arc::clone(&self.options().clock));
-        let wal = match &snapshots {
-            Some(snapshots) => Wal::open_from(log, clock, snapshots).await?.0,
-            None => Wal::open(log, clock).await?,
-        };
-        let history = History::fold_without_lost(&wal, &self.versions(), snapshots.as_ref()).await?;
-        Ok(Folded { wal, history, snapshot: Lsn::ZERO, is_from_snapshots: !whole })
+        let wal = Wal::open(log, Arc::clone(&self.options().clock)).await?;
+        let history = History::fold_without_lost(&wal, &self.versions()).await?;
+        Ok(Folded { wal, history, snapshot: Lsn::ZERO, is_from_snapshots: false })
     }
 
     /// Says what to restore, if a list that the log names is lost.

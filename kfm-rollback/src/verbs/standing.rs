@@ -242,3 +242,38 @@ pub(crate) async fn plan_line(
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::given::Given;
+    use crate::platform::OpenOptions;
+
+    /// No process holds the lock: an operation is at work if one held it when the look was taken.
+    #[tokio::test]
+    async fn an_operation_whose_process_ends_after_the_look_was_at_work() {
+        let folder = tempfile::tempdir().unwrap();
+        Platform::init(folder.path()).await.unwrap();
+        let platform = Platform::open(folder.path(), OpenOptions::new("ana")).await.unwrap();
+        let given = Given::log("A publish a=1 (open); B publish b=1");
+        let mut session = Session::read(&platform).await.unwrap();
+        session.history = given.history.clone();
+        let holder = Holder {
+            actor: "ana".into(),
+            host: "here".into(),
+            pid: 1,
+            doing: "publish".into(),
+            since: "2025-11-14T00:00:00Z".into(),
+            operation: Some(given.id("A")),
+            waits_for: None,
+        };
+        let mut look = Look { session, running: Some(running_line(holder, None)) };
+        let mut statuses = Vec::new();
+        for name in ["A", "B"] {
+            statuses.push(operation_line(&look, given.operation(name)).await.unwrap().status);
+        }
+        look.running = None;
+        statuses.push(operation_line(&look, given.operation("A")).await.unwrap().status);
+        assert_eq!(statuses, [Status::Running, Status::Completed, Status::Interrupted]);
+    }
+}

@@ -12,7 +12,7 @@ use crate::{fuzz, platform, snapshots};
 const COUNT: u64 = 100_000;
 
 /// Platforms that a test run shows forgeries.
-const PLATFORMS: u64 = 800;
+const PLATFORMS: u64 = 200;
 
 /// The seed of a test run.
 const SEED: u64 = 13;

@@ -193,6 +193,31 @@ async fn damaged_cells_end_a_command_and_the_next_one_reads_the_log() {
     assert_eq!(titles(&world), said("second"));
 }
 
+/// Whichever state is damaged, wherever: the commands that come upon it keep all of them anew.
+#[tokio::test]
+async fn what_is_damaged_is_not_taken_over() {
+    let world = World::keeping().await;
+    for n in 0..3 {
+        put(&world, &[("a", Some(item("a", &format!("before {n}")))), ("b", Some(item("b", "first")))]).await;
+    }
+    let states = files(&world).len() / 2;
+    assert_eq!(states, 5, "two of each");
+    for (round, part) in (0..2 * states).map(|n| (n, n / states)) {
+        let newest: Vec<_> = files(&world).into_iter().skip(1).step_by(2).collect();
+        let file = &newest[round % states];
+        let mut bytes = std::fs::read(file).unwrap();
+        let at = bytes.len() * (1 + part) / 4;
+        bytes[at] ^= 1;
+        std::fs::write(file, bytes).unwrap();
+        // One of them may end with an error that names the file; then nothing was done.
+        for n in 0..3 {
+            let title = format!("round {round} {n}");
+            let _ = try_put(&world.open().await, &[("a", Some(item("a", &title)))]).await;
+        }
+        world.assert_kept_as_made_anew().await;
+    }
+}
+
 #[tokio::test]
 async fn a_snapshot_of_another_platform_or_of_a_log_that_was_restored_is_not_used() {
     let world = World::new().await;

@@ -6,7 +6,7 @@
 //! l lsn                 a record: when it was appended, its id, the operation that it is about (or nothing)
 //! o operation NUL lsn   a record about an operation; without a value
 //! t time lsn            a record by the time of its append; without a value
-//! u lsn                 a record of a type that is not known and need not be; without a value
+//! u lsn                 a record whose type this version does not know and may pass over; without a value
 //! ```
 //! An id is 16 bytes, a position 8, the most significant first. A time is the nanoseconds since 1970 in 16 bytes, the most
 //! significant first and the sign's bit turned over, so that bytes are in the order of times.
@@ -17,10 +17,7 @@ use kfm_lineage::{Lsn, OperationId, Timestamp};
 
 use super::Place;
 use crate::error::{Source, WalError};
-use crate::table::{Change, Entry, Table, merged};
-
-/// The form of the entries: entries of another form are not read.
-pub const INDEX_FORM: &str = "1";
+use crate::table::{Entry, Table, taken_over};
 
 const NEWEST: &[u8] = b"";
 const ID: u8 = b'i';
@@ -81,7 +78,7 @@ impl KeptIndex {
         self.list(&prefix, |key, _| key.strip_prefix(prefix.as_slice()).map(lsn_of).transpose())
     }
 
-    /// Lists the positions of the records whose types are not known.
+    /// Lists the positions of the records whose types this version does not know.
     pub(super) fn unknown(&self) -> Result<Vec<Lsn>, WalError> {
         self.list(&[UNKNOWN], |key, _| key.strip_prefix(&[UNKNOWN]).map(lsn_of).transpose())
     }
@@ -121,11 +118,8 @@ pub(super) fn entries<'k>(
     }
     new.extend(unknown.iter().map(|lsn| ([&[UNKNOWN], lsn.0.to_be_bytes().as_slice()].concat(), Vec::new())));
     new.insert(NEWEST.to_vec(), newest_at.map(|at| time_bytes(at).to_vec()).unwrap_or_default());
-    let kept = kept.into_iter().flat_map(|kept| {
-        let usable = |entry: Result<Entry, Source>| entry.map_err(|error| kept.table.unusable(error).into());
-        kept.table.entries_from(&[]).map(usable)
-    });
-    merged(kept, new.into_iter().map(|(key, value)| -> Change { (key, Some(value)) }))
+    let new = new.into_iter().map(|(key, value)| (key, Some(value)));
+    taken_over(kept.map(|kept| &kept.table), new)
 }
 
 fn unread(table: &Table, error: Source) -> WalError {

@@ -7,12 +7,15 @@ use kfm_retry::Clock;
 
 use super::Wal;
 use crate::error::WalError;
-use crate::index::{INDEX_FORM, Index};
+use crate::index::Index;
 use crate::snapshot::{Found, PassedOver, Snapshots};
 use crate::store::{Head, WalStore};
 
 /// The name of the index among the states of a snapshot.
 pub const INDEX: &str = "index";
+
+/// The form of its entries: entries of another form are not read.
+pub const INDEX_FORM: &str = "1";
 
 /// How a log was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

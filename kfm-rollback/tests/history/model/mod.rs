@@ -14,7 +14,7 @@ use oracle::{Answer, Oracle};
 use rig::{Engine, Seen};
 
 /// Histories in a test run.
-const HISTORIES: u64 = 216;
+const HISTORIES: u64 = 112;
 
 /// Histories that wait for the disk side by side.
 const SIDE_BY_SIDE: u64 = 8;
